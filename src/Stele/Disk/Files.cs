@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace Stele.Disk;
 
 /// <summary>
@@ -30,8 +28,8 @@ static class Files
         {
             using (var file = CreateNew(temporary, secret))
             {
-                RandomAccess.Write(file, content, 0);
-                RandomAccess.FlushToDisk(file);
+                file.Write(content);
+                file.Flush(flushToDisk: true);
             }
             Publish(temporary, path);
         }
@@ -44,13 +42,11 @@ static class Files
 
     public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
 
-    /// <summary>A new file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.</summary>
-    public static SafeFileHandle CreateNew(string path, bool secret = false)
+    /// <summary>A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.</summary>
+    public static FileStream CreateNew(string path, bool secret = false) => new(path, new FileStreamOptions
     {
-        var handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
-        File.SetUnixFileMode(handle, secret ? Secret : Public);
-        return handle;
-    }
+        Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = secret ? Secret : Public,
+    });
 
     /// <summary>A fresh name beside <paramref name="path"/>; what a crash leaves under such a name is swept at the next start.</summary>
     public static string Temporary(string path) => $"{path}.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6))}.tmp";
