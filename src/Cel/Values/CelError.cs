@@ -55,4 +55,7 @@ public static class ValueLimits
 
     /// <summary>Lists and maps inside one another: bounds the stack of equality and formatting.</summary>
     public const int Depth = 200;
+
+    /// <summary>Values, characters and bytes in all of a list or map, counted each time they are reached: bounds the time of equality and formatting.</summary>
+    public const long Weight = 1 << 24;
 }

@@ -8,7 +8,7 @@ internal sealed class CelMap
 
     public readonly CelValue[] Keys;
     public readonly CelValue[] Values;
-    public readonly int Depth;
+    public readonly Extent Extent;
     readonly Dictionary<CelValue, int>? _index;
 
     CelMap(CelValue[] keys, CelValue[] values, Dictionary<CelValue, int>? index)
@@ -16,10 +16,8 @@ internal sealed class CelMap
         Keys = keys;
         Values = values;
         _index = index;
-        var depth = 0;
-        foreach (ref readonly var value in values.AsSpan()) depth = Math.Max(depth, value.Depth);
-        Depth = depth + 1;
-        if (Depth > ValueLimits.Depth + Syntax.Limits.Height) throw new ArgumentException($"lists and maps nest more than {ValueLimits.Depth} deep");
+        var (depth, weight) = Extent.Above(values);
+        Extent = new Extent(depth, weight + Extent.Above(keys).Weight);
     }
 
     public int Count => Keys.Length;

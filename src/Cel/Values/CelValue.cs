@@ -55,14 +55,20 @@ public readonly struct CelValue : IEquatable<CelValue>
     internal static CelValue OwnBytes(byte[] value) => new(CelKind.Bytes, value, 0);
 
     /// <summary>Copies.</summary>
+    /// <exception cref="ArgumentException">Deeper or heavier than <see cref="ValueLimits"/> allow.</exception>
     public static CelValue List(IReadOnlyList<CelValue> elements)
     {
         var items = new CelValue[elements.Count];
         for (var i = 0; i < items.Length; i++) items[i] = elements[i];
-        return OwnList(items);
+        return OrThrow(OwnList(items));
     }
 
-    internal static CelValue OwnList(CelValue[] elements) => new(CelKind.List, new CelList(elements), 0);
+    /// <summary>Takes the array over. An error when beyond <see cref="ValueLimits"/>.</summary>
+    internal static CelValue OwnList(CelValue[] elements)
+    {
+        var list = new CelList(elements);
+        return list.Extent.IsAllowed ? new(CelKind.List, list, 0) : Error(CelErrorKind.TooLarge, "the list would be too deep or too large");
+    }
 
     /// <summary>A map with string keys, in the order given, which is the order macros walk it in.</summary>
     public static CelValue Map(IReadOnlyCollection<KeyValuePair<string, CelValue>> entries)
@@ -85,9 +91,13 @@ public readonly struct CelValue : IEquatable<CelValue>
     }
 
     static CelValue OwnMap(CelValue[] keys, CelValue[] values)
-        => CelMap.TryCreate(keys, values, out var map, out _) ? Map(map) : throw new ArgumentException("a map key is of a type that can't be one, or is there twice");
+        => CelMap.TryCreate(keys, values, out var map, out _) ? OrThrow(Map(map)) : throw new ArgumentException("a map key is of a type that can't be one, or is there twice");
 
-    internal static CelValue Map(CelMap map) => new(CelKind.Map, map, 0);
+    /// <summary>An error when beyond <see cref="ValueLimits"/>.</summary>
+    internal static CelValue Map(CelMap map)
+        => map.Extent.IsAllowed ? new(CelKind.Map, map, 0) : Error(CelErrorKind.TooLarge, "the map would be too deep or too large");
+
+    static CelValue OrThrow(CelValue value) => value.IsError ? throw new ArgumentException(value.RawError.Reason) : value;
 
     /// <param name="seconds">Since 1970-01-01T00:00:00Z, within years 1 to 9999.</param>
     /// <param name="nanos">0 to 999,999,999, counted forward.</param>
@@ -116,7 +126,7 @@ public readonly struct CelValue : IEquatable<CelValue>
 
     internal static CelValue Error(CelErrorKind kind, string reason) => new(CelKind.Error, new CelError(kind, reason), 0);
 
-    /// <summary>The element of a list.</summary>
+    /// <summary>The elements of a list.</summary>
     /// <exception cref="InvalidOperationException">Each accessor demands its own kind.</exception>
     public IReadOnlyList<CelValue> AsList() => Expect(CelKind.List).ListItems;
 
@@ -172,9 +182,6 @@ public readonly struct CelValue : IEquatable<CelValue>
     /// <summary>Without parameters: a list is <c>list(dyn)</c>.</summary>
     public CelType TypeOf() => CelType.Of(_kind);
 
-    /// <summary>Levels of lists and maps: 0 for anything else.</summary>
-    internal int Depth => _kind switch { CelKind.List => RawList.Depth, CelKind.Map => RawMap.Depth, _ => 0 };
-
     public bool Equals(CelValue other)
     {
         long work = 0;
@@ -197,9 +204,11 @@ public readonly struct CelValue : IEquatable<CelValue>
         return b.ToString();
     }
 
+    /// <summary>Where <see cref="ToString"/> starts to leave things out.</summary>
+    const int Shown = 200;
+
     static void Write(StringBuilder b, in CelValue v)
     {
-        if (b.Length > 1000) { b.Append('…'); return; }
         switch (v._kind)
         {
             case CelKind.Null: b.Append("null"); break;
@@ -207,8 +216,8 @@ public readonly struct CelValue : IEquatable<CelValue>
             case CelKind.Int: b.Append(v._bits.ToString(CultureInfo.InvariantCulture)); break;
             case CelKind.UInt: b.Append(v.RawUInt.ToString(CultureInfo.InvariantCulture)).Append('u'); break;
             case CelKind.Double: b.Append(Numbers.Shortest(v.RawDouble)); break;
-            case CelKind.String: b.Append('\'').Append(v.RawString).Append('\''); break;
-            case CelKind.Bytes: b.Append("b'").Append(Convert.ToHexStringLower(v.RawBytes)).Append('\''); break;
+            case CelKind.String: b.Append('\'').Append(v.RawString.AsSpan(0, Math.Min(Shown, v.RawString.Length))).Append(v.RawString.Length > Shown ? "…'" : "'"); break;
+            case CelKind.Bytes: b.Append("b'").Append(Convert.ToHexStringLower(v.RawBytes.AsSpan(0, Math.Min(Shown, v.RawBytes.Length)))).Append('\''); break;
             case CelKind.Timestamp: b.Append("timestamp('").Append(Times.Format(v._bits, v._nanos)).Append("')"); break;
             case CelKind.Duration: b.Append("duration('").Append(Times.Format(v._bits)).Append("')"); break;
             case CelKind.Type: b.Append(v.RawType.Name); break;
@@ -219,6 +228,7 @@ public readonly struct CelValue : IEquatable<CelValue>
                 for (var i = 0; i < items.Length; i++)
                 {
                     if (i > 0) b.Append(", ");
+                    if (b.Length > Shown) { b.Append('…'); break; }
                     Write(b, in items[i]);
                 }
                 b.Append(']');
@@ -229,6 +239,7 @@ public readonly struct CelValue : IEquatable<CelValue>
                 for (var i = 0; i < map.Count; i++)
                 {
                     if (i > 0) b.Append(", ");
+                    if (b.Length > Shown) { b.Append('…'); break; }
                     Write(b, in map.Keys[i]);
                     b.Append(": ");
                     Write(b, in map.Values[i]);
