@@ -17,7 +17,9 @@ internal static class StandardLibrary
         Conversions.Declare(table);
         TextFunctions.Declare(table);
         TimeFunctions.Declare(table);
+        StringExtension.Declare(table);
         Formatting.Declare(table);
+        MathExtension.Declare(table);
         return table;
     }
 }

@@ -28,8 +28,9 @@ internal sealed class SourceText(string text)
     {
         position = Math.Clamp(position, 0, Text.Length);
         var (line, start) = LineAt(position);
-        var end = Text.AsSpan(start).IndexOfAny('\n', '\r');
-        end = end < 0 ? Text.Length : start + end;
+        var end = Text.IndexOf('\n', start);
+        if (end < 0) end = Text.Length;
+        if (end > start && Text[end - 1] == '\r') end--;
 
         var from = Math.Max(start, position - Window);
         if (from > start && char.IsLowSurrogate(Text[from])) from++;

@@ -32,7 +32,7 @@ internal static class Texts
         var n = a.AsSpan().CommonPrefixLength(b);
         if (n == a.Length || n == b.Length) return a.Length.CompareTo(b.Length);
         var (x, y) = (a[n], b[n]);
-        return char.IsSurrogate(x) == char.IsSurrogate(y) ? x.CompareTo(y) : char.IsSurrogate(x) ? 1 : -1;
+        return char.IsSurrogate(x) == char.IsSurrogate(y) ? (x < y ? -1 : 1) : char.IsSurrogate(x) ? 1 : -1;
     }
 
     static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
