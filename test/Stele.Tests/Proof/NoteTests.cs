@@ -97,7 +97,7 @@ public sealed class NoteTests
                 Assert.Equal(p.Value.GetInt64(), p.Name.StartsWith("full", StringComparison.Ordinal) ? size / 256 : Tile.WidthAt(c.GetProperty("size").GetInt64(), level, size / 256));
             }
 
-        // The subtree of leaves 8 to 12 under a tree of 14: its proof reads as a consistency proof's, but the routine for it belongs to a later part. Its root is checked to be unused here.
+        // The subtree of leaves 8 to 12 under a tree of 14: its proof reads as a consistency proof's, but the routine for it belongs to a later part.
         Assert.Equal(4, suite.GetProperty("signSubtreeRequest").GetProperty("proof").GetArrayLength());
     }
 

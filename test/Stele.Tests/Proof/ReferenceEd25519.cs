@@ -41,8 +41,9 @@ static class ReferenceEd25519
 
     static (BigInteger X, BigInteger Y) Add((BigInteger X, BigInteger Y) p, (BigInteger X, BigInteger Y) q)
     {
-        var t = D * p.X * q.X * p.Y * q.Y;
-        return (Mod((p.X * q.Y + q.X * p.Y) * Inverse(1 + t)), Mod((p.Y * q.Y + p.X * q.X) * Inverse(1 - t)));
+        var t = Mod(D * p.X * q.X * p.Y * q.Y);
+        var both = Inverse(1 - t * t);   // 1/(1+t) = (1−t)/(1−t²)
+        return (Mod((p.X * q.Y + q.X * p.Y) * (1 - t) * both), Mod((p.Y * q.Y + p.X * q.X) * (1 + t) * both));
     }
 
     static byte[] Encode((BigInteger X, BigInteger Y) p)
