@@ -22,21 +22,21 @@ public sealed class BannedSymbolTests
 
     [Fact]
     public void Nothing_reads_the_clock_or_makes_up_a_value() =>
-        Assert.Empty(Broken(BannedSymbols.Everywhere, Product.Types(), m => m.Named.Name == "get_System" && m.Named.DeclaringType == typeof(TimeProvider) && Composes(m.From)));
+        Rule.Holds(Broken(BannedSymbols.Everywhere, Product.Types(), m => m.Named.Name == "get_System" && m.Named.DeclaringType == typeof(TimeProvider) && Composes(m.From)));
 
     [Fact]
-    public void Cel_and_proof_touch_nothing_outside() => Assert.Empty(Broken(BannedSymbols.Pure, Pure));
+    public void Cel_and_proof_touch_nothing_outside() => Rule.Holds(Broken(BannedSymbols.Pure, Pure));
 
     [Fact]
     public void Files_are_written_in_Disk_alone()
     {
         Type[] outside = [.. SteleOutside("Disk"), .. Product.Load("stele-verify").GetTypes()];
-        Assert.Empty(Broken(BannedSymbols.Writes, outside));
-        Assert.Empty(from i in outside.SelectMany(Imports) where FileWrites.SystemCalls.Contains(i.EntryPoint) select $"{i.Method.DeclaringType}.{i.Method.Name} imports {i.EntryPoint}: file writes go through Disk");
+        Rule.Holds(Broken(BannedSymbols.Writes, outside));
+        Rule.Holds(from i in outside.SelectMany(Imports) where FileWrites.SystemCalls.Contains(i.EntryPoint) select $"{i.Method.DeclaringType}.{i.Method.Name} imports {i.EntryPoint}: file writes go through Disk");
     }
 
     [Fact]
-    public void Console_is_written_in_Cli_alone() => Assert.Empty(Broken(BannedSymbols.Console, SteleOutside("Cli")));
+    public void Console_is_written_in_Cli_alone() => Rule.Holds(Broken(BannedSymbols.Console, SteleOutside("Cli")));
 
     /// <summary>The list of writes is what this runtime has, no more and no less.</summary>
     [Fact]
@@ -45,9 +45,7 @@ public sealed class BannedSymbolTests
         var now = FileWrites.Lines().ToList();
         Assert.True(now.Count > 150, $"only {now.Count} ways to write a file found");
         var written = BannedSymbols.Writes.Lines;
-        var missing = now.Except(written).ToList();
-        Assert.True(missing.Count == 0, "missing in src/BannedSymbols.Writes.txt:\n" + string.Join('\n', missing.Select(l => $"{l.Id}; {l.Reason}")));
-        Assert.Empty(written.Except(now));
+        Rule.Holds(now.Except(written).Select(l => $"add {l.Id}; {l.Reason}").Concat(written.Except(now).Select(l => $"remove {l.Id}")));
     }
 
     /// <summary>A line whose symbol does not exist bans nothing: a typing error would go unseen.</summary>

@@ -44,7 +44,7 @@ public sealed class RoomOrderTests
     {
         var types = Product.Load(assembly).GetTypes();
         var order = assembly switch { "Cel" => RoomOrder.Cel, "Stele.Proof" => RoomOrder.Proof, _ => RoomOrder.Stele };
-        Assert.Empty(order.Violations(types).Concat(order.Strays(types)).Distinct());
+        Rule.Holds(order.Violations(types).Concat(order.Strays(types)));
     }
 
     /// <summary>Folders are namespaces, so that a reader finds a room by its folder and a folder can't hide in another room.</summary>
@@ -65,6 +65,6 @@ public sealed class RoomOrderTests
                 if (declared is not null && declared != expected) wrong.Add($"src/{project}/{path} declares {declared}, not {expected}");
             }
         }
-        Assert.Empty(wrong);
+        Rule.Holds(wrong);
     }
 }
