@@ -24,8 +24,10 @@ public sealed class BannedSymbolTests
     public void Nothing_reads_the_clock_or_makes_up_a_value() =>
         Rule.Holds(Broken(BannedSymbols.Everywhere, Product.Types(), m => m.Named.Name == "get_System" && m.Named.DeclaringType == typeof(TimeProvider) && Composes(m.From)));
 
+    /// <summary>One exception: a member's new key is made by the type that holds it. No judge makes keys.</summary>
     [Fact]
-    public void Cel_and_proof_touch_nothing_outside() => Rule.Holds(Broken(BannedSymbols.Pure, Pure));
+    public void Cel_and_proof_touch_nothing_outside() =>
+        Rule.Holds(Broken(BannedSymbols.Pure, Pure, m => m.From.FullName == "Stele.Proof.PrivateKey" && m.Where == "Create" && m.Named.DeclaringType == typeof(System.Security.Cryptography.ECDsa)));
 
     [Fact]
     public void Files_are_written_in_Disk_alone()
