@@ -55,14 +55,21 @@ public sealed class BannedAnalyzerTests : IDisposable
     public void Each_project_hands_its_lists_to_the_analyzer(string project, string lists)
     {
         Assert.Equal(lists.Split(' ').Order(StringComparer.Ordinal), Lists(project).Select(l => Path.GetFileName(l)).Order(StringComparer.Ordinal));
-        var (exit, output) = Run(["msbuild", Path.Combine(Repository.Root, "src", project, project + ".csproj"), "-getItem:AdditionalFiles", "-getItem:PackageReference", "-getProperty:TreatWarningsAsErrors", "-getProperty:Nullable"]);
+        var (exit, output) = Run(["msbuild", Path.Combine(Repository.Root, "src", project, project + ".csproj"), "-getItem:AdditionalFiles", "-getItem:PackageReference", "-getProperty:TreatWarningsAsErrors", "-getProperty:Nullable", "-getProperty:NoWarn", "-getProperty:InvariantGlobalization"]);
         Assert.Equal(0, exit);
         using var json = JsonDocument.Parse(output);
         var items = json.RootElement.GetProperty("Items");
         Assert.Equal(Lists(project).Order(StringComparer.Ordinal), items.GetProperty("AdditionalFiles").EnumerateArray().Select(i => i.GetProperty("FullPath").GetString()!).Order(StringComparer.Ordinal));
         Assert.Contains(items.GetProperty("PackageReference").EnumerateArray(), i => i.GetProperty("Identity").GetString() == "Microsoft.CodeAnalysis.BannedApiAnalyzers");
-        Assert.Equal("true", json.RootElement.GetProperty("Properties").GetProperty("TreatWarningsAsErrors").GetString());
-        Assert.Equal("enable", json.RootElement.GetProperty("Properties").GetProperty("Nullable").GetString());
+        var properties = json.RootElement.GetProperty("Properties");
+        Assert.Equal("true", properties.GetProperty("TreatWarningsAsErrors").GetString());
+        Assert.Equal("enable", properties.GetProperty("Nullable").GetString());
+        var disabled = properties.GetProperty("NoWarn").GetString()!;
+        Assert.DoesNotContain("RS0030", disabled, StringComparison.Ordinal);
+        if (!lists.Contains("Pure", StringComparison.Ordinal)) return;
+        // The culture analyzers fall silent where globalization is invariant; what is embedded elsewhere can't assume that.
+        Assert.Equal("false", properties.GetProperty("InvariantGlobalization").GetString());
+        foreach (var rule in new[] { "CA1304", "CA1305", "CA1310", "CA1311" }) Assert.DoesNotContain(rule, disabled, StringComparison.Ordinal);
     }
 
     static IEnumerable<string> Lists(string project) =>
