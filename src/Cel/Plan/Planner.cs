@@ -55,11 +55,20 @@ internal sealed class Planner
             Select s => new SelectNode(e.Position, Visit(s.Operand), s.Field),
             Logic l => new LogicNode(e.Position, l.IsAnd, Array.ConvertAll(l.Terms, Visit)),
             Conditional c => new ConditionalNode(c.Test.Position, Visit(c.Test), Visit(c.Then), Visit(c.Else)),
-            ListLiteral l => new ListNode(e.Position, Array.ConvertAll(l.Elements, Visit)),
+            ListLiteral l => VisitList(l),
             MapLiteral m => new MapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit)),
             Comprehension c => VisitComprehension(c),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
+    }
+
+    Node VisitList(ListLiteral e)
+    {
+        var elements = Array.ConvertAll(e.Elements, Visit);
+        return Array.TrueForAll(elements, x => x is ConstantNode)
+            && CelValue.OwnList(Array.ConvertAll(elements, x => ((ConstantNode)x).Value)) is { IsError: false } list
+            ? new ConstantListNode(e.Position, list)
+            : new ListNode(e.Position, elements);
     }
 
     static CelValue Constant(object? literal) => literal switch

@@ -98,6 +98,17 @@ public class LimitTests
         Assert.Contains("costs more than 100000", result.Error.Message);
     }
 
+    /// <summary>A chain may be long, and each comparison large: it must stop at the limit, not at its end.</summary>
+    [Fact]
+    public void A_chain_of_large_comparisons_stops()
+    {
+        var chain = CelProgram.Compile("d != d" + Repeat("||d!=d", 2000), Declared);
+        var large = CelValue.List([.. Enumerable.Repeat(CelValue.String(new string('x', 1 << 19)), 20)]);
+        var result = chain.Eval(new Dictionary<string, CelValue> { ["d"] = large }, 10_000);
+        Assert.Equal(CelErrorKind.CostLimit, result.Error!.Kind);
+        Assert.InRange(result.Cost, 1_000_000, 1_200_000);
+    }
+
     [Fact]
     public void The_limit_is_exact()
     {
