@@ -1,0 +1,76 @@
+namespace Stele.Proof;
+
+/// <summary>The Merkle tree hashes of RFC 6962 §2.1: leaf = SHA-256(00 ‖ data), node = SHA-256(01 ‖ left ‖ right), empty tree = SHA-256("").</summary>
+public static class Merkle
+{
+    public static readonly Digest EmptyRoot = Digest.Of([]);
+
+    public static Digest Leaf(ReadOnlySpan<byte> data)
+    {
+        var buffer = data.Length < 4096 ? stackalloc byte[data.Length + 1] : new byte[data.Length + 1];
+        buffer[0] = 0;
+        data.CopyTo(buffer[1..]);
+        return Digest.Of(buffer);
+    }
+
+    public static Digest Node(Digest left, Digest right)
+    {
+        Span<byte> buffer = stackalloc byte[1 + 2 * Digest.Size];
+        buffer[0] = 1;
+        left.CopyTo(buffer[1..]);
+        right.CopyTo(buffer[(1 + Digest.Size)..]);
+        return Digest.Of(buffer);
+    }
+
+    /// <summary>The root over a whole list of leaf hashes. For large trees use <see cref="Frontier"/> or tiles.</summary>
+    public static Digest Root(IEnumerable<Digest> leafHashes)
+    {
+        var frontier = new Frontier();
+        foreach (var leaf in leafHashes) frontier = frontier.Add(leaf);
+        return frontier.Root;
+    }
+}
+
+/// <summary>The right edge of a tree: the roots of its perfect subtrees, largest first. Enough to append and to know the root. Immutable.</summary>
+public sealed class Frontier
+{
+    readonly Digest[] _peaks;
+
+    public Frontier() : this(0, []) { }
+
+    /// <param name="peaks">One root for each set bit of <paramref name="size"/>, the largest subtree first.</param>
+    public Frontier(long size, ReadOnlySpan<Digest> peaks)
+    {
+        if (size < 0 || peaks.Length != System.Numerics.BitOperations.PopCount((ulong)size))
+            throw new ArgumentException($"a tree of {size} leaves does not have {peaks.Length} perfect subtrees");
+        Size = size;
+        _peaks = peaks.ToArray();
+    }
+
+    public long Size { get; }
+
+    public IReadOnlyList<Digest> Peaks => _peaks;
+
+    public Frontier Add(Digest leafHash)
+    {
+        var merges = System.Numerics.BitOperations.TrailingZeroCount(~(ulong)Size);
+        var kept = _peaks.Length - merges;
+        var peaks = new Digest[kept + 1];
+        Array.Copy(_peaks, peaks, kept);
+        var hash = leafHash;
+        for (var i = _peaks.Length - 1; i >= kept; i--) hash = Merkle.Node(_peaks[i], hash);
+        peaks[kept] = hash;
+        return new Frontier(Size + 1, peaks);
+    }
+
+    public Digest Root
+    {
+        get
+        {
+            if (Size == 0) return Merkle.EmptyRoot;
+            var hash = _peaks[^1];
+            for (var i = _peaks.Length - 2; i >= 0; i--) hash = Merkle.Node(_peaks[i], hash);
+            return hash;
+        }
+    }
+}
