@@ -38,7 +38,7 @@ public sealed class MortgagePipeline : IDisposable
         var artifacts = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["source"] = Path.Combine(Sample, "source"),
-            ["data"] = Path.Combine(Sample, "data", "hmda.csv"),
+            ["data"] = Path.Combine(Sample, "data"),
         };
         foreach (Dictionary<object, object> step in (List<object>)document["steps"])
         {

@@ -16,6 +16,17 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
     }
 
     [Fact]
+    public void The_datasheet_counts_rightly()
+    {
+        var rows = File.ReadAllLines(Path.Combine(MortgagePipeline.Sample, "data", "hmda.csv"))[1..];
+        var cells = rows.Select(row => row.Split(',')).ToArray();
+        int Count(string deny, string afam) => cells.Count(c => c[0] == $"\"{deny}\"" && c[11] == $"\"{afam}\"");
+        Assert.Equal((96, 243, 189, 1852), (Count("yes", "yes"), Count("no", "yes"), Count("yes", "no"), Count("no", "no")));
+        var twice = rows.Select((row, i) => (row, Number: i + 1)).GroupBy(r => r.row).Where(g => g.Count() > 1).Select(g => g.Select(r => r.Number).ToArray()).ToArray();
+        Assert.Equal([[319, 320], [702, 703], [1928, 1929]], twice);
+    }
+
+    [Fact]
     public void A_second_run_in_another_folder_gives_the_same_bytes()
     {
         var first = Files(pipeline.World);
@@ -80,6 +91,9 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
                 + $"approved {Metric(report, "approval_rate_protected"):0.000} of the protected group and {Metric(report, "approval_rate_reference"):0.000} of the reference group, AUC {Metric(report, "auc"):0.000}");
         }
 
+        var datasheet = string.Join(' ', File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains($"v1's ratio is {Metric(v1, "approval_ratio"):0.000} (interval {Metric(v1, "approval_ratio_low"):0.000} to {Metric(v1, "approval_ratio_high"):0.000})", datasheet, StringComparison.Ordinal);
+        Assert.Contains($"v2's {Metric(v2, "approval_ratio"):0.000} ({Metric(v2, "approval_ratio_low"):0.000} to {Metric(v2, "approval_ratio_high"):0.000})", datasheet, StringComparison.Ordinal);
         Assert.True(Metric(v1, "approval_ratio") < 0.8);
         Assert.True(Metric(v2, "approval_ratio") >= 0.8);
         Assert.True(Metric(v1, "auc") >= 0.75);

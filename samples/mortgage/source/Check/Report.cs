@@ -7,7 +7,7 @@ using System.Text;
 namespace Mortgage.Check;
 
 /// <summary>
-/// The report: <code>{"counts":{…},"groups":{"no":{"counts":{…},"metrics":{…}},…},"metrics":{…}}</code> in RFC 8785 form.
+/// The report: <code>{"counts":{…},"groups":{"no":{…},…},"metrics":{…}}</code> in RFC 8785 form; a group has its counts and metrics side by side.
 /// Counts are integers; a metric is a double rounded to 12 significant digits, or <c>{"undefined":"reason"}</c>.
 /// </summary>
 internal static class Report
@@ -39,16 +39,18 @@ internal static class Report
 
         (metrics["approval_ratio_low"], metrics["approval_ratio_high"]) = new Bootstrap(seed).ApprovalRatio(protectedGroup, referenceGroup);
 
-        var ofGroups = groups.Select(g => (g.Key, Object([("counts", Object(Metrics.Counts(g.Value))), ("metrics", Object(Metrics.Performance(g.Value)))])));
-        return Encoding.UTF8.GetBytes(Object([("counts", Object(Metrics.Counts(outcomes))), ("groups", Object(ofGroups)), ("metrics", Object(metrics))]));
+        return Encoding.UTF8.GetBytes(Object([
+            ("counts", Object(Members(Metrics.Counts(outcomes)))),
+            ("groups", Object(groups.Select(g => (g.Key, Object(Members(Metrics.Counts(g.Value)).Concat(Members(Metrics.Performance(g.Value)))))))),
+            ("metrics", Object(Members(metrics))),
+        ]));
     }
 
-    private static string Object<T>(SortedDictionary<string, T> members)
-        where T : struct => Object(members.Select(m => (m.Key, FormattableString.Invariant($"{m.Value}"))));
+    private static IEnumerable<(string Name, string Json)> Members<T>(SortedDictionary<string, T> members)
+        where T : struct => members.Select(m => (m.Key, FormattableString.Invariant($"{m.Value}")));
 
-    /// <summary>The members come in ordinal order already.</summary>
     private static string Object(IEnumerable<(string Name, string Json)> members) =>
-        "{" + string.Join(',', members.Select(m => $"\"{Plain(m.Name)}\":{m.Json}")) + "}";
+        "{" + string.Join(',', members.OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => $"\"{Plain(m.Name)}\":{m.Json}")) + "}";
 
     private static string Plain(string name) =>
         name.All(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '_' or '-' or '.') ? name : throw new InvalidDataException($"a group's name must be plain ASCII: {name}");
