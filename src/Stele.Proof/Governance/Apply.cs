@@ -56,26 +56,26 @@ public static partial class Fold
         var context = new Context(state, entry.Time, state.Size, signers, documents, statement);
         var outcome = statement switch
         {
-            ProtocolStatement s => Protocol(context, s),
-            LogKeyStatement s => LogKey(context, s),
-            LogStatement s => Log(context, s),
-            MemberStatement s => Member(context, s),
-            SystemStatement s => System(context, s),
+            ProtocolStatement s => PutProtocol(context, s),
+            LogKeyStatement s => PutLogKey(context, s),
+            LogStatement s => PutLog(context, s),
+            MemberStatement s => PutMember(context, s),
+            SystemStatement s => PutSystem(context, s),
             PolicyStatement s => PutPolicy(context, s),
-            Origin s => Origin(context, s),
-            Release s => Release(context, s),
-            Evaluation s => Evaluation(context, s),
+            Origin s => PutOrigin(context, s),
+            Release s => PutRelease(context, s),
+            Evaluation s => PutEvaluation(context, s),
             Approval s => Approve(context, s),
             Waiver s => Waive(context, s),
             Deployment s => Deploy(context, s),
             Observation s => Observe(context, s),
-            Anchor s => Anchor(context, s),
-            Alert s => Alert(context, s),
+            Anchor s => PutAnchor(context, s),
+            Alert s => PutAlert(context, s),
             Revocation s => Revoke(context, s),
             Erasure s => state.Logs.ContainsKey(s.Log) ? context.Accept(state) : context.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'"),
             Retention s => Retain(context, s),
             Verdict s => s.Size <= state.Size ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
-            Refusal s => Refused(context, s),
+            Refusal s => PutRefusal(context, s),
             _ => throw new InvalidOperationException($"a statement kind without a rule: {statement.Kind}"),
         };
         if (outcome is not Outcome.Accepted accepted) return outcome;
@@ -98,8 +98,8 @@ public static partial class Fold
     sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers, Documents Documents, Statement Statement)
     {
         public Signed Signer => Signers[0];
-        public Outcome Accept(State next, Judgement? judgement = null) => new Outcome.Accepted(next, Statement, judgement);
-        public Outcome Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, Signer.Member);
+        public Outcome.Accepted Accept(State next, Judgement? judgement = null) => new Outcome.Accepted(next, Statement, judgement);
+        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, Signer.Member);
     }
 
     /// <summary>Entry 0: the founders' own signatures, at least as many as the threshold; nothing else is there to check it against, which is why trust files pin its digest.</summary>
@@ -110,7 +110,7 @@ public static partial class Fold
         if (g.FoldVersion != State.CurrentFold) return No(RefusalCode.UnknownFoldVersion, $"fold version {g.FoldVersion} is not known here");
         if (entry.Time < g.Issued - MaxSkew || entry.Time > g.Issued + MaxDelay) return No(RefusalCode.OutsideWindow, "genesis was issued at another time");
         if (g.Owners.IsEmpty || g.Threshold < 1 || g.Threshold > g.Owners.Length) return No(RefusalCode.TooFewOwners, $"a threshold of {g.Threshold} for {g.Owners.Length} owners");
-        if (VerifierKey.TryParse(g.LogKey, out var logKey) is false || logKey.Name != g.Origin) return No(RefusalCode.BadCheckpoint, "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
+        if (!VerifierKey.TryParse(g.LogKey, out var logKey) || logKey.Name != g.Origin) return No(RefusalCode.BadCheckpoint, "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
 
         var owners = ImmutableSortedDictionary.CreateBuilder<Digest, string>();
         var members = State.Empty.Members.ToBuilder();

@@ -15,7 +15,7 @@ public static partial class Fold
         return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, c.State.Environments[place] with { Observation = fact }) });
     }
 
-    static Outcome Anchor(Context c, Anchor s)
+    static Outcome PutAnchor(Context c, Anchor s)
     {
         var log = c.State.Logs[s.Log];
         if (log.Status != LogStatement.Open) return c.Refuse(RefusalCode.UnknownLog, $"the decision log '{s.Log}' is not open");
@@ -23,7 +23,7 @@ public static partial class Fold
         var before = log.Anchor;
         var (size, root) = before is null ? (0, Merkle.EmptyRoot) : (before.Size, before.Root);
         if (checkpoint.Size < size) return c.Refuse(RefusalCode.Inconsistent, $"the log had {size} leaves when last anchored, and now {checkpoint.Size}");
-        if (!(size == 0 ? s.Proof.IsEmpty && (checkpoint.Size > 0 || checkpoint.Root == Merkle.EmptyRoot) : Proofs.VerifyConsistency(size, checkpoint.Size, root, checkpoint.Root, s.Proof)))
+        if (!(size == 0 ? s.Proof.IsEmpty && (checkpoint.Size > 0 || checkpoint.Root == Merkle.EmptyRoot) : Proofs.VerifyConsistency(size, checkpoint.Size, root, checkpoint.Root, s.Proof.AsSpan())))
             return c.Refuse(RefusalCode.Inconsistent, $"the log does not extend the {size} leaves that were anchored in entry {before?.Entry}");
         if (s.Opens + s.Closes + s.Wholes != checkpoint.Size) return c.Refuse(RefusalCode.Inconsistent, $"{s.Opens} opens, {s.Closes} closes and {s.Wholes} wholes do not add up to {checkpoint.Size} leaves");
         if (before is not null && (s.Opens < before.Opens || s.Closes < before.Closes || s.Wholes < before.Wholes)) return c.Refuse(RefusalCode.Inconsistent, "a count went down");
@@ -31,7 +31,7 @@ public static partial class Fold
         return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Anchor = new Anchored(c.Index, c.Time, checkpoint.Size, checkpoint.Root, s.Opens, s.Closes, s.Wholes) }) });
     }
 
-    static Outcome Alert(Context c, Alert s)
+    static Outcome PutAlert(Context c, Alert s)
     {
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
         if (Ran(c, s.System, s.Environment, s.Release, s.Deployment) is { } never) return never;
@@ -39,13 +39,13 @@ public static partial class Fold
         return s.From <= s.To ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, "the range of decisions runs backwards");
     }
 
-    static Outcome Refused(Context c, Refusal s)
+    static Outcome PutRefusal(Context c, Refusal s)
     {
         if (s.Size > c.Index || s.Time > c.Time) return c.Refuse(RefusalCode.OutOfRange, "the refusal speaks of entries to come");
         return Refusals.TryParse(s.Code, out _) ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, $"'{s.Code}' is not a refusal's code");
     }
 
-    static Outcome? Ran(Context c, string system, string environment, Digest release, long deployment)
+    static Outcome.Refused? Ran(Context c, string system, string environment, Digest release, long deployment)
     {
         var e = c.State.Environment(system, environment);
         if (!e.Deployed.ContainsKey(release)) return c.Refuse(RefusalCode.UnknownRelease, $"{State.Place(system, environment)} never ran {release}");

@@ -6,12 +6,12 @@ namespace Stele.Proof.Governance;
 // What owners state: protocol, keys, logs, members, systems, policies, revocations, retention.
 public static partial class Fold
 {
-    static Outcome Protocol(Context c, ProtocolStatement s) =>
+    static Outcome PutProtocol(Context c, ProtocolStatement s) =>
         s.FoldVersion > c.State.FoldVersion && s.FoldVersion <= State.CurrentFold
             ? c.Accept(c.State with { FoldVersion = s.FoldVersion })
             : c.Refuse(RefusalCode.UnknownFoldVersion, $"fold version {s.FoldVersion} does not follow {c.State.FoldVersion}, or is not known here");
 
-    static Outcome LogKey(Context c, LogKeyStatement s)
+    static Outcome PutLogKey(Context c, LogKeyStatement s)
     {
         if (!VerifierKey.TryParse(s.Key, out var key) || key.Name != c.State.Origin) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
         // Invariant: key ranges only ever grow to the right, and never reach back over sizes that were signed already.
@@ -19,7 +19,7 @@ public static partial class Fold
         return c.Accept(c.State with { LogKeys = c.State.LogKeys.Add((s.FromSize, s.Key)) });
     }
 
-    static Outcome Log(Context c, LogStatement s)
+    static Outcome PutLog(Context c, LogStatement s)
     {
         var logs = c.State.Logs;
         if (s.Action != LogStatement.Open)
@@ -36,7 +36,7 @@ public static partial class Fold
         return c.Accept(c.State with { Logs = logs.Add(s.Origin, new LogFact(s.Origin, vkey, node, system, environment, s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
     }
 
-    static Outcome Member(Context c, MemberStatement s)
+    static Outcome PutMember(Context c, MemberStatement s)
     {
         var known = c.State.Members.TryGetValue(s.Member, out var present);
         if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the member stands on entry {present!.Entry}" : "the member is new: it replaces nothing");
@@ -55,7 +55,7 @@ public static partial class Fold
         return Govern(c, "member", null, null, null, c.State with { Members = members, KeyOwners = owners.ToImmutable() });
     }
 
-    static Outcome System(Context c, SystemStatement s)
+    static Outcome PutSystem(Context c, SystemStatement s)
     {
         var known = c.State.Systems.TryGetValue(s.System, out var present);
         if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the system stands on entry {present!.Entry}" : "the system is new: it replaces nothing");
@@ -107,7 +107,7 @@ public static partial class Fold
         return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Floor = s.Floor }) });
     }
 
-    static Outcome? Known(Context c, string system, string environment) =>
+    static Outcome.Refused? Known(Context c, string system, string environment) =>
         !c.State.Systems.TryGetValue(system, out var s) ? c.Refuse(RefusalCode.UnknownSystem, $"no system '{system}'")
         : s.Environment(environment) is null ? c.Refuse(RefusalCode.UnknownEnvironment, $"no environment '{system}/{environment}'") : null;
 }

@@ -6,7 +6,7 @@ namespace Stele.Proof.Governance;
 // What builders, evaluators, approvers and deployers state: from an artifact's origin to an environment's head.
 public static partial class Fold
 {
-    static Outcome Origin(Context c, Origin s)
+    static Outcome PutOrigin(Context c, Origin s)
     {
         if (!c.Signers.Any(x => x.Member == s.Builder)) return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
         foreach (var material in s.Materials)
@@ -22,7 +22,7 @@ public static partial class Fold
         return c.Accept(c.State with { Origins = origins });
     }
 
-    static Outcome Release(Context c, Release s)
+    static Outcome PutRelease(Context c, Release s)
     {
         if (!c.State.Systems.ContainsKey(s.System)) return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");
         if (c.State.Releases.ContainsKey(s.Digest)) return c.Refuse(RefusalCode.AlreadyKnown, $"the release {s.Digest} is declared already");
@@ -53,7 +53,7 @@ public static partial class Fold
         return c.Accept(c.State with { Releases = c.State.Releases.Add(s.Digest, fact) });
     }
 
-    static Outcome Evaluation(Context c, Evaluation s)
+    static Outcome PutEvaluation(Context c, Evaluation s)
     {
         if (!c.State.Releases.ContainsKey(s.Release)) return c.Refuse(RefusalCode.UnknownRelease, $"no release {s.Release}");
         if (c.Documents.Find(s.Report) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the report {s.Report} is not at hand");
@@ -151,7 +151,7 @@ public static partial class Fold
     }
 
     /// <summary>The release must be known, of that system, in an environment that exists, with nothing in its closure revoked and every origin still good.</summary>
-    static Outcome? Place(Context c, Digest digest, string system, string environment, out ReleaseFact release)
+    static Outcome.Refused? Place(Context c, Digest digest, string system, string environment, out ReleaseFact release)
     {
         release = null!;
         if (Known(c, system, environment) is { } unknown) return unknown;

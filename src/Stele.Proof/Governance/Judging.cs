@@ -47,6 +47,6 @@ public static partial class Fold
         return judgement!.FirstFailure is { } failure ? Failed(c, judgement, failure) : c.Accept(next, judgement.Rules.IsEmpty ? null : judgement);
     }
 
-    static Outcome Failed(Context c, Judgement judgement, RuleOutcome failure) =>
+    static Outcome.Refused Failed(Context c, Judgement judgement, RuleOutcome failure) =>
         c.Refuse(RefusalCode.PolicyFailed, $"rule '{failure.Rule}' of policy {failure.Policy.Short}: {failure.Message ?? (failure.Result == RuleOutcome.Error ? "its expression did not evaluate" : "not fulfilled")}", judgement);
 }

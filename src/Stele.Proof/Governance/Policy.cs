@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cel;
+using Cel.Syntax;
 using Cel.Values;
 using Stele.Proof.Statements;
 

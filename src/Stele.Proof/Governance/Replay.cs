@@ -11,8 +11,8 @@ public sealed record Folded(long Index, Entry Entry, Statement Statement, Judgem
 /// </summary>
 public sealed class Replay(Documents documents)
 {
-    volatile IReadOnlyList<Folded> _folded = [];
     readonly List<Folded> _all = [];
+    volatile Prefix<Folded> _folded = new([], 0);
 
     public State State => _folded is { Count: > 0 } f ? f[^1].After : State.Empty;
 

@@ -45,8 +45,8 @@ public sealed class Verifier
     {
         // 1. One layout; every member as the manifest says.
         foreach (var member in Zip.Read(_pack)) _members.Add(member.Name, member);
-        if (!_members.ContainsKey(Pack.Manifest)) throw new FormatException("there is no manifest.json");
-        var manifest = CanonicalJson.ParseCanonical(Zip.Content(_pack, _members[Pack.Manifest], MaxMember), (int)MaxMember);
+        if (!_members.TryGetValue(Pack.Manifest, out var first)) throw new FormatException("there is no manifest.json");
+        var manifest = CanonicalJson.ParseCanonical(Zip.Content(_pack, first, MaxMember), (int)MaxMember);
         if (manifest["version"].AsInt != Pack.Version) throw new FormatException($"pack version {manifest["version"].AsInt} is not known here");
         var listed = new HashSet<string>(StringComparer.Ordinal) { Pack.Manifest };
         foreach (var m in manifest["members"].AsArray)
