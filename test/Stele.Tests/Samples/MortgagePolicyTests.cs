@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Stele.Proof;
 using Stele.Proof.Governance;
+using Stele.Proof.Statements;
 using YamlDotNet.Serialization;
 
 namespace Stele.Tests.Samples;
