@@ -46,7 +46,10 @@ public sealed class MortgagePipeline : IDisposable
             var output = Directory.CreateDirectory(Path.Combine(world, name)).FullName;
             var inputs = (Dictionary<object, object>)step["inputs"];
             var command = ((List<object>)step["run"]).Select(argument => Place((string)argument, inputs, artifacts, output)).ToArray();
-            var (code, text) = Start(command);
+            var start = Describe(command);
+            if (step.TryGetValue("env", out var env))
+                foreach (var (key, value) in (Dictionary<object, object>)env) start.Environment[(string)key] = (string)value;
+            var (code, text) = Start(start);
             Assert.True(code == 0, $"step {name} ended with {code}: {text}");
             artifacts.Add(name, output);
         }
@@ -55,9 +58,11 @@ public sealed class MortgagePipeline : IDisposable
     }
 
     /// <summary>Runs one of the sample's programs as the sandbox would: a bare environment, the runtime named by its file.</summary>
-    public static (int Code, string Text) Start(params string[] command)
+    public static (int Code, string Text) Start(params string[] command) => Start(Describe(command));
+
+    static (int Code, string Text) Start(ProcessStartInfo start)
     {
-        using var process = Process.Start(Describe(command))!;
+        using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
         var text = process.StandardOutput.ReadToEnd() + error.GetAwaiter().GetResult();
         process.WaitForExit();
