@@ -17,6 +17,11 @@ internal static class Trainer
         }
 
         var labels = Texts(data, Column.Label);
+        if (!Array.TrueForAll(labels, label => label is "yes" or "no"))
+        {
+            throw new InvalidDataException($"{Column.Label} must be \"yes\" or \"no\" in every row");
+        }
+
         var weights = reweigh == null ? Filled(data.Rows.Count, 1.0) : Weights.Reweigh(Texts(data, reweigh), labels);
 
         var rows = Filled(data.Rows.Count, Array.Empty<double>());
