@@ -1,0 +1,192 @@
+using System.Text;
+using System.Text.Json;
+using Stele.Proof;
+
+namespace Stele.Tests.Proof;
+
+public sealed class NoteTests
+{
+    static JsonElement Read(string suite, string file) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Vectors.Dir(suite), file))).RootElement;
+
+    [Fact]
+    public void GoOpenCases()
+    {
+        var suite = Read("golang-mod-sumdb", "signed-note.json");
+        var keys = suite.GetProperty("keys").EnumerateObject().ToDictionary(k => k.Name, k => VerifierKey.Parse(k.Value.GetProperty("vkey").GetString()!));
+        foreach (var c in suite.GetProperty("open").EnumerateArray())
+        {
+            var name = c.GetProperty("name").GetString()!;
+            var text = c.GetProperty("note").GetString()!;
+            var known = c.GetProperty("known").EnumerateArray().Select(k => keys[k.GetString()!]).ToArray();
+            if (name == "101 signatures")
+            {
+                Assert.Throws<FormatException>(() => Note.Parse(text));
+                continue;
+            }
+            var note = Note.Parse(text);
+            Assert.Equal(text, note.ToString());
+            var trust = note.Verify(known, out var verified);
+            if (c.GetProperty("ok").GetBoolean())
+            {
+                Assert.Equal(NoteTrust.Verified, trust);
+                Assert.Equal(c.GetProperty("verified").EnumerateArray().Select(v => v.GetString()), verified.Select(v => v.Key.Name));
+            }
+            else
+            {
+                Assert.Empty(verified);
+                Assert.Equal(name switch { "none known" => NoteTrust.NoKnownKey, "corrupt signature of known key" => NoteTrust.BadSignature, _ => throw new InvalidOperationException(name) }, trust);
+            }
+        }
+    }
+
+    [Fact]
+    public void GoMalformedNotesAndKeys()
+    {
+        var suite = Read("golang-mod-sumdb", "signed-note.json");
+        Assert.Equal(7, suite.GetProperty("malformedBase64").GetArrayLength());
+        foreach (var m in suite.GetProperty("malformedBase64").EnumerateArray())
+            Assert.Throws<FormatException>(() => Note.Parse(Convert.FromBase64String(m.GetString()!)));
+        foreach (var bad in suite.GetProperty("badVkeys").EnumerateArray()) Assert.Throws<FormatException>(() => VerifierKey.Parse(bad.GetString()!));
+        foreach (var key in suite.GetProperty("keys").EnumerateObject())
+        {
+            var text = key.Value.GetProperty("vkey").GetString()!;
+            Assert.Equal(text, VerifierKey.Parse(text).ToString());
+            foreach (var wrong in new[] { text.ToUpperInvariant(), text + "=", text[..^1], "x" + text, text.Replace('+', ' '), text.Replace("+", "++", StringComparison.Ordinal) })
+                Assert.Throws<FormatException>(() => VerifierKey.Parse(wrong));
+        }
+    }
+
+    [Fact]
+    public void GoTreeNotes()
+    {
+        // Go's tree note has the checkpoint's layout with a fixed origin; a checkpoint takes any origin, so the first bad one is bad for its origin alone.
+        var suite = Read("golang-mod-sumdb", "tlog.json");
+        var record = suite.GetProperty("recordHash");
+        Assert.Equal(record.GetProperty("leafHashBase64").GetString(), Base64.Encode(Merkle.Leaf(Encoding.UTF8.GetBytes(record.GetProperty("dataUtf8").GetString()!)).ToArray()));
+        var format = suite.GetProperty("treeFormat");
+        var want = format.GetProperty("want").GetString()!;
+        var checkpoint = Checkpoint.Parse(want);
+        Assert.Equal((format.GetProperty("origin").GetString(), 123456789012, want), (checkpoint.Origin, checkpoint.Size, checkpoint.Text));
+        var bad = format.GetProperty("bad").EnumerateArray().Select(b => b.GetString()!).ToArray();
+        Assert.NotEqual(checkpoint.Origin, Checkpoint.Parse(bad[0]).Origin);
+        foreach (var b in bad[1..]) Assert.Throws<FormatException>(() => Checkpoint.Parse(b));
+    }
+
+    [Fact]
+    public void C2spExamples()
+    {
+        var suite = Read("c2sp-specs", "examples.json");
+        var key = VerifierKey.Parse(suite.GetProperty("signedNote").GetProperty("vkey").GetString()!);
+        var text = suite.GetProperty("signedNote").GetProperty("note").GetString()!;
+        Assert.Equal(NoteTrust.Verified, Note.Parse(text).Verify([key], out var verified));
+        Assert.Equal(key, Assert.Single(verified).Key);
+
+        var checkpoint = suite.GetProperty("checkpointSyntaxOnly").GetString()!;
+        var note = Note.Parse(checkpoint);
+        Assert.Equal(checkpoint, note.ToString());
+        Assert.Equal(["example.com/behind-the-sofa", "witness.example.com/w1"], note.Signatures.Select(s => s.Name));
+        Assert.Equal(20852163, Checkpoint.Parse(note.Text).Size);
+
+        foreach (var c in suite.GetProperty("tileIndexPaths").EnumerateArray())
+            Assert.Equal("tile/3/" + c.GetProperty("path").GetString(), new Tile(3, c.GetProperty("n").GetInt64()).Path);
+        foreach (var c in suite.GetProperty("tileSets").EnumerateArray())
+            foreach (var p in c.EnumerateObject().Where(p => p.Name != "size"))
+            {
+                var level = p.Name[^1] - '0';
+                var size = c.GetProperty("size").GetInt64() >> 8 * level;
+                Assert.Equal(p.Value.GetInt64(), p.Name.StartsWith("full", StringComparison.Ordinal) ? size / 256 : Tile.WidthAt(c.GetProperty("size").GetInt64(), level, size / 256));
+            }
+
+        // The subtree of leaves 8 to 12 under a tree of 14: its proof reads as a consistency proof's, but the routine for it belongs to a later part.
+        Assert.Equal(4, suite.GetProperty("signSubtreeRequest").GetProperty("proof").GetArrayLength());
+    }
+
+    [Fact]
+    public void CosignaturesCarryATime()
+    {
+        var witness = Signer("witness.example.com/w1", NoteKeyType.Cosignature);
+        var text = "example.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
+        var line = witness.Key.Sign(text, witness.Sign, 1679315147);
+        Assert.Equal(72, line.Bytes.Length);
+        Assert.Equal("cosignature/v1\ntime 1679315147\n" + text, Encoding.UTF8.GetString(witness.Key.Message(text, 1679315147)));
+        var note = Note.Parse(new Note(text, line).ToString());
+        Assert.Equal(NoteTrust.Verified, note.Verify([witness.Key], out var verified));
+        Assert.Equal(1679315147, Assert.Single(verified).Time);
+        // Another time, another signature.
+        var moved = line.Bytes.SetItem(7, (byte)(line.Bytes[7] ^ 1));
+        Assert.Equal(NoteTrust.BadSignature, new Note(text, line with { Bytes = moved }).Verify([witness.Key], out _));
+        // A plain signature is no cosignature and the other way round: the ids differ.
+        Assert.NotEqual(witness.Key.Id, new VerifierKey(witness.Key.Name, NoteKeyType.Ed25519, witness.Key.PublicKey).Id);
+    }
+
+    [Fact]
+    public void NoByteOfASignedNoteMayChange()
+    {
+        var signer = Signer("example.com/log", NoteKeyType.Ed25519);
+        var text = "example.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
+        var bytes = Encoding.UTF8.GetBytes(new Note(text, signer.Key.Sign(text, signer.Sign)).ToString());
+        Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(Encoding.UTF8.GetString(bytes), signer.Key, out var checkpoint));
+        Assert.Equal(0, checkpoint!.Size);
+        for (var bit = 0; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] ^= (byte)(1 << bit % 8);
+            Assert.NotEqual(CheckpointTrust.Verified, Checkpoint.Open(Encoding.Latin1.GetString(bytes), signer.Key, out _));
+            NoteTrust trust;
+            try
+            {
+                trust = Note.Parse(bytes).Verify([signer.Key], out _);
+            }
+            catch (FormatException)
+            {
+                trust = NoteTrust.NoKnownKey;
+            }
+            Assert.NotEqual(NoteTrust.Verified, trust);
+            bytes[bit / 8] ^= (byte)(1 << bit % 8);
+        }
+    }
+
+    [Theory]
+    [InlineData("\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")]                 // no origin
+    [InlineData("a\n00\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")]
+    [InlineData("a\n+1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")]
+    [InlineData("a\n-1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")]
+    [InlineData("a\n1 \n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")]
+    [InlineData("a\n9223372036854775808\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")]
+    [InlineData("a\n0\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\n")]                // not the empty root
+    [InlineData("a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKl=\n")]                // stray bits
+    [InlineData("a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk\n")]
+    [InlineData("a\n1\nWqx3\n")]
+    [InlineData("a\n1\n")]
+    [InlineData("a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=")]
+    [InlineData("a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\n\n")]               // an empty extension
+    public void MalformedCheckpoints(string text) => Assert.Throws<FormatException>(() => Checkpoint.Parse(text));
+
+    [Fact]
+    public void ACheckpointOfAnotherOriginIsRefused()
+    {
+        var signer = Signer("example.com/log", NoteKeyType.Ed25519);
+        var text = new Checkpoint("example.com/other", 1, Merkle.Leaf([])).Text;
+        Assert.Equal(CheckpointTrust.WrongOrigin, Checkpoint.Open(new Note(text, signer.Key.Sign(text, signer.Sign)).ToString(), signer.Key, out _));
+        var other = Signer("example.com/other", NoteKeyType.Ed25519);
+        Assert.Equal(CheckpointTrust.NoKnownKey, Checkpoint.Open(new Note(text, signer.Key.Sign(text, signer.Sign)).ToString(), other.Key, out _));
+        Assert.Equal(CheckpointTrust.Malformed, Checkpoint.Open(text, other.Key, out _));
+    }
+
+    [Fact]
+    public void ExtensionLinesAreKept()
+    {
+        var text = "a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\nfirst\nsecond\n";
+        var checkpoint = Checkpoint.Parse(text);
+        Assert.Equal(["first", "second"], checkpoint.Extensions);
+        Assert.Equal(text, checkpoint.Text);
+        var most = text + string.Concat(Enumerable.Repeat("x\n", Checkpoint.MaxExtensions - 2));
+        Assert.Equal(most, Checkpoint.Parse(most).Text);
+        Assert.Throws<FormatException>(() => Checkpoint.Parse(most + "x\n"));
+    }
+
+    static (VerifierKey Key, Func<byte[], byte[]> Sign) Signer(string name, NoteKeyType type)
+    {
+        var seed = Encoding.ASCII.GetBytes(name.PadRight(32)[..32]);
+        return (new VerifierKey(name, type, ReferenceEd25519.PublicKey(seed)), message => ReferenceEd25519.Sign(seed, message));
+    }
+}
