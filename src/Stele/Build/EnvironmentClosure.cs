@@ -77,9 +77,17 @@ sealed class EnvironmentClosure
 
     public void AddLink(string path, string target) => _entries[path] = new PackEntry(path, EntryType.Link, Target: target);
 
+    /// <summary>Whether a path of this machine leads to a file in the tree, links followed there.</summary>
+    public bool Resolves(string path)
+    {
+        var shape = new TreeShape();
+        foreach (var entry in _entries.Values.OrderBy(e => e.Path, TreeShape.ByBytes)) shape.Add(entry.Path, entry.Type, entry.Target);
+        return _entries.TryGetValue(shape.Resolve(path.TrimStart('/')), out var found) && found.Type == EntryType.File;
+    }
+
     public Task<Digest> Freeze(IBlobs blobs, About about, CancellationToken stop = default) => Pack.Tree(blobs, "environment", about, _entries.Values, stop);
 
-    static PackEntry Entry(string path, string full, bool executable, long size) => new(path, EntryType.File, executable, size, Open: () => Build.Freeze.Open(full));
+    static PackEntry Entry(string path, string full, bool executable, long size) => new(path, EntryType.File, executable, size, Open: () => Libc.OpenRead(full));
 
     void AddLinked(string root, string full, string path, string target)
     {
@@ -172,7 +180,7 @@ sealed class EnvironmentClosure
 
     static string? Script(string path)
     {
-        using var reader = new StreamReader(Build.Freeze.Open(path));
+        using var reader = new StreamReader(Libc.OpenRead(path));
         var buffer = new char[256];
         var line = new string(buffer, 0, reader.ReadBlock(buffer)).Split('\n')[0];
         return line.StartsWith("#!", StringComparison.Ordinal) ? line[2..].Trim().Split(' ')[0] : null;

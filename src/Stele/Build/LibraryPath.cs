@@ -36,8 +36,8 @@ sealed class LibraryPath
     /// <summary>The loader passes over a library for another machine.</summary>
     static bool Fits(string path, ushort machine)
     {
-        var real = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        return File.Exists(real) && ElfFile.Read(real) is { } elf && (machine == 0 || elf.Machine == machine);
+        if (!File.Exists(path)) return false; // of a link: that what it leads to is there
+        return ElfFile.Read(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path) is { } elf && (machine == 0 || elf.Machine == machine);
     }
 
     static IEnumerable<string> Configuration(string file, int depth)

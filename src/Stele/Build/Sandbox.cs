@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using System.Globalization;
 using Stele.Disk;
 
@@ -25,7 +24,7 @@ sealed class SandboxException(SandboxError error, string message, string? hint =
 }
 
 /// <summary>How a command ended. Output beyond the limit was read and dropped.</summary>
-sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut, TimeSpan Took);
+sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut);
 
 /// <summary>
 /// A command in a root of its own, by bubblewrap: the materialised tree alone, read-only; own user, process, network (nothing but its own loopback), IPC, host-name and cgroup
@@ -52,7 +51,6 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     /// <summary>Runs to the end; after <paramref name="timeout"/> everything inside is killed.</summary>
     public async Task<Ran> Run(TimeSpan timeout, CancellationToken stop = default)
     {
-        var began = Stopwatch.GetTimestamp();
         await using var running = await Start(stop);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         patience.CancelAfter(timeout);
@@ -67,7 +65,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
             running.Kill();
         }
         var code = await running.Exited;
-        return new Ran(code, running.Output, running.Errors, timedOut, Stopwatch.GetElapsedTime(began));
+        return new Ran(code, running.Output, running.Errors, timedOut);
     }
 
     /// <summary>Starts and returns once the process inside exists (it may still be on its way to the command).</summary>
@@ -99,7 +97,9 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
             "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
             "--uid", user, "--gid", user, "--hostname", "stele", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv",
             "--json-status-fd", status.ToString(CultureInfo.InvariantCulture),
-            "--ro-bind", Root, "/", "--proc", "/proc", "--dev", "/dev",
+            "--ro-bind", Root, "/", "--dev", "/dev", "--remount-ro", "/dev",
+            // Read-only as a whole: to a process whose user is the host's root, with or without capabilities, the kernel's settings below /proc/sys are writable.
+            "--proc", "/proc", "--remount-ro", "/proc",
             "--size", ScratchBytes.ToString(CultureInfo.InvariantCulture), "--tmpfs", "/tmp",
         ];
         flags.AddRange(RunDirectory is null ? ["--size", "1048576", "--tmpfs", "/run"] : ["--bind", RunDirectory, "/run"]);

@@ -36,6 +36,7 @@ sealed class SandboxProcess : IAsyncDisposable
         {
             using (write)
             {
+                Libc.InheritNothing();
                 var start = new ProcessStartInfo(program, flags(Libc.Inherit(write))) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
                 var path = start.Environment.TryGetValue("PATH", out var p) ? p : null;
                 start.Environment.Clear(); // nothing of ours is there to leak
@@ -61,7 +62,7 @@ sealed class SandboxProcess : IAsyncDisposable
         int? code = null;
         try
         {
-            using var lines = new StreamReader(new FileStream(pipe, FileAccess.Read, 0));
+            using var lines = new StreamReader(Libc.OpenRead(pipe));
             while (lines.ReadLine() is { } line)
             {
                 var json = CanonicalJson.Parse(Encoding.UTF8.GetBytes(line), 64 << 10);

@@ -17,6 +17,16 @@ static partial class Libc
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int KillCall(int pid, int signal);
 
+    [LibraryImport("libc", EntryPoint = "close_range", SetLastError = true)]
+    private static partial int CloseRange(uint first, uint last, uint flags);
+
+    /// <summary>Keeps every descriptor but standard input, output and error from the children: also those this process was itself started with.</summary>
+    public static void InheritNothing()
+    {
+        const uint CLOSE_RANGE_CLOEXEC = 4;
+        if (CloseRange(3, uint.MaxValue, CLOSE_RANGE_CLOEXEC) != 0) throw Failed("close_range", "all descriptors");
+    }
+
     /// <summary>Both ends of a pipe that no child inherits until <see cref="Inherit"/> says so.</summary>
     public static unsafe (SafeFileHandle Read, SafeFileHandle Write) Pipe()
     {
