@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Collections.Immutable;
 using System.Globalization;
 
@@ -58,6 +59,21 @@ public sealed class Checkpoint
         if (!TryDecimal(lines[1], out var size)) throw new FormatException("a checkpoint's size is a decimal number without leading zeros, below 2^63");
         if (!Base64.TryDecode(lines[2], out var root) || root.Length != Digest.Size) throw new FormatException("a checkpoint's root is base64 of 32 bytes");
         return new Checkpoint(lines[0], size, Digest.From(root), lines.AsSpan(3));
+    }
+
+    /// <summary>As <see cref="Open"/>, with the failure in words.</summary>
+    public static bool TryOpen(string signedNote, VerifierKey logKey, [NotNullWhen(true)] out Checkpoint? checkpoint, [NotNullWhen(false)] out string? error)
+    {
+        var trust = Open(signedNote, logKey, out checkpoint);
+        error = trust switch
+        {
+            CheckpointTrust.Verified => null,
+            CheckpointTrust.BadSignature => "the log's signature is not good",
+            CheckpointTrust.NoKnownKey => "it carries no signature by the log's key",
+            CheckpointTrust.WrongOrigin => "it is of another log",
+            _ => "it is not a signed checkpoint",
+        };
+        return checkpoint is not null && error is null;
     }
 
     /// <summary>Reads a signed note as a checkpoint of the log whose key this is; the log's origin is its key's name.</summary>

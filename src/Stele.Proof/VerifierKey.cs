@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
@@ -101,6 +102,23 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
     }
 
     static string IdText(uint id) => id.ToString("x8", CultureInfo.InvariantCulture);
+
+    /// <summary>Whether the key material is the same, whatever the name.</summary>
+    public bool SameKey(VerifierKey other) => _key.AsSpan().SequenceEqual(other._key);
+
+    public static bool TryParse(string text, [NotNullWhen(true)] out VerifierKey? key)
+    {
+        try
+        {
+            key = Parse(text);
+            return true;
+        }
+        catch (FormatException)
+        {
+            key = null;
+            return false;
+        }
+    }
 
     public bool Equals(VerifierKey? other) => other is not null && Type == other.Type && Name == other.Name && _key.AsSpan().SequenceEqual(other._key);
     public override bool Equals(object? obj) => Equals(obj as VerifierKey);

@@ -1,0 +1,80 @@
+using Cel.Check;
+using Cel.Library;
+using Cel.Plan;
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Cel;
+
+/// <summary>
+/// A compiled expression: parsed, checked and planned once, evaluated as often as wanted, from any thread.
+/// Evaluation is a pure function of the variables: no clock, no culture, no I/O, the same result and cost on every machine.
+/// </summary>
+/// <example><code>
+/// var program = CelProgram.Compile("amount &lt;= limit", new Dictionary&lt;string, CelType&gt; { ["amount"] = CelType.Int, ["limit"] = CelType.Int }, CelType.Bool);
+/// var result = program.Eval(new Dictionary&lt;string, CelValue&gt; { ["amount"] = CelValue.Int(3), ["limit"] = CelValue.Int(4) }, costLimit: 1000);
+/// </code></example>
+public sealed class CelProgram
+{
+    readonly SourceText _source;
+    readonly PlannedProgram _plan;
+    readonly CelType? _demanded;
+    Frame? _spare;
+
+    CelProgram(SourceText source, PlannedProgram plan, CelType type, CelType? demanded)
+    {
+        _source = source;
+        _plan = plan;
+        _demanded = demanded;
+        Type = type;
+    }
+
+    /// <param name="source">At most <see cref="Limits.Source"/> characters.</param>
+    /// <param name="variables">What the expression may name, dotted names included.</param>
+    /// <param name="result">The type its value must have; null for any.</param>
+    /// <exception cref="CelException">The source is no valid program over these variables; the message shows where.</exception>
+    public static CelProgram Compile(string source, IReadOnlyDictionary<string, CelType> variables, CelType? result = null)
+        => Compile(source, new Declarations(variables, StandardLibrary.Functions), result);
+
+    internal static CelProgram Compile(string source, Declarations declarations, CelType? result)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        var text = new SourceText(source);
+        var (root, ids) = Parser.Parse(text);
+        var program = Checker.Check(text, root, ids, declarations, result);
+        return new CelProgram(text, Planner.Plan(program), program.Type, result);
+    }
+
+    public string Source => _source.Text;
+
+    /// <summary>The type found by checking.</summary>
+    public CelType Type { get; }
+
+    /// <summary>The variables the expression names.</summary>
+    public IReadOnlyList<string> Variables => _plan.Variables;
+
+    /// <summary>
+    /// Evaluates; whatever goes wrong is the result's error, never an exception. A variable without a binding is an error only where it is needed.
+    /// </summary>
+    /// <param name="variables">May hold more than the expression names.</param>
+    /// <param name="costLimit">Above it the result is <see cref="CelErrorKind.CostLimit"/>.</param>
+    public CelResult Eval(IReadOnlyDictionary<string, CelValue> variables, long costLimit)
+    {
+        var frame = Interlocked.Exchange(ref _spare, null) ?? new Frame(_plan.Slots);
+        for (var i = 0; i < _plan.Variables.Length; i++)
+            frame.Slots[i] = variables.TryGetValue(_plan.Variables[i], out var bound) ? bound : _plan.Unbound[i];
+        frame.Cost = 0;
+        frame.Limit = costLimit;
+
+        var value = _plan.Root.Eval(frame);
+        var cost = frame.Cost;
+        if (cost > costLimit && !(value.IsError && value.RawError.Kind == CelErrorKind.CostLimit)) value = frame.OverLimit(_plan.Root.Position);
+        else if (!value.IsError && _demanded is not null && _demanded.Kind != CelKind.Dyn && value.Kind != _demanded.Kind)
+            value = CelValue.Error(new CelError(CelErrorKind.NoSuchOverload, $"the value is {value.TypeOf()}, not {_demanded}", _plan.Root.Position));
+
+        // The frame must not keep the caller's values alive.
+        Array.Clear(frame.Slots);
+        _spare = frame;
+        return value.IsError ? new CelResult(default, new CelFailure(_source, value.RawError), cost) : new CelResult(value, null, cost);
+    }
+}

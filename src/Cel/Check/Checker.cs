@@ -1,0 +1,277 @@
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Cel.Check;
+
+/// <summary>Gives every name a meaning, every call its overloads and the whole a type, or refuses the program.</summary>
+internal sealed class Checker
+{
+    readonly SourceText _source;
+    readonly Declarations _declared;
+    readonly Resolution?[] _resolutions;
+    readonly Unifier _types = new();
+    readonly List<(string Name, CelType Type)> _locals = [];
+
+    Checker(SourceText source, Declarations declared, int ids)
+    {
+        _source = source;
+        _declared = declared;
+        _resolutions = new Resolution?[ids];
+    }
+
+    /// <param name="expected">What the program's value must be, if that matters.</param>
+    public static Checked Check(SourceText source, Expr root, int ids, Declarations declared, CelType? expected)
+    {
+        var checker = new Checker(source, declared, ids);
+        var type = checker.Visit(root);
+        if (expected is not null && !checker._types.Assignable(type, expected))
+            throw new CelException(source, root.Position, $"the expression is of type {checker.Show(type)}, not {expected}");
+        return new Checked(root, checker._resolutions, checker._types.Resolve(type, final: true));
+    }
+
+    CelType Visit(Expr e) => e switch
+    {
+        Literal l => TypeOf(l.Value),
+        Ident i => VisitIdent(i),
+        Select s => VisitSelect(s),
+        Call c => VisitCall(c),
+        Logic l => VisitLogic(l),
+        Conditional c => VisitConditional(c),
+        ListLiteral l => VisitList(l),
+        MapLiteral m => VisitMap(m),
+        Comprehension c => VisitComprehension(c),
+        _ => throw new InvalidOperationException(e.GetType().Name),
+    };
+
+    static CelType TypeOf(object? literal) => literal switch
+    {
+        null => CelType.Null,
+        bool => CelType.Bool,
+        long => CelType.Int,
+        ulong => CelType.UInt,
+        double => CelType.Double,
+        string => CelType.String,
+        _ => CelType.Bytes,
+    };
+
+    CelType VisitIdent(Ident e)
+    {
+        if (!e.Rooted && Local(e.Name) is { } local)
+        {
+            _resolutions[e.Id] = new LocalOf(e.Name);
+            return local;
+        }
+        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable, $"undeclared reference to '{e.Name}'");
+    }
+
+    CelType? Local(string name)
+    {
+        for (var i = _locals.Count - 1; i >= 0; i--)
+            if (string.Equals(_locals[i].Name, name)) return _locals[i].Type;
+        return null;
+    }
+
+    /// <summary>A variable or type under a possibly dotted name, looked up from the container outwards.</summary>
+    CelType? Global(Expr e, string name, bool rooted)
+    {
+        foreach (var candidate in Candidates(name, rooted))
+        {
+            if (_declared.Variables.TryGetValue(candidate, out var type))
+            {
+                _resolutions[e.Id] = new VariableOf(candidate);
+                return _declared.Strict ? type : CelType.Dyn;
+            }
+            if (CelType.Named(candidate) is { } named)
+            {
+                _resolutions[e.Id] = new TypeNamed(named);
+                return CelType.Type;
+            }
+        }
+        return null;
+    }
+
+    IEnumerable<string> Candidates(string name, bool rooted)
+    {
+        for (var container = rooted ? "" : _declared.Container; container.Length > 0; container = container[..Math.Max(0, container.LastIndexOf('.'))])
+            yield return container + "." + name;
+        yield return name;
+    }
+
+    /// <summary><c>a.b.c</c> if the tree is just that and <c>a</c> is no comprehension variable.</summary>
+    (string Name, bool Rooted)? Qualified(Expr e) => e switch
+    {
+        Ident i when i.Rooted || Local(i.Name) is null => (i.Name, i.Rooted),
+        Select { Test: false, Quoted: false } s when Qualified(s.Operand) is var (name, rooted) => ($"{name}.{s.Field}", rooted),
+        _ => null,
+    };
+
+    CelType VisitSelect(Select e)
+    {
+        // The longest dotted name that is declared wins.
+        if (!e.Test && Qualified(e) is var (name, rooted) && Global(e, name, rooted) is { } global) return global;
+
+        var operand = _types.Resolve(Visit(e.Operand));
+        switch (operand.Kind)
+        {
+            case CelKind.Map: return e.Test ? CelType.Bool : operand.Parameters[1];
+            case CelKind.Param: _types.Assignable(CelType.Dyn, operand); break;
+            case CelKind.Dyn: break;
+            // Lenient, the plan's own node gives the error.
+            default: return _declared.Strict ? Fail(e, CelErrorKind.NoSuchKey, $"type {Show(operand)} has no fields to select") : CelType.Dyn;
+        }
+        return e.Test ? CelType.Bool : CelType.Dyn;
+    }
+
+    CelType VisitCall(Call e)
+    {
+        IReadOnlyList<Overload>? overloads = null;
+        var namespaced = false;
+        if (e.Target is null)
+        {
+            var rooted = e.Function[0] == '.';
+            overloads = Function(rooted ? e.Function[1..] : e.Function, rooted);
+        }
+        else if (Qualified(e.Target) is var (prefix, fromRoot) && Function($"{prefix}.{e.Function}", fromRoot) is { } found)
+        {
+            overloads = found;
+            namespaced = true;
+        }
+        else
+        {
+            overloads = _declared.Functions.Find(e.Function);
+        }
+
+        var isMethod = e.Target is not null && !namespaced;
+        var args = new List<CelType>();
+        if (isMethod) args.Add(Visit(e.Target!));
+        foreach (var a in e.Args) args.Add(Visit(a));
+
+        if (overloads is null) return Fail(e, CelErrorKind.NoSuchOverload, $"undeclared function '{e.Function.TrimStart('.')}'");
+
+        var candidates = new List<Overload>();
+        CelType? result = null;
+        foreach (var overload in overloads)
+        {
+            if (overload.IsMethod != isMethod || overload.Parameters.Length != args.Count) continue;
+            var fresh = new Dictionary<string, CelType>(StringComparer.Ordinal);
+            var parameters = Array.ConvertAll(overload.Parameters, p => _types.Instantiate(p, fresh));
+            if (!_types.Assignable(args.ToArray(), parameters)) continue;
+            candidates.Add(overload);
+            var type = _types.Resolve(_types.Instantiate(overload.Result, fresh));
+            if (result is null) result = type;
+            else if (!result.Equals(type)) result = CelType.Dyn;
+        }
+
+        if (candidates.Count == 0)
+        {
+            if (_declared.Strict) return Fail(e, CelErrorKind.NoSuchOverload, NoOverload(e, isMethod, args));
+            foreach (var overload in overloads)
+                if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Count) candidates.Add(overload);
+            result = CelType.Dyn;
+        }
+        _resolutions[e.Id] = new OverloadsOf([.. candidates], namespaced);
+        return result!;
+    }
+
+    IReadOnlyList<Overload>? Function(string name, bool rooted)
+    {
+        foreach (var candidate in Candidates(name, rooted))
+            if (_declared.Functions.Find(candidate) is { } found) return found;
+        return null;
+    }
+
+    string NoOverload(Call e, bool isMethod, List<CelType> args)
+    {
+        var shown = args.ConvertAll(Show);
+        var call = isMethod ? $"{shown[0]}.({string.Join(", ", shown.Skip(1))})" : $"({string.Join(", ", shown)})";
+        return $"'{Operators.Spell(e.Function)}' can't be applied to {call}";
+    }
+
+    CelType VisitLogic(Logic e)
+    {
+        foreach (var term in e.Terms) Demand(term, CelType.Bool, e.IsAnd ? "'&&' takes" : "'||' takes");
+        return CelType.Bool;
+    }
+
+    CelType VisitConditional(Conditional e)
+    {
+        Demand(e.Test, CelType.Bool, "the condition of '?:' is");
+        CelType then = Visit(e.Then), otherwise = Visit(e.Else);
+        var joined = _types.Fresh();
+        if (_types.Assignable([then, otherwise], [joined, joined])) return _types.Resolve(joined);
+        return _declared.Strict ? Fail(e, CelErrorKind.NoSuchOverload, $"the branches of '?:' differ: {Show(then)} and {Show(otherwise)}; dyn(...) allows that") : CelType.Dyn;
+    }
+
+    void Demand(Expr e, CelType wanted, string who)
+    {
+        var type = Visit(e);
+        if (!_types.Assignable(type, wanted) && _declared.Strict) throw new CelException(_source, e.Position, $"{who} a {wanted}, not {Show(type)}");
+    }
+
+    CelType VisitList(ListLiteral e)
+    {
+        CelType? element = null;
+        foreach (var x in e.Elements) element = _types.Join(element, Visit(x));
+        return CelType.List(element ?? _types.Fresh());
+    }
+
+    CelType VisitMap(MapLiteral e)
+    {
+        CelType? key = null, value = null;
+        for (var i = 0; i < e.Keys.Length; i++)
+        {
+            var type = _types.Resolve(Visit(e.Keys[i]));
+            if (_declared.Strict && type.Kind is not (CelKind.Dyn or CelKind.Param) && !CelMap.IsKey(type.Kind))
+                throw new CelException(_source, e.Keys[i].Position, $"a map key is a string, int, uint or bool, not {Show(type)}");
+            key = _types.Join(key, type);
+            value = _types.Join(value, Visit(e.Values[i]));
+        }
+        return CelType.Map(key ?? _types.Fresh(), value ?? _types.Fresh());
+    }
+
+    CelType VisitComprehension(Comprehension e)
+    {
+        var range = _types.Resolve(Visit(e.Range));
+        CelType first, second;
+        switch (range.Kind)
+        {
+            case CelKind.List: (first, second) = (CelType.Int, range.Parameters[0]); break;
+            case CelKind.Map: (first, second) = (range.Parameters[0], range.Parameters[1]); break;
+            default:
+                if (range.Kind is not (CelKind.Dyn or CelKind.Param) && _declared.Strict)
+                    throw new CelException(_source, e.Range.Position, $"a macro walks a list or a map, not {Show(range)}");
+                _types.Assignable(CelType.Dyn, range);
+                (first, second) = (CelType.Dyn, CelType.Dyn);
+                break;
+        }
+        // One variable walks a list's elements, two its indexes and elements.
+        var only = range.Kind == CelKind.List ? second : first;
+
+        var scope = _locals.Count;
+        _locals.Add((e.Variable, e.Second is null ? only : first));
+        if (e.Second is not null) _locals.Add((e.Second, second));
+        if (e.Filter is not null) Demand(e.Filter, CelType.Bool, "the filter of a macro is");
+        CelType result;
+        if (e.Kind is MacroKind.List or MacroKind.Map)
+        {
+            var element = e.Body is null ? only : Visit(e.Body);
+            result = e.Kind == MacroKind.List ? CelType.List(element) : CelType.Map(first, element);
+        }
+        else
+        {
+            Demand(e.Body!, CelType.Bool, "the predicate of a macro is");
+            result = CelType.Bool;
+        }
+        _locals.RemoveRange(scope, _locals.Count - scope);
+        return result;
+    }
+
+    string Show(CelType type) => _types.Resolve(type, final: true).ToString();
+
+    CelType Fail(Expr e, CelErrorKind kind, string reason)
+    {
+        if (_declared.Strict) throw new CelException(_source, e.Position, reason);
+        _resolutions[e.Id] = new FailureOf(kind, reason);
+        return CelType.Dyn;
+    }
+}

@@ -1,0 +1,55 @@
+using Cel.Values;
+
+namespace Cel.Check;
+
+internal delegate CelValue Unary(in CelValue a);
+
+internal delegate CelValue Binary(in CelValue a, in CelValue b);
+
+internal delegate CelValue Variadic(ReadOnlySpan<CelValue> args);
+
+internal delegate long UnaryCost(in CelValue a);
+
+internal delegate long BinaryCost(in CelValue a, in CelValue b);
+
+internal delegate long VariadicCost(ReadOnlySpan<CelValue> args);
+
+/// <summary>
+/// One way to call a function: the types it takes (receiver first) and gives, what it does and what it costs.
+/// Implementations only ever see values of the kinds their parameters name, and return errors as values.
+/// Without an implementation it is one of the operators that the plan has its own nodes for.
+/// </summary>
+internal sealed class Overload
+{
+    public required bool IsMethod { get; init; }
+    public required CelType[] Parameters { get; init; }
+    public required CelType Result { get; init; }
+    public Unary? Unary { get; init; }
+    public Binary? Binary { get; init; }
+    public Variadic? Variadic { get; init; }
+
+    /// <summary>Null is 1. Charged, and held against the limit, before the call.</summary>
+    public UnaryCost? UnaryCost { get; init; }
+    public BinaryCost? BinaryCost { get; init; }
+    public VariadicCost? VariadicCost { get; init; }
+
+    public bool Takes(int index, CelKind kind)
+    {
+        var wanted = Parameters[index].Kind;
+        return wanted == kind || wanted >= CelKind.Dyn;
+    }
+}
+
+/// <summary>Functions by name; the standard ones and an embedder's differ in nothing.</summary>
+internal sealed class FunctionTable
+{
+    readonly Dictionary<string, List<Overload>> _functions = new(StringComparer.Ordinal);
+
+    public void Add(string name, Overload overload)
+    {
+        if (!_functions.TryGetValue(name, out var overloads)) _functions[name] = overloads = [];
+        overloads.Add(overload);
+    }
+
+    public IReadOnlyList<Overload>? Find(string name) => _functions.GetValueOrDefault(name);
+}

@@ -1,0 +1,35 @@
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Cel.Check;
+
+/// <summary>What the checker found a name or call to mean. Nodes that need none have none.</summary>
+internal abstract record Resolution;
+
+/// <summary>A declared variable, by its full name.</summary>
+internal sealed record VariableOf(string Name) : Resolution;
+
+/// <summary>The variable of an enclosing comprehension.</summary>
+internal sealed record LocalOf(string Name) : Resolution;
+
+/// <summary>A type used as a value.</summary>
+internal sealed record TypeNamed(CelType Type) : Resolution;
+
+/// <summary>The overloads that fit what is known statically; the values' kinds choose among them. A namespaced function's target is part of its name.</summary>
+internal sealed record OverloadsOf(Overload[] Candidates, bool Namespaced) : Resolution;
+
+/// <summary>Only when checking is lenient: evaluating the node is this error.</summary>
+internal sealed record FailureOf(CelErrorKind Kind, string Reason) : Resolution;
+
+/// <summary>A checked tree: resolutions under the ids of its nodes, and the type of its value.</summary>
+internal sealed record Checked(Expr Root, Resolution?[] Resolutions, CelType Type);
+
+/// <summary>What a program may name.</summary>
+internal sealed record Declarations(IReadOnlyDictionary<string, CelType> Variables, FunctionTable Functions)
+{
+    /// <summary>The namespace names are looked up from, innermost first; empty for the root.</summary>
+    public string Container { get; init; } = "";
+
+    /// <summary>Off, anything the checker would refuse becomes an error of evaluation instead.</summary>
+    public bool Strict { get; init; } = true;
+}

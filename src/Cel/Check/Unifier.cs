@@ -1,0 +1,142 @@
+using Cel.Values;
+
+namespace Cel.Check;
+
+/// <summary>
+/// What is known about type variables, and whether one type can stand for another given that. The rules are those of the reference
+/// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
+/// agrees with timestamps and durations.
+/// </summary>
+internal sealed class Unifier
+{
+    readonly Dictionary<string, CelType> _known = new(StringComparer.Ordinal);
+    readonly List<(string Name, CelType? Before)> _trail = [];
+    int _fresh;
+
+    public CelType Fresh() => CelType.Param("%" + _fresh++);
+
+    /// <summary>On failure nothing is learnt.</summary>
+    public bool Assignable(CelType from, CelType to)
+    {
+        var mark = _trail.Count;
+        if (Agree(from, to)) return true;
+        Undo(mark);
+        return false;
+    }
+
+    public bool Assignable(ReadOnlySpan<CelType> from, ReadOnlySpan<CelType> to)
+    {
+        if (from.Length != to.Length) return false;
+        var mark = _trail.Count;
+        for (var i = 0; i < from.Length; i++)
+        {
+            if (Agree(from[i], to[i])) continue;
+            Undo(mark);
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>The type of elements that stand side by side: the general one of two that agree, else dyn.</summary>
+    public CelType Join(CelType? a, CelType b) => a is null ? b : Assignable(a, b) ? General(a, b) : CelType.Dyn;
+
+    /// <summary>With what is known put in; variables nothing is known of stay, or become dyn at the end.</summary>
+    public CelType Resolve(CelType type, bool final = false)
+    {
+        if (type.Kind == CelKind.Param)
+            return _known.TryGetValue(type.Name, out var known) ? Resolve(known, final) : final ? CelType.Dyn : type;
+        return type.Kind switch
+        {
+            CelKind.List => CelType.List(Resolve(type.Parameters[0], final)),
+            CelKind.Map => CelType.Map(Resolve(type.Parameters[0], final), Resolve(type.Parameters[1], final)),
+            _ => type,
+        };
+    }
+
+    /// <summary>A signature's own parameters replaced by fresh variables.</summary>
+    public CelType Instantiate(CelType type, Dictionary<string, CelType> fresh)
+    {
+        switch (type.Kind)
+        {
+            case CelKind.Param:
+                if (!fresh.TryGetValue(type.Name, out var variable)) fresh[type.Name] = variable = Fresh();
+                return variable;
+            case CelKind.List: return CelType.List(Instantiate(type.Parameters[0], fresh));
+            case CelKind.Map: return CelType.Map(Instantiate(type.Parameters[0], fresh), Instantiate(type.Parameters[1], fresh));
+            default: return type;
+        }
+    }
+
+    bool Agree(CelType a, CelType b)
+    {
+        if (b.Kind == CelKind.Param)
+        {
+            var (valid, known) = Substitute(a, b);
+            if (valid) return true;
+            if (known) return false;
+        }
+        if (a.Kind == CelKind.Param) return Substitute(b, a).Valid;
+        if (a.Kind == CelKind.Dyn || b.Kind == CelKind.Dyn) return true;
+        if (a.Kind == CelKind.Null) return IsNullable(b.Kind);
+        if (b.Kind == CelKind.Null) return IsNullable(a.Kind);
+        if (a.Kind != b.Kind) return false;
+        for (var i = 0; i < a.Parameters.Count; i++)
+            if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
+        return true;
+    }
+
+    static bool IsNullable(CelKind kind) => kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration;
+
+    /// <summary>Can the variable stand for the type, and was something known of it?</summary>
+    (bool Valid, bool Known) Substitute(CelType type, CelType variable)
+    {
+        if (type.Equals(variable)) return (true, true);
+        if (_known.TryGetValue(variable.Name, out var known))
+        {
+            if (type.Equals(known)) return (true, true);
+            if (!Agree(type, known)) return (false, true);
+            var general = General(type, known);
+            if (!Mentions(general, variable)) Learn(variable.Name, general);
+            return (true, true);
+        }
+        if (Mentions(type, variable)) return (false, false);
+        Learn(variable.Name, type);
+        return (true, false);
+    }
+
+    bool Mentions(CelType type, CelType variable)
+    {
+        if (type.Equals(variable)) return true;
+        if (type.Kind == CelKind.Param) return _known.TryGetValue(type.Name, out var known) && Mentions(known, variable);
+        foreach (var p in type.Parameters)
+            if (Mentions(p, variable)) return true;
+        return false;
+    }
+
+    static CelType General(CelType a, CelType b) => IsAsGeneral(a, b) ? a : b;
+
+    static bool IsAsGeneral(CelType a, CelType b)
+    {
+        if (a.Kind is CelKind.Dyn or CelKind.Param) return true;
+        if (b.Kind is CelKind.Dyn or CelKind.Param || a.Kind != b.Kind) return false;
+        for (var i = 0; i < a.Parameters.Count; i++)
+            if (!IsAsGeneral(a.Parameters[i], b.Parameters[i])) return false;
+        return true;
+    }
+
+    void Learn(string name, CelType type)
+    {
+        _trail.Add((name, _known.GetValueOrDefault(name)));
+        _known[name] = type;
+    }
+
+    void Undo(int mark)
+    {
+        for (var i = _trail.Count - 1; i >= mark; i--)
+        {
+            if (_trail[i].Before is { } before) _known[_trail[i].Name] = before;
+            else _known.Remove(_trail[i].Name);
+        }
+        _trail.RemoveRange(mark, _trail.Count - mark);
+    }
+}

@@ -1,0 +1,25 @@
+using Cel.Check;
+
+namespace Cel.Library;
+
+/// <summary>
+/// The functions every program may call: those of the language definition except <c>matches</c>, and of the extensions the
+/// <c>strings</c> and <c>math</c> libraries.
+/// </summary>
+internal static class StandardLibrary
+{
+    public static readonly FunctionTable Functions = Build();
+
+    static FunctionTable Build()
+    {
+        var table = new FunctionTable();
+        OperatorFunctions.Declare(table);
+        Conversions.Declare(table);
+        TextFunctions.Declare(table);
+        TimeFunctions.Declare(table);
+        StringExtension.Declare(table);
+        Formatting.Declare(table);
+        MathExtension.Declare(table);
+        return table;
+    }
+}

@@ -1,0 +1,144 @@
+using Cel.Values;
+
+namespace Cel.Plan;
+
+/// <summary>Where a comprehension keeps its variables: one takes elements or keys, two take indexes and elements, or keys and values.</summary>
+internal readonly record struct Loop(Node Range, int First, int Second)
+{
+    public bool HasTwo => Second >= 0;
+}
+
+/// <summary>The rounds of a comprehension over a value.</summary>
+internal readonly struct Rounds
+{
+    readonly CelValue[] _first;
+    readonly CelValue[]? _second;
+    readonly bool _indexed;
+
+    public readonly int Count;
+
+    public Rounds(in CelValue range, bool two)
+    {
+        if (range.Kind == CelKind.List)
+        {
+            _first = range.ListItems;
+            _indexed = two;
+        }
+        else
+        {
+            _first = range.RawMap.Keys;
+            _second = two ? range.RawMap.Values : null;
+        }
+        Count = _first.Length;
+    }
+
+    public void Bind(Frame f, Loop loop, int round)
+    {
+        if (_indexed)
+        {
+            f.Slots[loop.First] = CelValue.Int(round);
+            f.Slots[loop.Second] = _first[round];
+            return;
+        }
+        f.Slots[loop.First] = _first[round];
+        if (_second is not null) f.Slots[loop.Second] = _second[round];
+    }
+}
+
+internal abstract class ComprehensionNode(int position, Loop loop) : Node(position)
+{
+    protected readonly Loop Loop = loop;
+
+    public sealed override CelValue Eval(Frame f)
+    {
+        var range = Loop.Range.Eval(f);
+        if (range.Kind is CelKind.List or CelKind.Map) return Walk(f, new Rounds(in range, Loop.HasTwo));
+        return range.IsError ? range : Fail(CelErrorKind.NoSuchOverload, $"a macro walks a list or a map, not {range.TypeOf()}");
+    }
+
+    protected abstract CelValue Walk(Frame f, Rounds rounds);
+
+    protected CelValue NotBool(in CelValue value)
+        => value.IsError ? value : Fail(CelErrorKind.NoSuchOverload, $"a macro's condition is a bool, not {value.TypeOf()}");
+}
+
+/// <summary><c>all</c> and <c>exists</c>: logical operators over the elements, absorbing errors as those do.</summary>
+internal sealed class QuantifierNode(int position, Loop loop, bool isAll, Node predicate) : ComprehensionNode(position, loop)
+{
+    protected override CelValue Walk(Frame f, Rounds rounds)
+    {
+        CelValue error = default;
+        for (var i = 0; i < rounds.Count; i++)
+        {
+            if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
+            rounds.Bind(f, Loop, i);
+            var value = predicate.Eval(f);
+            if (value.Kind == CelKind.Bool)
+            {
+                if (value.RawBool != isAll) return value;
+            }
+            else if (!error.IsError)
+            {
+                error = NotBool(in value);
+            }
+        }
+        return error.IsError ? error : CelValue.Bool(isAll);
+    }
+}
+
+/// <summary><c>exists_one</c>: looks at every element; any error is the result.</summary>
+internal sealed class ExistsOneNode(int position, Loop loop, Node predicate) : ComprehensionNode(position, loop)
+{
+    protected override CelValue Walk(Frame f, Rounds rounds)
+    {
+        var found = 0;
+        for (var i = 0; i < rounds.Count; i++)
+        {
+            if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
+            rounds.Bind(f, Loop, i);
+            var value = predicate.Eval(f);
+            if (value.Kind != CelKind.Bool) return NotBool(in value);
+            if (value.RawBool) found++;
+        }
+        return CelValue.Bool(found == 1);
+    }
+}
+
+/// <summary><c>map</c>, <c>filter</c>, <c>transformList</c> and <c>transformMap</c>.</summary>
+internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? filter, Node? body) : ComprehensionNode(position, loop)
+{
+    protected override CelValue Walk(Frame f, Rounds rounds)
+    {
+        if (!f.Spend(toMap ? Costs.Map : Costs.List)) return f.OverLimit(Position);
+        if (rounds.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("list"));
+        // Grown with the rounds that are paid for, since an error may end them early.
+        var values = new CelValue[Math.Min(rounds.Count, 8)];
+        var keys = toMap ? new CelValue[values.Length] : null;
+        var count = 0;
+        for (var i = 0; i < rounds.Count; i++)
+        {
+            if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
+            rounds.Bind(f, Loop, i);
+            if (filter is not null)
+            {
+                var keep = filter.Eval(f);
+                if (keep.Kind != CelKind.Bool) return NotBool(in keep);
+                if (!keep.RawBool) continue;
+            }
+            var value = body is null ? f.Slots[Loop.First] : body.Eval(f);
+            if (value.IsError) return value;
+            if (count == values.Length)
+            {
+                Array.Resize(ref values, Math.Min(rounds.Count, count * 2));
+                if (keys is not null) Array.Resize(ref keys, values.Length);
+            }
+            if (keys is not null) keys[count] = f.Slots[Loop.First];
+            values[count++] = value;
+        }
+        Array.Resize(ref values, count);
+        if (keys is null) return Placed(CelValue.OwnList(values));
+        Array.Resize(ref keys, count);
+        // Keys came from a map or are indexes: they can't collide.
+        return CelMap.TryCreate(keys, values, out var map, out var bad) ? Placed(CelValue.Map(map)) : Fail(CelErrorKind.BadKey, $"{bad} can't be a map key");
+    }
+}

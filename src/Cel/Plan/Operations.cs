@@ -1,0 +1,71 @@
+using Cel.Values;
+
+namespace Cel.Plan;
+
+/// <summary><c>==</c> and <c>!=</c>, which never fail.</summary>
+internal sealed class EqualNode(int position, Node left, Node right, bool negated) : Node(position)
+{
+    public override CelValue Eval(Frame f)
+    {
+        var a = left.Eval(f);
+        if (a.IsError) return a;
+        var b = right.Eval(f);
+        if (b.IsError) return b;
+        long work = 0;
+        var equal = Equality.Equal(in a, in b, ref work);
+        f.Cost += Costs.Traversal(work);
+        return CelValue.Bool(equal != negated);
+    }
+}
+
+/// <summary>Membership: an equal element of a list, a key of a map.</summary>
+internal sealed class InNode(int position, Node left, Node right) : Node(position)
+{
+    public override CelValue Eval(Frame f)
+    {
+        var element = left.Eval(f);
+        if (element.IsError) return element;
+        var container = right.Eval(f);
+        switch (container.Kind)
+        {
+            case CelKind.Error: return container;
+            case CelKind.Map:
+                f.Cost += Costs.Call;
+                return CelValue.Bool(container.RawMap.TryGet(in element, out _));
+            case CelKind.List:
+                var items = container.ListItems;
+                if (!f.Spend(Math.Max(1, items.Length))) return f.OverLimit(Position);
+                long work = 0;
+                var found = false;
+                for (var i = 0; i < items.Length && !found; i++) found = Equality.Equal(in items[i], in element, ref work);
+                // What comparing large elements cost beyond one unit each.
+                f.Cost += Math.Max(0, Costs.Traversal(work) - Math.Max(1, items.Length));
+                return CelValue.Bool(found);
+            default: return Fail(CelErrorKind.NoSuchOverload, $"'in' takes a list or a map, not {container.TypeOf()}");
+        }
+    }
+}
+
+/// <summary><c>list[i]</c>, where any number that is a whole one will do, and <c>map[key]</c>.</summary>
+internal sealed class IndexNode(int position, Node operand, Node index) : Node(position)
+{
+    public override CelValue Eval(Frame f)
+    {
+        var container = operand.Eval(f);
+        if (container.IsError) return container;
+        var at = index.Eval(f);
+        if (at.IsError) return at;
+        f.Cost += Costs.Call;
+        switch (container.Kind)
+        {
+            case CelKind.Map:
+                return container.RawMap.TryGet(in at, out var value) ? value : Fail(CelErrorKind.NoSuchKey, $"no such key: {at}");
+            case CelKind.List:
+                if (at.Kind == CelKind.Double && Equality.TryInteger(at.RawDouble, out var whole)) at = whole;
+                if (at.Kind is not (CelKind.Int or CelKind.UInt)) return Fail(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at}");
+                var items = container.ListItems;
+                return at.RawUInt < (ulong)items.Length ? items[(int)at.RawInt] : Fail(CelErrorKind.IndexOutOfRange, $"index {at} is outside a list of {items.Length}");
+            default: return Fail(CelErrorKind.NoSuchOverload, $"{container.TypeOf()} can't be indexed");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+using Cel.Check;
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Cel.Plan;
+
+/// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order.</summary>
+internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, int Slots);
+
+/// <summary>Turns a checked tree into steps: names become slots, calls become the node of their shape.</summary>
+internal sealed class Planner
+{
+    readonly Checked _checked;
+    readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
+    readonly List<(string Name, int Position)> _order = [];
+    readonly List<(string Name, int Slot)> _locals = [];
+    int _slots;
+
+    Planner(Checked program)
+    {
+        _checked = program;
+        // Locals come after the variables, whose number must be known first.
+        foreach (var r in program.Resolutions)
+            if (r is VariableOf v) _variables.TryAdd(v.Name, _variables.Count);
+        _slots = _variables.Count;
+    }
+
+    public static PlannedProgram Plan(Checked program)
+    {
+        var planner = new Planner(program);
+        var root = planner.Visit(program.Root);
+        var names = new string[planner._variables.Count];
+        var unbound = new CelValue[names.Length];
+        foreach (var (name, slot) in planner._variables)
+        {
+            names[slot] = name;
+            var position = planner._order.First(o => string.Equals(o.Name, name)).Position;
+            unbound[slot] = CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{name}'", position));
+        }
+        return new PlannedProgram(root, names, unbound, planner._slots);
+    }
+
+    Node Visit(Expr e)
+    {
+        switch (_checked.Resolutions[e.Id])
+        {
+            case VariableOf v:
+                _order.Add((v.Name, e.Position));
+                return new SlotNode(e.Position, _variables[v.Name]);
+            case LocalOf l:
+                return new SlotNode(e.Position, _locals.FindLast(x => string.Equals(x.Name, l.Name)).Slot);
+            case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
+            case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
+            case OverloadsOf o: return VisitCall((Call)e, o);
+        }
+        return e switch
+        {
+            Literal l => new ConstantNode(e.Position, Constant(l.Value)),
+            Select { Test: true } s => new HasNode(e.Position, Visit(s.Operand), s.Field),
+            Select s => new SelectNode(e.Position, Visit(s.Operand), s.Field),
+            Logic l => new LogicNode(e.Position, l.IsAnd, Array.ConvertAll(l.Terms, Visit)),
+            Conditional c => new ConditionalNode(c.Test.Position, Visit(c.Test), Visit(c.Then), Visit(c.Else)),
+            ListLiteral l => new ListNode(e.Position, Array.ConvertAll(l.Elements, Visit)),
+            MapLiteral m => new MapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit)),
+            Comprehension c => VisitComprehension(c),
+            _ => throw new InvalidOperationException(e.GetType().Name),
+        };
+    }
+
+    static CelValue Constant(object? literal) => literal switch
+    {
+        null => CelValue.Null,
+        bool b => CelValue.Bool(b),
+        long l => CelValue.Int(l),
+        ulong u => CelValue.UInt(u),
+        double d => CelValue.Double(d),
+        string s => CelValue.ValidString(s),
+        byte[] b => CelValue.OwnBytes(b),
+        _ => throw new InvalidOperationException(literal.GetType().Name),
+    };
+
+    Node VisitCall(Call e, OverloadsOf resolution)
+    {
+        List<Node> args = [];
+        if (e.Target is not null && !resolution.Namespaced) args.Add(Visit(e.Target));
+        foreach (var a in e.Args) args.Add(Visit(a));
+        return (e.Function, args.Count) switch
+        {
+            (Operators.Equal, _) => new EqualNode(e.Position, args[0], args[1], negated: false),
+            (Operators.NotEqual, _) => new EqualNode(e.Position, args[0], args[1], negated: true),
+            (Operators.In, _) => new InNode(e.Position, args[0], args[1]),
+            (Operators.Index, _) => new IndexNode(e.Position, args[0], args[1]),
+            (_, 1) => new UnaryNode(e.Position, e.Function, resolution.Candidates, args[0]),
+            (_, 2) => new BinaryNode(e.Position, e.Function, resolution.Candidates, args[0], args[1]),
+            _ => new VariadicNode(e.Position, e.Function, resolution.Candidates, [.. args]),
+        };
+    }
+
+    ComprehensionNode VisitComprehension(Comprehension e)
+    {
+        var range = Visit(e.Range);
+        var scope = _locals.Count;
+        var loop = new Loop(range, Local(e.Variable), e.Second is null ? -1 : Local(e.Second));
+        var filter = e.Filter is null ? null : Visit(e.Filter);
+        var body = e.Body is null ? null : Visit(e.Body);
+        _locals.RemoveRange(scope, _locals.Count - scope);
+        return e.Kind switch
+        {
+            MacroKind.All => new QuantifierNode(e.Position, loop, isAll: true, body!),
+            MacroKind.Exists => new QuantifierNode(e.Position, loop, isAll: false, body!),
+            MacroKind.ExistsOne => new ExistsOneNode(e.Position, loop, body!),
+            MacroKind.List => new CollectNode(e.Position, loop, toMap: false, filter, body),
+            _ => new CollectNode(e.Position, loop, toMap: true, filter, body),
+        };
+    }
+
+    int Local(string name)
+    {
+        _locals.Add((name, _slots));
+        return _slots++;
+    }
+}

@@ -1,0 +1,20 @@
+namespace Cel.Syntax;
+
+/// <summary>A source that is no valid program. <see cref="Exception.Message"/> holds the reason, the source line and a caret.</summary>
+public sealed class CelException : Exception
+{
+    /// <summary>From 1.</summary>
+    public int Line { get; }
+
+    /// <summary>From 1, in code points.</summary>
+    public int Column { get; }
+
+    /// <summary>What is wrong, without place and source line.</summary>
+    public string Reason { get; }
+
+    internal CelException(SourceText source, int position, string reason) : base(source.Describe(position, reason))
+    {
+        Reason = reason;
+        (Line, Column) = source.Locate(position);
+    }
+}

@@ -1,0 +1,287 @@
+namespace Cel.Syntax;
+
+/// <summary>
+/// Recursive descent over the CEL grammar:
+/// <code>
+/// expr     = or ["?" or ":" expr]
+/// binary   = unary {op unary}          loosest first: || && relations (+ -) (* / %), all left-associative
+/// unary    = {"!"} member | {"-"} member
+/// member   = primary {"." name ["(" args ")"] | "[" expr "]"}
+/// primary  = ["."] name ["(" args ")"] | "(" expr ")" | "[" list "]" | "{" entries "}" | literal
+/// </code>
+/// Message literals and optional syntax are not part of this implementation.
+/// </summary>
+internal sealed class Parser
+{
+    readonly SourceText _source;
+    readonly List<Token> _tokens;
+    int _at;
+    int _nesting;
+    int _ids;
+
+    Parser(SourceText source)
+    {
+        _source = source;
+        _tokens = new Lexer(source).Run();
+    }
+
+    /// <summary>The tree, and how many ids it uses.</summary>
+    public static (Expr Root, int Ids) Parse(SourceText source)
+    {
+        if (source.Text.Length > Limits.Source) throw new CelException(source, 0, $"the source has {source.Text.Length} characters, more than {Limits.Source}");
+        var parser = new Parser(source);
+        var root = parser.Expression();
+        if (parser.Current.Kind != TokenKind.End) throw parser.Unexpected("an operator or the end");
+        return (root, parser._ids);
+    }
+
+    Token Current => _tokens[_at];
+
+    Expr Expression()
+    {
+        if (++_nesting > Limits.Nesting) throw Fail(Current.Start, $"the expression is nested more than {Limits.Nesting} deep");
+        var test = Or();
+        if (Current.Kind == TokenKind.Question)
+        {
+            var at = Take().Start;
+            var then = Or();
+            Expect(TokenKind.Colon, "':'");
+            var otherwise = Expression();
+            test = new Conditional { Id = _ids++, Position = at, Height = Above(at, test, then, otherwise), Test = test, Then = then, Else = otherwise };
+        }
+        _nesting--;
+        return test;
+    }
+
+    Expr Or() => Chain(TokenKind.OrOr, isAnd: false, And);
+
+    Expr And() => Chain(TokenKind.AndAnd, isAnd: true, () => Binary(0));
+
+    Expr Chain(TokenKind op, bool isAnd, Func<Expr> term)
+    {
+        var first = term();
+        if (Current.Kind != op) return first;
+        var at = Current.Start;
+        var terms = new List<Expr> { first };
+        while (Current.Kind == op)
+        {
+            Take();
+            terms.Add(term());
+        }
+        return new Logic { Id = _ids++, Position = at, Height = Above(at, [.. terms]), IsAnd = isAnd, Terms = [.. terms] };
+    }
+
+    static (int Level, string Function) Operator(TokenKind kind) => kind switch
+    {
+        TokenKind.Less => (1, Operators.Less),
+        TokenKind.LessEqual => (1, Operators.LessEqual),
+        TokenKind.Greater => (1, Operators.Greater),
+        TokenKind.GreaterEqual => (1, Operators.GreaterEqual),
+        TokenKind.Equal => (1, Operators.Equal),
+        TokenKind.NotEqual => (1, Operators.NotEqual),
+        TokenKind.In => (1, Operators.In),
+        TokenKind.Plus => (2, Operators.Add),
+        TokenKind.Minus => (2, Operators.Subtract),
+        TokenKind.Star => (3, Operators.Multiply),
+        TokenKind.Slash => (3, Operators.Divide),
+        TokenKind.Percent => (3, Operators.Modulo),
+        _ => (0, ""),
+    };
+
+    /// <summary>Operators that bind tighter than <paramref name="level"/>.</summary>
+    Expr Binary(int level)
+    {
+        var left = Unary();
+        while (true)
+        {
+            var (found, function) = Operator(Current.Kind);
+            if (found <= level) return left;
+            var at = Take().Start;
+            left = MakeCall(at, function, null, [left, Binary(found)]);
+        }
+    }
+
+    Expr Unary()
+    {
+        var op = Current.Kind;
+        if (op is not (TokenKind.Not or TokenKind.Minus)) return Member(negative: null);
+        var signs = new List<int>();
+        while (Current.Kind == op) signs.Add(Take().Start);
+        int? negative = null;
+        if (op == TokenKind.Minus && Current.Kind is TokenKind.Int or TokenKind.Double)
+        {
+            negative = signs[^1];
+            signs.RemoveAt(signs.Count - 1);
+        }
+        var operand = Member(negative);
+        for (var i = signs.Count - 1; i >= 0; i--) operand = MakeCall(signs[i], op == TokenKind.Not ? Operators.Not : Operators.Negate, null, [operand]);
+        return operand;
+    }
+
+    Expr Member(int? negative)
+    {
+        var operand = Primary(negative);
+        while (true)
+        {
+            if (Current.Kind == TokenKind.LeftBracket)
+            {
+                var at = Take().Start;
+                var index = Expression();
+                Expect(TokenKind.RightBracket, "']'");
+                operand = MakeCall(at, Operators.Index, null, [operand, index]);
+            }
+            else if (Current.Kind == TokenKind.Dot)
+            {
+                var at = Take().Start;
+                if (Current.Kind is not (TokenKind.Ident or TokenKind.QuotedIdent)) throw Unexpected("a field or function name");
+                var name = Take();
+                if (name.Kind == TokenKind.Ident && Current.Kind == TokenKind.LeftParen)
+                {
+                    var function = TextOf(name);
+                    Take();
+                    operand = Macros.Expand(this, at, function, operand, Sequence(TokenKind.RightParen, "')'"));
+                }
+                else
+                {
+                    var quoted = name.Kind == TokenKind.QuotedIdent;
+                    operand = MakeSelect(at, operand, quoted ? TextOf(name)[1..^1] : TextOf(name), quoted, test: false);
+                }
+            }
+            else if (Current.Kind == TokenKind.LeftBrace && operand is Ident or Select { Test: false })
+            {
+                throw Fail(Current.Start, "message literals are not supported");
+            }
+            else
+            {
+                return operand;
+            }
+        }
+    }
+
+    Expr Primary(int? negative)
+    {
+        var start = _at;
+        var token = Take();
+        switch (token.Kind)
+        {
+            case TokenKind.Dot:
+                if (Current.Kind != TokenKind.Ident) throw Unexpected("a name");
+                return Name(Take(), rooted: true);
+            case TokenKind.Ident:
+                return Name(token, rooted: false);
+            case TokenKind.LeftParen:
+                var inner = Expression();
+                Expect(TokenKind.RightParen, "')'");
+                return inner;
+            case TokenKind.LeftBracket:
+                var elements = Sequence(TokenKind.RightBracket, "']'", trailingComma: true);
+                return new ListLiteral { Id = _ids++, Position = token.Start, Height = Above(token.Start, elements), Elements = elements };
+            case TokenKind.LeftBrace:
+                return Entries(token.Start);
+            case TokenKind.Int or TokenKind.UInt or TokenKind.Double:
+                return MakeLiteral(negative ?? token.Start, Literals.Number(_source.Text.AsSpan(token.Start, token.End - token.Start), token.Kind, negative is not null)
+                    ?? throw Fail(token.Start, "the number is out of range"));
+            case TokenKind.String or TokenKind.Bytes:
+                return MakeLiteral(token.Start, Literals.Quoted(_source, token));
+            case TokenKind.True:
+                return MakeLiteral(token.Start, true);
+            case TokenKind.False:
+                return MakeLiteral(token.Start, false);
+            case TokenKind.Null:
+                return MakeLiteral(token.Start, null);
+            default:
+                _at = start;
+                throw Unexpected("an expression");
+        }
+    }
+
+    Expr Name(Token token, bool rooted)
+    {
+        var name = TextOf(token);
+        if (IsReserved(name)) throw Fail(token.Start, $"'{name}' is a reserved word");
+        if (Current.Kind != TokenKind.LeftParen) return new Ident { Id = _ids++, Position = token.Start, Height = 1, Name = name, Rooted = rooted };
+        Take();
+        return Macros.Expand(this, token.Start, rooted ? "." + name : name, null, Sequence(TokenKind.RightParen, "')'"));
+    }
+
+    Expr[] Sequence(TokenKind close, string what, bool trailingComma = false)
+    {
+        var items = new List<Expr>();
+        while (Current.Kind != close)
+        {
+            if (items.Count == Limits.Elements) throw Fail(Current.Start, $"more than {Limits.Elements} elements");
+            items.Add(Expression());
+            if (Current.Kind != TokenKind.Comma) break;
+            Take();
+            if (Current.Kind == close && !trailingComma) throw Unexpected("an expression");
+        }
+        Expect(close, items.Count == 0 ? $"an expression or {what}" : $"',' or {what}");
+        return [.. items];
+    }
+
+    MapLiteral Entries(int at)
+    {
+        List<Expr> keys = [], values = [];
+        while (Current.Kind != TokenKind.RightBrace)
+        {
+            if (keys.Count == Limits.Elements) throw Fail(Current.Start, $"more than {Limits.Elements} entries");
+            keys.Add(Expression());
+            Expect(TokenKind.Colon, "':'");
+            values.Add(Expression());
+            if (Current.Kind != TokenKind.Comma) break;
+            Take();
+        }
+        Expect(TokenKind.RightBrace, "',' or '}'");
+        return new MapLiteral { Id = _ids++, Position = at, Height = Above(at, [.. keys, .. values]), Keys = [.. keys], Values = [.. values] };
+    }
+
+    public Literal MakeLiteral(int at, object? value) => new() { Id = _ids++, Position = at, Height = 1, Value = value };
+
+    public Select MakeSelect(int at, Expr operand, string field, bool quoted, bool test)
+        => new() { Id = _ids++, Position = at, Height = Above(at, operand), Operand = operand, Field = field, Quoted = quoted, Test = test };
+
+    public Call MakeCall(int at, string function, Expr? target, Expr[] args)
+        => new() { Id = _ids++, Position = at, Height = Above(at, target is null ? args : [target, .. args]), Function = function, Target = target, Args = args };
+
+    public Comprehension MakeComprehension(int at, MacroKind kind, Expr range, string variable, string? second, Expr? filter, Expr? body)
+    {
+        var parts = new List<Expr> { range };
+        if (filter is not null) parts.Add(filter);
+        if (body is not null) parts.Add(body);
+        return new() { Id = _ids++, Position = at, Height = Above(at, [.. parts]), Kind = kind, Range = range, Variable = variable, Second = second, Filter = filter, Body = body };
+    }
+
+    public CelException Fail(int at, string reason) => new(_source, at, reason);
+
+    int Above(int at, params ReadOnlySpan<Expr> below)
+    {
+        var height = 0;
+        foreach (var e in below) height = Math.Max(height, e.Height);
+        return height < Limits.Height ? height + 1 : throw Fail(at, $"the expression's tree is more than {Limits.Height} high");
+    }
+
+    Token Take()
+    {
+        var token = _tokens[_at];
+        if (token.Kind != TokenKind.End) _at++;
+        return token;
+    }
+
+    void Expect(TokenKind kind, string what)
+    {
+        if (Current.Kind != kind) throw Unexpected(what);
+        Take();
+    }
+
+    string TextOf(Token token) => _source.Text[token.Start..token.End];
+
+    CelException Unexpected(string wanted)
+    {
+        if (Current.Kind == TokenKind.End) return Fail(Current.Start, $"the expression ends where {wanted} was expected");
+        var text = TextOf(Current);
+        return Fail(Current.Start, $"expected {wanted}, found {(text.Length > 40 ? text[..40] + "…" : text)}");
+    }
+
+    static bool IsReserved(string name) => name is "as" or "break" or "const" or "continue" or "else" or "for" or "function" or "if" or "import"
+        or "let" or "loop" or "package" or "namespace" or "return" or "var" or "void" or "while";
+}

@@ -1,0 +1,21 @@
+namespace Cel.Values;
+
+/// <summary>What a value is, or a type describes. <see cref="Dyn"/> and <see cref="Param"/> are types only; <see cref="Error"/> is a value only.</summary>
+public enum CelKind : byte
+{
+    Null,
+    Bool,
+    Int,
+    UInt,
+    Double,
+    String,
+    Bytes,
+    List,
+    Map,
+    Timestamp,
+    Duration,
+    Type,
+    Error,
+    Dyn,
+    Param,
+}

@@ -1,0 +1,102 @@
+namespace Cel.Values;
+
+/// <summary>A type of the language. Compare with <see cref="Equals(CelType)"/>; instances without parameters are shared.</summary>
+public sealed class CelType : IEquatable<CelType>
+{
+    public static readonly CelType Dyn = new(CelKind.Dyn, "dyn");
+    public static readonly CelType Null = new(CelKind.Null, "null_type");
+    public static readonly CelType Bool = new(CelKind.Bool, "bool");
+    public static readonly CelType Int = new(CelKind.Int, "int");
+    public static readonly CelType UInt = new(CelKind.UInt, "uint");
+    public static readonly CelType Double = new(CelKind.Double, "double");
+    public static readonly CelType String = new(CelKind.String, "string");
+    public static readonly CelType Bytes = new(CelKind.Bytes, "bytes");
+    public static readonly CelType Timestamp = new(CelKind.Timestamp, "google.protobuf.Timestamp");
+    public static readonly CelType Duration = new(CelKind.Duration, "google.protobuf.Duration");
+
+    /// <summary>The type of types.</summary>
+    public static readonly CelType Type = new(CelKind.Type, "type");
+
+    public static CelType List(CelType element) => new(CelKind.List, "list", element);
+
+    public static CelType Map(CelType key, CelType value) => new(CelKind.Map, "map", key, value);
+
+    /// <summary>A type parameter of a function, or the checker's own unknown.</summary>
+    internal static CelType Param(string name) => new(CelKind.Param, name);
+
+    CelType(CelKind kind, string name, params CelType[] parameters)
+    {
+        Kind = kind;
+        Name = name;
+        Parameters = parameters;
+    }
+
+    public CelKind Kind { get; }
+
+    /// <summary>As <c>type(x)</c> shows it: without parameters.</summary>
+    public string Name { get; }
+
+    /// <summary>Element of a list; key and value of a map.</summary>
+    public IReadOnlyList<CelType> Parameters { get; }
+
+    /// <summary>The type named so in programs (<c>int</c>, <c>list</c>, <c>google.protobuf.Timestamp</c>), or null. <c>dyn</c> has no such name.</summary>
+    internal static CelType? Named(string name) => name switch
+    {
+        "null_type" => Null,
+        "bool" => Bool,
+        "int" => Int,
+        "uint" => UInt,
+        "double" => Double,
+        "string" => String,
+        "bytes" => Bytes,
+        "list" => AnyList,
+        "map" => AnyMap,
+        "type" => Type,
+        "google.protobuf.Timestamp" => Timestamp,
+        "google.protobuf.Duration" => Duration,
+        _ => null,
+    };
+
+    /// <summary>The type of a value without looking into it.</summary>
+    internal static CelType Of(CelKind kind) => kind switch
+    {
+        CelKind.Null => Null,
+        CelKind.Bool => Bool,
+        CelKind.Int => Int,
+        CelKind.UInt => UInt,
+        CelKind.Double => Double,
+        CelKind.String => String,
+        CelKind.Bytes => Bytes,
+        CelKind.List => AnyList,
+        CelKind.Map => AnyMap,
+        CelKind.Timestamp => Timestamp,
+        CelKind.Duration => Duration,
+        CelKind.Type => Type,
+        _ => Dyn,
+    };
+
+    static readonly CelType AnyList = List(Dyn);
+    static readonly CelType AnyMap = Map(Dyn, Dyn);
+
+    public bool Equals(CelType? other)
+    {
+        if (ReferenceEquals(this, other)) return true;
+        if (other is null || Kind != other.Kind || !string.Equals(Name, other.Name, StringComparison.Ordinal)) return false;
+        for (var i = 0; i < Parameters.Count; i++)
+            if (!Parameters[i].Equals(other.Parameters[i])) return false;
+        return true;
+    }
+
+    public override bool Equals(object? obj) => Equals(obj as CelType);
+
+    public override int GetHashCode() => (int)Kind;
+
+    /// <summary>As error messages and docs write it: <c>map(string, list(int))</c>.</summary>
+    public override string ToString() => Kind switch
+    {
+        CelKind.List or CelKind.Map => $"{Name}({string.Join(", ", Parameters)})",
+        CelKind.Timestamp => "timestamp",
+        CelKind.Duration => "duration",
+        _ => Name,
+    };
+}

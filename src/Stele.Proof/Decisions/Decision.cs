@@ -1,0 +1,85 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Decisions;
+
+/// <summary>A salted commitment to a body that is kept elsewhere, encrypted: HMAC-SHA-256 under 32 random bytes, over the field's domain and the body. Without the salt it says nothing.</summary>
+public sealed record Commitment(Digest Value, long Size)
+{
+    public const int SaltBytes = 32;
+
+    /// <param name="field">Which body: <c>input</c>, <c>output</c>, …; part of what is committed to, so one can't stand for another.</param>
+    public static Commitment To(string field, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> body)
+    {
+        using var hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, salt);
+        hmac.AppendData(Encoding.UTF8.GetBytes($"stele.dev/body/{field}/v1\n"));
+        hmac.AppendData(body);
+        return new Commitment(Digest.From(hmac.GetHashAndReset()), body.Length);
+    }
+
+    public Json ToJson() => Json.Object(("commitment", Value.Hex), ("size", Size));
+    public static Commitment FromJson(Json j) => new(Digest.ParseHex(j["commitment"].AsString), Names.Entry(j["size"]));
+}
+
+/// <summary>
+/// One leaf of a decision log, canonical JSON without anything personal. <c>open</c>: an operation was let through; <c>close</c>: how it ended (names its open);
+/// <c>whole</c>: both at once. A decision's id is <c>&lt;log origin&gt;/&lt;index of its open or whole leaf&gt;</c>.
+/// </summary>
+/// <param name="Time">Milliseconds since 1970 UTC, by the node's clock.</param>
+/// <param name="Open">In a close: the index of the open it ends; null otherwise.</param>
+/// <param name="Deployment">The ledger entry that put the release here.</param>
+/// <param name="Strength">How the release was known to be the one running: verified-at-load, attested, configured, unavailable.</param>
+/// <param name="ReleasePolicy">The policy frozen in the release; null if it has none.</param>
+/// <param name="Policies">The policies in force for the environment.</param>
+/// <param name="Outcome">allow, deny, or error (the release did not answer).</param>
+/// <param name="Rule">The rule that denied; null when allowed.</param>
+/// <param name="Principal">A random pseudonym.</param>
+/// <param name="Operation">The route's name, never a path with data in it.</param>
+/// <param name="Status">The status the client got.</param>
+/// <param name="Duration">Microseconds from the request's arrival to this record.</param>
+/// <param name="Size">The ledger size that the node had folded.</param>
+/// <param name="Staleness">The age in milliseconds of the newest checkpoint the node had then.</param>
+public sealed record Decision(
+    string Kind, long Time, long? Open, string System, string Environment, long Deployment, Digest Release, string Strength, Digest? ReleasePolicy, ImmutableArray<Digest> Policies,
+    string Outcome, string? Rule, string Principal, string Protocol, string Operation, int Status, Commitment? Input, Commitment? Output, long Duration, long Size, long Staleness)
+{
+    public const string OpenKind = "open", CloseKind = "close", WholeKind = "whole";
+    public const string Allow = "allow", Deny = "deny", Error = "error";
+    public const int MaxBytes = 16 * 1024;
+
+    public static string Id(string log, long index) => string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{log}/{index}");
+
+    /// <summary>Splits a decision's id at its last slash.</summary>
+    public static bool TryParseId(string id, out string log, out long index)
+    {
+        var slash = id.LastIndexOf('/');
+        log = slash > 0 ? id[..slash] : "";
+        index = -1;
+        return slash > 0 && long.TryParse(id.AsSpan(slash + 1), global::System.Globalization.NumberStyles.None, global::System.Globalization.CultureInfo.InvariantCulture, out index) && Id(log, index) == id;
+    }
+
+    public Json ToJson() => Json.Object(
+        ("kind", Kind), ("time", Time), ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment), ("deployment", Deployment), ("release", Release),
+        ("strength", Strength), ("releasePolicy", ReleasePolicy is { } p ? Json.Of(p) : null), ("policies", Json.Array(Policies.Select(Json.Of))), ("outcome", Outcome),
+        ("rule", Rule is null ? null : Json.Of(Rule)), ("principal", Principal), ("protocol", Protocol), ("operation", Operation), ("status", Status),
+        ("input", Input?.ToJson()), ("output", Output?.ToJson()), ("duration", Duration), ("size", Size), ("staleness", Staleness));
+
+    public byte[] Encode() => ToJson().ToBytes();
+
+    /// <summary>Invariant: what is accepted encodes to the identical bytes.</summary>
+    public static Decision Parse(ReadOnlySpan<byte> leaf)
+    {
+        var j = CanonicalJson.ParseCanonical(leaf, MaxBytes);
+        var d = new Decision(
+            Names.OneOf(j["kind"], OpenKind, CloseKind, WholeKind), j["time"].AsInt, j.Find("open") is { } o ? Names.Entry(o) : null, Names.Label(j["system"]), Names.Label(j["environment"]),
+            Names.Entry(j["deployment"]), j["release"].AsDigest, Names.OneOf(j["strength"], Dimension.Strengths), j.Find("releasePolicy")?.AsDigest, [.. j["policies"].AsArray.Select(p => p.AsDigest)],
+            Names.OneOf(j["outcome"], Allow, Deny, Error), j.Find("rule") is { } r ? Names.Label(r) : null, Names.Member(j["principal"]), Names.Label(j["protocol"]), j["operation"].AsString,
+            checked((int)j["status"].AsInt), j.Find("input") is { } i ? Commitment.FromJson(i) : null, j.Find("output") is { } u ? Commitment.FromJson(u) : null,
+            Names.Entry(j["duration"]), Names.Entry(j["size"]), j["staleness"].AsInt);
+        if ((d.Kind == CloseKind) != (d.Open is not null)) throw new FormatException("a close, and only a close, names its open");
+        if (!leaf.SequenceEqual(d.Encode())) throw new FormatException("the decision has members that a decision does not have");
+        return d;
+    }
+}

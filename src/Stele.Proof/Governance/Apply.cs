@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+/// <summary>
+/// The pure function that three judges share: the server before it appends, a node before it starts anything, an auditor over a pack. Given the state, an entry and the documents the entry
+/// names, it accepts or refuses. No clock, no randomness, no I/O.
+///
+/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may (table in <see cref="Authority"/>) · 6 the kind's own rules · 7 the policies in force, for what they govern.
+/// </summary>
+public static partial class Fold
+{
+    public const long MaxSkew = 5 * 60 * 1000;
+    public const long MaxDelay = 24 * 60 * 60 * 1000;
+
+    /// <summary>Applies an entry as it would stand at index <c>state.Size</c>.</summary>
+    public static Outcome Apply(State state, Entry entry, Documents documents)
+    {
+        // 1. Shape. The envelope is canonical already, or it would not be an Entry.
+        Statement statement;
+        try
+        {
+            statement = Statement.Parse(entry.Envelope.Payload);
+        }
+        catch (FormatException e)
+        {
+            return new Outcome.Refused(RefusalCode.Malformed, e.Message, null, null, null);
+        }
+        catch (UnknownKindException e)
+        {
+            return new Outcome.Refused(RefusalCode.UnknownKind, e.Message, null, null, null);
+        }
+        if (statement is GenesisStatement != (state.Size == 0)) return Refuse(statement, RefusalCode.NotGenesis, state.Size == 0 ? "the ledger is empty: its first entry must be genesis" : "the ledger has its genesis");
+        if (statement is GenesisStatement genesis) return Found(genesis, entry);
+
+        // 2. Time: the entry's own. What nodes saw may come late, when the server was away.
+        if (entry.Time < state.Time) return Refuse(statement, RefusalCode.TimeBackwards, $"the entry's time {entry.Time} is before the last entry's, {state.Time}");
+        if (entry.Time < statement.Issued - MaxSkew) return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(statement.Issued - entry.Time) / 1000} s in the future");
+        if (statement is not (Anchor or Observation or Alert) && entry.Time > statement.Issued + MaxDelay)
+            return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(entry.Time - statement.Issued) / 3_600_000} h ago");
+
+        // 3. This ledger, and not seen before.
+        if (statement.Ledger != state.Ledger) return Refuse(statement, RefusalCode.WrongLedger, $"made for the ledger {statement.Ledger?.ToString() ?? "(none)"}, this is {state.Ledger}");
+        var identity = Digest.Of(entry.Envelope.Payload);
+
+        // 4. Signatures: every one good, by distinct members, with keys that are theirs now.
+        var (signers, refusal) = Signers(state, entry.Envelope, statement);
+        if (refusal is not null) return refusal;
+        if (state.Identities.TryGetValue(identity, out var first)) return new Outcome.Already(first);
+
+        // 5. Who may.
+        if (Authority(state, statement, signers) is { } unauthorised) return unauthorised;
+
+        // 6 and 7. The kind's rules.
+        var context = new Context(state, entry.Time, state.Size, signers, documents, statement);
+        var outcome = statement switch
+        {
+            ProtocolStatement s => PutProtocol(context, s),
+            LogKeyStatement s => PutLogKey(context, s),
+            LogStatement s => PutLog(context, s),
+            MemberStatement s => PutMember(context, s),
+            SystemStatement s => PutSystem(context, s),
+            PolicyStatement s => PutPolicy(context, s),
+            Origin s => PutOrigin(context, s),
+            Release s => PutRelease(context, s),
+            Evaluation s => PutEvaluation(context, s),
+            Approval s => Approve(context, s),
+            Waiver s => Waive(context, s),
+            Deployment s => Deploy(context, s),
+            Observation s => Observe(context, s),
+            Anchor s => PutAnchor(context, s),
+            Alert s => PutAlert(context, s),
+            Revocation s => Revoke(context, s),
+            Erasure s => state.Logs.ContainsKey(s.Log) ? context.Accept(state) : context.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'"),
+            Retention s => Retain(context, s),
+            Verdict s => s.Size <= state.Size ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
+            Refusal s => PutRefusal(context, s),
+            _ => throw new InvalidOperationException($"a statement kind without a rule: {statement.Kind}"),
+        };
+        if (outcome is not Outcome.Accepted accepted) return outcome;
+        var next = accepted.Next;
+        return accepted with
+        {
+            Next = next with
+            {
+                Size = state.Size + 1,
+                Time = entry.Time,
+                Identities = next.Identities.Add(identity, state.Size),
+                Seen = Merkle.Node(state.Seen, identity),
+            },
+        };
+    }
+
+    static Outcome.Refused Refuse(Statement statement, RefusalCode code, string message) => new(code, message, null, statement, null);
+
+    /// <summary>What the kinds' rules share.</summary>
+    sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers, Documents Documents, Statement Statement)
+    {
+        public Signed Signer => Signers[0];
+        public Outcome.Accepted Accept(State next, Judgement? judgement = null) => new Outcome.Accepted(next, Statement, judgement);
+        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, Signer.Member);
+    }
+
+    /// <summary>Entry 0: the founders' own signatures, at least as many as the threshold; nothing else is there to check it against, which is why trust files pin its digest.</summary>
+    static Outcome Found(GenesisStatement g, Entry entry)
+    {
+        Outcome No(RefusalCode code, string message) => Refuse(g, code, message);
+        if (g.Ledger is not null) return No(RefusalCode.WrongLedger, "genesis names no ledger: it is the ledger");
+        if (g.FoldVersion != State.CurrentFold) return No(RefusalCode.UnknownFoldVersion, $"fold version {g.FoldVersion} is not known here");
+        if (entry.Time < g.Issued - MaxSkew || entry.Time > g.Issued + MaxDelay) return No(RefusalCode.OutsideWindow, "genesis was issued at another time");
+        if (g.Owners.IsEmpty || g.Threshold < 1 || g.Threshold > g.Owners.Length) return No(RefusalCode.TooFewOwners, $"a threshold of {g.Threshold} for {g.Owners.Length} owners");
+        if (!VerifierKey.TryParse(g.LogKey, out var logKey) || logKey.Name != g.Origin) return No(RefusalCode.BadCheckpoint, "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
+
+        var owners = ImmutableSortedDictionary.CreateBuilder<Digest, string>();
+        var members = State.Empty.Members.ToBuilder();
+        try
+        {
+            foreach (var founder in g.Owners)
+            {
+                foreach (var key in founder.Keys) owners.Add(key.Id, founder.Member);
+                members.Add(founder.Member, new MemberFact(founder.Member, 0, founder.Keys, [new Role("owner")], null));
+            }
+            owners.Add(g.ServerKey.Id, ServerMember);
+            owners.Add(g.RecoveryKey.Id, RecoveryMember);
+        }
+        catch (ArgumentException)
+        {
+            return No(RefusalCode.KeyTaken, "a member or a key stands twice in genesis");
+        }
+        var keys = g.Owners.SelectMany(o => o.Keys).ToDictionary(k => k.Id);
+        var signed = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var s in entry.Envelope.Signatures)
+        {
+            if (!keys.TryGetValue(s.KeyId, out var key)) return No(RefusalCode.UnknownSigner, $"{s.KeyId} is not a founder's key");
+            if (!entry.Envelope.Verify(s, key)) return No(RefusalCode.BadSignature, $"the signature by {s.KeyId} is not good");
+            if (!signed.Add(owners[s.KeyId])) return No(RefusalCode.SameMemberTwice, "a founder signed twice");
+        }
+        if (signed.Count < g.Threshold) return No(RefusalCode.TooFewOwners, $"{signed.Count} of {g.Threshold} owners signed");
+
+        var identity = Digest.Of(entry.Envelope.Payload);
+        return new Outcome.Accepted(State.Empty with
+        {
+            FoldVersion = g.FoldVersion, Size = 1, Time = entry.Time, Ledger = entry.LeafHash, Origin = g.Origin, Threshold = g.Threshold, RecoveryKey = g.RecoveryKey, ServerKey = g.ServerKey,
+            LogKeys = [(0, g.LogKey)], Members = members.ToImmutable(), KeyOwners = owners.ToImmutable(),
+            Identities = State.Empty.Identities.Add(identity, 0), Seen = Merkle.Node(default, identity),
+        }, g, null);
+    }
+}

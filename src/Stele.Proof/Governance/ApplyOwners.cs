@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+// What owners state: protocol, keys, logs, members, systems, policies, revocations, retention.
+public static partial class Fold
+{
+    static Outcome PutProtocol(Context c, ProtocolStatement s) =>
+        s.FoldVersion > c.State.FoldVersion && s.FoldVersion <= State.CurrentFold
+            ? c.Accept(c.State with { FoldVersion = s.FoldVersion })
+            : c.Refuse(RefusalCode.UnknownFoldVersion, $"fold version {s.FoldVersion} does not follow {c.State.FoldVersion}, or is not known here");
+
+    static Outcome PutLogKey(Context c, LogKeyStatement s)
+    {
+        if (!VerifierKey.TryParse(s.Key, out var key) || key.Name != c.State.Origin) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
+        // Invariant: key ranges only ever grow to the right, and never reach back over sizes that were signed already.
+        if (s.FromSize <= c.Index || s.FromSize <= c.State.LogKeys[^1].FromSize) return c.Refuse(RefusalCode.OutOfRange, $"the next key is good from a size beyond {Math.Max(c.Index, c.State.LogKeys[^1].FromSize)} on");
+        return c.Accept(c.State with { LogKeys = c.State.LogKeys.Add((s.FromSize, s.Key)) });
+    }
+
+    static Outcome PutLog(Context c, LogStatement s)
+    {
+        var logs = c.State.Logs;
+        if (s.Action != LogStatement.Open)
+            return logs.TryGetValue(s.Origin, out var open) && open.Status == LogStatement.Open
+                ? c.Accept(c.State with { Logs = logs.SetItem(s.Origin, open with { Status = s.Action }) })
+                : c.Refuse(RefusalCode.UnknownLog, $"no open decision log '{s.Origin}'");
+        if (logs.ContainsKey(s.Origin) || s.Origin == c.State.Origin) return c.Refuse(RefusalCode.AlreadyKnown, $"a log '{s.Origin}' is known already");
+        if (s is not { Key: { } vkey, Node: { } node, System: { } system, Environment: { } environment }) return c.Refuse(RefusalCode.Malformed, "opening a log takes its key, node, system and environment");
+        if (!VerifierKey.TryParse(vkey, out var key) || key.Name != s.Origin) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the log's origin as its name");
+        if (logs.Values.Any(l => VerifierKey.Parse(l.Key).SameKey(key)) || c.State.LogKeys.Any(k => VerifierKey.Parse(k.Key).SameKey(key))) return c.Refuse(RefusalCode.KeyTaken, "that key signs another log");
+        if (Known(c, system, environment) is { } unknown) return unknown;
+        if (!(c.State.Members.TryGetValue(node, out var member) && member.Has("node", system, environment))) return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
+        if (s.Predecessor is { } before && !logs.ContainsKey(before)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}'");
+        return c.Accept(c.State with { Logs = logs.Add(s.Origin, new LogFact(s.Origin, vkey, node, system, environment, s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
+    }
+
+    static Outcome PutMember(Context c, MemberStatement s)
+    {
+        var known = c.State.Members.TryGetValue(s.Member, out var present);
+        if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the member stands on entry {present!.Entry}" : "the member is new: it replaces nothing");
+        if (s.Roles.Any(r => r.Name == "server")) return c.Refuse(RefusalCode.RoleMissing, "the server's key is named in genesis; no member is the server");
+        var owners = c.State.KeyOwners.ToBuilder();
+        var ids = new HashSet<Digest>();
+        foreach (var key in s.Keys)
+        {
+            if (!ids.Add(key.Id) || (owners.TryGetValue(key.Id, out var owner) && owner != s.Member)) return c.Refuse(RefusalCode.KeyTaken, $"the key {key.Id} belongs to another member, or stands twice");
+            owners[key.Id] = s.Member;
+        }
+        var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, s.Keys, s.Roles, s.Name));
+        // Invariant: there are always enough owners left, each with a key, to change anything.
+        var left = members.Values.Count(m => m.IsOwner && m.Keys.Any(k => !c.State.Revocations.ContainsKey(k.Id)));
+        if (left < c.State.Threshold) return c.Refuse(RefusalCode.LastOwner, $"{left} owners would be left; {c.State.Threshold} must sign");
+        return Govern(c, "member", null, null, null, c.State with { Members = members, KeyOwners = owners.ToImmutable() });
+    }
+
+    static Outcome PutSystem(Context c, SystemStatement s)
+    {
+        var known = c.State.Systems.TryGetValue(s.System, out var present);
+        if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the system stands on entry {present!.Entry}" : "the system is new: it replaces nothing");
+        if (!c.State.Members.ContainsKey(s.Owner)) return c.Refuse(RefusalCode.UnknownMember, $"its owner {s.Owner} is not a member");
+        if (known && present!.Environments.FirstOrDefault(e => s.Environments.All(x => x.Name != e.Name) && c.State.Environment(s.System, e.Name).Head is { Routes.IsEmpty: false }) is { } running)
+            return c.Refuse(RefusalCode.StaleReplace, $"the environment '{running.Name}' still runs a release: halt it first");
+        return Govern(c, "system", s.System, null, null, c.State with { Systems = c.State.Systems.SetItem(s.System, new SystemFact(s.System, c.Index, s.Owner, s.Risk, s.Environments)) });
+    }
+
+    static Outcome PutPolicy(Context c, PolicyStatement s)
+    {
+        if (s.System is not null && !c.State.Systems.ContainsKey(s.System)) return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");
+        if (s.Environment is not null && c.State.Systems[s.System!].Environment(s.Environment) is null) return c.Refuse(RefusalCode.UnknownEnvironment, $"no environment '{s.System}/{s.Environment}'");
+        var scope = s.System is null ? "*" : s.Environment is null ? s.System : State.Place(s.System, s.Environment);
+        var present = c.State.Policies.TryGetValue(scope, out var p) ? p.Entry : (long?)null;
+        if (s.Replaces != present) return c.Refuse(RefusalCode.StaleReplace, present is null ? $"no policy stands for '{scope}' yet: it replaces nothing" : $"the policy for '{scope}' stands on entry {present}");
+        if (s.Policy is { } digest)
+        {
+            if (c.Documents.Find(digest) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
+            if (c.State.IsRevoked(digest)) return c.Refuse(RefusalCode.Revoked, $"the policy {digest} was revoked");
+            try
+            {
+                Policy.Parse(bytes);
+            }
+            catch (FormatException e)
+            {
+                return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
+            }
+        }
+        return Govern(c, "policy", s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, new PolicyFact(c.Index, s.Policy)) });
+    }
+
+    static Outcome Revoke(Context c, Revocation s)
+    {
+        if (s.FromEntry > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {s.FromEntry} is still to come");
+        if (s.Target == Revocation.Key && !c.State.KeyOwners.ContainsKey(s.Digest)) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
+        if (c.State.Revocations.TryGetValue(s.Digest, out var before) && (before.FromEntry < s.FromEntry || (before.FromEntry == s.FromEntry && (before.Effect == Revocation.Stop || s.Effect == before.Effect))))
+            return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
+        var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, s.FromEntry, s.Effect)) };
+        var left = next.Members.Values.Count(m => m.IsOwner && m.Keys.Any(k => !next.Revocations.ContainsKey(k.Id)));
+        if (left < next.Threshold && c.Signer.Key != s.Digest) return c.Refuse(RefusalCode.LastOwner, $"{left} owners would be left; {next.Threshold} must sign");
+        return Govern(c, "revocation", null, null, null, next);
+    }
+
+    static Outcome Retain(Context c, Retention s)
+    {
+        if (!c.State.Logs.TryGetValue(s.Log, out var log)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'");
+        if (s.Floor <= log.Floor || s.Floor > (log.Anchor?.Size ?? 0)) return c.Refuse(RefusalCode.OutOfRange, $"a floor rises from {log.Floor}, to {log.Anchor?.Size ?? 0} at most: what is anchored");
+        return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Floor = s.Floor }) });
+    }
+
+    static Outcome.Refused? Known(Context c, string system, string environment) =>
+        !c.State.Systems.TryGetValue(system, out var s) ? c.Refuse(RefusalCode.UnknownSystem, $"no system '{system}'")
+        : s.Environment(environment) is null ? c.Refuse(RefusalCode.UnknownEnvironment, $"no environment '{system}/{environment}'") : null;
+}

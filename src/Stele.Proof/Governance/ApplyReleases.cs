@@ -1,0 +1,167 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+// What builders, evaluators, approvers and deployers state: from an artifact's origin to an environment's head.
+public static partial class Fold
+{
+    static Outcome PutOrigin(Context c, Origin s)
+    {
+        if (!c.Signers.Any(x => x.Member == s.Builder)) return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
+        foreach (var material in s.Materials)
+        {
+            if (c.State.IsRevoked(material.Digest)) return c.Refuse(RefusalCode.Revoked, $"the material {material.Digest} was revoked");
+            if (s.BuildType == Statements.Origin.Pipeline && c.State.OriginsOf(material.Digest).IsEmpty)
+                return c.Refuse(RefusalCode.NoOrigin, $"the material '{material.Name}' {material.Digest} has no origin that counts");
+        }
+        var recipe = Digest.Of(Json.Object(("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(s.Materials.Select(m => m.Digest).Distinct().Order().Select(Json.Of)))).ToBytes());
+        var fact = new OriginFact(c.Signers, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
+        var origins = c.State.Origins;
+        foreach (var output in s.Outputs.Select(o => o.Digest).Distinct()) origins = origins.SetItem(output, origins.TryGetValue(output, out var all) ? all.Add(fact) : [fact]);
+        return c.Accept(c.State with { Origins = origins });
+    }
+
+    static Outcome PutRelease(Context c, Release s)
+    {
+        if (!c.State.Systems.ContainsKey(s.System)) return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");
+        if (c.State.Releases.ContainsKey(s.Digest)) return c.Refuse(RefusalCode.AlreadyKnown, $"the release {s.Digest} is declared already");
+        if (c.Documents.Find(s.Digest) is not { } manifest) return c.Refuse(RefusalCode.DocumentMissing, $"the release's manifest {s.Digest} is not at hand");
+        if (c.Documents.Find(s.Document) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the release document {s.Document} is not at hand");
+        ReleaseDocument document;
+        try
+        {
+            document = ReleaseDocument.Parse(bytes);
+            var config = CanonicalJson.ParseCanonical(manifest, Artifacts.MaxDocument)["config"];
+            if (config["digest"].AsDigest != s.Document || config["mediaType"].AsString != ReleaseDocument.MediaType)
+                return c.Refuse(RefusalCode.DocumentInvalid, "the release document is not the config of the release's manifest");
+            if (document.Policy is { } policy)
+            {
+                if (c.Documents.Find(policy) is not { } rules) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {policy} is not at hand");
+                Policy.Parse(rules);
+            }
+        }
+        catch (FormatException e)
+        {
+            return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
+        }
+        if (document.System != s.System) return c.Refuse(RefusalCode.WrongSystem, $"the document says system '{document.System}', the statement '{s.System}'");
+        var fact = new ReleaseFact(s.Digest, c.Signers, s.System, document.Name, s.Document, document.Components, document.Policy);
+        foreach (var component in document.Components)
+            if (c.State.OriginsOf(component.Digest).IsEmpty) return c.Refuse(RefusalCode.NoOrigin, $"the component {component.Role} '{component.Name}' {component.Digest} has no origin that counts");
+        if (c.State.Closure(fact).FirstOrDefault(c.State.IsRevoked) is var revoked && revoked != default) return c.Refuse(RefusalCode.Revoked, $"{revoked}, in the release's closure, was revoked");
+        return c.Accept(c.State with { Releases = c.State.Releases.Add(s.Digest, fact) });
+    }
+
+    static Outcome PutEvaluation(Context c, Evaluation s)
+    {
+        if (!c.State.Releases.ContainsKey(s.Release)) return c.Refuse(RefusalCode.UnknownRelease, $"no release {s.Release}");
+        if (c.Documents.Find(s.Report) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the report {s.Report} is not at hand");
+        try
+        {
+            Report.Parse(bytes);
+        }
+        catch (FormatException e)
+        {
+            return c.Refuse(RefusalCode.DocumentInvalid, "the report: " + e.Message);
+        }
+        var evaluations = c.State.Evaluations;
+        if (s.Supersedes is { } earlier)
+        {
+            if (s.Reason is null) return c.Refuse(RefusalCode.Malformed, "superseding an evaluation takes a reason");
+            if (!(evaluations.TryGetValue(earlier, out var old) && old.Release == s.Release && old.Check == s.Check && !old.Superseded))
+                return c.Refuse(RefusalCode.UnknownEvaluation, $"entry {earlier} is not a standing evaluation of this check and release");
+            evaluations = evaluations.SetItem(earlier, old with { Superseded = true });
+        }
+        return c.Accept(c.State with { Evaluations = evaluations.Add(c.Index, new EvaluationFact(c.Signer, s.Release, s.Check, s.Report, false)) });
+    }
+
+    static Outcome Approve(Context c, Approval s)
+    {
+        if (Place(c, s.Release, s.System, s.Environment, out var release) is { } no) return no;
+        if (c.State.Authors(release).Contains(c.Signer.Member)) return c.Refuse(RefusalCode.AuthorApproves, $"the member {c.Signer.Member} is an author of the release");
+        if (s.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the approval would be void at once");
+        var head = c.State.Environment(s.System, s.Environment).Head?.Entry;
+        if (s.Head != head) return c.Refuse(RefusalCode.StaleHead, $"the head is entry {head?.ToString(global::System.Globalization.CultureInfo.InvariantCulture) ?? "(none)"} now");
+        if (!s.Policies.SequenceEqual(c.State.PoliciesFor(s.System, s.Environment))) return c.Refuse(RefusalCode.PoliciesDiffer, "these are not the policies in force");
+        var shown = Digest.Of(Shown.Document(c.State, release, s.System, s.Environment, s.Action).ToBytes());
+        if (s.Shown != shown) return c.Refuse(RefusalCode.ShownDiffers, $"what there is to see now has the digest {shown}");
+        return c.Accept(c.State with { Approvals = c.State.Approvals.Add(c.Index, new ApprovalFact(c.Signer, s)) });
+    }
+
+    static Outcome Waive(Context c, Waiver s)
+    {
+        if (Place(c, s.Release, s.System, s.Environment, out var release) is { } no) return no;
+        if (c.State.Authors(release).Contains(c.Signer.Member)) return c.Refuse(RefusalCode.AuthorApproves, $"the member {c.Signer.Member} is an author of the release");
+        if (s.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the waiver would be void at once");
+        if (!c.State.PoliciesFor(s.System, s.Environment).Contains(s.Policy)) return c.Refuse(RefusalCode.PoliciesDiffer, $"the policy {s.Policy} is not in force there");
+        try
+        {
+            if (c.Documents.Find(s.Policy) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
+            if (Policy.Parse(bytes).Rules.All(r => r.Id != s.Rule)) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
+        }
+        catch (FormatException e)
+        {
+            return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
+        }
+        return Govern(c, "waiver", s.System, s.Environment, release, c.State with { Waivers = c.State.Waivers.Add(c.Index, new WaiverFact(c.Signer, s)) });
+    }
+
+    static Outcome Deploy(Context c, Deployment s)
+    {
+        if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
+        var place = State.Place(s.System, s.Environment);
+        var environment = c.State.Environment(s.System, s.Environment);
+        if (s.Replaces != environment.Head?.Entry)
+            return c.Refuse(RefusalCode.StaleHead, environment.Head is { } h ? $"the head of {place} is entry {h.Entry}" : $"{place} has no head yet");
+
+        var single = s.Action is Deployment.Deploy or Deployment.Rollback;
+        if (s.Routes.Any(r => r.Weight is < 1 or > 100) || s.Routes.Select(r => r.Release).Distinct().Count() != s.Routes.Length
+            || (s.Action == Deployment.Halt ? !s.Routes.IsEmpty : s.Routes.Sum(r => r.Weight) != 100 || single != (s.Routes.Length == 1)))
+            return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
+
+        // A node alone may only go back one step, and only where the environment allows it.
+        var deployer = c.State.Members[c.Signer.Member].Has("deployer", s.System, s.Environment);
+        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
+            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head");
+
+        var judgement = new Judgement([], [], Json.EmptyObject);
+        var waivers = ImmutableSortedSet.CreateBuilder<long>();
+        if (c.State.PoliciesFor(s.System, s.Environment).IsEmpty && s.Action != Deployment.Halt) return c.Refuse(RefusalCode.PolicyMissing, $"no policy is in force for {place}");
+        foreach (var route in s.Routes)
+        {
+            if (Place(c, route.Release, s.System, s.Environment, out var release) is { } no) return no;
+            if (s.Action == Deployment.Rollback && !environment.Deployed.ContainsKey(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}");
+            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release);
+            if (refusal is { } r) return c.Refuse(r.Code, r.Message);
+            judgement = new Judgement(j!.Policies, judgement.Rules.AddRange(j.Rules), s.Routes.Length == 1 ? j.Input : judgement.Input.With(route.Release.ToString(), j.Input));
+            waivers.UnionWith(j.Rules.Where(x => x.Waiver is not null).Select(x => x.Waiver!.Value));
+        }
+        if (s.Routes.IsEmpty)
+        {
+            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, null);
+            if (refusal is { } r) return c.Refuse(r.Code, r.Message);
+            judgement = j!;
+        }
+        if (judgement.FirstFailure is { } failure) return Failed(c, judgement, failure);
+
+        var head = new HeadFact(c.Index, c.Time, s.Action, s.Routes, judgement.Policies, [.. waivers], environment.Head?.Routes ?? []);
+        var deployed = s.Routes.Aggregate(environment.Deployed, (d, r) => d.SetItem(r.Release, c.Index));
+        return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, environment with { Head = head, Deployed = deployed }) }, judgement);
+    }
+
+    /// <summary>The release must be known, of that system, in an environment that exists, with nothing in its closure revoked and every origin still good.</summary>
+    static Outcome.Refused? Place(Context c, Digest digest, string system, string environment, out ReleaseFact release)
+    {
+        release = null!;
+        if (Known(c, system, environment) is { } unknown) return unknown;
+        if (!c.State.Releases.TryGetValue(digest, out var found)) return c.Refuse(RefusalCode.UnknownRelease, $"no release {digest}");
+        release = found;
+        if (found.System != system) return c.Refuse(RefusalCode.WrongSystem, $"the release is of system '{found.System}'");
+        if (c.State.Closure(found).FirstOrDefault(c.State.IsRevoked) is var revoked && revoked != default) return c.Refuse(RefusalCode.Revoked, $"{revoked}, in the release's closure, was revoked");
+        if (!found.By.All(c.State.InForce)) return c.Refuse(RefusalCode.Revoked, "the key that declared the release was revoked before it did");
+        foreach (var component in found.Components)
+            if (c.State.OriginsOf(component.Digest).IsEmpty) return c.Refuse(RefusalCode.NoOrigin, $"the component {component.Role} '{component.Name}' has no origin that still counts");
+        return null;
+    }
+}

@@ -1,0 +1,74 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+// Who signed, and whether they may.
+public static partial class Fold
+{
+    /// <summary>The name under which the server's key stands among the key owners; no member id looks like it.</summary>
+    public const string ServerMember = "server", RecoveryMember = "recovery";
+
+    static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Envelope envelope, Statement statement)
+    {
+        var signers = ImmutableArray.CreateBuilder<Signed>();
+        foreach (var signature in envelope.Signatures)
+        {
+            (ImmutableArray<Signed>, Outcome?) No(RefusalCode code, string message) => ([], Refuse(statement, code, message));
+            if (!state.KeyOwners.TryGetValue(signature.KeyId, out var member)) return No(RefusalCode.UnknownSigner, $"the key {signature.KeyId} belongs to no member");
+            var key = member switch
+            {
+                ServerMember => state.ServerKey!,
+                RecoveryMember => state.RecoveryKey!,
+                _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == signature.KeyId),
+            };
+            if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
+            if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");
+            if (!envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
+            if (signers.Any(s => s.Member == member)) return No(RefusalCode.SameMemberTwice, $"the member {member} signed twice");
+            signers.Add(new Signed(state.Size, member, signature.KeyId));
+        }
+        return (signers.ToImmutable(), null);
+    }
+
+    /// <summary>DESIGN's table "who may sign", with scopes. Null = they may.</summary>
+    static Outcome? Authority(State state, Statement statement, ImmutableArray<Signed> signers)
+    {
+        Outcome Refused(RefusalCode code, string message) => new Outcome.Refused(code, message, null, statement, signers[0].Member);
+        Outcome? Owners()
+        {
+            var count = signers.Count(s => state.Members.TryGetValue(s.Member, out var m) && m.IsOwner);
+            if (count != signers.Length) return Refused(RefusalCode.RoleMissing, $"a {statement.Kind} statement is for owners alone");
+            return count >= state.Threshold ? null : Refused(RefusalCode.TooFewOwners, $"{count} of {state.Threshold} owners signed");
+        }
+        Outcome? Each(string role, string? system = null, string? environment = null)
+        {
+            foreach (var s in signers)
+                if (!(state.Members.TryGetValue(s.Member, out var m) && m.Has(role, system, environment)))
+                    return Refused(RefusalCode.RoleMissing, $"the member {s.Member} does not hold the role {new Role(role, system, environment)}");
+            return null;
+        }
+        Outcome? One(string role, string? system = null, string? environment = null) =>
+            signers.Length == 1 ? Each(role, system, environment) : Refused(RefusalCode.Malformed, $"a {statement.Kind} statement has one signature");
+        Outcome? Server() => signers is [{ Member: ServerMember }] ? null : Refused(RefusalCode.NotTheServer, $"a {statement.Kind} is the server's to sign");
+
+        return statement switch
+        {
+            MemberStatement when signers is [{ Member: RecoveryMember }] => null,
+            Revocation r when signers is [var one] && r.Target == Revocation.Key && one.Key == r.Digest => null,
+            ProtocolStatement or LogKeyStatement or LogStatement or MemberStatement or SystemStatement or PolicyStatement or Revocation or Erasure or Retention => Owners(),
+            Origin => Each("builder"),
+            Release r => Each("builder", r.System),
+            Evaluation e => state.Releases.TryGetValue(e.Release, out var of) ? One("evaluator", of.System) : One("evaluator"),
+            Approval a => One("approver", a.System, a.Environment),
+            Waiver w => One("approver", w.System, w.Environment),
+            Deployment d => One("deployer", d.System, d.Environment) is { } no && One("node", d.System, d.Environment) is not null ? no : null,
+            Observation o => One("node", o.System, o.Environment),
+            Anchor a => state.Logs.TryGetValue(a.Log, out var log) && signers is [var one] && one.Member == log.Node ? One("node", log.System, log.Environment) : Refused(
+                state.Logs.ContainsKey(a.Log) ? RefusalCode.RoleMissing : RefusalCode.UnknownLog, $"no decision log '{a.Log}' of this node"),
+            Alert a => One("node", a.System, a.Environment) is { } no && One("service", a.System, a.Environment) is not null ? no : null,
+            Verdict or Refusal => Server(),
+            _ => Refused(RefusalCode.RoleMissing, $"nobody may sign a {statement.Kind} here"),
+        };
+    }
+}

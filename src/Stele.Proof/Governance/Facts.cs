@@ -1,0 +1,54 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+// What the fold remembers: one record a noun. Each says which entry it rests on; those that can lose force say which key signed them.
+
+/// <summary>Who signed a fact: the entry, the member and the key.</summary>
+public sealed record Signed(long Entry, string Member, Digest Key);
+
+public sealed record MemberFact(string Id, long Entry, ImmutableArray<PublicKey> Keys, ImmutableArray<Role> Roles, Digest? Name)
+{
+    public bool Has(string role, string? system = null, string? environment = null) => Roles.Any(r => r.Name == role && r.Covers(system, environment));
+    public bool IsOwner => Roles.Any(r => r.Name == "owner" && r.System is null);
+}
+
+public sealed record SystemFact(string Name, long Entry, string Owner, string Risk, ImmutableArray<EnvironmentTerms> Environments)
+{
+    public EnvironmentTerms? Environment(string name) => Environments.FirstOrDefault(e => e.Name == name);
+}
+
+public sealed record PolicyFact(long Entry, Digest? Policy);
+
+/// <summary>How well an origin is known, weakest first. Derived by the fold, never stated.</summary>
+public enum Strength { None, Claimed, Imported, Built, Reproduced }
+
+/// <param name="Recipe">Digest of build type, parameters and materials: two builds of one recipe that agree are a reproduction.</param>
+public sealed record OriginFact(ImmutableArray<Signed> By, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials);
+
+public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, string System, string Name, Digest Document, ImmutableArray<Component> Components, Digest? Policy)
+{
+    public long Entry => By[0].Entry;
+}
+
+public sealed record EvaluationFact(Signed By, Digest Release, Digest Check, Digest Report, bool Superseded);
+
+public sealed record ApprovalFact(Signed By, Approval Approval);
+
+public sealed record WaiverFact(Signed By, Waiver Waiver);
+
+/// <summary>Where an environment stands: the deployment entry, what it routes to, the policies that let it pass and the waivers it leans on.</summary>
+public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArray<Route> Routes, ImmutableArray<Digest> Policies, ImmutableArray<long> Waivers, ImmutableArray<Route> PreviousRoutes);
+
+/// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
+public sealed record EnvironmentFact(HeadFact? Head, ImmutableSortedDictionary<Digest, long> Deployed, ObservationFact? Observation);
+
+public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees);
+
+/// <summary>What the newest anchor says of a decision log.</summary>
+public sealed record Anchored(long Entry, long Time, long Size, Digest Root, long Opens, long Closes, long Wholes);
+
+public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment, string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor);
+
+public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect);

@@ -1,0 +1,123 @@
+using System.Collections.Immutable;
+using Cel.Values;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+/// <summary>
+/// What a policy's rules see. Built from the state alone, so every judge builds the same; a JSON document whose digest a verdict names. The schema is fixed:
+/// numbers under <c>metrics</c> and <c>groups</c> are CEL doubles, all others ints; a metric that is undefined is absent.
+/// </summary>
+public static class PolicyInput
+{
+    /// <param name="release">The release an action is about; null for acts on policies, systems and members.</param>
+    public static Json ForAction(State state, string action, long time, string? system, string? environment, ReleaseFact? release, IReadOnlyCollection<string> actors, Policy policy,
+        IReadOnlyDictionary<string, long> waived, Documents documents)
+    {
+        var head = system is not null && environment is not null ? state.Environment(system, environment).Head : null;
+        return Json.Object(
+            ("action", action),
+            ("time", time),
+            ("actor", Json.Object(
+                ("members", Json.Array(actors.Order(StringComparer.Ordinal).Select(Json.Of))),
+                ("roles", Json.Array(actors.SelectMany(a => state.Members.TryGetValue(a, out var m) ? m.Roles.Select(r => r.ToString()) : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(Json.Of))))),
+            ("system", system is not null && state.Systems.TryGetValue(system, out var s) ? Json.Object(("name", s.Name), ("risk", s.Risk), ("owner", s.Owner)) : null),
+            ("environment", environment is null ? null : Json.Object(("name", environment), ("head", head is null ? null : Head(head)))),
+            ("release", release is null ? null : Release(state, release)),
+            ("checks", Json.Object(policy.Checks.Select(c => KeyValuePair.Create(c.Key, release is null ? Json.EmptyArray : Evaluations(state, release, c.Value, documents))))),
+            ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
+                : Json.Array(ValidApprovals(state, release, system, environment, action, time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Approval.Expires))))),
+            ("waived", Json.Array(waived.Keys.Order(StringComparer.Ordinal).Select(Json.Of))));
+    }
+
+    /// <summary>What the gateway's rules see for one request. The body is at hand only while deciding; it is never written to a leaf.</summary>
+    public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => ToCel(Json.Object(
+        ("action", "decide"), ("time", time), ("principal", principal), ("request", request), ("release", release), ("system", system), ("environment", environment)));
+
+    static Json Head(HeadFact head) => Json.Object(("entry", head.Entry), ("action", head.Action), ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))));
+
+    static Json Release(State state, ReleaseFact release) => Json.Object(
+        ("digest", release.Digest), ("name", release.Name), ("document", release.Document),
+        ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
+        ("components", Json.Array(release.Components.Select(c => Json.Object(
+            ("role", c.Role), ("kind", c.Kind), ("name", c.Name), ("digest", c.Digest), ("strength", Name(state.StrengthOf(c.Digest))),
+            ("origins", Json.Array(state.OriginsOf(c.Digest).Select(o => Json.Object(
+                ("strength", Name(State.StrengthOf(o))), ("builders", Json.Array(o.By.Select(b => Json.Of(b.Member)))), ("entry", o.By[0].Entry))))))))));
+
+    public static string Name(Strength strength) => strength switch
+    {
+        Strength.Claimed => "claimed", Strength.Imported => "imported", Strength.Built => "built", Strength.Reproduced => "reproduced", _ => "none",
+    };
+
+    /// <summary>Every evaluation of this check and release that counts, oldest first: no best-of-many.</summary>
+    public static IEnumerable<EvaluationFact> ValidEvaluations(State state, ReleaseFact release, Digest check) =>
+        state.Evaluations.Values.Where(e => e.Release == release.Digest && e.Check == check && !e.Superseded && state.InForce(e.By));
+
+    static Json Evaluations(State state, ReleaseFact release, Digest check, Documents documents) => Json.Array(ValidEvaluations(state, release, check).Select(e =>
+    {
+        var report = Report.Parse(documents.Find(e.Report) ?? throw new FormatException($"the report {e.Report} is not at hand"));
+        return Json.Object(("entry", e.By.Entry), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts));
+    }));
+
+    /// <summary>
+    /// The approvals that count for an action now: this release, place and action, the present head, exactly the policies in force, not expired, key and role still good, never an author, one a member.
+    /// A deployment moves the head, so an approval is good for one.
+    /// </summary>
+    public static IEnumerable<ApprovalFact> ValidApprovals(State state, ReleaseFact release, string system, string environment, string action, long time)
+    {
+        var head = state.Environment(system, environment).Head?.Entry;
+        var policies = state.PoliciesFor(system, environment);
+        var authors = state.Authors(release);
+        return state.Approvals.Values
+            .Where(a => a.Approval.Release == release.Digest && a.Approval.System == system && a.Approval.Environment == environment && a.Approval.Action == action
+                && a.Approval.Head == head && a.Approval.Policies.SequenceEqual(policies) && a.Approval.Expires > time && state.InForce(a.By)
+                && !authors.Contains(a.By.Member) && state.Members.TryGetValue(a.By.Member, out var m) && m.Has("approver", system, environment))
+            .DistinctBy(a => a.By.Member, StringComparer.Ordinal);
+    }
+
+    /// <summary>The waivers that count for a release in a place under one policy, by rule; where several do, the one that lasts longest.</summary>
+    public static IReadOnlyDictionary<string, long> ValidWaivers(State state, ReleaseFact release, string system, string environment, Digest policy, long time)
+    {
+        var authors = state.Authors(release);
+        return state.Waivers.Values
+            .Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && w.Waiver.Policy == policy
+                && w.Waiver.Expires > time && state.InForce(w.By) && !authors.Contains(w.By.Member)
+                && state.Members.TryGetValue(w.By.Member, out var m) && m.Has("approver", system, environment))
+            .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Waiver.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
+    }
+
+    /// <summary>An input document as the variables of a rule; absent ones are null.</summary>
+    public static IReadOnlyDictionary<string, CelValue> ToCel(Json input)
+    {
+        var variables = new Dictionary<string, CelValue>(StringComparer.Ordinal);
+        foreach (var name in Policy.Variables) variables[name] = input.Find(name) is { } v ? Value(v, false) : CelValue.Null;
+        return variables;
+    }
+
+    static CelValue Value(Json j, bool measured) => j.Kind switch
+    {
+        JsonKind.Null => CelValue.Null,
+        JsonKind.Bool => CelValue.Bool(j.AsBool),
+        JsonKind.Int => measured ? CelValue.Double(j.AsInt) : CelValue.Int(j.AsInt),
+        JsonKind.Double => CelValue.Double(j.AsDouble),
+        JsonKind.String => CelValue.String(j.AsString),
+        JsonKind.Array => CelValue.List(j.AsArray.Select(v => Value(v, measured)).ToArray()),
+        _ => CelValue.Map(j.AsObject.Select(m => KeyValuePair.Create(m.Key, Value(m.Value, measured || m.Key is "metrics" or "groups"))).ToArray()),
+    };
+}
+
+/// <summary>A check's report, canonical JSON: <c>{"metrics":{name:number},"groups":{group:{name:number}},"counts":{…}}</c>; a metric may be <c>{"undefined":"why"}</c>, and is then absent for rules.</summary>
+public sealed record Report(Json Metrics, Json Groups, Json Counts)
+{
+    /// <exception cref="FormatException">Not a report in canonical form.</exception>
+    public static Report Parse(ReadOnlySpan<byte> utf8)
+    {
+        var j = CanonicalJson.ParseCanonical(utf8, Artifacts.MaxDocument);
+        if (j["metrics"].Kind != JsonKind.Object) throw new FormatException("metrics is not an object");
+        return new Report(Defined(j["metrics"]), Defined(j.Find("groups") ?? Json.EmptyObject), Defined(j.Find("counts") ?? Json.EmptyObject));
+    }
+
+    static Json Defined(Json j) => j.Kind != JsonKind.Object ? j
+        : Json.Object(j.AsObject.Where(m => !(m.Value.Kind == JsonKind.Object && m.Value.Find("undefined") is not null)).Select(m => KeyValuePair.Create(m.Key, Defined(m.Value))));
+}

@@ -1,0 +1,127 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+/// <summary>
+/// The state of the governed world after some entries of the ledger: what <see cref="Fold.Apply"/> makes of it, and nothing else. Immutable and persistent, so old states stay at hand.
+/// </summary>
+public sealed record State
+{
+    /// <summary>The fold version this code judges by. Version 0 may still change; version 1 will be frozen.</summary>
+    public const int CurrentFold = 0;
+
+    public static readonly State Empty = new();
+
+    public int FoldVersion { get; init; }
+
+    /// <summary>How many entries were folded.</summary>
+    public long Size { get; init; }
+
+    /// <summary>The last entry's time, milliseconds since 1970 UTC.</summary>
+    public long Time { get; init; }
+
+    /// <summary>The ledger's id: the leaf hash of entry 0.</summary>
+    public Digest Ledger { get; init; }
+
+    public string Origin { get; init; } = "";
+    public int Threshold { get; init; }
+    public PublicKey? RecoveryKey { get; init; }
+    public PublicKey? ServerKey { get; init; }
+
+    /// <summary>The log's verifier keys (C2SP vkey), each good from a tree size on.</summary>
+    public ImmutableArray<(long FromSize, string Key)> LogKeys { get; init; } = [];
+
+    /// <summary>Payload digests admitted so far, and the entry of each.</summary>
+    public ImmutableDictionary<Digest, long> Identities { get; init; } = ImmutableDictionary<Digest, long>.Empty;
+
+    /// <summary>A running digest over all identities in order; stands for them in the state's own digest.</summary>
+    public Digest Seen { get; init; }
+
+    public ImmutableSortedDictionary<string, MemberFact> Members { get; init; } = ImmutableSortedDictionary.Create<string, MemberFact>(StringComparer.Ordinal);
+
+    /// <summary>Whose a key is, for ever.</summary>
+    public ImmutableSortedDictionary<Digest, string> KeyOwners { get; init; } = ImmutableSortedDictionary<Digest, string>.Empty;
+    public ImmutableSortedDictionary<Digest, RevocationFact> Revocations { get; init; } = ImmutableSortedDictionary<Digest, RevocationFact>.Empty;
+    public ImmutableSortedDictionary<string, SystemFact> Systems { get; init; } = ImmutableSortedDictionary.Create<string, SystemFact>(StringComparer.Ordinal);
+
+    /// <summary>By scope: <c>*</c>, <c>system</c> or <c>system/environment</c>.</summary>
+    public ImmutableSortedDictionary<string, PolicyFact> Policies { get; init; } = ImmutableSortedDictionary.Create<string, PolicyFact>(StringComparer.Ordinal);
+    public ImmutableSortedDictionary<Digest, ImmutableArray<OriginFact>> Origins { get; init; } = ImmutableSortedDictionary<Digest, ImmutableArray<OriginFact>>.Empty;
+    public ImmutableSortedDictionary<Digest, ReleaseFact> Releases { get; init; } = ImmutableSortedDictionary<Digest, ReleaseFact>.Empty;
+    public ImmutableSortedDictionary<long, EvaluationFact> Evaluations { get; init; } = ImmutableSortedDictionary<long, EvaluationFact>.Empty;
+    public ImmutableSortedDictionary<long, ApprovalFact> Approvals { get; init; } = ImmutableSortedDictionary<long, ApprovalFact>.Empty;
+    public ImmutableSortedDictionary<long, WaiverFact> Waivers { get; init; } = ImmutableSortedDictionary<long, WaiverFact>.Empty;
+
+    /// <summary>By <c>system/environment</c>.</summary>
+    public ImmutableSortedDictionary<string, EnvironmentFact> Environments { get; init; } = ImmutableSortedDictionary.Create<string, EnvironmentFact>(StringComparer.Ordinal);
+    public ImmutableSortedDictionary<string, LogFact> Logs { get; init; } = ImmutableSortedDictionary.Create<string, LogFact>(StringComparer.Ordinal);
+
+    // Questions that several rooms ask.
+
+    public static string Place(string system, string environment) => system + "/" + environment;
+
+    public EnvironmentFact Environment(string system, string environment) =>
+        Environments.TryGetValue(Place(system, environment), out var e) ? e : new EnvironmentFact(null, ImmutableSortedDictionary<Digest, long>.Empty, null);
+
+    /// <summary>The log's verifier key for a checkpoint of the given tree size.</summary>
+    public string LogKeyAt(long size) => LogKeys.Last(k => k.FromSize <= size).Key;
+
+    /// <summary>The policies in force for a scope, the widest first. A null system asks for the ledger's own.</summary>
+    public ImmutableArray<Digest> PoliciesFor(string? system, string? environment)
+    {
+        var found = ImmutableArray.CreateBuilder<Digest>();
+        void Take(string scope)
+        {
+            if (Policies.TryGetValue(scope, out var fact) && fact.Policy is { } digest) found.Add(digest);
+        }
+        Take("*");
+        if (system is not null) Take(system);
+        if (system is not null && environment is not null) Take(Place(system, environment));
+        return found.ToImmutable();
+    }
+
+    public bool IsRevoked(Digest digest) => Revocations.TryGetValue(digest, out var r) && r.FromEntry <= Size;
+
+    /// <summary>Whether what this key signed at that entry still counts for new admissions.</summary>
+    public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry);
+
+    /// <summary>The origins of an artifact that still count.</summary>
+    public ImmutableArray<OriginFact> OriginsOf(Digest artifact) =>
+        Origins.TryGetValue(artifact, out var all) ? [.. all.Where(o => o.By.All(InForce))] : [];
+
+    public static Strength StrengthOf(OriginFact origin) => origin.BuildType switch
+    {
+        Statements.Origin.Pipeline => Strength.Built,
+        Statements.Origin.Import => Strength.Imported,
+        _ => Strength.Claimed,
+    };
+
+    /// <summary>How well an artifact's origin is known: <see cref="Strength.Reproduced"/> when builds of one recipe by two members gave this very digest.</summary>
+    public Strength StrengthOf(Digest artifact)
+    {
+        var origins = OriginsOf(artifact);
+        if (origins.IsEmpty) return Strength.None;
+        var reproduced = origins.Where(o => o.BuildType == Statements.Origin.Pipeline).GroupBy(o => o.Recipe)
+            .Any(same => same.SelectMany(o => o.By).Select(b => b.Member).Distinct(StringComparer.Ordinal).Count() > 1);
+        return reproduced ? Strength.Reproduced : origins.Max(StrengthOf);
+    }
+
+    /// <summary>Everything a release rests on: its components, and the materials of their origins, all the way down.</summary>
+    public ImmutableSortedSet<Digest> Closure(ReleaseFact release)
+    {
+        var seen = ImmutableSortedSet.CreateBuilder<Digest>();
+        var open = new Stack<Digest>(release.Components.Select(c => c.Digest));
+        open.Push(release.Digest);
+        while (open.TryPop(out var digest))
+        {
+            if (!seen.Add(digest) || !Origins.TryGetValue(digest, out var origins)) continue;
+            foreach (var material in origins.SelectMany(o => o.Materials)) open.Push(material);
+        }
+        return seen.ToImmutable();
+    }
+
+    /// <summary>Every member who signed the release or any origin in its closure.</summary>
+    public ImmutableSortedSet<string> Authors(ReleaseFact release) =>
+        Closure(release).SelectMany(d => Origins.TryGetValue(d, out var o) ? o.SelectMany(x => x.By) : []).Concat(release.By).Select(b => b.Member).ToImmutableSortedSet(StringComparer.Ordinal);
+}

@@ -1,0 +1,50 @@
+namespace Stele.Proof.Statements;
+
+/// <summary>Names that stand in leaves: lower-case ASCII labels, never a person's name.</summary>
+public static class Names
+{
+    public const int MaxLength = 64;
+
+    public static bool IsLabel(string s) =>
+        s.Length is > 0 and <= MaxLength && (char.IsAsciiLetterLower(s[0]) || char.IsAsciiDigit(s[0]))
+        && s.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-');
+
+    /// <summary>A label as systems, environments, rules, artifacts and releases have: a-z 0-9 . _ -, at most 64, first a letter or digit.</summary>
+    public static string Label(Json j) => IsLabel(j.AsString) ? j.AsString : throw new FormatException($"not a name: '{Cut(j.AsString)}' (a-z, 0-9, '.', '_', '-'; at most {MaxLength}; first a letter or digit)");
+
+    public static bool IsMember(string s) => s.Length == 32 && s.All(char.IsAsciiHexDigitLower);
+
+    /// <summary>A member's random 128-bit id in lower-case hex.</summary>
+    public static string Member(Json j) => IsMember(j.AsString) ? j.AsString : throw new FormatException($"not a member id: '{Cut(j.AsString)}' (32 lower-case hex digits)");
+
+    public static string OneOf(Json j, params ReadOnlySpan<string> values)
+    {
+        foreach (var v in values) if (v == j.AsString) return v;
+        throw new FormatException($"'{Cut(j.AsString)}' is not one of {string.Join(", ", values.ToArray())}");
+    }
+
+    public static long Entry(Json j) => j.AsInt >= 0 ? j.AsInt : throw new FormatException("an entry number is not negative");
+
+    static string Cut(string s) => s.Length <= 80 ? s : s[..80] + "…";
+}
+
+/// <summary>A role a member holds, everywhere or within a system or one of its environments.</summary>
+public sealed record Role(string Name, string? System = null, string? Environment = null)
+{
+    public static readonly string[] All = ["owner", "builder", "evaluator", "approver", "deployer", "node", "service", "server"];
+
+    /// <summary>Whether this role covers the named system and environment; a null asks for no particular one.</summary>
+    public bool Covers(string? system, string? environment) =>
+        (System is null || system is null || System == system) && (Environment is null || environment is null || Environment == environment);
+
+    public Json ToJson() => Json.Object(("role", Name), ("system", System is null ? null : Json.Of(System)), ("environment", Environment is null ? null : Json.Of(Environment)));
+
+    public static Role FromJson(Json j)
+    {
+        var role = new Role(Names.OneOf(j["role"], All), j.Find("system") is { } s ? Names.Label(s) : null, j.Find("environment") is { } e ? Names.Label(e) : null);
+        if (role.Environment is not null && role.System is null) throw new FormatException("a role's environment needs its system");
+        return role;
+    }
+
+    public override string ToString() => System is null ? Name : Environment is null ? $"{Name}@{System}" : $"{Name}@{System}/{Environment}";
+}
