@@ -18,10 +18,12 @@ public enum Fault
 }
 
 /// <summary>A disk that fails once on command, counts its flushes, and remembers where the last frame ended.</summary>
-sealed class FaultyFile(string path) : JournalFile(path)
+sealed class FaultyFile : JournalFile
 {
     readonly List<(long Offset, byte[] Before)> _unflushed = [];
-    long _lengthAtFlush = new FileInfo(path).Length;
+    long _lengthAtFlush;
+
+    public FaultyFile(string path) : base(path) => _lengthAtFlush = Length;
 
     public Fault Next { get; set; }
     public int Syncs { get; private set; }
