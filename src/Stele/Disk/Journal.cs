@@ -73,7 +73,7 @@ sealed class Journal : IDisposable
     public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false, long queueBytes = 64 << 20, Func<string, JournalFile>? file = null)
     {
         Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, secret);
-        var opened = file is null ? new JournalFile(path, secret) : file(path);
+        var opened = file is null ? JournalFile.Open(path, secret) : file(path);
         try
         {
             var end = Scan(opened.Read, opened.Length, committed, out var salt);

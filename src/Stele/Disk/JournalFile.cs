@@ -4,13 +4,19 @@ namespace Stele.Disk;
 
 /// <summary>
 /// The one file under a journal, and its lock (<c>…​.lock</c> beside it), which keeps a second process, or a second journal in this one, out.
-/// Not sealed: the tests' disk loses writes and lies about them.
+/// Abstract, because the tests' disk loses writes and lies about them.
 /// </summary>
-class JournalFile : IDisposable
+abstract class JournalFile : IDisposable
 {
     readonly SafeFileHandle _file, _lock;
 
-    public JournalFile(string path, bool secret = false)
+    sealed class OnDisk(string path, bool secret) : JournalFile(path, secret);
+
+    /// <summary>Opens the file, making it first if need be.</summary>
+    /// <exception cref="IOException">Open elsewhere, or the disk failed.</exception>
+    public static JournalFile Open(string path, bool secret) => new OnDisk(path, secret);
+
+    protected JournalFile(string path, bool secret = false)
     {
         Path = path;
         _lock = Lock(path);
