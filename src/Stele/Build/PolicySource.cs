@@ -43,12 +43,12 @@ static class PolicySource
         }
     }
 
-    /// <summary>Freezes a policy: the compiled document is the artifact's config; the YAML rides along as its one layer. Returns the artifact and the compiled policy.</summary>
-    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, About about, CancellationToken stop = default)
+    /// <summary>Freezes a policy: the compiled document is the artifact's config. Returns the artifact and the compiled policy.</summary>
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
     {
         var text = await File.ReadAllTextAsync(path, stop);
         var policy = Compile(path, text, parameters);
-        var artifact = await Artifact.OfDocument(blobs, "policy", about, Policy.MediaType, policy.ToJson().ToBytes(), stop);
+        var artifact = await Artifact.OfDocument(blobs, "policy", new About(policy.Name), Policy.MediaType, policy.ToJson().ToBytes(), stop);
         return (artifact, policy);
     }
 

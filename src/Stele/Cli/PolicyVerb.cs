@@ -20,10 +20,10 @@ static class PolicyVerb
             """, [new Argument<string>("file"), Sets.Option], async call =>
         {
             await using var desk = await Desk.Open(call);
-            var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, call.Need("file"), Sets.Of(call, desk), new Blobs.About(""), call.Stop);
-            var code = await desk.State1(artifact, "policy", policy.Name, null, null);
+            var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, call.Need("file"), Sets.Of(call, desk), call.Stop);
+            var entry = await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
             call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact), ("rules", policy.Rules.Length)), () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {policy.Rules.Length} rules"));
-            return code;
+            return 0;
         }),
         new("set", "put a policy in force for a scope (owners)", """
             stele policy set FILE|DIGEST --for SYSTEM[/ENV] [--set NAME=VALUE]...
@@ -44,8 +44,8 @@ static class PolicyVerb
         var name = given;
         if (File.Exists(given))
         {
-            var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), new Blobs.About(""), call.Stop);
-            await desk.State1(artifact, "policy", policy.Name, null, null);
+            var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), call.Stop);
+            await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
             (digest, name) = (policy.Digest, policy.Name);
         }
         else if (!Digest.TryParse(given, out digest)) throw new CliError($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM", CliError.Usage);
