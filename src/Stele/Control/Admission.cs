@@ -164,7 +164,16 @@ sealed class Admission : IAsyncDisposable
             return No(Problem.Of(RefusalCode.TooLarge, e.Message));
         }
         // 4.
-        var outcome = Fold.Apply(before, entry, _replay.Documents);
+        Outcome outcome;
+        try
+        {
+            outcome = Fold.Apply(before, entry, _replay.Documents);
+        }
+        catch (Exception e)
+        {
+            // States are immutable: a bug in judging one statement, or a document that can't be read now, harms nothing but that statement.
+            return No(Problem.Of(Trouble.Internal, $"the statement could not be judged: {e.GetType().Name}: {e.Message}"));
+        }
         switch (outcome)
         {
             case Outcome.Accepted accepted:
