@@ -67,7 +67,7 @@ sealed class Admission : IAsyncDisposable
     public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
     {
         var replay = new Replay(new Documents(SmallDocuments.Of(blobs)));
-        foreach (var bytes in log.Entries(0, log.Size))
+        foreach (var bytes in log.ReadEntries(0, log.Size))
             if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
                 throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
         if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
@@ -239,8 +239,9 @@ sealed class Admission : IAsyncDisposable
     async Task Commit()
     {
         if (_staged.Count == 0) return;
-        var first = await _log.Append([.. _staged.Select(s => s.Entry.Bytes)]);
-        if (first != _replay.State.Size) throw new InvalidOperationException($"the log took entry {_replay.State.Size} as {first}: someone else writes to it");
+        var appends = _staged.Select(s => _log.Append(s.Entry.Bytes)).ToArray();   // queued side by side, flushed together
+        var indices = await Task.WhenAll(appends);
+        if (indices[0] != _replay.State.Size || indices[^1] != _tentative.Size - 1) throw new InvalidOperationException($"the log took entry {_replay.State.Size} as {indices[0]}: someone else writes to it");
         // Here the entries are durable: from now on they happened.
         foreach (var (entry, accepted) in _staged) _replay.Add(entry, accepted);
         _staged.Clear();
