@@ -3,7 +3,18 @@ namespace Stele.Disk;
 /// <summary>A directory for the length of one piece of work, readable by nobody else and gone afterwards. Its path is short, because the path of a Unix socket must be.</summary>
 sealed class WorkArea : IDisposable
 {
-    public WorkArea() => Path = Directory.CreateTempSubdirectory("stele-").FullName;
+    /// <param name="parent">Null = the system's temporary directory.</param>
+    public WorkArea(string? parent = null)
+    {
+        if (parent is null)
+        {
+            Path = Directory.CreateTempSubdirectory("stele-").FullName;
+            return;
+        }
+        Path = Files.Temporary(System.IO.Path.Combine(System.IO.Path.GetFullPath(parent), "work"));
+        Files.CreateDirectory(parent);
+        Directory.CreateDirectory(Path, Files.Secret | UnixFileMode.UserExecute);
+    }
 
     public string Path { get; }
 
@@ -11,6 +22,13 @@ sealed class WorkArea : IDisposable
 
     /// <summary>A new directory inside.</summary>
     public string Create(string name) => Directory.CreateDirectory(At(name)).FullName;
+
+    /// <summary>A new file inside.</summary>
+    public string Create(string name, ReadOnlySpan<byte> content)
+    {
+        File.WriteAllBytes(At(name), content);
+        return At(name);
+    }
 
     public void Dispose()
     {
