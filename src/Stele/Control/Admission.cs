@@ -188,12 +188,12 @@ sealed class Admission : IAsyncDisposable
     }
 
     /// <summary>
-    /// 5. Records a refusal, where a member's good signature stands behind what was refused. A document that was not at hand is no judgement that anyone could repeat, so it is not
-    /// recorded; and the same envelope refused again for the same reason is told where it was recorded first.
+    /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it again. The same envelope refused again for the same reason is told
+    /// where it was recorded first.
     /// </summary>
     async Task<Admitted> Refuse(State before, Entry entry, Outcome.Refused refused)
     {
-        if (refused.Member is not { } member || refused.Code == RefusalCode.DocumentMissing) return No(Problem.Of(refused));
+        if (refused.Member is not { } member) return No(Problem.Of(refused));
         var refusal = Explain.Refusal(before, entry, refused);
         var reason = (refusal.Envelope, refusal.Code, refusal.Rule);
         if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));

@@ -14,7 +14,7 @@ static class Releases
         ("revoked", state.Closure(r).Any(state.IsRevoked)),
         ("components", Json.Array(r.Components.Select(c => c.ToJson().With("strength", PolicyInput.Name(state.StrengthOf(c.Digest)))))),
         ("evaluations", Json.Array(state.Evaluations.Values.Where(e => e.Release == r.Digest).Select(e => Json.Object(
-            ("entry", e.By.Entry), ("by", e.By.Member), ("check", e.Check), ("report", e.Report), ("superseded", e.Superseded), ("counts", !e.Superseded && state.InForce(e.By)))))),
+            ("entry", e.By.Entry), ("by", e.By.Member), ("check", e.Check), ("report", e.Report), ("superseded", e.SupersededBy is not null), ("counts", state.Stands(e)))))),
         ("approvals", Json.Array(state.Approvals.Values.Where(a => a.Approval.Release == r.Digest).Select(a => Json.Object(
             ("entry", a.By.Entry), ("by", a.By.Member), ("place", State.Place(a.Approval.System, a.Approval.Environment)), ("action", a.Approval.Action), ("expires", a.Approval.Expires))))),
         ("deployed", Json.Array(state.Environments.Where(e => e.Value.Deployed.ContainsKey(r.Digest)).Select(e => Json.Object(("place", e.Key), ("entry", e.Value.Deployed[r.Digest]))))));

@@ -51,7 +51,7 @@ static class Trace
             ("release", LogLines.One(replay.Entries[(int)release.Entry]).With("release", digest).With("name", release.Name).With("system", release.System)
                 .With("document", release.Document).With("policy", release.Policy is { } p ? Json.Of(p) : Json.Null)),
             ("evaluations", Json.Array(state.Evaluations.Values.Where(e => e.Release == digest).Select(e => LogLines.One(replay.Entries[(int)e.By.Entry])
-                .With("check", e.Check).With("report", e.Report).With("superseded", e.Superseded).With("metrics", Metrics(find, e.Report))))),
+                .With("check", e.Check).With("report", e.Report).With("counts", state.Stands(e)).With("metrics", Metrics(find, e.Report))))),
             ("components", Json.Array(release.Components.Select(c => c.ToJson().With("strength", PolicyInput.Name(state.StrengthOf(c.Digest))).With("origins", Origins(replay, c.Digest, seen, 0))))),
             ("sources", Sources(replay, release)));
     }
