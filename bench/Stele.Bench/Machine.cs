@@ -19,33 +19,35 @@ static partial class Machine
     /// </summary>
     /// <param name="grow">Appends to an empty file instead, as a log that makes no room ahead does.</param>
     /// <returns>Entries a second, and how long a flush took.</returns>
-    public static Task<Sample> Flushes(string folder, int entry, int batch, TimeSpan duration, bool grow = false) =>
-        Task.Factory.StartNew(() => FlushesHere(folder, entry, batch, duration, grow), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-    // On a thread of its own, as a log's writer is: the scheduler treats one that computed for long before worse than one that mostly waits for the disk.
-    static Sample FlushesHere(string folder, int entry, int batch, TimeSpan duration, bool grow)
+    public static Task<Sample> Flushes(string folder, int entry, int batch, TimeSpan duration, bool grow = false)
     {
-        const long Room = 256 << 20;
         var bytes = RandomNumberGenerator.GetBytes(entry * batch);
         var path = Path.Combine(folder, "flushes");
-        using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite);
-        var room = grow ? 0 : Math.Min(Room, Math.Max(8 << 20, 4000L * bytes.Length));
-        for (var at = 0L; at < room; at += 1 << 20) RandomAccess.Write(file, new byte[1 << 20], at);
-        Libc.SyncData(file, path);
-
-        var latencies = new List<double>();
-        long offset = 0;
-        var began = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(began) < duration)
+        var room = grow ? long.MaxValue : Math.Max(8 << 20, 32L * bytes.Length);
+        using (var made = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite))
         {
-            var start = Stopwatch.GetTimestamp();
-            if (!grow && offset + bytes.Length > room) offset = 0;
-            RandomAccess.Write(file, bytes, offset);
-            offset += bytes.Length;
-            Libc.SyncData(file, path);
-            latencies.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            var zeros = new byte[1 << 20];
+            for (var at = 0L; !grow && at < room; at += zeros.Length) RandomAccess.Write(made, zeros, at);
+            Libc.SyncData(made, path);
         }
-        return Latencies.Sample(latencies.Count * (double)batch / Stopwatch.GetElapsedTime(began).TotalSeconds, latencies);
+        // On a fresh thread, as a log's writer is one: where processors are short, one that computed just now is made to wait when its flush is done.
+        return Task.Factory.StartNew(() =>
+        {
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+            var latencies = new List<double>();
+            long offset = 0;
+            var began = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(began) < duration)
+            {
+                var start = Stopwatch.GetTimestamp();
+                if (offset + bytes.Length > room) offset = 0;
+                RandomAccess.Write(file, bytes, offset);
+                offset += bytes.Length;
+                Libc.SyncData(file, path);
+                latencies.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            }
+            return Latencies.Sample(latencies.Count * (double)batch / Stopwatch.GetElapsedTime(began).TotalSeconds, latencies);
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>Calls something on one thread until the time is up; calls a second.</summary>
@@ -82,10 +84,14 @@ static class Latencies
         double At(double share) => milliseconds.Count == 0 ? double.NaN : milliseconds[(int)((milliseconds.Count - 1) * share)];
     }
 
-    /// <summary>Some callers at once, each calling again as soon as it was answered, until the time is up or so many were answered; calls a second.</summary>
+    /// <summary>
+    /// Some callers at once, each calling again as soon as it was answered, until the time is up or so many were answered; calls a second, and what
+    /// a call cost this process in processor time, which other processes disturb least.
+    /// </summary>
     public static async Task<Sample> Of(int callers, TimeSpan duration, Func<int, Task> call, long most = long.MaxValue)
     {
         long begun = 0;
+        var cpu = Environment.CpuUsage.TotalTime;
         var began = Stopwatch.GetTimestamp();
         var all = await Task.WhenAll(Enumerable.Range(0, callers).Select(caller => Task.Run(async () =>
         {
@@ -99,7 +105,9 @@ static class Latencies
             return mine;
         })));
         var took = Stopwatch.GetElapsedTime(began);
+        cpu = Environment.CpuUsage.TotalTime - cpu;
         var latencies = all.SelectMany(l => l).ToList();
-        return Sample(latencies.Count / took.TotalSeconds, latencies);
+        var sample = Sample(latencies.Count / took.TotalSeconds, latencies);
+        return sample with { More = [.. sample.More, ("CPU µs", cpu.TotalMicroseconds / latencies.Count)] };
     }
 }
