@@ -32,7 +32,7 @@ sealed class BlobStore : IBlobs
         var layout = Path.Combine(_directory, "oci-layout");
         if (!File.Exists(layout)) Files.Write(layout, Json.Object(("imageLayoutVersion", "1.0.0")).ToBytes());
         if (!File.Exists(IndexPath)) WriteIndex([]);
-        Sweep();
+        Files.SweepUnlocked(_ingest);
     }
 
     string IndexPath => Path.Combine(_directory, "index.json");
@@ -45,7 +45,7 @@ sealed class BlobStore : IBlobs
     public Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
     {
         if (!File.Exists(PathOf(digest))) throw new BlobException(BlobError.Unknown, $"no blob {digest} in {_directory}");
-        return Task.FromResult<Stream>(new VerifiedStream(File.OpenRead(PathOf(digest)), digest));
+        return Task.FromResult<Stream>(new VerifiedStream(Libc.OpenRead(PathOf(digest)), digest));
     }
 
     public async Task<Digest> Put(Stream content, Digest? expected, long maxBytes, long? declared = null, CancellationToken stop = default)
@@ -102,7 +102,7 @@ sealed class BlobStore : IBlobs
     public bool Intact(Digest digest)
     {
         if (!File.Exists(PathOf(digest))) return false;
-        using var file = File.OpenRead(PathOf(digest));
+        using var file = Libc.OpenRead(PathOf(digest));
         return Digest.From(SHA256.HashData(file)) == digest;
     }
 
@@ -135,18 +135,4 @@ sealed class BlobStore : IBlobs
         ("schemaVersion", 2),
         ("mediaType", "application/vnd.oci.image.index.v1+json"),
         ("manifests", Json.Array(manifests.OrderBy(m => m["annotations"]["org.opencontainers.image.ref.name"].AsString, StringComparer.Ordinal)))).ToBytes());
-
-    /// <summary>Removes what a crash left half written. A file someone is still writing is locked by them, and stays.</summary>
-    void Sweep()
-    {
-        foreach (var leftover in Directory.EnumerateFiles(_ingest))
-        {
-            try
-            {
-                using var file = File.Open(leftover, FileMode.Open, FileAccess.Read, FileShare.None);
-                Files.Delete(leftover);
-            }
-            catch (IOException) { } // being written, or gone: not ours to remove
-        }
-    }
 }

@@ -90,7 +90,7 @@ sealed class TreeDigest
     static TreeEntry Read(string directory, TreeEntry entry)
     {
         if (entry.Type != EntryType.File) return entry;
-        using var content = new FileStream(Libc.OpenFile(Path.Combine(directory, entry.Path)), FileAccess.Read, 0);
+        using var content = Libc.OpenRead(Path.Combine(directory, entry.Path));
         return entry with { Content = Digest.From(SHA256.HashData(content)) };
     }
 

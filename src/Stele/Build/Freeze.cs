@@ -18,14 +18,12 @@ static class Freeze
         return Pack.Tree(blobs, kind, about, stat.Type switch
         {
             NodeType.Directory => Below(full),
-            NodeType.File => [new PackEntry(System.IO.Path.GetFileName(full), EntryType.File, stat.Executable, stat.Size, Open: () => Open(full))],
+            NodeType.File => [new PackEntry(System.IO.Path.GetFileName(full), EntryType.File, stat.Executable, stat.Size, Open: () => Libc.OpenRead(full))],
             _ => throw new BlobException(BlobError.SpecialFile, $"{full} is a device, socket or pipe"),
         }, stop);
     }
 
     /// <summary>The entries of a directory, ready to be packed, below <paramref name="mount"/> if one is given.</summary>
     internal static IEnumerable<PackEntry> Below(string directory, string mount = "") => TreeDigest.Names(directory, []).Select(entry => new PackEntry(
-        mount.Length == 0 ? entry.Path : $"{mount}/{entry.Path}", entry.Type, entry.Executable, entry.Size, entry.Target, () => Open(System.IO.Path.Combine(directory, entry.Path))));
-
-    internal static Stream Open(string path) => new FileStream(Libc.OpenFile(path), FileAccess.Read, bufferSize: 0);
+        mount.Length == 0 ? entry.Path : $"{mount}/{entry.Path}", entry.Type, entry.Executable, entry.Size, entry.Target, () => Libc.OpenRead(System.IO.Path.Combine(directory, entry.Path))));
 }

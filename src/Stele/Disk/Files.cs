@@ -71,4 +71,18 @@ static class Files
         if (!Directory.Exists(directory)) return;
         foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories)) File.Delete(leftover);
     }
+
+    /// <summary>Removes the files of a directory that nobody is writing: whoever writes one holds its lock.</summary>
+    public static void SweepUnlocked(string directory)
+    {
+        foreach (var leftover in Directory.EnumerateFiles(directory))
+        {
+            try
+            {
+                using var file = File.Open(leftover, FileMode.Open, FileAccess.Read, FileShare.None);
+                File.Delete(leftover);
+            }
+            catch (IOException) { } // being written, or gone: not ours to remove
+        }
+    }
 }

@@ -52,6 +52,12 @@ static partial class Libc
         return fd < 0 ? throw Failed("open", path) : new SafeFileHandle(fd, ownsHandle: true);
     }
 
+    /// <summary>The content of a file that is no link; see <see cref="OpenFile"/>.</summary>
+    public static FileStream OpenRead(string path) => new(OpenFile(path), FileAccess.Read, bufferSize: 0);
+
+    /// <summary>The reading end of a pipe.</summary>
+    public static Stream OpenRead(SafeFileHandle pipe) => new FileStream(pipe, FileAccess.Read, bufferSize: 0);
+
     /// <summary>Makes <paramref name="to"/> share the blocks of <paramref name="from"/> until one of them is written; false where the filesystem can't.</summary>
     public static bool TryClone(SafeFileHandle from, SafeFileHandle to) =>
         IoCtl((int)to.DangerousGetHandle(), FICLONE, (int)from.DangerousGetHandle()) == 0;
