@@ -1,4 +1,5 @@
 using Stele.Blobs;
+using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -46,8 +47,7 @@ sealed class Provision(BlobStore own, IBlobs server, string directory)
         var document = ReleaseDocument.Parse(await own.Read(release.Document, Artifacts.MaxDocument, stop));
         var target = Path.Combine(directory, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{release.Digest.Short}.{Interlocked.Increment(ref _made)}"));
         Disk.Files.DeleteDirectory(target);
-        return new Provisioned(release, document, await Blobs.Materialise.Compose(own,
-            [.. document.Components.Where(c => c.Mount is not null).Select(c => new TreePart(c.Digest, c.Mount!.Trim('/')))], Build.EnvironmentClosure.MountPoints, target, stop: stop));
+        return new Provisioned(release, document, await ReleaseClosure.Materialise(own, release.Digest, target, stop));
     }
 
     /// <summary>Brings every blob of the release into the node's own store.</summary>
