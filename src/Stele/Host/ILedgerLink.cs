@@ -25,6 +25,9 @@ interface ILedgerLink
     /// <exception cref="LinkException">It is not known whether the server has it; send it again later.</exception>
     Task<string?> Submit(Envelope envelope, CancellationToken stop);
 
+    /// <summary>A small document that the fold has read (a policy, a release document), verified against its digest; null when it is not at hand. Any thread may ask.</summary>
+    byte[]? Document(Digest digest);
+
     /// <summary>The server's own store.</summary>
     IBlobs Blobs { get; }
 }

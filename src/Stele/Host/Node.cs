@@ -15,13 +15,14 @@ sealed class Node : IAsyncDisposable
     readonly CancellationTokenSource _stop = new();
     readonly SemaphoreSlim _anchorNow = new(0), _anchoring = new(1);
     readonly List<Task> _loops = [];
+    readonly Task _following;
     readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Node(NodeParts parts)
     {
         _parts = parts;
         Advance();
-        _loops.Add(Own(Follow()));
+        _following = Own(Follow());
         _loops.Add(Own(parts.Outbox.Send(parts.Link, parts.Terms.RetryAfter, parts.Time, _stop.Token)));
         _loops.Add(Own(AnchorLoop()));
     }
@@ -150,6 +151,7 @@ sealed class Node : IAsyncDisposable
     {
         if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
+        await _following; // it alone adds loops
         await Task.WhenAll(_loops);
         foreach (var hosted in _environments.Values) await hosted.DisposeAsync();
         using var limit = new CancellationTokenSource(patience, _parts.Time);
