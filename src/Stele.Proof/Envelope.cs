@@ -75,8 +75,12 @@ public sealed class Entry
 {
     public const int MaxBytes = 65_535;
 
+    /// <summary>The last millisecond of the year 9999. Times run from 1970 to here, so that every judge can show them.</summary>
+    public const long MaxTime = 253_402_300_799_999;
+
     public Entry(long time, Envelope envelope)
     {
+        if (time is < 0 or > MaxTime) throw new FormatException("a time lies between 1970 and 9999, in milliseconds");
         (Time, Envelope) = (time, envelope);
         Bytes = Json.Object(("envelope", envelope.ToJson()), ("time", time)).ToBytes();
         if (Bytes.Length > MaxBytes) throw new FormatException($"an entry of {Bytes.Length} bytes; at most {MaxBytes} fit");

@@ -73,10 +73,10 @@ public sealed record Decision(
     {
         var j = CanonicalJson.ParseCanonical(leaf, MaxBytes);
         var d = new Decision(
-            Names.OneOf(j["kind"], OpenKind, CloseKind, WholeKind), j["time"].AsInt, j.Find("open") is { } o ? Names.Entry(o) : null, Names.Label(j["system"]), Names.Label(j["environment"]),
+            Names.OneOf(j["kind"], OpenKind, CloseKind, WholeKind), Names.Time(j["time"]), j.Find("open") is { } o ? Names.Entry(o) : null, Names.Label(j["system"]), Names.Label(j["environment"]),
             Names.Entry(j["deployment"]), j["release"].AsDigest, Names.OneOf(j["strength"], Dimension.Strengths), j.Find("releasePolicy")?.AsDigest, [.. j["policies"].AsArray.Select(p => p.AsDigest)],
             Names.OneOf(j["outcome"], Allow, Deny, Error), j.Find("rule") is { } r ? Names.Label(r) : null, Names.Member(j["principal"]), Names.Label(j["protocol"]), j["operation"].AsString,
-            checked((int)j["status"].AsInt), j.Find("input") is { } i ? Commitment.FromJson(i) : null, j.Find("output") is { } u ? Commitment.FromJson(u) : null,
+            Names.Small(j["status"]), j.Find("input") is { } i ? Commitment.FromJson(i) : null, j.Find("output") is { } u ? Commitment.FromJson(u) : null,
             Names.Entry(j["duration"]), Names.Entry(j["size"]), j["staleness"].AsInt);
         if ((d.Kind == CloseKind) != (d.Open is not null)) throw new FormatException("a close, and only a close, names its open");
         if (!leaf.SequenceEqual(d.Encode())) throw new FormatException("the decision has members that a decision does not have");

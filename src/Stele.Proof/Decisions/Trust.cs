@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Proof.Statements;
 
 namespace Stele.Proof.Decisions;
 
@@ -18,9 +19,17 @@ public sealed record Trust(string Origin, VerifierKey Key, Digest Genesis, Immut
     {
         var j = CanonicalJson.Parse(utf8, 64 * 1024);
         if (j["version"].AsInt != Version) throw new FormatException($"trust file version {j["version"].AsInt} is not known here");
-        var trust = new Trust(j["origin"].AsString, VerifierKey.Parse(j["key"].AsString), j["genesis"].AsDigest, [.. j["witnesses"].AsArray.Select(w => VerifierKey.Parse(w.AsString))], checked((int)j["quorum"].AsInt));
-        if (trust.Key.Name != trust.Origin) throw new FormatException("the key's name is not the origin");
-        if (trust.Quorum < 0 || trust.Quorum > trust.Witnesses.Length) throw new FormatException($"a quorum of {trust.Quorum} among {trust.Witnesses.Length} witnesses");
+        var trust = new Trust(j["origin"].AsString, VerifierKey.Parse(j["key"].AsString), j["genesis"].AsDigest, [.. j["witnesses"].AsArray.Select(w => VerifierKey.Parse(w.AsString))], Names.Small(j["quorum"]));
+        if (!trust.ToJson().Equals(j)) throw new FormatException("the trust file has members that a trust file does not have");
+        if (trust.Key.Name != trust.Origin || trust.Key.Type != NoteKeyType.Ed25519) throw new FormatException("the key is not a log's key with the origin as its name");
+        // Only witnesses whose keys the operator does not hold count, and each counts once, under whatever names.
+        for (var i = 0; i < trust.Witnesses.Length; i++)
+        {
+            var witness = trust.Witnesses[i];
+            if (witness.Type != NoteKeyType.Cosignature) throw new FormatException($"'{witness.Name}' is not a witness's key (type 0x04)");
+            if (witness.SameKey(trust.Key) || trust.Witnesses[..i].Any(witness.SameKey)) throw new FormatException($"the witness '{witness.Name}' has the key of the log or of another witness");
+        }
+        if (trust.Quorum > trust.Witnesses.Length) throw new FormatException($"a quorum of {trust.Quorum} among {trust.Witnesses.Length} witnesses");
         return trust;
     }
 }

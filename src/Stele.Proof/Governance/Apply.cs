@@ -47,6 +47,7 @@ public static partial class Fold
         // 4. Signatures: every one good, by distinct members, with keys that are theirs now.
         var (signers, refusal) = Signers(state, entry.Envelope, statement);
         if (refusal is not null) return refusal;
+        // A retry is told where it stands. It changes nothing, so it is asked before whether its signer still may.
         if (state.Identities.TryGetValue(identity, out var first)) return new Outcome.Already(first);
 
         // 5. Who may.
@@ -74,7 +75,7 @@ public static partial class Fold
             Revocation s => Revoke(context, s),
             Erasure s => state.Logs.ContainsKey(s.Log) ? context.Accept(state) : context.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'"),
             Retention s => Retain(context, s),
-            Verdict s => s.Size <= state.Size ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
+            Verdict s => s.Size <= state.Size && s.Time <= entry.Time ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
             Refusal s => PutRefusal(context, s),
             _ => throw new InvalidOperationException($"a statement kind without a rule: {statement.Kind}"),
         };
@@ -92,6 +93,9 @@ public static partial class Fold
         };
     }
 
+    /// <summary>Checkpoints are signed by plain Ed25519 note keys that bear their log's origin as name.</summary>
+    static bool IsLogKey(VerifierKey key, string origin) => key.Name == origin && key.Type == NoteKeyType.Ed25519;
+
     static Outcome.Refused Refuse(Statement statement, RefusalCode code, string message) => new(code, message, null, statement, null);
 
     /// <summary>What the kinds' rules share.</summary>
@@ -99,7 +103,9 @@ public static partial class Fold
     {
         public Signed Signer => Signers[0];
         public Outcome.Accepted Accept(State next, Judgement? judgement = null) => new Outcome.Accepted(next, Statement, judgement);
-        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, Signer.Member);
+
+        // A document that was not at hand may be so later: nobody could execute that refusal again, so it names no member and is never recorded.
+        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, code == RefusalCode.DocumentMissing ? null : Signer.Member);
     }
 
     /// <summary>Entry 0: the founders' own signatures, at least as many as the threshold; nothing else is there to check it against, which is why trust files pin its digest.</summary>
@@ -109,25 +115,18 @@ public static partial class Fold
         if (g.Ledger is not null) return No(RefusalCode.WrongLedger, "genesis names no ledger: it is the ledger");
         if (g.FoldVersion != State.CurrentFold) return No(RefusalCode.UnknownFoldVersion, $"fold version {g.FoldVersion} is not known here");
         if (entry.Time < g.Issued - MaxSkew || entry.Time > g.Issued + MaxDelay) return No(RefusalCode.OutsideWindow, "genesis was issued at another time");
-        if (g.Owners.IsEmpty || g.Threshold < 1 || g.Threshold > g.Owners.Length) return No(RefusalCode.TooFewOwners, $"a threshold of {g.Threshold} for {g.Owners.Length} owners");
-        if (!VerifierKey.TryParse(g.LogKey, out var logKey) || logKey.Name != g.Origin) return No(RefusalCode.BadCheckpoint, "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
+        if (g.Owners.IsEmpty || g.Threshold < 1 || g.Threshold > g.Owners.Length || g.Owners.Any(o => o.Keys.IsEmpty)) return No(RefusalCode.TooFewOwners, $"a threshold of {g.Threshold} for {g.Owners.Length} owners, or an owner without a key");
+        if (!VerifierKey.TryParse(g.LogKey, out var logKey) || !IsLogKey(logKey, g.Origin)) return No(RefusalCode.BadCheckpoint, "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
 
-        var owners = ImmutableSortedDictionary.CreateBuilder<Digest, string>();
-        var members = State.Empty.Members.ToBuilder();
-        try
+        var owners = new Dictionary<Digest, string>();
+        var members = new Dictionary<string, MemberFact>(StringComparer.Ordinal);
+        var twice = !owners.TryAdd(g.ServerKey.Id, ServerMember) | !owners.TryAdd(g.RecoveryKey.Id, RecoveryMember);
+        foreach (var founder in g.Owners)
         {
-            foreach (var founder in g.Owners)
-            {
-                foreach (var key in founder.Keys) owners.Add(key.Id, founder.Member);
-                members.Add(founder.Member, new MemberFact(founder.Member, 0, founder.Keys, [new Role("owner")], null));
-            }
-            owners.Add(g.ServerKey.Id, ServerMember);
-            owners.Add(g.RecoveryKey.Id, RecoveryMember);
+            foreach (var key in founder.Keys) twice |= !owners.TryAdd(key.Id, founder.Member);
+            twice |= !members.TryAdd(founder.Member, new MemberFact(founder.Member, 0, founder.Keys, [new Role("owner")], null));
         }
-        catch (ArgumentException)
-        {
-            return No(RefusalCode.KeyTaken, "a member or a key stands twice in genesis");
-        }
+        if (twice) return No(RefusalCode.KeyTaken, "a member or a key stands twice in genesis");
         var keys = g.Owners.SelectMany(o => o.Keys).ToDictionary(k => k.Id);
         var signed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var s in entry.Envelope.Signatures)
@@ -142,7 +141,7 @@ public static partial class Fold
         return new Outcome.Accepted(State.Empty with
         {
             FoldVersion = g.FoldVersion, Size = 1, Time = entry.Time, Ledger = entry.LeafHash, Origin = g.Origin, Threshold = g.Threshold, RecoveryKey = g.RecoveryKey, ServerKey = g.ServerKey,
-            LogKeys = [(0, g.LogKey)], Members = members.ToImmutable(), KeyOwners = owners.ToImmutable(),
+            LogKeys = [(0, g.LogKey)], Members = State.Empty.Members.AddRange(members), KeyOwners = State.Empty.KeyOwners.AddRange(owners),
             Identities = State.Empty.Identities.Add(identity, 0), Seen = Merkle.Node(default, identity),
         }, g, null);
     }

@@ -11,8 +11,8 @@ public static partial class Fold
         if (Ran(c, s.System, s.Environment, s.Release, s.Deployment) is { } never) return never;
         if (s.Size > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"the ledger has {c.Index} entries, the node says it folded {s.Size}");
         var place = State.Place(s.System, s.Environment);
-        var fact = new ObservationFact(c.Index, c.Time, s.Event, s.Release, s.Deployment, s.Dimensions.All(d => d.Agrees));
-        return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, c.State.Environments[place] with { Observation = fact }) });
+        var fact = new ObservationFact(c.Index, c.Time, s.Event, s.Release, s.Deployment, s.Dimensions.All(d => d.Agrees), c.Signer.Member);
+        return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, c.State.Environment(s.System, s.Environment) with { Observation = fact }) });
     }
 
     static Outcome PutAnchor(Context c, Anchor s)
@@ -26,6 +26,7 @@ public static partial class Fold
         if (!(size == 0 ? s.Proof.IsEmpty && (checkpoint.Size > 0 || checkpoint.Root == Merkle.EmptyRoot) : Proofs.VerifyConsistency(size, checkpoint.Size, root, checkpoint.Root, s.Proof.AsSpan())))
             return c.Refuse(RefusalCode.Inconsistent, $"the log does not extend the {size} leaves that were anchored in entry {before?.Entry}");
         if (s.Opens + s.Closes + s.Wholes != checkpoint.Size) return c.Refuse(RefusalCode.Inconsistent, $"{s.Opens} opens, {s.Closes} closes and {s.Wholes} wholes do not add up to {checkpoint.Size} leaves");
+        if (s.Closes > s.Opens) return c.Refuse(RefusalCode.Inconsistent, $"{s.Closes} closes of {s.Opens} opens");
         if (before is not null && (s.Opens < before.Opens || s.Closes < before.Closes || s.Wholes < before.Wholes)) return c.Refuse(RefusalCode.Inconsistent, "a count went down");
         if (s.Size > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"the ledger has {c.Index} entries, the node says it folded {s.Size}");
         return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Anchor = new Anchored(c.Index, c.Time, checkpoint.Size, checkpoint.Root, s.Opens, s.Closes, s.Wholes) }) });
@@ -35,20 +36,21 @@ public static partial class Fold
     {
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
         if (Ran(c, s.System, s.Environment, s.Release, s.Deployment) is { } never) return never;
-        if (!c.State.Logs.ContainsKey(s.Log)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'");
+        if (!(c.State.Logs.TryGetValue(s.Log, out var log) && log.System == s.System && log.Environment == s.Environment)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}' of {s.System}/{s.Environment}");
         return s.From <= s.To ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, "the range of decisions runs backwards");
     }
 
     static Outcome PutRefusal(Context c, Refusal s)
     {
         if (s.Size > c.Index || s.Time > c.Time) return c.Refuse(RefusalCode.OutOfRange, "the refusal speaks of entries to come");
-        return Refusals.TryParse(s.Code, out _) ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, $"'{s.Code}' is not a refusal's code");
+        return Refusals.TryParse(s.Code, out var code) && code != RefusalCode.DocumentMissing ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, $"'{s.Code}' is not the code of a refusal that can be executed again");
     }
 
+    /// <summary>What is said about a running release must name the very deployment that put it there.</summary>
     static Outcome.Refused? Ran(Context c, string system, string environment, Digest release, long deployment)
     {
         var e = c.State.Environment(system, environment);
         if (!e.Deployed.ContainsKey(release)) return c.Refuse(RefusalCode.UnknownRelease, $"{State.Place(system, environment)} never ran {release}");
-        return e.Head is { } head && deployment <= head.Entry ? null : c.Refuse(RefusalCode.OutOfRange, $"entry {deployment} is not a deployment of {State.Place(system, environment)}");
+        return e.Heads.TryGetValue(deployment, out var releases) && releases.Contains(release) ? null : c.Refuse(RefusalCode.OutOfRange, $"entry {deployment} did not put {release} there");
     }
 }

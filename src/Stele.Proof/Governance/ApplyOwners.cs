@@ -13,9 +13,10 @@ public static partial class Fold
 
     static Outcome PutLogKey(Context c, LogKeyStatement s)
     {
-        if (!VerifierKey.TryParse(s.Key, out var key) || key.Name != c.State.Origin) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
+        if (!VerifierKey.TryParse(s.Key, out var key) || !IsLogKey(key, c.State.Origin)) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
         // Invariant: key ranges only ever grow to the right, and never reach back over sizes that were signed already.
         if (s.FromSize <= c.Index || s.FromSize <= c.State.LogKeys[^1].FromSize) return c.Refuse(RefusalCode.OutOfRange, $"the next key is good from a size beyond {Math.Max(c.Index, c.State.LogKeys[^1].FromSize)} on");
+        if (SignsALog(c.State, key)) return c.Refuse(RefusalCode.KeyTaken, "that key signs, or signed, a log already");
         return c.Accept(c.State with { LogKeys = c.State.LogKeys.Add((s.FromSize, s.Key)) });
     }
 
@@ -28,11 +29,12 @@ public static partial class Fold
                 : c.Refuse(RefusalCode.UnknownLog, $"no open decision log '{s.Origin}'");
         if (logs.ContainsKey(s.Origin) || s.Origin == c.State.Origin) return c.Refuse(RefusalCode.AlreadyKnown, $"a log '{s.Origin}' is known already");
         if (s is not { Key: { } vkey, Node: { } node, System: { } system, Environment: { } environment }) return c.Refuse(RefusalCode.Malformed, "opening a log takes its key, node, system and environment");
-        if (!VerifierKey.TryParse(vkey, out var key) || key.Name != s.Origin) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the log's origin as its name");
-        if (logs.Values.Any(l => VerifierKey.Parse(l.Key).SameKey(key)) || c.State.LogKeys.Any(k => VerifierKey.Parse(k.Key).SameKey(key))) return c.Refuse(RefusalCode.KeyTaken, "that key signs another log");
+        if (!VerifierKey.TryParse(vkey, out var key) || !IsLogKey(key, s.Origin)) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the log's origin as its name");
+        if (SignsALog(c.State, key)) return c.Refuse(RefusalCode.KeyTaken, "that key signs another log");
         if (Known(c, system, environment) is { } unknown) return unknown;
         if (!(c.State.Members.TryGetValue(node, out var member) && member.Has("node", system, environment))) return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
-        if (s.Predecessor is { } before && !logs.ContainsKey(before)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}'");
+        if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogStatement.Open))
+            return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}' that was closed or lost");
         return c.Accept(c.State with { Logs = logs.Add(s.Origin, new LogFact(s.Origin, vkey, node, system, environment, s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
     }
 
@@ -45,14 +47,13 @@ public static partial class Fold
         var ids = new HashSet<Digest>();
         foreach (var key in s.Keys)
         {
+            if (c.State.Revocations.ContainsKey(key.Id)) return c.Refuse(RefusalCode.RevokedKey, $"the key {key.Id} was revoked; nobody can have it again");
             if (!ids.Add(key.Id) || (owners.TryGetValue(key.Id, out var owner) && owner != s.Member)) return c.Refuse(RefusalCode.KeyTaken, $"the key {key.Id} belongs to another member, or stands twice");
             owners[key.Id] = s.Member;
         }
         var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, s.Keys, s.Roles, s.Name));
-        // Invariant: there are always enough owners left, each with a key, to change anything.
-        var left = members.Values.Count(m => m.IsOwner && m.Keys.Any(k => !c.State.Revocations.ContainsKey(k.Id)));
-        if (left < c.State.Threshold) return c.Refuse(RefusalCode.LastOwner, $"{left} owners would be left; {c.State.Threshold} must sign");
-        return Govern(c, "member", null, null, null, c.State with { Members = members, KeyOwners = owners.ToImmutable() });
+        var next = c.State with { Members = members, KeyOwners = owners.ToImmutable() };
+        return TooFew(c, next) ?? Govern(c, "member", null, null, null, next);
     }
 
     static Outcome PutSystem(Context c, SystemStatement s)
@@ -74,11 +75,10 @@ public static partial class Fold
         if (s.Replaces != present) return c.Refuse(RefusalCode.StaleReplace, present is null ? $"no policy stands for '{scope}' yet: it replaces nothing" : $"the policy for '{scope}' stands on entry {present}");
         if (s.Policy is { } digest)
         {
-            if (c.Documents.Find(digest) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
             if (c.State.IsRevoked(digest)) return c.Refuse(RefusalCode.Revoked, $"the policy {digest} was revoked");
             try
             {
-                Policy.Parse(bytes);
+                if (c.Documents.Policy(digest) is null) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
             }
             catch (FormatException e)
             {
@@ -91,13 +91,19 @@ public static partial class Fold
     static Outcome Revoke(Context c, Revocation s)
     {
         if (s.FromEntry > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {s.FromEntry} is still to come");
-        if (s.Target == Revocation.Key && !c.State.KeyOwners.ContainsKey(s.Digest)) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
-        if (c.State.Revocations.TryGetValue(s.Digest, out var before) && (before.FromEntry < s.FromEntry || (before.FromEntry == s.FromEntry && (before.Effect == Revocation.Stop || s.Effect == before.Effect))))
-            return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
-        var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, s.FromEntry, s.Effect)) };
-        var left = next.Members.Values.Count(m => m.IsOwner && m.Keys.Any(k => !next.Revocations.ContainsKey(k.Id)));
-        if (left < next.Threshold && c.Signer.Key != s.Digest) return c.Refuse(RefusalCode.LastOwner, $"{left} owners would be left; {next.Threshold} must sign");
-        return Govern(c, "revocation", null, null, null, next);
+        var isKey = c.State.KeyOwners.ContainsKey(s.Digest);
+        if (s.Target == Revocation.Key && !isKey) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
+        if (s.Target == Revocation.Artifact && isKey) return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
+        // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
+        var (from, effect) = (s.FromEntry, s.Effect);
+        if (c.State.Revocations.TryGetValue(s.Digest, out var before))
+        {
+            (from, effect) = (Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : effect);
+            if (from == before.FromEntry && effect == before.Effect) return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
+        }
+        var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, from, effect)) };
+        // A leaked key may always be given up by its holder; the recovery key then names new owners.
+        return (c.Signer.Key == s.Digest ? null : TooFew(c, next)) ?? Govern(c, "revocation", null, null, null, next);
     }
 
     static Outcome Retain(Context c, Retention s)
@@ -106,6 +112,18 @@ public static partial class Fold
         if (s.Floor <= log.Floor || s.Floor > (log.Anchor?.Size ?? 0)) return c.Refuse(RefusalCode.OutOfRange, $"a floor rises from {log.Floor}, to {log.Anchor?.Size ?? 0} at most: what is anchored");
         return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Floor = s.Floor }) });
     }
+
+    /// <summary>Owners who could still sign, as long as that takes them below the threshold or further below.</summary>
+    static Outcome.Refused? TooFew(Context c, State next)
+    {
+        static int Count(State s) => s.Members.Values.Count(m => m.IsOwner && m.Keys.Any(k => !s.Revocations.ContainsKey(k.Id)));
+        var left = Count(next);
+        return left < next.Threshold && left < Count(c.State) ? c.Refuse(RefusalCode.LastOwner, $"{left} owners would be left; {next.Threshold} must sign") : null;
+    }
+
+    /// <summary>One key, one log: or a checkpoint of one could be shown as another's.</summary>
+    static bool SignsALog(State state, VerifierKey key) =>
+        state.Logs.Values.Select(l => l.Key).Concat(state.LogKeys.Select(k => k.Key)).Any(k => VerifierKey.Parse(k).SameKey(key));
 
     static Outcome.Refused? Known(Context c, string system, string environment) =>
         !c.State.Systems.TryGetValue(system, out var s) ? c.Refuse(RefusalCode.UnknownSystem, $"no system '{system}'")

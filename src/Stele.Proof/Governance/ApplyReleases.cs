@@ -37,8 +37,7 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.DocumentInvalid, "the release document is not the config of the release's manifest");
             if (document.Policy is { } policy)
             {
-                if (c.Documents.Find(policy) is not { } rules) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {policy} is not at hand");
-                Policy.Parse(rules);
+                if (c.Documents.Policy(policy) is null) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {policy} is not at hand");
             }
         }
         catch (FormatException e)
@@ -56,6 +55,7 @@ public static partial class Fold
     static Outcome PutEvaluation(Context c, Evaluation s)
     {
         if (!c.State.Releases.ContainsKey(s.Release)) return c.Refuse(RefusalCode.UnknownRelease, $"no release {s.Release}");
+        if (c.State.IsRevoked(s.Check)) return c.Refuse(RefusalCode.Revoked, $"the check {s.Check} was revoked");
         if (c.Documents.Find(s.Report) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the report {s.Report} is not at hand");
         try
         {
@@ -69,11 +69,11 @@ public static partial class Fold
         if (s.Supersedes is { } earlier)
         {
             if (s.Reason is null) return c.Refuse(RefusalCode.Malformed, "superseding an evaluation takes a reason");
-            if (!(evaluations.TryGetValue(earlier, out var old) && old.Release == s.Release && old.Check == s.Check && !old.Superseded))
+            if (!(evaluations.TryGetValue(earlier, out var old) && old.Release == s.Release && old.Check == s.Check && c.State.Stands(old)))
                 return c.Refuse(RefusalCode.UnknownEvaluation, $"entry {earlier} is not a standing evaluation of this check and release");
-            evaluations = evaluations.SetItem(earlier, old with { Superseded = true });
+            evaluations = evaluations.SetItem(earlier, old with { SupersededBy = c.Signer });
         }
-        return c.Accept(c.State with { Evaluations = evaluations.Add(c.Index, new EvaluationFact(c.Signer, s.Release, s.Check, s.Report, false)) });
+        return c.Accept(c.State with { Evaluations = evaluations.Add(c.Index, new EvaluationFact(c.Signer, s.Release, s.Check, s.Report, null)) });
     }
 
     static Outcome Approve(Context c, Approval s)
@@ -97,8 +97,8 @@ public static partial class Fold
         if (!c.State.PoliciesFor(s.System, s.Environment).Contains(s.Policy)) return c.Refuse(RefusalCode.PoliciesDiffer, $"the policy {s.Policy} is not in force there");
         try
         {
-            if (c.Documents.Find(s.Policy) is not { } bytes) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
-            if (Policy.Parse(bytes).Rules.All(r => r.Id != s.Rule)) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
+            if (c.Documents.Policy(s.Policy) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
+            if (policy.Rules.All(r => r.Id != s.Rule)) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
         }
         catch (FormatException e)
         {
@@ -106,6 +106,9 @@ public static partial class Fold
         }
         return Govern(c, "waiver", s.System, s.Environment, release, c.State with { Waivers = c.State.Waivers.Add(c.Index, new WaiverFact(c.Signer, s)) });
     }
+
+    /// <summary>A canary compares a few releases, not a crowd.</summary>
+    public const int MaxRoutes = 8;
 
     static Outcome Deploy(Context c, Deployment s)
     {
@@ -116,13 +119,13 @@ public static partial class Fold
             return c.Refuse(RefusalCode.StaleHead, environment.Head is { } h ? $"the head of {place} is entry {h.Entry}" : $"{place} has no head yet");
 
         var single = s.Action is Deployment.Deploy or Deployment.Rollback;
-        if (s.Routes.Any(r => r.Weight is < 1 or > 100) || s.Routes.Select(r => r.Release).Distinct().Count() != s.Routes.Length
+        if (s.Routes.Length > MaxRoutes || s.Routes.Any(r => r.Weight is < 1 or > 100) || s.Routes.Select(r => r.Release).Distinct().Count() != s.Routes.Length
             || (s.Action == Deployment.Halt ? !s.Routes.IsEmpty : s.Routes.Sum(r => r.Weight) != 100 || single != (s.Routes.Length == 1)))
             return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
 
-        // A node alone may only go back one step, and only where the environment allows it.
+        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back stays so until a deployer acts.
         var deployer = c.State.Members[c.Signer.Member].Has("deployer", s.System, s.Environment);
-        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
+        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: not Deployment.Rollback } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
             return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head");
 
         var judgement = new Judgement([], [], Json.EmptyObject);
@@ -134,7 +137,8 @@ public static partial class Fold
             if (s.Action == Deployment.Rollback && !environment.Deployed.ContainsKey(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}");
             var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
-            judgement = new Judgement(j!.Policies, judgement.Rules.AddRange(j.Rules), s.Routes.Length == 1 ? j.Input : judgement.Input.With(route.Release.ToString(), j.Input));
+            if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
+            judgement = new Judgement(j.Policies, judgement.Rules.AddRange(j.Rules), s.Routes.Length == 1 ? j.Input : judgement.Input.With(route.Release.ToString(), j.Input));
             waivers.UnionWith(j.Rules.Where(x => x.Waiver is not null).Select(x => x.Waiver!.Value));
         }
         if (s.Routes.IsEmpty)
@@ -147,7 +151,8 @@ public static partial class Fold
 
         var head = new HeadFact(c.Index, c.Time, s.Action, s.Routes, judgement.Policies, [.. waivers], environment.Head?.Routes ?? []);
         var deployed = s.Routes.Aggregate(environment.Deployed, (d, r) => d.SetItem(r.Release, c.Index));
-        return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, environment with { Head = head, Deployed = deployed }) }, judgement);
+        var heads = environment.Heads.Add(c.Index, [.. s.Routes.Select(r => r.Release)]);
+        return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, environment with { Head = head, Deployed = deployed, Heads = heads }) }, judgement);
     }
 
     /// <summary>The release must be known, of that system, in an environment that exists, with nothing in its closure revoked and every origin still good.</summary>

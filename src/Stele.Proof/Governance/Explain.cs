@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Stele.Proof.Statements;
@@ -24,7 +25,18 @@ public static class Explain
         };
         if (judgement is null || statement is not Deployment { Routes: [var first, ..] } deployment) return null;
         var envelope = EnvelopeDigest(entry.Envelope);
-        return new Verdict(first.Release, deployment.System, deployment.Environment, envelope, before.Size, entry.Time, outcome is Outcome.Accepted, judgement.Policies, judgement.Rules,
+        // A verdict must fit an entry: first the messages go, then the rules that passed, then all but the first failure.
+        var rules = judgement.Rules;
+        var failure = judgement.FirstFailure;
+        ImmutableArray<RuleOutcome>[] shorter =
+        [
+            rules, [.. rules.Select(r => r == failure ? r : r with { Message = null })], [.. rules.Where(r => r.Result != RuleOutcome.Passed).Select(r => r == failure ? r : r with { Message = null })],
+        ];
+        foreach (var some in shorter)
+            if (With(some) is var verdict && verdict.Encode().Length <= Envelope.MaxPayload) return verdict;
+        return With(failure is null ? [] : [failure]);
+
+        Verdict With(ImmutableArray<RuleOutcome> rules) => new(first.Release, deployment.System, deployment.Environment, envelope, before.Size, entry.Time, outcome is Outcome.Accepted, judgement.Policies, rules,
             Digest.Of(judgement.Input.ToBytes()), before.FoldVersion)
         { Ledger = before.Ledger, Issued = entry.Time, Nonce = Nonce("verdict", envelope, before.Size, entry.Time) };
     }

@@ -32,7 +32,8 @@ public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, strin
     public long Entry => By[0].Entry;
 }
 
-public sealed record EvaluationFact(Signed By, Digest Release, Digest Check, Digest Report, bool Superseded);
+/// <param name="SupersededBy">The evaluation that replaced this one, if any; it does so only as long as its own signature counts.</param>
+public sealed record EvaluationFact(Signed By, Digest Release, Digest Check, Digest Report, Signed? SupersededBy);
 
 public sealed record ApprovalFact(Signed By, Approval Approval);
 
@@ -42,9 +43,13 @@ public sealed record WaiverFact(Signed By, Waiver Waiver);
 public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArray<Route> Routes, ImmutableArray<Digest> Policies, ImmutableArray<long> Waivers, ImmutableArray<Route> PreviousRoutes);
 
 /// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
-public sealed record EnvironmentFact(HeadFact? Head, ImmutableSortedDictionary<Digest, long> Deployed, ObservationFact? Observation);
+/// <param name="Heads">Every deployment entry there was here, and the releases it routed to.</param>
+public sealed record EnvironmentFact(HeadFact? Head, ImmutableSortedDictionary<Digest, long> Deployed, ImmutableSortedDictionary<long, ImmutableArray<Digest>> Heads, ObservationFact? Observation)
+{
+    public static readonly EnvironmentFact None = new(null, ImmutableSortedDictionary<Digest, long>.Empty, ImmutableSortedDictionary<long, ImmutableArray<Digest>>.Empty, null);
+}
 
-public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees);
+public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees, string Node);
 
 /// <summary>What the newest anchor says of a decision log.</summary>
 public sealed record Anchored(long Entry, long Time, long Size, Digest Root, long Opens, long Closes, long Wholes);

@@ -16,10 +16,15 @@ public static partial class Fold
         var inputs = new List<KeyValuePair<string, Json>>();
         foreach (var digest in policies)
         {
+            if (c.State.IsRevoked(digest))
+            {
+                // A revoked policy lets nothing move; but owners must still be able to replace it.
+                if (c.Statement is Deployment) return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked: an owner must put another in force"));
+                continue;
+            }
             try
             {
-                if (c.Documents.Find(digest) is not { } bytes) return (null, (RefusalCode.DocumentMissing, $"the policy in force {digest} is not at hand"));
-                var policy = Policy.Parse(bytes);
+                if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the policy in force {digest} is not at hand"));
                 if (!policy.Judges(action)) continue;
                 if (release is not null)
                     foreach (var (name, check) in policy.Checks)
@@ -30,6 +35,10 @@ public static partial class Fold
                 var input = PolicyInput.ForAction(c.State, action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], policy, waived, c.Documents);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), input));
                 rules.AddRange(policy.Judge(action, PolicyInput.ToCel(input), waived));
+            }
+            catch (DocumentMissingException e)
+            {
+                return (null, (RefusalCode.DocumentMissing, e.Message));
             }
             catch (FormatException e)
             {

@@ -19,6 +19,6 @@ public abstract record Outcome
     /// <summary>The very payload stands in the ledger already; a retry is told where.</summary>
     public sealed record Already(long Entry) : Outcome;
 
-    /// <summary>The entry may not stand. <paramref name="Member"/> is the signer, where the signatures were good: only such refusals are recorded.</summary>
+    /// <summary>The entry may not stand. <paramref name="Member"/> is the signer, where the signatures were good and the refusal can be executed again: only such refusals are recorded.</summary>
     public sealed record Refused(RefusalCode Code, string Message, Judgement? Judgement, Statement? Statement, string? Member) : Outcome;
 }

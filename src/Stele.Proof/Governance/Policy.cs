@@ -24,6 +24,9 @@ public sealed class Policy
     /// <summary>What one rule may cost in CEL's cost units before it fails.</summary>
     public const long CostLimit = 100_000;
 
+    /// <summary>Rules of one policy, and checks. Bounds what one admission costs every judge.</summary>
+    public const int MaxRules = 64;
+
     /// <summary>Everything a rule may be asked about.</summary>
     public static readonly ImmutableArray<string> Actions =
         [Deployment.Deploy, Deployment.Rollback, Deployment.Canary, Deployment.Halt, "decide", "policy", "system", "member", "waiver", "revocation"];
@@ -38,6 +41,7 @@ public sealed class Policy
     public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules)
     {
         (Name, Checks, Rules) = (name, checks, rules);
+        if (rules.Length > MaxRules || checks.Count > MaxRules) throw new FormatException($"a policy has at most {MaxRules} rules and {MaxRules} checks");
         if (rules.Select(r => r.Id).Distinct(StringComparer.Ordinal).Count() != rules.Length) throw new FormatException("two rules have the same id");
         _compiled = [.. rules.Select(r => (r, Compile(r, r.Require, "require", CelType.Bool), r.Message is null ? null : Compile(r, r.Message, "message", CelType.String)))];
         Digest = Digest.Of(ToJson().ToBytes());

@@ -51,11 +51,11 @@ public static class PolicyInput
 
     /// <summary>Every evaluation of this check and release that counts, oldest first: no best-of-many.</summary>
     public static IEnumerable<EvaluationFact> ValidEvaluations(State state, ReleaseFact release, Digest check) =>
-        state.Evaluations.Values.Where(e => e.Release == release.Digest && e.Check == check && !e.Superseded && state.InForce(e.By));
+        state.Evaluations.Values.Where(e => e.Release == release.Digest && e.Check == check && state.Stands(e));
 
     static Json Evaluations(State state, ReleaseFact release, Digest check, Documents documents) => Json.Array(ValidEvaluations(state, release, check).Select(e =>
     {
-        var report = Report.Parse(documents.Find(e.Report) ?? throw new FormatException($"the report {e.Report} is not at hand"));
+        var report = Report.Parse(documents.Find(e.Report) ?? throw new DocumentMissingException($"the report {e.Report} is not at hand"));
         return Json.Object(("entry", e.By.Entry), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts));
     }));
 

@@ -17,7 +17,7 @@ public static class Shown
             ("policies", Json.Array(state.PoliciesFor(system, environment).Select(Json.Of))),
             ("components", Json.Array(release.Components.Select(c => Json.Object(
                 ("role", c.Role), ("kind", c.Kind), ("name", c.Name), ("digest", c.Digest), ("strength", PolicyInput.Name(state.StrengthOf(c.Digest))))))),
-            ("evaluations", Json.Array(state.Evaluations.Values.Where(e => e.Release == release.Digest && !e.Superseded && state.InForce(e.By))
+            ("evaluations", Json.Array(state.Evaluations.Values.Where(e => e.Release == release.Digest && state.Stands(e))
                 .Select(e => Json.Object(("entry", e.By.Entry), ("check", e.Check), ("report", e.Report))))));
     }
 }

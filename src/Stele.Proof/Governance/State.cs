@@ -62,7 +62,7 @@ public sealed record State
     public static string Place(string system, string environment) => system + "/" + environment;
 
     public EnvironmentFact Environment(string system, string environment) =>
-        Environments.TryGetValue(Place(system, environment), out var e) ? e : new EnvironmentFact(null, ImmutableSortedDictionary<Digest, long>.Empty, null);
+        Environments.TryGetValue(Place(system, environment), out var e) ? e : EnvironmentFact.None;
 
     /// <summary>The log's verifier key for a checkpoint of the given tree size.</summary>
     public string LogKeyAt(long size) => LogKeys.Last(k => k.FromSize <= size).Key;
@@ -86,6 +86,12 @@ public sealed record State
     /// <summary>Whether what this key signed at that entry still counts for new admissions.</summary>
     public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry);
 
+    /// <summary>Whether an evaluation still counts: not signed by a key that lost force, not replaced by one that did not, and nothing it rests on revoked.</summary>
+    public bool Stands(EvaluationFact e) => InForce(e.By) && !(e.SupersededBy is { } by && InForce(by)) && !IsRevoked(e.Check) && !IsRevoked(e.Report);
+
+    /// <summary>Whether a release, or anything in its closure, must not run any more.</summary>
+    public bool IsStopped(ReleaseFact release) => Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == Revocation.Stop);
+
     /// <summary>The origins of an artifact that still count.</summary>
     public ImmutableArray<OriginFact> OriginsOf(Digest artifact) =>
         Origins.TryGetValue(artifact, out var all) ? [.. all.Where(o => o.By.All(InForce))] : [];
@@ -107,12 +113,14 @@ public sealed record State
         return reproduced ? Strength.Reproduced : origins.Max(StrengthOf);
     }
 
-    /// <summary>Everything a release rests on: its components, and the materials of their origins, all the way down.</summary>
+    /// <summary>Everything a release rests on: its document, policy and components, and the materials of their origins, all the way down.</summary>
     public ImmutableSortedSet<Digest> Closure(ReleaseFact release)
     {
         var seen = ImmutableSortedSet.CreateBuilder<Digest>();
         var open = new Stack<Digest>(release.Components.Select(c => c.Digest));
         open.Push(release.Digest);
+        open.Push(release.Document);
+        if (release.Policy is { } policy) open.Push(policy);
         while (open.TryPop(out var digest))
         {
             if (!seen.Add(digest) || !Origins.TryGetValue(digest, out var origins)) continue;

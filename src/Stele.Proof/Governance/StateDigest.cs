@@ -23,16 +23,16 @@ public static class StateDigest
         ("policies", Map(s.Policies, p => Json.Object(("entry", p.Entry), ("policy", Optional(p.Policy))))),
         ("origins", Map(s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)))))),
         ("releases", Map(s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
-        ("evaluations", Map(s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("superseded", e.Superseded)))),
+        ("evaluations", Map(s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
         ("approvals", Map(s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
         ("waivers", Map(s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity)))),
         ("environments", Map(s.Environments, e => Json.Object(
             ("head", e.Head is { } h ? Json.Object(
                 ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())), ("policies", List(h.Policies, Json.Of)),
                 ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson()))) : null),
-            ("deployed", Map(e.Deployed, d => Json.Of(d))),
+            ("deployed", Map(e.Deployed, d => Json.Of(d))), ("heads", Map(e.Heads, h => List(h, Json.Of))),
             ("observation", e.Observation is { } o ? Json.Object(
-                ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release), ("deployment", o.Deployment), ("agrees", o.Agrees)) : null)))),
+                ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release), ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null)))),
         ("logs", Map(s.Logs, l => Json.Object(
             ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment), ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
             ("status", l.Status), ("floor", l.Floor),

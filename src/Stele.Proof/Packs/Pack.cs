@@ -1,5 +1,5 @@
-using System.Collections.Immutable;
 using System.Globalization;
+using System.Text;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
@@ -10,7 +10,7 @@ public sealed record PackedLog(string Origin, IReadOnlyList<byte[]> Leaves, stri
 
 /// <summary>
 /// The audit pack: a zip of one layout (<see cref="Zip"/>) with every ledger entry from 0 to its checkpoint, every document the fold reads, every refused envelope that a refusal names,
-/// and every decision log that the ledger knows. Members:
+/// and every decision log that the ledger anchors. Members:
 /// <code>
 /// documents/&lt;64 hex&gt;            one blob each
 /// ledger/checkpoint               the signed note
@@ -32,57 +32,48 @@ public static class Pack
     public static void Write(Stream output, IEnumerable<byte[]> entries, string checkpoint, Func<Digest, byte[]?> find, IEnumerable<PackedLog> logs)
     {
         var replay = new Replay(new Documents(find));
-        var refused = new SortedSet<Digest>();
-        var all = new List<byte[]>();
         foreach (var bytes in entries)
-        {
-            if (replay.Add(Entry.Parse(bytes)) is not Outcome.Accepted accepted) throw new FormatException($"entry {all.Count} does not fold: the ledger must be repaired before it is exported");
-            all.Add(bytes);
-            if (accepted.Statement is Refusal r) refused.Add(r.Envelope);
-            if (accepted.Statement is Verdict { Passed: false } v) refused.Add(v.Envelope);
-        }
-        var documents = new SortedSet<Digest>(replay.Documents.Read);
-        documents.UnionWith(refused);
-        // Judging a refused envelope again may read documents that no admitted entry read.
+            if (replay.Add(Entry.Parse(bytes)) is not Outcome.Accepted) throw new FormatException($"entry {replay.Entries.Count} does not fold: the ledger must be repaired before it is exported");
+        // Judging an explained envelope again may read documents that no admitted entry read.
+        var envelopes = new SortedSet<Digest>();
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Refusal r && find(r.Envelope) is { } envelope)
+            if (Reexecution.Of(folded.Statement) is { } told && !told.Stands(replay))
             {
-                var judge = new Documents(find);
-                Fold.Apply(replay.At(r.Size), new Entry(r.Time, Envelope.Parse(envelope)), judge);
-                documents.UnionWith(judge.Read);
+                envelopes.Add(told.Envelope);
+                told.Judge(replay, find);
             }
+        var packed = logs.OrderBy(l => LogFolder(l.Origin), StringComparer.Ordinal).ToList();
+        foreach (var log in replay.State.Logs.Values)
+            if (log is { Anchor.Size: > 0, Status: not LogStatement.Lost } && packed.All(p => p.Origin != log.Origin)) throw new FormatException($"the decision log '{log.Origin}' is not to be had, and the pack must carry it");
 
         var zip = new Zip.Writer(output);
-        var members = new List<Json>();
+        var members = new List<(string Name, byte[] Content)>();
         void Add(string name, byte[] content)
         {
             zip.Add(name, content);
-            members.Add(Json.Object(("name", name), ("size", content.Length), ("digest", Digest.Of(content))));
+            members.Add((name, content));
         }
         void AddLog(string folder, IReadOnlyList<byte[]> leaves, string note)
         {
-            Add($"{folder}/checkpoint", global::System.Text.Encoding.UTF8.GetBytes(note));
-            for (var i = 0; i * Tile.Full < leaves.Count; i++)
-                Add($"{folder}/entries/{Number(i)}", Tile.EncodeBundle(leaves.Skip(i * Tile.Full).Take(Tile.Full).ToArray()));
+            Add($"{folder}/checkpoint", Encoding.UTF8.GetBytes(note));
+            for (var i = 0; i * Tile.Full < leaves.Count; i++) Add($"{folder}/entries/{Number(i)}", Tile.EncodeBundle(leaves.Skip(i * Tile.Full).Take(Tile.Full).ToArray()));
         }
 
-        foreach (var digest in documents) Add($"documents/{digest.Hex}", find(digest) ?? throw new FormatException($"the document {digest} is not to be had, and the pack must carry it"));
-        AddLog("ledger", all, checkpoint);
-        var described = new List<Json>();
-        foreach (var log in logs.OrderBy(l => LogFolder(l.Origin), StringComparer.Ordinal))
-        {
-            AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint);
-            described.Add(Json.Object(("origin", log.Origin), ("checkpoint", log.Checkpoint)));
-        }
-        zip.Add(Manifest, Json.Object(
-            ("version", Version),
-            ("ledger", Json.Object(("origin", replay.State.Origin), ("genesis", replay.State.Ledger), ("checkpoint", checkpoint))),
-            ("logs", Json.Array(described)),
-            ("members", Json.Array(members))).ToBytes());
+        foreach (var digest in replay.Documents.Read.Union(envelopes).Order()) Add($"documents/{digest.Hex}", find(digest) ?? throw new FormatException($"the document {digest} is not to be had, and the pack must carry it"));
+        AddLog("ledger", [.. replay.Entries.Select(e => e.Entry.Bytes)], checkpoint);
+        foreach (var log in packed) AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint);
+        zip.Add(Manifest, ManifestOf(replay.State, checkpoint, packed.Select(l => (l.Origin, l.Checkpoint)), members.Select(m => (m.Name, (long)m.Content.Length, Digest.Of(m.Content)))));
         zip.Finish();
     }
 
-    public static string LogFolder(string origin) => "logs/" + Digest.Of(global::System.Text.Encoding.UTF8.GetBytes(origin)).Hex;
+    /// <summary>The manifest's bytes; the verifier makes them again and compares.</summary>
+    internal static byte[] ManifestOf(State state, string checkpoint, IEnumerable<(string Origin, string Checkpoint)> logs, IEnumerable<(string Name, long Size, Digest Digest)> members) => Json.Object(
+        ("version", Version),
+        ("ledger", Json.Object(("origin", state.Origin), ("genesis", state.Ledger), ("checkpoint", checkpoint))),
+        ("logs", Json.Array(logs.Select(l => Json.Object(("origin", l.Origin), ("checkpoint", l.Checkpoint))))),
+        ("members", Json.Array(members.Select(m => Json.Object(("name", m.Name), ("size", m.Size), ("digest", m.Digest)))))).ToBytes();
+
+    public static string LogFolder(string origin) => "logs/" + Digest.Of(Encoding.UTF8.GetBytes(origin)).Hex;
 
     internal static string Number(int i) => i.ToString("D9", CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using Stele.Proof.Decisions;
@@ -10,16 +10,18 @@ namespace Stele.Proof.Packs;
 /// <summary>
 /// Judges an audit pack offline. It trusts the trust file and nothing else; every finding is collected.
 /// Steps: 1 layout and digests · 2 the ledger folds again, under a checkpoint by the log's key · 3 verdicts and refusals re-execute to the same bytes ·
-/// 4 decision logs are whole, anchored, and every decision names what the ledger says was in force.
+/// 4 decision logs are whole, anchored, and every decision names what the ledger says was in force · 5 nothing else is in the pack.
 /// </summary>
-public sealed class Verifier
+public sealed partial class Verifier
 {
     const long MaxMember = 64L << 20;
+    static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     readonly Stream _pack;
     readonly Trust? _trust;
     readonly VerifyReport _report = new();
-    readonly Dictionary<string, Zip.Member> _members = new(StringComparer.Ordinal);
+    readonly SortedDictionary<string, Zip.Member> _members = new(StringComparer.Ordinal);
+    readonly HashSet<string> _used = new(StringComparer.Ordinal) { Pack.Manifest };
     readonly Dictionary<long, Digest> _stateDigests = [];
 
     Verifier(Stream pack, Trust? trust) => (_pack, _trust) = (pack, trust);
@@ -27,12 +29,13 @@ public sealed class Verifier
     /// <param name="pack">A seekable stream over the zip.</param>
     /// <param name="trust">Null: the best there is to say is "consistent, unauthenticated".</param>
     /// <param name="minSize">Fail if the ledger's checkpoint covers fewer entries.</param>
-    public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0)
+    /// <param name="notOlderThan">Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.</param>
+    public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0, long? notOlderThan = null)
     {
         var verifier = new Verifier(pack, trust);
         try
         {
-            verifier.Run(minSize);
+            verifier.Run(minSize, notOlderThan);
         }
         catch (FormatException e)
         {
@@ -41,89 +44,122 @@ public sealed class Verifier
         return verifier._report;
     }
 
-    void Run(long minSize)
+    void Run(long minSize, long? notOlderThan)
     {
         // 1. One layout; every member as the manifest says.
         foreach (var member in Zip.Read(_pack)) _members.Add(member.Name, member);
         if (!_members.TryGetValue(Pack.Manifest, out var first)) throw new FormatException("there is no manifest.json");
-        var manifest = CanonicalJson.ParseCanonical(Zip.Content(_pack, first, MaxMember), (int)MaxMember);
-        if (manifest["version"].AsInt != Pack.Version) throw new FormatException($"pack version {manifest["version"].AsInt} is not known here");
-        var listed = new HashSet<string>(StringComparer.Ordinal) { Pack.Manifest };
-        foreach (var m in manifest["members"].AsArray)
-        {
-            var name = m["name"].AsString;
-            listed.Add(name);
-            if (!_members.TryGetValue(name, out var member)) _report.Find("member-missing", name, "the manifest lists it, the pack does not have it");
-            else if (member.Size != m["size"].AsInt || Content(name) is not { } content || Digest.Of(content) != m["digest"].AsDigest) _report.Find("member-digest", name, "its bytes are not those the manifest names");
-        }
-        foreach (var name in _members.Keys.Where(n => !listed.Contains(n))) _report.Find("member-unlisted", name, "the manifest does not list it");
+        var manifest = Zip.Content(_pack, first, MaxMember);
+        var members = Members(CanonicalJson.ParseCanonical(manifest, (int)MaxMember));
 
         // 2. The ledger.
         var replay = new Replay(new Documents(d => Content($"documents/{d.Hex}")));
-        var frontier = new Frontier();
-        var count = 0L;
-        foreach (var bytes in Leaves("ledger"))
-        {
-            frontier = frontier.Add(Merkle.Leaf(bytes));
-            var where = string.Create(CultureInfo.InvariantCulture, $"entry {count}");
-            count++;
-            if (replay.Entries.Count != count - 1) continue;   // the fold halted before; only the tree goes on
-            Entry entry;
-            try
-            {
-                entry = Entry.Parse(bytes);
-            }
-            catch (FormatException e)
-            {
-                _report.Find("entry-malformed", where, e.Message);
-                continue;
-            }
-            switch (replay.Add(entry))
-            {
-                case Outcome.Refused r: _report.Find("entry-refused", where, $"{r.Code.Name()}: {r.Message}"); break;
-                case Outcome.Already a: _report.Find("entry-repeated", where, $"its payload stands in entry {a.Entry} already"); break;
-            }
-        }
+        var (size, root) = Refold(replay);
         var note = Text("ledger/checkpoint");
-        if (manifest["ledger"]["checkpoint"].AsString != note) _report.Find("manifest-differs", "ledger/checkpoint", "the manifest names another checkpoint");
         if (replay.State.Size == 0) throw new FormatException("the ledger has no genesis that folds");
         var state = replay.State;
-        var checkpoint = Checkpoint(note, state.LogKeyAt(Math.Min(state.Size, count)), "ledger/checkpoint");
-        if (checkpoint is not null)
+        var checkpoint = Signed(note, state.LogKeyAt(Math.Min(state.Size, size)), "ledger/checkpoint", size, root, "the pack's entries: an entry was changed, dropped, added or moved");
+        if (checkpoint is not null && checkpoint.Size < minSize) _report.Find("too-small", "ledger/checkpoint", $"it covers {checkpoint.Size} entries; at least {minSize} are demanded");
+        Authenticate(replay, note, notOlderThan);
+        _report.Note($"ledger '{state.Origin}': {state.Size} entries folded again by fold version {state.FoldVersion}, from {Time(replay.Entries[0].Entry.Time)} to {Time(state.Time)}. " +
+            "These times are the server's word, held to each signer's own time (from 5 minutes before to 24 hours after it).");
+        if (state.Size != size)
         {
-            if (checkpoint.Origin != state.Origin) _report.Find("checkpoint-origin", "ledger/checkpoint", $"it is of '{checkpoint.Origin}', genesis says '{state.Origin}'");
-            if (checkpoint.Size != count) _report.Find("checkpoint-size", "ledger/checkpoint", $"it covers {checkpoint.Size} entries, the pack has {count}");
-            else if (checkpoint.Root != frontier.Root) _report.Find("checkpoint-root", "ledger/checkpoint", "its root is not the root of the pack's entries: an entry was changed, dropped, added or moved");
-            if (checkpoint.Size < minSize) _report.Find("too-small", "ledger/checkpoint", $"it covers {checkpoint.Size} entries; at least {minSize} are demanded");
+            _report.Note($"the fold halted after {state.Size} of {size} entries: what comes after can't be judged.");
+            return;
         }
-        Authenticate(state);
-        _report.Note($"ledger '{state.Origin}': {count} entries folded again, fold version {state.FoldVersion}.");
-        if (replay.Entries.Count != count) return;   // nothing after a halted fold can be judged
 
         // 3. Explanations.
         Explanations(replay);
 
         // 4. Decision logs.
-        Logs(replay, manifest);
-        var times = replay.Entries;
-        _report.Note($"entry times run from {Time(times[0].Entry.Time)} to {Time(times[^1].Entry.Time)}; they are the server's word, held only to each signer's own time (−5 min, +24 h).");
+        var logs = Logs(replay);
+
+        // 5. Nothing else.
+        foreach (var name in _members.Keys.Where(n => !_used.Contains(n))) _report.Find("member-unread", name, "no judge reads it: it does not belong into the pack");
+        if (_report.Findings.Count == 0 && !manifest.AsSpan().SequenceEqual(Pack.ManifestOf(state, note, logs, members))) _report.Find("manifest-differs", Pack.Manifest, "it is not the manifest of this pack");
+        _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted; who was root on a node may have lied about what ran from then on.");
     }
 
-    void Authenticate(State state)
+    /// <summary>Holds every member to the manifest. Returns what is really there.</summary>
+    List<(string Name, long Size, Digest Digest)> Members(Json manifest)
     {
+        if (manifest["version"].AsInt != Pack.Version) throw new FormatException($"pack version {manifest["version"].AsInt} is not known here");
+        var listed = new Dictionary<string, Digest>(StringComparer.Ordinal);
+        foreach (var m in manifest["members"].AsArray)
+            if (!listed.TryAdd(m["name"].AsString, m["digest"].AsDigest)) throw new FormatException($"the manifest lists '{m["name"].AsString}' twice");
+        var found = new List<(string, long, Digest)>();
+        foreach (var (name, member) in _members)
+        {
+            if (name == Pack.Manifest) continue;
+            if (Content(name) is not { } content) continue;
+            var digest = Digest.Of(content);
+            found.Add((name, member.Size, digest));
+            if (!listed.Remove(name, out var stated)) _report.Find("member-unlisted", name, "the manifest does not list it");
+            else if (digest != stated) _report.Find("member-digest", name, "its bytes are not those the manifest names");
+        }
+        foreach (var name in listed.Keys.Where(n => !_members.ContainsKey(n))) _report.Find("member-missing", name, "the manifest lists it, the pack does not have it");
+        _used.Clear();
+        _used.Add(Pack.Manifest);
+        return found;
+    }
+
+    /// <summary>Folds every entry that can be folded, and hashes them all.</summary>
+    (long Size, Digest Root) Refold(Replay replay)
+    {
+        var frontier = new Frontier();
+        foreach (var bytes in Leaves("ledger"))
+        {
+            var index = frontier.Size;
+            frontier = frontier.Add(Merkle.Leaf(bytes));
+            if (replay.Entries.Count != index) continue;   // the fold halted before; only the tree goes on
+            var where = $"entry {Number(index)}";
+            try
+            {
+                switch (replay.Add(Entry.Parse(bytes)))
+                {
+                    case Outcome.Refused { Code: RefusalCode.UnknownKind or RefusalCode.UnknownFoldVersion } r: _report.Find("fold-halted", where, $"{r.Code.Name()}: {r.Message}; a newer verifier may know it"); break;
+                    case Outcome.Refused r: _report.Find("entry-refused", where, $"{r.Code.Name()}: {r.Message}"); break;
+                    case Outcome.Already a: _report.Find("entry-repeated", where, $"its payload stands in entry {a.Entry} already"); break;
+                }
+            }
+            catch (FormatException e)
+            {
+                _report.Find("entry-malformed", where, e.Message);
+            }
+        }
+        return (frontier.Size, frontier.Root);
+    }
+
+    void Authenticate(Replay replay, string note, long? notOlderThan)
+    {
+        var state = replay.State;
         if (_trust is null)
         {
             _report.Note($"consistent, unauthenticated: no trust file was given. This ledger's genesis is {state.Ledger}, its key {state.LogKeys[0].Key}: compare them with what you were told elsewhere.");
+            if (notOlderThan is not null) _report.Find("too-old", "ledger/checkpoint", "without a trust file no witness is trusted, so nothing says how old it is");
             return;
         }
         _report.Authenticated = true;
         if (_trust.Genesis != state.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the pack begins with {state.Ledger}");
         if (_trust.Origin != state.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the pack is of '{state.Origin}'");
         if (_trust.Key.ToString() != state.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
-        var note = Note.Parse(Text("ledger/checkpoint"));
-        var witnesses = _trust.Witnesses.IsEmpty ? 0 : note.Verify(_trust.Witnesses, out var cosigned) == NoteTrust.Verified ? cosigned.DistinctBy(v => v.Key).Count() : 0;
-        if (witnesses < _trust.Quorum) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{witnesses} of {_trust.Quorum} witnesses cosigned");
-        _report.Note($"witnesses: {witnesses} cosigned{(witnesses == 0 ? ": a split view and truncation are not excluded" : "")}.");
+
+        var verdict = Note.Parse(note).Verify(_trust.Witnesses, out var cosigned);
+        if (verdict == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");
+        if (cosigned.Length < _trust.Quorum) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+        if (cosigned.IsEmpty)
+        {
+            _report.Note("witnesses: 0: a split view and truncation are not excluded.");
+            if (notOlderThan is not null) _report.Find("too-old", "ledger/checkpoint", "no trusted witness cosigned it, so nothing says how old it is");
+            return;
+        }
+        var newest = Math.Min(cosigned.Max(c => c.Time), Entry.MaxTime / 1000) * 1000;
+        var oldest = cosigned.Min(c => c.Time) * 1000;
+        _report.Note($"witnesses: {cosigned.Length} cosigned, last at {Time(newest)}; the newest entry's time is {(oldest - state.Time) / 1000} s before the first of them.");
+        // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
+        if (state.Time > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger/checkpoint", $"the newest entry says {Time(state.Time)}, which a witness cosigned at {Time(oldest)} already");
+        if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger/checkpoint", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");
     }
 
     void Explanations(Replay replay)
@@ -131,61 +167,28 @@ public sealed class Verifier
         int verdicts = 0, refusals = 0;
         foreach (var folded in replay.Entries)
         {
-            var where = string.Create(CultureInfo.InvariantCulture, $"entry {folded.Index}");
+            var where = $"entry {Number(folded.Index)}";
             switch (folded.Statement)
             {
-                case Verdict v:
-                    verdicts++;
-                    if (Judged(replay, v.Envelope, v.Size, v.Time, where) is not { } case1) break;
-                    var again = Explain.Verdict(case1.Before, case1.Entry, case1.Outcome);
-                    if (again is null || !again.Encode().AsSpan().SequenceEqual(folded.Entry.Envelope.Payload)) _report.Find("verdict-differs", where, "re-executing it gives other bytes");
-                    break;
-                case Refusal r:
-                    refusals++;
-                    if (Judged(replay, r.Envelope, r.Size, r.Time, where) is not { } case2) break;
-                    if (case2.Outcome is not Outcome.Refused refused || !Explain.Refusal(case2.Before, case2.Entry, refused).Encode().AsSpan().SequenceEqual(folded.Entry.Envelope.Payload))
-                        _report.Find("refusal-differs", where, $"re-executing it does not refuse with '{r.Code}'");
-                    break;
-                case Observation o:
-                    StateAgrees(replay, o.Size, o.State, where);
-                    break;
-                case Anchor a:
-                    StateAgrees(replay, a.Size, a.State, where);
-                    break;
+                case Observation o: StateAgrees(replay, o.Size, o.State, where); break;
+                case Anchor a: StateAgrees(replay, a.Size, a.State, where); break;
             }
-        }
-        _report.Note($"{verdicts} verdicts and {refusals} refusals re-executed.");
-    }
-
-    /// <summary>Judges an explained envelope again: it stands in the ledger at that very place, or it is a document of the pack.</summary>
-    (State Before, Entry Entry, Outcome Outcome)? Judged(Replay replay, Digest envelope, long size, long time, string where)
-    {
-        if (size >= replay.Entries.Count + 1)
-        {
-            _report.Find("explanation-range", where, $"it speaks of the ledger at size {size}");
-            return null;
-        }
-        Entry? entry = null;
-        if (size < replay.Entries.Count && replay.Entries[(int)size].Entry is var standing && Explain.EnvelopeDigest(standing.Envelope) == envelope && standing.Time == time) entry = standing;
-        else if (Content($"documents/{envelope.Hex}") is { } bytes && Digest.Of(bytes) == envelope)
-        {
+            if (Reexecution.Of(folded.Statement) is not { } told) continue;
+            var name = folded.Statement.Kind;
+            if (name == "verdict") verdicts++;
+            else refusals++;
             try
             {
-                entry = new Entry(time, Envelope.Parse(bytes));
+                if (told.Judge(replay, d => Content($"documents/{d.Hex}")) is not { } again) _report.Find("document-missing", where, $"the envelope {told.Envelope} is neither in the ledger there nor among the documents");
+                else if (Reexecution.Payload(folded.Statement, again.Before, again.Entry, again.Outcome) is not { } payload || !payload.AsSpan().SequenceEqual(folded.Entry.Envelope.Payload))
+                    _report.Find($"{name}-differs", where, "executed again, it does not give these bytes");
             }
             catch (FormatException e)
             {
                 _report.Find("envelope-malformed", where, e.Message);
-                return null;
             }
         }
-        if (entry is null)
-        {
-            _report.Find("document-missing", where, $"the envelope {envelope} is neither in the ledger there nor among the documents");
-            return null;
-        }
-        var before = replay.At(size);
-        return (before, entry, Fold.Apply(before, entry, replay.Documents));
+        _report.Note($"{verdicts} verdicts and {refusals} refusals executed again, to the same bytes.");
     }
 
     void StateAgrees(Replay replay, long size, Digest stated, string where)
@@ -194,108 +197,13 @@ public sealed class Verifier
         if (digest != stated) _report.Find("state-differs", where, $"the node folded {size} entries to the state {stated}; here they give {digest}");
     }
 
-    void Logs(Replay replay, Json manifest)
+    /// <summary>Opens a checkpoint by the key it must be signed with, and holds it to the leaves that are there.</summary>
+    Checkpoint? Signed(string note, string key, string where, long size, Digest root, string of)
     {
-        var packed = manifest["logs"].AsArray.ToDictionary(l => l["origin"].AsString, l => l["checkpoint"].AsString, StringComparer.Ordinal);
-        foreach (var log in replay.State.Logs.Values)
-        {
-            if (packed.Remove(log.Origin, out var checkpoint)) Log(replay, log, checkpoint);
-            else if (log.Status == LogStatement.Lost)
-            {
-                _report.DeclaredGaps++;
-                _report.Note($"decision log '{log.Origin}': lost, as the ledger declares; {log.Anchor?.Size ?? 0} leaves were anchored.");
-            }
-            else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
-            else _report.Note($"decision log '{log.Origin}': nothing was ever anchored, and the pack does not have it.");
-        }
-        foreach (var origin in packed.Keys) _report.Find("log-unknown", origin, "the ledger knows no such log");
-    }
-
-    void Log(Replay replay, LogFact log, string manifestCheckpoint)
-    {
-        var folder = Pack.LogFolder(log.Origin);
-        var note = Text(folder + "/checkpoint");
-        if (note != manifestCheckpoint) _report.Find("manifest-differs", folder + "/checkpoint", "the manifest names another checkpoint");
-        // Every anchor of this log, by the size it covers.
-        var anchors = new SortedDictionary<long, (Anchor Anchor, Checkpoint Checkpoint, long Entry)>();
-        foreach (var folded in replay.Entries)
-            if (folded.Statement is Anchor a && a.Log == log.Origin && Proof.Checkpoint.TryOpen(a.Checkpoint, VerifierKey.Parse(log.Key), out var anchored, out _)) anchors[anchored.Size] = (a, anchored, folded.Index);
-
-        var frontier = new Frontier();
-        long opens = 0, closes = 0, wholes = 0;
-        var open = new HashSet<long>();
-        foreach (var bytes in Leaves(folder))
-        {
-            var index = frontier.Size;
-            var where = Decision.Id(log.Origin, index);
-            frontier = frontier.Add(Merkle.Leaf(bytes));
-            try
-            {
-                var decision = Decision.Parse(bytes);
-                switch (decision.Kind)
-                {
-                    case Decision.OpenKind: opens++; open.Add(index); break;
-                    case Decision.CloseKind:
-                        closes++;
-                        if (!open.Remove(decision.Open!.Value)) _report.Find("decision-unopened", where, $"it closes leaf {decision.Open}, which is not open");
-                        break;
-                    default: wholes++; break;
-                }
-                Agrees(replay, log, decision, where);
-            }
-            catch (FormatException e)
-            {
-                _report.Find("decision-malformed", where, e.Message);
-            }
-            if (anchors.TryGetValue(frontier.Size, out var at))
-            {
-                var place = string.Create(CultureInfo.InvariantCulture, $"anchor in entry {at.Entry}");
-                if (at.Checkpoint.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
-                if ((at.Anchor.Opens, at.Anchor.Closes, at.Anchor.Wholes) != (opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
-            }
-        }
-        if (anchors.Count > 0 && anchors.Keys.Last() > frontier.Size) _report.Find("log-short", log.Origin, $"{anchors.Keys.Last()} leaves were anchored, the pack has {frontier.Size}");
-        if (Checkpoint(note, log.Key, folder + "/checkpoint") is { } checkpoint)
-        {
-            if (checkpoint.Origin != log.Origin) _report.Find("checkpoint-origin", folder + "/checkpoint", $"it is of '{checkpoint.Origin}'");
-            if (checkpoint.Size != frontier.Size) _report.Find("checkpoint-size", folder + "/checkpoint", $"it covers {checkpoint.Size} leaves, the pack has {frontier.Size}");
-            else if (checkpoint.Root != frontier.Root) _report.Find("checkpoint-root", folder + "/checkpoint", "its root is not the root of the log's leaves");
-        }
-        var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
-        long longest = 0, before = 0;
-        foreach (var size in anchors.Keys.Append(frontier.Size))
-        {
-            longest = Math.Max(longest, size - before);
-            before = size;
-        }
-        _report.Note($"decision log '{log.Origin}': complete, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $", {open.Count} unknown" : "")}), " +
-            $"{anchors.Count} anchors, {frontier.Size - anchoredSize} leaves not anchored yet, longest stretch between anchors {longest}.");
-    }
-
-    /// <summary>A decision must name what the ledger says: a deployment of that place, one of its releases, the policies in force as of the size folded.</summary>
-    void Agrees(Replay replay, LogFact log, Decision d, string where)
-    {
-        if (d.System != log.System || d.Environment != log.Environment) _report.Find("decision-place", where, $"it is of {d.System}/{d.Environment}, the log of {log.System}/{log.Environment}");
-        if (d.Size > replay.Entries.Count || d.Deployment >= d.Size)
-        {
-            _report.Find("decision-range", where, $"it names entry {d.Deployment} and ledger size {d.Size}; the pack has {replay.Entries.Count} entries");
-            return;
-        }
-        if (replay.Entries[(int)d.Deployment].Statement is not Deployment deployment || deployment.System != d.System || deployment.Environment != d.Environment || deployment.Routes.All(r => r.Release != d.Release))
-        {
-            _report.Find("decision-release", where, $"entry {d.Deployment} did not put {d.Release} there");
-            return;
-        }
-        var state = replay.At(d.Size);
-        if (!d.Policies.SequenceEqual(state.PoliciesFor(d.System, d.Environment))) _report.Find("decision-policy", where, "it names other policies than were in force");
-        if (d.ReleasePolicy != state.Releases[d.Release].Policy) _report.Find("decision-policy", where, "it names another policy than the release's own");
-    }
-
-    Checkpoint? Checkpoint(string note, string key, string where)
-    {
-        if (Proof.Checkpoint.TryOpen(note, VerifierKey.Parse(key), out var checkpoint, out var error)) return checkpoint;
-        _report.Find("checkpoint-signature", where, error);
-        return null;
+        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(key), out var checkpoint, out var error)) _report.Find("checkpoint-signature", where, error);
+        else if (checkpoint.Size != size) _report.Find("checkpoint-size", where, $"it covers {checkpoint.Size} leaves, the pack has {size}");
+        else if (checkpoint.Root != root) _report.Find("checkpoint-root", where, $"its root is not the root of {of}");
+        return checkpoint;
     }
 
     IEnumerable<byte[]> Leaves(string folder)
@@ -304,19 +212,18 @@ public sealed class Verifier
         for (var i = 0; ; i++)
         {
             var name = $"{folder}/entries/{Pack.Number(i)}";
-            if (!_members.ContainsKey(name)) break;
-            var bundle = Content(name);
-            byte[][]? leaves = null;
+            if (!_members.ContainsKey(name)) yield break;
+            byte[][] leaves;
             try
             {
                 if (last) throw new FormatException("it follows a bundle that is not full");
-                leaves = bundle is null ? throw new FormatException("it can't be read") : Bundle(bundle);
+                leaves = Bundle(Content(name) ?? throw new FormatException("it can't be read"));
             }
             catch (FormatException e)
             {
                 _report.Find("bundle-malformed", name, e.Message);
+                yield break;
             }
-            if (leaves is null) yield break;
             last = leaves.Length < Tile.Full;
             foreach (var leaf in leaves) yield return leaf;
         }
@@ -329,7 +236,7 @@ public sealed class Verifier
         for (var at = 0; at < bytes.Length; width++)
         {
             if (bytes.Length - at < 2) throw new FormatException("it is cut short");
-            at += 2 + global::System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]);
+            at += 2 + BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]);
             if (at > bytes.Length) throw new FormatException("it is cut short");
         }
         return width is > 0 and <= Tile.Full ? Tile.DecodeBundle(bytes, width) : throw new FormatException($"it holds {width} leaves; 1 to {Tile.Full} are right");
@@ -338,6 +245,7 @@ public sealed class Verifier
     byte[]? Content(string name)
     {
         if (!_members.TryGetValue(name, out var member)) return null;
+        _used.Add(name);
         try
         {
             return Zip.Content(_pack, member, MaxMember);
@@ -349,7 +257,18 @@ public sealed class Verifier
         }
     }
 
-    string Text(string name) => Content(name) is { } bytes ? Encoding.UTF8.GetString(bytes) : throw new FormatException($"'{name}' is missing or damaged");
+    string Text(string name)
+    {
+        try
+        {
+            return Utf8.GetString(Content(name) ?? throw new FormatException($"'{name}' is missing or damaged"));
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new FormatException($"'{name}' is not UTF-8", e);
+        }
+    }
 
+    static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
     static string Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }

@@ -19,7 +19,7 @@ public sealed record Approval(Digest Release, string System, string Environment,
     {
         var p = h.Predicate;
         return new(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]), Names.OneOf(p["action"], Deployment.Actions), p.Find("head") is { } n ? Names.Entry(n) : null,
-            [.. p["policies"].AsArray.Select(d => d.AsDigest)], p["shown"].AsDigest, p["expires"].AsInt)
+            [.. p["policies"].AsArray.Select(d => d.AsDigest)], p["shown"].AsDigest, Names.Time(p["expires"]))
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
     }
 }

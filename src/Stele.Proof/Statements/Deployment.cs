@@ -6,7 +6,7 @@ namespace Stele.Proof.Statements;
 public sealed record Route(Digest Release, int Weight)
 {
     public Json ToJson() => Json.Object(("release", Release), ("weight", Weight));
-    public static Route FromJson(Json j) => new(j["release"].AsDigest, checked((int)j["weight"].AsInt));
+    public static Route FromJson(Json j) => new(j["release"].AsDigest, Names.Small(j["weight"]));
 }
 
 /// <summary>A deployer moves an environment's head. <paramref name="Replaces"/> is the entry number of the head it saw (null: there was none); weights add up to 100; a halt has no routes.</summary>

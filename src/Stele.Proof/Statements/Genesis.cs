@@ -25,9 +25,9 @@ public sealed record GenesisStatement(
     {
         var p = h.Predicate;
         return new(
-            p["origin"].AsString, checked((int)p["foldVersion"].AsInt),
+            p["origin"].AsString, Names.Small(p["foldVersion"]),
             [.. p["owners"].AsArray.Select(o => new Founder(Names.Member(o["member"]), [.. o["keys"].AsArray.Select(k => PublicKey.Parse(k.AsString))]))],
-            checked((int)p["threshold"].AsInt), PublicKey.Parse(p["recoveryKey"].AsString), PublicKey.Parse(p["serverKey"].AsString), p["logKey"].AsString)
+            Names.Small(p["threshold"]), PublicKey.Parse(p["recoveryKey"].AsString), PublicKey.Parse(p["serverKey"].AsString), p["logKey"].AsString)
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
     }
 }

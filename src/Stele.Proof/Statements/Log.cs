@@ -18,7 +18,9 @@ public sealed record LogStatement(string Action, string Origin, string? Key, str
     internal static LogStatement Read(Parts h)
     {
         var p = h.Predicate;
-        return new(Names.OneOf(p["action"], Open, Close, Lost), p["origin"].AsString, p.Find("key")?.AsString, p.Find("node") is { } n ? Names.Member(n) : null,
+        var action = Names.OneOf(p["action"], Open, Close, Lost);
+        if (action != Open && p.AsObject.Count != 3) throw new FormatException("closing a log names its origin and nothing else");
+        return new(action, p["origin"].AsString, p.Find("key")?.AsString, p.Find("node") is { } n ? Names.Member(n) : null,
             p.Find("system") is { } s ? Names.Label(s) : null, p.Find("environment") is { } e ? Names.Label(e) : null, p.Find("predecessor")?.AsString)
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
     }

@@ -25,6 +25,12 @@ public static class Names
 
     public static long Entry(Json j) => j.AsInt >= 0 ? j.AsInt : throw new FormatException("an entry number is not negative");
 
+    /// <summary>Milliseconds since 1970 UTC, to the end of the year 9999.</summary>
+    public static long Time(Json j) => j.AsInt is >= 0 and <= Proof.Entry.MaxTime ? j.AsInt : throw new FormatException("a time lies between 1970 and 9999, in milliseconds");
+
+    /// <summary>A small number: a version, a threshold, a weight, a status.</summary>
+    public static int Small(Json j) => j.AsInt is >= 0 and <= int.MaxValue ? (int)j.AsInt : throw new FormatException("a number is out of range");
+
     static string Cut(string s) => s.Length <= 80 ? s : s[..80] + "…";
 }
 

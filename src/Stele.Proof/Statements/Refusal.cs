@@ -12,6 +12,6 @@ public sealed record Refusal(Digest Envelope, long Size, long Time, string Code,
     public override ImmutableArray<Subject> Subjects => [new Subject(Envelope)];
     internal override Json Body => Json.Object(("size", Size), ("time", Time), ("code", Code), ("rule", Rule is null ? null : Json.Of(Rule)));
 
-    internal static Refusal Read(Parts h) => new(h.Subjects[0].Digest, Names.Entry(h.Predicate["size"]), h.Predicate["time"].AsInt, Names.Label(h.Predicate["code"]), h.Predicate.Find("rule") is { } r ? Names.Label(r) : null)
+    internal static Refusal Read(Parts h) => new(h.Subjects[0].Digest, Names.Entry(h.Predicate["size"]), Names.Time(h.Predicate["time"]), Names.Label(h.Predicate["code"]), h.Predicate.Find("rule") is { } r ? Names.Label(r) : null)
     { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
 }

@@ -3,11 +3,11 @@ using System.Text;
 
 namespace Stele.Proof.Statements;
 
-/// <summary>What a statement is about: a digest and, where people want one, a label. in-toto matches subjects by digest alone.</summary>
+/// <summary>What a statement is about: a digest and, where people want one, a label (never free text: it stands in a leaf for ever). in-toto matches subjects by digest alone.</summary>
 public sealed record Subject(Digest Digest, string? Name = null)
 {
     public Json ToJson() => Json.Object(("digest", Json.Object(("sha256", Digest.Hex))), ("name", Name is null ? null : Json.Of(Name)));
-    public static Subject FromJson(Json j) => new(Digest.ParseHex(j["digest"]["sha256"].AsString), j.Find("name")?.AsString);
+    public static Subject FromJson(Json j) => new(Digest.ParseHex(j["digest"]["sha256"].AsString), j.Find("name") is { } n ? Names.Label(n) : null);
 }
 
 /// <summary>
@@ -65,7 +65,7 @@ public abstract record Statement
         if (subjects.IsEmpty) throw new FormatException("a statement needs a subject");
         var nonce = act["nonce"].AsString;
         if (nonce.Length != 32 || !nonce.All(char.IsAsciiHexDigitLower)) throw new FormatException("a nonce is 32 lower-case hex digits");
-        var head = new Parts(act.Find("ledger")?.AsDigest, nonce, act["issued"].AsInt, predicate, subjects);
+        var head = new Parts(act.Find("ledger")?.AsDigest, nonce, Names.Time(act["issued"]), predicate, subjects);
         var statement = Read(json["predicateType"].AsString, head);
         if (!payload.SequenceEqual(statement.Encode())) throw new FormatException($"the {statement.Kind} statement has members or values that its kind does not have");
         return statement;

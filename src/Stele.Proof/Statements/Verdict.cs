@@ -52,7 +52,7 @@ public sealed record Verdict(
         if (place is not ["stele", var system, var environment]) throw new FormatException("resourceUri is not stele:<system>/<environment>");
         var inputs = p["inputAttestations"].AsArray.Select(Subject.FromJson).ToArray();
         if (inputs.Length != 2) throw new FormatException("a verdict names an envelope and an input");
-        return new(h.Subjects[0].Digest, Names.Label(system), Names.Label(environment), inputs[0].Digest, Names.Entry(own["size"]), own["time"].AsInt, p["verificationResult"].AsString == "PASSED",
+        return new(h.Subjects[0].Digest, Names.Label(system), Names.Label(environment), inputs[0].Digest, Names.Entry(own["size"]), Names.Time(own["time"]), p["verificationResult"].AsString == "PASSED",
             [.. own["policies"].AsArray.Select(d => d.AsDigest)], [.. own["rules"].AsArray.Select(RuleOutcome.FromJson)], inputs[1].Digest,
             int.TryParse(p["verifier"]["version"]["fold"].AsString, NumberStyles.None, CultureInfo.InvariantCulture, out var v) ? v : throw new FormatException("the fold version is not a number"))
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };

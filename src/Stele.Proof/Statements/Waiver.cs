@@ -14,7 +14,7 @@ public sealed record Waiver(Digest Release, string System, string Environment, D
     internal static Waiver Read(Parts h)
     {
         var p = h.Predicate;
-        return new(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]), p["policy"].AsDigest, Names.Label(p["rule"]), p["expires"].AsInt, p.Find("reason")?.AsDigest)
+        return new(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]), p["policy"].AsDigest, Names.Label(p["rule"]), Names.Time(p["expires"]), p.Find("reason")?.AsDigest)
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
     }
 }

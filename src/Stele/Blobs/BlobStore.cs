@@ -42,6 +42,9 @@ sealed class BlobStore : IBlobs
 
     public Task<bool> Has(Digest digest, CancellationToken stop = default) => Task.FromResult(File.Exists(PathOf(digest)));
 
+    /// <summary>How long the stored file is; null when there is none.</summary>
+    public long? SizeOf(Digest digest) => new FileInfo(PathOf(digest)) is { Exists: true } file ? file.Length : null;
+
     public Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
     {
         if (!File.Exists(PathOf(digest))) throw new BlobException(BlobError.Unknown, $"no blob {digest} in {_directory}");

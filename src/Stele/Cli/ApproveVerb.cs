@@ -27,7 +27,7 @@ static class ApproveVerb
             t.Line("made of");
             t.Table(release.Components.Select(c => new[] { c.Role, c.Name, c.Digest.Short, PolicyInput.Name(desk.State.StrengthOf(c.Digest)) }), "  ");
             t.Line("evaluations");
-            t.Table(await desk.Metrics(release), "  ");
+            t.Table(desk.Metrics(release), "  ");
             t.Line($"head  {(desk.State.Environment(place.System, place.Environment).Head is { } h ? $"entry {h.Entry}: {string.Join(", ", h.Routes.Select(r => desk.NameOf(r.Release)))}" : "none yet")}");
             t.Line($"policies in force  {string.Join(", ", desk.State.PoliciesFor(place.System, place.Environment).Select(p => p.Short))}");
             if (!call.Get<bool>("--yes")) Ask("approve this? [y/N] ");
@@ -49,7 +49,7 @@ static class ApproveVerb
         var release = desk.Release(call.Need("release"));
         var rule = call.Need("rule");
         var hours = call.Get<double?>("--expires") ?? throw new CliError("a waiver needs an expiry", "--expires HOURS", CliError.Usage);
-        var policy = call.Get<string>("--policy") is { } p ? Digest.Parse(p) : await desk.PolicyWithRule(place, rule);
+        var policy = call.Get<string>("--policy") is { } p ? Digest.Parse(p) : desk.PolicyWithRule(place, rule);
         return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, policy, rule, call.Now + (long)(hours * 3_600_000), null)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"waived rule {rule} for {release.Name} in {place}");
     });

@@ -11,17 +11,20 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
 
     public string? Hint => hint;
     public int Exit => exit;
+
+    /// <summary>What the server said, where it refused.</summary>
+    public Control.Problem? Problem { get; init; }
 }
 
 /// <summary>
 /// Standard output for results, standard error for everything said on the way. With <c>--json</c> standard output is exactly one JSON value.
 /// Colours only on a terminal, and never when NO_COLOR is set.
 /// </summary>
-sealed class Terminal(bool json)
+sealed class Terminal(bool json, TextWriter output, TextWriter error)
 {
     static readonly bool Colours = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
 
-    readonly bool _live = !Console.IsErrorRedirected && !json;
+    readonly bool _live = !Console.IsErrorRedirected && !json && ReferenceEquals(error, Console.Error);
     int _shown;
 
     public bool Json => json;
@@ -32,14 +35,14 @@ sealed class Terminal(bool json)
     public void Line(string text = "")
     {
         Clear();
-        if (!json) Console.Out.WriteLine(text);
+        if (!json) output.WriteLine(text);
     }
 
     /// <summary>The command's result: JSON for machines, or what <paramref name="say"/> prints for people.</summary>
     public void Result(Json value, Action say)
     {
         Clear();
-        if (json) Console.Out.WriteLine(Indented(value));
+        if (json) output.WriteLine(Indented(value));
         else say();
     }
 
@@ -47,7 +50,7 @@ sealed class Terminal(bool json)
     public void Note(string text)
     {
         Clear();
-        if (!json) Console.Error.WriteLine(text);
+        if (!json) error.WriteLine(text);
     }
 
     /// <summary>A line that is overwritten by the next one; on a terminal only.</summary>
@@ -56,21 +59,22 @@ sealed class Terminal(bool json)
         if (!_live) return;
         var width = Math.Max(20, Console.WindowWidth - 1);
         if (text.Length > width) text = text[..width];
-        Console.Error.Write("\r" + text.PadRight(_shown));
+        error.Write("\r" + text.PadRight(_shown));
         _shown = text.Length;
     }
 
     void Clear()
     {
         if (_shown == 0) return;
-        Console.Error.Write("\r" + new string(' ', _shown) + "\r");
+        error.Write("\r" + new string(' ', _shown) + "\r");
         _shown = 0;
     }
 
-    public static void Error(string message, string? hint)
+    /// <summary>How every failure is said: <c>stele: error: what failed</c>, then <c>stele: hint: what to type next</c>.</summary>
+    public static void Failed(TextWriter error, string message, string? hint)
     {
-        Console.Error.WriteLine("stele: error: " + message);
-        if (hint is not null) Console.Error.WriteLine("stele: hint: " + hint);
+        error.WriteLine("stele: error: " + message);
+        if (hint is not null) error.WriteLine("stele: hint: " + hint);
     }
 
     public static string Bold(string s) => Colours ? $"\e[1m{s}\e[0m" : s;

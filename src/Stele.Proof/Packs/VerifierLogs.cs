@@ -1,0 +1,129 @@
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Packs;
+
+// Decision logs: whole, anchored, and in agreement with the ledger.
+public sealed partial class Verifier
+{
+    readonly Dictionary<(long Size, Digest Release), bool> _stopped = [];
+
+    /// <summary>Judges every log the ledger knows, by what the pack has of it. Returns the logs that are there, in the manifest's order.</summary>
+    List<(string Origin, string Checkpoint)> Logs(Replay replay)
+    {
+        var there = new SortedDictionary<string, (string Origin, string Checkpoint)>(StringComparer.Ordinal);
+        var erased = replay.Entries.Select(e => e.Statement).OfType<Erasure>().GroupBy(e => e.Log, StringComparer.Ordinal).ToDictionary(g => g.Key, g => (Statements: g.Count(), Records: g.Sum(e => e.Count)), StringComparer.Ordinal);
+        foreach (var log in replay.State.Logs.Values)
+        {
+            var folder = Pack.LogFolder(log.Origin);
+            if (_members.ContainsKey(folder + "/checkpoint"))
+            {
+                var note = Text(folder + "/checkpoint");
+                there[folder] = (log.Origin, note);
+                Log(replay, log, folder, note);
+            }
+            else if (log.Status == LogStatement.Lost)
+            {
+                _report.DeclaredGaps++;
+                _report.Note($"decision log '{log.Origin}': lost, as the ledger declares; {log.Anchor?.Size ?? 0} leaves were anchored.");
+            }
+            else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
+            else _report.Note($"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it.");
+            if (erased.TryGetValue(log.Origin, out var e))
+            {
+                _report.DeclaredGaps++;
+                _report.Note($"decision log '{log.Origin}': keys and salts of {e.Records} records were erased, as {e.Statements} entries declare; their leaves are here.");
+            }
+        }
+        return [.. there.Values];
+    }
+
+    void Log(Replay replay, LogFact log, string folder, string note)
+    {
+        // Every anchor of this log, by the size it covers. Two of one size agree: the fold saw to that.
+        var anchors = new SortedDictionary<long, (Anchor Anchor, Digest Root, long Entry)>();
+        foreach (var folded in replay.Entries)
+            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, VerifierKey.Parse(log.Key), out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
+
+        var frontier = new Frontier();
+        long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
+        var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
+        var open = new Dictionary<long, Decision>();
+        foreach (var bytes in Leaves(folder))
+        {
+            var index = frontier.Size;
+            var where = Decision.Id(log.Origin, index);
+            frontier = frontier.Add(Merkle.Leaf(bytes));
+            try
+            {
+                var decision = Decision.Parse(bytes);
+                switch (decision.Kind)
+                {
+                    case Decision.OpenKind: opens++; open.Add(index, decision); break;
+                    case Decision.CloseKind:
+                        closes++;
+                        if (!open.Remove(decision.Open!.Value, out var opened)) _report.Find("decision-unopened", where, $"it closes leaf {decision.Open}, which is not open");
+                        else if (!SameOperation(opened, decision)) _report.Find("decision-close-differs", where, $"it closes leaf {decision.Open}, which is another operation");
+                        break;
+                    default: wholes++; break;
+                }
+                if (decision.Staleness > staleAfter) stale++;
+                if (Agrees(replay, log, decision, where) is { } head && head > decision.Deployment) behind++;
+            }
+            catch (FormatException e)
+            {
+                _report.Find("decision-malformed", where, e.Message);
+            }
+            if (anchors.TryGetValue(frontier.Size, out var at))
+            {
+                var place = $"anchor in entry {Number(at.Entry)}";
+                if (at.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
+                if ((at.Anchor.Opens, at.Anchor.Closes, at.Anchor.Wholes) != (opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
+            }
+        }
+        var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
+        if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
+        Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
+
+        long longest = 0, before = 0;
+        foreach (var size in anchors.Keys.Append(frontier.Size))
+        {
+            longest = Math.Max(longest, size - before);
+            before = size;
+        }
+        _report.Note($"decision log '{log.Origin}': complete, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
+            $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
+            $"{(stale > 0 ? $"; {stale} served on a ledger older than the {staleAfter} ms allowed" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
+    }
+
+    static bool SameOperation(Decision open, Decision close) =>
+        (open.Deployment, open.Release, open.Principal, open.Protocol, open.Operation) == (close.Deployment, close.Release, close.Principal, close.Protocol, close.Operation);
+
+    /// <summary>
+    /// A decision must name what the ledger says: a deployment of that place, one of its releases, the policies in force as of the size folded; and the release must not have been stopped by then.
+    /// Returns the head's entry at that size.
+    /// </summary>
+    long? Agrees(Replay replay, LogFact log, Decision d, string where)
+    {
+        if (d.System != log.System || d.Environment != log.Environment) _report.Find("decision-place", where, $"it is of {d.System}/{d.Environment}, the log of {log.System}/{log.Environment}");
+        if (d.Size > replay.Entries.Count || d.Deployment >= d.Size)
+        {
+            _report.Find("decision-range", where, $"it names entry {d.Deployment} and ledger size {d.Size}; the pack has {replay.Entries.Count} entries");
+            return null;
+        }
+        var state = replay.At(d.Size);
+        var environment = state.Environment(d.System, d.Environment);
+        if (!environment.Heads.TryGetValue(d.Deployment, out var releases) || !releases.Contains(d.Release))
+        {
+            _report.Find("decision-release", where, $"entry {d.Deployment} did not put {d.Release} there");
+            return null;
+        }
+        var release = state.Releases[d.Release];
+        if (!d.Policies.SequenceEqual(state.PoliciesFor(d.System, d.Environment))) _report.Find("decision-policy", where, "it names other policies than were in force");
+        if (d.ReleasePolicy != release.Policy) _report.Find("decision-policy", where, "it names another policy than the release's own");
+        if (!_stopped.TryGetValue((d.Size, d.Release), out var stopped)) _stopped[(d.Size, d.Release)] = stopped = state.IsStopped(release);
+        if (stopped && d.Outcome == Decision.Allow) _report.Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
+        return environment.Head?.Entry;
+    }
+}
