@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Stele.Blobs;
+using Stele.Control;
 using Stele.Host;
+using Stele.Proof.Decisions;
 
 namespace Stele.Gateway;
 
@@ -14,11 +16,13 @@ namespace Stele.Gateway;
 /// </summary>
 sealed class NodeHost : IAsyncDisposable
 {
+    readonly ServerLink _link;
     readonly Outbox _outbox;
     readonly Gateway _gateway;
     readonly WebApplication _web;
 
-    NodeHost(Node node, Outbox outbox, Gateway gateway, ReadEndpoints pages, WebApplication web) => (Node, _outbox, _gateway, Pages, _web) = (node, outbox, gateway, pages, web);
+    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, ReadEndpoints pages, WebApplication web) =>
+        (Node, _link, _outbox, _gateway, Pages, _web) = (node, link, outbox, gateway, pages, web);
 
     public Node Node { get; }
     public ReadEndpoints Pages { get; }
@@ -30,20 +34,23 @@ sealed class NodeHost : IAsyncDisposable
     public Task Failed => Node.Failed;
 
     /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
-    /// <param name="link">The server; the node goes on without it, once it has folded something.</param>
+    /// <param name="trust">The ledger to follow.</param>
+    /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
-    public static async Task<NodeHost> Start(NodeFolder folder, ILedgerLink link, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time)
+    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time)
     {
         var identity = folder.Open();
         var outbox = new Outbox(folder.Outbox); // its lock keeps a second node out of the folder
+        var blobs = new BlobStore(folder.Blobs);
+        var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
         // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
         foreach (var leftover in Directory.EnumerateDirectories(folder.Releases).Concat(Directory.EnumerateDirectories(folder.Run))) Disk.Files.DeleteDirectory(leftover);
-        var provision = new Provision(new BlobStore(folder.Blobs), link.Blobs, folder.Releases);
+        var provision = new Provision(blobs, link.Blobs, folder.Releases);
         var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, provision, time));
         var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
         var pages = new ReadEndpoints(node, gateway);
         var web = Listen(gatewayTerms, gateway, pages);
-        var host = new NodeHost(node, outbox, gateway, pages, web);
+        var host = new NodeHost(node, link, outbox, gateway, pages, web);
         try
         {
             await web.StartAsync();
@@ -82,6 +89,7 @@ sealed class NodeHost : IAsyncDisposable
         await Node.DisposeAsync();
         _gateway.Dispose();
         _outbox.Dispose();
+        await _link.DisposeAsync();
         Node.Identity.Dispose();
         await _web.DisposeAsync();
     }

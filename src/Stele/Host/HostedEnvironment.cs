@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Threading.Channels;
 using Stele.Blobs;
+using Stele.Control;
 using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
@@ -140,7 +141,7 @@ sealed class HostedEnvironment : IAsyncDisposable
                 await Step(stop);
                 (Trouble, _retry) = (null, _parts.Terms.RetryAfter);
             }
-            catch (Exception e) when (!stop.IsCancellationRequested && e is InstanceException or BlobException or LinkException or IOException or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
+            catch (Exception e) when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException or IOException or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
             {
                 Trouble = e.Message;
                 again = _retry;
@@ -221,7 +222,7 @@ sealed class HostedEnvironment : IAsyncDisposable
                 legs.Add(new Leg(release, route.Weight, guarded.Instance));
                 observed.Add((guarded.Instance.Provisioned, found.Dimensions));
             }
-            catch (Exception e) when (e is InstanceException or BlobException && !stop.IsCancellationRequested)
+            catch (Exception e) when (e is InstanceException or BlobException or ProblemException && !stop.IsCancellationRequested)
             {
                 if (_reported.Add((head.Entry, release.Digest, e.GetType().Name)))
                     await _parts.Observe(table.State, System, Environment, head.Entry, "stopped", release.Digest, [new Dimension("health", "unavailable", false, null, null)], "copy");
@@ -342,7 +343,9 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         RoutingTable table;
         lock (_gate) table = _table!;
-        return _parts.Observe(table.State, System, Environment, table.Deployment, @event, provisioned.Release.Digest, dimensions, MeansOf(provisioned));
+        // An observation names the entry that put its release here: of a release that is being replaced, that is not the head.
+        var deployment = table.State.Environment(System, Environment).Deployed[provisioned.Release.Digest];
+        return _parts.Observe(table.State, System, Environment, deployment, @event, provisioned.Release.Digest, dimensions, MeansOf(provisioned));
     }
 
     async Task Retire(Guarded guarded, bool silently = false, TimeSpan? patience = null)

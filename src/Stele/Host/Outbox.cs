@@ -37,7 +37,7 @@ sealed class Outbox : IDisposable
         _journal.TryAppend(Waits, envelope.ToJson().ToBytes(), out var durable) ? durable : throw new IOException("the outbox is full");
 
     /// <summary>Hands in whatever waits, oldest first, until stopped. An unreachable server is asked again after <paramref name="pause"/>.</summary>
-    public async Task Send(ILedgerLink link, TimeSpan pause, TimeProvider time, CancellationToken stop)
+    public async Task Send(ServerLink link, TimeSpan pause, TimeProvider time, CancellationToken stop)
     {
         while (true)
         {
@@ -57,7 +57,7 @@ sealed class Outbox : IDisposable
     }
 
     /// <summary>Hands in what waits now.</summary>
-    public async Task SendAll(ILedgerLink link, CancellationToken stop)
+    public async Task SendAll(ServerLink link, CancellationToken stop)
     {
         while (Oldest() is { } next)
         {
