@@ -79,6 +79,14 @@ abstract class JournalFile : IDisposable
         return null;
     }
 
+    /// <summary>For readers, who make no lock of their own: holds the lock while they read, if there is one and it is free.</summary>
+    public static SafeFileHandle? TryLockIfEverOpened(string path, out bool inUse)
+    {
+        var held = File.Exists(path + ".lock") ? TryLock(path) : null;
+        inUse = held is null && File.Exists(path + ".lock");
+        return held;
+    }
+
     const int WouldBlock = 11;
 
     public void Dispose()

@@ -19,20 +19,20 @@ static class Fsck
         var wrong = new List<string>();
         var files = new TreeFolder(folder);
         var journal = Log.JournalPath(folder);
-        using var held = File.Exists(journal) ? JournalFile.TryLock(journal) : null;
-        if (!File.Exists(journal)) return [$"journal: not there"];
+        if (!File.Exists(journal)) return ["journal: not there"];
+        using var held = JournalFile.TryLockIfEverOpened(journal, out var inUse);
 
         var note = files.Checkpoint;
         Checkpoint? published = null;
         if (note is null) wrong.Add("checkpoint: not there");
         else if (Checkpoint.Open(note, key, out published) is not CheckpointTrust.Verified and var trust) wrong.Add($"checkpoint: {Why(trust)}");
-        var limit = held is not null ? long.MaxValue : published?.Size ?? 0;
+        var limit = inUse ? published?.Size ?? 0 : long.MaxValue;
 
         // The journal is read once; each tile is compared as it fills up.
         var tree = new Tree((tile, bytes) => Compare(files, tile, bytes, wrong));
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
-        long lastNoteAt = 0, entries = 0;
+        long lastNoteAt = 0;
         var end = Journal.Scan(journal, batch =>
         {
             foreach (var record in batch)
@@ -41,7 +41,6 @@ static class Fsck
                 switch (record.Kind)
                 {
                     case Log.EntryRecord:
-                        entries++;
                         if (record.Bytes.Length > Log.MaxEntry)
                         {
                             wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most {Log.MaxEntry} fit");
@@ -64,8 +63,8 @@ static class Fsck
                 }
             }
         });
-        if (end.Problem is not null && held is not null) wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
-        if (lastNote is not null && held is not null && lastNoteAt != tree.Size) wrong.Add($"journal: {tree.Size - lastNoteAt} entries stand after the last checkpoint of a replica");
+        if (end.Problem is not null && !inUse) wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+        if (lastNote is not null && !inUse && lastNoteAt != tree.Size) wrong.Add($"journal: {tree.Size - lastNoteAt} entries stand after the last checkpoint of a replica");
 
         if (published is not null)
         {
@@ -73,7 +72,7 @@ static class Fsck
             else if (root != published.Root) wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
-        if (held is not null) foreach (var path in files.Stray(tree.Size)) wrong.Add($"{path}: no tile of this log");
+        if (!inUse) foreach (var path in files.Stray(tree.Size)) wrong.Add($"{path}: no tile of this log");
         return wrong;
     }
 
@@ -87,24 +86,18 @@ static class Fsck
 
         var done = new List<string>();
         var files = new TreeFolder(folder);
-        void Ensure(Tile tile, byte[] bytes)
+        string? note = null;
+        var tree = new Tree((tile, bytes) =>
         {
             if (files.Ensure(tile, bytes)) done.Add($"{tile}: written anew");
-        }
-        string? note = null;
-        var tree = new Tree(Ensure);
+        });
         Journal.Scan(journal, batch =>
         {
             foreach (var record in batch)
                 if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes);
                 else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes);
         });
-        var edge = tree.Edge().ToList();
-        foreach (var (tile, bytes) in edge)
-        {
-            foreach (var partial in files.Partials(tile.Level, tile.Index).Where(p => p.Width < tile.Width).ToList()) Ensure(partial, tree.Partial(partial.Level, partial.Width));
-            Ensure(tile, bytes);
-        }
+        files.EnsureEdge(tree, tile => done.Add($"{tile}: written anew"));
         foreach (var path in files.Stray(tree.Size).ToList())
         {
             files.Delete(path);
@@ -138,7 +131,7 @@ static class Fsck
             var want = partial.Width == tile.Width ? bytes
                 : tile.Level == Tile.Entries ? Tile.EncodeBundle(Tile.DecodeBundle(bytes, tile.Width)[..partial.Width])
                 : bytes[..(partial.Width * Digest.Size)];
-            if (!files.Same(partial, want)) wrong.Add($"{partial}: not what the journal's entries give");
+            if (files.Exists(partial) && !files.Same(partial, want)) wrong.Add($"{partial}: not what the journal's entries give");
         }
     }
 

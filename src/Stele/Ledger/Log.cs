@@ -58,7 +58,8 @@ sealed class Log : IDisposable
             foreach (var path in _files.Stray(_tree.Size).ToList()) _files.Delete(path);
             _opening = false;
             _head = Sign();
-            Publish(_head, only: _files.Ensure);
+            _files.EnsureEdge(_tree, _ => { });
+            Publish(_head);
         }
         catch
         {
@@ -224,11 +225,15 @@ sealed class Log : IDisposable
         return new(frontier.Size, root, _lastNote, frontier);
     }
 
-    /// <summary>Refuses to go on from less than, or something else than, what this log has published. A file that is not a checkpoint of this key is not evidence of anything and is written anew.</summary>
+    /// <summary>Refuses to go on from less than, or something else than, what this log has published. A file that is no checkpoint, or whose signature is wrong, is evidence of nothing and is written anew.</summary>
     void CheckPublished()
     {
         if (_signer is not null && _lastNote is not null) throw new LogException(LogError.WrongLog, "the folder is a replica's; it has no signing key of its own");
-        if (_files.Checkpoint is not { } note || Proof.Checkpoint.Open(note, _key, out var published) != CheckpointTrust.Verified) return;
+        if (_files.Checkpoint is not { } note) return;
+        var trust = Proof.Checkpoint.Open(note, _key, out var published);
+        if (trust is CheckpointTrust.NoKnownKey or CheckpointTrust.WrongOrigin)
+            throw new LogException(LogError.WrongLog, $"{_files.CheckpointPath} is signed by another key, or for another log, than {_key.Name}");
+        if (trust != CheckpointTrust.Verified) return;
         if (published!.Size > _tree.Size)
             throw new LogException(LogError.Truncated, $"the published checkpoint covers {published.Size} entries and the journal holds {_tree.Size}: entries were lost, or an old copy was put back");
         if (RootAt(published.Size, _tree.Size) != published.Root)
@@ -322,7 +327,7 @@ sealed class Log : IDisposable
         return Proof.Tile.Subtree(level, index, hashes);
     };
 
-    /// <summary>Completes once the log is larger than <paramref name="size"/>.</summary>
+    /// <summary>Completes once the log is larger than <paramref name="size"/>; is cancelled when the log is closed before.</summary>
     public async Task WaitBeyond(long size, CancellationToken cancellation)
     {
         for (;;)
@@ -344,12 +349,7 @@ sealed class Log : IDisposable
             while (!_closing.IsCancellationRequested)
             {
                 await WaitBeyond(published, _closing.Token);
-                published = Publish(_head, (tile, bytes) =>
-                {
-                    if (_files.Exists(tile)) return false;   // written by us: partials never change
-                    _files.Write(tile, bytes);
-                    return true;
-                });
+                published = Publish(_head);
                 await Task.Delay(pace, time, _closing.Token);
             }
         }
@@ -363,15 +363,16 @@ sealed class Log : IDisposable
     }
 
     /// <summary>Partial tiles and bundle first, then the checkpoint that implies them; all larger, full ones are files already.</summary>
-    long Publish(Head head, Func<Tile, byte[], bool> only)
+    long Publish(Head head)
     {
         for (var level = Proof.Tile.Entries; level < Proof.Tile.LevelsAt(head.Size); level++)
         {
             var n = head.Size >> (level == Proof.Tile.Entries ? 8 : 8 * (level + 1));
             var width = Proof.Tile.WidthAt(head.Size, level, n);
-            // If it has filled up meanwhile, the full file serves in its place.
-            lock (_tree) if (n != _tree.Size >> (level == Proof.Tile.Entries ? 8 : 8 * (level + 1))) continue;
-            if (width > 0) only(new Tile(level, n, width), Bytes(level, n, width));
+            if (width == 0) continue;
+            // What stands there is right: it was checked at opening or written since, and never changes. If the tile is full by now, that file serves in its place.
+            var tile = new Tile(level, n, width);
+            if (!_files.Exists(tile) && !_files.Exists(new Tile(level, n))) _files.Write(tile, Bytes(level, n, width));
         }
         if (head.Checkpoint.Length > 0 && _files.Checkpoint != head.Checkpoint) _files.WriteCheckpoint(head.Checkpoint);
         return head.Size;
@@ -384,7 +385,8 @@ sealed class Log : IDisposable
         _closing.Cancel();
         _publishing.GetAwaiter().GetResult();
         _journal.Dispose();
-        Publish(_head, _files.Ensure);
+        _advanced.TrySetCanceled();   // no batch comes any more; whoever waits hears of it
+        Publish(_head);
         _closing.Dispose();
         _extending.Dispose();
     }

@@ -27,9 +27,10 @@ sealed class TreeFolder(string folder)
     /// <summary>Writes it only if what stands there differs; whether it did.</summary>
     public bool Ensure(Tile tile, byte[] bytes)
     {
-        if (Same(tile, bytes)) return false;
-        Write(tile, bytes);
-        return true;
+        var same = Same(tile, bytes);
+        if (!same) Write(tile, bytes);
+        else if (!tile.IsPartial) Files.DeleteDirectory(At(tile) + ".p");
+        return !same;
     }
 
     public bool Exists(Tile tile) => File.Exists(At(tile));
@@ -42,6 +43,17 @@ sealed class TreeFolder(string folder)
 
     /// <exception cref="IOException">It is not there, or can't be read.</exception>
     public byte[] Read(Tile tile) => File.ReadAllBytes(At(tile));
+
+    /// <summary>Makes the partial tiles and bundle of a tree's right edge right: the widths that the tree has now, and those that stand there from earlier sizes.</summary>
+    public void EnsureEdge(Tree tree, Action<Tile> written)
+    {
+        foreach (var (edge, bytes) in tree.Edge())
+        {
+            foreach (var earlier in Partials(edge.Level, edge.Index).Where(p => p.Width < edge.Width).ToList())
+                if (Ensure(earlier, tree.Partial(earlier.Level, earlier.Width))) written(earlier);
+            if (Ensure(edge, bytes)) written(edge);
+        }
+    }
 
     /// <summary>The widths of a tile that stand as partial files; other names in that folder are for <see cref="Stray"/>.</summary>
     public IEnumerable<Tile> Partials(int level, long index)
