@@ -12,7 +12,8 @@ sealed record BuildResult(string Step, Digest Output, string Kind, string Name, 
     public BuildRuns Runs => new(Outputs.Length, Outputs.All(o => o == Output));
 
     /// <summary>SLSA provenance, ready to be signed by the member who built.</summary>
-    public Origin Origin(string builder) => new([new Subject(Output, Name)], Proof.Statements.Origin.Pipeline, Parameters, Materials, builder, Runs);
+    public Origin Origin(string builder, Digest ledger, string nonce, long issued) =>
+        new([new Subject(Output, Name)], Proof.Statements.Origin.Pipeline, Parameters, Materials, builder, Runs) { Ledger = ledger, Nonce = nonce, Issued = issued };
 }
 
 /// <summary>A step's command failed, or left nothing or something that can't be frozen.</summary>

@@ -52,7 +52,7 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
 
         async Task<Report> Ratio(string version)
         {
-            var document = await ReleaseSource.Read("release.yaml", Text("release.yaml"), Set(("version", version)),
+            var document = await ReleaseSource.Read("release.yaml", Text("release.yaml"), Set(("name", version), ("model", version), ("config", "config")),
                 name => Task.FromResult((known[name].Digest, known[name].Kind, name)),
                 async name =>
                 {
