@@ -61,9 +61,14 @@ sealed class Desk : IAsyncDisposable
                 await Sync();
                 return (a.Entry, a.Leaf);
             default:
-                throw new RefusedError(((Admitted.Refused)admitted).Problem);
+                var problem = ((Admitted.Refused)admitted).Problem;
+                throw new CliError(Say(problem), problem.Hint) { Problem = problem };
         }
     }
+
+    /// <summary>A refusal in words; a failed policy's further rules are said one by one.</summary>
+    static string Say(Problem p) => $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}"
+        + string.Concat(p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"\n       also {r.Rule}: {r.Message ?? r.Result}"));
 
     /// <summary>Signs, hands in, and says what became of it. The verb's exit code.</summary>
     public async Task<int> Submit(Statement statement, string done, string? key = null)
@@ -159,13 +164,4 @@ sealed class Desk : IAsyncDisposable
             await Sync();
         }
     }
-}
-
-/// <summary>The server refused a statement. The exit code is 1; the rules' outcomes are said one by one.</summary>
-sealed class RefusedError(Problem problem) : CliError(Say(problem), problem.Hint)
-{
-    public Problem Problem => problem;
-
-    static string Say(Problem p) => $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}"
-        + string.Concat(p.Rules.Where(r => !r.Allows).Skip(p.Code == "policy-failed" ? 1 : 0).Select(r => $"\n       also {r.Rule}: {r.Message ?? r.Result}"));
 }

@@ -81,6 +81,27 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public void OneProcessAtATime()
+    {
+        // flock(1) of util-linux is the other process.
+        static int Flock(string file, string command)
+        {
+            using var process = System.Diagnostics.Process.Start("flock", ["--nonblock", file, "sh", "-c", command]);
+            process.WaitForExit();
+            return process.ExitCode;
+        }
+        var path = At("j");
+        using (Journal.Open(path, _ => { })) Assert.Equal(1, Flock(path + ".lock", "exit 0"));
+        Assert.Equal(0, Flock(path + ".lock", "exit 0"));
+        using var holder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("flock", [path + ".lock", "sh", "-c", "echo held; read line"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        Assert.Equal("held", holder.StandardOutput.ReadLine());
+        Assert.Throws<IOException>(() => Journal.Open(path, _ => { }));
+        holder.StandardInput.WriteLine();
+        holder.WaitForExit();
+        Journal.Open(path, _ => { }).Dispose();
+    }
+
+    [Fact]
     public async Task ATornTailIsCutAtAnyByte()
     {
         var (bytes, ends) = await Crashed(At("whole"), 5);
