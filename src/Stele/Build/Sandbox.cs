@@ -28,9 +28,9 @@ sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut);
 
 /// <summary>
 /// A command in a root of its own, by bubblewrap: the materialised tree alone, read-only; own user, process, network (nothing but its own loopback), IPC, host-name and cgroup
-/// namespaces and no way to make further ones; no capability, no terminal, an environment of exactly <see cref="Env"/> (and PWD); writable only /tmp, /run and what is bound so;
+/// namespaces and no way to make further ones; no capability, the system calls of <see cref="SystemCalls"/> refused, no terminal, an environment of exactly <see cref="Env"/> (and PWD); writable only /tmp, /run and what is bound so;
 /// it dies with this process.
-/// <para>Not promised: limits on memory and processor time, and a filter of system calls. Inside, everyone is <see cref="User"/>; for the host it is whoever runs this.</para>
+/// <para>Not promised: limits on memory and processor time. Inside, everyone is <see cref="User"/>; for the host it is whoever runs this.</para>
 /// </summary>
 sealed record Sandbox(string Root, ImmutableArray<string> Args)
 {
@@ -76,7 +76,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
         var command = Command();
         foreach (var point in EnvironmentClosure.MountPoints)
             if (Libc.StatOf(Path.Combine(Root, point)) is not { Type: NodeType.Directory }) throw new SandboxException(SandboxError.Unfit, $"{Root} is no root for a sandbox: it has no directory /{point}");
-        return await SandboxProcess.Start(Program, status => Flags(status, command), OutputBytes, stop);
+        return await SandboxProcess.Start(Program, (status, filter) => Flags(status, filter, command), OutputBytes, stop);
     }
 
     public static bool Available => (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin").Split(':').Any(d => File.Exists(Path.Combine(d, Program)));
@@ -89,7 +89,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
             ?? throw new SandboxException(SandboxError.Unfit, $"the environment has no program '{Args[0]}' in {string.Join(", ", SearchPath)}");
     }
 
-    List<string> Flags(int status, string command)
+    List<string> Flags(int status, int? filter, string command)
     {
         var user = User.ToString(CultureInfo.InvariantCulture);
         List<string> flags =
@@ -102,6 +102,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
             "--proc", "/proc", "--remount-ro", "/proc",
             "--size", ScratchBytes.ToString(CultureInfo.InvariantCulture), "--tmpfs", "/tmp",
         ];
+        if (filter is { } fd) flags.AddRange(["--seccomp", fd.ToString(CultureInfo.InvariantCulture)]);
         flags.AddRange(RunDirectory is null ? ["--size", "1048576", "--tmpfs", "/run"] : ["--bind", RunDirectory, "/run"]);
         if (Binds.Any(b => b.Inside.StartsWith("/in/", StringComparison.Ordinal))) flags.AddRange(["--tmpfs", "/in"]);
         foreach (var bind in Binds) flags.AddRange([bind.Writable ? "--bind" : "--ro-bind", bind.Host, bind.Inside]);

@@ -29,15 +29,16 @@ sealed class SandboxProcess : IAsyncDisposable
     public string Output => _output.Text;
     public string Errors => _errors.Text;
 
-    internal static async Task<SandboxProcess> Start(string program, Func<int, IEnumerable<string>> flags, int outputBytes, CancellationToken stop)
+    internal static async Task<SandboxProcess> Start(string program, Func<int, int?, IEnumerable<string>> flags, int outputBytes, CancellationToken stop)
     {
         var (read, write) = Libc.Pipe();
         var process = await Parent.Run(() =>
         {
             using (write)
+            using (var filter = SystemCalls.Filter() is { } bytes ? Libc.PipeOf(bytes) : null)
             {
                 Libc.InheritNothing();
-                var start = new ProcessStartInfo(program, flags(Libc.Inherit(write))) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+                var start = new ProcessStartInfo(program, flags(Libc.Inherit(write), filter is null ? null : Libc.Inherit(filter))) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
                 var path = start.Environment.TryGetValue("PATH", out var p) ? p : null;
                 start.Environment.Clear(); // nothing of ours is there to leak
                 start.Environment["PATH"] = path;

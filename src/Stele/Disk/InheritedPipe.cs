@@ -35,6 +35,15 @@ static partial class Libc
         return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
     }
 
+    /// <summary>The reading end of a pipe that already holds all it will ever give: at most what a pipe takes without a reader, 64 KiB.</summary>
+    public static SafeFileHandle PipeOf(byte[] content)
+    {
+        var (read, write) = Pipe();
+        using var to = new FileStream(write, FileAccess.Write, bufferSize: 0);
+        to.Write(content);
+        return read;
+    }
+
     /// <summary>Lets children started from now on have this handle, under the number returned.</summary>
     public static int Inherit(SafeFileHandle handle)
     {

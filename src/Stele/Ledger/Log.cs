@@ -327,7 +327,7 @@ sealed class Log : IDisposable
         return Proof.Tile.Subtree(level, index, hashes);
     };
 
-    /// <summary>Completes once the log is larger than <paramref name="size"/>.</summary>
+    /// <summary>Completes once the log is larger than <paramref name="size"/>; is cancelled when the log is closed before.</summary>
     public async Task WaitBeyond(long size, CancellationToken cancellation)
     {
         for (;;)
@@ -385,6 +385,7 @@ sealed class Log : IDisposable
         _closing.Cancel();
         _publishing.GetAwaiter().GetResult();
         _journal.Dispose();
+        _advanced.TrySetCanceled();   // no batch comes any more; whoever waits hears of it
         Publish(_head);
         _closing.Dispose();
         _extending.Dispose();

@@ -129,6 +129,7 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     {
         var ran = await Run("cat /proc/self/status; id -u");
         foreach (var set in new[] { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" }) Assert.Contains($"{set}:\t0000000000000000", ran.Output, StringComparison.Ordinal);
+        Assert.Contains("Seccomp:\t2", ran.Output, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1", ran.Output, StringComparison.Ordinal);
         Assert.EndsWith($"\n{Sandbox.User}\n", ran.Output, StringComparison.Ordinal);
         Assert.NotEqual(0, (await Run("unshare -Ur true")).ExitCode);

@@ -191,6 +191,9 @@ public sealed class LogTests : IDisposable
         var cancelled = log.WaitBeyond(99, stop.Token);
         stop.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        var left = log.WaitBeyond(99, default);
+        log.Dispose();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
     }
 
     [Fact]
