@@ -33,6 +33,10 @@ sealed class NodeHost : IAsyncDisposable
     /// <summary>Faults when the node can't go on: a matter for the process.</summary>
     public Task Failed => Node.Failed;
 
+    /// <summary>Erases what opens the bodies of some decisions; the leaves and their proofs stay.</summary>
+    /// <returns>How many there were.</returns>
+    public int Erase(DecisionLog log, IReadOnlySet<long> indices) => _gateway.RecorderOf(log).Erase(indices);
+
     /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
     /// <param name="trust">The ledger to follow.</param>
     /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
