@@ -29,7 +29,8 @@ static class AuditVerbs
                 await using (var pack = File.OpenRead(file)) report = Verifier.Verify(pack, trust, call.Get<long>("--min-size"));
                 break;
             case "receipt":
-                throw new CliError("receipts: not yet");
+                report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust);
+                break;
             default:
                 throw new CliError($"'{call.Need("what")}' can't be verified", "pack or receipt", CliError.Usage);
         }

@@ -5,6 +5,7 @@ using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
+using Stele.Proof.Packs;
 using Stele.Proof.Statements;
 
 namespace Stele.Cli;
@@ -40,6 +41,9 @@ sealed class Desk : IAsyncDisposable
         await desk.Sync();
         return desk;
     }
+
+    /// <summary>The ledger as this desk has verified it, for proofs.</summary>
+    public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
     public Task Sync() => _replica.Sync(_call.Stop);
 

@@ -65,6 +65,25 @@ sealed class NodeClient : IDisposable
         return frontier.Root == checkpoint.Root ? new PackedLog(log.Origin, leaves, note) : throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
     }
 
+    /// <summary>The inclusion proof of a leaf in the log's tree of that size, from its tiles.</summary>
+    public Digest[] InclusionProof(LogFact log, long index, long size, CancellationToken stop)
+    {
+        var tiles = new Dictionary<Tile, Digest[]>();
+        return Proofs.Inclusion(index, size, (level, n) =>
+        {
+            var tile = Tile.Holding(level, n, size);
+            if (!tiles.TryGetValue(tile, out var hashes)) tiles[tile] = hashes = Hashes(log, tile, stop).GetAwaiter().GetResult();
+            return Tile.Subtree(level, n, hashes);
+        });
+    }
+
+    async Task<Digest[]> Hashes(LogFact log, Tile tile, CancellationToken stop)
+    {
+        using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/{tile.Path}", stop);
+        if (!answer.IsSuccessStatusCode) throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
+        return Tile.Decode(await answer.Content.ReadAsByteArrayAsync(stop), tile.Width);
+    }
+
     async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop) ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}", "is it the node's gateway, and the node's own token? stele login … --gateway URL --node-token TOKEN");
 
     async Task<Json?> Find(string path, CancellationToken stop)

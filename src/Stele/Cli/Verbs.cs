@@ -15,7 +15,7 @@ static class Verbs
         TourVerb.Verb, UpVerb.Verb, HomeVerbs.Init, HomeVerbs.Login, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb, HomeVerbs.Principal,
         FreezeVerb.Verb, RunVerb.Verb, ReleaseVerb.Release, ReleaseVerb.Check, PolicyVerb.Verb,
         ApproveVerb.Approve, ApproveVerb.Waive, DeployVerb.Deploy, DeployVerb.Rollback,
-        StatusVerb.Verb, LookVerbs.DiffVerb, TraceVerbs.Trace, LookVerbs.VerdictVerb, LookVerbs.LogVerb, AuditVerbs.Fsck, AuditVerbs.Audit, AuditVerbs.Verify,
+        StatusVerb.Verb, LookVerbs.DiffVerb, TraceVerb.Verb, ReceiptVerb.Verb, LookVerbs.VerdictVerb, LookVerbs.LogVerb, AuditVerbs.Fsck, AuditVerbs.Audit, AuditVerbs.Verify,
     ];
 
     public static Task<int> Run(string[] args, Stage stage, CancellationToken stop = default) => CommandLine.Run(args, All, stage, Intro, stop);

@@ -1,18 +1,15 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text;
 using Stele.Control.Views;
-using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 
 namespace Stele.Cli;
 
-/// <summary>Verbs that follow one thing: trace and receipt.</summary>
-static class TraceVerbs
+static class TraceVerb
 {
-    public static Verb Trace => new("trace", "from a decision or a release back to its origins", """
+    public static Verb Verb => new("trace", "from a decision or a release back to its origins", """
         stele trace DECISION|RELEASE [--body]
 
         Walks from the decision (its id is in the answer's Stele-Decision header) to the deployment that put the release there, the verdict,
@@ -26,30 +23,27 @@ static class TraceVerbs
         if (Decision.TryParseId(what, out var log, out var index) && desk.State.Logs.TryGetValue(log, out var fact))
         {
             using var node = NodeOf(desk);
-            var early = await node.Early(log, index, call.Stop) ?? throw new CliError($"the node does not have the decision {what}", "stele status shows how many it has");
-            Held(early, fact, index);
-            trace = Views.OfDecision(desk, what, Encoding.UTF8.GetBytes(early["leaf"].AsString));
+            var (decision, _, _) = await Leaf(node, fact, index, call);
+            trace = Trace.OfDecision(desk.Replay, desk.Small, what, decision);
             if (call.Get<bool>("--body")) trace = trace.With("bodies", await node.Bodies(log, index, call.Stop) ?? Json.Null);
         }
-        else trace = Control.Views.Trace.OfRelease(desk.Replay, desk.Small, desk.Release(what).Digest);
+        else trace = Trace.OfRelease(desk.Replay, desk.Small, desk.Release(what).Digest);
         call.Terminal.Result(trace, () => Print(call.Terminal, trace));
         return 0;
     });
 
-    static NodeClient NodeOf(Desk desk) => new(desk.Home.Gateway ?? throw new CliError("which node has that decision? none is known here", "stele login URL --gateway URL --node-token TOKEN"), desk.Home.NodeToken);
+    internal static NodeClient NodeOf(Desk desk) => new(desk.Home.Gateway ?? throw new CliError("which node has that decision? none is known here", "stele login URL --gateway URL --node-token TOKEN"), desk.Home.NodeToken);
 
-    /// <summary>What the node shows must be in its log, under a checkpoint signed by the key that the ledger names.</summary>
-    static void Held(Json early, LogFact log, long index)
+    /// <summary>A decision as its node shows it, held to be in its log, under a checkpoint signed by the key that the ledger names.</summary>
+    internal static async Task<(Decision Decision, string Checkpoint, long Size)> Leaf(NodeClient node, LogFact log, long index, Call call)
     {
-        if (!Checkpoint.TryOpen(early["checkpoint"].AsString, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the node's checkpoint: {error}");
-        var leaf = Merkle.Leaf(Encoding.UTF8.GetBytes(early["leaf"].AsString));
-        if (!Proofs.VerifyInclusion(index, checkpoint.Size, leaf, early["proof"].AsArray.Select(h => Digest.ParseHex(h.AsString)).ToArray(), checkpoint.Root))
+        var shown = await node.Early(log.Origin, index, call.Stop) ?? throw new CliError($"the node does not have the decision {Decision.Id(log.Origin, index)}", "stele status shows its logs");
+        var note = shown["checkpoint"].AsString;
+        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the node's checkpoint: {error}");
+        var leaf = Encoding.UTF8.GetBytes(shown["leaf"].AsString);
+        if (!Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(leaf), shown["proof"].AsArray.Select(h => Digest.ParseHex(h.AsString)).ToArray(), checkpoint.Root))
             throw new CliError("what the node shows is not in its log", "this is worth an investigation: the node signed something else");
-    }
-
-    static class Views
-    {
-        public static Json OfDecision(Desk desk, string id, byte[] leaf) => Control.Views.Trace.OfDecision(desk.Replay, desk.Small, id, Decision.Parse(leaf));
+        return (Decision.Parse(leaf), note, checkpoint.Size);
     }
 
     static void Print(Terminal t, Json trace)
