@@ -1,3 +1,5 @@
+using Stele.Proof;
+
 namespace Stele.Disk;
 
 /// <summary>
@@ -41,6 +43,33 @@ static class Files
     }
 
     public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
+
+    /// <summary>Writes a whole file as <see cref="Write(string, ReadOnlySpan{byte}, bool)"/> does, out of whatever <paramref name="write"/> puts into it; its digest and size. If that throws, nothing is there.</summary>
+    public static (Digest Digest, long Size) WriteStream(string path, Action<Stream> write, bool secret = false)
+    {
+        var temporary = Temporary(path);
+        try
+        {
+            Digest digest;
+            long size;
+            using (var file = CreateNew(temporary, secret))
+            {
+                var buffered = new BufferedStream(file, 1 << 16);   // not disposed: the file is still wanted
+                write(buffered);
+                buffered.Flush();
+                file.Flush(flushToDisk: true);
+                file.Position = 0;
+                (digest, size) = (Digest.From(System.Security.Cryptography.SHA256.HashData(file)), file.Length);
+            }
+            Publish(temporary, path);
+            return (digest, size);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
 
     /// <summary>A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.</summary>
     public static FileStream CreateNew(string path, bool secret = false) => new(path, new FileStreamOptions
