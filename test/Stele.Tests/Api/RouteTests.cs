@@ -70,6 +70,8 @@ public sealed class RouteTests
         var component = Assert.Single(diff["components"].AsArray);
         Assert.Equal("changed", component["change"].AsString);
         Assert.Equal(town.State.Releases[v2].Components[0].Digest, component["to"].AsDigest);
+        var file = Assert.Single(component["files"].AsArray);
+        Assert.Equal(("weights.txt", "changed", Digest.Of("good"u8)), (file["path"].AsString, file["change"].AsString, file["to"].AsDigest));
         Assert.Empty(diff["run"]["changes"].AsArray);
         var figures = Assert.Single(diff["checks"].AsArray)["figures"].AsArray.ToDictionary(f => f["name"].AsString);
         Assert.Equal((0.7, 0.84, "changed"), (figures["metrics.ratio"]["from"].AsDouble, figures["metrics.ratio"]["to"].AsDouble, figures["metrics.ratio"]["change"].AsString));

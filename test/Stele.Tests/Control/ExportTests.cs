@@ -1,4 +1,5 @@
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -44,6 +45,13 @@ public sealed class ExportTests
         await replica.Sync();
         var envelopes = SmallDocuments.Of(town.Host.Blobs);
         Assert.Equal(digest, Export.Write(town.Path("again.zip"), replica.Replay, replica.Checkpoint, d => replica.Replay.Documents.Find(d) ?? envelopes(d), [Export.Of(decisions)]).Digest);
+
+        // From one of those decisions back to what its model was claimed to come from.
+        var id = Decision.Id(origin, 1);
+        var trace = Trace.OfDecision(replica.Replay, find, id, Decision.Parse(decisions.ReadEntry(1)));
+        Assert.Equal((id, deployment, deployment + 1, "v2"), (trace["decision"]["id"].AsString, trace["deployment"]["entry"].AsInt, trace["verdict"]["entry"].AsInt, trace["release"]["name"].AsString));
+        Assert.Equal("https://example.org/weights", Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
+        Assert.Throws<FormatException>(() => Trace.OfDecision(replica.Replay, find, id, Decision.Parse(decisions.ReadEntry(1)) with { Deployment = deployment - 1 }));
 
         for (var i = 0; i < 40; i++)
         {
