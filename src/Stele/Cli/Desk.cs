@@ -26,6 +26,9 @@ sealed class Desk : IAsyncDisposable
     public State State => _replica.Replay.State;
     public Trust Trust => Home.Trust!;
 
+    /// <summary>The newest signed checkpoint that was verified here.</summary>
+    public string Checkpoint => _replica.Checkpoint;
+
     /// <summary>Opens the home, and catches up with the server.</summary>
     public static async Task<Desk> Open(Call call)
     {
@@ -140,7 +143,7 @@ sealed class Desk : IAsyncDisposable
     /// <summary>A release's evaluations as rows: the check, and its figures.</summary>
     public IEnumerable<string[]> Metrics(ReleaseFact release)
     {
-        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && !e.Superseded))
+        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && e.SupersededBy is null))
         {
             var metrics = Small(e.Report) is { } bytes ? Report.Parse(bytes).Metrics.AsObject : Json.EmptyObject.AsObject;
             yield return [$"entry {e.By.Entry}", $"check {e.Check.Short}", string.Join("  ", metrics.Select(m => $"{m.Key} {Number(m.Value)}"))];

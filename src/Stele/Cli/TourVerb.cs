@@ -81,13 +81,13 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     async Task Found()
     {
         stage.Step("A ledger is founded");
-        _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, Quick = true }, call, _ => { });
+        _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, Invite = ["members"], AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
         var trust = Home.Open(stage.HomeOf(Owner)).Trust!;
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
         stage.Fact("log key", trust.Key.ToString());
         stage.Say("The owner's key signed genesis; it lies in the owner's own home, not with the server. The trust file pins the log's key and genesis: all that anyone needs to check everything that follows.");
-        var token = _running.NewToken("tour");
+        var token = _running.Invited.Single().Token;
         foreach (var (who, role) in ((string, string)[])[(Engineer, "builder"), (Validator, "evaluator"), (Risk, "approver"), (Operator, "deployer")])
         {
             var key = await stage.Quietly(who, "key", "new");

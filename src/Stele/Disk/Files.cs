@@ -1,5 +1,3 @@
-using Stele.Proof;
-
 namespace Stele.Disk;
 
 /// <summary>
@@ -44,30 +42,32 @@ static class Files
 
     public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
 
-    /// <summary>Writes a whole file as <see cref="Write(string, ReadOnlySpan{byte}, bool)"/> does, out of whatever <paramref name="write"/> puts into it; its digest and size. If that throws, nothing is there.</summary>
-    public static (Digest Digest, long Size) WriteStream(string path, Action<Stream> write, bool secret = false)
+    /// <summary>Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever <paramref name="content"/> streams out; returns its digest and length.</summary>
+    public static (Proof.Digest Digest, long Size) WriteStream(string path, Action<Stream> content)
     {
         var temporary = Temporary(path);
         try
         {
-            Digest digest;
             long size;
-            using (var file = CreateNew(temporary, secret))
+            using var hash = System.Security.Cryptography.SHA256.Create();
+            using (var file = CreateNew(temporary))
             {
-                var buffered = new BufferedStream(file, 1 << 16);   // not disposed: the file is still wanted
-                write(buffered);
-                buffered.Flush();
-                file.Flush(flushToDisk: true);
-                file.Position = 0;
-                (digest, size) = (Digest.From(System.Security.Cryptography.SHA256.HashData(file)), file.Length);
+                using (var buffered = new BufferedStream(file, 1 << 20))
+                using (var hashed = new System.Security.Cryptography.CryptoStream(buffered, hash, System.Security.Cryptography.CryptoStreamMode.Write, leaveOpen: true))
+                {
+                    content(hashed);
+                    hashed.FlushFinalBlock();
+                    buffered.Flush();
+                    size = file.Length;
+                    file.Flush(flushToDisk: true);
+                }
             }
             Publish(temporary, path);
-            return (digest, size);
+            return (Proof.Digest.From(hash.Hash), size);
         }
-        catch
+        finally
         {
             File.Delete(temporary);
-            throw;
         }
     }
 

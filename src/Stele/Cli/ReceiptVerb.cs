@@ -1,0 +1,5 @@
+namespace Stele.Cli;
+
+static class ReceiptVerb
+{
+}
