@@ -204,7 +204,7 @@ sealed class Hamlet : IAsyncDisposable
 
     public Task StopServer() => Town.Stop();
 
-    public Task StartServer() => Town.Start(_port);
+    public Task StartServer() => Town.StartAt(_port);
 
     public async Task StopNode()
     {
