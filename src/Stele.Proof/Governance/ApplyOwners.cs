@@ -103,7 +103,7 @@ public static partial class Fold
         }
         var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, from, effect)) };
         // A leaked key may always be given up by its holder; the recovery key then names new owners.
-        return (c.Signer.Key == s.Digest ? null : TooFew(c, next)) ?? Govern(c, "revocation", null, null, null, next);
+        return (c.Signers is [var one] && one.Key == s.Digest ? null : TooFew(c, next)) ?? Govern(c, "revocation", null, null, null, next);
     }
 
     static Outcome Retain(Context c, Retention s)

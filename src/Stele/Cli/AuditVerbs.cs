@@ -29,7 +29,7 @@ static class AuditVerbs
                 await using (var pack = File.OpenRead(file)) report = Verifier.Verify(pack, trust, call.Get<long>("--min-size"));
                 break;
             case "receipt":
-                report = Receipt.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust);
+                report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust);
                 break;
             default:
                 throw new CliError($"'{call.Need("what")}' can't be verified", "pack or receipt", CliError.Usage);
@@ -57,10 +57,10 @@ static class AuditVerbs
         violations.AddRange(Ledger.Fsck.Check(folder.Ledger, trust.Key));
         var blobs = new Blobs.BlobStore(folder.Blobs);
         var checkedBlobs = 0;
-        await foreach (var (digest, wrong) in blobs.Check(call.Stop))
+        foreach (var digest in blobs.All())
         {
             call.Terminal.Progress($"{++checkedBlobs} blobs");
-            if (wrong is not null) violations.Add($"blob {digest}: {wrong}");
+            if (!blobs.Intact(digest)) violations.Add($"blob {digest}: its bytes have another digest");
         }
         call.Terminal.Result(Json.Object(("violations", Json.Array(violations.Select(Json.Of))), ("blobs", checkedBlobs)), () =>
         {
@@ -74,7 +74,7 @@ static class AuditVerbs
         An audit pack holds every entry, every document the fold reads, and every decision log; it verifies offline with stele-verify and the
         trust file, and nothing else.
         """,
-        new("export", "write an audit pack", """
+        new Verb("export", "write an audit pack", """
             stele audit export --out FILE
 
             Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes.

@@ -5,6 +5,7 @@ using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
+using Stele.Proof.Packs;
 using Stele.Proof.Statements;
 
 namespace Stele.Cli;
@@ -26,6 +27,9 @@ sealed class Desk : IAsyncDisposable
     public State State => _replica.Replay.State;
     public Trust Trust => Home.Trust!;
 
+    /// <summary>The newest signed checkpoint that was verified here.</summary>
+    public string Checkpoint => _replica.Checkpoint;
+
     /// <summary>Opens the home, and catches up with the server.</summary>
     public static async Task<Desk> Open(Call call)
     {
@@ -37,6 +41,9 @@ sealed class Desk : IAsyncDisposable
         await desk.Sync();
         return desk;
     }
+
+    /// <summary>The ledger as this desk has verified it, for proofs.</summary>
+    public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
     public Task Sync() => _replica.Sync(_call.Stop);
 
@@ -140,7 +147,7 @@ sealed class Desk : IAsyncDisposable
     /// <summary>A release's evaluations as rows: the check, and its figures.</summary>
     public IEnumerable<string[]> Metrics(ReleaseFact release)
     {
-        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && !e.Superseded))
+        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && e.SupersededBy is null))
         {
             var metrics = Small(e.Report) is { } bytes ? Report.Parse(bytes).Metrics.AsObject : Json.EmptyObject.AsObject;
             yield return [$"entry {e.By.Entry}", $"check {e.Check.Short}", string.Join("  ", metrics.Select(m => $"{m.Key} {Number(m.Value)}"))];

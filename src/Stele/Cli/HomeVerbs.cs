@@ -84,7 +84,7 @@ static class HomeVerbs
         A principal is whoever calls the gateway: a pseudonym, a token and roles that rules look at. The list lies with the node, not in the
         ledger; leaves name the pseudonym alone.
         """,
-        new("add", "make a principal and its token", """
+        new Verb("add", "make a principal and its token", """
             stele principal add --role ROLE...
 
             On the node's own machine. Prints the token once; only its digest is kept.

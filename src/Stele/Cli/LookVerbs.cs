@@ -114,9 +114,9 @@ static class LookVerbs
 
         ENTRY is a verdict, or the deployment or refusal it explains. Shows every rule's outcome, and re-executes it on this machine from
         the entries before it: the payload must come out as the same bytes, or the exit code is 1.
-        """, [new Argument<long>("entry")], Verdict);
+        """, [new Argument<long>("entry")], Explained);
 
-    static async Task<int> Verdict(Call call)
+    static async Task<int> Explained(Call call)
     {
         await using var desk = await Desk.Open(call);
         var asked = call.Get<long>("entry");

@@ -8,7 +8,7 @@ namespace Stele.Cli;
 /// The stage of the tour: members with a home each, and one way to act, which is to type a command. A step's command line is really run, with nothing between it and the verb but the
 /// terminal; what is printed is what was typed and what came back.
 /// </summary>
-sealed class TourStage(string world, TimeProvider clock, TextWriter output, CancellationToken stop)
+sealed class TourStage(string world, string sample, TimeProvider clock, TextWriter output, CancellationToken stop)
 {
     const int Width = 110;
 
@@ -34,7 +34,7 @@ sealed class TourStage(string world, TimeProvider clock, TextWriter output, Canc
     /// <summary>What would have been impossible otherwise.</summary>
     public void Without(string prose) => Wrap("Without it: " + prose, "   ", Terminal.Dim);
 
-    public void Fact(string name, string value) => output.WriteLine($"     {name.PadRight(22)}{value}");
+    public void Fact(string name, string value) => output.WriteLine($"     {name.PadRight(30)} {value}");
 
     public void Typed(string command, string? who = null) => output.WriteLine($"   {Terminal.Green("$")} {command}{(who is null ? "" : Terminal.Dim($"   # as the {who}"))}");
 
@@ -98,7 +98,7 @@ sealed class TourStage(string world, TimeProvider clock, TextWriter output, Canc
     }
 
     /// <summary>A command as one would type it: the world's own paths shortened, words with spaces quoted.</summary>
-    string Shown(string[] command) => string.Join(' ', command.Select(c => c.Replace(world + "/", "", StringComparison.Ordinal)).Select(c => c.Contains(' ', StringComparison.Ordinal) ? $"'{c}'" : c.Length > 72 ? c[..64] + "…" : c));
+    string Shown(string[] command) => string.Join(' ', command.Select(c => c.Replace(world + "/", "", StringComparison.Ordinal).Replace(sample, "samples/mortgage", StringComparison.Ordinal)).Select(c => c.Contains(' ', StringComparison.Ordinal) ? $"'{c}'" : c.Length > 72 ? c[..32] + "…" : c));
 
     /// <summary>Runs another program, as anyone could, and gives its exit code and everything it said.</summary>
     public static async Task<(int Code, string Output)> Other(string program, string[] arguments, CancellationToken stop)

@@ -29,7 +29,7 @@ static class TourVerb
         if (kept && Directory.Exists(world) && Directory.EnumerateFileSystemEntries(world).Any())
             throw new CliError($"{world} is not empty", "give a folder that does not exist yet: the tour founds a new world in it");
         var sample = call.Get<string>("--sample") ?? FindSample();
-        var stage = new TourStage(world, call.Clock, call.Stage.Output, call.Stop);
+        var stage = new TourStage(world, sample, call.Clock, call.Stage.Output, call.Stop);
         await using var tour = new Tour(stage, sample, call);
         await tour.Play(call.Get<int?>("--applications") ?? 500);
         if (Terminal.Interactive) await tour.StayUp(kept);
@@ -53,6 +53,7 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     Running? _running;
     HttpClient? _desk;
     string _applicantToken = "";
+    Json _v2 = Json.EmptyObject;
 
     string In(string name) => System.IO.Path.Combine(sample, name);
     string World(string name) => System.IO.Path.Combine(stage.World, name);
@@ -81,18 +82,18 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     async Task Found()
     {
         stage.Step("A ledger is founded");
-        _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, Quick = true }, call, _ => { });
+        _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, Invite = ["members"], AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
         var trust = Home.Open(stage.HomeOf(Owner)).Trust!;
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
         stage.Fact("log key", trust.Key.ToString());
         stage.Say("The owner's key signed genesis; it lies in the owner's own home, not with the server. The trust file pins the log's key and genesis: all that anyone needs to check everything that follows.");
-        var token = _running.NewToken("tour");
-        foreach (var (who, role) in ((string, string)[])[(Engineer, "builder"), (Validator, "evaluator"), (Risk, "approver"), (Operator, "deployer")])
+        var token = _running.Invited.Single().Token;
+        foreach (var (who, roles) in ((string, string[])[])[(Engineer, ["builder", "approver"]), (Validator, ["evaluator"]), (Risk, ["approver"]), (Operator, ["deployer"])])
         {
             var key = await stage.Quietly(who, "key", "new");
-            await stage.Do(Owner, "member", "add", "--member", key["member"].AsString, "--key", key["public"].AsString, "--role", role);
-            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token", token, "--trust", World("trust.json"));
+            await stage.Do(Owner, [.. (string[])["member", "add"], "--member", key["member"].AsString, "--key", key["public"].AsString, .. roles.SelectMany(r => (string[])["--role", r])]);
+            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token", token, "--trust", World("trust.json"), "--gateway", _running.Gateway, "--node-token", _running.Node.Node.Identity.Token);
         }
         await stage.Do(Owner, "system", "add", "mortgage", "--env", "prod", "--risk", "high", "--observation-gap", "600");
         await stage.Do(Owner, "log", "open", Place);
@@ -153,10 +154,12 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     {
         stage.Step("The mitigation is a new release, and its difference is exact");
         var release = await stage.Do(Engineer, "release", In("release.yaml"), "--set", "name=mortgage-v2", "--set", "model=v2", "--set", "config=mortgage-config");
-        Figures(await stage.Do(Validator, "check", In("fairness.check.yaml"), "mortgage-v2"));
+        var evaluation = await stage.Do(Validator, "check", In("fairness.check.yaml"), "mortgage-v2");
+        Figures(evaluation);
+        _v2 = evaluation["metrics"];
         var diff = await stage.Do(Risk, "diff", "mortgage-v1", "mortgage-v2");
         foreach (var c in diff["components"].AsArray) stage.Fact($"{c["role"].AsString}", c["change"].AsString == "same" ? "the same bytes" : $"{c["change"].AsString}: {c.Find("from")?.AsDigest.Short} → {c.Find("to")?.AsDigest.Short}");
-        stage.Say("v2 was trained without the race column, on rows reweighed as Kamiran and Calders propose. One component differs; everything else is the same, byte for byte.");
+        stage.Say("v2 was trained without the race column, on rows reweighed as Kamiran and Calders propose. One component differs; everything else is the same, byte for byte. The figures are of 1,190 held-out applications, and the ratio's 95 % interval is wide: that v1 fails and that the mitigation raises the ratio is certain, that v2 satisfies the rule on other data is not; the datasheet says how often it does.");
         stage.Without("a patch would be \"the new version\", with whatever else slipped in.");
         return release["release"].AsDigest;
     }
@@ -166,7 +169,7 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Step("Someone else approves");
         await stage.Refused(Engineer, "approve", "mortgage-v2", Place, "--yes");
         await stage.Do(Risk, "approve", "mortgage-v2", Place, "--yes");
-        stage.Say("The engineer who built it can't approve it. The risk officer's approval names the release, the place, the head it replaces, the policies in force and the digest of what was shown; if any of it changes, the approval is void. It is good for one deployment.");
+        stage.Say("The engineer holds the approver's role too, but built the release, and an author never approves: members count, not keys. The risk officer's approval names the release, the place, the head it replaces, the policies in force and the digest of what was shown; if any of it changes, the approval is void. It is good for one deployment.");
     }
 
     async Task<Digest> Deploy(Digest release)
@@ -237,14 +240,16 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Step("An upgrade is rolled back to the identical bytes");
         var folder = World("work/config-v3");
         Files.CreateDirectory(folder);
-        foreach (var file in Directory.EnumerateFiles(In("config")))
-            Files.Write(System.IO.Path.Combine(folder, System.IO.Path.GetFileName(file)), (await File.ReadAllTextAsync(file, call.Stop)).Replace("\"System.GC.Concurrent\": false", "\"System.GC.Concurrent\": true", StringComparison.Ordinal));
+        foreach (var file in Directory.EnumerateFiles(In("config"))) Files.Write(System.IO.Path.Combine(folder, System.IO.Path.GetFileName(file)), await File.ReadAllBytesAsync(file, call.Stop));
+        Files.Write(System.IO.Path.Combine(folder, "model-card.md"), $"# Model card\n\nApproval ratio {Desk.Number(_v2["approval_ratio"])}, AUC {Desk.Number(_v2["auc"])}, as checked for {v2}.\n");
+        stage.Say("v3 is v2 with a model card beside its settings.");
         await stage.Do(Engineer, "freeze", folder, "--kind", "config", "--name", "mortgage-config-v3", "--licence", "Apache-2.0");
         await stage.Do(Engineer, "release", In("release.yaml"), "--set", "name=mortgage-v3", "--set", "model=v2", "--set", "config=mortgage-config-v3");
         await stage.Do(Validator, "check", In("fairness.check.yaml"), "mortgage-v3");
         await stage.Do(Risk, "approve", "mortgage-v3", Place, "--yes");
         await stage.Do(Operator, "deploy", "mortgage-v3", Place, "--wait");
-        stage.Fact("files of v3", (await ObservedTree()).ToString());
+        var upgraded = await ObservedTree();
+        stage.Fact("files of v3", upgraded.ToString());
         await stage.Do(Risk, "approve", "mortgage-v2", Place, "--action", "rollback", "--yes");
         await stage.Do(Operator, "rollback", Place, "--wait");
         var after = await ObservedTree();
@@ -252,7 +257,7 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Fact("files of v2, before", before.ToString());
         stage.Fact("files of v2, after", after.ToString());
         stage.Fact("measured on disk now", measured.ToString());
-        if (after != before || measured != before) throw new CliError("the rollback did not restore the identical bytes");
+        if (after != before || measured != before || upgraded == before) throw new CliError("the upgrade did not change the files, or the rollback did not restore them");
         stage.Say("A rollback is a new head that names an old digest, judged by today's rules. The tree is the same, byte for byte: measured before and after, and recorded by the node.");
         stage.Without("\"rolled back\" would mean that someone re-ran an old job.");
     }
@@ -351,7 +356,7 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     void Figures(Json evaluation)
     {
         var m = evaluation["metrics"];
-        foreach (var name in (string[])["approval_ratio", "approval_rate_protected", "approval_rate_reference", "auc", "accuracy"])
+        foreach (var name in (string[])["approval_ratio", "approval_ratio_low", "approval_ratio_high", "approval_rate_protected", "approval_rate_reference", "auc", "accuracy"])
             if (m.Find(name) is { } figure) stage.Fact(name, Desk.Number(figure));
     }
 

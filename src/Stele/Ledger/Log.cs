@@ -372,7 +372,7 @@ sealed class Log : IDisposable
             if (width == 0) continue;
             // What stands there is right: it was checked at opening or written since, and never changes. If the tile is full by now, that file serves in its place.
             var tile = new Tile(level, n, width);
-            if (!_files.Exists(tile) && !_files.Exists(new Tile(level, n))) _files.Write(tile, Bytes(level, n, width));
+            if (!_files.Exists(tile)) _files.Write(tile, Bytes(level, n, width));
         }
         if (head.Checkpoint.Length > 0 && _files.Checkpoint != head.Checkpoint) _files.WriteCheckpoint(head.Checkpoint);
         return head.Size;

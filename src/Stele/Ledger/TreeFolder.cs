@@ -17,11 +17,25 @@ sealed class TreeFolder(string folder)
 
     string At(Tile tile) => Path.Combine(folder, tile.Path);
 
-    /// <summary>Writes a tile or bundle. A full one takes the place of its partials.</summary>
+    // Partial files come from the publishing loop, full ones from the journal's writer, who removes the partials: never in the middle of one's being written.
+    readonly object _partials = new();
+
+    /// <summary>Writes a tile or bundle. A full one takes the place of its partials, also of those that come too late.</summary>
     public void Write(Tile tile, byte[] bytes)
     {
+        if (tile.IsPartial)
+        {
+            lock (_partials)
+                if (!Exists(new Tile(tile.Level, tile.Index))) Derived.Write(At(tile), bytes);
+            return;
+        }
         Derived.Write(At(tile), bytes);
-        if (!tile.IsPartial) Files.DeleteDirectory(At(tile) + ".p");
+        DeletePartials(tile);
+    }
+
+    void DeletePartials(Tile full)
+    {
+        lock (_partials) Files.DeleteDirectory(At(full) + ".p");
     }
 
     /// <summary>Writes it only if what stands there differs; whether it did.</summary>
@@ -29,7 +43,7 @@ sealed class TreeFolder(string folder)
     {
         var same = Same(tile, bytes);
         if (!same) Write(tile, bytes);
-        else if (!tile.IsPartial) Files.DeleteDirectory(At(tile) + ".p");
+        else if (!tile.IsPartial) DeletePartials(tile);
         return !same;
     }
 

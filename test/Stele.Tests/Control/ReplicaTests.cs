@@ -158,7 +158,7 @@ public sealed class ReplicaTests
             }
         }
         // The server itself does not start over such a ledger either.
-        await Assert.ThrowsAsync<FormatException>(town.Start);
+        await Assert.ThrowsAsync<FormatException>(() => town.Start());
         File.Delete(Log.JournalPath(town.Folder.Ledger));
         Directory.Delete(town.Folder.Ledger, true);
         await Mend(town);

@@ -60,6 +60,20 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
+    public async Task PartialFilesAreWrittenWhileFullOnesTakeTheirPlace()
+    {
+        const int Writers = 64, Each = 250;
+        using (var log = _ledgers.Open("log", publishEvery: TimeSpan.Zero))
+            await Task.WhenAll(Enumerable.Range(0, Writers).Select(w => Task.Run(async () =>
+            {
+                for (var i = 0; i < Each; i++) await log.Append(Ledgers.Entry(w * Each + i));
+            })));
+        Assert.Empty(_ledgers.Check("log"));
+        using var again = _ledgers.Open("log");
+        Assert.Equal(Writers * Each, again.Size);
+    }
+
+    [Fact]
     public async Task TheFolderAloneIsATlogTilesLog()
     {
         const int Size = 66_000;   // one full tile of level 1, two levels above it partial

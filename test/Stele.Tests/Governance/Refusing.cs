@@ -1,0 +1,822 @@
+using System.Collections.Immutable;
+using System.Text;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+using Stele.Tests.Worlds;
+using static Stele.Proof.Governance.RefusalCode;
+
+namespace Stele.Tests.Governance;
+
+/// <summary>One way to be refused: the code that must come, and the act.</summary>
+sealed record Provocation(RefusalCode Code, string What, Func<Outcome> Act);
+
+/// <summary>Everything that the fold must refuse, by code. Each case starts from a world in which the same act, done right, is admitted.</summary>
+static class Refusing
+{
+    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing()];
+
+    static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () => act(Mortgage.Released()));
+
+    static Entry Raw(World w, Json payload, params ReadOnlySpan<Person> by) => Raw(w, payload.ToBytes(), by);
+
+    static Entry Raw(World w, byte[] payload, params ReadOnlySpan<Person> by)
+    {
+        var keys = new PrivateKey[by.Length];
+        for (var i = 0; i < by.Length; i++) keys[i] = by[i].Key;
+        return new Entry(w.Now, Envelope.Sign(payload, keys));
+    }
+
+    /// <summary>A good statement's payload, changed.</summary>
+    static Outcome Changed(World w, Statement statement, Person by, Func<Json, Json> change) =>
+        w.Replay.Try(Raw(w, change(CanonicalJson.Parse(w.Fresh(statement).Encode(), Envelope.MaxPayload)), by));
+
+    static Json Predicate(Json statement, string name, Json value) => statement.With("predicate", statement["predicate"].With(name, value));
+
+    static IEnumerable<Provocation> Shapes() =>
+    [
+        On(Malformed, "not JSON", m => m.World.Replay.Try(Raw(m.World, Encoding.UTF8.GetBytes("{"), World.Owner))),
+        On(Malformed, "an empty payload", m => m.World.Replay.Try(Raw(m.World, [], World.Owner))),
+        On(Malformed, "JSON with white space", m => m.World.Replay.Try(Raw(m.World, [.. m.World.Fresh(World.Retain("x", 1)).Encode(), (byte)'\n'], World.Owner))),
+        On(Malformed, "another _type", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => j.With("_type", "https://in-toto.io/Statement/v0.1"))),
+        On(Malformed, "a member that the kind does not have", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => Predicate(j, "extra", true))),
+        On(Malformed, "a weight beyond an int", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer,
+            j => Predicate(j, "routes", Json.Array(Json.Object(("release", m.V2), ("weight", 5_000_000_000)))))),
+        On(Malformed, "a fold version beyond an int", m => Changed(m.World, World.Protocol(1), World.Owner, j => Predicate(j, "foldVersion", Json.MaxInt))),
+        On(Malformed, "a negative fold version", m => Changed(m.World, World.Protocol(1), World.Owner, j => Predicate(j, "foldVersion", -1))),
+        On(Malformed, "a time after the year 9999", m => Changed(m.World, m.World.Approve(m.V2), World.Approver, j => Predicate(j, "expires", Entry.MaxTime + 1))),
+        On(Malformed, "a nonce of another length", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => Predicate(j, "stele_act", j["predicate"]["stele_act"].With("nonce", "00")))),
+        On(Malformed, "a subject that is not the statement's", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => j.With("subject", Json.Array(new Subject(m.V1).ToJson())))),
+        On(Malformed, "no subject", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => j.With("subject", Json.EmptyArray))),
+        On(Malformed, "free text as a subject's name", m => Changed(m.World, World.OriginOf(World.Builder, Origin.Freeze, Digest.Of("x"u8)), World.Builder,
+            j => j.With("subject", Json.Array(Json.Object(("digest", Json.Object(("sha256", Digest.Of("x"u8).Hex))), ("name", "A Person's Name")))))),
+        On(Malformed, "a close of a log that names a key", m => Changed(m.World, World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, j => Predicate(j, "key", "x"))),
+        On(Malformed, "opening a log without its key", m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2"))) with { Key = null }, World.Owners)),
+        On(Malformed, "superseding without a reason", m => m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Report(0.9), m.World.State.Evaluations.Keys.Last()) with { Reason = null }, World.Evaluator)),
+        On(Malformed, "two signatures where one is right", m => m.World.Try(m.World.Approve(m.V2), World.Approver, World.Approver2)),
+        On(UnknownKind, "a kind that is reserved", m => Changed(m.World, World.Protocol(1), World.Owner, j => j.With("predicateType", Statement.OwnTypes + "incident/v1"))),
+        On(UnknownKind, "the second version of a kind", m => Changed(m.World, World.Protocol(1), World.Owner, j => j.With("predicateType", Statement.OwnTypes + "protocol/v2"))),
+        On(UnknownKind, "somebody else's predicate", m => Changed(m.World, World.Protocol(1), World.Owner, j => j.With("predicateType", "https://example.com/other/v1"))),
+        On(WrongLedger, "made for another ledger", m =>
+        {
+            var other = Mortgage.Founded("other.example");
+            other.World.Now = m.World.Now;
+            return m.World.Replay.Try(other.World.Sign(other.World.Fresh(World.EndLog(LogStatement.Close, other.Log.Origin)), World.Owners));
+        }),
+        On(WrongLedger, "made for no ledger", m => Changed(m.World, World.OriginOf(World.Builder, Origin.Freeze, Digest.Of("x"u8)), World.Builder,
+            j => Predicate(j, "stele_act", Json.Object(("issued", m.World.Now), ("nonce", new string('0', 32)))))),
+        On(TimeBackwards, "an entry before the last one", m =>
+        {
+            m.World.Now -= 60_000;
+            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+        }),
+        On(OutsideWindow, "issued more than five minutes in the future", m => At(m.World, -Fold.MaxSkew - 1)),
+        On(OutsideWindow, "issued more than a day ago", m => At(m.World, Fold.MaxDelay + 1)),
+    ];
+
+    /// <summary>An act signed now and entered later (or earlier).</summary>
+    static Outcome At(World w, long later)
+    {
+        w.Now += 3_600_000;   // so that "earlier" is still after the last entry
+        var statement = w.Fresh(World.EndLog(LogStatement.Close, w.Logs.Keys.Single()));
+        w.Now += later;
+        return w.Replay.Try(w.Sign(statement, World.Owners));
+    }
+
+    static IEnumerable<Provocation> Signing() =>
+    [
+        On(UnknownSigner, "a stranger's key", m => m.World.Try(m.World.Deploying(m.V2), World.Stranger)),
+        On(UnknownSigner, "a second key that was never registered", m => m.World.Try(m.World.Deploying(m.V2), World.Deployer.With("second"))),
+        On(BadSignature, "a signature of another payload", m => m.World.Replay.Try(Transplanted(m.World, m.World.Deploying(m.V2), m.World.Deploying(m.V1), World.Deployer))),
+        On(RevokedKey, "a key that was revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
+            return m.World.Try(m.World.Approve(m.V2), World.Approver);
+        }),
+        On(RevokedKey, "a key that its member gave up itself", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Approver);
+            return m.World.Try(m.World.Approve(m.V2), World.Approver);
+        }),
+        On(RevokedKey, "a key that was taken from its member", m =>
+        {
+            m.World.Add(m.World.Member(World.Approver.With("second"), new Role("approver")), World.Owners);
+            return m.World.Try(m.World.Approve(m.V2), World.Approver);
+        }),
+        On(RevokedKey, "registering a revoked key again", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
+            return m.World.Try(m.World.Member(World.Approver, new Role("approver")), World.Owners);
+        }),
+        On(RevokedKey, "the server's key, revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, m.World.State.Size), World.Owners);
+            return m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null) { Nonce = "", Issued = 0 }, World.Server);
+        }),
+        On(SameMemberTwice, "two keys of one owner as two owners", m =>
+        {
+            var w = m.World;
+            w.Add(w.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, World.Owner.With("second").Key.Public] }, World.Owners);
+            return w.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
+        }),
+        On(RoleMissing, "a deployer declares a system", m => m.World.Try(m.World.Declare("other"), World.Owner, World.Deployer)),
+        On(RoleMissing, "an owner approves", m => m.World.Try(m.World.Approve(m.V2), World.Owner)),
+        On(RoleMissing, "an owner deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Owner)),
+        On(RoleMissing, "a builder approves", m => m.World.Try(m.World.Approve(m.V2), World.Builder2)),
+        On(RoleMissing, "a builder evaluates", m => m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Report(0.9)), World.Builder)),
+        On(RoleMissing, "an evaluator builds", m => m.World.Try(World.OriginOf(World.Evaluator, Origin.Freeze, Digest.Of("x"u8)), World.Evaluator)),
+        On(RoleMissing, "a node approves", m => m.World.Try(m.World.Approve(m.V2), World.Node)),
+        On(RoleMissing, "a deployer gives itself a wider scope", m => m.World.Try(m.World.Member(World.Deployer, new Role("deployer")), World.Deployer)),
+        On(RoleMissing, "the server approves", m => m.World.Try(m.World.Approve(m.V2), World.Server)),
+        On(RoleMissing, "the server adds a member", m => m.World.Try(m.World.Member(World.Stranger, new Role("approver")), World.Server)),
+        On(RoleMissing, "the server deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Server)),
+        On(RoleMissing, "the recovery key deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Recovery)),
+        On(RoleMissing, "the recovery key puts a policy in force", m => m.World.Try(m.World.PutPolicy(null), World.Recovery)),
+        On(RoleMissing, "an approver outside its environment", m => m.World.Try(m.World.Approve(m.V2, environment: World.Test), World.Approver2)),
+        On(RoleMissing, "a builder outside its system", m =>
+        {
+            m.World.Add(m.World.Declare("other", new EnvironmentTerms("prod", null, null, false)), World.Owners);
+            return m.World.Try(World.Release(Digest.Of("x"u8), Digest.Of("y"u8), "other"), World.Builder2);
+        }),
+        On(RoleMissing, "a role that was taken away", m =>
+        {
+            m.World.Add(m.World.Member(World.Approver), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role("evaluator")), World.Owners);
+            return m.World.Try(m.World.Approve(m.V2), World.Approver);
+        }),
+        On(RoleMissing, "an owner of one system only", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("owner", World.Sys)), World.Owners);
+            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Stranger);
+        }),
+        On(RoleMissing, "registering another server", m => m.World.Try(m.World.Member(World.Stranger, new Role("server")), World.Owners)),
+        On(RoleMissing, "an origin in another builder's name", m => m.World.Try(World.OriginOf(World.Builder2, Origin.Freeze, Digest.Of("x"u8)), World.Builder)),
+        On(TooFewOwners, "one owner where two must sign", m => m.World.Try(m.World.PutPolicy(null), World.Owner)),
+        On(TooFewOwners, "one owner revokes another's key", m => m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owner)),
+        On(NotTheServer, "a node records a refusal", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null) { Nonce = "", Issued = 0 }, World.Node)),
+        On(NotTheServer, "owners sign a verdict", m => m.World.Try(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Owners)),
+    ];
+
+    /// <summary>One statement with the signature of another.</summary>
+    public static Entry Transplanted(World w, Statement statement, Statement signed, Person by)
+    {
+        var donor = w.Sign(w.Fresh(signed), by).Envelope.ToJson();
+        return new Entry(w.Now, Envelope.FromJson(donor.With("payload", Base64.Encode(w.Fresh(statement).Encode()))));
+    }
+
+    static Provocation First(RefusalCode code, string what, Func<GenesisStatement, GenesisStatement> change, params Person[] by) => new(code, what, () =>
+    {
+        var w = new World();
+        return w.Try(change(World.Genesis()), by.Length == 0 ? World.Owners : by);
+    });
+
+    static IEnumerable<Provocation> Genesis() =>
+    [
+        new(NotGenesis, "the first entry is not genesis", () => new World().Try(World.Protocol(1) with { Ledger = Digest.Of("x"u8) }, World.Owners)),
+        On(NotGenesis, "a second genesis", m => m.World.Try(World.Genesis(), World.Owners)),
+        First(UnknownFoldVersion, "a fold version to come", g => g with { FoldVersion = 7 }),
+        First(WrongLedger, "genesis names a ledger", g => g, World.Owners) with
+        {
+            Act = () =>
+            {
+                var w = new World();
+                return w.Replay.Try(w.Sign(World.Genesis() with { Ledger = Digest.Of("x"u8), Issued = w.Now }, World.Owners));
+            },
+        },
+        First(TooFewOwners, "a threshold above the owners", g => g with { Threshold = 3 }),
+        First(TooFewOwners, "a threshold of none", g => g with { Threshold = 0 }),
+        First(TooFewOwners, "no owners", g => g with { Owners = [] }),
+        First(TooFewOwners, "an owner without a key", g => g with { Owners = g.Owners.Add(new Founder(World.Stranger.Id, [])) }),
+        First(TooFewOwners, "signed by fewer than the threshold", g => g, World.Owner),
+        First(KeyTaken, "one key for two owners", g => g with { Owners = [g.Owners[0], g.Owners[1] with { Keys = g.Owners[0].Keys }] }),
+        First(KeyTaken, "one owner twice", g => g with { Owners = [g.Owners[0], g.Owners[0]] }),
+        First(KeyTaken, "one key twice for one owner", g => g with { Owners = [g.Owners[0] with { Keys = [World.Owner.Key.Public, World.Owner.Key.Public] }, g.Owners[1]] }),
+        First(KeyTaken, "the server has an owner's key", g => g with { ServerKey = World.Owner.Key.Public }),
+        First(KeyTaken, "the recovery key is the server's", g => g with { RecoveryKey = World.Server.Key.Public }),
+        First(BadCheckpoint, "a log key with another name", g => g with { LogKey = new NoteSigner("elsewhere").Key.ToString() }),
+        First(BadCheckpoint, "a witness's key as log key", g => g with { LogKey = new NoteSigner(World.Name, NoteKeyType.Cosignature).Key.ToString() }),
+        First(BadCheckpoint, "no log key", g => g with { LogKey = "x" }),
+        First(UnknownSigner, "signed by someone else too", g => g, World.Owner, World.Owner2, World.Stranger),
+        First(SameMemberTwice, "a founder signs with both keys", g => g with { Owners = [g.Owners[0] with { Keys = [World.Owner.Key.Public, World.Owner.With("second").Key.Public] }, g.Owners[1]] }, World.Owner, World.Owner.With("second")),
+        First(BadSignature, "a founder's signature of another genesis", g => g, World.Owner) with
+        {
+            Act = () =>
+            {
+                var w = new World();
+                return w.Replay.Try(Transplanted(w, World.Genesis(), World.Genesis(threshold: 1), World.Owner));
+            },
+        },
+        First(OutsideWindow, "genesis issued at another time", g => g, World.Owners) with
+        {
+            Act = () =>
+            {
+                var w = new World();
+                var genesis = w.Fresh(World.Genesis());
+                w.Now += Fold.MaxDelay + 1;
+                return w.Replay.Try(w.Sign(genesis, World.Owners));
+            },
+        },
+    ];
+
+    static IEnumerable<Provocation> Owning() =>
+    [
+        On(UnknownFoldVersion, "a protocol of the same version", m => m.World.Try(World.Protocol(0), World.Owners)),
+        On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(1), World.Owners)),
+        On(BadCheckpoint, "the next log key has another name", m => m.World.Try(World.LogKey(new NoteSigner("elsewhere"), 1000), World.Owners)),
+        On(OutOfRange, "a log key for sizes that were signed already", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size), World.Owners)),
+        On(KeyTaken, "the present log key as the next", m => m.World.Try(World.LogKey(m.World.Key, 1000), World.Owners)),
+        On(AlreadyKnown, "a decision log's origin twice", m => m.World.Try(World.OpenLog(m.Log), World.Owners)),
+        On(AlreadyKnown, "the ledger itself as a decision log", m => m.World.Try(World.OpenLog(new DecisionLog(m.World.Key)), World.Owners)),
+        On(BadCheckpoint, "a decision log's key with another name", m => m.World.Try(World.OpenLog(m.Log) with { Origin = "elsewhere" }, World.Owners)),
+        On(KeyTaken, "one key for two decision logs", m => m.World.Try(World.OpenLog(new DecisionLog(Renamed(m.Log.Key))), World.Owners)),
+        On(UnknownMember, "a decision log of someone who is no node there", m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), World.Deployer), World.Owners)),
+        On(UnknownMember, "a decision log of a node of another environment", m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), World.Node, World.Test), World.Owners)),
+        On(UnknownEnvironment, "a decision log of an environment that is not", m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), environment: "nowhere"), World.Owners)),
+        On(UnknownLog, "closing a log that is not", m => m.World.Try(World.EndLog(LogStatement.Close, "nowhere"), World.Owners)),
+        On(UnknownLog, "closing a log twice", m =>
+        {
+            m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+        }),
+        On(UnknownLog, "continuing a log that is still open", m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), predecessor: m.Log.Origin), World.Owners)),
+        On(UnknownLog, "erasing from a log that is not", m => m.World.Try(World.Erase("nowhere"), World.Owners)),
+        On(UnknownLog, "pruning a log that is not", m => m.World.Try(World.Retain("nowhere", 1), World.Owners)),
+        On(OutOfRange, "pruning what was never anchored", m => m.World.Try(World.Retain(m.Log.Origin, 1), World.Owners)),
+        On(StaleReplace, "a member's statement that replaces nothing", m => m.World.Try(m.World.Member(World.Approver, new Role("approver")) with { Replaces = null }, World.Owners)),
+        On(StaleReplace, "a member's old statement again", m =>
+        {
+            var old = m.World.Member(World.Approver, new Role("approver"));
+            m.World.Add(m.World.Member(World.Approver), World.Owners);
+            return m.World.Try(old, World.Owners);
+        }),
+        On(StaleReplace, "a new member that replaces something", m => m.World.Try(m.World.Member(World.Stranger) with { Replaces = 3 }, World.Owners)),
+        On(KeyTaken, "another member's key", m => m.World.Try(m.World.Member(World.Stranger) with { Keys = [World.Approver.Key.Public] }, World.Owners)),
+        On(KeyTaken, "a key that another member once had", m =>
+        {
+            m.World.Add(m.World.Member(World.Approver) with { Keys = [] }, World.Owners);
+            return m.World.Try(m.World.Member(World.Stranger) with { Keys = [World.Approver.Key.Public] }, World.Owners);
+        }),
+        On(KeyTaken, "one key twice", m => m.World.Try(m.World.Member(World.Stranger) with { Keys = [World.Stranger.Key.Public, World.Stranger.Key.Public] }, World.Owners)),
+        On(KeyTaken, "the server's key for a member", m => m.World.Try(m.World.Member(World.Stranger) with { Keys = [World.Server.Key.Public] }, World.Owners)),
+        On(LastOwner, "removing an owner below the threshold", m => m.World.Try(m.World.Member(World.Owner2), World.Owners)),
+        On(LastOwner, "taking an owner's only key", m => m.World.Try(m.World.Member(World.Owner2, new Role("owner")) with { Keys = [] }, World.Owners)),
+        On(LastOwner, "revoking an owner's only key", m => m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owners)),
+        On(UnknownMember, "a system whose owner is nobody", m => m.World.Try(m.World.Declare("other") with { Owner = World.Stranger.Id }, World.Owners)),
+        On(StaleReplace, "a system declared again from nothing", m => m.World.Try(m.World.Declare() with { Replaces = null }, World.Owners)),
+        On(StaleReplace, "dropping an environment that runs", m =>
+        {
+            m.Deploy(m.V2);
+            return m.World.Try(m.World.Declare(World.Sys, new EnvironmentTerms(World.Test, null, null, false)), World.Owners);
+        }),
+        On(UnknownSystem, "a policy for a system that is not", m => m.World.Try(m.World.PutPolicy(m.Policy, "nowhere"), World.Owners)),
+        On(UnknownEnvironment, "a policy for an environment that is not", m => m.World.Try(m.World.PutPolicy(m.Policy, environment: "nowhere"), World.Owners)),
+        On(StaleReplace, "an old policy statement again", m =>
+        {
+            var old = m.World.PutPolicy(m.Policy);
+            m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("no", "deploy", "false"))), World.Owners);
+            return m.World.Try(old, World.Owners);
+        }),
+        On(DocumentMissing, "a policy that is not at hand", m => m.World.Try(m.World.PutPolicy(Digest.Of("nowhere"u8)), World.Owners)),
+        On(DocumentMissing, "a policy larger than a document may be", m => m.World.Try(m.World.PutPolicy(m.World.Put(new byte[Artifacts.MaxDocument + 1])), World.Owners)),
+        On(DocumentInvalid, "a policy that is no policy", m => m.World.Try(m.World.PutPolicy(m.World.Put("{}")), World.Owners)),
+        On(DocumentInvalid, "a policy whose rule does not compile", m => m.World.Try(m.World.PutPolicy(m.World.Put(Json.Object(("checks", Json.EmptyObject), ("name", "x"), ("version", 0),
+            ("rules", Json.Array(Json.Object(("id", "a"), ("on", Json.Array(Json.Of("deploy"))), ("require", "1 +"))))))), World.Owners)),
+        On(DocumentInvalid, "a policy of more rules than may be", m => m.World.Try(m.World.PutPolicy(m.World.Put(Json.Object(("checks", Json.EmptyObject), ("name", "x"), ("version", 0),
+            ("rules", Json.Array(Enumerable.Range(0, Policy.MaxRules + 1).Select(i => Json.Object(("id", $"r{i}"), ("on", Json.Array(Json.Of("deploy"))), ("require", "true")))))))), World.Owners)),
+        On(Revoked, "a policy that was revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
+            return m.World.Try(m.World.PutPolicy(m.Frozen), World.Owners);
+        }),
+        On(PolicyFailed, "an act of governance that a policy in force forbids", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("closed", null, ("no-new-members", "member", "false")), null), World.Owners);
+            return m.World.Try(m.World.Member(World.Stranger), World.Owners);
+        }),
+        On(OutOfRange, "a revocation from an entry to come", m => m.World.Try(World.Revoke(Revocation.Artifact, m.V1, m.World.State.Size + 1), World.Owners)),
+        On(UnknownMember, "revoking a key that nobody has", m => m.World.Try(World.Revoke(Revocation.Key, World.Stranger.Key.Public.Id, 0), World.Owners)),
+        On(UnknownArtifact, "revoking a key as if it were an artifact", m => m.World.Try(World.Revoke(Revocation.Artifact, World.Owner.Key.Public.Id, 0), World.Owners)),
+        On(AlreadyKnown, "the same revocation again", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
+            return m.World.Try(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
+        }),
+        On(AlreadyKnown, "a milder revocation", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5, Revocation.Stop), World.Owners);
+            return m.World.Try(World.Revoke(Revocation.Artifact, m.V1, 6), World.Owners);
+        }),
+    ];
+
+    /// <summary>The same Ed25519 key under another name.</summary>
+    static NoteSigner Renamed(NoteSigner key) => key.As("another.example");
+
+    static IEnumerable<Provocation> Building() =>
+    [
+        On(Revoked, "a build from a revoked material", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, 0), World.Owners);
+            return m.World.Try(World.OriginOf(World.Builder, Origin.Pipeline, Digest.Of("x"u8), m.Data), World.Builder);
+        }),
+        On(NoOrigin, "a build from a material without origin", m => m.World.Try(World.OriginOf(World.Builder, Origin.Pipeline, Digest.Of("x"u8), Digest.Of("nowhere"u8)), World.Builder)),
+        On(NoOrigin, "a build from a material whose builder's key was revoked", m =>
+        {
+            m.World.Add(World.OriginOf(World.Builder2, Origin.Freeze, Digest.Of("late"u8)), World.Builder2);
+            m.World.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
+            return m.World.Try(World.OriginOf(World.Builder, Origin.Pipeline, Digest.Of("x"u8), Digest.Of("late"u8)), World.Builder);
+        }),
+        On(UnknownSystem, "a release of a system that is not", m => m.World.Try(World.Release(m.V1, Digest.Of("x"u8), "nowhere"), World.Builder)),
+        On(AlreadyKnown, "a release declared twice", m => m.World.Try(World.Release(m.V1, m.World.State.Releases[m.V1].Document), World.Builder)),
+        On(DocumentMissing, "a release whose manifest is not at hand", m =>
+        {
+            var (release, document) = m.World.Close("v4", null, ("code", "code", m.Code));
+            m.World.Lose(release);
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentMissing, "a release whose document is not at hand", m =>
+        {
+            var (release, document) = m.World.Close("v4", null, ("code", "code", m.Code));
+            m.World.Lose(document);
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentMissing, "a release whose own policy is not at hand", m =>
+        {
+            var (release, document) = m.World.Close("v4", Digest.Of("nowhere"u8), ("code", "code", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "a release whose document is not its manifest's config", m =>
+        {
+            var (release, _) = m.World.Close("v4", null, ("code", "code", m.Code));
+            var (_, document) = m.World.Close("v5", null, ("code", "code", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "a release whose document has an unknown member", m =>
+        {
+            var (_, good) = m.World.Close("v4", null, ("code", "code", m.Code));
+            var bad = m.World.Put(CanonicalJson.Parse(m.World.Find(good)!, Artifacts.MaxDocument).With("extra", true));
+            return m.World.Try(World.Release(m.World.Put(World.Manifest(bad, m.World.Find(bad)!.Length)), bad), World.Builder);
+        }),
+        On(WrongSystem, "a release whose document names another system", m =>
+        {
+            m.World.Add(m.World.Declare("other"), World.Owners);
+            var (release, document) = m.World.Close("v4", null, ("code", "code", m.Code));
+            return m.World.Try(World.Release(release, document, "other"), World.Builder);
+        }),
+        On(NoOrigin, "a release with a component without origin", m =>
+        {
+            var (release, document) = m.World.Close("v4", null, ("code", "code", Digest.Of("nowhere"u8)));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(Revoked, "a release with something revoked deep in its closure", m =>
+        {
+            var (release, document) = m.World.Close("v4", m.Frozen, ("model", "model", m.World.Put("model v2")));
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, 0), World.Owners);
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(Revoked, "a release whose own policy was revoked", m =>
+        {
+            var (release, document) = m.World.Close("v4", m.Frozen, ("code", "code", m.Code));
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(UnknownRelease, "an evaluation of a release that is not", m => m.World.Try(World.Evaluate(Digest.Of("x"u8), m.Check, m.World.Report(0.9)), World.Evaluator)),
+        On(DocumentMissing, "an evaluation whose report is not at hand", m => m.World.Try(World.Evaluate(m.V2, m.Check, Digest.Of("nowhere"u8)), World.Evaluator)),
+        On(DocumentInvalid, "an evaluation whose report has no metrics", m => m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Put("{}")), World.Evaluator)),
+        On(Revoked, "an evaluation by a revoked check", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Check, 0), World.Owners);
+            return m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Report(0.9)), World.Evaluator);
+        }),
+        On(UnknownEvaluation, "superseding another release's evaluation", m => m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Report(0.9), m.World.State.Evaluations.First(e => e.Value.Release == m.V1).Key), World.Evaluator)),
+        On(UnknownEvaluation, "superseding an evaluation twice", m =>
+        {
+            var first = m.World.State.Evaluations.First(e => e.Value.Release == m.V1).Key;
+            m.World.Add(World.Evaluate(m.V1, m.Check, m.World.Report(0.75), first), World.Evaluator);
+            return m.World.Try(World.Evaluate(m.V1, m.Check, m.World.Report(0.9), first), World.Evaluator);
+        }),
+    ];
+
+    static IEnumerable<Provocation> Approving() =>
+    [
+        On(UnknownRelease, "approving a release that is not", m => m.World.Try(m.World.Approve(Digest.Of("x"u8)), World.Approver)),
+        On(WrongSystem, "approving a release for another system", m =>
+        {
+            m.World.Add(m.World.Declare("other", new EnvironmentTerms(World.Prod, null, null, false)), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
+            return m.World.Try(m.World.Approve(m.V2) with { System = "other" }, World.Stranger);
+        }),
+        On(UnknownEnvironment, "approving for an environment that is not", m => m.World.Try(m.World.Approve(m.V2, environment: "nowhere"), World.Approver)),
+        On(AuthorApproves, "approving one's own release", m =>
+        {
+            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
+            return m.World.Try(m.World.Approve(m.V2), World.Builder);
+        }),
+        On(AuthorApproves, "approving one's own release with a second key", m =>
+        {
+            var second = World.Builder.With("second");
+            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")) with { Keys = [World.Builder.Key.Public, second.Key.Public] }, World.Owners);
+            return m.World.Try(m.World.Approve(m.V2), second);
+        }),
+        On(AuthorApproves, "approving after building only a material of it", m =>
+        {
+            var (w, model) = (m.World, m.World.Put("model v4"));
+            w.Add(w.Member(World.Builder2, new Role("builder"), new Role("approver")), World.Owners);
+            var data = w.Put("more rows");
+            w.Add(World.OriginOf(World.Builder2, Origin.Freeze, data), World.Builder2);
+            w.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, data), World.Builder);
+            var (release, document) = w.Close("v4", null, ("model", "model", model));
+            w.Add(World.Release(release, document), World.Builder);
+            return w.Try(w.Approve(release), World.Builder2);
+        }),
+        On(AuthorApproves, "waiving a rule for one's own release", m =>
+        {
+            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
+            return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Builder);
+        }),
+        On(Expired, "an approval that has expired", m => m.World.Try(m.World.Approve(m.V2, validFor: 0), World.Approver)),
+        On(Expired, "a waiver that has expired", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: -1), World.Approver)),
+        On(StaleHead, "approving on a head that moved on", m =>
+        {
+            var old = m.World.Approve(m.V3);
+            m.Deploy(m.V2);
+            return m.World.Try(old, World.Approver);
+        }),
+        On(PoliciesDiffer, "approving under a policy that was replaced", m =>
+        {
+            var old = m.World.Approve(m.V2);
+            m.World.Add(m.World.PutPolicy(m.Frozen, environment: World.Prod), World.Owners);
+            return m.World.Try(old, World.Approver);
+        }),
+        On(PoliciesDiffer, "waiving a policy that is not in force", m => m.World.Try(m.World.Waive(m.V1, m.Frozen, "predict-only"), World.Approver)),
+        On(OutOfRange, "waiving a rule that the policy does not have", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "nothing"), World.Approver)),
+        On(ShownDiffers, "approving what was shown before a new report came", m =>
+        {
+            var old = m.World.Approve(m.V2);
+            m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.5)), World.Evaluator);
+            return m.World.Try(old, World.Approver);
+        }),
+        On(Revoked, "approving a release that was revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.V2, 0), World.Owners);
+            return m.World.Try(m.World.Approve(m.V2), World.Approver);
+        }),
+    ];
+
+    static Provocation Ready(RefusalCode code, string what, Func<Mortgage, Outcome> act) => On(code, what, m =>
+    {
+        m.World.Add(m.World.Approve(m.V2), World.Approver);
+        return act(m);
+    });
+
+    static IEnumerable<Provocation> Deploying() =>
+    [
+        Ready(UnknownSystem, "deploying to a system that is not", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("deployer")), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2) with { System = "nowhere" }, World.Stranger);
+        }),
+        Ready(UnknownEnvironment, "deploying to an environment that is not", m => m.World.Try(m.World.Deploying(m.V2, "nowhere"), World.Deployer)),
+        Ready(WrongSystem, "deploying to another system", m =>
+        {
+            m.World.Add(m.World.Declare("other", new EnvironmentTerms(World.Prod, null, null, false)), World.Owners);
+            m.World.Add(m.World.PutPolicy(m.World.Policy("easy", null, ("yes", "deploy", "true")), "other"), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role("deployer")), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2) with { System = "other" }, World.Stranger);
+        }),
+        Ready(StaleHead, "deploying over a head that is not there", m => m.World.Try(m.World.Deploying(m.V2) with { Replaces = 3 }, World.Deployer)),
+        Ready(StaleHead, "the same deployment once more, issued anew", m =>
+        {
+            var again = m.World.Deploying(m.V2);
+            m.World.Deploy(m.World.Deploying(m.V2));
+            return m.World.Try(again, World.Deployer);
+        }),
+        Ready(BadRoutes, "weights that do not add up", m => m.World.Try(m.World.Deploying(m.V2) with { Routes = [new Route(m.V2, 99)] }, World.Deployer)),
+        Ready(BadRoutes, "a deploy of two releases", m => m.World.Try(m.World.Move(Deployment.Deploy, World.Prod, m.V2, m.V3), World.Deployer)),
+        Ready(BadRoutes, "a canary of one release", m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod, m.V2), World.Deployer)),
+        Ready(BadRoutes, "a canary of one release twice", m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V2), World.Deployer)),
+        Ready(BadRoutes, "a canary of a crowd", m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [.. Enumerable.Range(0, 100).Select(i => new Route(Digest.Of([(byte)i]), 1))] }, World.Deployer)),
+        Ready(BadRoutes, "a weight of nothing", m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, 100), new Route(m.V3, 0)] }, World.Deployer)),
+        Ready(BadRoutes, "weights whose sum would overflow", m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, int.MaxValue), new Route(m.V3, int.MaxValue)] }, World.Deployer)),
+        Ready(BadRoutes, "a halt with a route", m => m.World.Try(m.World.Move(Deployment.Halt, World.Prod, m.V2), World.Deployer)),
+        Ready(UnknownRelease, "deploying a release that is not", m => m.World.Try(m.World.Deploying(Digest.Of("x"u8)), World.Deployer)),
+        Ready(PolicyMissing, "no policy in force", m =>
+        {
+            m.World.Add(m.World.PutPolicy(null), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyMissing, "no policy in force that judges deployments", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.Frozen), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(CheckMissing, "a check that was never run", m =>
+        {
+            var (release, document) = m.World.Close("v4", m.Frozen, ("model", "model", m.World.Put("model v2")));
+            m.World.Add(World.Release(release, document), World.Builder);
+            m.World.Add(m.World.Approve(release), World.Approver);
+            return m.World.Try(m.World.Deploying(release), World.Deployer);
+        }),
+        Ready(CheckMissing, "a check whose evaluator's key was revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Evaluator.Key.Public.Id, 0), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(CheckMissing, "a check that was revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Check, 0), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(DocumentMissing, "a policy in force that is not at hand any more", m =>
+        {
+            m.World.Lose(m.Policy);
+            return Fold.Apply(m.World.State, m.World.Sign(m.World.Fresh(m.World.Deploying(m.V2)), World.Deployer), new Documents(m.World.Find));
+        }),
+        Ready(DocumentMissing, "a report that is not at hand any more", m =>
+        {
+            m.World.Lose(m.World.Report(0.842));
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(PolicyFailed, "a rule that is not fulfilled", m =>
+        {
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a rule that does not evaluate", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("odd", "deploy", "checks.nothing[0].metrics.x > 0.0")), environment: World.Prod), World.Owners);
+            m.World.Add(m.World.Approve(m.V2), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "a worse report beside a good one", m =>
+        {
+            m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.5)), World.Evaluator);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "a bad report whose superseding was signed by a revoked key", m =>
+        {
+            var w = m.World;
+            var bad = w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.5)), World.Evaluator);
+            var second = World.Evaluator.With("second");
+            w.Add(w.Member(World.Evaluator, new Role("evaluator")) with { Keys = [World.Evaluator.Key.Public, second.Key.Public] }, World.Owners);
+            w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.95), bad), second);
+            w.Add(World.Revoke(Revocation.Key, second.Key.Public.Id, 0), World.Owners);
+            return w.Try(w.Deploying(m.V2), World.Deployer);
+        }),
+        On(PolicyFailed, "no approval", m => m.World.Try(m.World.Deploying(m.V2), World.Deployer)),
+        On(PolicyFailed, "an approval for another environment", m =>
+        {
+            m.World.Add(m.World.Approve(m.V2, environment: World.Test), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(PolicyFailed, "an approval of another action", m =>
+        {
+            m.Deploy(m.V2);
+            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval that has expired since", m =>
+        {
+            m.World.Now += 3_600_001;
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval by a key that was revoked since, back to before it", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size - 1), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval by a member who lost the role since", m =>
+        {
+            m.World.Add(m.World.Member(World.Approver, new Role("evaluator")), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval by a member who became an author since", m =>
+        {
+            m.World.Add(m.World.Member(World.Approver, new Role("approver"), new Role("builder")), World.Owners);
+            m.World.Add(World.OriginOf(World.Approver, Origin.Freeze, m.Code), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval given under a policy that was replaced since", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.Frozen, environment: World.Prod), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval that was used, after a rollback", m =>
+        {
+            m.World.Deploy(m.World.Deploying(m.V2));
+            m.Deploy(m.V3);
+            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Deploy(m.World.RollingBack(m.V2));
+            return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver that has expired since", m =>
+        {
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+            m.World.Now += 3_600_001;
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver for another environment", m =>
+        {
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths", World.Test), World.Approver);
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver for another rule", m =>
+        {
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "built"), World.Approver);
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver by a key that was revoked since", m =>
+        {
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver2.Key.Public.Id, 0), World.Owners);
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        Ready(Revoked, "something in the closure was revoked since", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(Revoked, "the key that declared the release was revoked back to before it", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Key, World.Builder.Key.Public.Id, m.World.State.Releases[m.V2].Entry), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(Revoked, "the policy in force was revoked", m =>
+        {
+            m.World.Add(World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(Revoked, "rolling back to what was revoked", m =>
+        {
+            m.Deploy(m.V2);
+            m.Deploy(m.V3);
+            m.World.Add(World.Revoke(Revocation.Artifact, m.V2, 0), World.Owners);
+            return m.World.Try(m.World.RollingBack(m.V2), World.Deployer);
+        }),
+        On(NoOrigin, "a component whose origin lost its force", m =>
+        {
+            var w = m.World;
+            w.Add(World.OriginOf(World.Builder2, Origin.Freeze, Digest.Of("library"u8)), World.Builder2);
+            var (release, document) = w.Close("v4", m.Frozen, ("model", "model", w.Put("model v2")), ("lib", "code", Digest.Of("library"u8)));
+            w.Add(World.Release(release, document), World.Builder);
+            w.Add(World.Evaluate(release, m.Check, w.Report(0.9)), World.Evaluator);
+            w.Add(w.Approve(release), World.Approver);
+            w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
+            return w.Try(w.Deploying(release), World.Deployer);
+        }),
+        On(NeverDeployed, "rolling back to what never ran there", m =>
+        {
+            m.Deploy(m.V2);
+            return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
+        }),
+        On(NeverDeployed, "rolling back to what ran elsewhere", m =>
+        {
+            m.Deploy(m.V2);
+            m.Deploy(m.V3, World.Test);
+            return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
+        }),
+        Ready(NotAReturn, "a node deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Node)),
+        On(NotAReturn, "a node goes further back than one head", m =>
+        {
+            m.Deploy(m.V2);
+            m.Deploy(m.V3);
+            m.Deploy(m.V3);
+            return m.World.Try(m.World.RollingBack(m.V2), World.Node);
+        }),
+        On(NotAReturn, "a node undoes a rollback", m =>
+        {
+            m.Deploy(m.V2);
+            m.Deploy(m.V3);
+            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Deploy(m.World.RollingBack(m.V2));
+            return m.World.Try(m.World.RollingBack(m.V3), World.Node);
+        }),
+        On(NotAReturn, "a node returns where the environment does not let it", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("node", World.Sys, World.Test)), World.Owners);
+            m.Deploy(m.V2, World.Test);
+            m.Deploy(m.V3, World.Test);
+            return m.World.Try(m.World.RollingBack(m.V2, World.Test), World.Stranger);
+        }),
+        On(RoleMissing, "a node returns another environment's head", m =>
+        {
+            m.Deploy(m.V2, World.Test);
+            m.Deploy(m.V3, World.Test);
+            return m.World.Try(m.World.RollingBack(m.V2, World.Test), World.Node);
+        }),
+    ];
+
+    static Provocation Running(RefusalCode code, string what, Func<Mortgage, Outcome> act) => On(code, what, m =>
+    {
+        m.Deploy(m.V2);
+        return act(m);
+    });
+
+    static IEnumerable<Provocation> Observing() =>
+    [
+        Running(RoleMissing, "another environment's node observes", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("node", World.Sys, World.Test)), World.Owners);
+            return m.World.Try(m.World.Observe(), World.Stranger);
+        }),
+        Running(UnknownRelease, "observing a release that never ran there", m => m.World.Try(m.World.Observe() with { Release = m.V3 }, World.Node)),
+        Running(OutOfRange, "observing an entry that is no deployment", m => m.World.Try(m.World.Observe() with { Deployment = 2 }, World.Node)),
+        Running(OutOfRange, "observing another release's deployment", m =>
+        {
+            var first = m.World.Observe();
+            m.Deploy(m.V3);
+            return m.World.Try(m.World.Observe() with { Deployment = first.Deployment }, World.Node);
+        }),
+        Running(OutOfRange, "an observation at a size to come", m => m.World.Try(m.World.Observe() with { Size = m.World.State.Size + 1 }, World.Node)),
+        Running(UnknownLog, "anchoring a log that is not", m => m.World.Try(m.World.Anchoring(new DecisionLog(new NoteSigner("nowhere"))), World.Node)),
+        Running(RoleMissing, "anchoring another node's log", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("node", World.Sys, World.Prod)), World.Owners);
+            return m.World.Try(m.World.Anchoring(m.Log), World.Stranger);
+        }),
+        Running(RoleMissing, "anchoring after losing the node's role", m =>
+        {
+            m.World.Add(m.World.Member(World.Node, new Role("node", World.Sys, World.Test)), World.Owners);
+            return m.World.Try(m.World.Anchoring(m.Log), World.Node);
+        }),
+        Running(UnknownLog, "anchoring a log that was closed", m =>
+        {
+            m.World.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            return m.World.Try(m.World.Anchoring(m.Log), World.Node);
+        }),
+        Running(BadCheckpoint, "anchoring a checkpoint signed by another key", m =>
+            m.World.Try(m.World.Anchoring(m.Log) with { Checkpoint = new NoteSigner(m.Log.Origin, secret: "other").Checkpoint(0, Merkle.EmptyRoot) }, World.Node)),
+        Running(BadCheckpoint, "anchoring a checkpoint of another log", m => m.World.Try(m.World.Anchoring(m.Log) with { Checkpoint = m.World.Checkpoint() }, World.Node)),
+        Running(BadCheckpoint, "anchoring no checkpoint", m => m.World.Try(m.World.Anchoring(m.Log) with { Checkpoint = "x" }, World.Node)),
+        Running(Inconsistent, "anchoring fewer leaves than before", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            m.Log.Add(m.World.Decide());
+            m.Anchor();
+            return m.World.Try(m.World.Anchoring(m.Log) with { Checkpoint = m.Log.Checkpoint(1), Wholes = 1 }, World.Node);
+        }),
+        Running(Inconsistent, "anchoring a fork", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            m.Anchor();
+            var fork = new DecisionLog(m.Log.Key);
+            m.World.Now += 5;
+            fork.Add(m.World.Decide());
+            fork.Add(m.World.Decide());
+            return m.World.Try(m.World.Anchoring(fork) with { Proof = fork.Consistency(1, 2) }, World.Node);
+        }),
+        Running(Inconsistent, "anchoring without the proof", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            m.Anchor();
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Anchoring(m.Log) with { Proof = [] }, World.Node);
+        }),
+        Running(Inconsistent, "a first anchor with a proof", m => m.World.Try(m.World.Anchoring(m.Log) with { Proof = [Digest.Of("x"u8)] }, World.Node)),
+        Running(Inconsistent, "counts that do not add up", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Anchoring(m.Log) with { Wholes = 2 }, World.Node);
+        }),
+        Running(Inconsistent, "counts at their limit", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Anchoring(m.Log) with { Wholes = Json.MaxInt, Opens = Json.MaxInt, Closes = Json.MaxInt }, World.Node);
+        }),
+        Running(Inconsistent, "more closes than opens", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Anchoring(m.Log) with { Wholes = 0, Closes = 1 }, World.Node);
+        }),
+        Running(Inconsistent, "a count that goes down", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            m.Anchor();
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Anchoring(m.Log) with { Wholes = 0, Opens = 2 }, World.Node);
+        }),
+        Running(OutOfRange, "an anchor at a size to come", m => m.World.Try(m.World.Anchoring(m.Log) with { Size = m.World.State.Size + 1 }, World.Node)),
+        Running(UnknownLog, "an alert on a log of another environment", m =>
+        {
+            m.Deploy(m.V2, World.Test);
+            return m.World.Try(m.World.Alarm(m.Log, World.Test), World.Monitor);
+        }),
+        Running(OutOfRange, "an alert on a range that runs backwards", m => m.World.Try(m.World.Alarm(m.Log) with { From = 5, To = 4 }, World.Monitor)),
+        Running(OutOfRange, "a verdict on entries to come", m =>
+            m.World.Try(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
+        Running(OutOfRange, "a refusal in the future", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, m.World.Now + 1, "malformed", null) { Nonce = "", Issued = 0 }, World.Server)),
+        Running(OutOfRange, "a refusal with a code that is none", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "because", null) { Nonce = "", Issued = 0 }, World.Server)),
+        Running(OutOfRange, "a refusal that can't be executed again", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "document-missing", null) { Nonce = "", Issued = 0 }, World.Server)),
+        On(OutOfRange, "a floor that does not rise", m =>
+        {
+            m.Deploy(m.V2);
+            m.Log.Add(m.World.Decide());
+            m.Anchor();
+            m.World.Add(World.Retain(m.Log.Origin, 1), World.Owners);
+            return m.World.Try(World.Retain(m.Log.Origin, 1), World.Owners);
+        }),
+    ];
+}
