@@ -31,7 +31,17 @@ public static partial class Fold
         return (signers.ToImmutable(), null);
     }
 
-    /// <summary>DESIGN's table "who may sign", with scopes. Null = they may.</summary>
+    /// <summary>
+    /// Whether an entry is signed by members who may, as far as a part of the ledger tells: for receipts, which carry the members' statements but not all that came between.
+    /// Null = they may.
+    /// </summary>
+    internal static Outcome.Refused? SignedRightly(State part, Entry entry, Statement statement)
+    {
+        var (signers, refusal) = Signers(part, entry.Envelope, statement);
+        return (Outcome.Refused?)(refusal ?? Authority(part, statement, signers));
+    }
+
+    /// <summary>Who may sign what, with scopes. Null = they may.</summary>
     static Outcome? Authority(State state, Statement statement, ImmutableArray<Signed> signers)
     {
         Outcome Refused(RefusalCode code, string message) => new Outcome.Refused(code, message, null, statement, signers[0].Member);

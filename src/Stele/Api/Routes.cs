@@ -86,8 +86,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
         if (http.Number("wait") is { } seconds)
         {
             var beyond = http.Number("beyond") ?? throw new ProblemException(Trouble.BadRequest, "'wait' needs 'beyond'");
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
-            using var timer = time.CreateTimer(_ => limit.Cancel(), null, TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), Timeout.InfiniteTimeSpan);
+            using var due = new CancellationTokenSource(TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping, due.Token);
             try
             {
                 await log.WaitBeyond(beyond, limit.Token);
@@ -138,26 +138,40 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-store";
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
-        await http.Response.Body.FlushAsync(ending.Token);
-        while (!ending.IsCancellationRequested && !admission.Completion.IsCompleted)
+        try
         {
-            var entries = admission.Replay.Entries;
-            for (; next < entries.Count; next++)
-            {
-                var line = LogLines.One(entries[(int)next]).ToString();   // canonical JSON has no line breaks
-                await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
-            }
             await http.Response.Body.FlushAsync(ending.Token);
-            using var pause = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);
-            using var timer = time.CreateTimer(_ => pause.Cancel(), null, Heartbeat, Timeout.InfiniteTimeSpan);
-            try
+            while (!admission.Completion.IsCompleted)
             {
-                await admission.Beyond(next, pause.Token);
+                var entries = admission.Replay.Entries;
+                for (; next < entries.Count; next++)
+                {
+                    var line = LogLines.One(entries[(int)next]).ToString();   // canonical JSON has no line breaks
+                    await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
+                }
+                await http.Response.Body.FlushAsync(ending.Token);
+                if (!await News(next, ending.Token)) await http.Response.Body.WriteAsync(": alive\n\n"u8.ToArray(), ending.Token);
             }
-            catch (OperationCanceledException) when (!ending.IsCancellationRequested)
-            {
-                await http.Response.Body.WriteAsync(": alive\n\n"u8.ToArray(), ending.Token);
-            }
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // The client left, or the server stops: a stream has no other end.
+        }
+    }
+
+    /// <summary>Waits for the state to grow beyond a size; false when a heartbeat is due first.</summary>
+    async Task<bool> News(long size, CancellationToken stop)
+    {
+        using var due = new CancellationTokenSource(Heartbeat, time);
+        using var pause = CancellationTokenSource.CreateLinkedTokenSource(stop, due.Token);
+        try
+        {
+            await admission.Beyond(size, pause.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            return false;
         }
     }
 

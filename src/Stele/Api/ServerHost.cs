@@ -44,13 +44,14 @@ sealed class ServerHost : IAsyncDisposable
         var serverKey = folder.ReadServerKey();
         var log = Log.Open(folder.Ledger, trust.Origin, logKey, time);
         Admission? admission = null;
+        WebApplication? web = null;
         var stopping = new CancellationTokenSource();
         try
         {
             var blobs = new BlobStore(folder.Blobs);
             admission = Admission.Start(log, blobs, serverKey, time);
             if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
-            var web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), Tokens.Read(folder.Tokens), options, report ?? (_ => { }));
+            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), Tokens.Read(folder.Tokens), options, report ?? (_ => { }));
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, web, stopping);
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
@@ -58,6 +59,7 @@ sealed class ServerHost : IAsyncDisposable
         }
         catch
         {
+            if (web is not null) await web.DisposeAsync();
             if (admission is not null) await admission.DisposeAsync();
             log.Dispose();
             logKey.Dispose();

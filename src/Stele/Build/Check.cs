@@ -29,7 +29,8 @@ sealed class Check(Trees trees)
         using var area = new WorkArea();
         await using var running = await RunningRelease.Start(tree, document.Run, area.Create("run"), stop);
         if (!await running.BecameHealthy(StartTimeout, stop))
-            throw new CheckException($"the release did not answer {document.Run.Health} within {StartTimeout.TotalSeconds:0} seconds{Ending(running)}");
+            throw new CheckException(running.Process.Exited.IsCompleted ? $"the release ended before it answered {document.Run.Health}{Ending(running)}"
+                : $"the release did not answer {document.Run.Health} within {StartTimeout.TotalSeconds:0} seconds{Ending(running)}");
 
         var output = area.Create("out");
         var ran = await new Sandbox(await trees.Of(check.Environment, stop), check.Command)

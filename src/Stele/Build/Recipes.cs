@@ -14,14 +14,7 @@ static class Recipes
         ["csc"] = "/usr/share/dotnet/csc",
         ["netcore"] = "/usr/share/dotnet/ref/netcore",
         ["aspnetcore"] = "/usr/share/dotnet/ref/aspnetcore",
-        ["settings"] = "/usr/share/dotnet/app.runtimeconfig.json",
     });
-
-    /// <summary>For a program that brings no settings of its own: dotnet exec --runtimeconfig ${settings} program.dll.</summary>
-    const string Settings = """
-        {"runtimeOptions":{"frameworks":[{"name":"Microsoft.NETCore.App","version":"10.0.0"},{"name":"Microsoft.AspNetCore.App","version":"10.0.0"}],"configProperties":{"System.Globalization.Invariant":true,"System.Globalization.PredefinedCulturesOnly":true}}}
-
-        """;
 
     /// <summary>What .NET loads by name at run time, so that no file says so. ICU is not among them: run with DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1.</summary>
     static readonly string[] LoadedAtRunTime = ["libssl.so.3", "libcrypto.so.3"];
@@ -36,7 +29,6 @@ static class Recipes
         var runtime = Framework("shared/Microsoft.NETCore.App");
         Framework("shared/Microsoft.AspNetCore.App");
         closure.AddDirectory(root, at, only: name => name == "dotnet");
-        closure.AddText(DotnetPlaces["settings"][1..], Settings);
         closure.AddLink("usr/bin/dotnet", "../share/dotnet/dotnet");
         foreach (var soname in LoadedAtRunTime) closure.AddLibrary(soname);
         if (!compiler) return closure;

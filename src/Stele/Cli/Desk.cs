@@ -5,6 +5,7 @@ using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
+using Stele.Proof.Packs;
 using Stele.Proof.Statements;
 
 namespace Stele.Cli;
@@ -26,6 +27,9 @@ sealed class Desk : IAsyncDisposable
     public State State => _replica.Replay.State;
     public Trust Trust => Home.Trust!;
 
+    /// <summary>The newest signed checkpoint that was verified here.</summary>
+    public string Checkpoint => _replica.Checkpoint;
+
     /// <summary>Opens the home, and catches up with the server.</summary>
     public static async Task<Desk> Open(Call call)
     {
@@ -37,6 +41,9 @@ sealed class Desk : IAsyncDisposable
         await desk.Sync();
         return desk;
     }
+
+    /// <summary>The ledger as this desk has verified it, for proofs.</summary>
+    public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
     public Task Sync() => _replica.Sync(_call.Stop);
 
@@ -61,9 +68,14 @@ sealed class Desk : IAsyncDisposable
                 await Sync();
                 return (a.Entry, a.Leaf);
             default:
-                throw new RefusedError(((Admitted.Refused)admitted).Problem);
+                var problem = ((Admitted.Refused)admitted).Problem;
+                throw new CliError(Say(problem), problem.Hint) { Problem = problem };
         }
     }
+
+    /// <summary>A refusal in words; a failed policy's further rules are said one by one.</summary>
+    static string Say(Problem p) => $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}"
+        + string.Concat(p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"\n       also {r.Rule}: {r.Message ?? r.Result}"));
 
     /// <summary>Signs, hands in, and says what became of it. The verb's exit code.</summary>
     public async Task<int> Submit(Statement statement, string done, string? key = null)
@@ -135,7 +147,7 @@ sealed class Desk : IAsyncDisposable
     /// <summary>A release's evaluations as rows: the check, and its figures.</summary>
     public IEnumerable<string[]> Metrics(ReleaseFact release)
     {
-        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && !e.Superseded))
+        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && e.SupersededBy is null))
         {
             var metrics = Small(e.Report) is { } bytes ? Report.Parse(bytes).Metrics.AsObject : Json.EmptyObject.AsObject;
             yield return [$"entry {e.By.Entry}", $"check {e.Check.Short}", string.Join("  ", metrics.Select(m => $"{m.Key} {Number(m.Value)}"))];
@@ -159,13 +171,4 @@ sealed class Desk : IAsyncDisposable
             await Sync();
         }
     }
-}
-
-/// <summary>The server refused a statement. The exit code is 1; the rules' outcomes are said one by one.</summary>
-sealed class RefusedError(Problem problem) : CliError(Say(problem), problem.Hint)
-{
-    public Problem Problem => problem;
-
-    static string Say(Problem p) => $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}"
-        + string.Concat(p.Rules.Where(r => !r.Allows).Skip(p.Code == "policy-failed" ? 1 : 0).Select(r => $"\n       also {r.Rule}: {r.Message ?? r.Result}"));
 }

@@ -32,6 +32,9 @@ sealed class Home
     public string? Gateway => _config.Find("gateway")?.AsString;
     public string? NodeToken => _config.Find("nodeToken")?.AsString;
 
+    /// <summary>The data folder that `stele up` runs from with this home, on this machine.</summary>
+    public string? Data => _config.Find("data")?.AsString;
+
     /// <summary>The name of the key that signs.</summary>
     public string KeyName => _config.Find("key")?.AsString ?? "default";
 

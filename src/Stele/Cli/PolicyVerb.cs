@@ -44,8 +44,7 @@ static class PolicyVerb
         var name = given;
         if (File.Exists(given))
         {
-            var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), call.Stop);
-            await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
+            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), call.Stop);
             (digest, name) = (policy.Digest, policy.Name);
         }
         else if (!Digest.TryParse(given, out digest)) throw new CliError($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM", CliError.Usage);

@@ -52,7 +52,7 @@ static class RunVerb
         var stated = new List<(BuildResult Result, long Entry)>();
         foreach (var result in results)
         {
-            var (entry, _) = await desk.Sign(result.Origin(desk.Member) with { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
+            var (entry, _) = await desk.Sign(result.Origin(desk.Member, desk.State.Ledger, Home.NewId(), call.Now));
             stated.Add((result, entry));
         }
         call.Terminal.Result(

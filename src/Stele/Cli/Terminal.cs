@@ -11,6 +11,9 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
 
     public string? Hint => hint;
     public int Exit => exit;
+
+    /// <summary>What the server said, where it refused.</summary>
+    public Control.Problem? Problem { get; init; }
 }
 
 /// <summary>

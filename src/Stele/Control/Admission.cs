@@ -96,18 +96,18 @@ sealed class Admission : IAsyncDisposable
         return await submission.Answer.Task;
     }
 
-    /// <summary>Ends when the visible state has more than <paramref name="size"/> entries.</summary>
+    /// <summary>Ends when the visible state has more than <paramref name="size"/> entries, or will never have.</summary>
     public async Task Beyond(long size, CancellationToken stop)
     {
         while (true)
         {
             var advanced = _advanced.Task;
-            if (_replay.State.Size > size) return;
+            if (_replay.State.Size > size || _ended) return;
             await advanced.WaitAsync(stop);
         }
     }
 
-    volatile bool _closing;
+    volatile bool _closing, _ended;
 
     /// <summary>Takes nothing more, finishes what waits, and ends the loop.</summary>
     public async ValueTask DisposeAsync()
@@ -144,6 +144,7 @@ sealed class Admission : IAsyncDisposable
         }
         finally
         {
+            _ended = true;
             _advanced.TrySetResult();
         }
     }

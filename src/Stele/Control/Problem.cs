@@ -88,6 +88,9 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
             _ => Trouble.BadRequest,
         }, e.Message);
 
+    /// <summary>Whether the rules judged it: sent again as it is, it will be refused again, unless the world moves. Otherwise it is not known to be wrong, and may be sent again later.</summary>
+    public bool IsJudgement => Refusals.TryParse(Code, out _);
+
     /// <summary>Whether this is that trouble.</summary>
     public bool Is(Trouble trouble) => Code == Table[trouble].Name;
 

@@ -179,7 +179,7 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         await Fails("ended with", release, small.CheckOf(null, "dotnet", "/in/program/none.dll"));
         var deaf = small.Document();
         deaf = deaf with { Run = deaf.Run with { Args = ["dotnet", "--list-runtimes"] } };
-        await Fails("did not answer /health", await ReleaseClosure.Build(small.Blobs, deaf), small.CheckOf());
+        await Fails("ended before it answered /health", await ReleaseClosure.Build(small.Blobs, deaf), small.CheckOf());
     }
 
     [Fact]

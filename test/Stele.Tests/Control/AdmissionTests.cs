@@ -196,7 +196,7 @@ public sealed class AdmissionTests
     {
         await using var town = await Town.Found();
         await Assert.ThrowsAsync<IOException>(() => Founding.Found(town.Folder, town.Owner.Key, town.Owner.Id, Founding.NewOrigin(), town.Time));
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Api.ServerHost.Start(new ServerFolder(town.Path("elsewhere")), new Api.ServerOptions { Port = 0 }, town.Time));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Stele.Api.ServerHost.Start(new ServerFolder(town.Path("elsewhere")), new Stele.Api.ServerOptions { Port = 0 }, town.Time));
         foreach (var secret in new[] { town.Folder.ServerKey, town.Folder.LogKey, town.Folder.Tokens })
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
     }

@@ -56,9 +56,12 @@ sealed class Town : IAsyncDisposable
 
     public string Path(string name) => _scratch.At(name);
 
-    public async Task Start()
+    public Task Start() => StartAt(0);
+
+    /// <param name="port">0 = any that is free; another start may want the one before.</param>
+    public async Task StartAt(int port)
     {
-        Host = await ServerHost.Start(Folder, Options, Time, Bugs.Add);
+        Host = await ServerHost.Start(Folder, Options with { Port = port }, Time, Bugs.Add);
         Server = new Server(Host.Address, Founded.Token);
     }
 

@@ -90,7 +90,7 @@ public sealed class MortgagePipeline : IDisposable
             .Replace("${csc}", Newest("sdk", "Roslyn/bincore"), StringComparison.Ordinal)
             .Replace("${netcore}", Newest("packs/Microsoft.NETCore.App.Ref", "ref/net10.0"), StringComparison.Ordinal)
             .Replace("${aspnetcore}", Newest("packs/Microsoft.AspNetCore.App.Ref", "ref/net10.0"), StringComparison.Ordinal)
-            .Replace("/out/", output + "/", StringComparison.Ordinal);
+            .Replace("/out", output, StringComparison.Ordinal);
         foreach (var (name, artifact) in inputs) argument = argument.Replace($"/in/{name}", artifacts[(string)artifact], StringComparison.Ordinal);
         return argument;
     }
@@ -113,7 +113,7 @@ sealed class MortgageService : IDisposable
         Socket = Path.Combine(_folder, "release.sock");
         var config = Path.Combine(MortgagePipeline.Sample, "config");
         _process = Process.Start(MortgagePipeline.Describe(
-            MortgagePipeline.Dotnet, "exec", "--runtimeconfig", Path.Combine(config, "service.runtimeconfig.json"), pipeline.Output("compile-service", "service.dll"),
+            MortgagePipeline.Dotnet, pipeline.Output("service", "service.dll"),
             "--socket", Socket, "--model", model, "--config", Path.Combine(config, "service.json")))!;
         Http = new HttpClient(new SocketsHttpHandler
         {

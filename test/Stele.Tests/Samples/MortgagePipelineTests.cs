@@ -40,7 +40,7 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
             Directory.Delete(again, recursive: true);
         }
 
-        Assert.Equal(8, first.Count);
+        Assert.Equal(13, first.Count);
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
     }
 
     (int Code, string Text) StartCheck(string socket, string dataset, string parameters, string report) =>
-        MortgagePipeline.Start(MortgagePipeline.Dotnet, "exec", "--runtimeconfig", RuntimeConfig("Check"), pipeline.Output("compile-check", "check.dll"),
+        MortgagePipeline.Start(MortgagePipeline.Dotnet, pipeline.Output("check", "check.dll"),
             "--release", socket, "--dataset", dataset, "--parameters", parameters, "--seed", "1", "--out", report);
 
     static string RuntimeConfig(string program) =>

@@ -111,7 +111,7 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
             var model = Path.Combine(folder, "model.json");
             File.WriteAllText(model, text ?? File.ReadAllText(pipeline.Output("train-v1", "model.json")) + "\n");
             var config = Path.Combine(MortgagePipeline.Sample, "config");
-            var (code, answer) = MortgagePipeline.Start(MortgagePipeline.Dotnet, "exec", "--runtimeconfig", Path.Combine(config, "service.runtimeconfig.json"), pipeline.Output("compile-service", "service.dll"),
+            var (code, answer) = MortgagePipeline.Start(MortgagePipeline.Dotnet, pipeline.Output("service", "service.dll"),
                 "--socket", Path.Combine(folder, "s"), "--model", model, "--config", Path.Combine(config, "service.json"));
             Assert.Equal(1, code);
             Assert.Contains(reason, answer, StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Blobs;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -19,7 +20,7 @@ static class Diff
         var documents = new Documents(find);
         return Json.Object(
             ("size", state.Size), ("from", Head(from)), ("to", Head(to)),
-            ("components", Json.Array(Pair(from.Components, to.Components).Select(p => Component(state, p.From, p.To)))),
+            ("components", Json.Array(Pair(from.Components, to.Components).Select(p => Component(state, documents, p.From, p.To)))),
             ("run", Run(Document(documents, from), Document(documents, to))),
             ("policy", Json.Object(("change", Change(from.Policy, to.Policy)), ("from", from.Policy is { } a ? Json.Of(a) : null), ("to", to.Policy is { } b ? Json.Of(b) : null))),
             ("checks", Checks(state, documents, from, to)));
@@ -44,7 +45,7 @@ static class Diff
         foreach (var b in left) yield return (null, b);
     }
 
-    static Json Component(State state, Component? from, Component? to)
+    static Json Component(State state, Documents documents, Component? from, Component? to)
     {
         Json? Strength(Component? c) => c is null ? null : Json.Of(PolicyInput.Name(state.StrengthOf(c.Digest)));
         return Json.Object(
@@ -54,7 +55,27 @@ static class Diff
             ("fromName", from is not null && to is not null && from.Name != to.Name ? Json.Of(from.Name) : null),
             ("from", from is null ? null : Json.Of(from.Digest)), ("to", to is null ? null : Json.Of(to.Digest)),
             ("fromMount", from?.Mount is { } m ? Json.Of(m) : null), ("toMount", to?.Mount is { } n ? Json.Of(n) : null),
-            ("fromStrength", Strength(from)), ("toStrength", Strength(to)));
+            ("fromStrength", Strength(from)), ("toStrength", Strength(to)),
+            ("files", from is not null && to is not null && from.Digest != to.Digest ? Files(documents, from.Digest, to.Digest) : null));
+    }
+
+    /// <summary>The files that differ, by their own digests; what a component keeps in one archive of small files counts as one. Null where a manifest is not at hand.</summary>
+    static Json? Files(Documents documents, Digest from, Digest to)
+    {
+        SortedDictionary<string, Digest>? Of(Digest artifact)
+        {
+            if (documents.Find(artifact) is not { } manifest) return null;
+            var files = new SortedDictionary<string, Digest>(StringComparer.Ordinal);
+            foreach (var layer in Artifact.Parse(manifest).Layers)
+                if (Artifact.IsTree(layer)) files["(small files)"] = layer.Digest;
+                else if (layer.MediaType != Descriptor.Empty.MediaType) files[Artifact.FileOf(layer).Path] = layer.Digest;
+            return files;
+        }
+        if (Of(from) is not { } a || Of(to) is not { } b) return null;
+        Digest? At(SortedDictionary<string, Digest> files, string path) => files.TryGetValue(path, out var d) ? d : null;
+        return Json.Array(a.Keys.Union(b.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal).Where(path => At(a, path) != At(b, path)).Select(path => Json.Object(
+            ("path", path), ("change", !a.ContainsKey(path) ? Added : !b.ContainsKey(path) ? Removed : Changed),
+            ("from", At(a, path) is { } x ? Json.Of(x) : null), ("to", At(b, path) is { } y ? Json.Of(y) : null))));
     }
 
     /// <summary>The members of the run terms that differ.</summary>

@@ -1,0 +1,92 @@
+using System.Collections.Immutable;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Packs;
+
+/// <summary>A tree under a signed checkpoint: the note, its size, and how to prove a leaf in a tree of that size.</summary>
+public sealed record ProvenTree(string Checkpoint, long Size, Func<long, Digest[]> Proof);
+
+/// <summary>A ledger entry and the proof that it stands there.</summary>
+public sealed record ProvenEntry(long Index, Entry Entry, ImmutableArray<Digest> Proof);
+
+/// <summary>A leaf of a decision log and the proof that it stands there.</summary>
+public sealed record ProvenLeaf(long Index, Decision Decision, ImmutableArray<Digest> Proof);
+
+/// <summary>
+/// The proof of one decision in one self-contained file, canonical JSON:
+/// <code>
+/// {"decision":{"checkpoint":note,"close":{leaf}?,"leaf":{"decision":{…},"index":n,"proof":[hex…]},"log":origin},
+///  "documents":[{…}…],
+///  "ledger":{"checkpoint":note,"entries":[{"entry":{…},"index":n,"proof":[hex…]}…]},
+///  "version":0}
+/// </code>
+/// The decision stands under a checkpoint of its node's log. In a full receipt that very checkpoint is anchored by an entry of the ledger; in an early one it is only the node's word.
+/// Entries: genesis and log keys, the log, the anchor, the deployment with its verdict, approvals and evaluations, the release, the origins of all it rests on, the policies, and the members who signed any of these.
+/// Documents are the release's manifest and document and the policies, each named by the digest of its canonical bytes.
+/// </summary>
+public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entries, ImmutableArray<Json> Documents, string Log, string LogCheckpoint, ProvenLeaf Leaf, ProvenLeaf? Close)
+{
+    public const int Version = 0;
+    public const int MaxBytes = 4 << 20;
+
+    public Json ToJson() => Json.Object(
+        ("version", Version),
+        ("decision", Json.Object(("log", Log), ("checkpoint", LogCheckpoint), ("leaf", ToJson(Leaf)), ("close", Close is null ? null : ToJson(Close)))),
+        ("ledger", Json.Object(("checkpoint", Checkpoint), ("entries", Json.Array(Entries.Select(e =>
+            Json.Object(("index", e.Index), ("entry", CanonicalJson.Parse(e.Entry.Bytes, Entry.MaxBytes)), ("proof", ToJson(e.Proof)))))))),
+        ("documents", Json.Array(Documents)));
+
+    public byte[] Encode() => ToJson().ToBytes();
+
+    /// <summary>Invariant: what is accepted encodes to the identical bytes.</summary>
+    /// <exception cref="FormatException">Not a receipt in canonical form, or more than <see cref="MaxBytes"/>.</exception>
+    public static Receipt Parse(ReadOnlySpan<byte> utf8)
+    {
+        var j = CanonicalJson.ParseCanonical(utf8, MaxBytes);
+        if (j["version"].AsInt != Version) throw new FormatException($"receipt version {j["version"].AsInt} is not known here");
+        var (decision, ledger) = (j["decision"], j["ledger"]);
+        var receipt = new Receipt(
+            ledger["checkpoint"].AsString,
+            [.. ledger["entries"].AsArray.Select(e => new ProvenEntry(Names.Entry(e["index"]), Entry.Parse(e["entry"].ToBytes()), Path(e["proof"])))],
+            j["documents"].AsArray, decision["log"].AsString, decision["checkpoint"].AsString, LeafOf(decision["leaf"]), decision.Find("close") is { } c ? LeafOf(c) : null);
+        for (var i = 1; i < receipt.Entries.Length; i++)
+            if (receipt.Entries[i - 1].Index >= receipt.Entries[i].Index) throw new FormatException("entries are not in order, or one stands twice");
+        var digests = receipt.Documents.Select(d => Digest.Of(d.ToBytes())).ToList();
+        for (var i = 1; i < digests.Count; i++)
+            if (digests[i - 1] >= digests[i]) throw new FormatException("documents are not in order of their digests, or one stands twice");
+        if (!receipt.ToJson().Equals(j)) throw new FormatException("the receipt has members that a receipt does not have");
+        return receipt;
+    }
+
+    static Json ToJson(ProvenLeaf l) => Json.Object(("index", l.Index), ("decision", l.Decision.ToJson()), ("proof", ToJson(l.Proof)));
+    static Json ToJson(ImmutableArray<Digest> proof) => Json.Array(proof.Select(d => Json.Of(d.Hex)));
+    static ProvenLeaf LeafOf(Json j) => new(Names.Entry(j["index"]), Decision.Parse(j["decision"].ToBytes()), Path(j["proof"]));
+    static ImmutableArray<Digest> Path(Json j) => [.. j.AsArray.Select(d => Digest.ParseHex(d.AsString))];
+
+    /// <summary>The first anchor of a log that covers a leaf, among the first <paramref name="size"/> entries; its checkpoint makes a receipt a full one. Null = not anchored yet.</summary>
+    public static (long Entry, Anchor Anchor, long Size)? AnchorOf(Replay replay, string log, long leaf, long size)
+    {
+        if (!replay.State.Logs.TryGetValue(log, out var fact)) return null;
+        var key = VerifierKey.Parse(fact.Key);
+        foreach (var folded in replay.Entries.Take((int)size))
+            if (folded.Statement is Anchor a && a.Log == log && global::Stele.Proof.Checkpoint.TryOpen(a.Checkpoint, key, out var c, out _) && c.Size > leaf) return (folded.Index, a, c.Size);
+        return null;
+    }
+
+    /// <summary>Gathers a receipt for one leaf. It is a full one when the ledger anchors exactly <c>log.Checkpoint</c> (see <see cref="AnchorOf"/>).</summary>
+    /// <param name="ledger">A checkpoint over entries that <paramref name="replay"/> has folded.</param>
+    /// <param name="log">A checkpoint of the node's log over the leaf, and over its close when that is given.</param>
+    /// <exception cref="FormatException">A document is not to be had, or the receipt would be too large.</exception>
+    public static Receipt Build(Replay replay, Func<Digest, byte[]?> find, ProvenTree ledger, string origin, ProvenTree log, long index, Decision decision, (long Index, Decision Decision)? close = null)
+    {
+        var gathered = new Custody(replay, decision, ledger.Size);
+        gathered.Gather(origin, log.Checkpoint);
+        Json Document(Digest d) => CanonicalJson.ParseCanonical(find(d) ?? throw new FormatException($"the document {d} is not to be had"), Artifacts.MaxDocument);
+        var receipt = new Receipt(
+            ledger.Checkpoint, [.. gathered.Entries.Select(e => new ProvenEntry(e, replay.Entries[(int)e].Entry, [.. ledger.Proof(e)]))], [.. gathered.Documents.Select(Document)],
+            origin, log.Checkpoint, new ProvenLeaf(index, decision, [.. log.Proof(index)]), close is { } c ? new ProvenLeaf(c.Index, c.Decision, [.. log.Proof(c.Index)]) : null);
+        return Parse(receipt.Encode());
+    }
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using Stele.Proof;
+using Stele.Proof.Packs;
+using Stele.Tests.Worlds;
+
+namespace Stele.Tests.Packs;
+
+/// <summary>The real stele-verify, as its own process.</summary>
+public sealed class VerifyProgramTests
+{
+    static readonly Mortgage Lived = Mortgage.Lived();
+
+    [Fact]
+    public void A_good_pack_is_complete()
+    {
+        using var box = new VerifyProgram(Lived);
+        var (code, output, error) = box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust);
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith("complete", output, StringComparison.Ordinal);
+        (code, output, _) = box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--json", "--min-size", "10", "--not-older-than", "2026-01-01T00:00:00Z");
+        Assert.Equal(0, code);
+        Assert.Equal("complete", CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
+        Assert.Equal(3, box.Run("pack", box.Path("pack.zip")).Code);
+        Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--min-size", "100000").Code);
+        Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--not-older-than", "2100-01-01").Code);
+    }
+
+    [Fact]
+    public void A_declared_gap_has_its_own_code()
+    {
+        var m = Mortgage.Lived();
+        m.World.Add(World.EndLog("lost", m.Log.Origin), World.Owners);
+        m.World.Logs.Clear();
+        using var box = new VerifyProgram(m);
+        Assert.Equal(4, box.Run("pack", box.Write("pack.zip", m.World.Pack()), "--trust", box.Trust).Code);
+    }
+
+    [Fact]
+    public void Receipts_are_judged_and_compared()
+    {
+        using var box = new VerifyProgram(Lived);
+        var receipt = box.Write("receipt.json", Lived.Receipt(8).Encode());
+        var (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust);
+        Assert.Equal(0, code);
+        Assert.Contains("its release is 'v2'", output, StringComparison.Ordinal);
+        Assert.Equal(4, box.Run("receipt", box.Write("early.json", Lived.Receipt(Lived.Log.Leaves.Count - 1).Encode()), "--trust", box.Trust).Code);
+        Assert.Equal(0, box.Run("receipt", receipt, "--trust", box.Trust, "--against", box.Path("early.json")).Code);
+        var fork = new DecisionLog(Lived.Log.Key);
+        foreach (var leaf in Lived.Log.Leaves.Take(8)) fork.Add(Stele.Proof.Decisions.Decision.Parse(leaf));
+        fork.Add(Lived.World.Decide() with { Status = 403 });
+        (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust, "--against", box.Write("fork.json", Lived.Receipt(8, fork).Encode()));
+        Assert.Equal(1, code);
+        Assert.Contains("log-forked", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("pack")]
+    [InlineData("pack nowhere.zip")]
+    [InlineData("pack a b")]
+    [InlineData("ledger a")]
+    [InlineData("pack a --trust")]
+    [InlineData("pack a --trust nowhere.json")]
+    [InlineData("pack a --frobnicate")]
+    [InlineData("pack a --against b")]
+    [InlineData("receipt a --min-size 3")]
+    public void What_is_asked_wrongly_is_said_so(string arguments)
+    {
+        using var box = new VerifyProgram(Lived);
+        var (code, output, error) = box.Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal((2, ""), (code, output));
+        Assert.Matches("^stele-verify: error: .+\nstele-verify: hint: .+\n$", error);
+    }
+
+    [Fact]
+    public void Help_and_version_are_on_standard_output()
+    {
+        using var box = new VerifyProgram(Lived);
+        Assert.Equal(0, box.Run("--help").Code);
+        Assert.Contains("--min-size", box.Run("--help").Output, StringComparison.Ordinal);
+        Assert.StartsWith("stele-verify ", box.Run("--version").Output, StringComparison.Ordinal);
+    }
+}
+
+/// <summary>A folder with a trust file, and stele-verify to run in it.</summary>
+sealed class VerifyProgram : IDisposable
+{
+    readonly string _folder = Directory.CreateTempSubdirectory("stele-verify-").FullName;
+
+    public VerifyProgram(Mortgage m) => Trust = Write("trust.json", m.World.Trust.ToJson().ToBytes());
+
+    public string Trust { get; }
+    public string Path(string name) => global::System.IO.Path.Combine(_folder, name);
+
+    public string Write(string name, byte[] bytes)
+    {
+        File.WriteAllBytes(Path(name), bytes);
+        return Path(name);
+    }
+
+    public (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        start.ArgumentList.Add(global::System.IO.Path.Combine(AppContext.BaseDirectory, "stele-verify.dll"));
+        foreach (var a in arguments) start.ArgumentList.Add(a);
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(60_000));
+        return (process.ExitCode, output, error.Result);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
