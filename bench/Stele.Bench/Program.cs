@@ -4,9 +4,16 @@ using Stele.Bench;
 using Stele.Proof;
 
 // Stele.Bench [NAME…] [--json]: measures, and with --json also writes out/bench/NAME.json.
-const string Usage = "usage: Stele.Bench [append] [admission] [verify] [cel] [--json]";
+const string Usage = "usage: Stele.Bench [append] [admission] [verify] [cel] [gateway] [--json]";
 
-(string Name, Func<Scratch, Rounds> Make)[] benches = [("append", AppendBench.Make), ("admission", AdmissionBench.Make), ("verify", _ => VerifyBench.Make()), ("cel", _ => CelBench.Make())];
+if (args is [Idlers.Verb]) return Idlers.Burn();
+if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
+
+(string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
+[
+    ("append", s => Task.FromResult(AppendBench.Make(s))), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", _ => Task.FromResult(VerifyBench.Make())),
+    ("cel", _ => Task.FromResult(CelBench.Make())), ("gateway", GatewayBench.Make),
+];
 
 var json = args.Contains("--json");
 var chosen = args.Where(a => a != "--json").ToArray();
@@ -29,7 +36,17 @@ Console.WriteLine("A number alone says little on a machine that others share: tr
 using (var scratch = new Scratch(Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"run.{Environment.ProcessId}"))))
     foreach (var (name, make) in benches.Where(b => chosen.Length == 0 || chosen.Contains(b.Name)))
     {
-        var table = await make(scratch).Run(Progress);
+        Progress($"{name}: making ready");
+        var rounds = await make(scratch);
+        Table table;
+        try
+        {
+            table = await rounds.Run(Progress);
+        }
+        finally
+        {
+            await rounds.End();
+        }
         Progress("");
         Console.WriteLine(table.Text());
         if (json) File.WriteAllBytes(Path.Combine(output, name + ".json"), table.ToJson().With("time", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).ToBytes());

@@ -26,6 +26,9 @@ sealed class Rounds(string name, string about)
     /// <summary>Whether the disk is brought to rest before each run.</summary>
     public bool Disk { get; init; }
 
+    /// <summary>Puts away what the sides share.</summary>
+    public Func<Task> End { get; init; } = () => Task.CompletedTask;
+
     public void Limit(string side, string unit, Func<Task<Sample>> measure) => _sides.Add(new(side, unit, null, measure));
 
     public void Add(string side, string unit, string? limit, Func<Task<Sample>> measure)
