@@ -35,7 +35,9 @@ public sealed record State
     /// <summary>Payload digests admitted so far, and the entry of each.</summary>
     public ImmutableDictionary<Digest, long> Identities { get; init; } = ImmutableDictionary<Digest, long>.Empty;
 
-    /// <summary>A running digest over all identities in order; stands for them in the state's own digest.</summary>
+    /// <summary>
+    /// A running digest over all entries in order, times and signatures included. It stands for <see cref="Identities"/> in the state's own digest, and makes every node that signs one a witness of the whole ledger.
+    /// </summary>
     public Digest Seen { get; init; }
 
     public ImmutableSortedDictionary<string, MemberFact> Members { get; init; } = ImmutableSortedDictionary.Create<string, MemberFact>(StringComparer.Ordinal);

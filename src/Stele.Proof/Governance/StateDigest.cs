@@ -4,7 +4,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// The canonical serialisation of a state, and its digest. Nodes put the digest into anchors and observations, so judges that disagree are found at once. Everything the fold can ask of a
-/// state is in it; identities stand there as their running digest.
+/// state is in it; the entries themselves, and so all identities, stand there as their running digest.
 /// </summary>
 public static class StateDigest
 {
