@@ -23,7 +23,7 @@ help:
 
 tour:
 	@eng/packages.sh $(PACKAGES)
-	@eng/build.sh Release src/Stele/Stele.csproj
+	@eng/build.sh Release src/Stele/Stele.csproj src/Stele.Verify/Stele.Verify.csproj
 	@$(STELE) tour $(if $(DATA),--data '$(DATA)')
 
 up:

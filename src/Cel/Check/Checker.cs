@@ -78,7 +78,7 @@ internal sealed class Checker
         {
             if (_declared.Variables.TryGetValue(candidate, out var type))
             {
-                _resolutions[e.Id] = new VariableOf(candidate);
+                _resolutions[e.Id] = new VariableOf(candidate, e.Position);
                 return _declared.Strict ? type : CelType.Dyn;
             }
             if (CelType.Named(candidate) is { } named)

@@ -6,8 +6,8 @@ namespace Cel.Check;
 /// <summary>What the checker found a name or call to mean. Nodes that need none have none.</summary>
 internal abstract record Resolution;
 
-/// <summary>A declared variable, by its full name.</summary>
-internal sealed record VariableOf(string Name) : Resolution;
+/// <summary>A declared variable, by its full name, and where it is named.</summary>
+internal sealed record VariableOf(string Name, int Position) : Resolution;
 
 /// <summary>The variable of an enclosing comprehension.</summary>
 internal sealed record LocalOf(string Name) : Resolution;

@@ -132,7 +132,11 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
                 Array.Resize(ref values, Math.Min(rounds.Count, count * 2));
                 if (keys is not null) Array.Resize(ref keys, values.Length);
             }
-            if (keys is not null) keys[count] = f.Slots[Loop.First];
+            if (keys is not null)
+            {
+                keys[count] = f.Slots[Loop.First];
+                f.Cost += Costs.Hashing(in keys[count]);
+            }
             values[count++] = value;
         }
         Array.Resize(ref values, count);

@@ -16,6 +16,9 @@ internal static class Costs
     /// <summary>A tenth a unit looked at, rounded up, at least 1.</summary>
     public static long Traversal(long units) => units <= 10 ? 1 : (units + 9) / 10;
 
+    /// <summary>What a key costs beyond the lookup it is part of: nothing unless it is a long string.</summary>
+    public static long Hashing(in CelValue key) => key.Kind == CelKind.String ? key.RawString.Length / 10 : 0;
+
     /// <summary>The units of a value: characters, bytes, elements.</summary>
     public static long Size(in CelValue v) => v.Kind switch
     {

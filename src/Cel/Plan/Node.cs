@@ -24,7 +24,21 @@ internal abstract class Node(int position)
 
 internal sealed class ConstantNode(int position, CelValue value) : Node(position)
 {
-    public override CelValue Eval(Frame f) => value;
+    public readonly CelValue Value = value;
+
+    public override CelValue Eval(Frame f) => Value;
+}
+
+/// <summary>A list of constants: made once, paid for each time.</summary>
+internal sealed class ConstantListNode(int position, CelValue list) : Node(position)
+{
+    readonly long _cost = Costs.List + list.ListItems.Length / 10;
+
+    public override CelValue Eval(Frame f)
+    {
+        f.Cost += _cost;
+        return list;
+    }
 }
 
 /// <summary>A variable or local. An unbound variable's slot holds its error.</summary>
@@ -91,8 +105,11 @@ internal sealed class LogicNode(int position, bool isAnd, Node[] terms) : Node(p
             {
                 if (value.RawBool != isAnd) return value;
             }
-            else if (!error.IsError)
+            else
             {
+                // Going on could only find a deciding term, which can't undo an exceeded limit.
+                if (f.Cost > f.Limit) return f.OverLimit(Position);
+                if (error.IsError) continue;
                 error = value.IsError ? value : Fail(CelErrorKind.NoSuchOverload, $"'{(isAnd ? "&&" : "||")}' takes bools, not {value.TypeOf()}");
             }
         }
@@ -135,6 +152,7 @@ internal sealed class MapNode(int position, Node[] keys, Node[] values) : Node(p
         {
             k[i] = keys[i].Eval(f);
             if (k[i].IsError) return k[i];
+            f.Cost += Costs.Hashing(in k[i]);
             v[i] = values[i].Eval(f);
             if (v[i].IsError) return v[i];
         }

@@ -13,8 +13,7 @@ internal sealed class EqualNode(int position, Node left, Node right, bool negate
         if (b.IsError) return b;
         long work = 0;
         var equal = Equality.Equal(in a, in b, ref work);
-        f.Cost += Costs.Traversal(work);
-        return CelValue.Bool(equal != negated);
+        return f.Spend(Costs.Traversal(work)) ? CelValue.Bool(equal != negated) : f.OverLimit(Position);
     }
 }
 
@@ -30,7 +29,7 @@ internal sealed class InNode(int position, Node left, Node right) : Node(positio
         {
             case CelKind.Error: return container;
             case CelKind.Map:
-                f.Cost += Costs.Call;
+                f.Cost += Costs.Call + Costs.Hashing(in element);
                 return CelValue.Bool(container.RawMap.TryGet(in element, out _));
             case CelKind.List:
                 var items = container.ListItems;
@@ -39,8 +38,7 @@ internal sealed class InNode(int position, Node left, Node right) : Node(positio
                 var found = false;
                 for (var i = 0; i < items.Length && !found; i++) found = Equality.Equal(in items[i], in element, ref work);
                 // What comparing large elements cost beyond one unit each.
-                f.Cost += Math.Max(0, Costs.Traversal(work) - Math.Max(1, items.Length));
-                return CelValue.Bool(found);
+                return f.Spend(Math.Max(0, Costs.Traversal(work) - Math.Max(1, items.Length))) ? CelValue.Bool(found) : f.OverLimit(Position);
             default: return Fail(CelErrorKind.NoSuchOverload, $"'in' takes a list or a map, not {container.TypeOf()}");
         }
     }
@@ -55,7 +53,7 @@ internal sealed class IndexNode(int position, Node operand, Node index) : Node(p
         if (container.IsError) return container;
         var at = index.Eval(f);
         if (at.IsError) return at;
-        f.Cost += Costs.Call;
+        f.Cost += Costs.Call + Costs.Hashing(in at);
         switch (container.Kind)
         {
             case CelKind.Map:

@@ -12,7 +12,7 @@ internal sealed class Planner
 {
     readonly Checked _checked;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
-    readonly List<(string Name, int Position)> _order = [];
+    readonly List<CelValue> _unbound = [];
     readonly List<(string Name, int Slot)> _locals = [];
     int _slots;
 
@@ -21,8 +21,11 @@ internal sealed class Planner
         _checked = program;
         // Locals come after the variables, whose number must be known first.
         foreach (var r in program.Resolutions)
-            if (r is VariableOf v) _variables.TryAdd(v.Name, _variables.Count);
-        _slots = _variables.Count;
+            if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
+            {
+                _slots++;
+                _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'", v.Position)));
+            }
     }
 
     public static PlannedProgram Plan(Checked program)
@@ -30,23 +33,15 @@ internal sealed class Planner
         var planner = new Planner(program);
         var root = planner.Visit(program.Root);
         var names = new string[planner._variables.Count];
-        var unbound = new CelValue[names.Length];
-        foreach (var (name, slot) in planner._variables)
-        {
-            names[slot] = name;
-            var position = planner._order.First(o => string.Equals(o.Name, name)).Position;
-            unbound[slot] = CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{name}'", position));
-        }
-        return new PlannedProgram(root, names, unbound, planner._slots);
+        foreach (var (name, slot) in planner._variables) names[slot] = name;
+        return new PlannedProgram(root, names, [.. planner._unbound], planner._slots);
     }
 
     Node Visit(Expr e)
     {
         switch (_checked.Resolutions[e.Id])
         {
-            case VariableOf v:
-                _order.Add((v.Name, e.Position));
-                return new SlotNode(e.Position, _variables[v.Name]);
+            case VariableOf v: return new SlotNode(e.Position, _variables[v.Name]);
             case LocalOf l:
                 return new SlotNode(e.Position, _locals.FindLast(x => string.Equals(x.Name, l.Name)).Slot);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
@@ -60,11 +55,20 @@ internal sealed class Planner
             Select s => new SelectNode(e.Position, Visit(s.Operand), s.Field),
             Logic l => new LogicNode(e.Position, l.IsAnd, Array.ConvertAll(l.Terms, Visit)),
             Conditional c => new ConditionalNode(c.Test.Position, Visit(c.Test), Visit(c.Then), Visit(c.Else)),
-            ListLiteral l => new ListNode(e.Position, Array.ConvertAll(l.Elements, Visit)),
+            ListLiteral l => VisitList(l),
             MapLiteral m => new MapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit)),
             Comprehension c => VisitComprehension(c),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
+    }
+
+    Node VisitList(ListLiteral e)
+    {
+        var elements = Array.ConvertAll(e.Elements, Visit);
+        return Array.TrueForAll(elements, x => x is ConstantNode)
+            && CelValue.OwnList(Array.ConvertAll(elements, x => ((ConstantNode)x).Value)) is { IsError: false } list
+            ? new ConstantListNode(e.Position, list)
+            : new ListNode(e.Position, elements);
     }
 
     static CelValue Constant(object? literal) => literal switch

@@ -3,7 +3,7 @@ namespace Cel.Syntax;
 /// <summary>
 /// Recursive descent over the CEL grammar:
 /// <code>
-/// expr     = or ["?" or ":" expr]
+/// expr     = binary ["?" binary ":" expr]
 /// binary   = unary {op unary}          loosest first: || && relations (+ -) (* / %), all left-associative
 /// unary    = {"!"} member | {"-"} member
 /// member   = primary {"." name ["(" args ")"] | "[" expr "]"}
@@ -40,11 +40,11 @@ internal sealed class Parser
     Expr Expression()
     {
         if (++_nesting > Limits.Nesting) throw Fail(Current.Start, $"the expression is nested more than {Limits.Nesting} deep");
-        var test = Or();
+        var test = Binary(0);
         if (Current.Kind == TokenKind.Question)
         {
             var at = Take().Start;
-            var then = Or();
+            var then = Binary(0);
             Expect(TokenKind.Colon, "':'");
             var otherwise = Expression();
             test = new Conditional { Id = _ids++, Position = at, Height = Above(at, test, then, otherwise), Test = test, Then = then, Else = otherwise };
@@ -53,38 +53,22 @@ internal sealed class Parser
         return test;
     }
 
-    Expr Or() => Chain(TokenKind.OrOr, isAnd: false, And);
-
-    Expr And() => Chain(TokenKind.AndAnd, isAnd: true, () => Binary(0));
-
-    Expr Chain(TokenKind op, bool isAnd, Func<Expr> term)
-    {
-        var first = term();
-        if (Current.Kind != op) return first;
-        var at = Current.Start;
-        var terms = new List<Expr> { first };
-        while (Current.Kind == op)
-        {
-            Take();
-            terms.Add(term());
-        }
-        return new Logic { Id = _ids++, Position = at, Height = Above(at, [.. terms]), IsAnd = isAnd, Terms = [.. terms] };
-    }
-
     static (int Level, string Function) Operator(TokenKind kind) => kind switch
     {
-        TokenKind.Less => (1, Operators.Less),
-        TokenKind.LessEqual => (1, Operators.LessEqual),
-        TokenKind.Greater => (1, Operators.Greater),
-        TokenKind.GreaterEqual => (1, Operators.GreaterEqual),
-        TokenKind.Equal => (1, Operators.Equal),
-        TokenKind.NotEqual => (1, Operators.NotEqual),
-        TokenKind.In => (1, Operators.In),
-        TokenKind.Plus => (2, Operators.Add),
-        TokenKind.Minus => (2, Operators.Subtract),
-        TokenKind.Star => (3, Operators.Multiply),
-        TokenKind.Slash => (3, Operators.Divide),
-        TokenKind.Percent => (3, Operators.Modulo),
+        TokenKind.OrOr => (1, "||"),
+        TokenKind.AndAnd => (2, "&&"),
+        TokenKind.Less => (3, Operators.Less),
+        TokenKind.LessEqual => (3, Operators.LessEqual),
+        TokenKind.Greater => (3, Operators.Greater),
+        TokenKind.GreaterEqual => (3, Operators.GreaterEqual),
+        TokenKind.Equal => (3, Operators.Equal),
+        TokenKind.NotEqual => (3, Operators.NotEqual),
+        TokenKind.In => (3, Operators.In),
+        TokenKind.Plus => (4, Operators.Add),
+        TokenKind.Minus => (4, Operators.Subtract),
+        TokenKind.Star => (5, Operators.Multiply),
+        TokenKind.Slash => (5, Operators.Divide),
+        TokenKind.Percent => (5, Operators.Modulo),
         _ => (0, ""),
     };
 
@@ -94,11 +78,29 @@ internal sealed class Parser
         var left = Unary();
         while (true)
         {
-            var (found, function) = Operator(Current.Kind);
+            var op = Current;
+            var (found, function) = Operator(op.Kind);
             if (found <= level) return left;
-            var at = Take().Start;
-            left = MakeCall(at, function, null, [left, Binary(found)]);
+            if (op.Kind is TokenKind.OrOr or TokenKind.AndAnd)
+            {
+                left = Chain(op, found, left);
+                continue;
+            }
+            Take();
+            left = MakeCall(op.Start, function, null, [left, Binary(found)]);
         }
+    }
+
+    /// <summary>All terms of one logical operator as one node: such chains may be long, and it is one error-absorbing operation.</summary>
+    Logic Chain(Token op, int level, Expr first)
+    {
+        var terms = new List<Expr> { first };
+        while (Current.Kind == op.Kind)
+        {
+            Take();
+            terms.Add(Binary(level));
+        }
+        return new Logic { Id = _ids++, Position = op.Start, Height = Above(op.Start, [.. terms]), IsAnd = op.Kind == TokenKind.AndAnd, Terms = [.. terms] };
     }
 
     Expr Unary()

@@ -43,7 +43,8 @@ internal sealed class CelMap
     public bool TryGet(in CelValue key, out CelValue value)
     {
         var i = -1;
-        if (_index is null) i = Scan(Keys, Keys.Length, in key);
+        if (!IsKey(key.Kind) && key.Kind != CelKind.Double) i = -1;
+        else if (_index is null) i = Scan(Keys, Keys.Length, in key);
         else if (!_index.TryGetValue(key, out i)) i = -1;
         value = i < 0 ? default : Values[i];
         return i >= 0;

@@ -42,6 +42,35 @@ static class Files
 
     public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
 
+    /// <summary>Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever <paramref name="content"/> streams out; returns its digest and length.</summary>
+    public static (Proof.Digest Digest, long Size) WriteStream(string path, Action<Stream> content)
+    {
+        var temporary = Temporary(path);
+        try
+        {
+            long size;
+            using var hash = System.Security.Cryptography.SHA256.Create();
+            using (var file = CreateNew(temporary))
+            {
+                using (var buffered = new BufferedStream(file, 1 << 20))
+                using (var hashed = new System.Security.Cryptography.CryptoStream(buffered, hash, System.Security.Cryptography.CryptoStreamMode.Write, leaveOpen: true))
+                {
+                    content(hashed);
+                    hashed.FlushFinalBlock();
+                    buffered.Flush();
+                    size = file.Length;
+                    file.Flush(flushToDisk: true);
+                }
+            }
+            Publish(temporary, path);
+            return (Proof.Digest.From(hash.Hash), size);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+
     /// <summary>A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.</summary>
     public static FileStream CreateNew(string path, bool secret = false) => new(path, new FileStreamOptions
     {
@@ -70,5 +99,19 @@ static class Files
     {
         if (!Directory.Exists(directory)) return;
         foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories)) File.Delete(leftover);
+    }
+
+    /// <summary>Removes the files of a directory that nobody is writing: whoever writes one holds its lock.</summary>
+    public static void SweepUnlocked(string directory)
+    {
+        foreach (var leftover in Directory.EnumerateFiles(directory))
+        {
+            try
+            {
+                using var file = File.Open(leftover, FileMode.Open, FileAccess.Read, FileShare.None);
+                File.Delete(leftover);
+            }
+            catch (IOException) { } // being written, or gone: not ours to remove
+        }
     }
 }

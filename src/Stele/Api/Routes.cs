@@ -1,0 +1,249 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Stele.Blobs;
+using Stele.Control;
+using Stele.Control.Views;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Api;
+
+/// <summary>
+/// The API, one line an address:
+/// <code>
+/// GET  /healthz                               200 while the server admits; no token
+/// POST /statements                            a signed envelope, canonical, ≤ 64 KiB → 201 {"entry","leaf","time"}, 200 {"entry","leaf"} for a retry
+/// GET  /checkpoint?beyond=SIZE&amp;wait=SECONDS   the signed checkpoint; waits for one beyond SIZE
+/// GET  /tile/…                                C2SP tlog-tiles: hash tiles and entry bundles
+/// GET  /entries/N    /proof/N?size=SIZE       an entry; its inclusion proof
+/// GET  /log?from=N&amp;count=N                    one readable line an entry
+/// GET  /events?from=N                         the same as server-sent events, as they are admitted
+/// GET  /status  /members  /releases  /state   the folded world; ?at=ENTRY or ?time=MS asks as of then
+/// GET  /diff?from=RELEASE&amp;to=RELEASE          what is different
+/// GET  /trace?release=RELEASE  ?deployment=N  from a head to its origins
+/// HEAD GET PUT /blobs/DIGEST   POST /blobs    content; PUT is checked against DIGEST
+/// PUT  /artifacts/DIGEST                      lists a stored manifest by its name
+/// </code>
+/// Every error is a <see cref="Problem"/>.
+/// </summary>
+sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions options, TimeProvider time, CancellationToken stopping)
+{
+    const int MaxEnvelope = 64 * 1024;
+    static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
+
+    readonly Func<Digest, byte[]?> _find = SmallDocuments.Of(blobs);
+
+    public void Map(IEndpointRouteBuilder web)
+    {
+        web.MapGet("/healthz", (RequestDelegate)Health);
+        web.MapPost("/statements", (RequestDelegate)Submit);
+        web.MapGet("/checkpoint", (RequestDelegate)Checkpoint);
+        web.MapGet("/tile/{**path}", (RequestDelegate)Tile);
+        web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(LogLines.Whole(Entry(http)))));
+        web.MapGet("/proof/{n}", (RequestDelegate)Proof);
+        web.MapGet("/log", (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0, (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
+        web.MapGet("/events", (RequestDelegate)Events);
+        web.MapGet("/status", (RequestDelegate)(http => View(http, Status.Of)));
+        web.MapGet("/members", (RequestDelegate)(http => View(http, (state, _) => Members.Of(state))));
+        web.MapGet("/releases", (RequestDelegate)(http => View(http, (state, _) => Releases.Of(state))));
+        web.MapGet("/state", (RequestDelegate)(http => View(http, (state, _) => Json.Object(("digest", StateDigest.Of(state)), ("state", StateDigest.ToJson(state))))));
+        web.MapGet("/diff", (RequestDelegate)(http => View(http, (state, _) => Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")))));
+        web.MapGet("/trace", (RequestDelegate)Walk);
+        web.MapMethods("/blobs/{**digest}", ["HEAD", "GET"], (RequestDelegate)GetBlob);
+        web.MapPut("/blobs/{**digest}", (RequestDelegate)(http => PutBlob(http, DigestOf(http))));
+        web.MapPost("/blobs", (RequestDelegate)(http => PutBlob(http, null)));
+        web.MapPut("/artifacts/{**digest}", (RequestDelegate)ListArtifact);
+    }
+
+    Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
+        ? throw new ProblemException(Trouble.Stopped, "the server is not admitting statements")
+        : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size)));
+
+    async Task Submit(HttpContext http)
+    {
+        switch (await admission.Submit(await http.Body(MaxEnvelope)))
+        {
+            case Admitted.Added added:
+                http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/entries/{added.Entry}");
+                await http.Write(Json.Object(("entry", added.Entry), ("leaf", added.Leaf), ("time", added.Time)), StatusCodes.Status201Created);
+                break;
+            case Admitted.Already already:
+                await http.Write(Json.Object(("entry", already.Entry), ("leaf", already.Leaf)));
+                break;
+            case Admitted.Refused refused:
+                await http.Write(refused.Problem);
+                break;
+        }
+    }
+
+    async Task Checkpoint(HttpContext http)
+    {
+        if (http.Number("wait") is { } seconds)
+        {
+            var beyond = http.Number("beyond") ?? throw new ProblemException(Trouble.BadRequest, "'wait' needs 'beyond'");
+            using var due = new CancellationTokenSource(TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping, due.Token);
+            try
+            {
+                await log.WaitBeyond(beyond, limit.Token);
+            }
+            catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+            {
+                // The time is up: the present one is the answer.
+            }
+        }
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(log.Checkpoint), http.RequestAborted);
+    }
+
+    async Task Tile(HttpContext http)
+    {
+        if (!Stele.Proof.Tile.TryParse($"tile/{http.Request.RouteValues["path"]}", out var tile)) throw new ProblemException(Trouble.BadRequest, "that is not a tile's path (C2SP tlog-tiles)");
+        var bytes = log.Tile(tile.Level, tile.Index, tile.Width) ?? throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {tile}");
+        http.Response.Headers.CacheControl = Answers.Immutable;   // a tile of a width never changes
+        http.Response.ContentType = "application/octet-stream";
+        http.Response.ContentLength = bytes.Length;
+        await http.Response.Body.WriteAsync(bytes, http.RequestAborted);
+    }
+
+    Folded Entry(HttpContext http)
+    {
+        var text = (string?)http.Request.RouteValues["n"];
+        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n)) throw new ProblemException(Trouble.BadRequest, $"'{text}' is not an entry number");
+        var entries = admission.Replay.Entries;
+        return n < entries.Count ? entries[(int)n] : throw new ProblemException(Trouble.NotFound, $"the ledger has {entries.Count} entries");
+    }
+
+    Task Proof(HttpContext http)
+    {
+        var entry = Entry(http);
+        // The checkpoint first: whatever size it covers, the log can prove.
+        var checkpoint = log.Checkpoint;
+        var size = http.Number("size") ?? log.Size;
+        if (size <= entry.Index || size > log.Size) throw new ProblemException(Trouble.BadRequest, $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
+        return http.Write(Json.Object(
+            ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),
+            ("proof", Json.Array(log.InclusionProof(entry.Index, size).Select(d => Json.Of(d.Hex)))), ("checkpoint", checkpoint)));
+    }
+
+    async Task Events(HttpContext http)
+    {
+        var next = http.Request.Headers["Last-Event-ID"] is [var last] && long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var seen) ? seen + 1 : http.Number("from") ?? admission.Replay.State.Size;
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-store";
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
+        try
+        {
+            await http.Response.Body.FlushAsync(ending.Token);
+            while (!admission.Completion.IsCompleted)
+            {
+                var entries = admission.Replay.Entries;
+                for (; next < entries.Count; next++)
+                {
+                    var line = LogLines.One(entries[(int)next]).ToString();   // canonical JSON has no line breaks
+                    await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
+                }
+                await http.Response.Body.FlushAsync(ending.Token);
+                if (!await News(next, ending.Token)) await http.Response.Body.WriteAsync(": alive\n\n"u8.ToArray(), ending.Token);
+            }
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // The client left, or the server stops: a stream has no other end.
+        }
+    }
+
+    /// <summary>Waits for the state to grow beyond a size; false when a heartbeat is due first.</summary>
+    async Task<bool> News(long size, CancellationToken stop)
+    {
+        using var due = new CancellationTokenSource(Heartbeat, time);
+        using var pause = CancellationTokenSource.CreateLinkedTokenSource(stop, due.Token);
+        try
+        {
+            await admission.Beyond(size, pause.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A view of the state now, or as of an entry or a time.</summary>
+    Task View(HttpContext http, Func<State, long, Json> view)
+    {
+        var replay = admission.Replay;
+        var (at, ms) = (http.Number("at"), http.Number("time"));
+        if (at is not null && ms is not null) throw new ProblemException(Trouble.BadRequest, "'at' and 'time' say the same thing twice");
+        if (at >= replay.State.Size) throw new ProblemException(Trouble.NotFound, $"the ledger has {replay.State.Size} entries");
+        var state = at is { } entry ? replay.At(entry + 1) : ms is { } moment ? replay.AsOf(moment) : replay.State;
+        if (state.Size == 0) throw new ProblemException(Trouble.NotFound, "the ledger had not begun then");
+        return http.Write(view(state, at is not null ? state.Time : ms ?? time.GetUtcNow().ToUnixTimeMilliseconds()));
+    }
+
+    static ReleaseFact Release(HttpContext http, State state, string name)
+    {
+        if (http.Request.Query[name] is not [{ } text]) throw new ProblemException(Trouble.BadRequest, $"'{name}' names a release");
+        try
+        {
+            return Releases.Find(state, text);
+        }
+        catch (FormatException e)
+        {
+            throw new ProblemException(Trouble.NotFound, e.Message);
+        }
+    }
+
+    Task Walk(HttpContext http)
+    {
+        try
+        {
+            var release = http.Request.Query.ContainsKey("release") ? Release(http, admission.Replay.State, "release").Digest : (Digest?)null;
+            if (http.Number("deployment") is { } entry) return http.Write(Trace.OfDeployment(admission.Replay, _find, entry, release));
+            return http.Write(Trace.OfRelease(admission.Replay, _find, release ?? throw new ProblemException(Trouble.BadRequest, "name a 'release' or a 'deployment'")));
+        }
+        catch (FormatException e)
+        {
+            throw new ProblemException(Trouble.NotFound, e.Message);
+        }
+    }
+
+    static Digest DigestOf(HttpContext http) => Digest.TryParse((string?)http.Request.RouteValues["digest"], out var digest)
+        ? digest : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
+
+    async Task GetBlob(HttpContext http)
+    {
+        var digest = DigestOf(http);
+        var length = blobs.SizeOf(digest) ?? throw new ProblemException(Trouble.UnknownBlob, $"no blob {digest} here");
+        http.Response.ContentType = "application/octet-stream";
+        http.Response.ContentLength = length;
+        http.Response.Headers.CacheControl = Answers.Immutable;
+        http.Response.Headers.ETag = $"\"{digest}\"";
+        if (HttpMethods.IsHead(http.Request.Method)) return;
+        await using var content = await blobs.OpenRead(digest, http.RequestAborted);
+        await content.CopyToAsync(http.Response.Body, http.RequestAborted);
+    }
+
+    async Task PutBlob(HttpContext http, Digest? expected)
+    {
+        // What it says of itself is judged before a byte is read; what it is, while it is read.
+        if (http.Request.ContentLength > options.MaxBlob) throw new ProblemException(Trouble.TooLarge, $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
+        http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
+        var stored = await blobs.Put(http.Request.Body, expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted);
+        http.Response.Headers.Location = $"/blobs/{stored}";
+        await http.Write(Json.Object(("digest", stored)), StatusCodes.Status201Created);
+    }
+
+    async Task ListArtifact(HttpContext http)
+    {
+        var digest = DigestOf(http);
+        await blobs.List(digest, http.RequestAborted);
+        await http.Write(Json.Object(("digest", digest)));
+    }
+}

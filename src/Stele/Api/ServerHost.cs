@@ -1,0 +1,115 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Stele.Blobs;
+using Stele.Control;
+using Stele.Ledger;
+using Stele.Proof;
+
+namespace Stele.Api;
+
+/// <summary>
+/// A running server: ledger, blobs, admission and the HTTP API over them, put together by hand in the order of the rooms. For embedding in <c>stele up</c>.
+/// Whoever starts it watches <see cref="Completion"/>: it ends only when the server is stopped or something in it broke, and a broken server admits nothing.
+/// </summary>
+sealed class ServerHost : IAsyncDisposable
+{
+    readonly NoteSigner _logKey;
+    readonly PrivateKey _serverKey;
+    readonly WebApplication _web;
+    readonly CancellationTokenSource _stopping;
+
+    ServerHost(NoteSigner logKey, PrivateKey serverKey, Log log, BlobStore blobs, Admission admission, WebApplication web, CancellationTokenSource stopping) =>
+        (_logKey, _serverKey, Log, Blobs, Admission, _web, _stopping) = (logKey, serverKey, log, blobs, admission, web, stopping);
+
+    public Log Log { get; }
+    public BlobStore Blobs { get; }
+    public Admission Admission { get; }
+
+    /// <summary>Where it listens, with the port that was taken.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>Ends with admission's loop; faults when that failed. What then is the process's decision.</summary>
+    public Task Completion => Admission.Completion;
+
+    /// <param name="report">Told of bugs and of what the API could not answer; for the operator's log.</param>
+    /// <exception cref="IOException">Not founded, open elsewhere, or the port is taken.</exception>
+    /// <exception cref="FormatException">The ledger does not fold.</exception>
+    public static async Task<ServerHost> Start(ServerFolder folder, ServerOptions options, TimeProvider time, Action<string>? report = null)
+    {
+        var trust = folder.ReadTrust();
+        var logKey = NoteSigner.Open(folder.LogKey);
+        var serverKey = folder.ReadServerKey();
+        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time);
+        Admission? admission = null;
+        WebApplication? web = null;
+        var stopping = new CancellationTokenSource();
+        try
+        {
+            var blobs = new BlobStore(folder.Blobs);
+            admission = Admission.Start(log, blobs, serverKey, time);
+            if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
+            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), Tokens.Read(folder.Tokens), options, report ?? (_ => { }));
+            var host = new ServerHost(logKey, serverKey, log, blobs, admission, web, stopping);
+            await web.StartAsync();
+            host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
+            return host;
+        }
+        catch
+        {
+            if (web is not null) await web.DisposeAsync();
+            if (admission is not null) await admission.DisposeAsync();
+            log.Dispose();
+            logKey.Dispose();
+            serverKey.Dispose();
+            stopping.Dispose();
+            throw;
+        }
+    }
+
+    static WebApplication Web(Routes routes, Tokens tokens, ServerOptions options, Action<string> report)
+    {
+        // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(options.Listen, options.Port);
+            kestrel.Limits.MaxRequestBodySize = 1 << 20;            // blobs say their own
+            kestrel.Limits.MaxRequestLineSize = 4096;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(10));
+            kestrel.Limits.MaxConcurrentConnections = 2048;
+        });
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        var web = builder.Build();
+        web.Use((http, next) => Answers.Guard(http, () =>
+        {
+            if (http.Request.Path != "/healthz" && !tokens.Allow(http.Request.Headers.Authorization))
+                throw new ProblemException(Trouble.Unauthorized, http.Request.Headers.Authorization.Count == 0 ? "this needs a token" : "this token is not known here");
+            if (Answers.Climbs(http)) throw new ProblemException(Trouble.BadRequest, "the address climbs out of where it belongs");
+            return next(http);
+        }, e => report($"{http.Request.Method} {http.Request.Path}: {e}")));
+        web.UseRouting();
+        routes.Map(web);
+        return web;
+    }
+
+    /// <summary>Stops listening, answers what waits, finishes admission and closes the ledger.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _web.StopAsync();
+        await Admission.DisposeAsync();
+        await _web.DisposeAsync();
+        Log.Dispose();
+        _logKey.Dispose();
+        _serverKey.Dispose();
+        _stopping.Dispose();
+    }
+}

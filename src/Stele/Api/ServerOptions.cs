@@ -1,0 +1,19 @@
+using System.Net;
+
+namespace Stele.Api;
+
+/// <summary>What an operator may set of a server.</summary>
+sealed record ServerOptions
+{
+    /// <summary>The address to listen on. Default loopback alone: the API speaks plain HTTP, so put a TLS proxy before it where others are to reach it.</summary>
+    public IPAddress Listen { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The port; 0 takes a free one, which <see cref="ServerHost.Address"/> then names.</summary>
+    public int Port { get; init; } = 7070;
+
+    /// <summary>The largest blob that is taken, in bytes. Default 8 GiB.</summary>
+    public long MaxBlob { get; init; } = 8L << 30;
+
+    /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>
+    public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);
+}

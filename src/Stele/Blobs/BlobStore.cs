@@ -1,0 +1,141 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Stele.Disk;
+using Stele.Proof;
+
+namespace Stele.Blobs;
+
+/// <summary>
+/// A folder of blobs that is a valid OCI image layout (image-spec 1.1), so that skopeo, oras and the like read it as it stands:
+/// <code>
+/// oci-layout            {"imageLayoutVersion":"1.0.0"}
+/// index.json            one descriptor an artifact, named by org.opencontainers.image.ref.name
+/// blobs/sha256/[hex]    the content, read-only
+/// ingest/               what is being written now; nothing reads it
+/// </code>
+/// Any number of processes may share it. index.json is only ever replaced whole, under the lock of the folder.
+/// </summary>
+sealed class BlobStore : IBlobs
+{
+    const int MaxIndex = 64 << 20;
+
+    readonly string _directory, _blobs, _ingest;
+
+    public BlobStore(string directory)
+    {
+        _directory = Path.GetFullPath(directory);
+        _blobs = Path.Combine(_directory, "blobs", "sha256");
+        _ingest = Path.Combine(_directory, "ingest");
+        Files.CreateDirectory(_blobs);
+        Files.CreateDirectory(_ingest);
+        using var locked = Libc.LockDirectory(_directory);
+        var layout = Path.Combine(_directory, "oci-layout");
+        if (!File.Exists(layout)) Files.Write(layout, Json.Object(("imageLayoutVersion", "1.0.0")).ToBytes());
+        if (!File.Exists(IndexPath)) WriteIndex([]);
+        Files.SweepUnlocked(_ingest);
+    }
+
+    string IndexPath => Path.Combine(_directory, "index.json");
+
+    /// <summary>Where a blob's file is, for those who clone it and digest the clone.</summary>
+    public string PathOf(Digest digest) => Path.Combine(_blobs, digest.Hex);
+
+    public Task<bool> Has(Digest digest, CancellationToken stop = default) => Task.FromResult(File.Exists(PathOf(digest)));
+
+    /// <summary>How long the stored file is; null when there is none.</summary>
+    public long? SizeOf(Digest digest) => new FileInfo(PathOf(digest)) is { Exists: true } file ? file.Length : null;
+
+    public Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
+    {
+        if (!File.Exists(PathOf(digest))) throw new BlobException(BlobError.Unknown, $"no blob {digest} in {_directory}");
+        return Task.FromResult<Stream>(new VerifiedStream(Libc.OpenRead(PathOf(digest)), digest));
+    }
+
+    public async Task<Digest> Put(Stream content, Digest? expected, long maxBytes, long? declared = null, CancellationToken stop = default)
+    {
+        if (declared is null && content.CanSeek) declared = content.Length - content.Position;
+        if (declared > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has {declared} bytes; at most {maxBytes} are taken here");
+
+        var temporary = Files.Temporary(Path.Combine(_ingest, "blob"));
+        try
+        {
+            Digest digest;
+            await using (var file = Files.CreateNew(temporary))
+            {
+                digest = await Copy(content, file, maxBytes, declared, stop);
+                if (expected is { } wanted && wanted != digest)
+                    throw new BlobException(BlobError.WrongDigest, $"the blob was announced as {wanted} but its content has digest {digest}");
+                if (Intact(digest)) return digest;
+                TreeWriter.Seal(file.SafeFileHandle, executable: false);
+                file.Flush(flushToDisk: true);
+            }
+            Files.Publish(temporary, PathOf(digest));
+            return digest;
+        }
+        finally
+        {
+            Files.Delete(temporary);
+        }
+    }
+
+    static async Task<Digest> Copy(Stream from, Stream to, long maxBytes, long? declared, CancellationToken stop)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(256 * 1024);
+        try
+        {
+            long total = 0;
+            for (int n; (n = await from.ReadAsync(buffer, stop)) > 0;)
+            {
+                total += n;
+                if (total > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has more than the {maxBytes} bytes that are taken here");
+                hash.AppendData(buffer.AsSpan(0, n));
+                await to.WriteAsync(buffer.AsMemory(0, n), stop);
+            }
+            if (declared is { } length && length != total) throw new BlobException(BlobError.WrongDigest, $"the blob was announced with {length} bytes but has {total}");
+            return Digest.From(hash.GetHashAndReset());
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Whether the store holds this content already, judged by reading it: a damaged blob is replaced by putting it again.</summary>
+    public bool Intact(Digest digest)
+    {
+        if (!File.Exists(PathOf(digest))) return false;
+        using var file = Libc.OpenRead(PathOf(digest));
+        return Digest.From(SHA256.HashData(file)) == digest;
+    }
+
+    public async Task List(Digest manifest, CancellationToken stop = default)
+    {
+        var bytes = await this.Read(manifest, Artifact.MaxManifest, stop);
+        var artifact = Artifact.Parse(bytes);
+        var entry = new Descriptor(Artifact.ManifestType, manifest, bytes.Length).ToJson()
+            .With("artifactType", artifact.ArtifactType)
+            .With("annotations", Json.Object(("org.opencontainers.image.ref.name", artifact.Reference(manifest))));
+        using var locked = Libc.LockDirectory(_directory);
+        var listed = Index();
+        if (!listed.Any(e => e["digest"].AsDigest == manifest)) WriteIndex([.. listed, entry]);
+    }
+
+    /// <summary>Every artifact listed here: its digest, kind and reference.</summary>
+    public IEnumerable<(Digest Manifest, string ArtifactType, string Reference)> Listed() =>
+        Index().Select(e => (e["digest"].AsDigest, e["artifactType"].AsString, e["annotations"]["org.opencontainers.image.ref.name"].AsString));
+
+    /// <summary>Every blob the store holds, for those who check them all.</summary>
+    public IEnumerable<Digest> All()
+    {
+        foreach (var file in Directory.EnumerateFiles(_blobs))
+            if (Digest.TryParseHex(Path.GetFileName(file), out var digest)) yield return digest;
+    }
+
+    Json[] Index() => [.. CanonicalJson.Parse(File.ReadAllBytes(IndexPath), MaxIndex)["manifests"].AsArray];
+
+    void WriteIndex(Json[] manifests) => Files.Write(IndexPath, Json.Object(
+        ("schemaVersion", 2),
+        ("mediaType", "application/vnd.oci.image.index.v1+json"),
+        ("manifests", Json.Array(manifests.OrderBy(m => m["annotations"]["org.opencontainers.image.ref.name"].AsString, StringComparer.Ordinal)))).ToBytes());
+}

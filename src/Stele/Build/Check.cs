@@ -1,0 +1,67 @@
+using Stele.Blobs;
+using Stele.Disk;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Build;
+
+/// <summary>What a check came to. <paramref name="Document"/> and <paramref name="Report"/> are the blobs an <see cref="Evaluation"/> names; <paramref name="Artifact"/> is the frozen report.</summary>
+sealed record Checked(Digest Release, Digest Document, Digest Report, Digest Artifact, Report Figures);
+
+sealed class CheckException(string message) : Exception(message);
+
+/// <summary>
+/// Runs a check on the release itself, not on a copy of its model: 1. the release's own tree starts in its own sandbox, as a host starts it; 2. once it is healthy, the check program runs in
+/// a second sandbox, in its own environment, with the dataset at /in/dataset, the parameters at /in/parameters.json and the release's socket at /run/release.sock: the only thing the two
+/// share; 3. what it writes to /out/report.json is frozen.
+/// </summary>
+sealed class Check(Trees trees)
+{
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(30);
+
+    public async Task<Checked> Run(Digest release, CheckDocument check, CancellationToken stop = default)
+    {
+        var (document, _) = await ReleaseClosure.Read(trees.Blobs, release, stop);
+        var tree = Path.Combine(trees.Empty(), "release");
+        await ReleaseClosure.Materialise(trees.Blobs, release, tree, stop);
+
+        using var area = new WorkArea();
+        await using var running = await RunningRelease.Start(tree, document.Run, area.Create("run"), stop);
+        if (!await running.BecameHealthy(StartTimeout, stop))
+            throw new CheckException(running.Process.Exited.IsCompleted ? $"the release ended before it answered {document.Run.Health}{Ending(running)}"
+                : $"the release did not answer {document.Run.Health} within {StartTimeout.TotalSeconds:0} seconds{Ending(running)}");
+
+        var output = area.Create("out");
+        var ran = await new Sandbox(await trees.Of(check.Environment, stop), check.Command)
+        {
+            Env = check.Env,
+            Binds =
+            [
+                new Bind(await trees.Of(check.Program, stop), "/in/program"), new Bind(await trees.Of(check.Dataset, stop), "/in/dataset"),
+                new Bind(area.Create("parameters.json", check.Parameters.ToBytes()), "/in/parameters.json"),
+                new Bind(running.Socket, "/run/release.sock"), new Bind(output, "/out", Writable: true),
+            ],
+        }.Run(Timeout, stop);
+        if (ran.TimedOut) throw new CheckException($"the check was still running after {Timeout.TotalMinutes:0} minutes");
+        if (ran.ExitCode != 0) throw new CheckException($"the check ended with {ran.ExitCode}{PipelineRun.Said(ran)}");
+        if (running.Process.Exited.IsCompleted) throw new CheckException($"the release ended while it was being checked{Ending(running)}");
+
+        var bytes = ReadReport(Path.Combine(output, "report.json"));
+        var report = Report.Parse(bytes);
+        return new Checked(release, await trees.Blobs.Put(check.ToJson().ToBytes(), stop), Digest.Of(bytes),
+            await Artifact.OfDocument(trees.Blobs, "report", new About(check.Name), Report.MediaType, bytes, stop), report);
+    }
+
+    static byte[] ReadReport(string path)
+    {
+        if (Libc.StatOf(path) is not { Type: NodeType.File } stat) throw new CheckException("the check left no file /out/report.json");
+        if (stat.Size > Artifacts.MaxDocument) throw new CheckException($"the report has {stat.Size} bytes; at most {Artifacts.MaxDocument} are read");
+        using var file = Libc.OpenRead(path);
+        var bytes = new byte[stat.Size];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    static string Ending(RunningRelease running) => running.Process.Errors.Trim() is { Length: > 0 } said ? $": {said}" : "";
+}

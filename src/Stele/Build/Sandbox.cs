@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Stele.Disk;
+
+namespace Stele.Build;
+
+/// <summary>Something of the host made visible inside, at an absolute path below a mount point of the environment.</summary>
+readonly record struct Bind(string Host, string Inside, bool Writable = false);
+
+enum SandboxError
+{
+    /// <summary>bubblewrap is not installed.</summary>
+    Missing,
+    /// <summary>The root has not the directories a sandbox mounts over, or the command is not in it.</summary>
+    Unfit,
+    /// <summary>bubblewrap could not build the sandbox; its own words are in the message.</summary>
+    Failed,
+}
+
+sealed class SandboxException(SandboxError error, string message, string? hint = null) : Exception(message)
+{
+    public SandboxError Error { get; } = error;
+    public string? Hint { get; } = hint;
+}
+
+/// <summary>How a command ended. Output beyond the limit was read and dropped.</summary>
+sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut);
+
+/// <summary>
+/// A command in a root of its own, by bubblewrap: the materialised tree alone, read-only; own user, process, network (nothing but its own loopback), IPC, host-name and cgroup
+/// namespaces and no way to make further ones; no capability, the system calls of <see cref="SystemCalls"/> refused, no terminal, an environment of exactly <see cref="Env"/> (and PWD); writable only /tmp, /run and what is bound so;
+/// it dies with this process.
+/// <para>Not promised: limits on memory and processor time. Inside, everyone is <see cref="User"/>; for the host it is whoever runs this.</para>
+/// </summary>
+sealed record Sandbox(string Root, ImmutableArray<string> Args)
+{
+    public const int User = 10001;
+
+    const string Program = "bwrap";
+    static readonly string[] SearchPath = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+    public ImmutableSortedDictionary<string, string> Env { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public string Directory { get; init; } = "/";
+    public ImmutableArray<Bind> Binds { get; init; } = [];
+    /// <summary>A host directory that is /run inside, writable: for the sockets of a service. Without one /run is a small scratch.</summary>
+    public string? RunDirectory { get; init; }
+    public long ScratchBytes { get; init; } = 1L << 30;
+    /// <summary>How much of each of standard output and error is kept.</summary>
+    public int OutputBytes { get; init; } = 1 << 20;
+
+    /// <summary>Runs to the end; after <paramref name="timeout"/> everything inside is killed.</summary>
+    public async Task<Ran> Run(TimeSpan timeout, CancellationToken stop = default)
+    {
+        await using var running = await Start(stop);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        patience.CancelAfter(timeout);
+        var timedOut = false;
+        try
+        {
+            await running.Exited.WaitAsync(patience.Token);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            timedOut = true;
+            running.Kill();
+        }
+        var code = await running.Exited;
+        return new Ran(code, running.Output, running.Errors, timedOut);
+    }
+
+    /// <summary>Starts and returns once the process inside exists (it may still be on its way to the command).</summary>
+    /// <exception cref="SandboxException"/>
+    public async Task<SandboxProcess> Start(CancellationToken stop = default)
+    {
+        if (!Available) throw new SandboxException(SandboxError.Missing, "bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox here", "apt-get install bubblewrap");
+        var command = Command();
+        foreach (var point in EnvironmentClosure.MountPoints)
+            if (Libc.StatOf(Path.Combine(Root, point)) is not { Type: NodeType.Directory }) throw new SandboxException(SandboxError.Unfit, $"{Root} is no root for a sandbox: it has no directory /{point}");
+        return await SandboxProcess.Start(Program, (status, filter) => Flags(status, filter, command), OutputBytes, stop);
+    }
+
+    public static bool Available => (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin").Split(':').Any(d => File.Exists(Path.Combine(d, Program)));
+
+    /// <summary>The program's path inside: bubblewrap would look it up in the PATH of the host.</summary>
+    string Command()
+    {
+        if (Args[0].Contains('/', StringComparison.Ordinal)) return Args[0];
+        return SearchPath.Select(d => $"{d}/{Args[0]}").FirstOrDefault(p => Libc.StatOf(Root + p) is not null)
+            ?? throw new SandboxException(SandboxError.Unfit, $"the environment has no program '{Args[0]}' in {string.Join(", ", SearchPath)}");
+    }
+
+    List<string> Flags(int status, int? filter, string command)
+    {
+        var user = User.ToString(CultureInfo.InvariantCulture);
+        List<string> flags =
+        [
+            "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
+            "--uid", user, "--gid", user, "--hostname", "stele", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv",
+            "--json-status-fd", status.ToString(CultureInfo.InvariantCulture),
+            "--ro-bind", Root, "/", "--dev", "/dev", "--remount-ro", "/dev",
+            // Read-only as a whole: to a process whose user is the host's root, with or without capabilities, the kernel's settings below /proc/sys are writable.
+            "--proc", "/proc", "--remount-ro", "/proc",
+            "--size", ScratchBytes.ToString(CultureInfo.InvariantCulture), "--tmpfs", "/tmp",
+        ];
+        if (filter is { } fd) flags.AddRange(["--seccomp", fd.ToString(CultureInfo.InvariantCulture)]);
+        flags.AddRange(RunDirectory is null ? ["--size", "1048576", "--tmpfs", "/run"] : ["--bind", RunDirectory, "/run"]);
+        if (Binds.Any(b => b.Inside.StartsWith("/in/", StringComparison.Ordinal))) flags.AddRange(["--tmpfs", "/in"]);
+        foreach (var bind in Binds) flags.AddRange([bind.Writable ? "--bind" : "--ro-bind", bind.Host, bind.Inside]);
+        if (flags.Contains("/in")) flags.AddRange(["--remount-ro", "/in"]);
+        foreach (var (name, value) in Env) flags.AddRange(["--setenv", name, value]);
+        flags.AddRange(["--chdir", Directory, "--", command, .. Args.Skip(1)]);
+        return flags;
+    }
+}

@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Stele.Proof;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Stele.Build;
+
+/// <summary>
+/// What people write (policies, pipelines, checks, releases) as a JSON value: one YAML document, plain scalars by YAML's core schema (true, false, null, numbers),
+/// everything quoted is a string. Anchors, tags, duplicate keys and several documents are refused. <c>${name}</c> in a string is replaced by a parameter.
+/// </summary>
+static class Yaml
+{
+    public const int MaxBytes = 1 << 20;
+
+    /// <exception cref="FormatException">With the file's name, line and column.</exception>
+    public static Json Parse(string file, string text, ImmutableSortedDictionary<string, string> parameters)
+    {
+        if (text.Length > MaxBytes) throw new FormatException($"{file}: longer than {MaxBytes} bytes");
+        var stream = new YamlStream();
+        try
+        {
+            stream.Load(new StringReader(text));
+        }
+        catch (YamlException e)
+        {
+            throw new FormatException($"{file}:{e.Start.Line}:{e.Start.Column}: {e.Message}", e);
+        }
+        if (stream.Documents.Count != 1) throw new FormatException($"{file}: want one YAML document, found {stream.Documents.Count}");
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        var value = Value(file, stream.Documents[0].RootNode, parameters, used, 0);
+        if (parameters.Keys.FirstOrDefault(p => !used.Contains(p)) is { } unused) throw new FormatException($"{file}: it has no ${{{unused}}} for the parameter '{unused}'");
+        return value;
+    }
+
+    static Json Value(string file, YamlNode node, ImmutableSortedDictionary<string, string> parameters, HashSet<string> used, int depth)
+    {
+        FormatException Wrong(string what) => new($"{file}:{node.Start.Line}:{node.Start.Column}: {what}");
+        if (depth > CanonicalJson.MaxDepth) throw Wrong("nested too deep");
+        if (!node.Anchor.IsEmpty) throw Wrong("anchors and aliases are not taken here: write it out");
+        switch (node)
+        {
+            case YamlMappingNode map:
+                var members = ImmutableSortedDictionary.CreateBuilder<string, Json>(StringComparer.Ordinal);
+                foreach (var (key, value) in map.Children)
+                {
+                    if (key is not YamlScalarNode { Value: { } name }) throw Wrong("a key must be a plain string");
+                    if (!members.TryAdd(name, Value(file, value, parameters, used, depth + 1))) throw Wrong($"'{name}' stands twice");
+                }
+                return Json.Object(members);
+            case YamlSequenceNode list:
+                return Json.Array(list.Children.Select(v => Value(file, v, parameters, used, depth + 1)));
+            case YamlScalarNode scalar:
+                var text = scalar.Value ?? "";
+                return scalar.Style == ScalarStyle.Plain && Plain(text) is { } typed ? typed : Json.Of(Substitute(text));
+            default:
+                throw Wrong("want a mapping, a list or a scalar");
+        }
+
+        string Substitute(string text)
+        {
+            var result = new System.Text.StringBuilder();
+            for (var i = 0; i < text.Length;)
+            {
+                var start = text.IndexOf("${", i, StringComparison.Ordinal);
+                if (start < 0) return result.Append(text.AsSpan(i)).ToString();
+                var end = text.IndexOf('}', start);
+                if (end < 0) throw Wrong("${ without }");
+                var name = text[(start + 2)..end];
+                if (!parameters.TryGetValue(name, out var value)) throw Wrong($"the parameter '{name}' is not given (--set {name}=…)");
+                used.Add(name);
+                result.Append(text.AsSpan(i, start - i)).Append(value);
+                i = end + 1;
+            }
+            return result.ToString();
+        }
+    }
+
+    static Json? Plain(string s) => s switch
+    {
+        "" or "~" or "null" => Json.Null,
+        "true" => Json.True,
+        "false" => Json.False,
+        _ when long.TryParse(s, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var i) => Json.Of(i),
+        _ when (char.IsAsciiDigit(s[^1]) || s[^1] == '.') && double.TryParse(s, NumberStyles.Float, CultureInfo.InvariantCulture, out var d) => Json.Of(d),
+        _ => null,
+    };
+}

@@ -1,0 +1,174 @@
+using System.Globalization;
+using Stele.Blobs;
+using Stele.Control;
+using Stele.Control.Views;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Packs;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+/// <summary>
+/// Where a member works: their home, the server, and their own verified replica of the ledger, folded here. What a verb shows comes from that fold, not from the server's word.
+/// </summary>
+sealed class Desk : IAsyncDisposable
+{
+    readonly Call _call;
+    readonly Replica _replica;
+
+    Desk(Call call, Home home, Server server, Replica replica) => (_call, Home, Server, _replica) = (call, home, server, replica);
+
+    public Home Home { get; }
+    public Server Server { get; }
+    public IBlobs Blobs => Server;
+    public Replay Replay => _replica.Replay;
+    public State State => _replica.Replay.State;
+    public Trust Trust => Home.Trust!;
+
+    /// <summary>The newest signed checkpoint that was verified here.</summary>
+    public string Checkpoint => _replica.Checkpoint;
+
+    /// <summary>Opens the home, and catches up with the server.</summary>
+    public static async Task<Desk> Open(Call call)
+    {
+        var home = Home.Open(call.HomePath);
+        if (home.Server is not { } address || home.Trust is not { } trust)
+            throw new CliError($"{home.Folder} is not connected to a server", "start one here: stele up; or connect: stele login URL --token TOKEN --trust FILE");
+        var server = new Server(new Uri(address), home.Token);
+        var desk = new Desk(call, home, server, await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server, call.Clock));
+        await desk.Sync();
+        return desk;
+    }
+
+    /// <summary>The ledger as this desk has verified it, for proofs.</summary>
+    public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
+
+    public Task Sync() => _replica.Sync(_call.Stop);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _replica.DisposeAsync();
+        Server.Dispose();
+    }
+
+    /// <summary>Signs a statement with the member's key and hands it in.</summary>
+    /// <exception cref="CliError">It was refused: code, message and the rules' outcomes are in the message.</exception>
+    public async Task<(long Entry, Digest Leaf)> Sign(Statement statement, string? key = null)
+    {
+        using var signer = Home.Key(key);
+        var admitted = await Server.Submit(Envelope.Sign(statement.Encode(), signer), _call.Stop);
+        switch (admitted)
+        {
+            case Admitted.Added a:
+                await Sync();
+                return (a.Entry, a.Leaf);
+            case Admitted.Already a:
+                await Sync();
+                return (a.Entry, a.Leaf);
+            default:
+                var problem = ((Admitted.Refused)admitted).Problem;
+                throw new CliError(Say(problem), problem.Hint) { Problem = problem };
+        }
+    }
+
+    /// <summary>A refusal in words; a failed policy's further rules are said one by one.</summary>
+    static string Say(Problem p) => $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}"
+        + string.Concat(p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"\n       also {r.Rule}: {r.Message ?? r.Result}"));
+
+    /// <summary>Signs, hands in, and says what became of it. The verb's exit code.</summary>
+    public async Task<int> Submit(Statement statement, string done, string? key = null)
+    {
+        var (entry, leaf) = await Sign(statement, key);
+        _call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("identity", statement.Identity), ("done", done)),
+            () => _call.Terminal.Line($"{done}  {Terminal.Dim($"entry {entry} {leaf.Short}")}"));
+        return 0;
+    }
+
+    /// <summary>States where an artifact comes from, unless this member has said so already.</summary>
+    public async Task<long?> Origin(Digest artifact, string name, string buildType, Json parameters)
+    {
+        var member = Member;
+        if (State.OriginsOf(artifact).Any(o => o.BuildType == buildType && o.By.Any(b => b.Member == member))) return null;
+        var (entry, _) = await Sign(new Origin([new Subject(artifact, name)], buildType, parameters, [], member, null) { Ledger = State.Ledger, Nonce = Home.NewId(), Issued = _call.Now });
+        return entry;
+    }
+
+    public string Member => Home.Member ?? throw new CliError("this home has no member", "stele key new");
+
+    /// <summary>The release that people mean by a name, a digest or its first digits.</summary>
+    public ReleaseFact Release(string text)
+    {
+        try
+        {
+            return Releases.Find(State, text);
+        }
+        catch (FormatException e)
+        {
+            throw new CliError(e.Message, State.Releases.IsEmpty ? "declare one: stele release FILE" : $"known: {string.Join(", ", State.Releases.Values.OrderByDescending(r => r.Entry).Take(8).Select(r => r.Name))}");
+        }
+    }
+
+    public string NameOf(Digest release) => State.Releases.TryGetValue(release, out var r) ? $"{r.Name} ({release.Short})" : release.ToString();
+
+    /// <summary>The artifact that people mean by a digest or a name. Where several have had the name, the one stated last.</summary>
+    public Digest Artifact(string text)
+    {
+        if (Digest.TryParse(text, out var digest)) return digest;
+        foreach (var folded in Replay.Entries.Reverse())
+            if (folded.Statement is Origin o && o.Outputs.LastOrDefault(x => x.Name == text) is { } subject) return subject.Digest;
+        throw new CliError($"no artifact '{text}' has an origin in this ledger", "freeze it: stele freeze PATH --kind KIND --name NAME; or give its digest");
+    }
+
+    /// <summary>A small blob, verified; null when it is not to be had.</summary>
+    public byte[]? Small(Digest digest) => Replay.Documents.Find(digest) ?? Fetch(digest);
+
+    byte[]? Fetch(Digest digest)
+    {
+        try
+        {
+            return Server.Read(digest, Artifacts.MaxDocument, _call.Stop).GetAwaiter().GetResult();
+        }
+        catch (BlobException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The policy in force for a place that has a rule of this id.</summary>
+    public Digest PolicyWithRule(Place place, string rule)
+    {
+        foreach (var digest in State.PoliciesFor(place.System, place.Environment))
+            if (Small(digest) is { } bytes && Policy.Parse(bytes).Rules.Any(r => r.Id == rule)) return digest;
+        throw new CliError($"no policy in force for {place} has a rule '{rule}'", "stele policy list");
+    }
+
+    /// <summary>A release's evaluations as rows: the check, and its figures.</summary>
+    public IEnumerable<string[]> Metrics(ReleaseFact release)
+    {
+        foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && e.SupersededBy is null))
+        {
+            var metrics = Small(e.Report) is { } bytes ? Report.Parse(bytes).Metrics.AsObject : Json.EmptyObject.AsObject;
+            yield return [$"entry {e.By.Entry}", $"check {e.Check.Short}", string.Join("  ", metrics.Select(m => $"{m.Key} {Number(m.Value)}"))];
+        }
+    }
+
+    public static string Number(Json j) => j.Kind == JsonKind.Double ? j.AsDouble.ToString("0.####", CultureInfo.InvariantCulture) : j.ToString();
+
+    /// <summary>Waits until a node says that it runs the head of a place.</summary>
+    public async Task<Observation> WaitRunning(Place place, TimeSpan? patience = null)
+    {
+        var until = _call.Clock.GetUtcNow() + (patience ?? TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            var head = State.Environment(place.System, place.Environment).Head!;
+            var seen = Replay.Entries.LastOrDefault(f => f.Index > head.Entry && f.Statement is Observation o && o.System == place.System && o.Environment == place.Environment && o.Deployment == head.Entry);
+            if (seen?.Statement is Observation { Event: not "drift" } observation && observation.Dimensions.All(d => d.Agrees)) return observation;
+            if (_call.Clock.GetUtcNow() > until) throw new CliError($"no node has said that it runs the head of {place}", $"look at the node's own output, and at: stele log; stele status {place}");
+            _call.Terminal.Progress($"waiting for a node to run {NameOf(head.Routes[0].Release)}");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop);
+            await Sync();
+        }
+    }
+}

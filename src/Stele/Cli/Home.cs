@@ -1,0 +1,86 @@
+using System.Security.Cryptography;
+using Stele.Disk;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+
+namespace Stele.Cli;
+
+/// <summary>A member's own configuration: who they are, which server they talk to, which ledger they pin, and their keys. Nothing of it is ever in a server's data folder.</summary>
+sealed class Home
+{
+    readonly string _path;
+    Json _config;
+
+    Home(string path, Json config) => (_path, _config) = (path, config);
+
+    public string Folder => _path;
+    public string Cache => Path.Combine(_path, "cache");
+    string ConfigFile => Path.Combine(_path, "config.json");
+    string TrustFile => Path.Combine(_path, "trust.json");
+    string KeyFile(string name) => Path.Combine(_path, "keys", name + ".pem");
+
+    public static Home Open(string path)
+    {
+        var file = Path.Combine(path, "config.json");
+        return new Home(path, File.Exists(file) ? CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024) : Json.EmptyObject);
+    }
+
+    /// <summary>The member's id; made at random the first time a key is made.</summary>
+    public string? Member => _config.Find("member")?.AsString;
+    public string? Server => _config.Find("server")?.AsString;
+    public string? Token => _config.Find("token")?.AsString;
+    public string? Gateway => _config.Find("gateway")?.AsString;
+    public string? NodeToken => _config.Find("nodeToken")?.AsString;
+
+    /// <summary>The data folder that `stele up` runs from with this home, on this machine.</summary>
+    public string? Data => _config.Find("data")?.AsString;
+
+    /// <summary>The name of the key that signs.</summary>
+    public string KeyName => _config.Find("key")?.AsString ?? "default";
+
+    public void Set(params ReadOnlySpan<(string Name, string Value)> values)
+    {
+        foreach (var (name, value) in values) _config = _config.With(name, value);
+        Files.CreateDirectory(_path, secret: true);
+        Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", secret: true);   // holds a token
+    }
+
+    public Trust? Trust => File.Exists(TrustFile) ? Proof.Decisions.Trust.Parse(File.ReadAllBytes(TrustFile)) : null;
+
+    public void Pin(Trust trust)
+    {
+        if (Trust is { } pinned && pinned.Genesis != trust.Genesis)
+            throw new CliError($"this home pins the ledger {pinned.Genesis.Short}…, not {trust.Genesis.Short}…", $"use another home (--home DIR), or remove {TrustFile} if you mean to change");
+        Files.CreateDirectory(_path, secret: true);
+        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n");
+    }
+
+    public IEnumerable<string> Keys => Directory.Exists(Path.Combine(_path, "keys")) ? Directory.EnumerateFiles(Path.Combine(_path, "keys"), "*.pem").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal) : [];
+
+    public PrivateKey Key(string? name = null)
+    {
+        var file = KeyFile(name ?? KeyName);
+        if (!File.Exists(file)) throw new CliError($"there is no key '{name ?? KeyName}' in {_path}", "make one: stele key new");
+        if ((File.GetUnixFileMode(file) & ~Files.Secret) != 0) throw new CliError($"others may read the key {file}", $"chmod 600 {file}");
+        return PrivateKey.FromPem(File.ReadAllText(file));
+    }
+
+    /// <summary>A fresh key, and a member id if there is none yet. Never replaces a key.</summary>
+    public PrivateKey NewKey(string name)
+    {
+        if (!Proof.Statements.Names.IsLabel(name)) throw new CliError($"'{name}' is not a key's name", "use a-z, 0-9, '.', '_' and '-'", CliError.Usage);
+        if (File.Exists(KeyFile(name))) throw new CliError($"the key '{name}' is there already", "choose another name: stele key new NAME");
+        var key = PrivateKey.Create();
+        Store(name, key);
+        if (Member is null) Set(("member", NewId()), ("key", name));
+        return key;
+    }
+
+    public void Store(string name, PrivateKey key)
+    {
+        Files.CreateDirectory(Path.Combine(_path, "keys"), secret: true);
+        Files.Write(KeyFile(name), key.ToPem(), secret: true);
+    }
+
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+}

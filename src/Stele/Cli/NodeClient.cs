@@ -1,0 +1,108 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Packs;
+
+namespace Stele.Cli;
+
+/// <summary>A node's own pages, seen from elsewhere. Believed in nothing: what it gives is checked against the keys that the ledger names.</summary>
+sealed class NodeClient : IDisposable
+{
+    readonly HttpClient _http;
+
+    public NodeClient(string gateway, string? token)
+    {
+        _http = new HttpClient { BaseAddress = new Uri(gateway.TrimEnd('/') + "/-/"), Timeout = TimeSpan.FromSeconds(60) };
+        if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+    }
+
+    public sealed record LogOffer(string Origin, string Key, string Node);
+
+    /// <summary>The decision log that the node would write for a place, once an owner opens it.</summary>
+    public async Task<LogOffer> Offer(Place place, CancellationToken stop)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var status = await Get("status", stop);
+            var environment = status["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == place.System && e["environment"].AsString == place.Environment);
+            if (environment?.Find("log") is { } log) return new LogOffer(log["origin"].AsString, log["key"].AsString, status["member"].AsString);
+            // The node folds the assignment a moment after the ledger has it.
+            if (attempt == 100) throw new CliError($"the node does not run {place}", $"give it the role: stele member add --member {status["member"].AsString} --key {status["key"].AsString} --role node@{place}");
+            await Task.Delay(100, stop);
+        }
+    }
+
+    /// <summary>A decision's leaf, its inclusion proof and the node's own checkpoint; null if the node does not have it.</summary>
+    public Task<Json?> Early(string log, long index, CancellationToken stop) => Find($"decisions/{NodeFolder.NameOf(log)}/{index}", stop);
+
+    /// <summary>What was asked and answered; whoever has the node's token may open it.</summary>
+    public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
+
+    /// <summary>A whole decision log under its newest checkpoint; null if the node does not have it.</summary>
+    /// <exception cref="CliError">What it gives does not hang together.</exception>
+    public async Task<PackedLog?> Log(LogFact log, CancellationToken stop)
+    {
+        var folder = $"logs/{NodeFolder.NameOf(log.Origin)}/";
+        using var answer = await Send(folder + "checkpoint", stop);
+        if (!answer.IsSuccessStatusCode) return null;
+        var note = await answer.Content.ReadAsStringAsync(stop);
+        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the decision log {log.Origin}: {error}");
+        var leaves = new List<byte[]>();
+        var frontier = new Frontier();
+        while (leaves.Count < checkpoint.Size)
+        {
+            var tile = new Tile(Tile.Entries, leaves.Count / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - leaves.Count));
+            using var bundle = await Send(folder + tile.Path, stop);
+            if (!bundle.IsSuccessStatusCode) throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
+            foreach (var leaf in Tile.DecodeBundle(await bundle.Content.ReadAsByteArrayAsync(stop), tile.Width))
+            {
+                leaves.Add(leaf);
+                frontier = frontier.Add(Merkle.Leaf(leaf));
+            }
+        }
+        return frontier.Root == checkpoint.Root ? new PackedLog(log.Origin, leaves, note) : throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+    }
+
+    /// <summary>The inclusion proof of a leaf in the log's tree of that size, from its tiles.</summary>
+    public Digest[] InclusionProof(LogFact log, long index, long size, CancellationToken stop)
+    {
+        var tiles = new Dictionary<Tile, Digest[]>();
+        return Proofs.Inclusion(index, size, (level, n) =>
+        {
+            var tile = Tile.Holding(level, n, size);
+            if (!tiles.TryGetValue(tile, out var hashes)) tiles[tile] = hashes = Hashes(log, tile, stop).GetAwaiter().GetResult();
+            return Tile.Subtree(level, n, hashes);
+        });
+    }
+
+    async Task<Digest[]> Hashes(LogFact log, Tile tile, CancellationToken stop)
+    {
+        using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/{tile.Path}", stop);
+        if (!answer.IsSuccessStatusCode) throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
+        return Tile.Decode(await answer.Content.ReadAsByteArrayAsync(stop), tile.Width);
+    }
+
+    async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop) ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}", "is it the node's gateway, and the node's own token? stele login … --gateway URL --node-token TOKEN");
+
+    async Task<Json?> Find(string path, CancellationToken stop)
+    {
+        using var answer = await Send(path, stop);
+        return answer.IsSuccessStatusCode ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20) : null;
+    }
+
+    async Task<HttpResponseMessage> Send(string path, CancellationToken stop)
+    {
+        try
+        {
+            return await _http.GetAsync(path, stop);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CliError($"no node answers at {_http.BaseAddress}: {e.Message}", "is it running? stele up; another address: --node URL");
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+}

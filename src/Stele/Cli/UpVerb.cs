@@ -1,0 +1,184 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using Stele.Api;
+using Stele.Build;
+using Stele.Control;
+using Stele.Gateway;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+/// <summary>How <c>stele up</c> runs. This is the whole configuration; each flag is a field.</summary>
+sealed record UpTerms
+{
+    /// <summary>Port of the server's API on the loopback interface. Default 7070; 0 takes a free one.</summary>
+    public int Port { get; init; } = 7070;
+
+    /// <summary>Port of the node's gateway on the loopback interface. Default 7080; 0 takes a free one.</summary>
+    public int GatewayPort { get; init; } = 7080;
+
+    /// <summary>Run the server. Default yes; <c>--only node</c> leaves it out.</summary>
+    public bool Server { get; init; } = true;
+
+    /// <summary>Run the node. Default yes; <c>--only server</c> leaves it out.</summary>
+    public bool Node { get; init; } = true;
+
+    /// <summary>The server a lone node follows. Default: the one this home is connected to.</summary>
+    public Uri? Follow { get; init; }
+
+    /// <summary>Names of tokens to make before the server starts, for others to connect with; shown once.</summary>
+    public ImmutableArray<string> Invite { get; init; } = [];
+
+    /// <summary>How often a decision log is anchored (seconds). Default 60; besides at every change of head and at an orderly stop.</summary>
+    public double AnchorSeconds { get; init; } = 60;
+
+    /// <summary>How often a running release is inspected without any sign of change (seconds). Default 30.</summary>
+    public double InspectSeconds { get; init; } = 30;
+}
+
+static class UpVerb
+{
+    public static Verb Verb => new("up", "run server and node on this machine", """
+        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--anchor SECONDS] [--inspect SECONDS]
+
+        Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
+        ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
+        --invite makes a token for others to connect with (stele login), and shows it once. --only node follows the server that this home is
+        connected to. Ctrl-C stops in order: requests end, logs are anchored, files are closed.
+        """,
+        [
+            new Option<string>("--only"), new Option<int>("--port") { DefaultValueFactory = _ => 7070 }, new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080 },
+            new Option<Uri>("--follow") { HelpName = "URL" }, new Option<string[]>("--invite") { HelpName = "NAME" },
+            new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS" }, new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS" },
+        ], Run);
+
+    static async Task<int> Run(Call call)
+    {
+        var only = call.Get<string>("--only");
+        if (only is not (null or "server" or "node")) throw new CliError($"--only takes server or node, not '{only}'", null, CliError.Usage);
+        var terms = new UpTerms
+        {
+            Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<Uri>("--follow"),
+            Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"),
+        };
+        if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw new CliError("a port is 0 to 65535", null, CliError.Usage);
+        if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1) throw new CliError("--anchor and --inspect take at least 0.1 seconds", null, CliError.Usage);
+        if (terms.Node && !Sandbox.Available) throw new CliError("bubblewrap is not installed, and releases run in it", "apt-get install bubblewrap; or run the server alone: --only server", CliError.Usage);
+        await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said => call.Stage.Error.WriteLine(said));
+        var t = call.Terminal;
+        t.Result(running.ToJson(), () =>
+        {
+            if (running.ServerOrNull is { } server) t.Line($"server   {server.Address}");
+            if (running.NodeOrNull is { } node) t.Line($"gateway  {node.Address}");
+            t.Line($"data     {call.Data}");
+            t.Line($"home     {call.HomePath}");
+            t.Line($"trust    {System.IO.Path.Combine(call.Data, "trust.json")}");
+            foreach (var (name, token) in running.Invited) t.Line($"token for {name}: {token}");
+            t.Line("Ctrl-C stops it. Next: stele status; stele system add NAME --env prod; stele --help");
+        });
+        call.Stage.Output.Flush();
+        try
+        {
+            await running.Ended.WaitAsync(call.Stop);
+        }
+        catch (OperationCanceledException) when (call.Stop.IsCancellationRequested)
+        {
+            t.Note("stopping");
+            return 0;
+        }
+        catch (Exception e) when (e is not CliError)
+        {
+            throw new CliError($"stopped: {e.Message}", "stele fsck checks the ledger on disk");
+        }
+        return 0;
+    }
+}
+
+/// <summary>A server and a node put together in one process, in the order of the rooms.</summary>
+sealed class Running : IAsyncDisposable
+{
+    public ServerHost? ServerOrNull { get; private set; }
+    public NodeHost? NodeOrNull { get; private set; }
+    public IReadOnlyList<(string Name, string Token)> Invited { get; private set; } = [];
+
+    public ServerHost Server => ServerOrNull ?? throw new InvalidOperationException("no server runs here");
+    public NodeHost Node => NodeOrNull ?? throw new InvalidOperationException("no node runs here");
+
+    /// <summary>The gateway's address, with a slash at its end.</summary>
+    public string Gateway => Node.Address.ToString();
+
+    /// <summary>Ends when a part of it broke.</summary>
+    public Task Ended => Task.WhenAny(new[] { ServerOrNull?.Completion, NodeOrNull?.Failed }.OfType<Task>()).Unwrap();
+
+    public static async Task<Running> Start(string data, string homePath, UpTerms terms, Call call, Action<string> report)
+    {
+        var home = Home.Open(homePath);
+        var running = new Running();
+        try
+        {
+            var folder = new ServerFolder(data);
+            string? nodeToken = null;
+            if (terms.Server)
+            {
+                if (!folder.IsFounded) await HomeVerbs.Found(call, folder, home, null);
+                running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
+                if (terms.Node) nodeToken = Tokens.Add(folder.Tokens, "node");
+                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port }, call.Clock, report);
+                if (home.Trust?.Genesis == folder.ReadTrust().Genesis) home.Set(("server", running.Server.Address.ToString()), ("data", data));
+            }
+            if (terms.Node)
+            {
+                var trust = terms.Server ? folder.ReadTrust() : home.Trust ?? throw new CliError("which ledger is the node to follow? none is pinned here", "stele login URL --token TOKEN --trust FILE");
+                var follow = running.ServerOrNull?.Address ?? terms.Follow ?? (home.Server is { } s ? new Uri(s) : throw new CliError("which server is the node to follow?", "--follow URL"));
+                var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
+                running.NodeOrNull = await NodeHost.Start(node, trust, follow, nodeToken ?? home.Token,
+                    new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds) },
+                    new GatewayTerms { Port = terms.GatewayPort }, call.Clock);
+                home.Set(("gateway", running.Gateway), ("nodeToken", running.Node.Node.Identity.Token), ("data", data));
+                if (terms.Server) await Register(running, home, call);
+            }
+            return running;
+        }
+        catch
+        {
+            await running.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The first time, an owner who starts both registers the node, for every environment to come. It is their statement, signed with their key.</summary>
+    static async Task Register(Running running, Home home, Call call)
+    {
+        var state = running.Server.Admission.Replay.State;
+        var identity = running.Node.Node.Identity;
+        if (state.Members.ContainsKey(identity.Member) || home.Member is not { } me || !state.Members.TryGetValue(me, out var member) || !member.IsOwner || !home.Keys.Contains(home.KeyName)) return;
+        using var key = home.Key();
+        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [new Role("node")], null) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
+        if (await running.Server.Admission.Submit(Envelope.Sign(statement.Encode(), key).ToJson().ToBytes()) is Admitted.Refused refused)
+            throw new CliError($"the node could not be registered: {refused.Problem.Message}", refused.Problem.Hint);
+    }
+
+    public Json ToJson() => Json.Object(
+        ("server", ServerOrNull is { } s ? Json.Of(s.Address.ToString()) : null), ("gateway", NodeOrNull is null ? null : Json.Of(Gateway)),
+        ("node", NodeOrNull is { } n ? Json.Of(n.Node.Identity.Member) : null), ("tokens", Json.Object(Invited.Select(i => KeyValuePair.Create(i.Name, Json.Of(i.Token))))));
+
+    Instance InstanceOf(string system, string environment) =>
+        Node.Node.Environment(system, environment)?.Table?.Legs is [var leg, ..] ? leg.Instance : throw new CliError($"nothing runs in {system}/{environment}");
+
+    /// <summary>Where the running release's tree stands on this machine.</summary>
+    public string ReleaseFolder(string system, string environment) => InstanceOf(system, environment).Provisioned.Tree.Directory;
+
+    /// <summary>The release that the running process names in its own environment, read from /proc.</summary>
+    public string ReleaseInProc(string system, string environment) =>
+        File.ReadAllText($"/proc/{InstanceOf(system, environment).Pid}/environ").Split('\0').Single(v => v.StartsWith(Instance.ReleaseVariable + "=", StringComparison.Ordinal))[(Instance.ReleaseVariable.Length + 1)..];
+
+    public async ValueTask DisposeAsync()
+    {
+        if (NodeOrNull is not null) await NodeOrNull.DisposeAsync();
+        if (ServerOrNull is not null) await ServerOrNull.DisposeAsync();
+    }
+}

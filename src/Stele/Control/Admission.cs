@@ -1,0 +1,258 @@
+using System.Threading.Channels;
+using Stele.Blobs;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Control;
+
+/// <summary>
+/// The only way into the ledger. One loop owns the state and the log; whoever submits waits in a bounded queue.
+///
+///   1 cap the size, parse           on the submitter's thread
+///   2 queue                         full: busy
+///   3 stamp: max(now, last entry)   a clock that can't be believed: refused
+///   4 Fold.Apply                    on the tentative state, which runs ahead of the durable one
+///   5 explain                       a verdict for every judged deployment; a refusal entry for refused envelopes of members
+///   6 append, wait until durable    once for everything that waited
+///   7 the visible state advances, the submitters get their answers
+///
+/// Invariant: the visible state is the fold over durable entries; what a submitter is told happened has happened for ever.
+/// A failed append leaves nobody knowing what the disk holds: the loop ends, <see cref="Completion"/> faults, and recovery at the next start says what is there.
+/// </summary>
+sealed class Admission : IAsyncDisposable
+{
+    /// <summary>The most that waits; beyond it the answer is "busy".</summary>
+    public const int QueueLength = 4096;
+
+    /// <summary>The most that shares one append.</summary>
+    const int MaxBatch = 512;
+
+    /// <summary>Recorded refusals a minute for one member.</summary>
+    public const int RefusalsPerMinute = 30;
+
+    readonly Log _log;
+    readonly Replay _replay;
+    readonly IBlobs _blobs;
+    readonly PrivateKey _serverKey;
+    readonly WallClock _clock;
+    readonly RefusalBudget _budget;
+    readonly Channel<Submission> _queue = Channel.CreateBounded<Submission>(new BoundedChannelOptions(QueueLength) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    readonly Dictionary<(Digest Envelope, string Code, string? Rule), long> _refused = [];
+    volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // The loop's own: what was applied and staged, but is not durable yet.
+    State _tentative;
+    readonly List<(Entry Entry, Outcome.Accepted Outcome)> _staged = [];
+
+    /// <param name="replay">Every entry of the log, folded.</param>
+    Admission(Log log, Replay replay, IBlobs blobs, PrivateKey serverKey, TimeProvider time)
+    {
+        (_log, _replay, _blobs, _serverKey, _tentative) = (log, replay, blobs, serverKey, replay.State);
+        (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
+        foreach (var folded in replay.Entries)
+            if (folded.Statement is Refusal r) _refused[(r.Envelope, r.Code, r.Rule)] = folded.Index;
+        Completion = Task.Run(Run);
+    }
+
+    /// <summary>The fold over everything durable. Readers take its <see cref="Replay.State"/> once and stay with it; its documents belong to the loop.</summary>
+    public Replay Replay => _replay;
+
+    /// <summary>Ends when the queue was closed and drained; faults when the loop failed, which is a matter for the process.</summary>
+    public Task Completion { get; }
+
+    /// <summary>Folds the log and starts to admit.</summary>
+    /// <exception cref="FormatException">An entry of the log does not fold: the ledger is damaged, or was written by other rules.</exception>
+    public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
+    {
+        var replay = new Replay(new Documents(SmallDocuments.Of(blobs)));
+        foreach (var bytes in log.ReadEntries(0, log.Size))
+            if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
+                throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
+        if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
+        if (!replay.State.ServerKey!.Equals(serverKey.Public)) throw new FormatException($"the server's key {serverKey.Public.Id} is not the one that genesis names, {replay.State.ServerKey.Id}");
+        return new Admission(log, replay, blobs, serverKey, time);
+    }
+
+    /// <summary>Submits the canonical bytes of a signed envelope. Comes back when the statement is durable in the ledger, or will never be by this call.</summary>
+    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope)
+    {
+        // 1.
+        if (envelope.Length > Entry.MaxBytes) return No(Problem.Of(RefusalCode.TooLarge, $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
+        Envelope parsed;
+        try
+        {
+            parsed = Envelope.Parse(envelope.Span);
+        }
+        catch (FormatException e)
+        {
+            return No(Problem.Of(RefusalCode.Malformed, e.Message));
+        }
+        // 2.
+        var submission = new Submission(parsed);
+        if (!_queue.Writer.TryWrite(submission))
+            return No(Completion.IsCompleted || _closing ? Problem.Of(Trouble.Stopped, "the server is not admitting statements") : Problem.Of(Trouble.Busy, $"{QueueLength} statements are waiting already"));
+        return await submission.Answer.Task;
+    }
+
+    /// <summary>Ends when the visible state has more than <paramref name="size"/> entries, or will never have.</summary>
+    public async Task Beyond(long size, CancellationToken stop)
+    {
+        while (true)
+        {
+            var advanced = _advanced.Task;
+            if (_replay.State.Size > size || _ended) return;
+            await advanced.WaitAsync(stop);
+        }
+    }
+
+    volatile bool _closing, _ended;
+
+    /// <summary>Takes nothing more, finishes what waits, and ends the loop.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _closing = true;
+        _queue.Writer.TryComplete();
+        await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    async Task Run()
+    {
+        var batch = new List<(Submission Submission, Admitted Answer)>();
+        try
+        {
+            MendVerdicts();
+            await Commit();
+            while (await _queue.Reader.WaitToReadAsync())
+            {
+                batch.Clear();
+                while (batch.Count < MaxBatch && _queue.Reader.TryRead(out var submission)) batch.Add((submission, await Admit(submission.Envelope)));
+                await Commit();
+                foreach (var (submission, answer) in batch) submission.Answer.SetResult(answer);
+            }
+        }
+        catch (Exception)
+        {
+            // Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.
+            _closing = true;
+            _queue.Writer.TryComplete();
+            var answer = No(Problem.Of(Trouble.Stopped, "the ledger failed; whether this statement got in will be seen when the server was restarted"));
+            foreach (var (submission, _) in batch) submission.Answer.TrySetResult(answer);
+            while (_queue.Reader.TryRead(out var waiting)) waiting.Answer.TrySetResult(answer);
+            throw;
+        }
+        finally
+        {
+            _ended = true;
+            _advanced.TrySetResult();
+        }
+    }
+
+    /// <summary>Judges one envelope on the tentative state and stages what follows from it.</summary>
+    async Task<Admitted> Admit(Envelope envelope)
+    {
+        // 3.
+        var before = _tentative;
+        if (!_clock.TryStamp(before.Time, out var stamp, out var reason)) return No(Problem.Of(Trouble.Clock, reason!));
+        Entry entry;
+        try
+        {
+            entry = new Entry(stamp, envelope);
+        }
+        catch (FormatException e)
+        {
+            return No(Problem.Of(RefusalCode.TooLarge, e.Message));
+        }
+        // 4.
+        Outcome outcome;
+        try
+        {
+            outcome = Fold.Apply(before, entry, _replay.Documents);
+        }
+        catch (Exception e)
+        {
+            // States are immutable: a bug in judging one statement, or a document that can't be read now, harms nothing but that statement.
+            return No(Problem.Of(Trouble.Internal, $"the statement could not be judged: {e.GetType().Name}: {e.Message}"));
+        }
+        switch (outcome)
+        {
+            case Outcome.Accepted accepted:
+                Stage(entry, accepted);
+                if (Explain.Verdict(before, entry, outcome) is { } verdict) Sign(verdict, stamp);   // 5.
+                return new Admitted.Added(before.Size, stamp, entry.LeafHash);
+            case Outcome.Already already:
+                return new Admitted.Already(already.Entry, EntryAt(already.Entry).LeafHash);
+            default:
+                return await Refuse(before, entry, (Outcome.Refused)outcome);
+        }
+    }
+
+    /// <summary>
+    /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it again. The same envelope refused again for the same reason is told
+    /// where it was recorded first.
+    /// </summary>
+    async Task<Admitted> Refuse(State before, Entry entry, Outcome.Refused refused)
+    {
+        if (refused.Member is not { } member) return No(Problem.Of(refused));
+        var refusal = Explain.Refusal(before, entry, refused);
+        var reason = (refusal.Envelope, refusal.Code, refusal.Rule);
+        if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
+        if (!_budget.TrySpend(member))
+            return No(Problem.Of(Trouble.RateLimited, $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more ({refused.Code.Name()}: {refused.Message})"));
+
+        // The envelope is durable before the entry that names it.
+        await _blobs.Put(entry.Envelope.ToJson().ToBytes());
+        if (Explain.Verdict(before, entry, refused) is { } verdict) Sign(verdict, entry.Time);
+        _refused[reason] = Sign(refusal, entry.Time);
+        return No(Problem.Of(refused, _refused[reason]));
+    }
+
+    /// <summary>Stages a statement of the server's own and returns its entry number.</summary>
+    long Sign(Statement statement, long stamp)
+    {
+        var index = _tentative.Size;
+        var entry = new Entry(stamp, Envelope.Sign(statement.Encode(), _serverKey));
+        if (Fold.Apply(_tentative, entry, _replay.Documents) is not Outcome.Accepted accepted) throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
+        Stage(entry, accepted);
+        return index;
+    }
+
+    void Stage(Entry entry, Outcome.Accepted accepted)
+    {
+        _staged.Add((entry, accepted));
+        _tentative = accepted.Next;
+    }
+
+    Entry EntryAt(long index) => index < _replay.Entries.Count ? _replay.Entries[(int)index].Entry : _staged[(int)(index - _replay.Entries.Count)].Entry;
+
+    /// <summary>A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is given now.</summary>
+    void MendVerdicts()
+    {
+        var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
+        foreach (var folded in _replay.Entries)
+            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index) && _clock.TryStamp(_tentative.Time, out var stamp, out _)
+                && Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After, folded.Statement, folded.Judgement)) is { } verdict)
+                Sign(verdict, stamp);
+    }
+
+    /// <summary>6 and 7.</summary>
+    async Task Commit()
+    {
+        if (_staged.Count == 0) return;
+        var appends = _staged.Select(s => _log.Append(s.Entry.Bytes)).ToArray();   // queued side by side, flushed together
+        var indices = await Task.WhenAll(appends);
+        if (indices[0] != _replay.State.Size || indices[^1] != _tentative.Size - 1) throw new InvalidOperationException($"the log took entry {_replay.State.Size} as {indices[0]}: someone else writes to it");
+        // Here the entries are durable: from now on they happened.
+        foreach (var (entry, accepted) in _staged) _replay.Add(entry, accepted);
+        _staged.Clear();
+        Interlocked.Exchange(ref _advanced, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
+    static Admitted.Refused No(Problem problem) => new(problem);
+
+    sealed record Submission(Envelope Envelope)
+    {
+        public TaskCompletionSource<Admitted> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

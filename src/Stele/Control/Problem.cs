@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using Stele.Blobs;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Control;
+
+/// <summary>Why a server did not do what it was asked, where it is not the fold that refused (that is <see cref="RefusalCode"/>). A closed set; names are permanent.</summary>
+enum Trouble
+{
+    /// <summary>The request's own shape: a number that is none, a parameter missing.</summary>
+    BadRequest,
+    /// <summary>No token, or not one of this server's.</summary>
+    Unauthorized,
+    NotFound,
+    MethodNotAllowed,
+    /// <summary>No blob has this digest here.</summary>
+    UnknownBlob,
+    /// <summary>The content does not have the digest or length that was announced.</summary>
+    WrongDigest,
+    TooLarge,
+    /// <summary>A stored blob is damaged.</summary>
+    Corrupt,
+    /// <summary>The member had more refusals than are recorded in a minute.</summary>
+    RateLimited,
+    /// <summary>The queue is full.</summary>
+    Busy,
+    /// <summary>The clock is behind the ledger, or jumped.</summary>
+    Clock,
+    /// <summary>The server is stopping, or its ledger failed.</summary>
+    Stopped,
+    /// <summary>The request did not come in time.</summary>
+    Timeout,
+    /// <summary>A bug. The server's log has more.</summary>
+    Internal,
+    /// <summary>Seen by a client alone: nobody answers there.</summary>
+    Unreachable,
+    /// <summary>Seen by a client alone: the answer is not one that a server of ours gives.</summary>
+    BadAnswer,
+}
+
+/// <summary>
+/// What went wrong, as the API says it and a client shows it: <c>{"code","message","hint","rules"?,"refusal"?}</c>.
+/// <paramref name="Rules"/>: every rule's outcome, where a policy judged. <paramref name="Refusal"/>: the entry in which the refusal is recorded, where it is.
+/// </summary>
+sealed record Problem(int Status, string Code, string Message, string Hint, ImmutableArray<RuleOutcome> Rules, long? Refusal = null)
+{
+    public const string MediaType = "application/problem+json";
+
+    /// <summary>Answers with more than this are not read as problems.</summary>
+    public const int MaxBytes = 1 << 20;
+
+    static readonly Dictionary<Trouble, (string Name, int Status, string Hint)> Table = new()
+    {
+        [Trouble.BadRequest] = ("bad-request", 400, "see the message; the API's pages say what each address takes"),
+        [Trouble.Unauthorized] = ("unauthorized", 401, "send 'Authorization: Bearer TOKEN'; the token is in the folder of the member who founded the server: stele login"),
+        [Trouble.NotFound] = ("not-found", 404, "check the address; stele status shows what there is"),
+        [Trouble.MethodNotAllowed] = ("method-not-allowed", 405, "that address takes other methods"),
+        [Trouble.UnknownBlob] = ("unknown-blob", 404, "upload it first, or check the digest"),
+        [Trouble.WrongDigest] = ("wrong-digest", 422, "the content changed on the way or was announced wrongly; send it again under its own digest"),
+        [Trouble.TooLarge] = ("too-large", 413, "put large content in a blob; split what is larger than a blob may be"),
+        [Trouble.Corrupt] = ("corrupt", 500, "the server's copy is damaged: run stele fsck there and upload the blob again"),
+        [Trouble.RateLimited] = ("rate-limited", 429, "wait a minute; then send what the message asks for"),
+        [Trouble.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
+        [Trouble.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
+        [Trouble.Stopped] = ("stopped", 503, "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),
+        [Trouble.Timeout] = ("timeout", 408, "send it again, faster or in smaller parts"),
+        [Trouble.Internal] = ("internal", 500, "this is a bug: the server's own log says more"),
+        [Trouble.Unreachable] = ("unreachable", 503, "check the address, and that the server runs: stele up"),
+        [Trouble.BadAnswer] = ("bad-answer", 502, "check the address: something else than a stele server answers there"),
+    };
+
+    public static Problem Of(Trouble trouble, string message) => new(Table[trouble].Status, Table[trouble].Name, message, Table[trouble].Hint, []);
+
+    public static Problem Of(RefusalCode code, string message) => new(code.Status(), code.Name(), message, code.Hint(), []);
+
+    public static Problem Of(Outcome.Refused refused, long? refusal = null) =>
+        new(refused.Code.Status(), refused.Code.Name(), refused.Message, refused.Code.Hint(), refused.Judgement?.Rules ?? [], refusal);
+
+    public static Problem Of(BlobException e) => Of(
+        e.Error switch
+        {
+            BlobError.Unknown => Trouble.UnknownBlob,
+            BlobError.Corrupt => Trouble.Corrupt,
+            BlobError.WrongDigest => Trouble.WrongDigest,
+            BlobError.TooLarge => Trouble.TooLarge,
+            _ => Trouble.BadRequest,
+        }, e.Message);
+
+    /// <summary>Whether the rules judged it: sent again as it is, it will be refused again, unless the world moves. Otherwise it is not known to be wrong, and may be sent again later.</summary>
+    public bool IsJudgement => Refusals.TryParse(Code, out _);
+
+    /// <summary>Whether this is that trouble.</summary>
+    public bool Is(Trouble trouble) => Code == Table[trouble].Name;
+
+    public Json ToJson() => Json.Object(
+        ("code", Code), ("message", Message), ("hint", Hint),
+        ("rules", Rules.IsDefaultOrEmpty ? null : Json.Array(Rules.Select(r => r.ToJson()))), ("refusal", Refusal is { } n ? Json.Of(n) : null));
+
+    /// <exception cref="FormatException">Not a problem.</exception>
+    public static Problem FromJson(int status, Json j) => new(
+        status, j["code"].AsString, j["message"].AsString, j["hint"].AsString,
+        j.Find("rules") is { } rules ? [.. rules.AsArray.Select(RuleOutcome.FromJson)] : [], j.Find("refusal") is { } n ? Names.Entry(n) : null);
+}
+
+/// <summary>A problem on its way to whoever asked.</summary>
+sealed class ProblemException(Problem problem) : Exception(problem.Message)
+{
+    public ProblemException(Trouble trouble, string message) : this(Problem.Of(trouble, message)) { }
+
+    public Problem Problem { get; } = problem;
+}

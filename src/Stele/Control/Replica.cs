@@ -1,0 +1,283 @@
+using System.Globalization;
+using Stele.Blobs;
+using Stele.Disk;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Control;
+
+/// <summary>What is wrong with the ledger that a server shows. A closed set: each is a reason not to follow it.</summary>
+enum ReplicaFault
+{
+    /// <summary>Its genesis or its key is not the one that is pinned.</summary>
+    WrongLedger,
+    /// <summary>The checkpoint is not one, or is not signed by the pinned key.</summary>
+    BadCheckpoint,
+    /// <summary>Correctly signed, and smaller than what this replica was shown before: an old copy, or a rewritten log.</summary>
+    Shrunk,
+    /// <summary>Correctly signed, and not an extension of what this replica has: a second history.</summary>
+    Forked,
+    /// <summary>The tiles do not hold what they should.</summary>
+    BadTile,
+    /// <summary>An entry stands in the ledger that the rules refuse: the replica stays at the entry before it for good.</summary>
+    Refused,
+    /// <summary>A document that an entry names is not to be had. The replica stays before that entry until it is.</summary>
+    MissingDocument,
+}
+
+/// <param name="evidence">The server's signed checkpoint, where it is what convicts it.</param>
+sealed class ReplicaException(ReplicaFault fault, string message, string? evidence = null) : Exception(message)
+{
+    public ReplicaFault Fault { get; } = fault;
+    public string? Evidence { get; } = evidence;
+}
+
+/// <summary>
+/// Somebody's own copy of a ledger, believed only as far as it was checked: signed by the pinned key, an extension of everything seen before, and folded here by the same rules.
+/// <code>
+/// folder/ledger/   the entries and signed checkpoints, durable (a <see cref="Log"/> without a key)
+/// folder/blobs/    the documents that the fold reads
+/// folder/synced    when the server last confirmed it: milliseconds since 1970 UTC
+/// </code>
+/// Invariant: the state moves only over entries that are stored here under a checkpoint of the pinned key and that the fold accepted. Entries that it refused are kept as evidence.
+/// </summary>
+sealed class Replica : IAsyncDisposable
+{
+    /// <summary>How long another process may hold the folder before opening it fails.</summary>
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    readonly Trust _trust;
+    readonly Log _log;
+    readonly BlobStore _store;
+    readonly Server _server;
+    readonly TimeProvider _time;
+    readonly string _synced;
+    readonly SemaphoreSlim _one = new(1);
+    readonly HashSet<Digest> _missing = [];
+    ReplicaException? _halted;
+
+    Replica(Trust trust, Log log, BlobStore store, Server server, TimeProvider time, string synced)
+    {
+        (_trust, _log, _store, _server, _time, _synced) = (trust, log, store, server, time, synced);
+        var find = SmallDocuments.Of(store);
+        Replay = new Replay(new Documents(digest =>
+        {
+            var bytes = find(digest);
+            if (bytes is null) lock (_missing) _missing.Add(digest);
+            return bytes;
+        }));
+        LastSync = File.Exists(synced) && long.TryParse(File.ReadAllText(synced), NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? ms : null;
+    }
+
+    /// <summary>The fold over what was accepted.</summary>
+    public Replay Replay { get; }
+
+    /// <summary>The newest checkpoint that was stored here.</summary>
+    public string Checkpoint => _log.Checkpoint;
+
+    /// <summary>The entries, as stored.</summary>
+    public Log Log => _log;
+
+    /// <summary>When this copy was last seen to be all that the server has, and folded; milliseconds since 1970 UTC; null: never.</summary>
+    public long? LastSync { get; private set; }
+
+    /// <summary>How old what is known here may be; null: it was never confirmed.</summary>
+    public TimeSpan? Staleness => LastSync is { } at ? TimeSpan.FromMilliseconds(Math.Max(0, _time.GetUtcNow().ToUnixTimeMilliseconds() - at)) : null;
+
+    /// <summary>Why this replica will never move again; null while it may.</summary>
+    public ReplicaException? Halted => _halted;
+
+    /// <summary>Opens or creates a replica, and folds what it holds. Asks the server for nothing.</summary>
+    /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
+    /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
+    public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time, BlobStore? documents = null)
+    {
+        Files.CreateDirectory(folder);
+        Log log;
+        for (var start = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                log = Log.OpenReplica(Path.Combine(folder, "ledger"), trust.Key, time);
+                break;
+            }
+            catch (LogException e)
+            {
+                throw new ReplicaException(e.Error == LogError.WrongLog ? ReplicaFault.WrongLedger : ReplicaFault.Forked, $"the replica in {folder} can't be used: {e.Message}");
+            }
+            catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal) && time.GetElapsedTime(start) < Patience)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time);
+            }
+        }
+        try
+        {
+            var replica = new Replica(trust, log, documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, Path.Combine(folder, "synced"));
+            try
+            {
+                await replica.Fold(fetch: false, default);
+            }
+            catch (ReplicaException e) when (e.Fault is ReplicaFault.Refused or ReplicaFault.MissingDocument)
+            {
+                // It stands where it stood; the next sync says so again.
+            }
+            return replica;
+        }
+        catch
+        {
+            log.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Catches up with the server. Returns how many entries the state moved.</summary>
+    /// <exception cref="ReplicaException">What the server shows may not be followed.</exception>
+    /// <exception cref="ProblemException">The server does not answer, or does not let this client in.</exception>
+    public Task<long> Sync(CancellationToken stop = default) => Sync(TimeSpan.Zero, stop);
+
+    /// <param name="wait">How long to wait at the server for something new.</param>
+    public async Task<long> Sync(TimeSpan wait, CancellationToken stop = default)
+    {
+        await _one.WaitAsync(stop);
+        try
+        {
+            if (_halted is { } halted) throw halted;
+            var before = Replay.State.Size;
+            var known = _log.Size;
+            // What is stored and not folded yet (its documents were missing) is not waited for.
+            var note = await _server.Checkpoint(known, before < known ? TimeSpan.Zero : wait, stop);
+            await Take(note, stop);
+            await Fold(fetch: true, stop);
+            LastSync = _time.GetUtcNow().ToUnixTimeMilliseconds();
+            Derived.Write(_synced, System.Text.Encoding.ASCII.GetBytes(LastSync.Value.ToString(CultureInfo.InvariantCulture)));
+            return Replay.State.Size - before;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Stores what a signed checkpoint covers, if it extends what is here.</summary>
+    async Task Take(string note, CancellationToken stop)
+    {
+        if (Proof.Checkpoint.Open(note, _trust.Key, out var checkpoint) is not CheckpointTrust.Verified and var trust)
+            throw new ReplicaException(ReplicaFault.BadCheckpoint, trust switch
+            {
+                CheckpointTrust.NoKnownKey => $"the server's checkpoint is not signed by the key that is pinned for {_trust.Origin}",
+                CheckpointTrust.BadSignature => "the signature of the server's checkpoint is not good",
+                CheckpointTrust.WrongOrigin => $"the server's checkpoint is of another log than {_trust.Origin}",
+                _ => "what the server gave as its checkpoint is none",
+            });
+        var known = _log.Size;
+        if (checkpoint!.Size < known)
+            throw new ReplicaException(ReplicaFault.Shrunk, $"the server's ledger has {checkpoint.Size} entries and had {known} before: it was rolled back or rewritten", note);
+        if (checkpoint.Size == known && known > 0)
+        {
+            if (checkpoint.Root != _log.Root) throw new ReplicaException(ReplicaFault.Forked, $"the server signed two different ledgers of {known} entries: this is a fork", note);
+            return;
+        }
+        var entries = await Entries(known, checkpoint.Size, stop);
+        if (known == 0 && (entries.Count == 0 || Merkle.Leaf(entries[0]) != _trust.Genesis))
+            throw new ReplicaException(ReplicaFault.WrongLedger, $"the server's ledger does not begin with the genesis that is pinned, {_trust.Genesis}", note);
+        switch (await _log.Extend(entries, note))
+        {
+            case Extension.Extended:
+                return;
+            case Extension.Fork:
+                throw new ReplicaException(ReplicaFault.Forked, $"the server's ledger of {checkpoint.Size} entries does not extend the {known} that it showed before: this is a fork", note);
+            case var other:
+                throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}", note);
+        }
+    }
+
+    /// <summary>The entries [from, to), out of the server's bundles.</summary>
+    async Task<IReadOnlyList<byte[]>> Entries(long from, long to, CancellationToken stop)
+    {
+        var entries = new List<byte[]>();
+        for (var n = from / Tile.Full; n * Tile.Full < to; n++)
+        {
+            var tile = new Tile(Tile.Entries, n, Tile.WidthAt(to, Tile.Entries, n));
+            try
+            {
+                var bundle = Tile.DecodeBundle(await _server.Fetch(tile, stop), tile.Width);
+                entries.AddRange(bundle.Skip((int)Math.Max(0, from - n * Tile.Full)));
+            }
+            catch (FormatException e)
+            {
+                throw new ReplicaException(ReplicaFault.BadTile, $"the server's {tile}: {e.Message}");
+            }
+        }
+        return entries;
+    }
+
+    /// <summary>Folds what is stored and not folded yet, fetching the documents it reads.</summary>
+    async Task Fold(bool fetch, CancellationToken stop)
+    {
+        foreach (var bytes in _log.ReadEntries(Replay.State.Size, _log.Size))
+        {
+            var index = Replay.State.Size;
+            Entry entry;
+            try
+            {
+                entry = Entry.Parse(bytes);
+            }
+            catch (FormatException e)
+            {
+                throw Halt($"entry {index} is no entry: {e.Message}");
+            }
+            while (true)
+            {
+                lock (_missing) _missing.Clear();
+                var outcome = Replay.Try(entry);
+                Digest[] missing;
+                lock (_missing) missing = [.. _missing];
+                if (missing.Length > 0 && fetch && await Fetch(missing, stop)) continue;
+                switch (outcome)
+                {
+                    case Outcome.Accepted accepted:
+                        Replay.Add(entry, accepted);
+                        break;
+                    case Outcome.Refused { Code: RefusalCode.DocumentMissing } refused:
+                        throw new ReplicaException(ReplicaFault.MissingDocument, $"entry {index} can't be judged here: {refused.Message}");
+                    case Outcome.Refused refused:
+                        throw Halt($"entry {index} may not stand: {refused.Code.Name()}: {refused.Message}. The server admitted what the rules refuse; nothing after entry {index - 1} is followed");
+                    case Outcome.Already already:
+                        throw Halt($"entry {index} repeats entry {already.Entry}; nothing after entry {index - 1} is followed");
+                }
+                break;
+            }
+        }
+    }
+
+    ReplicaException Halt(string message) => _halted = new ReplicaException(ReplicaFault.Refused, message, _log.Checkpoint);
+
+    /// <summary>Fetches documents into the store. Whether any came.</summary>
+    async Task<bool> Fetch(Digest[] missing, CancellationToken stop)
+    {
+        var any = false;
+        foreach (var digest in missing)
+        {
+            try
+            {
+                await _store.Put(await _server.Read(digest, Artifacts.MaxDocument, stop), stop);
+                any = true;
+            }
+            catch (BlobException)
+            {
+                // Unknown there, damaged there, or larger than a document: the fold does without, and says what that means.
+            }
+        }
+        return any;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _log.Dispose();
+        _one.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

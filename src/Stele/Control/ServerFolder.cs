@@ -1,0 +1,37 @@
+using Stele.Proof;
+using Stele.Proof.Decisions;
+
+namespace Stele.Control;
+
+/// <summary>
+/// What a server keeps, below the data folder:
+/// <code>
+/// DATA/trust.json            what others pin; no secret
+/// DATA/server/
+///   keys/server.pem          ECDSA P-256: signs verdicts and refusals       0600
+///   keys/log.key             Ed25519: signs the ledger's checkpoints        0600
+///   ledger/                  the log: entries, tiles, checkpoints
+///   blobs/                   every blob: an OCI image layout
+///   tokens.json              SHA-256 of each token that may read and upload 0600
+/// </code>
+/// No member's key is ever in here.
+/// </summary>
+sealed record ServerFolder(string Data)
+{
+    public string Path => System.IO.Path.Combine(Data, "server");
+    public string Trust => System.IO.Path.Combine(Data, "trust.json");
+    public string Keys => System.IO.Path.Combine(Path, "keys");
+    public string ServerKey => System.IO.Path.Combine(Keys, "server.pem");
+    public string LogKey => System.IO.Path.Combine(Keys, "log.key");
+    public string Ledger => System.IO.Path.Combine(Path, "ledger");
+    public string Blobs => System.IO.Path.Combine(Path, "blobs");
+    public string Tokens => System.IO.Path.Combine(Path, "tokens.json");
+
+    /// <summary>Whether a server was founded here. The trust file is the last thing that founding writes.</summary>
+    public bool IsFounded => File.Exists(Trust);
+
+    /// <exception cref="IOException">No server was founded here.</exception>
+    public Trust ReadTrust() => IsFounded ? Proof.Decisions.Trust.Parse(File.ReadAllBytes(Trust)) : throw new FileNotFoundException($"no server was founded in {Data}", Trust);
+
+    public PrivateKey ReadServerKey() => PrivateKey.FromPem(File.ReadAllText(ServerKey));
+}

@@ -1,0 +1,25 @@
+using Stele.Blobs;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Control;
+
+/// <summary>The documents that the fold reads, out of a store: at most 1 MiB each, read at once, because the fold does not wait. Its digest is checked by whoever asks.</summary>
+static class SmallDocuments
+{
+    public static Func<Digest, byte[]?> Of(BlobStore blobs) => digest =>
+    {
+        try
+        {
+            using var file = File.OpenRead(blobs.PathOf(digest));
+            if (file.Length > Artifacts.MaxDocument) return null;
+            var bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            return bytes;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException)
+        {
+            return null;
+        }
+    };
+}

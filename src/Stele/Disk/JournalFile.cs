@@ -1,0 +1,98 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Stele.Disk;
+
+/// <summary>
+/// The one file under a journal, and its lock (<c>…​.lock</c> beside it), which keeps a second process, or a second journal in this one, out.
+/// Abstract, because the tests' disk loses writes and lies about them.
+/// </summary>
+abstract class JournalFile : IDisposable
+{
+    readonly SafeFileHandle _file, _lock;
+
+    sealed class OnDisk(string path, bool secret) : JournalFile(path, secret);
+
+    /// <summary>Opens the file, making it first if need be.</summary>
+    /// <exception cref="IOException">Open elsewhere, or the disk failed.</exception>
+    public static JournalFile Open(string path, bool secret) => new OnDisk(path, secret);
+
+    protected JournalFile(string path, bool secret = false)
+    {
+        Path = path;
+        _lock = Lock(path);
+        try
+        {
+            if (!File.Exists(path)) Files.Write(path, JournalFrame.NewFile(JournalFrame.NewSalt()), secret);
+            _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        }
+        catch
+        {
+            _lock.Dispose();
+            throw;
+        }
+    }
+
+    public string Path { get; }
+
+    public virtual void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_file, bytes, offset);
+
+    /// <summary>Makes all that was written durable.</summary>
+    public virtual void Sync() => Libc.SyncData(_file, Path);
+
+    public int Read(long offset, Span<byte> to) => Read(_file, offset, to);
+
+    public long Length
+    {
+        get => RandomAccess.GetLength(_file);
+        set => RandomAccess.SetLength(_file, value);
+    }
+
+    /// <summary>Reads until the span is full or the file ends; says how much.</summary>
+    public static int Read(SafeFileHandle file, long offset, Span<byte> to)
+    {
+        var done = 0;
+        while (done < to.Length)
+        {
+            var n = RandomAccess.Read(file, to[done..], offset + done);
+            if (n == 0) break;
+            done += n;
+        }
+        return done;
+    }
+
+    /// <exception cref="IOException">Another process, or another part of this one, has it open.</exception>
+    public static SafeFileHandle Lock(string path) => TryLock(path) ?? throw new IOException($"{path} is open in another process");
+
+    public static SafeFileHandle? TryLock(string path)
+    {
+        SafeFileHandle handle;
+        try
+        {
+            handle = File.OpenHandle(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        }
+        catch (IOException e) when (e.HResult == WouldBlock)
+        {
+            return null;   // the runtime asks for a shared lock itself, and the holder's is exclusive
+        }
+        if (Libc.TryLock(handle)) return handle;
+        handle.Dispose();
+        return null;
+    }
+
+    /// <summary>For readers, who make no lock of their own: holds the lock while they read, if there is one and it is free.</summary>
+    public static SafeFileHandle? TryLockIfEverOpened(string path, out bool inUse)
+    {
+        var held = File.Exists(path + ".lock") ? TryLock(path) : null;
+        inUse = held is null && File.Exists(path + ".lock");
+        return held;
+    }
+
+    const int WouldBlock = 11;
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        _lock.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Net.Http;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+using Stele.Host;
+
+namespace Stele.Gateway;
+
+/// <summary>What a release answered, whole.</summary>
+sealed record Answer(int Status, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body);
+
+/// <summary>Request → release → answer, over the release's Unix socket. Whole bodies on both sides: nothing is given out before it was recorded.</summary>
+static class Forwarder
+{
+    /// <summary>Of one connection only (RFC 9110 §7.6.1), or ours to set.</summary>
+    static readonly HashSet<string> Dropped = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+        "Authorization", "Cookie", "Set-Cookie", "Host", "Content-Length", "Expect", "Date", "Server", "Alt-Svc",
+    };
+
+    static bool Passes(string name, HashSet<string> ofConnection) =>
+        !Dropped.Contains(name) && !ofConnection.Contains(name) && !name.StartsWith("Stele-", StringComparison.OrdinalIgnoreCase) && name[0] != ':';
+
+    /// <exception cref="ForwardException"/>
+    public static async Task<Answer> Send(Instance instance, HttpRequest request, string path, byte[] body, int maxBytes, TimeSpan patience, TimeProvider time)
+    {
+        using var limit = new CancellationTokenSource(patience, time);
+        try
+        {
+            using var message = new HttpRequestMessage(new HttpMethod(request.Method), new Uri("http://release" + path + request.QueryString.ToUriComponent(), UriKind.Absolute)) { Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            if (body.Length > 0) message.Content = new ByteArrayContent(body);
+            var connection = Listed(request.Headers.Connection.ToString());
+            foreach (var (name, values) in request.Headers)
+            {
+                if (!Passes(name, connection)) continue;
+                if (!message.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) message.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+            }
+            using var response = await instance.Http.SendAsync(message, limit.Token);
+            var headers = new List<KeyValuePair<string, string>>();
+            var closing = Listed(string.Join(',', response.Headers.Connection));
+            foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
+                if (Passes(name, closing))
+                    foreach (var value in values) headers.Add(new(name, value));
+            return new Answer((int)response.StatusCode, headers, await Read(response.Content, maxBytes, limit.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            throw new ForwardException(GatewayError.UpstreamTimeout, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the release did not answer within {patience.TotalSeconds:0.#} s"));
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or UriFormatException or FormatException)
+        {
+            throw new ForwardException(GatewayError.BadUpstream, $"the release did not answer as HTTP does: {e.Message}");
+        }
+    }
+
+    static async Task<byte[]> Read(HttpContent content, int maxBytes, CancellationToken stop)
+    {
+        await using var stream = await content.ReadAsStreamAsync(stop);
+        using var whole = new MemoryStream();
+        var buffer = new byte[16 * 1024];
+        for (int n; (n = await stream.ReadAsync(buffer, stop)) > 0;)
+        {
+            if (whole.Length + n > maxBytes) throw new ForwardException(GatewayError.BadUpstream, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the release answered with more than {maxBytes} bytes"));
+            whole.Write(buffer, 0, n);
+        }
+        return whole.ToArray();
+    }
+
+    static HashSet<string> Listed(string header) => new(header.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), StringComparer.OrdinalIgnoreCase);
+}
+
+sealed class ForwardException(GatewayError error, string message) : Exception(message)
+{
+    public GatewayError Error { get; } = error;
+}

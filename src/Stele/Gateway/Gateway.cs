@@ -1,0 +1,207 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Gateway;
+
+/// <summary>
+/// The one way to a release, for HTTP with JSON bodies: <c>/system/environment/[the release's own path]</c>. What happens to a request:
+///
+///   1 authenticate   by token: a principal, known here by a pseudonym        401
+///   2 match          the environment, its standing, one of its releases      404, 400, 413, 503
+///   3 decide         by the release's own rules and those in force           403
+///   4 forward        to the release's socket; the principal's token stays    502, 504
+///   5 record         leaf, sealed bodies and keys, all durable               503
+///   6 respond        with Stele-Decision and Stele-Release
+///
+/// What ends in 1 or 2 was no decision and is not recorded. From 3 on everything is, also what is denied and what fails; and what could not be recorded is not answered.
+/// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is recorded.
+/// </summary>
+sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Digest, byte[]?> document, TimeProvider time) : IDisposable
+{
+    public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release";
+    const string Protocol = "http-json", ProblemType = "application/problem+json";
+
+    readonly Principals _principals = new(folder.Principals, time);
+    readonly Rules _rules = new(document);
+    readonly ConcurrentDictionary<string, Lazy<Recorder>> _recorders = new(StringComparer.Ordinal);
+
+    /// <summary>Who writes an environment's decisions down, and reads them back.</summary>
+    public Recorder RecorderOf(DecisionLog log) => _recorders.GetOrAdd(log.Origin, _ => new Lazy<Recorder>(() => new Recorder(folder, log))).Value;
+
+    public async Task Handle(HttpContext http)
+    {
+        try
+        {
+            await Decide(http);
+        }
+        catch (GatewayException e)
+        {
+            await Respond(http.Response, new Answer(e.Error.Row().Status, [new("Content-Type", ProblemType)], e.Error.Body(e.Message)));
+        }
+        catch (BadHttpRequestException e)
+        {
+            var error = e.StatusCode == 413 ? GatewayError.TooLarge : GatewayError.BadRequest;
+            await Respond(http.Response, new Answer(error.Row().Status, [new("Content-Type", ProblemType)], error.Body(e.Message)));
+        }
+    }
+
+    async Task Decide(HttpContext http)
+    {
+        var arrived = time.GetTimestamp();
+
+        // 1. Who asks?
+        if (_principals.Authenticate(http.Request.Headers.Authorization) is not { } principal) throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
+
+        // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
+        var (hosted, path) = Match(http.Request.Path);
+        var input = await Body(http.Request);
+        var request = Describe(http.Request, path, input);
+        var (table, leg) = Enter(hosted);
+        try
+        {
+            var recorder = RecorderOf(hosted.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
+            var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+
+            // 3. May they?
+            var denied = _rules.Deny(table, leg, principal, request, now);
+
+            // 4. What does the release say?
+            var (outcome, answer, error) = denied is not null
+                ? (Decision.Deny, Problem(GatewayError.Denied, denied.Message ?? $"the rule '{denied.Rule}' is not fulfilled", denied.Rule), GatewayError.Denied)
+                : await Forward(http.Request, path, input, leg);
+
+            // 5. Nobody hears of it before it is written down.
+            var index = await recorder.Record(() => new Decision(
+                Decision.WholeKind, time.GetUtcNow().ToUnixTimeMilliseconds(), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
+                leg.Release.Policy, table.State.PoliciesFor(hosted.System, hosted.Environment), outcome, denied?.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
+                answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)), input, answer.Body);
+
+            // 6. Now they may.
+            http.Response.Headers[DecisionHeader] = Decision.Id(recorder.Log.Origin, index);
+            http.Response.Headers[ReleaseHeader] = leg.Release.Digest.ToString();
+            await Respond(http.Response, answer);
+        }
+        finally
+        {
+            leg.Instance.Leave();
+        }
+    }
+
+    /// <summary>The environment an address names, and the path inside the release.</summary>
+    (HostedEnvironment Hosted, string Path) Match(PathString path)
+    {
+        var parts = path.ToUriComponent().Split('/', 4);
+        if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
+        return (hosted, "/" + (parts.Length == 4 ? parts[3] : ""));
+    }
+
+    /// <summary>Enters one of the environment's releases, by weight; whoever enters leaves.</summary>
+    (RoutingTable Table, Leg Leg) Enter(HostedEnvironment hosted)
+    {
+        while (true)
+        {
+            var table = hosted.Table ?? throw new GatewayException(GatewayError.NotServing, "the node is starting");
+            if (table.Standing != Standing.Serving) throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}");
+            if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)
+                throw new GatewayException(GatewayError.Stale, string.Create(CultureInfo.InvariantCulture, $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
+            var draw = table.Legs.Length == 1 ? 0 : RandomNumberGenerator.GetInt32(100);
+            var leg = table.Legs[^1];
+            foreach (var candidate in table.Legs)
+            {
+                if (draw < candidate.Weight)
+                {
+                    leg = candidate;
+                    break;
+                }
+                draw -= candidate.Weight;
+            }
+            if (!leg.Instance.Trusted) throw new GatewayException(GatewayError.Drifted, $"release {leg.Release.Digest.Short} is not trusted now: it changed, or ended");
+            // Retired between the look at the table and here: there is a newer table.
+            if (leg.Instance.TryEnter()) return (table, leg);
+        }
+    }
+
+    async Task<byte[]> Body(HttpRequest request)
+    {
+        if (request.ContentLength > terms.MaxRequest) throw TooLarge();
+        using var whole = new MemoryStream();
+        var buffer = new byte[16 * 1024];
+        for (int n; (n = await request.Body.ReadAsync(buffer)) > 0;)
+        {
+            if (whole.Length + n > terms.MaxRequest) throw TooLarge();
+            whole.Write(buffer, 0, n);
+        }
+        return whole.ToArray();
+
+        GatewayException TooLarge() => new(GatewayError.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the body has more than {terms.MaxRequest} bytes"));
+    }
+
+    /// <summary>What rules see of a request: <c>{"body"?,"method","path","query","size"}</c>; the body as the JSON value it is, absent when there is none.</summary>
+    static Json Describe(HttpRequest request, string path, byte[] body)
+    {
+        Json? json = null;
+        if (body.Length > 0)
+        {
+            if (request.ContentType?.Split(';')[0].Trim() is not { } type || !type.Equals("application/json", StringComparison.OrdinalIgnoreCase)) throw new GatewayException(GatewayError.BadRequest, "a body is application/json");
+            try
+            {
+                json = CanonicalJson.Parse(body, body.Length);
+            }
+            catch (FormatException e)
+            {
+                throw new GatewayException(GatewayError.BadRequest, $"the body is not JSON as it is taken here: {e.Message}");
+            }
+        }
+        return Json.Object(("method", request.Method), ("path", path), ("query", request.QueryString.ToUriComponent()), ("size", body.Length), ("body", json));
+    }
+
+    async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, Leg leg)
+    {
+        try
+        {
+            var answer = await Forwarder.Send(leg.Instance, request, path, input, terms.MaxAnswer, terms.Patience, time);
+            // Drift seen while it answered: whose answer that was, nobody can say.
+            return leg.Instance.Trusted ? (Decision.Allow, answer, null)
+                : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile);
+        }
+        catch (ForwardException e)
+        {
+            return (Decision.Error, Problem(e.Error, e.Message), e.Error);
+        }
+    }
+
+    static Answer Problem(GatewayError error, string message, string? rule = null) => new(error.Row().Status, [new("Content-Type", ProblemType)], error.Body(message, rule));
+
+    /// <summary>
+    /// The operation's name in the leaf, which must hold no data: method and path where the path is one plain word without digits that the release knows; the method and a star otherwise.
+    /// </summary>
+    static string Operation(string method, string path, int status, GatewayError? error) =>
+        error is null && status is not (404 or 405) && path.Length is > 1 and <= 41 && path.AsSpan(1).IndexOfAnyExceptInRange('a', 'z') < 0 ? $"{Method(method)} {path}" : $"{Method(method)} *";
+
+    static string Method(string method) => method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" ? method : "OTHER";
+
+    static async Task Respond(HttpResponse response, Answer answer)
+    {
+        response.StatusCode = answer.Status;
+        foreach (var (name, value) in answer.Headers) response.Headers.Append(name, value);
+        if (answer.Status is 204 or 304 or < 200) return;
+        response.ContentLength = answer.Body.Length;
+        try
+        {
+            if (!HttpMethods.IsHead(response.HttpContext.Request.Method)) await response.Body.WriteAsync(answer.Body);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException) { } // the client is gone; what it asked is recorded
+    }
+
+    public void Dispose()
+    {
+        foreach (var recorder in _recorders.Values) if (recorder.IsValueCreated) recorder.Value.Dispose();
+    }
+}

@@ -1,0 +1,71 @@
+namespace Stele.Gateway;
+
+/// <summary>Why a request got no answer of a release: who is to blame, and whether it was recorded. A closed set; names are permanent.</summary>
+enum GatewayError
+{
+    // Before anything was decided; not recorded.
+
+    /// <summary>No token, or nobody's.</summary>
+    Unauthenticated,
+    /// <summary>No such address: not <c>/system/environment/…</c>, or not an environment of this node.</summary>
+    NotFound,
+    /// <summary>Not an HTTP JSON request: another content type, or a body that is not JSON.</summary>
+    BadRequest,
+    TooLarge,
+    /// <summary>The environment is not being served: halted, revoked, not deployed yet, without its decision log.</summary>
+    NotServing,
+    /// <summary>What runs is not, or may not be, what was deployed.</summary>
+    Drifted,
+    /// <summary>The newest checkpoint is older than the environment allows.</summary>
+    Stale,
+    /// <summary>A policy is not at hand, so nothing can be decided.</summary>
+    Undecidable,
+
+    // Recorded.
+
+    /// <summary>A rule said no.</summary>
+    Denied,
+    /// <summary>The release did not answer, or answered too much.</summary>
+    BadUpstream,
+    UpstreamTimeout,
+    /// <summary>The release was found changed while it answered.</summary>
+    DriftedMeanwhile,
+
+    // The record itself failed.
+
+    /// <summary>It could not be recorded, so its result is not given out. It may stand in the log nevertheless.</summary>
+    Unrecorded,
+}
+
+/// <summary>What each error is to the client.</summary>
+static class GatewayErrors
+{
+    public static (string Name, int Status, string Hint) Row(this GatewayError error) => error switch
+    {
+        GatewayError.Unauthenticated => ("unauthenticated", 401, "send 'Authorization: Bearer TOKEN' with a principal's token"),
+        GatewayError.NotFound => ("not-found", 404, "an address is /system/environment/ and the release's own path"),
+        GatewayError.BadRequest => ("bad-request", 400, "send JSON, as application/json, or no body at all"),
+        GatewayError.TooLarge => ("too-large", 413, "send less"),
+        GatewayError.NotServing => ("not-serving", 503, "see the message; stele status says more"),
+        GatewayError.Drifted => ("drifted", 503, "the node is healing itself; try again in a moment"),
+        GatewayError.Stale => ("stale", 503, "this node has not heard from its server for too long"),
+        GatewayError.Undecidable => ("undecidable", 503, "this node lacks a document it needs; it fetches it when its server answers"),
+        GatewayError.Denied => ("denied", 403, "see the rule; the decision's record names the policies"),
+        GatewayError.BadUpstream => ("bad-upstream", 502, "the release is at fault; its operator finds the record by the decision's id"),
+        GatewayError.UpstreamTimeout => ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
+        GatewayError.DriftedMeanwhile => ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
+        _ => ("unrecorded", 503, "nothing is answered that was not recorded; try again later"),
+    };
+
+    public static byte[] Body(this GatewayError error, string message, string? rule = null)
+    {
+        var (name, _, hint) = error.Row();
+        return Proof.Json.Object(("code", name), ("message", message), ("hint", hint), ("rule", rule is null ? null : Proof.Json.Of(rule))).ToBytes();
+    }
+}
+
+/// <summary>A request that ends before anything was decided, or whose record failed.</summary>
+sealed class GatewayException(GatewayError error, string message) : Exception(message)
+{
+    public GatewayError Error { get; } = error;
+}

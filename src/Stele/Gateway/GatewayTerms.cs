@@ -1,0 +1,17 @@
+namespace Stele.Gateway;
+
+/// <summary>Where a gateway listens, and what it lets through.</summary>
+sealed record GatewayTerms
+{
+    /// <summary>The port on the loopback interface; 0 = any that is free.</summary>
+    public int Port { get; init; }
+
+    /// <summary>The most bytes of a request's body.</summary>
+    public int MaxRequest { get; init; } = 1 << 20;
+
+    /// <summary>The most bytes of a release's answer.</summary>
+    public int MaxAnswer { get; init; } = 1 << 20;
+
+    /// <summary>How long a release may take to answer.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Stele.Disk;
+using Stele.Proof.Decisions;
+
+namespace Stele.Gateway;
+
+/// <summary>What opens the bodies of one decision, and what proves that they are the ones committed to.</summary>
+sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
+{
+    public const int KeyBytes = 32, Size = KeyBytes + 2 * Commitment.SaltBytes;
+
+    public static DecisionKeys Random() => new(RandomNumberGenerator.GetBytes(KeyBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes));
+}
+
+/// <summary>
+/// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32 bytes salt of the input, 32 bytes salt of the output</c>,
+/// and 2: <c>u64 index</c> of a decision whose keys were erased. Erasing writes the file anew without them: what they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
+/// Where a crash left two records of an index, the later one counts.
+/// </summary>
+sealed class KeyTable : IDisposable
+{
+    const byte Record = 1, Tombstone = 2;
+
+    readonly string _path;
+    readonly object _gate = new();
+    readonly Dictionary<long, long> _addresses = [];
+    readonly HashSet<long> _erased = [];
+    Journal _journal;
+
+    public KeyTable(string path)
+    {
+        _path = path;
+        _journal = Journal.Open(path, Take, secret: true);
+    }
+
+    public bool TryAdd(long index, DecisionKeys keys, out Task<long> durable)
+    {
+        var record = new byte[8 + DecisionKeys.Size];
+        BinaryPrimitives.WriteInt64BigEndian(record, index);
+        keys.Key.CopyTo(record, 8);
+        keys.InputSalt.CopyTo(record, 8 + DecisionKeys.KeyBytes);
+        keys.OutputSalt.CopyTo(record, 8 + DecisionKeys.KeyBytes + Commitment.SaltBytes);
+        return _journal.TryAppend(Record, record, out durable);
+    }
+
+    /// <summary>Null when there are none, or none any more.</summary>
+    public DecisionKeys? Find(long index)
+    {
+        lock (_gate)
+        {
+            if (!_addresses.TryGetValue(index, out var address)) return null;
+            var record = _journal.Read(address).AsSpan(8);
+            return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes).ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
+        }
+    }
+
+    public bool IsErased(long index)
+    {
+        lock (_gate) return _erased.Contains(index);
+    }
+
+    static byte[] Number(long index)
+    {
+        var bytes = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, index);
+        return bytes;
+    }
+
+    /// <summary>Erases the keys of some decisions, durably. Nothing may be added meanwhile: the caller sees to that.</summary>
+    /// <returns>How many there were.</returns>
+    public int Erase(IReadOnlySet<long> indices)
+    {
+        lock (_gate)
+        {
+            var kept = _addresses.Where(a => !indices.Contains(a.Key)).OrderBy(a => a.Key).Select(a => (Record, _journal.Read(a.Value))).ToArray();
+            var gone = _addresses.Keys.Where(indices.Contains).ToArray();
+            if (gone.Length == 0) return 0;
+            _journal.Dispose();
+            Journal.Replace(_path, [.. kept, .. _erased.Concat(gone).Order().Select(i => (Tombstone, Number(i)))], secret: true);
+            _addresses.Clear();
+            _journal = Journal.Open(_path, Take, secret: true);
+            return gone.Length;
+        }
+    }
+
+    void Take(ReadOnlySpan<JournalRecord> records)
+    {
+        lock (_gate)
+            foreach (var record in records)
+            {
+                var index = BinaryPrimitives.ReadInt64BigEndian(record.Bytes);
+                if (record.Kind == Record) _addresses[index] = record.Address;
+                else _erased.Add(index);
+            }
+    }
+
+    public void Dispose() => _journal.Dispose();
+}

@@ -1,0 +1,96 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Stele.Blobs;
+using Stele.Control;
+using Stele.Host;
+using Stele.Proof.Decisions;
+
+namespace Stele.Gateway;
+
+/// <summary>
+/// A whole node, for a process of its own or inside another: the host that follows the ledger and the gateway before it. Put together in the order of the rooms.
+/// Stopping ends in order what starting began: the gateway takes no more, what runs is drained and stopped, the logs are anchored a last time and closed.
+/// </summary>
+sealed class NodeHost : IAsyncDisposable
+{
+    readonly ServerLink _link;
+    readonly Outbox _outbox;
+    readonly Gateway _gateway;
+    readonly WebApplication _web;
+
+    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, ReadEndpoints pages, WebApplication web) =>
+        (Node, _link, _outbox, _gateway, Pages, _web) = (node, link, outbox, gateway, pages, web);
+
+    public Node Node { get; }
+    public ReadEndpoints Pages { get; }
+
+    /// <summary>Where the gateway listens, with the port that it got.</summary>
+    public Uri Address => new(_web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+
+    /// <summary>Faults when the node can't go on: a matter for the process.</summary>
+    public Task Failed => Node.Failed;
+
+    /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
+    /// <param name="trust">The ledger to follow.</param>
+    /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
+    /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
+    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time)
+    {
+        var identity = folder.Open();
+        var outbox = new Outbox(folder.Outbox); // its lock keeps a second node out of the folder
+        var blobs = new BlobStore(folder.Blobs);
+        var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
+        // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
+        foreach (var leftover in Directory.EnumerateDirectories(folder.Releases).Concat(Directory.EnumerateDirectories(folder.Run))) Disk.Files.DeleteDirectory(leftover);
+        var provision = new Provision(blobs, link.Blobs, folder.Releases);
+        var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, provision, time));
+        var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
+        var pages = new ReadEndpoints(node, gateway);
+        var web = Listen(gatewayTerms, gateway, pages);
+        var host = new NodeHost(node, link, outbox, gateway, pages, web);
+        try
+        {
+            await web.StartAsync();
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
+            kestrel.Limits.MaxRequestBodySize = 4L * terms.MaxRequest;
+            kestrel.Listen(IPAddress.Loopback, terms.Port);
+        });
+        var web = builder.Build();
+        web.Run(http => http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
+        return web;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using (var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10)))
+            try
+            {
+                await _web.StopAsync(patience.Token);
+            }
+            catch (OperationCanceledException) { } // requests that would not end are cut off
+        await Node.DisposeAsync();
+        _gateway.Dispose();
+        _outbox.Dispose();
+        await _link.DisposeAsync();
+        Node.Identity.Dispose();
+        await _web.DisposeAsync();
+    }
+}

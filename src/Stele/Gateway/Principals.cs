@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Stele.Disk;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Gateway;
+
+/// <summary>Someone who may ask: a random pseudonym, and roles that rules look at.</summary>
+sealed record Principal(string Id, ImmutableArray<string> Roles)
+{
+    public Json ToJson() => Json.Object(("id", Id), ("roles", Json.Array(Roles.Select(Json.Of))));
+}
+
+/// <summary>
+/// Who may ask this gateway, by token. The file holds the SHA-256 of each token alone, and nothing that says who a principal is:
+/// <c>{"principals":[{"id":32 hex digits,"roles":[…],"token":"sha256:…"}],"version":0}</c>, mode 0600. It is read again when it has changed.
+/// </summary>
+sealed class Principals(string path, TimeProvider time)
+{
+    const int Version = 0, MaxFile = 16 << 20;
+    const string Prefix = "stele_";
+    static readonly TimeSpan ReadAgain = TimeSpan.FromSeconds(1);
+
+    readonly object _gate = new();
+    ImmutableArray<(Principal Principal, byte[] Token)> _known = [];
+    (ulong Inode, long Modified) _read;
+    long _looked;
+    bool _everLooked;
+
+    /// <summary>The principal whose token the header carries. The given token is compared with every known one, in a time that does not depend on where they differ.</summary>
+    public Principal? Authenticate(string? authorization)
+    {
+        const string scheme = "Bearer ";
+        if (authorization is null || authorization.Length > 256 || !authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return null;
+        var given = DigestOf(authorization[scheme.Length..].Trim());
+        Principal? found = null;
+        foreach (var (principal, token) in Known()) if (CryptographicOperations.FixedTimeEquals(given, token)) found = principal;
+        return found;
+    }
+
+    ImmutableArray<(Principal, byte[])> Known()
+    {
+        lock (_gate)
+        {
+            if (_everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
+            (_everLooked, _looked) = (true, time.GetTimestamp());
+            if (Libc.StatOf(path) is not { } stat) return _known = [];
+            if ((stat.Inode, stat.ModifiedNanoseconds) == _read) return _known;
+            _known = Read(path);
+            _read = (stat.Inode, stat.ModifiedNanoseconds);
+            return _known;
+        }
+    }
+
+    static ImmutableArray<(Principal, byte[])> Read(string path)
+    {
+        if (!File.Exists(path)) return [];
+        var json = CanonicalJson.ParseCanonical(File.ReadAllBytes(path), MaxFile);
+        if (json["version"].AsInt != Version) throw new FormatException($"{path}: version {json["version"].AsInt} is not known here");
+        return [.. json["principals"].AsArray.Select(p => (new Principal(Names.Member(p["id"]), [.. p["roles"].AsArray.Select(r => Names.Label(r))]), p["token"].AsDigest.ToArray()))];
+    }
+
+    /// <summary>Adds a principal, durably, and returns its pseudonym and its token, which is kept nowhere.</summary>
+    public static (string Id, string Token) Add(string path, params IEnumerable<string> roles)
+    {
+        foreach (var role in roles) if (!Names.IsLabel(role)) throw new FormatException($"'{role}' is not a role's name");
+        var token = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        var principal = new Principal(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), [.. roles]);
+        Files.Write(path, Json.Object(("version", Version), ("principals", Json.Array(
+            Read(path).Append((principal, DigestOf(token))).Select(p => p.Item1.ToJson().With("token", Json.Of(Digest.From(p.Item2))))))).ToBytes(), secret: true);
+        return (principal.Id, token);
+    }
+
+    static byte[] DigestOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+}

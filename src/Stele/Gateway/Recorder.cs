@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using Stele.Host;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+
+namespace Stele.Gateway;
+
+/// <summary>What became of a body that was recorded.</summary>
+enum BodyState
+{
+    /// <summary>It is there, and is what the leaf commits to.</summary>
+    Whole,
+    /// <summary>Its key was erased.</summary>
+    Erased,
+    /// <summary>A crash came between the leaf and the body: its client never got an answer.</summary>
+    Missing,
+    /// <summary>It is not what the leaf commits to.</summary>
+    Damaged,
+}
+
+/// <summary>
+/// Writes decisions down, each in three files at once: the leaf in the log, the sealed bodies, their keys. Each file's writers share its flushes; a decision is recorded when all three have it.
+/// A crash may leave a leaf without bodies, or bodies without a leaf, whose number the next decision then takes: only of requests that were never answered.
+/// </summary>
+sealed class Recorder : IDisposable
+{
+    readonly DecisionLog _log;
+    readonly SealedBodies _bodies;
+    readonly KeyTable _keys;
+    readonly ReaderWriterLockSlim _erasing = new();
+
+    public Recorder(NodeFolder folder, DecisionLog log)
+    {
+        _log = log;
+        _bodies = new SealedBodies(folder.Bodies(log.Origin), log.Origin);
+        _keys = new KeyTable(folder.KeyTable(log.Origin));
+    }
+
+    public DecisionLog Log => _log;
+
+    /// <summary>Records a decision with its bodies; comes back with its index when all of it is durable.</summary>
+    /// <param name="decision">The leaf, but for its commitments. Made when its number is known, so that times are those of the record.</param>
+    /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/></exception>
+    public async Task<long> Record(Func<Decision> decision, byte[] input, byte[] output)
+    {
+        var keys = DecisionKeys.Random();
+        var (asked, answered) = (Commitment.To(SealedBodies.Input, keys.InputSalt, input), Commitment.To(SealedBodies.Output, keys.OutputSalt, output));
+        try
+        {
+            Task<long> bodies = null!, table = null!, leaf;
+            _erasing.EnterReadLock();
+            try
+            {
+                leaf = _log.Log.Append(index =>
+                {
+                    if (!_bodies.TryAdd(index, keys, input, output, out bodies) || !_keys.TryAdd(index, keys, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
+                    return (decision() with { Input = asked, Output = answered }).Encode();
+                });
+            }
+            finally
+            {
+                _erasing.ExitReadLock();
+            }
+            var index = await leaf;
+            await Task.WhenAll(bodies, table);
+            return index;
+        }
+        catch (Exception e) when (e is IOException or LogException or ObjectDisposedException or OperationCanceledException)
+        {
+            throw new GatewayException(GatewayError.Unrecorded, $"the decision could not be recorded: {e.Message}");
+        }
+    }
+
+    /// <summary>Opens one body of a decision, and says whether it is the one committed to.</summary>
+    public (BodyState State, byte[]? Body) Open(long index, string field)
+    {
+        var decision = Decision.Parse(_log.Log.ReadEntry(index));
+        var commitment = field == SealedBodies.Input ? decision.Input : decision.Output;
+        if (_keys.IsErased(index)) return (BodyState.Erased, null);
+        if (commitment is null || _keys.Find(index) is not { } keys) return (BodyState.Missing, null);
+        try
+        {
+            if (_bodies.Open(index, field, keys) is not { } body) return (BodyState.Missing, null);
+            return Commitment.To(field, field == SealedBodies.Input ? keys.InputSalt : keys.OutputSalt, body) == commitment ? (BodyState.Whole, body) : (BodyState.Damaged, null);
+        }
+        catch (CryptographicException)
+        {
+            return (BodyState.Damaged, null);
+        }
+    }
+
+    /// <summary>Erases what opens some decisions' bodies. The leaves, and every proof over them, stay.</summary>
+    public int Erase(IReadOnlySet<long> indices)
+    {
+        _erasing.EnterWriteLock();
+        try
+        {
+            return _keys.Erase(indices);
+        }
+        finally
+        {
+            _erasing.ExitWriteLock();
+        }
+    }
+
+    public void Dispose()
+    {
+        _bodies.Dispose();
+        _keys.Dispose();
+        _erasing.Dispose();
+    }
+}

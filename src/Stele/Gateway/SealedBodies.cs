@@ -1,0 +1,66 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Stele.Disk;
+using Stele.Proof.Decisions;
+
+namespace Stele.Gateway;
+
+/// <summary>
+/// What was asked and answered, sealed, outside of the log: a journal of records <c>u64 index, AES-256-GCM ciphertext, 16 bytes tag</c>, of kind 1 (input) or 2 (output).
+/// The key is the decision's own, used once for each field, the nonce is the field's number; the associated data is <c>[decision id] LF [field]</c>, so that no body can stand for another.
+/// </summary>
+sealed class SealedBodies : IDisposable
+{
+    public const string Input = "input", Output = "output";
+    const byte InputRecord = 1, OutputRecord = 2;
+    const int Tag = 16;
+
+    readonly object _gate = new();
+    readonly Dictionary<(long Index, byte Field), long> _addresses = [];
+    readonly Journal _journal;
+    readonly string _origin;
+
+    public SealedBodies(string path, string origin)
+    {
+        _origin = origin;
+        _journal = Journal.Open(path, Take, secret: true);
+    }
+
+    public bool TryAdd(long index, DecisionKeys keys, byte[] input, byte[] output, out Task<long> durable) =>
+        _journal.TryAppend([(InputRecord, Seal(index, InputRecord, keys, input)), (OutputRecord, Seal(index, OutputRecord, keys, output))], out durable);
+
+    /// <summary>Null when the body is not there; a <see cref="CryptographicException"/> when it is not what was sealed.</summary>
+    public byte[]? Open(long index, string field, DecisionKeys keys)
+    {
+        var kind = field == Input ? InputRecord : OutputRecord;
+        long address;
+        lock (_gate) if (!_addresses.TryGetValue((index, kind), out address)) return null;
+        var record = _journal.Read(address).AsSpan(8);
+        var body = new byte[record.Length - Tag];
+        using var aes = new AesGcm(keys.Key, Tag);
+        aes.Decrypt(Nonce(kind), record[..^Tag], record[^Tag..], body, Associated(index, kind));
+        return body;
+    }
+
+    byte[] Seal(long index, byte kind, DecisionKeys keys, byte[] body)
+    {
+        var record = new byte[8 + body.Length + Tag];
+        BinaryPrimitives.WriteInt64BigEndian(record, index);
+        using var aes = new AesGcm(keys.Key, Tag);
+        aes.Encrypt(Nonce(kind), body, record.AsSpan(8, body.Length), record.AsSpan(8 + body.Length), Associated(index, kind));
+        return record;
+    }
+
+    static byte[] Nonce(byte kind) => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, kind];
+
+    byte[] Associated(long index, byte kind) => Encoding.UTF8.GetBytes($"{Decision.Id(_origin, index)}\n{(kind == InputRecord ? Input : Output)}");
+
+    void Take(ReadOnlySpan<JournalRecord> records)
+    {
+        lock (_gate)
+            foreach (var record in records) _addresses[(BinaryPrimitives.ReadInt64BigEndian(record.Bytes), record.Kind)] = record.Address;
+    }
+
+    public void Dispose() => _journal.Dispose();
+}

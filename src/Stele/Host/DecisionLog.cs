@@ -1,0 +1,90 @@
+using System.Globalization;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Host;
+
+/// <summary>
+/// The log of one environment's decisions on this node: an own log with an own key, which owners open in the ledger under its origin:
+/// <c>[ledger's origin]/[system]/[environment]/[first 8 digits of the member's id]</c>, and <c>.2</c>, <c>.3</c>… once the one before was closed or lost.
+/// </summary>
+sealed class DecisionLog : IDisposable
+{
+    readonly NoteSigner _signer;
+
+    DecisionLog(string folder, NoteSigner signer, TimeProvider time)
+    {
+        _signer = signer;
+        Log = Log.Open(folder, signer.Key.Name, signer, time);
+    }
+
+    public Log Log { get; }
+
+    public string Origin => Log.Origin;
+
+    /// <summary>What an owner opens in the ledger: <c>origin</c> and this key.</summary>
+    public VerifierKey Key => _signer.Key;
+
+    public static DecisionLog Open(NodeFolder folder, string origin, TimeProvider time)
+    {
+        var at = folder.Log(origin);
+        var keyFile = Path.Combine(at, "key");
+        Disk.Files.CreateDirectory(at, secret: true);
+        var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
+        try
+        {
+            return new DecisionLog(at, signer, time);
+        }
+        catch
+        {
+            signer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The first origin that is not spent: closed, lost, or opened with a key that is not in this folder.</summary>
+    public static string OriginFor(State state, NodeFolder folder, string member, string system, string environment)
+    {
+        var first = $"{state.Origin}/{system}/{environment}/{member[..8]}";
+        for (var n = 1; ; n++)
+        {
+            var origin = n == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first}.{n}");
+            if (!state.Logs.TryGetValue(origin, out var known)) return origin;
+            var keyFile = Path.Combine(folder.Log(origin), "key");
+            if (known.Status != LogStatement.Open || !File.Exists(keyFile)) continue;
+            using var signer = NoteSigner.Open(keyFile);
+            if (signer.Key.ToString() == known.Key) return origin;
+        }
+    }
+
+    /// <summary>Why nothing may be recorded here as far as the ledger knows; null when all is well.</summary>
+    public string? Objection(State state)
+    {
+        if (!state.Logs.TryGetValue(Origin, out var known)) return $"the decision log '{Origin}' is not open in the ledger: an owner opens it with the key {Key}";
+        if (known.Status != LogStatement.Open) return $"the decision log '{Origin}' is {known.Status} in the ledger";
+        if (known.Key != Key.ToString()) return $"the decision log '{Origin}' was opened with another key";
+        if (known.Anchor is not { } anchor) return null;
+        if (anchor.Size > Log.Size) return string.Create(CultureInfo.InvariantCulture, $"the ledger anchors {anchor.Size} leaves of '{Origin}' and only {Log.Size} are here: some were lost; an owner declares the log lost");
+        return anchor.Size > 0 && Log.RootAt(anchor.Size) != anchor.Root ? $"the leaves of '{Origin}' are not those that the ledger anchors" : null;
+    }
+
+    /// <summary>What ties the log as it is now to the ledger; null when the ledger has it already.</summary>
+    public Anchor? AnchorFor(State state, long now)
+    {
+        if (Objection(state) is not null) return null;
+        var before = state.Logs[Origin].Anchor;
+        if (!Checkpoint.TryOpen(Log.Checkpoint, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
+        if (checkpoint.Size == (before?.Size ?? 0)) return null;
+        Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
+        // This gateway writes whole leaves only.
+        return new Anchor(Origin, Log.Checkpoint, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state)) { Ledger = state.Ledger, Nonce = NodeParts.Nonce(), Issued = now };
+    }
+
+    public void Dispose()
+    {
+        Log.Dispose();
+        _signer.Dispose();
+    }
+}

@@ -1,0 +1,132 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Stele.Blobs;
+using Stele.Build;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Host;
+
+/// <summary>What a look at a running release showed, dimension by dimension, and in words what did not agree.</summary>
+sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<string> Differences)
+{
+    public bool Agrees => Dimensions.All(d => d.Agrees);
+}
+
+/// <summary>
+/// What was tested is what runs: compares the running processes, as the kernel shows them, with the release. Every dimension is a digest of what the release says against a digest of what
+/// was found, so that an observation names both:
+/// <list type="bullet">
+/// <item><c>files</c>: the process's own root, every byte of it, against the tree that was made from the release's blobs;</item>
+/// <item><c>executable</c>: what each process executes, against the file of that name in the release;</item>
+/// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as the file of that name in the root, same content as in the release;</item>
+/// <item><c>environment</c>: the process's environment, exactly what the release's document declares, its directory (PWD) and its own digest;</item>
+/// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
+/// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
+/// </list>
+/// Not seen: code that a process makes in its own memory, and a kernel that lies.
+/// </summary>
+static class Inspection
+{
+    static readonly string[] Powerless = ["CapInh:0000000000000000", "CapPrm:0000000000000000", "CapEff:0000000000000000", "CapBnd:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1"];
+
+    /// <exception cref="IOException">The process ended meanwhile.</exception>
+    public static Inspected Of(Instance instance)
+    {
+        var view = new ProcessView(instance.Pid);
+        var expected = instance.Provisioned.Tree.Tree;
+        var differences = ImmutableArray.CreateBuilder<string>();
+        var found = Files(view, expected, differences);
+        var content = found?.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content, StringComparer.Ordinal) ?? [];
+        var release = expected.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content, StringComparer.Ordinal);
+        var population = view.Population();
+        return new Inspected(
+        [
+            Compared("files", Json.Of(expected.Digest), found is null ? Json.Null : Json.Of(found.Digest), expected.Digest, found?.Digest),
+            Executables(population, release, differences),
+            Libraries(view, population, release, content, differences),
+            Environment(view, instance, differences),
+            Network(view, instance, differences),
+            Confinement(population, differences),
+        ], differences.ToImmutable());
+    }
+
+    static TreeDigest? Files(ProcessView view, TreeDigest expected, ImmutableArray<string>.Builder differences)
+    {
+        try
+        {
+            var found = TreeDigest.Of(view.Root, EnvironmentClosure.MountPoints);
+            foreach (var change in expected.Changes(found).Take(20)) differences.Add($"files: {change.Kind.ToString().ToLowerInvariant()} {change.Path}");
+            return found;
+        }
+        catch (BlobException e)
+        {
+            differences.Add($"files: {e.Message}");
+            return null;
+        }
+    }
+
+    static Dimension Executables(IReadOnlyList<int> population, Dictionary<string, Digest> release, ImmutableArray<string>.Builder differences)
+    {
+        var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
+        var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
+        foreach (var id in population)
+        {
+            var (path, content) = ProcessView.Executable(id);
+            using (content) seen[path] = Json.Of(Digest.From(SHA256.HashData(content)));
+            wanted[path] = release.TryGetValue(path.TrimStart('/'), out var digest) ? Json.Of(digest) : Json.Null;
+            if (!wanted[path].Equals(seen[path])) differences.Add($"executable: {path} is {seen[path].AsString}, in the release {(wanted[path].Kind == JsonKind.Null ? "there is none of that name" : wanted[path].AsString)}");
+        }
+        return Compared("executable", Json.Object(wanted), Json.Object(seen));
+    }
+
+    static Dimension Libraries(ProcessView view, IReadOnlyList<int> population, Dictionary<string, Digest> release, Dictionary<string, Digest> content, ImmutableArray<string>.Builder differences)
+    {
+        var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
+        var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
+        foreach (var mapping in population.SelectMany(ProcessView.Mappings))
+        {
+            var known = release.TryGetValue(mapping.Path.TrimStart('/'), out var digest);
+            if (!known && !mapping.Executable) continue; // data that it made itself, in its scratch
+            wanted[mapping.Path] = known ? Json.Of(digest) : Json.Null;
+            var same = view.InodeOf(mapping.Path) == mapping.Inode && content.TryGetValue(mapping.Path.TrimStart('/'), out digest);
+            seen[mapping.Path] = same ? Json.Of(digest) : Json.Of("another file");
+            if (!wanted[mapping.Path].Equals(seen[mapping.Path])) differences.Add($"libraries: {mapping.Path} is mapped and is {(known ? "not the release's file" : "not in the release")}");
+        }
+        return Compared("libraries", Json.Object(wanted), Json.Object(seen));
+    }
+
+    static Dimension Environment(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
+    {
+        var wanted = Instance.EnvironmentOf(instance.Provisioned).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
+        var seen = view.Environment();
+        foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
+        foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");
+        return Compared("environment", Strings(wanted), Strings(seen));
+    }
+
+    static Dimension Network(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
+    {
+        var (own, listening) = view.Network();
+        var socket = "unix:" + instance.Provisioned.Document.Run.Socket;
+        if (!own) differences.Add("network: it shares this machine's");
+        foreach (var extra in listening) if (extra != socket) differences.Add($"network: {extra} listens");
+        return Compared("network", Found(true, [socket]), Found(own, listening));
+
+        static Json Found(bool own, IEnumerable<string> listening) => Json.Object(("listening", Json.Array(listening.Select(Json.Of))), ("own", own));
+    }
+
+    static Dimension Confinement(IReadOnlyList<int> population, ImmutableArray<string>.Builder differences)
+    {
+        var seen = Json.Array(population.Select(id => Json.Array(ProcessView.Powers(id).Select(Json.Of))).Distinct());
+        var wanted = Json.Array(Json.Array(Powerless.Select(Json.Of)));
+        if (!seen.Equals(wanted)) differences.Add($"confinement: a process may do more than it should: {seen}");
+        return Compared("confinement", wanted, seen);
+    }
+
+    static Json Strings(IEnumerable<KeyValuePair<string, string>> map) => Json.Object(map.Select(e => KeyValuePair.Create(e.Key, Json.Of(e.Value))));
+
+    static Dimension Compared(string name, Json expected, Json seen) => Compared(name, expected, seen, Digest.Of(expected.ToBytes()), Digest.Of(seen.ToBytes()));
+
+    static Dimension Compared(string name, Json expected, Json seen, Digest expectedDigest, Digest? seenDigest) => new(name, "verified-at-load", expected.Equals(seen), expectedDigest, seenDigest);
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using Stele.Proof.Governance;
+
+namespace Stele.Host;
+
+/// <summary>
+/// A node: follows the ledger, and runs every environment that the ledger assigns to it, which is those that its member holds the role <c>node</c> for.
+/// It needs the server for news alone: what it has folded it goes on serving, recording and observing, and catches up later.
+/// </summary>
+sealed class Node : IAsyncDisposable
+{
+    readonly NodeParts _parts;
+    readonly ConcurrentDictionary<string, HostedEnvironment> _environments = new(StringComparer.Ordinal);
+    readonly ConcurrentDictionary<string, (long Size, long At)> _handedIn = new(StringComparer.Ordinal);
+    readonly CancellationTokenSource _stop = new();
+    readonly SemaphoreSlim _anchorNow = new(0), _anchoring = new(1);
+    readonly List<Task> _loops = [];
+    readonly Task _following;
+    readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Node(NodeParts parts)
+    {
+        _parts = parts;
+        Advance();
+        _following = Own(Follow());
+        _loops.Add(Own(parts.Outbox.Send(parts.Link, parts.Terms.RetryAfter, parts.Time, _stop.Token)));
+        _loops.Add(Own(AnchorLoop()));
+    }
+
+    public NodeIdentity Identity => _parts.Identity;
+
+    public IReadOnlyCollection<HostedEnvironment> Environments => [.. _environments.Values];
+
+    public HostedEnvironment? Environment(string system, string environment) => _environments.GetValueOrDefault(State.Place(system, environment));
+
+    /// <summary>What came of the last question to the server; null when it answered.</summary>
+    public string? ServerTrouble { get; private set; }
+
+    public string? AnchorTrouble { get; private set; }
+
+    public int Waiting => _parts.Outbox.Waiting;
+    public string? LastRefusal => _parts.Outbox.LastRefusal;
+
+    /// <summary>How old the newest checkpoint is that this node has verified, in milliseconds. Where none was since the start, the last entry's own time counts.</summary>
+    public long Staleness(State state) => Math.Max(0, _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, state.Time));
+
+    /// <summary>Faults when one of the node's loops died of a bug: a matter for the process.</summary>
+    public Task Failed => _failed.Task;
+
+    async Task Own(Task loop)
+    {
+        try
+        {
+            await loop;
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            _failed.TrySetException(e);
+        }
+    }
+
+    async Task Follow()
+    {
+        while (true)
+        {
+            var size = _parts.Link.Replay.State.Size;
+            try
+            {
+                await _parts.Link.Sync(_parts.Terms.SyncWait, _stop.Token);
+                ServerTrouble = null;
+            }
+            catch (LinkException e)
+            {
+                ServerTrouble = e.Message;
+            }
+            if (_parts.Link.Replay.State.Size > size) Advance();
+            if (ServerTrouble is not null) await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token);
+        }
+    }
+
+    void Advance()
+    {
+        var state = _parts.Link.Replay.State;
+        if (state.Size == 0) return;
+        var me = state.Members.GetValueOrDefault(_parts.Identity.Member);
+        var good = me is not null && me.Keys.Contains(_parts.Identity.Key.Public) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
+        foreach (var system in state.Systems.Values)
+            foreach (var terms in system.Environments)
+                if (good && me!.Has("node", system.Name, terms.Name) && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
+                {
+                    var hosted = new HostedEnvironment(_parts, system.Name, terms.Name, () => _anchorNow.Release());
+                    hosted.Advance(state, assigned: true);
+                    _environments[hosted.Place] = hosted;
+                    _loops.Add(Own(hosted.Run(_stop.Token)));
+                }
+        foreach (var hosted in _environments.Values) hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
+    }
+
+    async Task AnchorLoop()
+    {
+        while (true)
+        {
+            await _anchorNow.WaitAsync(_parts.Terms.AnchorEvery, _stop.Token);
+            while (_anchorNow.Wait(0)) { }
+            await Anchor(_stop.Token);
+        }
+    }
+
+    /// <summary>Ties every decision log to the ledger as it is now. A server that can't be reached gets a newer anchor later.</summary>
+    public async Task Anchor(CancellationToken stop)
+    {
+        await _anchoring.WaitAsync(stop);
+        try
+        {
+            var state = _parts.Link.Replay.State;
+            foreach (var log in _environments.Values.Select(e => e.Log).OfType<DecisionLog>())
+            {
+                // An anchor builds on the one before it: until this node has folded that one, or asked since and not found it, it makes no other.
+                if (_handedIn.TryGetValue(log.Origin, out var last) && (state.Logs.GetValueOrDefault(log.Origin)?.Anchor?.Size ?? 0) < last.Size && (_parts.Link.SyncedAt ?? 0) <= last.At) continue;
+                if (log.AnchorFor(state, _parts.Now) is not { } anchor) continue;
+                var size = anchor.Wholes;
+                _handedIn[log.Origin] = (size, long.MaxValue);
+                try
+                {
+                    AnchorTrouble = await _parts.Link.Submit(_parts.Sign(anchor), stop);
+                    // Recorded: wait until it was folded here. Refused: with the newest state, it may do.
+                    _handedIn[log.Origin] = (size, AnchorTrouble is null ? long.MaxValue : _parts.Now);
+                }
+                catch
+                {
+                    _handedIn[log.Origin] = (size, _parts.Now);
+                    throw;
+                }
+            }
+        }
+        catch (LinkException e)
+        {
+            AnchorTrouble = e.Message;
+        }
+        finally
+        {
+            _anchoring.Release();
+        }
+    }
+
+    /// <summary>Stops in order: releases first, then a last anchor and whatever waits for the server, as far as it answers within <paramref name="patience"/>.</summary>
+    public async Task Stop(TimeSpan patience)
+    {
+        if (_stop.IsCancellationRequested) return;
+        await _stop.CancelAsync();
+        await _following; // it alone adds loops
+        await Task.WhenAll(_loops);
+        foreach (var hosted in _environments.Values) await hosted.DisposeAsync();
+        using var limit = new CancellationTokenSource(patience, _parts.Time);
+        try
+        {
+            await _parts.Outbox.SendAll(_parts.Link, limit.Token);
+            await _parts.Link.Sync(TimeSpan.Zero, limit.Token);
+            await Anchor(limit.Token);
+        }
+        catch (Exception e) when (e is LinkException or OperationCanceledException)
+        {
+            ServerTrouble = e.Message;
+        }
+        foreach (var hosted in _environments.Values) hosted.CloseLog();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Stop(TimeSpan.FromSeconds(5));
+        _stop.Dispose();
+        _anchorNow.Dispose();
+        _anchoring.Dispose();
+    }
+}

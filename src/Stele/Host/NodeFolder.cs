@@ -1,0 +1,74 @@
+using System.Security.Cryptography;
+using Stele.Disk;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Host;
+
+/// <summary>
+/// What a node keeps, all below one folder:
+/// <code>
+/// member.pem        the node's own member key: signs anchors and observations   0600
+/// member            its member id, 32 hex digits
+/// token             opens the pages under /-/                                   0600
+/// principals.json   who may ask for decisions                                   0600
+/// replica/          its own copy of the ledger
+/// blobs/            its own store of blobs: an OCI image layout
+/// releases/…        trees of running releases; made again at every start
+/// run/…             sockets of running releases
+/// logs/[hex]/       one decision log an environment: key, journal, tiles
+/// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
+/// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
+/// outbox            statements that the server has not got yet
+/// </code>
+/// [hex] is the SHA-256 of the log's origin. keytable is the one thing that erasure rewrites; back it up apart from bodies, or not at all.
+/// </summary>
+sealed record NodeFolder(string Path)
+{
+    string At(string name) => System.IO.Path.Combine(Path, name);
+
+    public string MemberKey => At("member.pem");
+    public string MemberId => At("member");
+    public string Token => At("token");
+    public string Principals => At("principals.json");
+    public string Replica => At("replica");
+    public string Blobs => At("blobs");
+    public string Releases => At("releases");
+    public string Run => At("run");
+    public string Outbox => At("outbox");
+    public string Logs => At("logs");
+
+    public string Log(string origin) => System.IO.Path.Combine(Logs, NameOf(origin));
+    public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
+    public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));
+
+    /// <summary>A log's folder name, as packs use it too.</summary>
+    public static string NameOf(string origin) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(origin)).Hex;
+
+    /// <summary>
+    /// Reads who this node is, making the folder, its member key, its id and its token at the first start. The same key may be given instead of made:
+    /// put it in place beforehand.
+    /// </summary>
+    public NodeIdentity Open()
+    {
+        Files.CreateDirectory(Path, secret: true);
+        foreach (var directory in (string[])[Releases, Run, Logs, At("bodies"), At("keytable")]) Files.CreateDirectory(directory, secret: true);
+        Files.Sweep(Logs);
+        if (!File.Exists(MemberKey))
+        {
+            using var made = PrivateKey.Create();
+            Files.Write(MemberKey, made.ToPem(), secret: true);
+        }
+        if (!File.Exists(MemberId)) Files.Write(MemberId, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
+        if (!File.Exists(Token)) Files.Write(Token, "stele_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n", secret: true);
+        var id = File.ReadAllText(MemberId).Trim();
+        if (!Names.IsMember(id)) throw new FormatException($"{MemberId} does not hold a member id (32 lower-case hex digits)");
+        return new NodeIdentity(id, PrivateKey.FromPem(File.ReadAllText(MemberKey)), File.ReadAllText(Token).Trim());
+    }
+}
+
+/// <summary>The member a node is. Owners add it to the ledger with the role <c>node</c> for the environments it runs.</summary>
+sealed record NodeIdentity(string Member, PrivateKey Key, string Token) : IDisposable
+{
+    public void Dispose() => Key.Dispose();
+}

@@ -1,0 +1,21 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Host;
+
+/// <summary>What the parts of one node share.</summary>
+sealed record NodeParts(NodeFolder Folder, NodeIdentity Identity, NodeTerms Terms, ServerLink Link, Outbox Outbox, Provision Provision, TimeProvider Time)
+{
+    public static string Nonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public Envelope Sign(Statement statement) => Envelope.Sign(statement.Encode(), Identity.Key);
+
+    /// <summary>States what was seen of a release; completes when that is durable here, on its way to the server.</summary>
+    public Task Observe(State state, string system, string environment, long deployment, string @event, Digest release, ImmutableArray<Dimension> dimensions, string materialised) =>
+        Outbox.Add(Sign(new Observation(release, system, environment, deployment, @event, dimensions, materialised, state.Size, StateDigest.Of(state)) { Ledger = state.Ledger, Nonce = Nonce(), Issued = Now }));
+}

@@ -1,0 +1,106 @@
+using System.Buffers.Binary;
+using Stele.Disk;
+using Stele.Proof;
+
+namespace Stele.Host;
+
+/// <summary>
+/// Statements on their way to the server, durable and in order: each waits here until the server has recorded or refused it. A journal of
+/// <code>1 an envelope's canonical bytes    2 u64 big-endian: the record number of an envelope that is settled</code>
+/// A crash between the server's answer and the settling sends a statement twice; the ledger takes it once.
+/// </summary>
+sealed class Outbox : IDisposable
+{
+    const byte Waits = 1, Settled = 2;
+
+    readonly Journal _journal;
+    readonly object _gate = new();
+    readonly SortedDictionary<long, byte[]> _waiting = [];
+    TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Outbox(string path)
+    {
+        Compact(path);
+        _journal = Journal.Open(path, Take, secret: true);
+    }
+
+    public int Waiting
+    {
+        get { lock (_gate) return _waiting.Count; }
+    }
+
+    /// <summary>The last statement that the server refused, and why.</summary>
+    public string? LastRefusal { get; private set; }
+
+    /// <summary>Completes when the statement is durable here.</summary>
+    public Task Add(Envelope envelope) =>
+        _journal.TryAppend(Waits, envelope.ToJson().ToBytes(), out var durable) ? durable : throw new IOException("the outbox is full");
+
+    /// <summary>Hands in whatever waits, oldest first, until stopped. An unreachable server is asked again after <paramref name="pause"/>.</summary>
+    public async Task Send(ServerLink link, TimeSpan pause, TimeProvider time, CancellationToken stop)
+    {
+        while (true)
+        {
+            Task news;
+            lock (_gate) news = _news.Task;
+            try
+            {
+                await SendAll(link, stop);
+            }
+            catch (LinkException)
+            {
+                await Task.Delay(pause, time, stop);
+                continue;
+            }
+            await news.WaitAsync(stop);
+        }
+    }
+
+    /// <summary>Hands in what waits now.</summary>
+    public async Task SendAll(ServerLink link, CancellationToken stop)
+    {
+        while (Oldest() is { } next)
+        {
+            if (await link.Submit(Envelope.Parse(next.Envelope), stop) is { } refused) LastRefusal = refused;
+            var settled = new byte[8];
+            BinaryPrimitives.WriteInt64BigEndian(settled, next.Number);
+            if (!_journal.TryAppend(Settled, settled, out var durable)) throw new IOException("the outbox is full");
+            await durable;
+        }
+    }
+
+    (long Number, byte[] Envelope)? Oldest()
+    {
+        lock (_gate)
+            foreach (var (number, envelope) in _waiting) return (number, envelope);
+        return null;
+    }
+
+    void Take(ReadOnlySpan<JournalRecord> records)
+    {
+        lock (_gate)
+        {
+            foreach (var record in records)
+                if (record.Kind == Waits) _waiting[record.Index] = record.Bytes;
+                else _waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes));
+            _news.TrySetResult();
+            _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    /// <summary>Leaves out what is settled when that is most of the file.</summary>
+    static void Compact(string path)
+    {
+        if (!File.Exists(path)) return;
+        var waiting = new SortedDictionary<long, byte[]>();
+        var end = Journal.Scan(path, records =>
+        {
+            foreach (var record in records)
+                if (record.Kind == Waits) waiting[record.Index] = record.Bytes;
+                else waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes));
+        });
+        if (end.Tail != JournalTail.Corrupt && end.Records > 1000 + 2 * waiting.Count) Journal.Replace(path, waiting.Values.Select(b => (Waits, b)), secret: true);
+    }
+
+    public void Dispose() => _journal.Dispose();
+}

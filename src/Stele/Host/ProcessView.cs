@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text;
+using Stele.Disk;
+
+namespace Stele.Host;
+
+/// <summary>A file mapped into a process, by the path it has inside, and its inode.</summary>
+readonly record struct Mapping(string Path, ulong Inode, bool Executable);
+
+/// <summary>What the kernel says of the processes of one sandbox. Whoever may trace them (their own user, or root) may read this; a process can't change what stands here.</summary>
+sealed class ProcessView(int pid)
+{
+    public string Root => At(pid, "root");
+
+    /// <summary>Every process that shares the process-id namespace of the first: the sandbox's whole population.</summary>
+    public IReadOnlyList<int> Population()
+    {
+        var space = Link(At(pid, "ns/pid")) ?? throw new IOException($"process {pid} is gone");
+        var found = new List<int>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && Link(At(id, "ns/pid")) == space) found.Add(id);
+        return found;
+    }
+
+    /// <summary>The environment the first process was started with.</summary>
+    public IReadOnlyDictionary<string, string> Environment()
+    {
+        var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var variable in Encoding.UTF8.GetString(File.ReadAllBytes(At(pid, "environ"))).Split('\0', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = variable.IndexOf('=', StringComparison.Ordinal);
+            found[equals < 0 ? variable : variable[..equals]] = equals < 0 ? "" : variable[(equals + 1)..];
+        }
+        return found;
+    }
+
+    /// <summary>The path of a process's executable inside, and a handle on what really runs, whatever has that name now.</summary>
+    public static (string Path, FileStream Content) Executable(int id) => (Link(At(id, "exe")) ?? throw new IOException($"process {id} is gone"), File.OpenRead(At(id, "exe")));
+
+    /// <summary>Files mapped into a process. Memory without a file, and files without a name (memfd, which just-in-time compilers write code to) are left out.</summary>
+    public static IReadOnlyList<Mapping> Mappings(int id)
+    {
+        var found = new Dictionary<(string, ulong), bool>();
+        foreach (var line in File.ReadLines(At(id, "maps")))
+        {
+            var parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
+            if (parts.Length < 6 || parts[4] == "0") continue;
+            var path = parts[5].TrimStart();
+            if (path.StartsWith("/memfd:", StringComparison.Ordinal) || path == "/dev/zero (deleted)") continue;
+            var key = (path, ulong.Parse(parts[4], CultureInfo.InvariantCulture));
+            found[key] = found.GetValueOrDefault(key) || parts[1].Contains('x', StringComparison.Ordinal);
+        }
+        return [.. found.Select(f => new Mapping(f.Key.Item1, f.Key.Item2, f.Value)).OrderBy(m => m.Path, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Whether the sandbox has a network of its own, and everything in it that listens, by protocol and address.</summary>
+    public (bool Own, IReadOnlyList<string> Listening) Network()
+    {
+        var listening = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var columns in Table("net/unix"))
+            if (columns.Length >= 7 && columns[3] == "00010000") listening.Add("unix:" + (columns.Length > 7 ? columns[7] : ""));
+        foreach (var protocol in (string[])["tcp", "tcp6"])
+            foreach (var columns in Table("net/" + protocol))
+                if (columns.Length > 3 && columns[3] == "0A") listening.Add($"{protocol}:{columns[1]}");
+        foreach (var protocol in (string[])["udp", "udp6", "raw", "raw6"])
+            foreach (var columns in Table("net/" + protocol))
+                if (columns.Length > 3) listening.Add($"{protocol}:{columns[1]}");
+        return (Link(At(pid, "ns/net")) is { } space && space != Link("/proc/self/ns/net"), [.. listening]);
+    }
+
+    /// <summary>The lines of a process's status that say what it may do: capabilities, and whether it can gain any.</summary>
+    public static IReadOnlyList<string> Powers(int id) => [.. File.ReadLines(At(id, "status"))
+        .Where(l => l.StartsWith("Cap", StringComparison.Ordinal) || l.StartsWith("NoNewPrivs:", StringComparison.Ordinal)).Select(l => l.Replace("\t", "", StringComparison.Ordinal))];
+
+    IEnumerable<string[]> Table(string name) => File.Exists(At(pid, name))
+        ? File.ReadLines(At(pid, name)).Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)) : [];
+
+    static string At(int id, string name) => string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/{name}");
+
+    static string? Link(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The inode a path inside leads to, following its links there; null when nothing is there.</summary>
+    public ulong? InodeOf(string inside) => Libc.StatOf(Root + inside)?.Inode;
+}

@@ -1,0 +1,80 @@
+using Stele.Blobs;
+using Stele.Build;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Host;
+
+/// <summary>A release on disk: its document, and the tree that was made from verified blobs.</summary>
+sealed record Provisioned(ReleaseFact Release, ReleaseDocument Document, Materialised Tree);
+
+/// <summary>
+/// Release → directory. Blobs come by digest from the node's own store; what is not there, or is damaged there, is fetched from the server's.
+/// </summary>
+sealed class Provision(BlobStore own, IBlobs server, string directory)
+{
+    const long MaxBlob = 16L << 30;
+
+    int _made;
+
+    /// <summary>Makes a fresh tree of a release, healing the node's own store on the way where a blob proves damaged.</summary>
+    /// <exception cref="BlobException">A blob that neither store has good.</exception>
+    public async Task<Provisioned> Make(ReleaseFact release, CancellationToken stop)
+    {
+        await Fetch(release, thorough: false, stop);
+        try
+        {
+            return await Materialised(release, stop);
+        }
+        catch (BlobException e) when (e.Error is BlobError.Corrupt or BlobError.Unknown)
+        {
+            await Fetch(release, thorough: true, stop);
+            return await Materialised(release, stop);
+        }
+    }
+
+    /// <summary>As <see cref="Make"/>, after every blob of the release was digested again: what is running now was tampered with, so its sources are suspects too.</summary>
+    /// <returns>The tree, and the blobs that were bad in the node's own store and were replaced.</returns>
+    public async Task<(Provisioned Provisioned, IReadOnlyList<Digest> Replaced)> Heal(ReleaseFact release, CancellationToken stop)
+    {
+        var replaced = await Fetch(release, thorough: true, stop);
+        return (await Materialised(release, stop), replaced);
+    }
+
+    async Task<Provisioned> Materialised(ReleaseFact release, CancellationToken stop)
+    {
+        var document = ReleaseDocument.Parse(await own.Read(release.Document, Artifacts.MaxDocument, stop));
+        var target = Path.Combine(directory, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{release.Digest.Short}.{Interlocked.Increment(ref _made)}"));
+        Disk.Files.DeleteDirectory(target);
+        return new Provisioned(release, document, await ReleaseClosure.Materialise(own, release.Digest, target, stop));
+    }
+
+    /// <summary>Brings every blob of the release into the node's own store.</summary>
+    /// <param name="thorough">Whether a blob that is there is digested; otherwise its name is enough, because whoever reads it digests it.</param>
+    async Task<IReadOnlyList<Digest>> Fetch(ReleaseFact release, bool thorough, CancellationToken stop)
+    {
+        var replaced = new List<Digest>();
+        await Bring(release.Digest, Artifact.MaxManifest);
+        await Bring(release.Document, Artifacts.MaxDocument);
+        foreach (var component in release.Components.Where(c => c.Mount is not null).Select(c => c.Digest).Distinct())
+        {
+            await Bring(component, Artifact.MaxManifest);
+            var artifact = await Artifact.Read(own, component, stop);
+            await Bring(artifact.Config.Digest, artifact.Config.Size);
+            foreach (var layer in artifact.Layers) await Bring(layer.Digest, layer.Size);
+        }
+        return replaced;
+
+        async Task Bring(Digest digest, long maxBytes)
+        {
+            var there = await own.Has(digest, stop);
+            if (there && (!thorough || own.Intact(digest))) return;
+            await using var content = await server.OpenRead(digest, stop);
+            await own.Put(content, digest, Math.Min(maxBytes, MaxBlob), null, stop);
+            if (there) replaced.Add(digest);
+        }
+    }
+
+    public static void Remove(Provisioned provisioned) => Disk.Files.DeleteDirectory(provisioned.Tree.Directory);
+}

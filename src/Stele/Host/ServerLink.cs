@@ -1,0 +1,77 @@
+using Stele.Blobs;
+using Stele.Control;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+
+namespace Stele.Host;
+
+/// <summary>
+/// The server as a node sees it: its own verified copy of the ledger, folded here; a way to hand in statements; the server's store of blobs.
+/// The server may be down, slow or lying: the copy holds only what this node has verified and folded itself, and what the server can't do now is a <see cref="LinkException"/>.
+/// </summary>
+sealed class ServerLink : IAsyncDisposable
+{
+    readonly Replica _replica;
+    readonly Server _server;
+    readonly Func<Digest, byte[]?> _documents;
+
+    ServerLink(Replica replica, Server server, BlobStore documents) => (_replica, _server, _documents) = (replica, server, SmallDocuments.Of(documents));
+
+    /// <summary>Opens the node's replica; asks the server for nothing yet.</summary>
+    /// <param name="server">Belongs to the link from here on.</param>
+    /// <param name="blobs">The node's own store, which also holds the documents that the fold reads.</param>
+    public static async Task<ServerLink> Open(NodeFolder folder, Trust trust, Server server, BlobStore blobs, TimeProvider time) =>
+        new(await Replica.Open(folder.Replica, trust, server, time, blobs), server, blobs);
+
+    /// <summary>This node's own fold. Grows only inside <see cref="Sync"/>.</summary>
+    public Replay Replay => _replica.Replay;
+
+    /// <summary>When the server last showed that this copy is all there is, in milliseconds since 1970 UTC; null = never.</summary>
+    public long? SyncedAt => _replica.LastSync;
+
+    /// <summary>The server's own store.</summary>
+    public IBlobs Blobs => _server;
+
+    /// <summary>Catches up with the server, waiting up to <paramref name="wait"/> for news if there are none.</summary>
+    /// <exception cref="LinkException">The server can't be reached, or what it says does not verify or fold. What did is folded.</exception>
+    public Task Sync(TimeSpan wait, CancellationToken stop) => Ask(() => _replica.Sync(wait, stop));
+
+    /// <summary>Hands in a signed statement; comes back when the server has recorded or refused it.</summary>
+    /// <returns>Null when it stands in the ledger; else why it does not, and never will as it is.</returns>
+    /// <exception cref="LinkException">It is not known whether the server has it, or it would take it later; send it again.</exception>
+    public async Task<string?> Submit(Envelope envelope, CancellationToken stop) => await Ask(() => _server.Submit(envelope, stop)) switch
+    {
+        Admitted.Refused { Problem: var problem } when problem.Status is 408 or 429 or >= 500 => throw new LinkException(problem.Message),
+        Admitted.Refused { Problem: var problem } => $"{problem.Code}: {problem.Message}",
+        _ => null,
+    };
+
+    /// <summary>A small document that the fold has read (a policy, a release document); null when it is not at hand. Its digest is for the reader to check. Any thread may ask.</summary>
+    public byte[]? Document(Digest digest) => _documents(digest);
+
+    static async Task<T> Ask<T>(Func<Task<T>> question)
+    {
+        try
+        {
+            return await question();
+        }
+        catch (ProblemException e)
+        {
+            throw new LinkException(e.Message, e);
+        }
+        catch (ReplicaException e)
+        {
+            throw new LinkException(e.Message, e);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _replica.DisposeAsync();
+        _server.Dispose();
+    }
+}
+
+/// <summary>The server did not answer, or not as a server of ours would.</summary>
+sealed class LinkException(string message, Exception? cause = null) : Exception(message, cause);

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Stele.Disk;
+using Stele.Proof;
+
+namespace Stele.Ledger;
+
+/// <summary>
+/// The Ed25519 key that signs a log's checkpoints. Its file, readable by its owner alone, holds one line in the form Go's sumdb/note gives private keys:
+/// <c>PRIVATE+KEY+name+id+base64(01 ‖ seed)</c>. Signing is deterministic: the same text, the same note.
+/// </summary>
+sealed class NoteSigner : IDisposable
+{
+    const string Prefix = "PRIVATE+KEY+";
+    const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
+    readonly Ed25519Key _key;
+
+    NoteSigner(string name, ReadOnlySpan<byte> seed)
+    {
+        _key = new Ed25519Key(seed);
+        Key = new VerifierKey(name, NoteKeyType.Ed25519, _key.Public);
+    }
+
+    /// <summary>The public half.</summary>
+    public VerifierKey Key { get; }
+
+    /// <summary>Makes a new key and its file.</summary>
+    /// <param name="name">The key's name in notes; a log's is its origin.</param>
+    /// <exception cref="IOException">A file of that name is there already.</exception>
+    public static NoteSigner Create(string keyFile, string name)
+    {
+        if (File.Exists(keyFile)) throw new IOException($"{keyFile} is there already; a log's key is not overwritten");
+        var seed = RandomNumberGenerator.GetBytes(Ed25519Key.SeedSize);
+        var signer = new NoteSigner(name, seed);
+        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, secret: true);
+        Files.Write(keyFile, $"{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)NoteKeyType.Ed25519, .. seed])}\n", secret: true);
+        CryptographicOperations.ZeroMemory(seed);
+        return signer;
+    }
+
+    /// <exception cref="FormatException">Not such a key.</exception>
+    /// <exception cref="IOException">Not there, or others than its owner may read it.</exception>
+    public static NoteSigner Open(string keyFile)
+    {
+        if ((File.GetUnixFileMode(keyFile) & Others) != 0) throw new IOException($"{keyFile} may be read by others than its owner; it should have mode 0600");
+        return Parse(File.ReadAllText(keyFile).TrimEnd('\n'));
+    }
+
+    public static NoteSigner Parse(string text)
+    {
+        var parts = text.StartsWith(Prefix, StringComparison.Ordinal) ? text[Prefix.Length..].Split('+', 3) : [];
+        if (parts.Length != 3 || !Base64.TryDecode(parts[2], out var typed) || typed.Length != 1 + Ed25519Key.SeedSize || typed[0] != (byte)NoteKeyType.Ed25519)
+            throw new FormatException("not an Ed25519 note key (PRIVATE+KEY+name+id+base64)");
+        var signer = new NoteSigner(parts[0], typed.AsSpan(1));
+        if (signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture) == parts[1]) return signer;
+        signer.Dispose();
+        throw new FormatException("the note key's id is not what its text says");
+    }
+
+    /// <summary>The text as a note signed with this key.</summary>
+    public Note Sign(string text) => new(text, Key.Sign(text, _key.Sign));
+
+    public void Dispose() => _key.Dispose();
+}

@@ -1,0 +1,153 @@
+using System.Text;
+using Stele.Control;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+using Stele.Tests.Control;
+
+namespace Stele.Tests.Api;
+
+/// <summary>What the addresses give.</summary>
+public sealed class RouteTests
+{
+    static readonly CancellationToken Stop = CancellationToken.None;
+
+    static async Task<(Town, Digest V1, Digest V2, long Deployment)> World()
+    {
+        var town = await Town.Found();
+        await town.Settle();
+        var v1 = await town.Release("v1", 0.7, "biased");
+        var v2 = await town.Release("v2", 0.84, "good");
+        return (town, v1, v2, await town.Deploy(v2));
+    }
+
+    [Fact]
+    public async Task The_ledger_can_be_checked_from_its_tiles_alone()
+    {
+        var (town, _, _, _) = await World();
+        await using var _town = town;
+        Assert.True(Checkpoint.TryOpen(await town.Server.Checkpoint(stop: Stop), town.Trust.Key, out var checkpoint, out _));
+        Assert.Equal(town.State.Size, checkpoint.Size);
+        var width = (int)checkpoint.Size;
+        var entries = Tile.DecodeBundle(await town.Server.Fetch(new Tile(Tile.Entries, 0, width), Stop), width);
+        var hashes = Tile.Decode(await town.Server.Fetch(new Tile(0, 0, width), Stop), width);
+        Assert.Equal(entries.Select(e => Merkle.Leaf(e)), hashes);
+        Assert.Equal(checkpoint.Root, Merkle.Root(hashes));
+        Assert.Equal(town.Trust.Genesis, hashes[0]);
+
+        var proof = await town.Server.Get("proof/3?size=7", Stop);
+        Assert.True(Proofs.VerifyInclusion(3, 7, hashes[3], [.. proof["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], Merkle.Root(hashes.Take(7))));
+        var entry = await town.Server.Get("entries/3", Stop);
+        Assert.Equal(hashes[3], entry["leaf"].AsDigest);
+        Assert.Equal(CanonicalJson.Parse(Entry.Parse(entries[3]).Envelope.Payload, 65536), entry["statement"]);
+    }
+
+    [Fact]
+    public async Task The_world_now_and_as_of_then()
+    {
+        var (town, v1, v2, deployment) = await World();
+        await using var _town = town;
+        static Json Environment(Json status) => status["systems"].AsArray[0]["environments"].AsArray[0];
+
+        var now = await town.Server.Get("status", Stop);
+        Assert.Equal(v2, Environment(now)["head"]["routes"].AsArray[0]["release"].AsDigest);
+        Assert.Equal("v2", Environment(now)["head"]["routes"].AsArray[0]["name"].AsString);
+        Assert.Equal(StateDigest.Of(town.State), now["state"].AsDigest);
+        var before = await town.Server.Get($"status?at={deployment - 1}", Stop);
+        Assert.Null(Environment(before).Find("head"));
+        Assert.Equal(deployment, before["size"].AsInt);
+        var time = town.Host.Admission.Replay.Entries[3].Entry.Time;
+        Assert.Equal(town.Host.Admission.Replay.AsOf(time).Size, (await town.Server.Get($"status?time={time}", Stop))["size"].AsInt);
+
+        var state = await town.Server.Get("state", Stop);
+        Assert.Equal(state["digest"].AsDigest, Digest.Of(state["state"].ToBytes()));
+        Assert.Equal(6, (await town.Server.Get("members", Stop))["members"].AsArray.Length);
+        var releases = (await town.Server.Get("releases", Stop))["releases"].AsArray;
+        Assert.Equal([v1, v2], releases.Select(r => r["release"].AsDigest));
+        Assert.Equal("claimed", releases[0]["components"].AsArray[0]["strength"].AsString);
+
+        var diff = await town.Server.Get("diff?from=v1&to=v2", Stop);
+        var component = Assert.Single(diff["components"].AsArray);
+        Assert.Equal("changed", component["change"].AsString);
+        Assert.Equal(town.State.Releases[v2].Components[0].Digest, component["to"].AsDigest);
+        var file = Assert.Single(component["files"].AsArray);
+        Assert.Equal(("weights.txt", "changed", Digest.Of("good"u8)), (file["path"].AsString, file["change"].AsString, file["to"].AsDigest));
+        Assert.Empty(diff["run"]["changes"].AsArray);
+        var figures = Assert.Single(diff["checks"].AsArray)["figures"].AsArray.ToDictionary(f => f["name"].AsString);
+        Assert.Equal((0.7, 0.84, "changed"), (figures["metrics.ratio"]["from"].AsDouble, figures["metrics.ratio"]["to"].AsDouble, figures["metrics.ratio"]["change"].AsString));
+        Assert.Equal("same", figures["metrics.accuracy"]["change"].AsString);
+
+        var trace = await town.Server.Get($"trace?deployment={deployment}", Stop);
+        Assert.Equal("v2", trace["release"]["name"].AsString);
+        Assert.Equal(deployment + 1, trace["verdict"]["entry"].AsInt);
+        Assert.Equal(town.Approver.Id, Assert.Single(trace["approvals"].AsArray)["by"].AsArray[0].AsString);
+        Assert.Equal("https://example.org/weights", Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
+
+        var lines = (await town.Server.Get("log?from=0", Stop))["lines"].AsArray;
+        Assert.Equal(town.State.Size, lines.Length);
+        Assert.Equal($"deploy mortgage/prod: v2 ({v2.Short})", lines[(int)deployment]["line"].AsString);
+        Assert.All(lines, l => Assert.NotEmpty(l["line"].AsString));
+    }
+
+    [Fact]
+    public async Task Events_tell_of_entries_as_they_are_admitted()
+    {
+        await using var town = await Town.Found();
+        using var http = new HttpClient { BaseAddress = town.Host.Address };
+        http.DefaultRequestHeaders.Add("Authorization", "Bearer " + town.Founded.Token);
+        using var answer = await http.GetAsync("events?from=0", HttpCompletionOption.ResponseHeadersRead, Stop);
+        Assert.Equal("text/event-stream", answer.Content.Headers.ContentType!.MediaType);
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(Stop), Encoding.UTF8);
+        async Task<(string Id, Json Data)> Next()
+        {
+            var fields = new Dictionary<string, string>(StringComparer.Ordinal);
+            for (string? line; (line = await reader.ReadLineAsync(Stop).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Stop)) is { Length: > 0 };)
+                fields[line[..line.IndexOf(':', StringComparison.Ordinal)]] = line[(line.IndexOf(':', StringComparison.Ordinal) + 2)..];
+            return (fields["id"], CanonicalJson.Parse(Encoding.UTF8.GetBytes(fields["data"]), 1 << 20));
+        }
+        Assert.Equal(("0", "genesis"), (await Next()) is var (id, data) ? (id, data["kind"].AsString) : default);
+        var entry = await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        var (next, told) = await Next();
+        Assert.Equal((entry, "member", entry), (long.Parse(next, System.Globalization.CultureInfo.InvariantCulture), told["kind"].AsString, told["entry"].AsInt));
+    }
+
+    [Fact]
+    public async Task A_long_poll_ends_with_news_or_with_time()
+    {
+        await using var town = await Town.Found(options: new Stele.Api.ServerOptions { MaxWait = TimeSpan.FromSeconds(1) });
+        static long Size(string note) => Checkpoint.Parse(Note.Parse(note).Text).Size;
+        Assert.Equal(1, Size(await town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop).WaitAsync(TimeSpan.FromSeconds(10), Stop)));
+        var waiting = town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop);
+        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        Assert.Equal(2, Size(await waiting.WaitAsync(TimeSpan.FromSeconds(10), Stop)));
+    }
+
+    [Fact]
+    public async Task Stopping_ends_streams_and_answers_what_waits()
+    {
+        var town = await Town.Found();
+        await using var _town = town;
+        using var http = new HttpClient { BaseAddress = town.Host.Address };
+        http.DefaultRequestHeaders.Add("Authorization", "Bearer " + town.Founded.Token);
+        using var events = await http.GetAsync("events", HttpCompletionOption.ResponseHeadersRead, Stop);
+        var poll = town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop);
+        await Task.Delay(200, Stop);
+        await town.Host.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10), Stop);
+        Assert.NotEmpty(await poll);
+        Assert.True(town.Host.Completion.IsCompletedSuccessfully);
+        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Get("status", Stop))).Problem.Is(Trouble.Unreachable));
+        await town.Start();
+    }
+
+    [Fact]
+    public async Task A_port_that_is_taken_is_said_and_holds_nothing()
+    {
+        await using var town = await Town.Found();
+        await town.Stop();
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
+        await Assert.ThrowsAsync<IOException>(() => Stele.Api.ServerHost.Start(town.Folder, new Stele.Api.ServerOptions { Port = port }, town.Time));
+        await town.Start();   // the ledger was let go
+    }
+}

@@ -1,0 +1,182 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Stele.Blobs;
+using Stele.Build;
+
+namespace Stele.Tests.Build;
+
+/// <summary>A root with a shell and a few commands, made once: the frozen closure of this machine's own.</summary>
+public sealed class ShellRoot : IAsyncLifetime
+{
+    readonly Scratch _scratch = new();
+
+    public string Path => _scratch.At("root");
+
+    public async ValueTask InitializeAsync()
+    {
+        var blobs = new BlobStore(_scratch.At("blobs"));
+        var closure = Recipes.Native("/bin/sh");
+        foreach (var name in new[] { "cat", "env", "id", "ls", "touch", "true", "sleep", "head", "yes", "chmod", "unshare" }) closure.AddFile($"/usr/bin/{name}");
+        var environment = await closure.Freeze(blobs, new About("shell"));
+        await Materialise.Artifact(blobs, environment, Path);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _scratch.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDisposable
+{
+    static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
+
+    readonly Scratch _scratch = new();
+
+    public void Dispose() => _scratch.Dispose();
+
+    Sandbox Shell(string script)
+    {
+        Assert.SkipUnless(Sandbox.Available, "bubblewrap is not installed: apt-get install bubblewrap");
+        return new Sandbox(root.Path, ["sh", "-c", script]);
+    }
+
+    async Task<Ran> Run(string script, Func<Sandbox, Sandbox>? with = null)
+    {
+        var sandbox = Shell(script);
+        return await (with?.Invoke(sandbox) ?? sandbox).Run(Long, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_program_runs_in_a_root_made_of_its_own_closure_alone()
+    {
+        var ran = await Run("echo hello; echo trouble >&2; exit 7");
+        Assert.Equal(("hello\n", "trouble\n", 7, false), (ran.Output, ran.Errors, ran.ExitCode, ran.TimedOut));
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(root.Path), e => Path.GetFileName(e) is "home" or "root" or "var" or "opt");
+    }
+
+    [Fact]
+    public async Task There_is_no_network()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var ran = await Run("cat /proc/net/dev /proc/net/route");
+        Assert.Equal(0, ran.ExitCode);
+        var devices = ran.Output.Split('\n').Where(l => l.Contains(':', StringComparison.Ordinal)).Select(l => l.Split(':')[0].Trim());
+        Assert.Equal(["lo"], devices);
+        Assert.DoesNotContain("00000000\t", ran.Output, StringComparison.Ordinal); // no default route
+        // What this machine listens on is not there either.
+        ran = await Run("cat /proc/net/tcp");
+        Assert.DoesNotContain($":{((IPEndPoint)listener.LocalEndpoint).Port:X4}", ran.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_environment_is_what_was_declared_and_nothing_else()
+    {
+        Environment.SetEnvironmentVariable("STELE_TEST_SECRET", "leaked");
+        var ran = await Run("exec env", s => s with { Env = ImmutableSortedDictionary<string, string>.Empty.Add("MODEL", "v1").Add("EMPTY", "") });
+        Assert.Equal(["EMPTY=", "MODEL=v1", "PWD=/"], ran.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal).Where(l => l[0] != '_'));
+        Assert.DoesNotContain("leaked", (await Run("cat /proc/*/environ")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Inputs_are_read_only_and_outputs_are_not()
+    {
+        Directory.CreateDirectory(_scratch.At("out"));
+        _scratch.File("input/data", "figures");
+        Sandbox With(Sandbox s) => s with { Binds = [new(_scratch.At("input"), "/in/data"), new(_scratch.At("out"), "/out", Writable: true)] };
+        Assert.Equal("figures", (await Run("cat /in/data/data > /out/copy", With) is { ExitCode: 0 } ? File.ReadAllText(_scratch.At("out/copy")) : null));
+        foreach (var write in new[] { "echo x > /in/data/data", "touch /in/data/new", "touch /in/new", "chmod 777 /in/data/data" })
+        {
+            var ran = await Run(write, With);
+            Assert.NotEqual(0, ran.ExitCode);
+            Assert.Contains("Read-only file system", ran.Errors, StringComparison.Ordinal);
+        }
+        Assert.Equal("figures", File.ReadAllText(_scratch.At("input/data")));
+        Assert.Single(Directory.GetFileSystemEntries(_scratch.At("input")));
+    }
+
+    [Theory]
+    [InlineData("touch /new")]
+    [InlineData("touch /usr/bin/new")]
+    [InlineData("echo x > /usr/bin/env")]
+    [InlineData("chmod 777 /usr/bin/env")]
+    [InlineData("touch /dev/../etc/new")]
+    [InlineData(": >> /proc/sys/kernel/core_pattern")] // opened, never written: should the sandbox fail, the machine is not to suffer
+    [InlineData(": >> /proc/sys/kernel/hostname")]
+    [InlineData(": >> /proc/sysrq-trigger")]
+    [InlineData(": >> /proc/self/oom_score_adj")]
+    public async Task Nothing_of_the_root_or_the_kernel_can_be_written(string write)
+    {
+        var before = TreeDigest.Of(root.Path).Digest;
+        var ran = await Run(write);
+        Assert.NotEqual(0, ran.ExitCode);
+        Assert.Equal(before, TreeDigest.Of(root.Path).Digest);
+    }
+
+    [Fact]
+    public async Task Scratch_is_writable_and_gone_afterwards()
+    {
+        Assert.Equal("kept for now", (await Run("echo -n kept for now > /tmp/x && cat /tmp/x")).Output);
+        Assert.NotEqual(0, (await Run("cat /tmp/x")).ExitCode);
+        Assert.NotEqual(0, (await Run("head -c 2000000 /dev/zero > /tmp/x", s => s with { ScratchBytes = 1 << 20 })).ExitCode);
+    }
+
+    [Fact]
+    public async Task No_capability_no_further_namespace_no_other_user_no_other_process()
+    {
+        var ran = await Run("cat /proc/self/status; id -u");
+        foreach (var set in new[] { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" }) Assert.Contains($"{set}:\t0000000000000000", ran.Output, StringComparison.Ordinal);
+        Assert.Contains("Seccomp:\t2", ran.Output, StringComparison.Ordinal);
+        Assert.Contains("NoNewPrivs:\t1", ran.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"\n{Sandbox.User}\n", ran.Output, StringComparison.Ordinal);
+        Assert.NotEqual(0, (await Run("unshare -Ur true")).ExitCode);
+        Assert.Equal("1\n", (await Run("cd /proc; for p in [0-9]*; do if [ $p != $$ ]; then echo other; else echo $p; fi; done")).Output); // alone, as process 1
+        // 3 is the listing itself: no descriptor of ours came along, not even one we were started with ourselves.
+        Assert.Equal("0\n1\n2\n3\n", (await new Sandbox(root.Path, ["ls", "/proc/self/fd"]).Run(Long)).Output);
+    }
+
+    [Fact]
+    public async Task Time_runs_out_and_everything_inside_is_gone()
+    {
+        var ran = await Shell("sleep 300 & sleep 300").Run(TimeSpan.FromMilliseconds(300), TestContext.Current.CancellationToken);
+        Assert.True(ran.TimedOut);
+        Assert.NotEqual(0, ran.ExitCode);
+    }
+
+    [Fact]
+    public async Task Endless_output_is_cut_and_does_not_block()
+    {
+        var ran = await Run("head -c 3000000 /dev/zero; echo end >&2", s => s with { OutputBytes = 1000 });
+        Assert.Equal((0, 1000, "end\n"), (ran.ExitCode, ran.Output.Length, ran.Errors));
+    }
+
+    [Fact]
+    public async Task A_long_running_process_is_seen_from_outside_and_stopped()
+    {
+        var run = Directory.CreateDirectory(_scratch.At("run")).FullName;
+        await using var process = await (Shell("touch /run/up; exec sleep 300") with { RunDirectory = run }).Start(TestContext.Current.CancellationToken);
+        while (!File.Exists(_scratch.At("run/up")) || !(File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)?.FullName ?? "").EndsWith("/sleep", StringComparison.Ordinal))
+        {
+            Assert.False(process.Exited.IsCompleted, process.Errors);
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+        Assert.Equal("/usr/bin/sleep", File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)!.FullName);
+        Assert.Equal(TreeDigest.Of(root.Path).Digest, TreeDigest.Of($"/proc/{process.Pid}/root", EnvironmentClosure.MountPoints).Digest);
+        await process.Stop(TimeSpan.FromMilliseconds(100));
+        Assert.Equal(137, await process.Exited);
+        Assert.False(Directory.Exists($"/proc/{process.Pid}"));
+    }
+
+    [Fact]
+    public async Task What_cannot_run_says_why()
+    {
+        Assert.Equal(SandboxError.Unfit, (await Assert.ThrowsAsync<SandboxException>(() => Run("true", s => s with { Args = ["no-such-program"] }))).Error);
+        Assert.Equal(SandboxError.Unfit, (await Assert.ThrowsAsync<SandboxException>(() => Run("true", s => s with { Root = _scratch.Path }))).Error);
+        var failed = await Assert.ThrowsAsync<SandboxException>(() => Run("true", s => s with { Binds = [new("/not/there", "/in/x")] }));
+        Assert.Equal(SandboxError.Failed, failed.Error);
+        Assert.Contains("/not/there", failed.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,168 @@
+using Cel;
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Stele.Tests.Cel;
+
+/// <summary>What a hostile source or value can't do: exhaust the stack, the memory or the time.</summary>
+public class LimitTests
+{
+    static readonly Dictionary<string, CelType> Declared = new() { ["l"] = CelType.List(CelType.Int), ["s"] = CelType.String, ["d"] = CelType.Dyn };
+
+    static Dictionary<string, CelValue> Bind(int elements) => new()
+    {
+        ["l"] = CelValue.List([.. Enumerable.Range(0, elements).Select(i => CelValue.Int(i))]),
+        ["s"] = CelValue.String(new string('s', elements)),
+        ["d"] = CelValue.Int(1),
+    };
+
+    static string Repeat(string s, int n) => string.Concat(Enumerable.Repeat(s, n));
+
+    public static TheoryData<string, string> Towers() => new()
+    {
+        { "parentheses", Repeat("(", 8000) + "1" + Repeat(")", 8000) },
+        { "lists", Repeat("[", 8000) },
+        { "maps", Repeat("{1:", 5000) },
+        { "indexes", Repeat("l[", 5000) },
+        { "calls", Repeat("int(", 4000) },
+        { "not", Repeat("!", 16000) + "true" },
+        { "minus", Repeat("-", 16000) + "d" },
+        { "additions", "1" + Repeat("+1", 8000) },
+        { "selections", "d" + Repeat(".a", 8000) },
+        { "conditionals", Repeat("true?1:", 2000) + "1" },
+        { "conditions", Repeat("(true?", 2000) },
+        { "macros", Repeat("l.all(x,", 2000) },
+        { "chained macros", "l" + Repeat(".map(x,x)", 1500) },
+        { "relations", "1" + Repeat("<1", 8000) },
+        { "or in and", Repeat("true||(true&&", 1200) },
+        { "back quotes", "d" + Repeat(".`a`", 4000) },
+    };
+
+    [Theory, MemberData(nameof(Towers))]
+    public void No_tower_exhausts_a_small_stack(string what, string source)
+        => OnSmallStack(() => Assert.True(Assert.Throws<CelException>(() => CelProgram.Compile(source, Declared)).Message.Length < 1000, what));
+
+    [Fact]
+    public void The_highest_programs_evaluate_on_a_small_stack() => OnSmallStack(() =>
+    {
+        string[] sources =
+        [
+            "1" + Repeat("+1", Limits.Height - 2),
+            Repeat("(", Limits.Nesting - 1) + "1" + Repeat(")", Limits.Nesting - 1),
+            Repeat("[", Limits.Nesting - 1) + Repeat("]", Limits.Nesting - 1) + " == []",
+            "l" + Repeat(".map(x, x + 1)", Limits.Height - 5),
+            Repeat("!", Limits.Height - 2) + "true",
+            Repeat("[1].map(x, ", Limits.Nesting - 2) + "x" + Repeat(")", Limits.Nesting - 2),
+        ];
+        foreach (var source in sources) Assert.Null(CelProgram.Compile(source, Declared).Eval(Bind(3), 1_000_000).Error);
+    });
+
+    /// <summary>A third of the smallest stack .NET gives a thread by default.</summary>
+    static void OnSmallStack(Action action)
+    {
+        Exception? thrown = null;
+        var thread = new Thread(() =>
+        {
+            try { action(); }
+            catch (Exception e) { thrown = e; }
+        }, 512 * 1024);
+        thread.Start();
+        thread.Join();
+        if (thrown is not null) throw new InvalidOperationException(thrown.Message, thrown);
+    }
+
+    [Fact]
+    public void A_long_chain_of_logic_is_no_tower()
+        => Assert.True(CelProgram.Compile("true" + Repeat(" && true", 1000), Declared).Eval(Bind(0), 10).Value.AsBool());
+
+    [Fact]
+    public void The_source_has_a_limit()
+    {
+        Assert.NotNull(CelProgram.Compile(new string(' ', Limits.Source - 1) + "1", Declared));
+        Assert.Contains("more than 16384", Assert.Throws<CelException>(() => CelProgram.Compile(new string(' ', Limits.Source) + "1", Declared)).Reason);
+        Assert.Throws<CelException>(() => CelProgram.Compile("[" + Repeat("1,", Limits.Elements) + "1]", Declared));
+        Assert.Throws<CelException>(() => CelProgram.Compile("'\ud800'", Declared));
+    }
+
+    [Theory]
+    [InlineData("l.all(x, l.all(y, l.all(z, x + y + z >= 0)))")]
+    [InlineData("l.map(x, l.map(y, l.map(z, x)))")]
+    [InlineData("l.all(x, l.exists(y, 1 / 0 == 1) || l.all(z, l.all(w, true)))")]
+    [InlineData("l.map(x, s + s + s + s).all(t, t != s + 'x' || l.all(z, t + t != s))")]
+    [InlineData("l.all(x, l.map(y, y) == l.map(y, y))")]
+    public void Time_ends_at_the_cost_limit_and_no_operator_absorbs_that(string source)
+    {
+        var result = CelProgram.Compile(source, Declared).Eval(Bind(2000), 100_000);
+        Assert.Equal(CelErrorKind.CostLimit, result.Error!.Kind);
+        Assert.InRange(result.Cost, 100_001, 200_000);
+        Assert.Contains("costs more than 100000", result.Error.Message);
+    }
+
+    /// <summary>A chain may be long, and each comparison large: it must stop at the limit, not at its end.</summary>
+    [Fact]
+    public void A_chain_of_large_comparisons_stops()
+    {
+        var chain = CelProgram.Compile("d != d" + Repeat("||d!=d", 2000), Declared);
+        var large = CelValue.List([.. Enumerable.Repeat(CelValue.String(new string('x', 1 << 19)), 20)]);
+        var result = chain.Eval(new Dictionary<string, CelValue> { ["d"] = large }, 10_000);
+        Assert.Equal(CelErrorKind.CostLimit, result.Error!.Kind);
+        Assert.InRange(result.Cost, 1_000_000, 1_200_000);
+    }
+
+    [Fact]
+    public void The_limit_is_exact()
+    {
+        var program = CelProgram.Compile("l.all(x, x >= 0) || d == 1", Declared);
+        var cost = program.Eval(Bind(5), 1000).Cost;
+        Assert.Null(program.Eval(Bind(5), cost).Error);
+        Assert.Equal(CelErrorKind.CostLimit, program.Eval(Bind(5), cost - 1).Error!.Kind);
+    }
+
+    [Theory]
+    [InlineData("1 + 1", 1)]
+    [InlineData("d", 1)]
+    [InlineData("d == 1", 2)]
+    [InlineData("true && false", 1)]
+    [InlineData("[1, 2]", 10)]
+    [InlineData("{1: 2}", 30)]
+    [InlineData("3 in [1, 2, 3]", 13)]
+    [InlineData("s + s", 22)] // two names, and a tenth of 200 characters
+    [InlineData("s.contains('sssssssssssssssssssss')", 31)] // a name, 10 * 3
+    [InlineData("s == s", 13)] // two names, a tenth of 101 units looked at
+    [InlineData("size(s)", 11)]
+    [InlineData("l.all(x, true)", 301)] // a name and 100 rounds
+    [InlineData("l.all(x, x >= 0)", 501)]
+    [InlineData("l.map(x, x)", 411)]
+    public void Costs_are_part_of_the_language(string source, long cost)
+        => Assert.Equal(cost, CelProgram.Compile(source, Declared).Eval(Bind(100), 10_000).Cost);
+
+    [Fact]
+    public void Strings_and_lists_stop_growing()
+    {
+        var doubling = "[s]" + Repeat(".map(x, x + x)", 30) + ".size() > 0";
+        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(doubling, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
+        var lists = "[l]" + Repeat(".map(x, x + x)", 30) + ".size() > 0";
+        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(lists, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
+    }
+
+    /// <summary>Shared elements make a value of 2^100 leaves out of a few hundred objects; comparing or printing it would never end.</summary>
+    [Fact]
+    public void Sharing_is_weighed()
+    {
+        var shared = "[[1]]" + Repeat(".map(x, [x, x])", 100);
+        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(shared, Declared).Eval(Bind(0), long.MaxValue).Error!.Kind);
+        var maps = "[{1: 1}]" + Repeat(".map(x, {1: x, 2: x})", 100);
+        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(maps, Declared).Eval(Bind(0), long.MaxValue).Error!.Kind);
+    }
+
+    [Fact]
+    public void Deep_values_are_refused()
+    {
+        var v = CelValue.Int(1);
+        for (var i = 0; i < ValueLimits.Depth; i++) v = CelValue.List([v]);
+        Assert.Throws<ArgumentException>(() => CelValue.List([v]));
+        Assert.Throws<ArgumentException>(() => CelValue.Map([KeyValuePair.Create("a", v)]));
+        Assert.Equal(v, v);
+        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile("[d]", Declared).Eval(new Dictionary<string, CelValue> { ["d"] = v }, 100).Error!.Kind);
+    }
+}

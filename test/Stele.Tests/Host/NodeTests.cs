@@ -1,0 +1,145 @@
+using System.Net;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Tests.Host;
+
+/// <summary>A node over its life: what the ledger says is what runs, and what runs is what was stated.</summary>
+public sealed class NodeTests
+{
+    [Fact]
+    public async Task It_runs_what_the_ledger_says_and_states_what_it_saw()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        var (status, body, answer) = await h.Ask("/say", "{\"n\":41}");
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal("stone", body["word"].AsString);
+        Assert.Equal(41, body["said"]["n"].AsInt);
+        Assert.Equal(release.ToString(), Assert.Single(answer.Headers.GetValues("Stele-Release")));
+
+        await h.Observed("started");
+        var started = h.Observations.Single(o => o.Event == "started");
+        Assert.Equal(["files", "executable", "libraries", "environment", "network", "confinement"], started.Dimensions.Select(d => d.Name));
+        Assert.All(started.Dimensions, d => Assert.True(d is { Agrees: true, Strength: "verified-at-load", Expected: not null } && d.Observed == d.Expected, d.ToString()));
+        Assert.Equal(release, started.Release);
+        Assert.Equal(StateDigest.Of(h.Town.Host.Admission.Replay.At(started.Size)), started.State);
+
+        // One string: deployed, in the process's environment, in the header.
+        var environ = File.ReadAllText($"/proc/{h.Hosted!.Table!.Legs[0].Instance.Pid}/environ").Split('\0');
+        Assert.Contains($"STELE_RELEASE={release}", environ);
+    }
+
+    [Fact]
+    public async Task A_new_release_takes_over_without_a_gap_and_back_again_byte_for_byte()
+    {
+        Hamlet.Needs();
+        var (h, v1) = await Hamlet.Serving("one");
+        await using var _ = h;
+        var v2 = await h.Release("v2", "two");
+        var before = h.Hosted!.Table!.Legs[0].Instance.Provisioned.Tree.Tree.Digest;
+
+        // Asked without pause while the head moves: every answer is one of the two releases'.
+        using var done = new CancellationTokenSource();
+        var words = new List<string>();
+        var asking = Task.Run(async () =>
+        {
+            while (!done.IsCancellationRequested) words.Add(await h.Word());
+        });
+        await h.Deploy(v2);
+        await h.Serves(v2);
+        await h.Deploy("rollback", new Route(v1, 100));
+        await h.Serves(v1);
+        await done.CancelAsync();
+        await asking;
+        Assert.DoesNotContain("none", words);
+        Assert.Equal(["one", "two", "one"], words.Aggregate(new List<string>(), (l, w) =>
+        {
+            if (l.Count == 0 || l[^1] != w) l.Add(w);
+            return l;
+        }));
+
+        await h.Eventually(() => h.Observations.Count(o => o.Event == "started") == 3 && h.Observations.Count(o => o.Event == "stopped") == 2, "not all was stated");
+        var files = h.Observations.Where(o => o.Event == "started").Select(o => o.Dimensions[0].Observed).ToArray();
+        Assert.Equal([before, before], [files[0], files[2]]);
+        Assert.NotEqual(files[0], files[1]);
+        await h.Eventually(() => Directory.GetDirectories(h.Folder.Releases).Length == 1, "trees of releases that are gone are left");
+    }
+
+    [Fact]
+    public async Task A_canary_gets_its_share_and_a_halt_stops_everything()
+    {
+        Hamlet.Needs();
+        var (h, v1) = await Hamlet.Serving("one");
+        await using var _ = h;
+        var v2 = await h.Release("v2", "two");
+        await h.Deploy(new Route(v1, 50), new Route(v2, 50));
+        await h.Serves(v1, v2);
+        var words = new List<string>();
+        for (var i = 0; i < 60; i++) words.Add(await h.Word());
+        Assert.InRange(words.Count(w => w == "one"), 10, 50);
+        Assert.Equal(60, words.Count(w => w is "one" or "two"));
+
+        await h.Deploy();
+        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Halted, "not halted");
+        var (status, body, _) = await h.Ask("/say");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Contains("halted", body["message"].AsString, StringComparison.Ordinal);
+        await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
+    }
+
+    [Fact]
+    public async Task A_release_that_is_not_healthy_leaves_the_old_one_serving()
+    {
+        Hamlet.Needs();
+        var (h, v1) = await Hamlet.Serving("one");
+        await using var _ = h;
+        var broken = await h.Release("v2", "broken");
+        var head = await h.Deploy(broken);
+        await h.Observed("stopped", o => o.Release == broken && o.Deployment == head && o.Dimensions.Single() is { Name: "health", Agrees: false });
+        Assert.Equal("one", await h.Word());
+        Assert.Contains("ended before it was healthy", h.Hosted!.Trouble, StringComparison.Ordinal);
+        Assert.Equal(v1, h.Hosted.Table!.Legs[0].Release.Digest);
+
+        // The next head works, and is tried at once.
+        var v3 = await h.Release("v3", "three");
+        await h.Deploy(v3);
+        await h.Serves(v3);
+        Assert.Equal("three", await h.Word());
+    }
+
+    [Fact]
+    public async Task What_was_revoked_with_stop_is_stopped()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "block-new") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Eventually(() => h.Hosted!.Table!.State.Revocations.Count == 1, "not folded");
+        Assert.Equal("stone", await h.Word());
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Revoked, "not revoked");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
+        await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
+        Assert.Equal(Standing.Revoked, h.Hosted!.Table!.Standing);
+    }
+
+    [Fact]
+    public async Task Without_its_log_in_the_ledger_nothing_is_served()
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found();
+        var release = await h.Release("v1", "stone");
+        await h.Deploy(release);
+        await h.Start();
+        await h.Eventually(() => h.Hosted?.Table?.Standing == Standing.Unlogged, "it is not unlogged");
+        var (status, body, _) = await h.Ask("/say");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Contains(h.Hosted!.Log!.Key.ToString(), body["message"].AsString, StringComparison.Ordinal);
+        await h.OpenLog();
+        await h.Serves(release);
+    }
+}

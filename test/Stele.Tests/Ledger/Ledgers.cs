@@ -1,0 +1,75 @@
+using System.Text;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Tests.Disk;
+
+namespace Stele.Tests.Ledger;
+
+/// <summary>Folders with logs in them, and the one key they are signed with.</summary>
+sealed class Ledgers : IDisposable
+{
+    public const string Origin = "example.com/ledger";
+
+    public string Root { get; } = Directory.CreateTempSubdirectory("stele-ledger").FullName;
+    public NoteSigner Signer { get; } = NoteSigner.Parse(KeyText(Origin, 1));
+
+    public static string KeyText(string name, byte seed)
+    {
+        var bytes = Enumerable.Repeat(seed, 32).ToArray();
+        using var key = new Ed25519Key(bytes);
+        var id = new VerifierKey(name, NoteKeyType.Ed25519, key.Public).Id;
+        return $"PRIVATE+KEY+{name}+{id:x8}+{Base64.Encode([1, .. bytes])}";
+    }
+
+    public string At(string name) => Path.Combine(Root, name);
+
+    /// <param name="publishEvery">A minute unless given: so that the files change only at opening and closing.</param>
+    public Log Open(string name, Action<FaultyFile>? file = null, TimeSpan? publishEvery = null) =>
+        Log.Open(At(name), Origin, Signer, TimeProvider.System, publishEvery ?? TimeSpan.FromMinutes(1), file is null ? null : p =>
+        {
+            var faulty = new FaultyFile(p);
+            file(faulty);
+            return faulty;
+        });
+
+    public Log OpenReplica(string name) => Log.OpenReplica(At(name), Signer.Key, TimeProvider.System, TimeSpan.FromMinutes(1));
+
+    public IReadOnlyList<string> Check(string name) => Fsck.Check(At(name), Signer.Key);
+
+    public static byte[] Entry(long i) => Encoding.UTF8.GetBytes($"entry {i} {new string('.', (int)(i % 50))}");
+
+    public static Digest RootOf(long size) => Merkle.Root(Enumerable.Range(0, (int)size).Select(i => Merkle.Leaf(Entry(i))));
+
+    public static async Task Fill(Log log, long to)
+    {
+        var tasks = new List<Task<long>>();
+        for (var i = log.Size; i < to; i++) tasks.Add(log.Append(Entry(i)));
+        await Task.WhenAll(tasks);
+    }
+
+    /// <summary>A folder with a closed log of some entries.</summary>
+    public async Task Make(string name, long size)
+    {
+        using var log = Open(name);
+        await Fill(log, size);
+    }
+
+    /// <summary>The folder as it stands, as a crash would leave it.</summary>
+    public string Copy(string from, string to)
+    {
+        if (Directory.Exists(At(to))) Directory.Delete(At(to), recursive: true);
+        foreach (var file in Directory.GetFiles(At(from), "*", SearchOption.AllDirectories).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)))
+        {
+            var target = Path.Combine(At(to), Path.GetRelativePath(At(from), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+        return At(to);
+    }
+
+    public void Dispose()
+    {
+        Signer.Dispose();
+        Directory.Delete(Root, recursive: true);
+    }
+}

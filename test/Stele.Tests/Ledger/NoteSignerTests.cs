@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Tests.Proof;
+
+namespace Stele.Tests.Ledger;
+
+public sealed class NoteSignerTests
+{
+    [Fact]
+    public void SignsGosGoldenNote()
+    {
+        var suite = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Vectors.Dir("golang-mod-sumdb"), "signed-note.json"))).RootElement;
+        var keys = suite.GetProperty("keys");
+        foreach (var c in suite.GetProperty("sign").EnumerateArray())
+        {
+            var key = keys.GetProperty(c.GetProperty("skey").GetString()!);
+            using var signer = NoteSigner.Parse(key.GetProperty("testOnlySkey").GetString()!);
+            Assert.Equal(key.GetProperty("vkey").GetString(), signer.Key.ToString());
+            Assert.Equal(c.GetProperty("want").GetString(), signer.Sign(c.GetProperty("text").GetString()!).ToString());
+        }
+    }
+
+    [Fact]
+    public void ResignsTesserasCheckpoints()
+    {
+        var dir = Vectors.Dir("tessera-testdata");
+        var keys = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(dir, "keys.json"))).RootElement;
+        using var signer = NoteSigner.Parse(keys.GetProperty("testOnlyLogSkey").GetString()!);
+        for (var n = 0; n <= 15; n++)
+        {
+            var note = File.ReadAllText(Path.Combine(dir, "log", $"checkpoint.{n}"));
+            Assert.Equal(note, signer.Sign(Note.Parse(note).Text).ToString());
+        }
+    }
+
+    [Fact]
+    public void LibcryptoAndTheReferenceAgree()
+    {
+        for (byte i = 0; i < 5; i++)
+        {
+            var seed = Enumerable.Repeat(i, 32).ToArray();
+            using var key = new Ed25519Key(seed);
+            Assert.Equal(ReferenceEd25519.PublicKey(seed), key.Public);
+            var signature = key.Sign([i, 7]);
+            Assert.Equal(ReferenceEd25519.Sign(seed, [i, 7]), signature);
+            Assert.True(Ed25519.Verify(key.Public, [i, 7], signature));
+        }
+    }
+
+    [Fact]
+    public void KeyFilesArePrivateAndNotOverwritten()
+    {
+        var dir = Directory.CreateTempSubdirectory("stele-key").FullName;
+        try
+        {
+            var path = Path.Combine(dir, "keys", "log.key");
+            using var made = NoteSigner.Create(path, "example.com/log");
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+            using var read = NoteSigner.Open(path);
+            Assert.Equal(made.Key, read.Key);
+            Assert.Equal(made.Sign("text\n").ToString(), read.Sign("text\n").ToString());
+            Assert.Equal(NoteTrust.Verified, Note.Parse(read.Sign("text\n").ToString()).Verify([made.Key], out _));
+            Assert.Throws<IOException>(() => NoteSigner.Create(path, "example.com/log"));
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.GroupRead);
+            Assert.Throws<IOException>(() => NoteSigner.Open(path));
+        }
+        finally
+        {
+            Directory.Delete(dir, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void OtherTextsAreNoKey()
+    {
+        var good = Ledgers.KeyText("a", 1);
+        NoteSigner.Parse(good).Dispose();
+        foreach (var bad in new[] { "", "PRIVATE+KEY+", good[..^4], good + "AAAA", good.Replace("+a+", "+b+", StringComparison.Ordinal), good["PRIVATE+KEY+".Length..] })
+            Assert.Throws<FormatException>(() => NoteSigner.Parse(bad));
+    }
+}

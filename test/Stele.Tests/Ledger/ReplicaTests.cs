@@ -1,0 +1,123 @@
+using System.Text;
+using Stele.Ledger;
+using Stele.Proof;
+
+namespace Stele.Tests.Ledger;
+
+public sealed class ReplicaTests : IDisposable
+{
+    readonly Ledgers _ledgers = new();
+
+    public void Dispose() => _ledgers.Dispose();
+
+    static byte[][] Entries(long from, long to) => [.. Enumerable.Range((int)from, (int)(to - from)).Select(i => Ledgers.Entry(i))];
+
+    string Note(long size, Digest? root = null, string origin = Ledgers.Origin) => _ledgers.Signer.Sign(new Checkpoint(origin, size, root ?? Ledgers.RootOf(size)).Text).ToString();
+
+    [Fact]
+    public async Task FollowsAndSurvives()
+    {
+        using (var log = _ledgers.Open("log"))
+        using (var replica = _ledgers.OpenReplica("replica"))
+        {
+            Assert.Equal((0, "", Merkle.EmptyRoot), (replica.Size, replica.Checkpoint, replica.Root));
+            foreach (var size in new[] { 1, 2, 255, 256, 700 })
+            {
+                await Ledgers.Fill(log, size);
+                Assert.Equal(Extension.Extended, await replica.Extend([.. log.ReadEntries(replica.Size, size)], log.Checkpoint));
+                Assert.Equal((log.Size, log.Root, log.Checkpoint), (replica.Size, replica.Root, replica.Checkpoint));
+            }
+            Assert.Equal(Extension.Extended, await replica.Extend([], log.Checkpoint));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => replica.Append(new byte[1]));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => log.Extend([], log.Checkpoint));
+        }
+        Assert.Empty(_ledgers.Check("replica"));
+        using (var replica = _ledgers.OpenReplica("replica"))
+        {
+            Assert.Equal((700, Ledgers.RootOf(700), Note(700)), (replica.Size, replica.Root, replica.Checkpoint));
+            Assert.Equal(Entries(0, 700), replica.ReadEntries(0, 700));
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(700, 701), Note(701)));
+        }
+        // The files of both are the same log.
+        using (var log = _ledgers.Open("log")) await Ledgers.Fill(log, 701);
+        foreach (var path in new[] { "checkpoint", "tile/0/000", "tile/0/001", "tile/0/002.p/189", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/189" })
+            Assert.Equal(File.ReadAllBytes(Path.Combine(_ledgers.At("log"), path)), File.ReadAllBytes(Path.Combine(_ledgers.At("replica"), path)));
+    }
+
+    [Fact]
+    public async Task RefusesEverythingElseAndChangesNothing()
+    {
+        using var replica = _ledgers.OpenReplica("replica");
+        Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 5), Note(5)));
+        using var stranger = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 9));
+        var other = Merkle.Root(Enumerable.Range(0, 7).Select(i => Merkle.Leaf([(byte)i])));
+        var forged = Note(7).Replace("\u2014 ", "\u2014 ", StringComparison.Ordinal)[..^6] + "AAAA=\n";
+
+        async Task Refused(Extension why, byte[][] entries, string note)
+        {
+            Assert.Equal(why, await replica.Extend(entries, note));
+            Assert.Equal((5, Ledgers.RootOf(5), Note(5)), (replica.Size, replica.Root, replica.Checkpoint));
+        }
+
+        await Refused(Extension.Malformed, Entries(5, 7), "");
+        await Refused(Extension.Malformed, Entries(5, 7), Ledgers.Origin + "\n7\n");
+        await Refused(Extension.NoKnownKey, Entries(5, 7), stranger.Sign(new Checkpoint(Ledgers.Origin, 7, Ledgers.RootOf(7)).Text).ToString());
+        await Refused(Extension.WrongOrigin, Entries(5, 7), Note(7, origin: "example.com/else"));
+        await Refused(Extension.BadSignature, Entries(5, 7), Note(7).Replace("\n7\n", "\n8\n", StringComparison.Ordinal));
+        Assert.NotEqual(Extension.Extended, await replica.Extend(Entries(5, 7), forged));
+        await Refused(Extension.Smaller, [], Note(4));
+        await Refused(Extension.Smaller, Entries(5, 7), Note(4));
+        await Refused(Extension.WrongCount, Entries(5, 6), Note(7));
+        await Refused(Extension.WrongCount, Entries(5, 8), Note(7));
+        await Refused(Extension.WrongCount, Entries(5, 6), Note(5));
+        // A second history, correctly signed: longer, and of the same size.
+        await Refused(Extension.Fork, Entries(5, 7), Note(7, other));
+        await Refused(Extension.Fork, [], Note(5, Merkle.Leaf([1])));
+        // The right checkpoint with other entries, reordered ones, a doubled one.
+        await Refused(Extension.Fork, [Ledgers.Entry(5), Ledgers.Entry(7)], Note(7));
+        await Refused(Extension.Fork, [Ledgers.Entry(6), Ledgers.Entry(5)], Note(7));
+        await Refused(Extension.Fork, [Ledgers.Entry(5), Ledgers.Entry(5)], Note(7));
+        await Refused(Extension.EntryTooLarge, [Ledgers.Entry(5), new byte[65_536]], Note(7));
+
+        Assert.Equal(Extension.Extended, await replica.Extend(Entries(5, 7), Note(7)));
+        // More signatures on the same checkpoint are news, and kept.
+        using var witness = NoteSigner.Parse(Ledgers.KeyText("witness.example.com", 3));
+        var cosigned = Stele.Proof.Note.Parse(Note(7)).With(witness.Sign(new Checkpoint(Ledgers.Origin, 7, Ledgers.RootOf(7)).Text).Signatures[0]).ToString();
+        Assert.Equal(Extension.Extended, await replica.Extend([], cosigned));
+        Assert.Equal(cosigned, replica.Checkpoint);
+    }
+
+    [Fact]
+    public async Task EntriesAndCheckpointStandOrFallTogether()
+    {
+        using (var replica = _ledgers.OpenReplica("replica"))
+        {
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 3), Note(3)));
+        }
+        var journal = Log.JournalPath(_ledgers.At("replica"));
+        var before = new FileInfo(journal).Length;
+        using (var replica = _ledgers.OpenReplica("replica")) Assert.Equal(Extension.Extended, await replica.Extend(Entries(3, 6), Note(6)));
+        var end = new FileInfo(journal).Length - Stele.Disk.JournalFrame.Header;
+        File.Delete(Path.Combine(_ledgers.At("replica"), "checkpoint"));   // published after the batch; a crash comes before
+        for (var length = before; length < end; length += 3)
+        {
+            var crashed = _ledgers.Copy("replica", "crashed");
+            using (var file = File.OpenWrite(Log.JournalPath(crashed))) file.SetLength(length);
+            using (var again = _ledgers.OpenReplica("crashed"))
+            {
+                Assert.Equal((3, Note(3)), (again.Size, again.Checkpoint));
+                Assert.Equal(Extension.Extended, await again.Extend(Entries(3, 6), Note(6)));
+            }
+            Assert.Empty(_ledgers.Check("crashed"));
+        }
+    }
+
+    [Fact]
+    public async Task AReplicaFromAnotherHistoryDoesNotOpen()
+    {
+        using (var replica = _ledgers.OpenReplica("replica")) Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 3), Note(3)));
+        using var stranger = NoteSigner.Parse(Ledgers.KeyText("example.com/else", 9));
+        Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => Log.OpenReplica(_ledgers.At("replica"), stranger.Key, TimeProvider.System)).Error);
+        Assert.NotEmpty(Fsck.Check(_ledgers.At("replica"), stranger.Key));
+    }
+}
