@@ -112,6 +112,21 @@ static class Refusing
             m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
             return m.World.Try(m.World.Member(World.Approver, new Role("approver")), World.Owners);
         }),
+        On(RevokedKey, "a key that a stolen owner's key gave to the owner, after that key was revoked", m =>
+        {
+            var planted = World.Owner.With("planted");
+            m.World.Add(m.World.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role("owner")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role("owner")), World.Owners);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Owner.Id].Entry), World.Owner);
+            return m.World.Try(m.World.PutPolicy(null), planted, World.Owner2);
+        }),
+        On(RevokedKey, "a member whom a stolen owner's key made, after that key was revoked", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Stranger.Id].Entry), World.Owner);
+            return m.World.Try(m.World.Approve(m.V2), World.Stranger);
+        }),
         On(RevokedKey, "the server's key, revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, m.World.State.Size), World.Owners);
@@ -656,6 +671,28 @@ static class Refusing
         {
             m.World.Add(World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(Revoked, "the policy in force was put there by a stolen owner's key", m =>
+        {
+            var w = m.World;
+            var easy = w.Add(w.PutPolicy(w.Policy("easy", null, ("yes", "deploy", "true")), environment: World.Prod), World.Owners);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Owner);
+            return w.Try(w.Deploying(m.V2), World.Deployer);
+        }),
+        On(LastOwner, "revoking an owner's key back to when it made all the others owners", m =>
+        {
+            var w = m.World;
+            var second = w.Add(w.Member(World.Owner2, new Role("owner")), World.Owners);
+            w.Add(w.Member(World.Stranger, new Role("owner")), World.Owners);
+            return w.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, second), World.Owner, World.Owner2);
+        }),
+        Ready(PolicyFailed, "an approval by a member whom a stolen owner's key made", m =>
+        {
+            var w = m.World;
+            w.Add(w.Member(World.Stranger, new Role("approver")), World.Owners);
+            w.Add(w.Approve(m.V3), World.Stranger);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry), World.Owner);
+            return w.Try(w.Deploying(m.V3), World.Deployer);
         }),
         On(Revoked, "rolling back to what was revoked", m =>
         {
