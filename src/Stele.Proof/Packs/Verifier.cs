@@ -15,6 +15,7 @@ namespace Stele.Proof.Packs;
 public sealed partial class Verifier
 {
     const long MaxMember = 64L << 20;
+    const int MaxManifest = 32 << 20;
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     readonly Stream _pack;
@@ -49,8 +50,8 @@ public sealed partial class Verifier
         // 1. One layout; every member as the manifest says.
         foreach (var member in Zip.Read(_pack)) _members.Add(member.Name, member);
         if (!_members.TryGetValue(Pack.Manifest, out var first)) throw new FormatException("there is no manifest.json");
-        var manifest = Zip.Content(_pack, first, MaxMember);
-        var members = Members(CanonicalJson.ParseCanonical(manifest, (int)MaxMember));
+        var manifest = Zip.Content(_pack, first, MaxManifest);
+        var members = Members(CanonicalJson.ParseCanonical(manifest, MaxManifest));
 
         // 2. The ledger.
         var replay = new Replay(new Documents(d => Content($"documents/{d.Hex}")));

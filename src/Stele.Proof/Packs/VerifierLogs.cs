@@ -36,15 +36,41 @@ public sealed partial class Verifier
                 _report.Note($"decision log '{log.Origin}': keys and salts of {e.Records} records were erased, as {e.Statements} entries declare; their leaves are here.");
             }
         }
+        Silence(replay);
         return [.. there.Values];
+    }
+
+    /// <summary>How long nobody said what ran, by environment: from a head or an observation to the next observation, or to the ledger's end.</summary>
+    void Silence(Replay replay)
+    {
+        var (heard, longest) = (new Dictionary<string, long>(StringComparer.Ordinal), new SortedDictionary<string, long>(StringComparer.Ordinal));
+        void Hear(string place, long time, bool running)
+        {
+            if (heard.TryGetValue(place, out var last)) longest[place] = Math.Max(longest.GetValueOrDefault(place), time - last);
+            if (running) heard[place] = time;
+            else heard.Remove(place);
+        }
+        foreach (var folded in replay.Entries)
+            switch (folded.Statement)
+            {
+                case Observation o: Hear(State.Place(o.System, o.Environment), folded.Entry.Time, true); break;
+                case Deployment d when !heard.ContainsKey(State.Place(d.System, d.Environment)) || d.Routes.IsEmpty: Hear(State.Place(d.System, d.Environment), folded.Entry.Time, !d.Routes.IsEmpty); break;
+            }
+        foreach (var place in heard.Keys.ToList()) Hear(place, replay.State.Time, true);
+        foreach (var (place, gap) in longest)
+        {
+            var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
+            _report.Note($"{place}: the longest silence between observations was {gap} ms{(limit is not { } l ? " (no limit is set)" : gap > l ? $", LONGER than the {l} ms allowed: what ran then was not observed" : $", within the {l} ms allowed")}.");
+        }
     }
 
     void Log(Replay replay, LogFact log, string folder, string note)
     {
         // Every anchor of this log, by the size it covers. Two of one size agree: the fold saw to that.
         var anchors = new SortedDictionary<long, (Anchor Anchor, Digest Root, long Entry)>();
+        var key = VerifierKey.Parse(log.Key);
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, VerifierKey.Parse(log.Key), out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
+            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, key, out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
 
         var frontier = new Frontier();
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
