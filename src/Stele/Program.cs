@@ -4,4 +4,4 @@ using Stele.Cli;
 var clock = TimeProvider.System;
 #pragma warning restore RS0030
 
-return await Verbs.Run(args, new Stage(clock, Console.Out, Console.Error));
+return await Verbs.Run(args, Stage.OfProcess(clock));

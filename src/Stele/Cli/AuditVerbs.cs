@@ -93,8 +93,9 @@ static class AuditVerbs
             else if (log.Anchor is { Size: > 0 } && log.Status != Proof.Statements.LogStatement.Lost)
                 throw new CliError($"the decision log {log.Origin} is not to be had", "start its node, name it (stele login … --gateway URL --node-token TOKEN), or have it declared lost: stele log lost");
         }
-        // Leaves that came after the last anchor belong into the pack as well; entries that came after this desk synced do not.
-        var (digest, size) = Files.WriteStream(file, stream => Pack.Write(stream, desk.Replay.Entries.Select(f => f.Entry.Bytes), desk.Checkpoint, desk.Small, logs));
+        // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
+        await desk.Sync();
+        var (digest, size) = Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress);
         call.Terminal.Result(Json.Object(("file", file), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
         {
             call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");

@@ -34,7 +34,11 @@ sealed class Call(ParseResult parsed, Stage stage, CancellationToken stop)
 }
 
 /// <summary>What a command line runs on: the clock, and where its results and remarks go.</summary>
-sealed record Stage(TimeProvider Clock, TextWriter Output, TextWriter Error);
+sealed record Stage(TimeProvider Clock, TextWriter Output, TextWriter Error)
+{
+    /// <summary>The process's own terminal.</summary>
+    public static Stage OfProcess(TimeProvider clock) => new(clock, Console.Out, Console.Error);
+}
 
 /// <summary>Builds the command line out of verbs, and turns every ending into an exit code: 0 done, 1 failed or refused, 2 asked for wrongly.</summary>
 static class CommandLine

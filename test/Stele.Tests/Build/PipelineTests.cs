@@ -65,7 +65,7 @@ public sealed class PipelineTests : IDisposable
 
         var origin = results[1].Origin(new string('a', 32), Digest.Of("ledger"u8), new string('b', 32), 1);
         Assert.Equal("https://stele.dev/build/pipeline/v1", origin.BuildType);
-        Assert.Equal(["environment", "in/quiet", "pipeline"], origin.Materials.Select(m => m.Name));
+        Assert.Equal(["environment", "quiet", "pipeline"], origin.Materials.Select(m => m.Name));
         Assert.Equal(results[0].Output, origin.Materials[1].Digest);
         Assert.Equal("shout", origin.Parameters["step"].AsString);
         Assert.Equal(origin.Materials[2].Digest, origin.Parameters["pipeline"].AsDigest);
