@@ -167,7 +167,7 @@ public sealed partial class Verifier
 
     void Explanations(Replay replay)
     {
-        int verdicts = 0, refusals = 0;
+        int verdicts = 0, refusals = 0, before = _report.Findings.Count;
         foreach (var folded in replay.Entries)
         {
             var where = $"entry {Number(folded.Index)}";
@@ -191,7 +191,7 @@ public sealed partial class Verifier
                 _report.Find("envelope-malformed", where, e.Message);
             }
         }
-        _report.Note($"{verdicts} verdicts and {refusals} refusals executed again, to the same bytes.");
+        _report.Note($"{verdicts} verdicts and {refusals} refusals executed again{(_report.Findings.Count == before ? ", to the same bytes" : "")}.");
     }
 
     void StateAgrees(Replay replay, long size, Digest stated, string where)
@@ -225,6 +225,7 @@ public sealed partial class Verifier
             catch (FormatException e)
             {
                 _report.Find("bundle-malformed", name, e.Message);
+                foreach (var rest in _members.Keys.Where(n => n.StartsWith(folder + "/entries/", StringComparison.Ordinal))) _used.Add(rest);   // one finding is enough
                 yield break;
             }
             last = leaves.Length < Tile.Full;

@@ -72,6 +72,7 @@ public sealed partial class Verifier
         foreach (var folded in replay.Entries)
             if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, key, out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
 
+        var found = _report.Findings.Count;
         var promised = Promised(log, key);
         var frontier = new Frontier();
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
@@ -127,7 +128,7 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        _report.Note($"decision log '{log.Origin}': {(log.Status == LogStatement.Lost ? "declared lost" : "complete")}, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
+        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : "complete")}, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
             $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
             $"{(stale > 0 ? $"; {stale} served on a ledger older than the {staleAfter} ms allowed" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
     }
