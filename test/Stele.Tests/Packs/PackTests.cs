@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.RegularExpressions;
 using Stele.Proof;
 using Stele.Proof.Packs;
@@ -95,5 +96,31 @@ public sealed class PackTests
         var named = page.Split('\n').Where(l => l.StartsWith("| ", StringComparison.Ordinal) && l.Count(c => c == '|') == 4).SelectMany(l => Regex.Matches(l.Split('|')[3], "`([A-Z][A-Za-z]+)`").Select(t => t.Groups[1].Value)).ToList();
         Assert.True(named.Count > 15);
         Assert.Equal([], named.Where(n => !types.Contains(n)));
+    }
+
+    [Fact]
+    public void Any_zip_reader_finds_the_checksums_right()
+    {
+        using var zip = new ZipArchive(new MemoryStream(Mortgage.Lived().World.Pack()));
+        Assert.True(zip.Entries.Count > 10);
+        foreach (var entry in zip.Entries)
+        {
+            using var content = entry.Open();
+            using var whole = new MemoryStream();
+            content.CopyTo(whole);
+            Assert.Equal(entry.Crc32, Crc32(whole.ToArray()));
+        }
+    }
+
+    /// <summary>Bit by bit, as the zip specification defines it.</summary>
+    static uint Crc32(byte[] data)
+    {
+        var crc = 0xFFFFFFFF;
+        foreach (var b in data)
+        {
+            crc ^= b;
+            for (var i = 0; i < 8; i++) crc = (crc & 1) != 0 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1;
+        }
+        return ~crc;
     }
 }
