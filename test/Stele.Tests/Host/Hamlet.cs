@@ -57,6 +57,8 @@ sealed class Hamlet : IAsyncDisposable
     public string Token { get; private set; } = "";
     public Digest Environment { get; private set; }
     int _port;
+    NodeTerms? _terms;
+    GatewayTerms? _gateway;
 
     public static NodeTerms Quick { get; } = new()
     {
@@ -129,8 +131,15 @@ sealed class Hamlet : IAsyncDisposable
 
     public async Task Start(NodeTerms? terms = null, GatewayTerms? gateway = null)
     {
-        _port = Town.Host.Address.Port;
-        Node = await NodeHost.Start(Folder, Town.Trust, Town.Host.Address, Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms { Patience = TimeSpan.FromSeconds(1) }, TimeProvider.System);
+        (_port, _terms, _gateway) = (Town.Host.Address.Port, terms, gateway);
+        await Restart();
+    }
+
+    /// <summary>Starts the node as it was started before, whether there is a server or not.</summary>
+    public async Task Restart()
+    {
+        var (terms, gateway) = (_terms, _gateway);
+        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms { Patience = TimeSpan.FromSeconds(1) }, TimeProvider.System);
         Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(30) };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }

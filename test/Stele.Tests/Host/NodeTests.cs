@@ -3,6 +3,7 @@ using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Tests.Control;
 
 namespace Stele.Tests.Host;
 
@@ -140,6 +141,60 @@ public sealed class NodeTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
         Assert.Contains(h.Hosted!.Log!.Key.ToString(), body["message"].AsString, StringComparison.Ordinal);
         await h.OpenLog();
+        await h.Serves(release);
+    }
+
+    [Fact]
+    public async Task Without_its_server_it_heals_and_tells_later()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        await h.Observed("started");
+        await h.StopServer();
+        var word = Path.Combine(h.Tree, "app/word");
+        File.SetUnixFileMode(word, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.WriteAllText(word, "gold\n");
+        await h.Eventually(() => h.Hosted!.News is not null && h.Hosted.Table!.Legs is [{ Instance.Trusted: true }], "not healed");
+        Assert.Equal("stone", await h.Word());
+
+        // Stopped and started again, still without a server: it serves what it has folded, and what it has to tell waits.
+        await h.StopNode();
+        await h.Restart();
+        await h.Serves(release);
+        Assert.Equal("stone", await h.Word());
+        Assert.True(h.Node.Node.Waiting >= 4, $"{h.Node.Node.Waiting} wait");
+        await h.StartServer();
+        await h.Eventually(() => h.Node.Node.Waiting == 0, "observations still wait");
+        Assert.Equal(["started", "drift", "healed", "stopped", "started"], h.Observations.Select(o => o.Event));
+        Assert.Null(h.Node.Node.LastRefusal);
+    }
+
+    [Fact]
+    public async Task It_speaks_up_within_the_gap_that_the_environment_allows()
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found(new EnvironmentTerms(Hamlet.Prod, null, 3000, false));
+        var release = await h.Release("v1", "stone");
+        await h.Deploy(release);
+        await h.Start();
+        await h.OpenLog();
+        await h.Serves(release);
+        await h.Eventually(() => h.Observations.Count(o => o.Event == "running") >= 2, "it is silent");
+        Assert.All(h.Observations.Where(o => o.Event == "running"), o => Assert.All(o.Dimensions, d => Assert.True(d.Agrees)));
+    }
+
+    [Fact]
+    public async Task A_node_that_lost_its_role_stops()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        var me = new Citizen(h.Node.Node.Identity.Member, h.Node.Node.Identity.Key);
+        await h.Town.Admit(h.Town.Member(me, new Role("node", "other")), h.Town.Owner);
+        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Unassigned && !h.Hosted.Running.Any(), "it goes on");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
+        await h.Town.Admit(h.Town.Member(me, new Role("node")), h.Town.Owner);
         await h.Serves(release);
     }
 }
