@@ -58,6 +58,7 @@ static class UpVerb
 
     static async Task<int> Run(Call call)
     {
+        await Task.Yield(); // signals are heard from the first wait on: whoever is told that everything is up can rely on them
         var only = call.Get<string>("--only");
         if (only is not (null or "server" or "node")) throw new CliError($"--only takes server or node, not '{only}'", null, CliError.Usage);
         var terms = new UpTerms

@@ -72,12 +72,23 @@ static class CommandLine
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) }, stop);
+            // Signals are heard once, by the outermost command; one that runs inside another is stopped by that one.
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = stop.CanBeCanceled ? null : TimeSpan.FromSeconds(30) }, stop);
         }
         catch (CliError e)
         {
             Terminal.Failed(stage.Error, e.Message, e.Hint);
             return e.Exit;
+        }
+        catch (Control.ProblemException e)
+        {
+            Terminal.Failed(stage.Error, e.Message, e.Problem.Hint);
+            return CliError.Failed;
+        }
+        catch (Control.ReplicaException e)
+        {
+            Terminal.Failed(stage.Error, e.Message, null);
+            return CliError.Failed;
         }
         catch (OperationCanceledException)
         {
