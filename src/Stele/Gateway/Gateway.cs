@@ -80,7 +80,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         var (table, leg) = Enter(hosted);
         try
         {
-            var recorder = RecorderOf(hosted.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
+            var recorder = RecorderOf(table.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
 
             // 3. May they?
