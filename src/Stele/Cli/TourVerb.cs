@@ -23,6 +23,7 @@ static class TourVerb
         On a terminal it stays up at the end until Ctrl-C.
         """, [new Option<string>("--sample") { HelpName = "DIR" }, new Option<int?>("--applications") { HelpName = "N" }], async call =>
     {
+        await Task.Yield(); // signals are heard from the first wait on
         var kept = call.Get<string>("--data") is not null;
         using var area = kept ? null : new WorkArea();
         var world = kept ? call.Data : area!.Create("world");

@@ -91,6 +91,7 @@ sealed class NodeHost : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = 4L * terms.MaxRequest;
             kestrel.Listen(IPAddress.Loopback, terms.Port);
         });
+        Embedded.In(builder.Services);
         var web = builder.Build();
         web.Run(http => http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
         return web;

@@ -49,7 +49,7 @@ sealed class Hamlet : IAsyncDisposable
         }
         """;
 
-    static readonly Role NodeRole = new("node");
+    static readonly Role NodeRole = new("node", System, Prod);
 
     public required Town Town { get; init; }
     public NodeFolder Folder { get; private init; } = null!;
