@@ -56,6 +56,7 @@ public sealed class NodeTests
         await h.Serves(v1);
         await done.CancelAsync();
         await asking;
+        words.Add(await h.Word()); // the last of them may have been asked before the head moved back
         Assert.DoesNotContain("none", words);
         Assert.Equal(["one", "two", "one"], words.Aggregate(new List<string>(), (l, w) =>
         {
