@@ -10,6 +10,7 @@ using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
+using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
@@ -22,7 +23,7 @@ namespace Stele.Bench;
 static class GatewayBench
 {
     const string System = "bench", Environment = "prod", Flush = "disk: write 1 KiB in place + fdatasync";
-    static readonly TimeSpan Duration = TimeSpan.FromMilliseconds(600);
+    static readonly TimeSpan Duration = TimeSpan.FromMilliseconds(400);
     static readonly byte[] Asked = Encoding.UTF8.GetBytes($"{{\"amount\":250000,\"note\":\"{new string('n', 980)}\",\"purpose\":\"home\"}}");
 
     public static async Task<Rounds> Make(Scratch scratch)
@@ -49,10 +50,22 @@ static class GatewayBench
             rounds.Limit($"HTTP: POST 1 KiB, {callers}", "/s", () => Latencies.Of(n, Duration, _ => Loopback.Post(bare, "say", Asked, 200)));
             rounds.Add($"direct: {callers}", "/s", $"HTTP: POST 1 KiB, {callers}", () => Latencies.Of(n, Duration, _ => Loopback.Post(site.Direct, "say", Asked, 200)));
             rounds.Add($"gateway: {callers}", "/s", $"direct: {callers}", () => Latencies.Of(n, Duration, _ => Loopback.Post(site.Through, "say", Asked, 200)));
+            rounds.Add($"record alone: {callers}", "/s", n == 1 ? Flush : null, () => Record(scratch.Next(), n));
             foreach (var (column, name) in ((int, string)[])[(0, "p50"), (1, "p99")])
                 rounds.Derive($"added by the gateway: {callers}, {name}", "ms", round => round[$"gateway: {callers}"].More[column].Value - round[$"direct: {callers}"].More[column].Value);
         }
         return rounds;
+    }
+
+    /// <summary>What of it is the recording: leaf, sealed bodies and keys, each made durable in a file of its own.</summary>
+    static async Task<Sample> Record(string folder, int callers)
+    {
+        var node = new NodeFolder(folder);
+        node.Open().Dispose();
+        using var log = DecisionLog.Open(node, "bench.example/log", TimeProvider.System);
+        using var recorder = new Recorder(node, log);
+        var decision = new Decision(Decision.WholeKind, 1, null, System, Environment, 1, Digest.Of("release"u8), "verified-at-load", null, [], Decision.Allow, null, Founding.NewNonce(), "http-json", "POST /say", 200, null, null, 1, 1, 1);
+        return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision, Asked, Asked));
     }
 
     /// <summary>A server, a node that follows it, and a release that the node serves.</summary>

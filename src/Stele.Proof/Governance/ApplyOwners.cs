@@ -42,6 +42,7 @@ public static partial class Fold
     {
         var known = c.State.Members.TryGetValue(s.Member, out var present);
         if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the member stands on entry {present!.Entry}" : "the member is new: it replaces nothing");
+        if (s.Roles.Any(r => r is { Name: "node", Environment: null })) return c.Refuse(RefusalCode.RoleMissing, "a node is assigned to environments: node@system/environment");
         if (s.Roles.Any(r => r.Name == "server")) return c.Refuse(RefusalCode.RoleMissing, "the server's key is named in genesis; no member is the server");
         var owners = c.State.KeyOwners.ToBuilder();
         var ids = new HashSet<Digest>();

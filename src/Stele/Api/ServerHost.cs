@@ -52,7 +52,7 @@ sealed class ServerHost : IAsyncDisposable
             var blobs = new BlobStore(folder.Blobs);
             admission = Admission.Start(log, blobs, serverKey, time);
             if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
-            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), Tokens.Read(folder.Tokens), options, report ?? (_ => { }));
+            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), new Tokens(folder.Tokens, time), options, report ?? (_ => { }));
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, web, stopping);
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");

@@ -8,17 +8,31 @@ namespace Stele.Cli;
 static class ApproveVerb
 {
     public static Verb Approve => new("approve", "look at a release and let one deployment of it happen (approvers)", """
-        stele approve RELEASE SYSTEM/ENV [--action deploy|rollback|canary] [--expires HOURS] [--yes]
+        stele approve RELEASE SYSTEM/ENV [--action ACTION] [--expires HOURS] [--yes]
 
         Shows what the approval rests on: the release and what it is made of, every evaluation, the head it would replace, the
         policies in force. Then signs exactly that: if any of it changes before the deployment, the approval is void. It is good for
         one deployment, and never given by an author of the release. Without --yes it asks.
-        """, [new Argument<string>("release"), new Argument<string>("place"), new Option<string>("--action"), new Option<double?>("--expires") { HelpName = "HOURS" }, new Option<bool>("--yes")], async call =>
+        """,
+        [
+            new Argument<string>("release"), new Argument<string>("system/env"),
+            new Option<string>("--action") { HelpName = "ACTION", Description = "what it lets happen: deploy, rollback or canary; deploy unless given" },
+            new Option<double?>("--expires") { HelpName = "HOURS", Description = "how long the approval may wait for its deployment; 24 unless given" },
+            new Option<bool>("--yes") { Description = "you have looked already: do not ask; needed with --json and where nobody is at the terminal" },
+        ], Approving) { Needs = "the role approver for the environment" };
+
+    static async Task<int> Approving(Call call)
     {
-        await using var desk = await Desk.Open(call);
-        var place = Place.Known(call.Need("place"), desk.State);
-        var release = desk.Release(call.Need("release"));
         var action = call.Get<string>("--action") ?? Deployment.Deploy;
+        if (action is not (Deployment.Deploy or Deployment.Rollback or Deployment.Canary)) throw call.Wrong($"--action takes deploy, rollback or canary, not '{action}'");
+        var expires = Given.Expiry(call.Get<double?>("--expires") ?? 24, call.Now);
+        var ask = !call.Get<bool>("--yes");
+        if (ask && (call.Terminal.Json || Console.IsInputRedirected)) throw call.Wrong("nobody is there to ask", "look at it first (stele status, stele diff, stele release show); then give --yes");
+        await using var desk = await Desk.Open(call);
+        var place = Place.Known(call.Need("system/env"), desk.State);
+        var release = desk.Release(call.Need("release"));
+        var head = desk.State.Environment(place.System, place.Environment).Head;
+        var policies = desk.State.PoliciesFor(place.System, place.Environment);
         var shown = Shown.Document(desk.State, release, place.System, place.Environment, action);
         if (!call.Terminal.Json)
         {
@@ -27,37 +41,34 @@ static class ApproveVerb
             t.Line("made of");
             t.Table(release.Components.Select(c => new[] { c.Role, c.Name, c.Digest.Short, PolicyInput.Name(desk.State.StrengthOf(c.Digest)) }), "  ");
             t.Line("evaluations");
-            t.Table(desk.Metrics(release), "  ");
-            t.Line($"head  {(desk.State.Environment(place.System, place.Environment).Head is { } h ? $"entry {h.Entry}: {string.Join(", ", h.Routes.Select(r => desk.NameOf(r.Release)))}" : "none yet")}");
-            t.Line($"policies in force  {string.Join(", ", desk.State.PoliciesFor(place.System, place.Environment).Select(p => p.Short))}");
-            if (!call.Get<bool>("--yes")) Ask("approve this? [y/N] ");
+            t.Table(desk.Metrics(release).DefaultIfEmpty(["none: no check of it is stated"]), "  ");
+            t.Line($"head  {(head is null ? "none yet" : $"entry {head.Entry}: {string.Join(", ", head.Routes.Select(r => desk.NameOf(r.Release)))}")}");
+            t.Line($"policies in force  {(policies.IsEmpty ? "none: nothing can be deployed there" : string.Join(", ", policies.Select(p => p.Short)))}");
+            if (ask && !await t.Confirm("approve this?", call.Stop)) throw new CliError("not approved: nothing was signed");
         }
-        return await desk.Submit(new Approval(release.Digest, place.System, place.Environment, action, desk.State.Environment(place.System, place.Environment).Head?.Entry,
-            desk.State.PoliciesFor(place.System, place.Environment), Digest.Of(shown.ToBytes()), call.Now + (long)((call.Get<double?>("--expires") ?? 24) * 3_600_000))
-        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"approved: {action} {release.Name} → {place}");
-    });
+        return await desk.Submit(new Approval(release.Digest, place.System, place.Environment, action, head?.Entry, policies, Digest.Of(shown.ToBytes()), expires)
+        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"approved: {action} {release.Name} → {place}, until {Terminal.Time(expires)}");
+    }
 
     public static Verb Waive => new("waive", "let one rule pass for one release, for a while (approvers)", """
         stele waive RULE RELEASE SYSTEM/ENV --expires HOURS [--policy DIGEST]
 
         A waiver names one rule of one policy in force, one release, one environment, and an expiry after which it counts no longer
         for admissions; an environment still standing on it is then shown as lapsed. Never given by an author of the release.
-        """, [new Argument<string>("rule"), new Argument<string>("release"), new Argument<string>("place"), new Option<double?>("--expires") { HelpName = "HOURS" }, new Option<string>("--policy")], async call =>
+        """,
+        [
+            new Argument<string>("rule"), new Argument<string>("release"), new Argument<string>("system/env"),
+            new Option<double?>("--expires") { HelpName = "HOURS", Description = "how long the rule is waived; there is no waiver without an end" },
+            new Option<string>("--policy") { HelpName = "DIGEST", Description = "the policy whose rule it is; needed where two in force have a rule of that name" },
+        ], async call =>
     {
+        var expires = Given.Expiry(call.Get<double?>("--expires") ?? throw call.Wrong("a waiver needs an expiry: --expires HOURS"), call.Now);
+        Digest? given = call.Get<string>("--policy") is { } p ? Given.Digest(p, "a policy") : null;
         await using var desk = await Desk.Open(call);
-        var place = Place.Known(call.Need("place"), desk.State);
+        var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
         var rule = call.Need("rule");
-        var hours = call.Get<double?>("--expires") ?? throw new CliError("a waiver needs an expiry", "--expires HOURS", CliError.Usage);
-        var policy = call.Get<string>("--policy") is { } p ? Digest.Parse(p) : desk.PolicyWithRule(place, rule);
-        return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, policy, rule, call.Now + (long)(hours * 3_600_000), null)
-        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"waived rule {rule} for {release.Name} in {place}");
-    });
-
-    static void Ask(string question)
-    {
-        if (Console.IsInputRedirected) throw new CliError("nobody is there to ask", "give --yes once you have looked", CliError.Usage);
-        Console.Error.Write(question);
-        if (Console.ReadLine()?.Trim() is not ("y" or "yes")) throw new CliError("not approved");
-    }
+        return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, given ?? desk.PolicyWithRule(place, rule), rule, expires, null)
+        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"waived rule {rule} for {release.Name} in {place}, until {Terminal.Time(expires)}");
+    }) { Needs = "the role approver for the environment" };
 }

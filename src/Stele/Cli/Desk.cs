@@ -31,15 +31,47 @@ sealed class Desk : IAsyncDisposable
     public string Checkpoint => _replica.Checkpoint;
 
     /// <summary>Opens the home, and catches up with the server.</summary>
-    public static async Task<Desk> Open(Call call)
+    public static Task<Desk> Open(Call call)
     {
         var home = Home.Open(call.HomePath);
-        if (home.Server is not { } address || home.Trust is not { } trust)
-            throw new CliError($"{home.Folder} is not connected to a server", "start one here: stele up; or connect: stele login URL --token TOKEN --trust FILE");
-        var server = new Server(new Uri(address), home.Token);
-        var desk = new Desk(call, home, server, await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server, call.Clock));
-        await desk.Sync();
-        return desk;
+        if (home.Server is { } address && home.Trust is { } trust) return Connect(call, home, new Uri(address), home.Token, trust);
+        throw new CliError($"{home.Folder} is not connected to a server", "start one here: stele up; or connect: stele login URL --token TOKEN --trust FILE");
+    }
+
+    /// <summary>Opens a replica of that ledger in the home's cache, and catches up with that server; the home itself is left as it is.</summary>
+    public static async Task<Desk> Connect(Call call, Home home, Uri address, string? token, Trust trust)
+    {
+        call.Terminal.Progress($"catching up with {address}");
+        var server = new Server(address, token);
+        Replica? replica = null;
+        try
+        {
+            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server, call.Clock);
+            var desk = new Desk(call, home, server, replica);
+            await desk.Sync();
+            call.Terminal.Clear();
+            return desk;
+        }
+        catch
+        {
+            if (replica is not null) await replica.DisposeAsync();
+            server.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Holds that this member has a role, before anything long is begun whose statement would then be refused. It is the server that judges; this only spares the way there.
+    /// </summary>
+    public void Hold(string role, string? system = null, string? environment = null)
+    {
+        var wanted = new Role(role, system, environment);
+        if (!State.Members.TryGetValue(Member, out var me) || me.Keys.IsEmpty)
+        {
+            using var key = Home.Key();
+            throw new CliError("you are not a member of this ledger yet", $"an owner makes you one: stele member add --member {Member} --key {key.Public} --role {wanted}");
+        }
+        if (!me.Has(role, system, environment)) throw new CliError($"you do not hold the role {wanted}", $"an owner gives it: stele member add --member {Member} --keep --role {wanted}");
     }
 
     /// <summary>The ledger as this desk has verified it, for proofs.</summary>
@@ -106,7 +138,7 @@ sealed class Desk : IAsyncDisposable
         }
         catch (FormatException e)
         {
-            throw new CliError(e.Message, State.Releases.IsEmpty ? "declare one: stele release FILE" : $"known: {string.Join(", ", State.Releases.Values.OrderByDescending(r => r.Entry).Take(8).Select(r => r.Name))}");
+            throw new CliError(e.Message, State.Releases.IsEmpty ? "none is declared yet; a builder does: stele release FILE" : $"the newest are {string.Join(", ", State.Releases.Values.OrderByDescending(r => r.Entry).Take(8).Select(r => r.Name).Distinct())}; all: stele release list");
         }
     }
 
@@ -141,7 +173,7 @@ sealed class Desk : IAsyncDisposable
     {
         foreach (var digest in State.PoliciesFor(place.System, place.Environment))
             if (Small(digest) is { } bytes && Policy.Parse(bytes).Rules.Any(r => r.Id == rule)) return digest;
-        throw new CliError($"no policy in force for {place} has a rule '{rule}'", "stele policy list");
+        throw new CliError($"no policy in force for {place} has a rule '{rule}'", "stele policy list shows which are; stele policy show DIGEST shows the rules of one");
     }
 
     /// <summary>A release's evaluations as rows: the check, and its figures.</summary>
@@ -156,16 +188,17 @@ sealed class Desk : IAsyncDisposable
 
     public static string Number(Json j) => j.Kind == JsonKind.Double ? j.AsDouble.ToString("0.####", CultureInfo.InvariantCulture) : j.ToString();
 
-    /// <summary>Waits until a node says that it runs the head of a place.</summary>
-    public async Task<Observation> WaitRunning(Place place, TimeSpan? patience = null)
+    /// <summary>Waits until a node says that it runs the head of a place; the entry that says so.</summary>
+    public async Task<long> WaitRunning(Place place, TimeSpan? patience = null)
     {
         var until = _call.Clock.GetUtcNow() + (patience ?? TimeSpan.FromSeconds(60));
         while (true)
         {
             var head = State.Environment(place.System, place.Environment).Head!;
             var seen = Replay.Entries.LastOrDefault(f => f.Index > head.Entry && f.Statement is Observation o && o.System == place.System && o.Environment == place.Environment && o.Deployment == head.Entry);
-            if (seen?.Statement is Observation { Event: not "drift" } observation && observation.Dimensions.All(d => d.Agrees)) return observation;
-            if (_call.Clock.GetUtcNow() > until) throw new CliError($"no node has said that it runs the head of {place}", $"look at the node's own output, and at: stele log; stele status {place}");
+            if (seen?.Statement is Observation { Event: not "drift" } observation && observation.Dimensions.All(d => d.Agrees)) return seen.Index;
+            if (_call.Clock.GetUtcNow() > until)
+                throw new CliError($"{place} is deployed, and no node has said yet that it runs it", $"stele log list --kind observation, stele status {place}, and the node's own output say more; is its decision log open? stele log open {place}");
             _call.Terminal.Progress($"waiting for a node to run {NameOf(head.Routes[0].Release)}");
             await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop);
             await Sync();

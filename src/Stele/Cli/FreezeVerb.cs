@@ -10,47 +10,51 @@ static class FreezeVerb
 {
     public static Verb Verb => new("freeze", "freeze a file, a folder or an environment under a digest (builders)", """
         stele freeze PATH --kind KIND --name NAME [--origin URL] [--licence ID] [--note NAME=TEXT]...
-        stele freeze --environment dotnet|dotnet-sdk|native|python [PROGRAM] --name NAME [--also PATH]... [--library SONAME]...
+        stele freeze --environment RECIPE [PROGRAM] --name NAME [--also PATH]... [--library SONAME]...
 
         Makes an OCI artifact of the bytes, uploads what the server does not have, and states where it comes from: frozen as found, so
         its origin is a claim of yours until something better is stated. The same bytes and words give the same digest on any machine.
         Kinds: model dataset code pipeline prompt tools config policy report.
 
         An environment is the closure of a program and all it loads: its runtime, and every shared library that the loader would find
-        (ELF), plus what is loaded at run time (--also, --library). It becomes the root of a sandbox, with nothing else in it. dotnet is
-        the .NET runtime of this machine; dotnet-sdk has the C# compiler too.
+        (ELF). It becomes the root of a sandbox, with nothing else in it. RECIPE: dotnet is the .NET runtime of this machine; dotnet-sdk
+        has the C# compiler too; python is Python 3 with its library; native is any PROGRAM.
         """,
         [
-            new Argument<string>("path") { Arity = ArgumentArity.ZeroOrOne }, new Option<string>("--kind"), new Option<string>("--name"), new Option<string>("--origin") { HelpName = "URL" },
-            new Option<string>("--licence") { HelpName = "ID" }, new Option<string[]>("--note") { HelpName = "NAME=TEXT" }, new Option<string>("--environment"),
-            new Option<string[]>("--also") { HelpName = "PATH" }, new Option<string[]>("--library") { HelpName = "SONAME" },
-        ], Run);
+            new Argument<string>("path") { Arity = ArgumentArity.ZeroOrOne },
+            new Option<string>("--kind") { HelpName = "KIND", Description = "what it is; one of the kinds above" },
+            new Option<string>("--name") { HelpName = "NAME", Description = "what others call it by: a-z, 0-9, '.', '_' and '-'" },
+            new Option<string>("--origin") { HelpName = "URL", Description = "where you have it from" },
+            new Option<string>("--licence") { HelpName = "ID", Description = "under which licence, as in CC0-1.0" },
+            new Option<string[]>("--note") { HelpName = "NAME=TEXT", Description = "an annotation of the artifact; part of what its digest covers" },
+            new Option<string>("--environment") { HelpName = "RECIPE", Description = "freeze an environment: dotnet, dotnet-sdk, native or python" },
+            new Option<string[]>("--also") { HelpName = "PATH", Description = "a file or folder that the environment has, too" },
+            new Option<string[]>("--library") { HelpName = "SONAME", Description = "a shared library that is loaded at run time, as in libssl.so.3" },
+        ], Run) { Needs = "the role builder" };
 
     static async Task<int> Run(Call call)
     {
-        await using var desk = await Desk.Open(call);
-        var name = call.Need("--name");
-        if (!Names.IsLabel(name)) throw new CliError($"'{name}' is not an artifact's name", "a-z, 0-9, '.', '_' and '-'", CliError.Usage);
-        var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [var k, var v] ? KeyValuePair.Create(k, v) : throw new CliError($"'{n}' is not NAME=TEXT", null, CliError.Usage));
+        var name = Given.Label(call.Need("--name"), "an artifact");
+        var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [{ Length: > 0 } k, var v] ? KeyValuePair.Create(k, v) : throw call.Wrong($"'{n}' is not NAME=TEXT")).ToArray();
+        if (notes.DistinctBy(n => n.Key, StringComparer.Ordinal).Count() != notes.Length) throw call.Wrong("a note is given twice");
         var about = new About(name, call.Get<string>("--origin"), call.Get<string>("--licence"), System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, notes));
-        call.Terminal.Progress($"freezing {name}");
-
-        Digest digest;
-        var kind = "environment";
-        try
-        {
-            if (call.Get<string>("--environment") is { } recipe) digest = await Closure(call, recipe).Freeze(desk.Blobs, about, call.Stop);
-            else
+        var recipe = call.Get<string>("--environment");
+        var kind = recipe is null ? call.Need("--kind") : "environment";
+        if (!Artifacts.Kinds.Contains(kind) || (recipe is null && kind is "environment" or "release"))
+            throw call.Wrong($"'{kind}' is not a kind that is frozen from a path", kind switch
             {
-                kind = call.Need("--kind");
-                if (!Artifacts.Kinds.Contains(kind)) throw new CliError($"'{kind}' is not a kind", $"one of: {string.Join(" ", Artifacts.Kinds)}", CliError.Usage);
-                digest = await Freeze.Path(desk.Blobs, call.Need("path"), kind, about, call.Stop);
-            }
-        }
-        catch (BlobException e)
-        {
-            throw new CliError(e.Message);
-        }
+                "environment" => "stele freeze --environment RECIPE --name NAME",
+                "release" => "stele release FILE makes one",
+                _ => $"one of: {string.Join(" ", Artifacts.Kinds.Where(k => k is not ("environment" or "release")))}",
+            });
+        // What is not there is said before a server is asked.
+        var path = recipe is "dotnet" or "dotnet-sdk" or "python" ? call.Get<string>("path") : call.Need("path");
+        if (path is not null && !System.IO.Path.Exists(path)) throw call.Wrong($"nothing is at {path}");
+
+        await using var desk = await Desk.Open(call);
+        desk.Hold("builder");
+        call.Terminal.Progress($"freezing {name}");
+        var digest = recipe is null ? await Freeze.Path(desk.Blobs, path!, kind, about, call.Stop) : await Closure(call, recipe).Freeze(desk.Blobs, about, call.Stop);
         var entry = await desk.Origin(digest, name, Origin.Freeze, Json.Object(
             ("kind", kind), ("origin", about.Origin is null ? null : Json.Of(about.Origin)), ("licence", about.Licence is null ? null : Json.Of(about.Licence))));
         call.Terminal.Result(Json.Object(("name", name), ("kind", kind), ("digest", digest), ("entry", entry is { } n ? Json.Of(n) : null)),
@@ -67,7 +71,7 @@ static class FreezeVerb
             "dotnet-sdk" => Recipes.Dotnet(compiler: true),
             "native" => Recipes.Native(call.Need("path")),
             "python" => Recipes.Python(call.Get<string>("path") ?? "/usr/bin/python3"),
-            _ => throw new CliError($"no recipe '{recipe}'", "dotnet, dotnet-sdk, native or python", CliError.Usage),
+            _ => throw call.Wrong($"no recipe '{recipe}'", "dotnet, dotnet-sdk, native or python"),
         };
         foreach (var path in also)
         {

@@ -22,7 +22,17 @@ sealed class Home
     public static Home Open(string path)
     {
         var file = Path.Combine(path, "config.json");
-        return new Home(path, File.Exists(file) ? CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024) : Json.EmptyObject);
+        if (!File.Exists(file)) return new Home(path, Json.EmptyObject);
+        try
+        {
+            var config = CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024);
+            foreach (var (name, value) in config.AsObject) if (value.Kind != JsonKind.String) throw new FormatException($"{name} is not a string");
+            return new Home(path, config);
+        }
+        catch (FormatException e)
+        {
+            throw new CliError($"{file} is damaged: {e.Message}", "mend it, or remove it and connect anew: stele login URL --token TOKEN --trust FILE");
+        }
     }
 
     /// <summary>The member's id; made at random the first time a key is made.</summary>
@@ -45,12 +55,18 @@ sealed class Home
         Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", secret: true);   // holds a token
     }
 
-    public Trust? Trust => File.Exists(TrustFile) ? Proof.Decisions.Trust.Parse(File.ReadAllBytes(TrustFile)) : null;
+    public Trust? Trust => File.Exists(TrustFile) ? Given.Trust(TrustFile) : null;
+
+    /// <exception cref="CliError">This home pins another ledger.</exception>
+    public void MayPin(Trust trust)
+    {
+        if (Trust is { } pinned && pinned.Genesis != trust.Genesis)
+            throw new CliError($"this home pins the ledger {pinned.Origin} ({pinned.Genesis.Short}), not {trust.Origin} ({trust.Genesis.Short})", $"use another home (--home DIR), or remove {TrustFile} if you mean to change");
+    }
 
     public void Pin(Trust trust)
     {
-        if (Trust is { } pinned && pinned.Genesis != trust.Genesis)
-            throw new CliError($"this home pins the ledger {pinned.Genesis.Short}…, not {trust.Genesis.Short}…", $"use another home (--home DIR), or remove {TrustFile} if you mean to change");
+        MayPin(trust);
         Files.CreateDirectory(_path, secret: true);
         Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n");
     }
@@ -62,7 +78,14 @@ sealed class Home
         var file = KeyFile(name ?? KeyName);
         if (!File.Exists(file)) throw new CliError($"there is no key '{name ?? KeyName}' in {_path}", "make one: stele key new");
         if ((File.GetUnixFileMode(file) & ~Files.Secret) != 0) throw new CliError($"others may read the key {file}", $"chmod 600 {file}");
-        return PrivateKey.FromPem(File.ReadAllText(file));
+        try
+        {
+            return PrivateKey.FromPem(File.ReadAllText(file));
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or CryptographicException)
+        {
+            throw new CliError($"{file} holds no key of ours: {e.Message}", "put back your copy of it; without one: stele key new NAME, and an owner registers it");
+        }
     }
 
     /// <summary>A fresh key, and a member id if there is none yet. Never replaces a key.</summary>

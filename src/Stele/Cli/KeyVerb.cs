@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Stele.Proof;
+using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
@@ -12,32 +13,39 @@ static class KeyVerb
         new("new", "make a key", """
             stele key new [NAME]
 
-            Makes an ECDSA P-256 key and prints its public part, which an owner needs to register you:
-            stele member add --member ID --key PUBLIC --role ROLE. The first key also makes your member id.
-            """, [new Argument<string>("name") { Arity = ArgumentArity.ZeroOrOne }], New),
+            Makes an ECDSA P-256 key and prints its public part, which an owner needs to register you. The first key also makes your
+            member id, and is the one that signs.
+            """, [new Argument<string>("name") { Arity = ArgumentArity.ZeroOrOne }], New) { Needs = Verb.Nothing },
         new("list", "list your keys", """
             stele key list
 
-            Shows your member id and the name, id and public part of each key in this home.
-            """, [], List),
+            Shows your member id and the name, id and public part of each key in this home. The star is at the key that signs.
+            """, [], List) { Needs = Verb.Nothing },
         new("revoke", "revoke one of your own keys", """
             stele key revoke KEYID [--from ENTRY] [--stop]
 
-            States that the key (sha256:… of its public part) has no force from an entry on (the present end, unless --from says
-            otherwise). The key may sign this itself; owners may revoke any key. History is never un-applied: what the key signed
-            from that entry on only stops counting for new admissions. With --stop, what runs of it stops too.
-            """, [new Argument<string>("keyid"), new Option<long?>("--from") { HelpName = "ENTRY" }, new Option<bool>("--stop")], Revoke));
+            States that the key (sha256:… of its public part) has no force from an entry on. The key may sign this itself; owners may
+            revoke any key. History is never un-applied: what the key signed from that entry on only stops counting for new admissions.
+            """,
+            [
+                new Argument<string>("keyid"),
+                new Option<long?>("--from") { HelpName = "ENTRY", Description = "the entry from which on it has no force: since when it may have been in other hands; the present end unless given" },
+                new Option<bool>("--stop") { Description = "what rests on it and runs stops too" },
+            ], Revoke) { Needs = "the key itself in this home, or the role owner" });
 
     static Task<int> New(Call call)
     {
         var home = Home.Open(call.HomePath);
+        var first = home.Member is null;
         using var key = home.NewKey(call.Get<string>("name") ?? home.KeyName);
         call.Terminal.Result(Json.Object(("member", home.Member!), ("key", key.Public.Id), ("public", key.Public.ToString())), () =>
         {
             call.Terminal.Line($"member  {home.Member}");
             call.Terminal.Line($"key     {key.Public.Id}");
             call.Terminal.Line($"public  {key.Public}");
-            call.Terminal.Note($"An owner registers you with: stele member add --member {home.Member} --key {key.Public} --role ROLE");
+            call.Terminal.Note(first
+                ? $"An owner registers you with: stele member add --member {home.Member} --key {key.Public} --role ROLE"
+                : $"An owner adds it to your keys with: stele member add --member {home.Member} --keep --key {key.Public}");
         });
         return Task.FromResult(0);
     }
@@ -62,16 +70,17 @@ static class KeyVerb
 
     static async Task<int> Revoke(Call call)
     {
+        var key = Given.Digest(call.Need("keyid"), "a key: take it from stele key list");
+        if (call.Get<long?>("--from") < 0) throw call.Wrong("--from takes an entry number");
         await using var desk = await Desk.Open(call);
-        var key = Digest.Parse(call.Need("keyid"));
         var own = desk.Home.Keys.FirstOrDefault(name =>
         {
             using var k = desk.Home.Key(name);
             return k.Public.Id == key;
         });
-        var statement = new Proof.Statements.Revocation(Proof.Statements.Revocation.Key, key, call.Get<long?>("--from") ?? desk.State.Size,
-            call.Get<bool>("--stop") ? Proof.Statements.Revocation.Stop : Proof.Statements.Revocation.BlockNew)
+        var from = call.Get<long?>("--from") ?? desk.State.Size;
+        var statement = new Revocation(Revocation.Key, key, from, call.Get<bool>("--stop") ? Revocation.Stop : Revocation.BlockNew)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
-        return await desk.Submit(statement, "revoked", own);
+        return await desk.Submit(statement, $"revoked key {key.Short}, from entry {from} on", own);
     }
 }

@@ -20,6 +20,13 @@ sealed class NodeClient : IDisposable
 
     public sealed record LogOffer(string Origin, string Key, string Node);
 
+    /// <summary>The member that the node is, and its public key.</summary>
+    public async Task<(string Member, PublicKey Key)> Identity(CancellationToken stop)
+    {
+        var status = await Get("status", stop);
+        return (status["member"].AsString, PublicKey.Parse(status["key"].AsString));
+    }
+
     /// <summary>The decision log that the node would write for a place, once an owner opens it.</summary>
     public async Task<LogOffer> Offer(Place place, CancellationToken stop)
     {
@@ -100,9 +107,19 @@ sealed class NodeClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new CliError($"no node answers at {_http.BaseAddress}: {e.Message}", "is it running? stele up; another address: --node URL");
+            throw new SilentException(new CliError($"no node answers at {_http.BaseAddress}: {e.GetBaseException().Message}", "is it running? stele up; another one: stele login URL --gateway URL --node-token TOKEN"));
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            throw new SilentException(new CliError($"the node at {_http.BaseAddress} did not answer in time", "look at its own output"));
         }
     }
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>Nobody answers there; what one says of it.</summary>
+    public sealed class SilentException(CliError error) : Exception(error.Message, error)
+    {
+        public CliError Error => error;
+    }
 }

@@ -14,10 +14,13 @@ sealed record Place(string System, string Environment)
     public static Place Known(string text, State state)
     {
         var place = Parse(text);
-        if (!state.Systems.TryGetValue(place.System, out var s)) throw new CliError($"no system '{place.System}'", state.Systems.IsEmpty ? "declare one: stele system add NAME --env ENV" : $"known: {string.Join(", ", state.Systems.Keys)}");
-        if (s.Environment(place.Environment) is null) throw new CliError($"'{place.System}' has no environment '{place.Environment}'", $"known: {string.Join(", ", s.Environments.Select(e => e.Name))}");
+        if (!state.Systems.TryGetValue(place.System, out var s)) throw NoSystem(place.System, state);
+        if (s.Environment(place.Environment) is null) throw new CliError($"'{place.System}' has no environment '{place.Environment}'", $"it has: {string.Join(", ", s.Environments.Select(e => $"{place.System}/{e.Name}"))}");
         return place;
     }
+
+    public static CliError NoSystem(string name, State state) =>
+        new($"no system '{name}'", state.Systems.IsEmpty ? $"none is declared yet; an owner does: stele system add {(Names.IsLabel(name) ? name : "NAME")} --env prod" : $"these are declared: {string.Join(", ", state.Systems.Keys)}");
 
     public override string ToString() => State.Place(System, Environment);
 }

@@ -12,46 +12,86 @@ static class PolicyVerb
         A policy is a list of CEL rules in YAML. It is compiled to canonical JSON; the digest of that is what is in force, and all that
         any judge reads. Every policy in force for a scope must pass: the ledger's own, the system's, the environment's.
         """,
-        new("freeze", "compile a policy and freeze it", """
-            stele policy freeze FILE [--set NAME=VALUE]... [--name NAME]
+        new("freeze", "compile a policy and freeze it (builders)", """
+            stele policy freeze FILE [--set NAME=VALUE]...
 
             Prints the digest of the compiled policy, and states its origin (you). ${NAME} in the file is replaced; the digest of a
             check goes in that way. A CEL error is shown with its line and a caret.
-            """, [new Argument<string>("file"), Sets.Option], async call =>
-        {
-            await using var desk = await Desk.Open(call);
-            var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, call.Need("file"), Sets.Of(call, desk), call.Stop);
-            var entry = await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
-            call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact), ("rules", policy.Rules.Length)), () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {policy.Rules.Length} rules"));
-            return 0;
-        }),
+            """, [new Argument<string>("file"), Sets.Option], FreezeIt) { Needs = "the role builder" },
         new("set", "put a policy in force for a scope (owners)", """
-            stele policy set FILE|DIGEST --for SYSTEM[/ENV] [--set NAME=VALUE]...
+            stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
 
-            Without --for the scope is the whole ledger. A FILE is compiled and frozen first. The statement names the entry it
-            replaces, so an old one can't be played again; the policies in force judge the change themselves.
-            """, [new Argument<string>("policy"), new Option<string>("--for") { HelpName = "SCOPE" }, Sets.Option], Set),
+            A FILE is compiled and frozen first. The statement names the entry it replaces, so an old one can't be played again; the
+            policies in force judge the change themselves.
+            """, [new Argument<string>("file|digest"), new Option<string>("--for") { HelpName = "SCOPE", Description = "a system, or one environment of it; the whole ledger unless given" }, Sets.Option], Set) { Needs = "the role owner" },
         new("list", "which policies are in force where", """
             stele policy list
-            """, [], List));
+
+            Each scope with the digest of the policy in force for it, and the entry that put it there.
+            """, [], List),
+        new("show", "the rules of a policy", """
+            stele policy show DIGEST|FILE [--set NAME=VALUE]...
+
+            Each rule: what it judges and what it requires. A FILE is compiled here, and nothing of it is sent: this is how a policy is
+            tried while it is written.
+            """, [new Argument<string>("digest|file"), Sets.Option], Show));
+
+    static async Task<int> FreezeIt(Call call)
+    {
+        var file = call.NeedFile("file");
+        await using var desk = await Desk.Open(call);
+        desk.Hold("builder");
+        var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, Sets.Of(call, desk), call.Stop);
+        await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
+        call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact), ("rules", policy.Rules.Length)), () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}"));
+        return 0;
+    }
+
+    static string Rules(int n) => n == 1 ? "1 rule" : $"{n} rules";
 
     static async Task<int> Set(Call call)
     {
+        var given = call.Need("file|digest");
+        var isFile = File.Exists(given);
+        var digest = default(Digest);
+        if (!isFile && !Digest.TryParse(given, out digest)) throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
         await using var desk = await Desk.Open(call);
-        var given = call.Need("policy");
-        var scope = call.Get<string>("--for")?.Split('/', 2) ?? [];
-        Digest digest;
+        desk.Hold("owner");
+        var (system, environment) = Given.Scope(call.Get<string>("--for"), desk.State);
         var name = given;
-        if (File.Exists(given))
+        if (isFile)
         {
             var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), call.Stop);
             (digest, name) = (policy.Digest, policy.Name);
         }
-        else if (!Digest.TryParse(given, out digest)) throw new CliError($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM", CliError.Usage);
-        var key = scope.Length == 0 ? "*" : string.Join('/', scope);
-        var present = desk.State.Policies.TryGetValue(key, out var p) ? p.Entry : (long?)null;
-        return await desk.Submit(new PolicyStatement(scope.ElementAtOrDefault(0), scope.ElementAtOrDefault(1), present, digest) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+        var key = system is null ? "*" : environment is null ? system : State.Place(system, environment);
+        var present = desk.State.Policies.GetValueOrDefault(key);
+        if (present?.Policy == digest)
+        {
+            call.Terminal.Result(Json.Object(("entry", present.Entry), ("policy", digest), ("done", "nothing: it is so already")), () => call.Terminal.Line($"policy {name} {digest.Short} is in force there already, since entry {present.Entry}"));
+            return 0;
+        }
+        return await desk.Submit(new PolicyStatement(system, environment, present?.Entry, digest) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
             $"policy {name} {digest.Short} is in force for {(key == "*" ? "the whole ledger" : key)}");
+    }
+
+    static async Task<int> Show(Call call)
+    {
+        var given = call.Need("digest|file");
+        await using var desk = await Desk.Open(call);
+        var policy = File.Exists(given) ? PolicySource.Compile(given, await File.ReadAllTextAsync(given, call.Stop), Sets.Of(call, desk))
+            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
+        call.Terminal.Result(policy.ToJson().With("digest", policy.Digest), () =>
+        {
+            call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}");
+            foreach (var (name, check) in policy.Checks) call.Terminal.Line($"  check {name}  {check}");
+            foreach (var rule in policy.Rules)
+            {
+                call.Terminal.Line($"  {Terminal.Bold(rule.Id)}  on {string.Join(", ", rule.On)}");
+                foreach (var line in rule.Require.TrimEnd().Split('\n')) call.Terminal.Line($"    {line}");
+            }
+        });
+        return 0;
     }
 
     static async Task<int> List(Call call)
@@ -59,7 +99,7 @@ static class PolicyVerb
         await using var desk = await Desk.Open(call);
         call.Terminal.Result(
             Json.Object(("policies", Json.Array(desk.State.Policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry), ("policy", p.Value.Policy is { } d ? Json.Of(d) : null)))))),
-            () => call.Terminal.Table(desk.State.Policies.Select(p => new[] { p.Key, p.Value.Policy?.ToString() ?? "(none)", $"entry {p.Value.Entry}" })));
+            () => call.Terminal.Table(desk.State.Policies.IsEmpty ? [["none is in force, and without one nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]] : desk.State.Policies.Select(p => new[] { p.Key == "*" ? "the whole ledger" : p.Key, p.Value.Policy?.ToString() ?? "(none)", $"entry {p.Value.Entry}" })));
         return 0;
     }
 }

@@ -14,9 +14,13 @@ static class ReceiptVerb
 
         Gathers what proves the decision to anyone, offline: its record, its place in the node's log, the ledger entry that anchors that log,
         the deployment, verdict, approvals, release, origins and policies, each with its proof, and the signed checkpoint. Verify it with
-        stele-verify receipt. It waits until the decision is anchored; with --early it takes the node's word as it is now. Without --out
-        it goes to standard output.
-        """, [new Argument<string>("decision"), new Option<string>("--out") { HelpName = "FILE" }, new Option<bool>("--early")], Run);
+        stele-verify receipt. It waits until the decision is anchored, at most two minutes.
+        """,
+        [
+            new Argument<string>("decision"),
+            new Option<string>("--out") { HelpName = "FILE", Description = "where it is written; standard output unless given" },
+            new Option<bool>("--early") { Description = "do not wait: take the node's signed word as it is now" },
+        ], Run);
 
     static async Task<int> Run(Call call)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Stele.Blobs;
 using Stele.Build;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -9,17 +10,35 @@ namespace Stele.Cli;
 
 static class ReleaseVerb
 {
-    public static Verb Release => new("release", "close code, model, environment, config and policy under one digest (builders)", """
+    public static Verb Verb => new("release", "close code, model, environment, config and policy under one digest (builders)", """
         stele release FILE [--set NAME=VALUE]...
 
         Reads which artifacts the release closes over and how it runs (YAML), builds the release artifact, and declares it. Every
         component needs an origin in the ledger. One digest from here on: the one that is checked, approved, deployed, observed and
         named in every decision.
-        """, [new Argument<string>("file"), Sets.Option], async call =>
+        """, [new Argument<string>("file"), Sets.Option], Declare)
     {
+        Needs = "the role builder for the system",
+        Verbs =
+        [
+            new("list", "what was declared to run", """
+                stele release list [SYSTEM]
+
+                Every release, newest first: its name and digest, how many evaluations there are of it, where it runs or ran.
+                """, [new Argument<string>("system") { Arity = ArgumentArity.ZeroOrOne }], List),
+            new("show", "a release with its components, evaluations and approvals", """
+                stele release show RELEASE
+
+                What an approver looks at. RELEASE is a name, a digest, or its first digits.
+                """, [new Argument<string>("release")], Show),
+        ],
+    };
+
+    static async Task<int> Declare(Call call)
+    {
+        var file = call.NeedFile("file");
         await using var desk = await Desk.Open(call);
-        var file = call.Need("file");
-        if (!File.Exists(file)) throw new CliError($"there is no file {file}", null, CliError.Usage);
+        desk.Hold("builder");
         var document = await ReleaseSource.Read(file, await File.ReadAllTextAsync(file, call.Stop), Sets.Of(call, desk),
             async text =>
             {
@@ -33,6 +52,8 @@ static class ReleaseVerb
                 var artifact = await Artifact.Read(desk.Blobs, digest, call.Stop);
                 return (digest, artifact.Config.Digest, Names.IsLabel(text) ? text : "policy");
             });
+        desk.Hold("builder", document.System);
+        call.Terminal.Progress($"closing {document.Name}");
         var release = await ReleaseClosure.Build(desk.Blobs, document, call.Stop);
         if (desk.State.Releases.TryGetValue(release, out var known))
         {
@@ -43,50 +64,44 @@ static class ReleaseVerb
         call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", entry), ("components", document.Components.Length)),
             () => call.Terminal.Line($"release {document.Name}  {release}  {document.Components.Length} components  {Terminal.Dim($"entry {entry}")}"));
         return 0;
-    });
+    }
 
-    public static Verb Check => new("check", "run a check on the release itself, and state what came out (evaluators)", """
-        stele check FILE RELEASE [--set NAME=VALUE]...
-        stele check FILE --digest
-
-        Starts the release as a host would, in its own sandbox, and beside it the check's program in another; the only thing they share is
-        the release's socket. The report is frozen, and an evaluation stated. Every evaluation counts: policies see all of them, and
-        there is no best of many. With --digest only the check document's digest is printed, as policies name it.
-        """, [new Argument<string>("file"), new Argument<string>("release") { Arity = ArgumentArity.ZeroOrOne }, Sets.Option, new Option<bool>("--digest")], async call =>
+    static async Task<int> List(Call call)
     {
         await using var desk = await Desk.Open(call);
-        var file = call.Need("file");
-        if (!File.Exists(file)) throw new CliError($"there is no file {file}", null, CliError.Usage);
-        var check = CheckSource.Read(file, await File.ReadAllTextAsync(file, call.Stop), Sets.Of(call, desk), desk.Artifact);
-        if (call.Get<bool>("--digest"))
+        var system = call.Get<string>("system");
+        Given.Scope(system, desk.State);
+        var releases = desk.State.Releases.Values.Where(r => system is null || r.System == system).OrderByDescending(r => r.Entry).ToArray();
+        call.Terminal.Result(Json.Object(("releases", Json.Array(releases.Select(r => Releases.One(desk.State, r))))), () =>
         {
-            call.Terminal.Result(Json.Object(("check", check.Digest), ("name", check.Name)), () => call.Terminal.Line(check.Digest.ToString()));
-            return 0;
-        }
-        var release = desk.Release(call.Need("release"));
-        call.Terminal.Progress($"checking {release.Name}");
-        Checked result;
-        try
-        {
-            using var trees = new Trees(desk.Blobs);
-            result = await new Check(trees).Run(release.Digest, check, call.Stop);
-        }
-        catch (CheckException e)
-        {
-            throw new CliError(e.Message);
-        }
-        catch (SandboxException e)
-        {
-            throw new CliError(e.Message, e.Hint);
-        }
-        var (entry, _) = await desk.Sign(new Evaluation(release.Digest, check.Digest, result.Report, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
-        call.Terminal.Result(
-            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Json["metrics"])),
-            () =>
+            if (releases.Length == 0) call.Terminal.Line("no release is declared yet; a builder does: stele release FILE");
+            call.Terminal.Table(releases.Select(r => new[]
             {
-                call.Terminal.Line($"check {check.Name} of {release.Name}  {Terminal.Dim($"entry {entry}")}");
-                call.Terminal.Table(result.Figures.Metrics.Select(m => new[] { m.Key, Desk.Number(Json.Of(m.Value)) }));
-            });
+                r.Name, r.Digest.ToString(), r.System, $"entry {r.Entry}", $"{desk.State.Evaluations.Values.Count(e => e.Release == r.Digest)} evaluations",
+                string.Join(", ", desk.State.Environments.Where(e => e.Value.Deployed.ContainsKey(r.Digest)).Select(e => (e.Value.Head is { } h && h.Routes.Any(x => x.Release == r.Digest) ? "runs in " : "ran in ") + e.Key)),
+            }), "");
+        });
         return 0;
-    });
+    }
+
+    static async Task<int> Show(Call call)
+    {
+        await using var desk = await Desk.Open(call);
+        var release = desk.Release(call.Need("release"));
+        call.Terminal.Result(Releases.One(desk.State, release), () =>
+        {
+            var t = call.Terminal;
+            t.Line($"{Terminal.Bold(release.Name)}  {release.Digest}  {release.System}  {Terminal.Dim($"entry {release.Entry}")}");
+            t.Line("made of");
+            t.Table(release.Components.Select(c => new[] { c.Role, c.Name, c.Digest.ToString(), PolicyInput.Name(desk.State.StrengthOf(c.Digest)), c.Mount ?? "" }));
+            t.Line("evaluations");
+            t.Table(desk.Metrics(release).DefaultIfEmpty(["none: no check of it is stated"]));
+            t.Line("approvals");
+            t.Table(desk.State.Approvals.Values.Where(a => a.Approval.Release == release.Digest).Select(a => new[]
+            {
+                $"entry {a.By.Entry}", $"{a.Approval.Action} → {State.Place(a.Approval.System, a.Approval.Environment)}", $"by {a.By.Member[..8]}…", $"until {Terminal.Time(a.Approval.Expires)}",
+            }).DefaultIfEmpty(["none"]));
+        });
+        return 0;
+    }
 }

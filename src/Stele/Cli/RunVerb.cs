@@ -12,15 +12,23 @@ static class RunVerb
 
         Freezes the pipeline and runs its steps. A step has no network, an empty environment, its inputs read-only, and a root made of the
         environment artifact alone; what it leaves in /out is frozen. For each output a SLSA provenance is stated that names every
-        material. With --verify each step runs twice, and it is stated whether the digests agree. Inputs not given are looked up by
-        their names. In a .NET environment ${dotnet}, ${csc}, ${netcore} and ${aspnetcore} are set already.
-        """, [new Argument<string>("pipeline"), new Option<string[]>("--input") { HelpName = "NAME=ARTIFACT" }, Sets.Option, new Option<bool>("--verify")], Run);
+        material. In a .NET environment ${dotnet}, ${csc}, ${netcore} and ${aspnetcore} are set already.
+        """,
+        [
+            new Argument<string>("pipeline"),
+            new Option<string[]>("--input") { HelpName = "NAME=ARTIFACT", Description = "the artifact, by name or digest, that an input of the pipeline is; inputs not given are looked up by their names" },
+            Sets.Option, new Option<bool>("--verify") { Description = "run each step twice, and state whether the digests agree" },
+        ], Run) { Needs = "the role builder" };
 
     static async Task<int> Run(Call call)
     {
+        var file = call.NeedFile("pipeline");
+        var given = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var i in call.Get<string[]>("--input") ?? [])
+            if (i.Split('=', 2) is not [var n, { Length: > 0 } artifact]) throw call.Wrong($"'{i}' is not NAME=ARTIFACT");
+            else if (!given.TryAdd(n, artifact)) throw call.Wrong($"the input {n} is given twice");
         await using var desk = await Desk.Open(call);
-        var file = call.Need("pipeline");
-        if (!File.Exists(file)) throw new CliError($"there is no file {file}", null, CliError.Usage);
+        desk.Hold("builder");
         var text = await File.ReadAllTextAsync(file, call.Stop);
         var sets = Sets.Of(call, desk);
         foreach (var (name, value) in Recipes.DotnetPlaces) if (text.Contains($"${{{name}}}", StringComparison.Ordinal) && !sets.ContainsKey(name)) sets = sets.Add(name, value);
@@ -28,26 +36,14 @@ static class RunVerb
         var digest = await pipeline.Freeze(desk.Blobs, call.Stop);
         await desk.Origin(digest, pipeline.Name, Origin.Freeze, Json.Object(("kind", "pipeline")));
 
-        var given = (call.Get<string[]>("--input") ?? []).Select(i => i.Split('=', 2) is [var n, var a] ? (n, a) : throw new CliError($"'{i}' is not NAME=ARTIFACT", null, CliError.Usage)).ToDictionary(i => i.n, i => i.a, StringComparer.Ordinal);
+        if (given.Keys.FirstOrDefault(n => !pipeline.Artifacts.Contains(n)) is { } stray) throw call.Wrong($"{file} has no input '{stray}'", $"its inputs: {string.Join(", ", pipeline.Artifacts)}");
         var inputs = pipeline.Artifacts.ToDictionary(a => a, a => desk.Artifact(given.GetValueOrDefault(a, a)), StringComparer.Ordinal);
         using var trees = new Trees(desk.Blobs);
         var number = 0;
-        IReadOnlyList<BuildResult> results;
-        try
+        var results = await new PipelineRun(trees)
         {
-            results = await new PipelineRun(trees)
-            {
-                Progress = (step, result) => { if (result is null) call.Terminal.Progress($"step {++number} of {pipeline.Steps.Length}: {step.Name}"); },
-            }.Run(digest, inputs, call.Get<bool>("--verify"), call.Stop);
-        }
-        catch (BuildException e)
-        {
-            throw new CliError(e.Message);
-        }
-        catch (SandboxException e)
-        {
-            throw new CliError(e.Message, e.Hint);
-        }
+            Progress = (step, result) => { if (result is null) call.Terminal.Progress($"step {++number} of {pipeline.Steps.Length}: {step.Name}"); },
+        }.Run(digest, inputs, call.Get<bool>("--verify"), call.Stop);
 
         var stated = new List<(BuildResult Result, long Entry)>();
         foreach (var result in results)

@@ -6,7 +6,7 @@ namespace Stele.Cli;
 /// <summary><c>--set NAME=VALUE</c>: parameters of a YAML file. A value that is an artifact's name becomes its digest with <c>NAME=@artifact</c>.</summary>
 static class Sets
 {
-    public static Option<string[]> Option => new("--set") { HelpName = "NAME=VALUE" };
+    public static Option<string[]> Option => new("--set") { HelpName = "NAME=VALUE", Description = "what ${NAME} in the file is; @ARTIFACT for that artifact's digest" };
 
     public static ImmutableSortedDictionary<string, string> Of(Call call, Desk desk)
     {

@@ -9,21 +9,32 @@ namespace Stele.Cli;
 static class StatusVerb
 {
     public static Verb Verb => new("status", "what runs where, under which policies, now or as of then", """
-        stele status [SYSTEM/ENV] [--at TIME|ENTRY]
+        stele status [SYSTEM[/ENV]] [--at TIME|ENTRY]
 
-        The folded state: each environment's head, since when, the policies in force, what its node last said, its decision log. With --at
-        it answers as of then: a time (2026-01-31T12:00:00Z) or an entry number; the fold is replayed to that point. Nothing is
-        asked of the server but the entries.
-        """, [new Argument<string>("place") { Arity = ArgumentArity.ZeroOrOne }, new Option<string>("--at") { HelpName = "TIME|ENTRY" }], Run);
+        The folded state: each environment's head, since when, the policies in force, what its node last said, its decision log.
+        It is folded here, from entries that were verified here: nothing else is asked of the server.
+        """,
+        [
+            new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
+            new Option<string>("--at") { HelpName = "TIME|ENTRY", Description = "answer as of then: a time (2026-01-31T12:00:00Z, UTC unless it says otherwise) or an entry number" },
+        ], Run);
 
     static async Task<int> Run(Call call)
     {
         await using var desk = await Desk.Open(call);
         var (state, now) = AsOf(desk, call);
         var status = Status.Of(state, now);
-        var only = call.Get<string>("place");
-        if (only is not null) Place.Known(only, state);
-        call.Terminal.Result(status, () => Print(call.Terminal, state, status, only));
+        if (call.Get<string>("system/env") is { } only)
+        {
+            Given.Scope(only, state);
+            bool Shown(Json place) => place.AsString == only || place.AsString.StartsWith(only + "/", StringComparison.Ordinal);
+            status = status
+                .With("systems", Json.Array(status["systems"].AsArray
+                    .Select(s => s.With("environments", Json.Array(s["environments"].AsArray.Where(e => Shown(e["place"])))))
+                    .Where(s => s["system"].AsString == only || !s["environments"].AsArray.IsEmpty)))
+                .With("logs", Json.Array(status["logs"].AsArray.Where(l => Shown(l["place"]))));
+        }
+        call.Terminal.Result(status, () => Print(call.Terminal, state, status));
         return 0;
     }
 
@@ -32,22 +43,23 @@ static class StatusVerb
         if (call.Get<string>("--at") is not { } at) return (desk.State, call.Now);
         if (long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var entry))
         {
-            if (entry >= desk.State.Size) throw new CliError($"the ledger has {desk.State.Size} entries", "--at takes an entry number, or a time");
+            if (entry >= desk.State.Size) throw new CliError($"there is no entry {entry}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}", "--at takes an entry number, or a time");
             var then = desk.Replay.At(entry + 1);
             return (then, then.Time);
         }
         if (!DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) throw new CliError($"'{at}' is neither a time nor an entry", "as in --at 2026-01-31T12:00:00Z, or --at 17", CliError.Usage);
-        return (desk.Replay.AsOf(time.ToUnixTimeMilliseconds()), time.ToUnixTimeMilliseconds());
+        var asOf = desk.Replay.AsOf(time.ToUnixTimeMilliseconds());
+        if (asOf.Size == 0) throw new CliError($"the ledger did not exist yet at {Terminal.Time(time.ToUnixTimeMilliseconds())}", $"it begins at {Terminal.Time(desk.Replay.Entries[0].Entry.Time)}");
+        return (asOf, time.ToUnixTimeMilliseconds());
     }
 
-    static void Print(Terminal t, State state, Json status, string? only)
+    static void Print(Terminal t, State state, Json status)
     {
-        t.Line($"ledger {status["origin"].AsString}  {state.Size} entries  as of {Terminal.Time(status["asOf"].AsInt)}");
-        if (state.Systems.IsEmpty) t.Line("no system is declared yet");
+        t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
+        if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
         foreach (var system in status["systems"].AsArray)
         {
-            var environments = system["environments"].AsArray.Where(e => only is null || e["place"].AsString == only).ToArray();
-            if (environments.Length == 0) continue;
+            var environments = system["environments"].AsArray;
             t.Line();
             t.Line($"{Terminal.Bold(system["system"].AsString)}  {system["risk"].AsString} risk");
             foreach (var e in environments)
@@ -63,7 +75,7 @@ static class StatusVerb
                     if (head["revoked"].AsBool) rows.Add(["revoked", "something in its closure was revoked"]);
                 }
                 else rows.Add(["runs", "nothing yet"]);
-                rows.Add(["policies", e["policies"].AsArray is { IsEmpty: false } p ? string.Join(", ", p.Select(d => d.AsDigest.Short)) : "none in force: nothing can be deployed"]);
+                rows.Add(["policies", e["policies"].AsArray is { IsEmpty: false } p ? string.Join(", ", p.Select(d => d.AsDigest.Short)) : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]);
                 if (e.Find("observation") is { } o) rows.Add(["node", $"{o["event"].AsString}, {(o["agrees"].AsBool ? "everything agrees with the release" : "something DIFFERS from the release")}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
                 rows.Add(["stale after", e.Find("staleAfter") is { } s ? $"{s.AsInt / 1000} s" : "never (unlimited)"]);
                 foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))

@@ -7,31 +7,51 @@ namespace Stele.Cli;
 
 static class SystemVerb
 {
+    static readonly string[] Risks = ["minimal", "limited", "high"];
+
     public static Verb Verb => Verb.Group("system", "declare governed AI systems and their environments", """
         A system is what is governed: a name, an owner who answers for it, a risk class, and the environments where its releases run.
         """,
         new("add", "declare a system, or change it (owners)", """
-            stele system add NAME --env ENV... [--risk minimal|limited|high] [--owner MEMBER] [--stale-after SECONDS] [--observation-gap SECONDS]
+            stele system add NAME --env ENV... [--risk CLASS] [--owner MEMBER] [--stale-after SECONDS] [--observation-gap SECONDS] [--node-return]
 
-            States the system's whole set of environments from this entry on. --stale-after: how old the newest checkpoint may be
-            before a node stops serving (unlimited unless set). --observation-gap: the longest allowed silence between observations.
+            States the system's whole set of environments from this entry on: for a system that is known, name all that it is to have.
             """,
-            [new Argument<string>("name"), new Option<string[]>("--env"), new Option<string>("--risk"), new Option<string>("--owner"), new Option<long?>("--stale-after"), new Option<long?>("--observation-gap"), new Option<bool>("--node-return")], Add),
+            [
+                new Argument<string>("name"),
+                new Option<string[]>("--env") { HelpName = "ENV", Description = "an environment where its releases run, as in prod; once for each" },
+                new Option<string>("--risk") { HelpName = "CLASS", Description = "minimal, limited or high; high unless given" },
+                new Option<string>("--owner") { HelpName = "MEMBER", Description = "the member who answers for it; you unless given" },
+                new Option<long?>("--stale-after") { HelpName = "SECONDS", Description = "how old the newest checkpoint may be before a node stops serving; no limit unless given" },
+                new Option<long?>("--observation-gap") { HelpName = "SECONDS", Description = "the longest silence between observations that is not shown as such; no limit unless given" },
+                new Option<bool>("--node-return") { Description = "let the node itself return to the release before, when the present one fails" },
+            ], Add) { Needs = "the role owner" },
         new("list", "what is governed", """
             stele system list
+
+            Every system with its risk class, who answers for it, and its environments.
             """, [], List));
 
     static async Task<int> Add(Call call)
     {
+        var name = Given.Label(call.Need("name"), "a system");
+        var environments = (call.Get<string[]>("--env") ?? []).Select(e => Given.Label(e, "an environment")).ToArray();
+        if (environments.Length == 0) throw call.Wrong("a system needs an environment", $"stele system add {name} --env prod");
+        if (environments.Distinct(StringComparer.Ordinal).Count() != environments.Length) throw call.Wrong("an environment is named twice");
+        var risk = call.Get<string>("--risk") ?? "high";
+        if (!Risks.Contains(risk)) throw call.Wrong($"--risk takes {string.Join(", ", Risks)}, not '{risk}'");
+        long? Limit(string flag) => call.Get<long?>(flag) is not { } seconds ? null : seconds is > 0 and <= 10L * 366 * 86_400 ? seconds * 1000 : throw call.Wrong($"{flag} takes seconds, at least 1");
+        var terms = environments.Select(e => new EnvironmentTerms(e, Limit("--stale-after"), Limit("--observation-gap"), call.Get<bool>("--node-return"))).ToImmutableArray();
+
         await using var desk = await Desk.Open(call);
-        var name = call.Need("name");
-        var environments = call.Get<string[]>("--env") ?? [];
-        if (environments.Length == 0) throw new CliError("a system needs an environment", $"stele system add {name} --env prod", CliError.Usage);
-        var terms = environments.Select(e => new EnvironmentTerms(e, call.Get<long?>("--stale-after") * 1000, call.Get<long?>("--observation-gap") * 1000, call.Get<bool>("--node-return"))).ToImmutableArray();
-        var present = desk.State.Systems.TryGetValue(name, out var s) ? s.Entry : (long?)null;
-        return await desk.Submit(new SystemStatement(name, present, call.Get<string>("--owner") ?? desk.Home.Member ?? throw new CliError("no --owner, and this home has no member", "stele key new"),
-            call.Get<string>("--risk") ?? "high", terms)
-        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"{(present is null ? "declared" : "changed")} system {name} with {string.Join(", ", environments.Select(e => $"{name}/{e}"))}");
+        var owner = call.Get<string>("--owner") ?? desk.Member;
+        if (desk.State.Systems.TryGetValue(name, out var s) && s.Owner == owner && s.Risk == risk && s.Environments.SequenceEqual(terms))
+        {
+            call.Terminal.Result(Json.Object(("entry", s.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"system {name} is just so already, since entry {s.Entry}"));
+            return 0;
+        }
+        return await desk.Submit(new SystemStatement(name, s?.Entry, owner, risk, terms) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+            $"{(s is null ? "declared" : "changed")} system {name} with {string.Join(", ", environments.Select(e => $"{name}/{e}"))}");
     }
 
     static async Task<int> List(Call call)
@@ -40,7 +60,11 @@ static class SystemVerb
         var systems = desk.State.Systems.Values.ToArray();
         call.Terminal.Result(
             Json.Object(("systems", Json.Array(systems.Select(s => Json.Object(("system", s.Name), ("risk", s.Risk), ("owner", s.Owner), ("environments", Json.Array(s.Environments.Select(e => e.ToJson())))))))),
-            () => call.Terminal.Table(systems.Select(s => new[] { s.Name, s.Risk + " risk", "owner " + s.Owner[..8] + "…", string.Join(", ", s.Environments.Select(e => e.Name)) })));
+            () =>
+            {
+                if (systems.Length == 0) call.Terminal.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
+                call.Terminal.Table(systems.Select(s => new[] { s.Name, s.Risk + " risk", "owner " + s.Owner[..8] + "…", string.Join(", ", s.Environments.Select(e => e.Name)) }));
+            });
         return 0;
     }
 }

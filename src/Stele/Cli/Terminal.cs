@@ -20,14 +20,22 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
 /// Standard output for results, standard error for everything said on the way. With <c>--json</c> standard output is exactly one JSON value.
 /// Colours only on a terminal, and never when NO_COLOR is set.
 /// </summary>
-sealed class Terminal(bool json, TextWriter output, TextWriter error)
+sealed class Terminal(bool json, Stage stage)
 {
     static readonly bool Colours = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+    static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
-    readonly bool _live = !Console.IsErrorRedirected && !json && ReferenceEquals(error, Console.Error);
+    readonly bool _live = !Console.IsErrorRedirected && !json && ReferenceEquals(stage.Error, Console.Error);
+    readonly Lock _gate = new();
+    string? _doing;
+    long _since;
     int _shown;
+    ITimer? _ticks;
 
     public bool Json => json;
+
+    /// <summary>Whether the result was given: after it nothing more goes to standard output with <c>--json</c>.</summary>
+    public bool Answered { get; private set; }
 
     /// <summary>Whether a person watches.</summary>
     public static bool Interactive => !Console.IsOutputRedirected && !Console.IsInputRedirected;
@@ -35,14 +43,15 @@ sealed class Terminal(bool json, TextWriter output, TextWriter error)
     public void Line(string text = "")
     {
         Clear();
-        if (!json) output.WriteLine(text);
+        if (!json) stage.Output.WriteLine(text);
     }
 
     /// <summary>The command's result: JSON for machines, or what <paramref name="say"/> prints for people.</summary>
     public void Result(Json value, Action say)
     {
         Clear();
-        if (json) output.WriteLine(Indented(value));
+        Answered = true;
+        if (json) stage.Output.WriteLine(Indented(value));
         else say();
     }
 
@@ -50,31 +59,68 @@ sealed class Terminal(bool json, TextWriter output, TextWriter error)
     public void Note(string text)
     {
         Clear();
-        if (!json) error.WriteLine(text);
+        if (!json) stage.Error.WriteLine(text);
     }
 
-    /// <summary>A line that is overwritten by the next one; on a terminal only.</summary>
+    /// <summary>What is being done, on a line that is overwritten by the next one; on a terminal only. After a second it says for how long, so that one sees it live.</summary>
     public void Progress(string text)
     {
         if (!_live) return;
+        lock (_gate)
+        {
+            if (_doing is null) _since = stage.Clock.GetTimestamp();
+            _doing = text;
+            Draw();
+            _ticks ??= stage.Clock.CreateTimer(_ => { lock (_gate) if (_doing is not null) Draw(); }, null, Second, Second);
+        }
+    }
+
+    void Draw()
+    {
+        var elapsed = stage.Clock.GetElapsedTime(_since);
+        var text = elapsed < Second ? _doing! : string.Create(CultureInfo.InvariantCulture, $"{_doing}  {(int)elapsed.TotalSeconds} s");
         var width = Math.Max(20, Console.WindowWidth - 1);
         if (text.Length > width) text = text[..width];
-        error.Write("\r" + text.PadRight(_shown));
+        stage.Error.Write("\r" + text.PadRight(_shown));
         _shown = text.Length;
     }
 
-    void Clear()
+    /// <summary>Takes the line of progress away.</summary>
+    public void Clear()
     {
-        if (_shown == 0) return;
-        error.Write("\r" + new string(' ', _shown) + "\r");
-        _shown = 0;
+        lock (_gate)
+        {
+            _ticks?.Dispose();
+            (_ticks, _doing) = (null, null);
+            if (_shown == 0) return;
+            stage.Error.Write("\r" + new string(' ', _shown) + "\r");
+            _shown = 0;
+        }
     }
 
-    /// <summary>How every failure is said: <c>stele: error: what failed</c>, then <c>stele: hint: what to type next</c>.</summary>
-    public static void Failed(TextWriter error, string message, string? hint)
+    /// <summary>Asks the person at the terminal; false when the answer is not yes.</summary>
+    public async Task<bool> Confirm(string question, CancellationToken stop)
     {
-        error.WriteLine("stele: error: " + message);
-        if (hint is not null) error.WriteLine("stele: hint: " + hint);
+        Clear();
+        stage.Error.Write(question + " [y/N] ");
+        // The read itself can't be broken off; it dies with the process.
+        return (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop))?.Trim() is "y" or "Y" or "yes";
+    }
+
+    /// <summary>
+    /// How every failure is said: <c>stele: error: what failed</c>, then <c>stele: hint: what to type next</c>; with <c>--json</c> also as
+    /// <c>{"error","hint"?,"code"?,"rules"?,"refusal"?,"exit"}</c>, the code and the rest being the server's.
+    /// </summary>
+    public static void Failed(Call? call, Stage stage, CliError failure, bool json)
+    {
+        call?.Terminal.Clear();
+        stage.Error.WriteLine("stele: error: " + failure.Message);
+        if (failure.Hint is not null) stage.Error.WriteLine("stele: hint: " + failure.Hint);
+        if (!json) return;
+        var problem = failure.Problem?.ToJson();
+        stage.Output.WriteLine(Indented(Proof.Json.Object(
+            ("error", failure.Message), ("hint", failure.Hint is null ? null : Proof.Json.Of(failure.Hint)), ("code", problem?.Find("code")), ("rules", problem?.Find("rules")), ("refusal", problem?.Find("refusal")),
+            ("exit", failure.Exit))));
     }
 
     public static string Bold(string s) => Colours ? $"\e[1m{s}\e[0m" : s;

@@ -13,12 +13,11 @@ static class TraceVerb
         stele trace DECISION|RELEASE [--body]
 
         Walks from the decision (its id is in the answer's Stele-Decision header) to the deployment that put the release there, the verdict,
-        the approvals, the release, its components, and the origin of each down to frozen sources. Each step names its entry. With --body,
-        what was asked and answered is opened too, for whoever has the node's token.
-        """, [new Argument<string>("what"), new Option<bool>("--body")], async call =>
+        the approvals, the release, its components, and the origin of each down to frozen sources. Each step names its entry.
+        """, [new Argument<string>("decision|release"), new Option<bool>("--body") { Description = "open what was asked and answered, too; needs the node's own token" }], async call =>
     {
         await using var desk = await Desk.Open(call);
-        var what = call.Need("what");
+        var what = call.Need("decision|release");
         Json trace;
         if (Decision.TryParseId(what, out var log, out var index) && desk.State.Logs.TryGetValue(log, out var fact))
         {

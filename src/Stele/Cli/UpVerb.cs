@@ -47,28 +47,34 @@ static class UpVerb
 
         Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
         ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
-        --invite makes a token for others to connect with (stele login), and shows it once. --only node follows the server that this home is
-        connected to. Ctrl-C stops in order: requests end, logs are anchored, files are closed.
+        Ctrl-C stops it in order: requests end, logs are anchored, files are closed.
         """,
         [
-            new Option<string>("--only"), new Option<int>("--port") { DefaultValueFactory = _ => 7070 }, new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080 },
-            new Option<Uri>("--follow") { HelpName = "URL" }, new Option<string[]>("--invite") { HelpName = "NAME" },
-            new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS" }, new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS" },
-        ], Run);
+            new Option<string>("--only") { HelpName = "server|node", Description = "run that part alone; a node alone follows the server that this home is connected to" },
+            new Option<int>("--port") { DefaultValueFactory = _ => 7070, HelpName = "N", Description = "the server's port on the loopback interface; 7070 unless given, 0 for any free one" },
+            new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080, HelpName = "N", Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one" },
+            new Option<Uri>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
+            new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
+            new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS", Description = "how often decision logs are anchored in the ledger; 60 unless given" },
+            new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS", Description = "how often a running release is inspected without any sign of change; 30 unless given" },
+        ], Run) { Needs = "a data folder and two free ports; bubblewrap, for the node; the role owner, for a node's first start" };
 
     static async Task<int> Run(Call call)
     {
         await Task.Yield(); // signals are heard from the first wait on: whoever is told that everything is up can rely on them
         var only = call.Get<string>("--only");
-        if (only is not (null or "server" or "node")) throw new CliError($"--only takes server or node, not '{only}'", null, CliError.Usage);
+        if (only is not (null or "server" or "node")) throw call.Wrong($"--only takes server or node, not '{only}'");
         var terms = new UpTerms
         {
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<Uri>("--follow"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"),
         };
-        if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw new CliError("a port is 0 to 65535", null, CliError.Usage);
-        if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1) throw new CliError("--anchor and --inspect take at least 0.1 seconds", null, CliError.Usage);
-        if (terms.Node && !Sandbox.Available) throw new CliError("bubblewrap is not installed, and releases run in it", "apt-get install bubblewrap; or run the server alone: --only server", CliError.Usage);
+        if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
+        if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1) throw call.Wrong("--anchor and --inspect take at least 0.1 seconds");
+        if (terms.Node && !Sandbox.Available) throw new CliError("bubblewrap is not installed, and releases run in it", "apt-get install bubblewrap; or run the server alone: stele up --only server");
+        foreach (var name in terms.Invite) Given.Label(name, "a token");
+        var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
+        call.Terminal.Progress(first ? "founding a ledger" : "starting");
         await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said => call.Stage.Error.WriteLine(said));
         var t = call.Terminal;
         t.Result(running.ToJson(), () =>
@@ -79,7 +85,10 @@ static class UpVerb
             t.Line($"home     {call.HomePath}");
             t.Line($"trust    {System.IO.Path.Combine(call.Data, "trust.json")}");
             foreach (var (name, token) in running.Invited) t.Line($"token for {name}: {token}");
-            t.Line("Ctrl-C stops it. Next: stele status; stele system add NAME --env prod; stele --help");
+            if (first) t.Note("A ledger was founded: your key, in your home, is its first owner. " + InitVerb.MoveRecovery(call));
+            if (terms.Server && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
+                t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then stele login {running.Server.Address} --token TOKEN --trust {System.IO.Path.Combine(call.Data, "trust.json")}");
+            t.Line($"Ctrl-C stops it. Next, in another terminal: stele {(first ? "system add NAME --env prod" : "status")}; stele --help");
         });
         call.Stage.Output.Flush();
         try
@@ -88,7 +97,7 @@ static class UpVerb
         }
         catch (OperationCanceledException) when (call.Stop.IsCancellationRequested)
         {
-            t.Note("stopping");
+            t.Note("stopping: requests end, logs are anchored, files are closed");
             return 0;
         }
         catch (Exception e) when (e is not CliError)
@@ -125,7 +134,7 @@ sealed class Running : IAsyncDisposable
             string? nodeToken = null;
             if (terms.Server)
             {
-                if (!folder.IsFounded) await HomeVerbs.Found(call, folder, home, null);
+                if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
                 running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
                 if (terms.Node) nodeToken = Tokens.Add(folder.Tokens, "node");
                 running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port }, call.Clock, report);
@@ -151,14 +160,14 @@ sealed class Running : IAsyncDisposable
         }
     }
 
-    /// <summary>The first time, an owner who starts both registers the node, for every environment to come. It is their statement, signed with their key.</summary>
+    /// <summary>The first time, an owner who starts both makes the node a member, by their own statement; <c>stele log open</c> then assigns it to environments.</summary>
     static async Task Register(Running running, Home home, Call call)
     {
         var state = running.Server.Admission.Replay.State;
         var identity = running.Node.Node.Identity;
         if (state.Members.ContainsKey(identity.Member) || home.Member is not { } me || !state.Members.TryGetValue(me, out var member) || !member.IsOwner || !home.Keys.Contains(home.KeyName)) return;
         using var key = home.Key();
-        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [new Role("node")], null) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
+        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [], null) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
         if (await running.Server.Admission.Submit(Envelope.Sign(statement.Encode(), key).ToJson().ToBytes()) is Admitted.Refused refused)
             throw new CliError($"the node could not be registered: {refused.Problem.Message}", refused.Problem.Hint);
     }

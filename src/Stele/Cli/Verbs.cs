@@ -12,10 +12,10 @@ static class Verbs
 
     public static readonly Verb[] All =
     [
-        TourVerb.Verb, UpVerb.Verb, HomeVerbs.Init, HomeVerbs.Login, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb, HomeVerbs.Principal,
-        FreezeVerb.Verb, RunVerb.Verb, ReleaseVerb.Release, ReleaseVerb.Check, PolicyVerb.Verb,
+        TourVerb.Verb, UpVerb.Verb, InitVerb.Verb, LoginVerb.Verb, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb, TokenVerb.Verb, PrincipalVerb.Verb,
+        FreezeVerb.Verb, RunVerb.Verb, ReleaseVerb.Verb, CheckVerb.Verb, PolicyVerb.Verb,
         ApproveVerb.Approve, ApproveVerb.Waive, DeployVerb.Deploy, DeployVerb.Rollback,
-        StatusVerb.Verb, LookVerbs.DiffVerb, TraceVerb.Verb, ReceiptVerb.Verb, LookVerbs.VerdictVerb, LookVerbs.LogVerb, AuditVerbs.Fsck, AuditVerbs.Audit, AuditVerbs.Verify,
+        StatusVerb.Verb, DiffVerb.Verb, TraceVerb.Verb, ReceiptVerb.Verb, VerdictVerb.Verb, LogVerb.Verb, FsckVerb.Verb, AuditVerb.Verb, VerifyVerb.Verb,
     ];
 
     public static Task<int> Run(string[] args, Stage stage, CancellationToken stop = default) => CommandLine.Run(args, All, stage, Intro, stop);

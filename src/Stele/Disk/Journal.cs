@@ -79,6 +79,10 @@ sealed class Journal : IDisposable
         var opened = file is null ? JournalFile.Open(path, secret) : file(path);
         try
         {
+            foreach (var leftover in Files.LeftBeside(path)) File.Delete(leftover);
+            // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built on that before it is on the disk too.
+            opened.Sync();
+            opened.Forget();
             var end = Scan(opened.Read, opened.Length, committed, out var salt);
             if (end.Tail == JournalTail.Corrupt) throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
             if (opened.Length != end.Offset)

@@ -29,9 +29,8 @@ static class Forwarder
         using var limit = new CancellationTokenSource(patience, time);
         try
         {
-            var address = new Uri("http://release" + path + request.QueryString.ToUriComponent(), UriKind.Absolute);
-            // What the rules saw is what is sent: an address that would be tidied up on the way is not.
-            if (address.PathAndQuery != path + request.QueryString.ToUriComponent()) throw new ForwardException(GatewayError.BadUpstream, "the address is not in its plain form");
+            // What the rules saw is what is sent, byte for byte: nothing is tidied up on the way.
+            var address = new Uri("http://release" + path + request.QueryString.ToUriComponent(), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
             using var message = new HttpRequestMessage(new HttpMethod(request.Method), address) { Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
             if (body.Length > 0) message.Content = new ByteArrayContent(body);
             var connection = Listed(request.Headers.Connection.ToString());

@@ -80,7 +80,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         var (table, leg) = Enter(hosted);
         try
         {
-            var recorder = RecorderOf(hosted.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
+            var recorder = RecorderOf(table.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
 
             // 3. May they?
@@ -126,7 +126,24 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         var parts = path.ToUriComponent().Split('/', 4);
         if (method == "OTHER") throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
         if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
-        return (hosted, "/" + (parts.Length == 4 ? parts[3] : ""));
+        var inside = "/" + (parts.Length == 4 ? parts[3] : "");
+        if (!IsPlain(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, escaped letters, digits, slashes, dots or control characters");
+        return (hosted, inside);
+    }
+
+    /// <summary>
+    /// Whether everyone reads a path alike, however often they unescape and tidy it: what the rules judge must be what the release answers. Dots and escapes were resolved once before;
+    /// what looks like one still was hidden below another.
+    /// </summary>
+    static bool IsPlain(string path)
+    {
+        if (path.Contains("//", StringComparison.Ordinal)) return false;
+        for (var i = path.IndexOf('%', StringComparison.Ordinal); i >= 0; i = path.IndexOf('%', i + 1))
+        {
+            if (i + 2 >= path.Length || !byte.TryParse(path.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)) return false;
+            if (b is < 0x20 or 0x7f or (byte)'/' or (byte)'\\' || char.IsAsciiLetterOrDigit((char)b) || (char)b is '-' or '.' or '_' or '~') return false;
+        }
+        return true;
     }
 
     /// <summary>Enters one of the environment's releases, by weight; whoever enters leaves.</summary>
@@ -187,7 +204,9 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 throw new GatewayException(GatewayError.BadRequest, $"the body is not JSON as it is taken here: {e.Message}");
             }
         }
-        return Json.Object(("method", request.Method), ("path", path), ("query", request.QueryString.ToUriComponent()), ("size", body.Length), ("body", json));
+        var query = request.QueryString.ToUriComponent();
+        if (query.AsSpan().ContainsAnyExceptInRange('!', '~')) throw new GatewayException(GatewayError.BadRequest, "the query has characters that must be escaped");
+        return Json.Object(("method", request.Method), ("path", path), ("query", query), ("size", body.Length), ("body", json));
     }
 
     async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, Leg leg)

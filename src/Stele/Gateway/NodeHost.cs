@@ -53,7 +53,8 @@ sealed class NodeHost : IAsyncDisposable
             var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
             begun.Push(link);
             // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
-            foreach (var leftover in Directory.EnumerateDirectories(folder.Releases).Concat(Directory.EnumerateDirectories(folder.Run))) Disk.Files.DeleteDirectory(leftover);
+            foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
+            foreach (var leftover in Directory.EnumerateDirectories(folder.Run)) Disk.Files.Discard(leftover);
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), time));
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);

@@ -68,10 +68,25 @@ sealed class Principals(string path, TimeProvider time)
         foreach (var role in roles) if (!Names.IsLabel(role)) throw new FormatException($"'{role}' is not a role's name");
         var token = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var principal = new Principal(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), [.. roles]);
-        Files.Write(path, Json.Object(("version", Version), ("principals", Json.Array(
-            Read(path).Append((principal, DigestOf(token))).Select(p => p.Item1.ToJson().With("token", Json.Of(Digest.From(p.Item2))))))).ToBytes(), secret: true);
+        Write(path, Read(path).Append((principal, DigestOf(token))));
         return (principal.Id, token);
     }
+
+    /// <summary>Every principal, without their tokens.</summary>
+    public static ImmutableArray<Principal> All(string path) => [.. Read(path).Select(k => k.Item1)];
+
+    /// <summary>Takes a principal away, durably. Whether there was one of that id.</summary>
+    public static bool Remove(string path, string id)
+    {
+        var all = Read(path);
+        var left = all.RemoveAll(k => k.Item1.Id == id);
+        if (left.Length == all.Length) return false;
+        Write(path, left);
+        return true;
+    }
+
+    static void Write(string path, IEnumerable<(Principal Principal, byte[] Token)> all) => Files.Write(path, Json.Object(("version", Version), ("principals", Json.Array(
+        all.Select(p => p.Principal.ToJson().With("token", Json.Of(Digest.From(p.Token))))))).ToBytes(), secret: true);
 
     static byte[] DigestOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }

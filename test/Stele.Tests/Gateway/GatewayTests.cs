@@ -98,6 +98,42 @@ public sealed class GatewayTests
         Assert.Equal("ok\n", await new HttpClient().GetStringAsync(new Uri(h.Node.Address, "/-/healthz")));
     }
 
+    /// <summary>The rule says: not "/deny". What a release makes of an address must be what the rule saw.</summary>
+    [Theory]
+    [InlineData("/x/%252e%252e/deny"), InlineData("/%252e/deny"), InlineData("/%2564eny"), InlineData("/say%2f..%2fdeny"), InlineData("/say%252f..%252fdeny"), InlineData("/say%5c..%5cdeny")]
+    [InlineData("/say\\..\\deny"), InlineData("/say%00"), InlineData("//deny"), InlineData("/x//deny"), InlineData("/say/%0d%0aX:%20y")]
+    public async Task An_address_that_could_be_read_in_two_ways_is_not_taken(string path)
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        Assert.StartsWith("HTTP/1.1 400 ", await Raw(h, path), StringComparison.Ordinal);
+        Assert.Equal(0, Size(h));
+    }
+
+    [Theory]
+    [InlineData("/./deny", "/deny"), InlineData("/say/../deny", "/deny"), InlineData("/%64eny", "/deny"), InlineData("/x/%2e%2e/deny", "/deny")]
+    public async Task An_address_is_judged_as_what_it_means(string path, string means)
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        var answer = await Raw(h, path);
+        Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
+        Assert.Contains($"nobody may ask for {means}", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>As it is, without what a client's library makes of it.</summary>
+    static async Task<string> Raw(Hamlet h, string path)
+    {
+        using var connection = new global::System.Net.Sockets.TcpClient();
+        await connection.ConnectAsync(IPAddress.Loopback, h.Node.Address.Port);
+        await using var stream = connection.GetStream();
+        await stream.WriteAsync(Encoding.UTF8.GetBytes($"GET /{Hamlet.System}/{Hamlet.Prod}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\nConnection: close\r\n\r\n"));
+        using var reader = new StreamReader(stream, Encoding.Latin1);
+        return await reader.ReadToEndAsync();
+    }
+
     [Fact]
     public async Task What_is_denied_is_recorded_with_its_rule()
     {

@@ -138,6 +138,7 @@ static class Refusing
             w.Add(w.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, World.Owner.With("second").Key.Public] }, World.Owners);
             return w.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
         }),
+        On(RoleMissing, "a node is assigned to a whole system", m => m.World.Try(m.World.Member(World.Stranger, new Role("node", World.Sys)), World.Owners)),
         On(RoleMissing, "a deployer declares a system", m => m.World.Try(m.World.Declare("other"), World.Owner, World.Deployer)),
         On(RoleMissing, "an owner approves", m => m.World.Try(m.World.Approve(m.V2), World.Owner)),
         On(RoleMissing, "an owner deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Owner)),

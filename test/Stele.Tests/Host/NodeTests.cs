@@ -56,7 +56,7 @@ public sealed class NodeTests
         await h.Serves(v1);
         await done.CancelAsync();
         await asking;
-        words.Add(await h.Word()); // the last of them may have been asked before the head moved back
+        words.Add(await h.Word());   // the loop may have ended before it saw what Serves saw
         Assert.DoesNotContain("none", words);
         Assert.Equal(["one", "two", "one"], words.Aggregate(new List<string>(), (l, w) =>
         {
@@ -130,6 +130,58 @@ public sealed class NodeTests
     }
 
     [Fact]
+    public async Task What_is_revoked_while_it_starts_never_serves()
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found();
+        var release = await h.Release("v1", "slow");
+        await h.Start();
+        await h.OpenLog();
+        await h.Deploy(release);
+        await h.Eventually(() => Directory.EnumerateFileSystemEntries(h.Folder.Run).Any(), "it does not start");
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
+        Assert.Empty(h.Hosted!.Running); // still on its way
+        await h.StopServer();            // nothing new comes that would make the node look again
+        var seen = new HashSet<Standing>();
+        for (var i = 0; i < 400 && seen.Add(h.Hosted!.Table!.Standing) | !seen.Contains(Standing.Revoked); i++) await Task.Delay(20, TestContext.Current.CancellationToken);
+        await h.StartServer();
+        Assert.Contains(Standing.Revoked, seen);
+        Assert.DoesNotContain(Standing.Serving, seen);
+        await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
+    }
+
+    [Fact]
+    public async Task What_a_release_leaves_behind_keeps_no_node_from_stopping_or_starting()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        Assert.Equal("stone", (await h.Ask("/litter")).Body["word"].AsString);
+        await h.StopNode();
+        await h.Start();
+        await h.Serves(release);
+        Assert.Equal("stone", await h.Word());
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_blob_that_grew_in_the_nodes_own_store_is_fetched_anew_at_the_start(bool manifest)
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        var own = new Stele.Blobs.BlobStore(h.Folder.Blobs);
+        var code = h.Hosted!.Table!.Legs[0].Release.Components.Single(c => c.Role == "code").Digest;
+        var blob = manifest ? code : (await Stele.Blobs.Artifact.Read(own, code)).Layers[0].Digest;
+        await h.StopNode();
+        File.SetUnixFileMode(own.PathOf(blob), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.AppendAllTextAsync(own.PathOf(blob), new string('x', manifest ? 5 << 20 : 1));
+        await h.Start();
+        await h.Serves(release);
+        Assert.True(own.Intact(blob));
+    }
+
+    [Fact]
     public async Task Without_its_log_in_the_ledger_nothing_is_served()
     {
         Hamlet.Needs();
@@ -192,10 +244,10 @@ public sealed class NodeTests
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
         var me = new Citizen(h.Node.Node.Identity.Member, h.Node.Node.Identity.Key);
-        await h.Town.Admit(h.Town.Member(me, new Role("node", "other")), h.Town.Owner);
+        await h.Town.Admit(h.Town.Member(me, new Role("node", "other", "prod")), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Unassigned && !h.Hosted.Running.Any(), "it goes on");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
-        await h.Town.Admit(h.Town.Member(me, new Role("node")), h.Town.Owner);
+        await h.Town.Admit(h.Town.Member(me, new Role("node", Hamlet.System, Hamlet.Prod)), h.Town.Owner);
         await h.Serves(release);
     }
 }

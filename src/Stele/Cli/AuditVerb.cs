@@ -1,0 +1,71 @@
+using System.CommandLine;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Packs;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+static class AuditVerb
+{
+    public static Verb Verb => Verb.Group("audit", "export what an auditor needs", """
+        An audit pack holds every entry, every document the fold reads, and every decision log; it verifies offline with stele-verify and the
+        trust file, and nothing else.
+        """,
+        new Verb("export", "write an audit pack", """
+            stele audit export --out FILE
+
+            Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes. Decision logs are
+            asked of their node; where it does not run, they are read from its folder, if that is on this machine.
+            """, [new Option<string>("--out") { HelpName = "FILE", Description = "where it is written, whole or not at all" }], Export) { Needs = "a token of the server, and of the node" });
+
+    static async Task<int> Export(Call call)
+    {
+        var file = System.IO.Path.GetFullPath(call.Need("--out"));
+        if (!Directory.Exists(System.IO.Path.GetDirectoryName(file))) throw call.Wrong($"there is no folder {System.IO.Path.GetDirectoryName(file)}");
+        if (Directory.Exists(file)) throw call.Wrong($"{file} is a folder, not a file");
+        await using var desk = await Desk.Open(call);
+        using var node = desk.Home.Gateway is { } url ? new NodeClient(url, desk.Home.NodeToken) : null;
+        var logs = new List<PackedLog>();
+        foreach (var log in desk.State.Logs.Values)
+        {
+            call.Terminal.Progress($"reading {log.Origin}");
+            if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log)) is not null) logs.Add(packed);
+            else if (log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost)
+                throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
+                    "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN");
+        }
+        // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
+        await desk.Sync();
+        var (digest, size) = Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress);
+        call.Terminal.Result(Json.Object(("file", file), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
+        {
+            call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");
+            call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
+        });
+        return 0;
+    }
+
+    /// <summary>The log as its node gives it; null where none answers or it is not that node's.</summary>
+    static async Task<PackedLog?> Offered(NodeClient? node, LogFact log, CancellationToken stop)
+    {
+        try
+        {
+            return node is null ? null : await node.Log(log, stop);
+        }
+        catch (NodeClient.SilentException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The log out of its node's folder, if that is here and its node is not running; null otherwise.</summary>
+    static PackedLog? OnDisk(Call call, LogFact log)
+    {
+        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
+        if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
+        using var open = DecisionLog.Open(folder, log.Origin, call.Clock);
+        return open.Key.ToString() == log.Key ? Control.Export.Of(open.Log) : null;
+    }
+}

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Stele.Build;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+static class CheckVerb
+{
+    public static Verb Verb => new("check", "run a check on the release itself, and state what came out (evaluators)", """
+        stele check FILE RELEASE [--set NAME=VALUE]...
+        stele check FILE --digest [--set NAME=VALUE]...
+
+        Starts the release as a host would, in its own sandbox, and beside it the check's program in another; the only thing they share is
+        the release's socket. The report is frozen, and an evaluation stated. Every evaluation counts: policies see all of them, and
+        there is no best of many.
+        """,
+        [
+            new Argument<string>("file"), new Argument<string>("release") { Arity = ArgumentArity.ZeroOrOne }, Sets.Option,
+            new Option<bool>("--digest") { Description = "run nothing: print the check document's digest, as policies name it" },
+        ], Run) { Needs = "the role evaluator for the system" };
+
+    static async Task<int> Run(Call call)
+    {
+        var file = call.NeedFile("file");
+        if (!call.Get<bool>("--digest")) call.Need("release");
+        await using var desk = await Desk.Open(call);
+        var check = CheckSource.Read(file, await File.ReadAllTextAsync(file, call.Stop), Sets.Of(call, desk), desk.Artifact);
+        if (call.Get<bool>("--digest"))
+        {
+            call.Terminal.Result(Json.Object(("check", check.Digest), ("name", check.Name)), () => call.Terminal.Line(check.Digest.ToString()));
+            return 0;
+        }
+        var release = desk.Release(call.Need("release"));
+        desk.Hold("evaluator", release.System);
+        call.Terminal.Progress($"checking {release.Name}");
+        Checked result;
+        using (var trees = new Trees(desk.Blobs)) result = await new Check(trees).Run(release.Digest, check, call.Stop);
+        var (entry, _) = await desk.Sign(new Evaluation(release.Digest, check.Digest, result.Report, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
+        call.Terminal.Result(
+            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Json["metrics"])),
+            () =>
+            {
+                call.Terminal.Line($"check {check.Name} of {release.Name}  {Terminal.Dim($"entry {entry}")}");
+                call.Terminal.Table(result.Figures.Metrics.Select(m => new[] { m.Key, Desk.Number(Json.Of(m.Value)) }));
+            });
+        return 0;
+    }
+}

@@ -1,0 +1,64 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Stele.Blobs;
+using Stele.Build;
+using Stele.Control;
+using Stele.Gateway;
+using Stele.Host;
+using Stele.Ledger;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+/// <summary>
+/// Every exception that can end a command, as what the user reads: what failed, and what to type next. Nobody is shown a stack, unless STELE_TRACE=1 asks for it.
+/// </summary>
+static class Ending
+{
+    public static CliError Of(Exception e, bool trace)
+    {
+        var said = e is CliError own ? own : Say(e);
+        return trace && e is not CliError ? new CliError($"{said.Message}\n{e}", said.Hint, said.Exit) { Problem = said.Problem } : said;
+    }
+
+    static CliError Say(Exception e) => e switch
+    {
+        NodeClient.SilentException silent => silent.Error,
+        ProblemException p => new CliError(p.Problem.Message, HintOf(p.Problem)) { Problem = p.Problem },
+        ReplicaException r => new CliError(r.Message, HintOf(r.Fault)),
+        BlobException b => new CliError(b.Message, b.Error switch
+        {
+            BlobError.Corrupt => "the copy is damaged: stele fsck on its machine says more",
+            BlobError.Unknown => "is it frozen? stele freeze; stele log list --kind origin shows what is",
+            _ => null,
+        }),
+        SandboxException s => new CliError(s.Message, s.Hint),
+        LogException l => new CliError(l.Message, l.Error is LogError.Busy ? "try again in a moment" : "stele fsck says more; put back the newest copy of the folder that you have"),
+        InstanceException or CheckException or BuildException or LinkException or ForwardException or GatewayException => new CliError(e.Message),
+        IOException { Message: var m } when m.Contains("journal is open in another process", StringComparison.Ordinal) =>
+            new CliError($"{m[..m.IndexOf("/journal", StringComparison.Ordinal)]} is in use by another process", "does a stele up run on this folder already? stop it first, or use another folder: --data DIR"),
+        IOException when e.InnerException is { InnerException: SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } } || e.Message.Contains("address already in use", StringComparison.Ordinal) =>
+            new CliError(e.Message.TrimEnd('.'), "something listens there already, perhaps another stele up; take other ports: --port N --gateway-port N, 0 for any free one"),
+        FileNotFoundException { FileName: { } file } => new CliError(e.Message.StartsWith("Could not find", StringComparison.Ordinal) ? $"there is no file {file}" : e.Message),
+        DirectoryNotFoundException => new CliError(e.Message.Replace("Could not find a part of the path", "there is no folder for", StringComparison.Ordinal).TrimEnd('.')),
+        UnauthorizedAccessException => new CliError(e.Message.TrimEnd('.'), "this user may not do that; look at the owner and mode of the file"),
+        IOException or FormatException or HttpRequestException or SocketException => new CliError(e.Message.TrimEnd('.')),
+        UnknownKindException => new CliError(e.Message, "this ledger is written by a newer stele: use that one"),
+        CryptographicException => new CliError($"a key could not be used: {e.Message}"),
+        _ => new CliError($"this is a bug in stele: {e.GetType().Name}: {e.Message}", "STELE_TRACE=1 before the command shows where; please report it"),
+    };
+
+    /// <summary>What someone at a terminal can do about it; the problem's own hint is for whoever speaks to the API.</summary>
+    static string HintOf(Problem p) =>
+        p.Is(Trouble.Unauthorized) ? "connect with a token that the server knows: stele login URL --token TOKEN; whoever runs it makes one: stele token add NAME"
+        : p.Is(Trouble.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token TOKEN"
+        : p.Hint;
+
+    static string HintOf(ReplicaFault fault) => fault switch
+    {
+        ReplicaFault.WrongLedger => "another ledger than this home pins: check the address, or use another home (--home DIR)",
+        ReplicaFault.BadCheckpoint or ReplicaFault.BadTile => "check the address; if it is right, ask whoever runs the server to run stele fsck there",
+        ReplicaFault.MissingDocument => "ask whoever runs the server to run stele fsck there: a blob that the ledger names is gone",
+        _ => "do not go on with this server: keep this home's cache folder as evidence, and ask the other members what they see",
+    };
+}

@@ -1,0 +1,57 @@
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+/// <summary>Values as people give them on a command line, read with words that say which one is wrong.</summary>
+static class Given
+{
+    public static Digest Digest(string text, string what) =>
+        Proof.Digest.TryParse(text, out var digest) ? digest : throw new CliError($"'{text}' is not the digest of {what}", "sha256: and 64 lower-case hex digits", CliError.Usage);
+
+    public static PublicKey Key(string text)
+    {
+        try
+        {
+            return PublicKey.Parse(text);
+        }
+        catch (Exception e) when (e is FormatException or System.Security.Cryptography.CryptographicException)
+        {
+            throw new CliError($"'{text}' is not a public key: {e.Message}", "the line that stele key list shows as the public part", CliError.Usage);
+        }
+    }
+
+    public static string Label(string text, string what) =>
+        Names.IsLabel(text) ? text : throw new CliError($"'{text}' is not a name for {what}", "a-z, 0-9, '.', '_' and '-'; first a letter or digit; at most 64", CliError.Usage);
+
+    /// <summary>A time to come, from hours.</summary>
+    public static long Expiry(double hours, long now) =>
+        hours is > 0 and <= 24 * 366 * 10 ? now + (long)(hours * 3_600_000) : throw new CliError("--expires takes hours to come: more than 0, at most ten years", "as in --expires 48", CliError.Usage);
+
+    public static Trust Trust(string file)
+    {
+        if (!File.Exists(file)) throw new CliError($"there is no trust file {file}", "DATA/trust.json, from someone you trust", CliError.Usage);
+        try
+        {
+            return Proof.Decisions.Trust.Parse(File.ReadAllBytes(file));
+        }
+        catch (FormatException e)
+        {
+            throw new CliError($"{file} is not a trust file: {e.Message}", "DATA/trust.json, from someone you trust", CliError.Usage);
+        }
+    }
+
+    /// <summary>SYSTEM, SYSTEM/ENVIRONMENT or nothing: the whole ledger. Held to be known.</summary>
+    public static (string? System, string? Environment) Scope(string? text, State state)
+    {
+        if (text is null) return (null, null);
+        if (text.Contains('/', StringComparison.Ordinal))
+        {
+            var place = Place.Known(text, state);
+            return (place.System, place.Environment);
+        }
+        return state.Systems.ContainsKey(text) ? (text, null) : throw Place.NoSystem(text, state);
+    }
+}

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Globalization;
+using Stele.Control.Views;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Cli;
+
+static class LogVerb
+{
+    /// <summary>Every kind that an entry may have, as <see cref="Statement.Kind"/> says them.</summary>
+    static readonly string[] Kinds =
+    [
+        "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation", "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
+        "erasure", "retention", "verdict", "refusal",
+    ];
+
+    // Made anew for each verb: the parser ties a symbol to its command.
+    static Symbol[] Listing =>
+    [
+        new Argument<long?>("entry") { Arity = ArgumentArity.ZeroOrOne },
+        new Option<int?>("--last") { HelpName = "N", Description = "only the last N of them" },
+        new Option<string>("--kind") { HelpName = "KIND", Description = "only entries of that kind, as in deployment, refusal, observation" },
+    ];
+
+    public static Verb Verb => new("log", "read the ledger; open, close or give up decision logs", """
+        stele log [ENTRY] [--last N] [--kind KIND]
+
+        The ledger, a line an entry; with ENTRY, everything about that one. Decision logs are the nodes' own; owners open them, so
+        that what a node anchors is known to be its.
+        """, Listing, List)
+    {
+        Verbs =
+        [
+            new("list", "the ledger, one line an entry", """
+                stele log list [ENTRY] [--last N] [--kind KIND]
+
+                With ENTRY, everything about that one: its statement, its envelope, its leaf.
+                """, Listing, List),
+            new("open", "open a node's decision log for an environment (owners)", """
+                stele log open SYSTEM/ENV [--node URL]
+
+                Assigns the node to that environment (the role node@SYSTEM/ENV, unless it has it), asks it which log it would write there, and
+                states that log's origin and key. Decisions are served only into an open log.
+                """, [new Argument<string>("system/env"), new Option<string>("--node") { HelpName = "URL", Description = "the node's gateway; the one this home knows unless given" }], Open) { Needs = "the role owner" },
+            new("lost", "declare a decision log lost (owners)", """
+                stele log lost ORIGIN
+
+                After this, packs say that its records are lost, as declared; they can't be passed off as never having been. ORIGIN is
+                the log's name, as stele status shows it.
+                """, [new Argument<string>("origin")], call => End(call, LogStatement.Lost)) { Needs = "the role owner" },
+            new("close", "close a decision log (owners)", """
+                stele log close ORIGIN
+
+                Nothing is anchored of it any more; what was stays provable. ORIGIN is the log's name, as stele status shows it.
+                """, [new Argument<string>("origin")], call => End(call, LogStatement.Close)) { Needs = "the role owner" },
+        ],
+    };
+
+    static async Task<int> List(Call call)
+    {
+        var kind = call.Get<string>("--kind");
+        if (kind is not null && !Kinds.Contains(kind)) throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", Kinds)}");
+        if (call.Get<int?>("--last") < 1) throw call.Wrong("--last takes at least 1");
+        await using var desk = await Desk.Open(call);
+        if (call.Get<long?>("entry") is { } one)
+        {
+            if (one < 0 || one >= desk.State.Size) throw new CliError($"there is no entry {one}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}", "stele log list shows them");
+            var whole = LogLines.Whole(desk.Replay.Entries[(int)one]);
+            call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
+            return 0;
+        }
+        var lines = desk.Replay.Entries.Where(f => kind is null || f.Statement.Kind == kind).ToArray();
+        if (call.Get<int?>("--last") is { } n) lines = lines[^Math.Min(n, lines.Length)..];
+        call.Terminal.Result(Json.Object(("size", desk.State.Size), ("lines", Json.Array(lines.Select(LogLines.One)))), () =>
+        {
+            if (lines.Length == 0) call.Terminal.Note($"none of the {desk.State.Size} entries is of the kind {kind}");
+            call.Terminal.Table(lines.Select(f => new[] { f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Entry.Time), f.Statement.Kind, LogLines.Line(f) }), "");
+        });
+        return 0;
+    }
+
+    static async Task<int> Open(Call call)
+    {
+        await using var desk = await Desk.Open(call);
+        var place = Place.Known(call.Need("system/env"), desk.State);
+        using var node = new NodeClient(call.Get<string>("--node") ?? desk.Home.Gateway ?? throw new CliError("which node? none is known to this home", $"stele log open {place} --node URL, where URL is its gateway's", CliError.Usage), desk.Home.NodeToken);
+        // A node is assigned to environments, one by one; the log it would write there is known once it is.
+        var (id, key) = await node.Identity(call.Stop);
+        var known = desk.State.Member(id);
+        if (known is null || !known.Has("node", place.System, place.Environment))
+            await desk.Sign(new MemberStatement(id, desk.State.Members.TryGetValue(id, out var present) ? present.Entry : null, known?.Keys ?? [key], [.. known?.Roles ?? [], new Role("node", place.System, place.Environment)], known?.Name)
+            { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
+        var offer = await node.Offer(place, call.Stop);
+        if (desk.State.Logs.TryGetValue(offer.Origin, out var open))
+        {
+            call.Terminal.Result(Json.Object(("log", offer.Origin), ("entry", open.Entry)), () => call.Terminal.Line($"{offer.Origin} is open since entry {open.Entry}"));
+            return 0;
+        }
+        return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System, place.Environment, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+            $"opened decision log {offer.Origin}");
+    }
+
+    static async Task<int> End(Call call, string action)
+    {
+        await using var desk = await Desk.Open(call);
+        var origin = call.Need("origin");
+        return await desk.Submit(new LogStatement(action, origin, null, null, null, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"{action} {origin}");
+    }
+}

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using Stele.Proof.Packs;
+
+namespace Stele.Cli;
+
+static class VerifyVerb
+{
+    public static Verb Verb => new("verify", "verify a pack or a receipt offline", """
+        stele verify pack FILE [--trust FILE] [--min-size N]
+        stele verify receipt FILE [--trust FILE]
+
+        The same judge as stele-verify. With no trust file at all, the best there is to say is "consistent, unauthenticated". Exit codes:
+        0 complete, 1 failed, 2 asked for wrongly, 3 consistent but unauthenticated, 4 gaps that the ledger itself declares.
+        """,
+        [
+            new Argument<string>("what"), new Argument<string>("file"),
+            new Option<string>("--trust") { HelpName = "FILE", Description = "whose ledger it must be; the one that this home pins unless given" },
+            new Option<long>("--min-size") { HelpName = "N", Description = "a pack with fewer entries fails: it was cut" },
+        ], Run) { Needs = Verb.Nothing };
+
+    static async Task<int> Run(Call call)
+    {
+        var what = call.Need("what");
+        if (what is not ("pack" or "receipt")) throw call.Wrong($"'{what}' can't be verified", "stele verify pack FILE, or stele verify receipt FILE");
+        var file = call.NeedFile("file");
+        var trust = call.Get<string>("--trust") is { } given ? Given.Trust(given) : Home.Open(call.HomePath).Trust;
+        call.Terminal.Progress($"verifying {file}");
+        VerifyReport report;
+        if (what == "receipt") report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust);
+        else await using (var pack = File.OpenRead(file)) report = await Task.Run(() => Verifier.Verify(pack, trust, call.Get<long>("--min-size")), call.Stop).WaitAsync(call.Stop);
+        call.Terminal.Result(report.ToJson(), () =>
+        {
+            foreach (var finding in report.Findings) call.Terminal.Line(Terminal.Red(finding.ToString()));
+            foreach (var note in report.Notes) call.Terminal.Line(note);
+            call.Terminal.Line(report.Result switch
+            {
+                VerifyResult.Complete => Terminal.Green("complete: everything is there and agrees"),
+                VerifyResult.Unauthenticated => Terminal.Yellow("consistent, unauthenticated: no trust file says whose ledger this is; give --trust FILE"),
+                VerifyResult.DeclaredGaps => Terminal.Yellow("all agrees, with gaps that the ledger itself declares"),
+                _ => Terminal.Red($"FAILED: {report.Findings.Count} {(report.Findings.Count == 1 ? "finding" : "findings")}"),
+            });
+        });
+        return (int)report.Result;
+    }
+}
