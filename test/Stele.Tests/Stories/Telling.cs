@@ -128,12 +128,13 @@ sealed class Telling : IDisposable
     /// <summary>Sends a request as it is told, byte by byte, and gives the status and the body, a line each.</summary>
     string Request(string text)
     {
-        var words = text.Split(' ').Select(w => w.StartsWith('$') ? w : w).Select(Filled).ToArray();
+        var words = text.Split(' ').Select(Filled).ToArray();
         var (method, url) = (words[0], new Uri(words[1]));
         var given = words[2..].Select(w => w.Split('=', 2)).ToDictionary(w => w[0], w => w[1], StringComparer.Ordinal);
         var body = given.TryGetValue("file", out var file) ? File.ReadAllBytes(_scratch.At(file)) : [];
         var head = $"{method} {words[1][url.GetLeftPart(UriPartial.Authority).Length..]} HTTP/1.1\r\nHost: {url.Authority}\r\nConnection: close\r\n";
         if (given.TryGetValue("token", out var token)) head += $"Authorization: Bearer {token}\r\n";
+        if (file is not null && file.EndsWith(".json", StringComparison.Ordinal)) head += "Content-Type: application/json\r\n";
         head += $"Content-Length: {(given.TryGetValue("declare", out var size) ? size : body.Length.ToString(System.Globalization.CultureInfo.InvariantCulture))}\r\n\r\n";
         using var client = new TcpClient(url.Host, url.Port) { ReceiveTimeout = (int)Patience.TotalMilliseconds };
         using var stream = client.GetStream();
