@@ -1,1 +1,61 @@
+using System.Diagnostics;
+using System.Globalization;
+using Stele.Bench;
+using Stele.Proof;
+
+// Stele.Bench [NAME…] [--json]: measures, and with --json also writes out/bench/NAME.json.
+const string Usage = "usage: Stele.Bench [append] [admission] [verify] [cel] [gateway] [--json]";
+
+if (args is [Idlers.Verb]) return Idlers.Burn();
+if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
+
+(string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
+[
+    ("append", s => Task.FromResult(AppendBench.Make(s))), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", _ => Task.FromResult(VerifyBench.Make())),
+    ("cel", _ => Task.FromResult(CelBench.Make())), ("gateway", GatewayBench.Make),
+];
+
+var json = args.Contains("--json");
+var chosen = args.Where(a => a != "--json").ToArray();
+if (chosen.FirstOrDefault(c => benches.All(b => b.Name != c)) is { } unknown)
+{
+    Console.Error.WriteLine($"bench: error: there is no '{unknown}'\n{Usage}");
+    return 2;
+}
+
+// Where the working copy's results go; the bench's own files too, so that its disk is the one measured.
+var root = new DirectoryInfo(AppContext.BaseDirectory);
+while (root is not null && !File.Exists(Path.Combine(root.FullName, "stele.slnx"))) root = root.Parent;
+var output = Path.Combine((root ?? new DirectoryInfo(Environment.CurrentDirectory)).FullName, "out", "bench");
+Directory.CreateDirectory(output);
+
+var began = Stopwatch.GetTimestamp();
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+    $"{DateTimeOffset.UtcNow:yyyy-MM-dd HH:mm} UTC, {Environment.ProcessorCount} processors, .NET {Environment.Version}, load {File.ReadAllText("/proc/loadavg").Split(' ')[0]} at the start"));
+Console.WriteLine("A number alone says little on a machine that others share: trust the ratios, each taken against a limit measured in the same round.\n");
+using (var scratch = new Scratch(Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"run.{Environment.ProcessId}"))))
+    foreach (var (name, make) in benches.Where(b => chosen.Length == 0 || chosen.Contains(b.Name)))
+    {
+        Progress($"{name}: making ready");
+        var rounds = await make(scratch);
+        Table table;
+        try
+        {
+            table = await rounds.Run(Progress);
+        }
+        finally
+        {
+            await rounds.End();
+        }
+        Progress("");
+        Console.WriteLine(table.Text());
+        if (json) File.WriteAllBytes(Path.Combine(output, name + ".json"), table.ToJson().With("time", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).ToBytes());
+    }
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s in all{(json ? $"; as JSON in {output}" : "")}"));
 return 0;
+
+// One line that is written over, on a terminal; nothing elsewhere.
+static void Progress(string what)
+{
+    if (!Console.IsOutputRedirected) Console.Write($"\r\e[K{what}");
+}

@@ -14,6 +14,9 @@ public static class CanonicalJson
     /// <summary>Nesting beyond this is refused; nothing we write comes near.</summary>
     public const int MaxDepth = 64;
 
+    /// <summary>What can't stand in a string as it is: the quote, the backslash, and everything below a space.</summary>
+    static readonly SearchValues<char> Escaped = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(c => (char)c)]);
+
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <exception cref="FormatException">Not JSON, a duplicate key, a lone surrogate, invalid UTF-8, a number beyond a double, too deep or longer than <paramref name="maxBytes"/>.</exception>
@@ -46,6 +49,24 @@ public static class CanonicalJson
         return value;
     }
 
+    /// <summary>
+    /// Reads a record whose own encoding must be the very bytes. What comes out, or is thrown, is what <see cref="ParseCanonical"/> followed by <paramref name="read"/> and that comparison
+    /// would give; one encoding is saved, since bytes that equal an encoding of ours are canonical.
+    /// </summary>
+    internal static T ParseRecord<T>(ReadOnlySpan<byte> utf8, int maxBytes, Func<Json, T> read, Func<T, byte[]> encode, Func<T, string> otherwise)
+    {
+        try
+        {
+            var record = read(Parse(utf8, maxBytes));
+            return utf8.SequenceEqual(encode(record)) ? record : throw new FormatException(otherwise(record));
+        }
+        catch
+        {
+            ParseCanonical(utf8, maxBytes);
+            throw;
+        }
+    }
+
     public static byte[] Encode(Json value)
     {
         var output = new ArrayBufferWriter<byte>(256);
@@ -69,14 +90,14 @@ public static class CanonicalJson
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray) items.Add(Value(ref reader));
                 return Json.Array(items);
             default:
-                var members = new Dictionary<string, Json>(StringComparer.Ordinal);
+                var members = new List<KeyValuePair<string, Json>>();
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 {
                     var name = reader.GetString()!;
                     reader.Read();
-                    if (!members.TryAdd(name, Value(ref reader))) throw new FormatException($"the key '{name}' stands twice in one object");
+                    members.Add(new(name, Value(ref reader)));
                 }
-                return Json.Object(members);
+                return Json.Object(members);   // refuses a key that stands twice
         }
     }
 
@@ -86,7 +107,10 @@ public static class CanonicalJson
         {
             case JsonKind.Null: output.Write("null"u8); break;
             case JsonKind.Bool: output.Write(value.AsBool ? "true"u8 : "false"u8); break;
-            case JsonKind.Int: WriteAscii(output, value.AsInt.ToString(CultureInfo.InvariantCulture)); break;
+            case JsonKind.Int:
+                value.AsInt.TryFormat(output.GetSpan(20), out var digits, default, CultureInfo.InvariantCulture);
+                output.Advance(digits);
+                break;
             case JsonKind.Double: WriteAscii(output, Number(value.AsDouble)); break;
             case JsonKind.String: WriteString(output, value.AsString); break;
             case JsonKind.Array:
@@ -103,7 +127,7 @@ public static class CanonicalJson
             default:
                 Byte(output, '{');
                 first = true;
-                foreach (var (name, member) in value.AsObject)
+                foreach (var (name, member) in value.AsObject.Sorted)
                 {
                     if (!first) Byte(output, ',');
                     first = false;
@@ -119,21 +143,17 @@ public static class CanonicalJson
     static void WriteString(ArrayBufferWriter<byte> output, string text)
     {
         Byte(output, '"');
-        var start = 0;
-        for (var i = 0; i < text.Length; i++)
+        var rest = text.AsSpan();
+        for (int at; (at = rest.IndexOfAny(Escaped)) >= 0; rest = rest[(at + 1)..])
         {
-            var escape = text[i] switch
+            WriteUtf8(output, rest[..at]);
+            WriteAscii(output, rest[at] switch
             {
                 '"' => "\\\"", '\\' => "\\\\", '\b' => "\\b", '\f' => "\\f", '\n' => "\\n", '\r' => "\\r", '\t' => "\\t",
-                < ' ' => $"\\u{(int)text[i]:x4}",
-                _ => null,
-            };
-            if (escape is null) continue;
-            WriteUtf8(output, text.AsSpan(start, i - start));
-            WriteAscii(output, escape);
-            start = i + 1;
+                var control => $"\\u{(int)control:x4}",
+            });
         }
-        WriteUtf8(output, text.AsSpan(start));
+        WriteUtf8(output, rest);
         Byte(output, '"');
     }
 

@@ -53,6 +53,16 @@ public sealed class Envelope
     /// <exception cref="FormatException">Anything but the one accepted form. Signatures are not verified here: whose keys they must be is the fold's matter.</exception>
     public static Envelope FromJson(Json json)
     {
+        var envelope = Read(json);
+        if (!envelope.ToJson().Equals(json)) throw new FormatException(NotMembers);
+        return envelope;
+    }
+
+    const string NotMembers = "the envelope has members that an envelope does not have";
+
+    /// <summary>Reads the members that an envelope has; whether there are others is for the caller to see.</summary>
+    internal static Envelope Read(Json json)
+    {
         if (json["payloadType"].AsString != PayloadType) throw new FormatException($"payloadType is not {PayloadType}");
         var payload = Base64.Decode(json["payload"].AsString);
         if (payload.Length > MaxPayload) throw new FormatException($"a payload of {payload.Length} bytes; at most {MaxPayload} are taken");
@@ -61,13 +71,11 @@ public sealed class Envelope
         var signatures = list.Select(s => new Signature(Digest.From(Base64.Decode(s["keyid"].AsString)), [.. Base64.Decode(s["sig"].AsString)])).ToImmutableArray();
         for (var i = 1; i < signatures.Length; i++)
             if (signatures[i - 1].KeyId >= signatures[i].KeyId) throw new FormatException("signatures are not sorted by key id, or one key signed twice");
-        var envelope = new Envelope(payload, signatures);
-        if (!envelope.ToJson().Equals(json)) throw new FormatException("the envelope has members that an envelope does not have");
-        return envelope;
+        return new Envelope(payload, signatures);
     }
 
     /// <summary>Reads an envelope's canonical bytes.</summary>
-    public static Envelope Parse(ReadOnlySpan<byte> utf8) => FromJson(CanonicalJson.ParseCanonical(utf8, Entry.MaxBytes));
+    public static Envelope Parse(ReadOnlySpan<byte> utf8) => CanonicalJson.ParseRecord(utf8, Entry.MaxBytes, Read, e => e.ToJson().ToBytes(), _ => NotMembers);
 }
 
 /// <summary>One leaf of the ledger: canonical JSON <c>{"envelope":…,"time":milliseconds since 1970 UTC}</c>, at most 65,535 bytes (C2SP tlog-tiles' limit).</summary>
@@ -95,11 +103,6 @@ public sealed class Entry
     public Digest LeafHash => Merkle.Leaf(Bytes);
 
     /// <exception cref="FormatException">Not an entry's canonical form.</exception>
-    public static Entry Parse(ReadOnlySpan<byte> bytes)
-    {
-        var json = CanonicalJson.ParseCanonical(bytes, MaxBytes);
-        var entry = new Entry(json["time"].AsInt, Envelope.FromJson(json["envelope"]));
-        if (!bytes.SequenceEqual(entry.Bytes)) throw new FormatException("the entry has members that an entry does not have");
-        return entry;
-    }
+    public static Entry Parse(ReadOnlySpan<byte> bytes) => CanonicalJson.ParseRecord(
+        bytes, MaxBytes, json => new Entry(json["time"].AsInt, Envelope.Read(json["envelope"])), e => e.Bytes, _ => "the entry has members that an entry does not have");
 }

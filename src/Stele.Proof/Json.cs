@@ -21,7 +21,7 @@ public sealed class Json : IEquatable<Json>
     public static readonly Json Null = new(JsonKind.Null);
     public static readonly Json True = new(JsonKind.Bool, i: 1);
     public static readonly Json False = new(JsonKind.Bool);
-    public static readonly Json EmptyObject = new(JsonKind.Object, ImmutableSortedDictionary.Create<string, Json>(StringComparer.Ordinal));
+    public static readonly Json EmptyObject = new(JsonKind.Object, JsonMembers.None);
     public static readonly Json EmptyArray = new(JsonKind.Array, ImmutableArray<Json>.Empty);
 
     public static Json Of(bool b) => b ? True : False;
@@ -45,13 +45,15 @@ public sealed class Json : IEquatable<Json>
     /// <summary>An object of the members whose value is not a C# null; so optional members are left out by passing null.</summary>
     public static Json Object(params ReadOnlySpan<(string Name, Json? Value)> members)
     {
-        var map = ImmutableSortedDictionary.CreateBuilder<string, Json>(StringComparer.Ordinal);
-        foreach (var (name, value) in members) if (value is not null) map.Add(name, value);
-        return new(JsonKind.Object, map.ToImmutable());
+        var count = 0;
+        foreach (var (_, value) in members) if (value is not null) count++;
+        var all = new KeyValuePair<string, Json>[count];
+        count = 0;
+        foreach (var (name, value) in members) if (value is not null) all[count++] = new(name, value);
+        return new(JsonKind.Object, JsonMembers.Own(all));
     }
 
-    public static Json Object(IEnumerable<KeyValuePair<string, Json>> members) =>
-        new(JsonKind.Object, members.ToImmutableSortedDictionary(StringComparer.Ordinal));
+    public static Json Object(IEnumerable<KeyValuePair<string, Json>> members) => new(JsonKind.Object, JsonMembers.Own(members.ToArray()));
 
     public static implicit operator Json(string s) => Of(s);
     public static implicit operator Json(long i) => Of(i);
@@ -67,7 +69,7 @@ public sealed class Json : IEquatable<Json>
     public double AsDouble => Kind == JsonKind.Double ? _double : Kind == JsonKind.Int ? _int : throw Wrong("a number");
     public string AsString => Kind == JsonKind.String ? (string)_value! : throw Wrong("a string");
     public ImmutableArray<Json> AsArray => Kind == JsonKind.Array ? (ImmutableArray<Json>)_value! : throw Wrong("an array");
-    public ImmutableSortedDictionary<string, Json> AsObject => Kind == JsonKind.Object ? (ImmutableSortedDictionary<string, Json>)_value! : throw Wrong("an object");
+    public JsonMembers AsObject => Kind == JsonKind.Object ? (JsonMembers)_value! : throw Wrong("an object");
     public Digest AsDigest => Digest.Parse(AsString);
 
     /// <summary>The named member; a FormatException naming it when it is not there.</summary>
@@ -77,7 +79,7 @@ public sealed class Json : IEquatable<Json>
     public Json? Find(string name) => AsObject.TryGetValue(name, out var v) ? v : null;
 
     /// <summary>The same object with one member set.</summary>
-    public Json With(string name, Json value) => new(JsonKind.Object, AsObject.SetItem(name, value));
+    public Json With(string name, Json value) => Object(AsObject.Where(m => m.Key != name).Append(KeyValuePair.Create(name, value)));
 
     FormatException Wrong(string wanted) => new($"want {wanted}, found {Kind.ToString().ToLowerInvariant()}");
 
@@ -98,7 +100,7 @@ public sealed class Json : IEquatable<Json>
             JsonKind.Double => _double.Equals(other._double),
             JsonKind.String => string.Equals((string)_value!, (string)other._value!, StringComparison.Ordinal),
             JsonKind.Array => AsArray.SequenceEqual(other.AsArray),
-            _ => AsObject.Count == other.AsObject.Count && AsObject.SequenceEqual(other.AsObject),
+            _ => AsObject.Sorted.SequenceEqual(other.AsObject.Sorted),
         };
     }
 

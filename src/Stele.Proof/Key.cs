@@ -18,9 +18,12 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     readonly byte[] _spki;
 
-    PublicKey(byte[] spki)
+    // Importing a key costs more than verifying with it, so one import is kept for whoever verifies next. Whoever takes it has it alone.
+    ECDsa? _spare;
+
+    PublicKey(byte[] spki, ECDsa imported)
     {
-        _spki = spki;
+        (_spki, _spare) = (spki, imported);
         Id = Digest.Of(spki);
     }
 
@@ -35,13 +38,12 @@ public sealed class PublicKey : IEquatable<PublicKey>
         if (spki.Length != Length || !spki.StartsWith(SpkiPrefix)) throw new FormatException("not an ECDSA P-256 public key (SubjectPublicKeyInfo, uncompressed point)");
         try
         {
-            Import(spki).Dispose();
+            return new PublicKey(spki.ToArray(), Import(spki));
         }
         catch (CryptographicException e)
         {
             throw new FormatException("the public key is not a point on P-256", e);
         }
-        return new PublicKey(spki.ToArray());
     }
 
     /// <summary>From base64 of the DER, as statements carry it.</summary>
@@ -54,8 +56,15 @@ public sealed class PublicKey : IEquatable<PublicKey>
     {
         Span<byte> rs = stackalloc byte[64];
         if (!EcdsaSignature.TryDecode(signature, rs)) return false;
-        using var key = Import(_spki);
-        return key.VerifyData(message, rs, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        var key = Interlocked.Exchange(ref _spare, null) ?? Import(_spki);
+        try
+        {
+            return key.VerifyData(message, rs, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _spare, key)?.Dispose();
+        }
     }
 
     static ECDsa Import(ReadOnlySpan<byte> spki) => ECDsa.Create(new ECParameters

@@ -47,6 +47,8 @@ public sealed class Frontier
         _peaks = peaks.ToArray();
     }
 
+    Frontier(Digest[] owned, long size) => (_peaks, Size) = (owned, size);
+
     public long Size { get; }
 
     public IReadOnlyList<Digest> Peaks => _peaks;
@@ -60,7 +62,7 @@ public sealed class Frontier
         var hash = leafHash;
         for (var i = _peaks.Length - 1; i >= kept; i--) hash = Merkle.Node(_peaks[i], hash);
         peaks[kept] = hash;
-        return new Frontier(Size + 1, peaks);
+        return new Frontier(peaks, Size + 1);
     }
 
     public Digest Root

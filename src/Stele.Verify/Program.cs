@@ -8,7 +8,7 @@ using Stele.Proof.Packs;
 
 const int Usage = 2;
 const string Help = """
-    stele-verify pack FILE [--trust FILE] [--min-size N] [--not-older-than TIME] [--json]
+    stele-verify pack FILE [--trust FILE] [--min-size N] [--not-older-than TIME] [--receipt FILE] [--json]
     stele-verify receipt FILE [--trust FILE] [--against FILE] [--json]
     stele-verify --version | --help
 
@@ -22,6 +22,7 @@ const string Help = """
       --min-size N           Fail if the ledger's checkpoint covers fewer than N entries: a shorter ledger than one that
                              you have seen before hides something.
       --not-older-than TIME  Fail unless a trusted witness cosigned at or after TIME, as 2026-11-22T00:00:00Z.
+      --receipt FILE         A receipt that you hold: fail if the pack's decision log contradicts it.
       --against FILE         A second receipt of the same log: fail if the two prove that its node signed two histories.
       --json                 The result as one line of JSON on standard output.
 
@@ -54,7 +55,7 @@ static int Run(string[] args)
                 Console.WriteLine($"stele-verify {Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion}");
                 return 0;
             case "--json": json = true; break;
-            case "--trust" or "--min-size" or "--not-older-than" or "--against":
+            case "--trust" or "--min-size" or "--not-older-than" or "--receipt" or "--against":
                 if (i + 1 == args.Length) return Fail($"{args[i]} wants a value", "stele-verify --help");
                 if (!options.TryAdd(args[i], args[++i])) return Fail($"{args[i - 1]} is given twice", "stele-verify --help");
                 break;
@@ -87,7 +88,17 @@ static int Run(string[] args)
                 if (!DateTimeOffset.TryParse(t, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return Fail($"--not-older-than wants a time, not '{t}'", "write it as 2026-11-22T00:00:00Z");
                 notOlder = time.ToUnixTimeMilliseconds();
             }
-            using (var pack = File.OpenRead(file)) return Tell(Verifier.Verify(pack, trust, minSize, notOlder), json);
+            Receipt? held = null;
+            if (options.TryGetValue("--receipt", out var paper))
+                try
+                {
+                    held = Receipt.Parse(Read(paper, Receipt.MaxBytes));
+                }
+                catch (FormatException e)
+                {
+                    return Fail($"{paper} is not a receipt: {e.Message}", "stele receipt makes one");
+                }
+            using (var pack = File.OpenRead(file)) return Tell(Verifier.Verify(pack, trust, minSize, notOlder, held), json);
         case "receipt":
             var bytes = Read(file, Receipt.MaxBytes);
             var report = ReceiptVerifier.Verify(bytes, trust);

@@ -88,7 +88,7 @@ public static partial class Fold
                 Size = state.Size + 1,
                 Time = entry.Time,
                 Identities = next.Identities.Add(identity, state.Size),
-                Seen = Merkle.Node(state.Seen, identity),
+                Seen = Merkle.Node(state.Seen, entry.LeafHash),
             },
         };
     }
@@ -124,7 +124,7 @@ public static partial class Fold
         foreach (var founder in g.Owners)
         {
             foreach (var key in founder.Keys) twice |= !owners.TryAdd(key.Id, founder.Member);
-            twice |= !members.TryAdd(founder.Member, new MemberFact(founder.Member, 0, founder.Keys, [new Role("owner")], null));
+            twice |= !members.TryAdd(founder.Member, new MemberFact(founder.Member, 0, [], founder.Keys, [new Role("owner")], null));
         }
         if (twice) return No(RefusalCode.KeyTaken, "a member or a key stands twice in genesis");
         var keys = g.Owners.SelectMany(o => o.Keys).ToDictionary(k => k.Id);
@@ -142,7 +142,7 @@ public static partial class Fold
         {
             FoldVersion = g.FoldVersion, Size = 1, Time = entry.Time, Ledger = entry.LeafHash, Origin = g.Origin, Threshold = g.Threshold, RecoveryKey = g.RecoveryKey, ServerKey = g.ServerKey,
             LogKeys = [(0, g.LogKey)], Members = State.Empty.Members.AddRange(members), KeyOwners = State.Empty.KeyOwners.AddRange(owners),
-            Identities = State.Empty.Identities.Add(identity, 0), Seen = Merkle.Node(default, identity),
+            Identities = State.Empty.Identities.Add(identity, 0), Seen = Merkle.Node(default, entry.LeafHash),
         }, g, null);
     }
 }

@@ -32,7 +32,7 @@ public static partial class Fold
         if (!VerifierKey.TryParse(vkey, out var key) || !IsLogKey(key, s.Origin)) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the log's origin as its name");
         if (SignsALog(c.State, key)) return c.Refuse(RefusalCode.KeyTaken, "that key signs another log");
         if (Known(c, system, environment) is { } unknown) return unknown;
-        if (!(c.State.Members.TryGetValue(node, out var member) && member.Has("node", system, environment))) return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
+        if (c.State.Member(node)?.Has("node", system, environment) != true) return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
         if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogStatement.Open))
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}' that was closed or lost");
         return c.Accept(c.State with { Logs = logs.Add(s.Origin, new LogFact(s.Origin, vkey, node, system, environment, s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
@@ -42,6 +42,7 @@ public static partial class Fold
     {
         var known = c.State.Members.TryGetValue(s.Member, out var present);
         if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the member stands on entry {present!.Entry}" : "the member is new: it replaces nothing");
+        if (s.Roles.Any(r => r is { Name: "node", Environment: null })) return c.Refuse(RefusalCode.RoleMissing, "a node is assigned to environments: node@system/environment");
         if (s.Roles.Any(r => r.Name == "server")) return c.Refuse(RefusalCode.RoleMissing, "the server's key is named in genesis; no member is the server");
         var owners = c.State.KeyOwners.ToBuilder();
         var ids = new HashSet<Digest>();
@@ -51,7 +52,7 @@ public static partial class Fold
             if (!ids.Add(key.Id) || (owners.TryGetValue(key.Id, out var owner) && owner != s.Member)) return c.Refuse(RefusalCode.KeyTaken, $"the key {key.Id} belongs to another member, or stands twice");
             owners[key.Id] = s.Member;
         }
-        var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, s.Keys, s.Roles, s.Name));
+        var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, c.Signers, s.Keys, s.Roles, s.Name));
         var next = c.State with { Members = members, KeyOwners = owners.ToImmutable() };
         return TooFew(c, next) ?? Govern(c, "member", null, null, null, next);
     }
@@ -85,7 +86,7 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
             }
         }
-        return Govern(c, "policy", s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, new PolicyFact(c.Index, s.Policy)) });
+        return Govern(c, "policy", s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, new PolicyFact(c.Index, c.Signers, s.Policy)) });
     }
 
     static Outcome Revoke(Context c, Revocation s)
@@ -116,7 +117,7 @@ public static partial class Fold
     /// <summary>Owners who could still sign, as long as that takes them below the threshold or further below.</summary>
     static Outcome.Refused? TooFew(Context c, State next)
     {
-        static int Count(State s) => s.Members.Values.Count(m => m.IsOwner && m.Keys.Any(k => !s.Revocations.ContainsKey(k.Id)));
+        static int Count(State s) => s.Members.Values.Count(m => m.IsOwner && s.Stands(m) && m.Keys.Any(k => !s.Revocations.ContainsKey(k.Id)));
         var left = Count(next);
         return left < next.Threshold && left < Count(c.State) ? c.Refuse(RefusalCode.LastOwner, $"{left} owners would be left; {next.Threshold} must sign") : null;
     }

@@ -23,6 +23,7 @@ public static partial class Fold
                 _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == signature.KeyId),
             };
             if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
+            if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it: owners must state the member anew");
             if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");
             if (!envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
             if (signers.Any(s => s.Member == member)) return No(RefusalCode.SameMemberTwice, $"the member {member} signed twice");

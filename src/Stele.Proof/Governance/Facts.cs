@@ -8,7 +8,8 @@ namespace Stele.Proof.Governance;
 /// <summary>Who signed a fact: the entry, the member and the key.</summary>
 public sealed record Signed(long Entry, string Member, Digest Key);
 
-public sealed record MemberFact(string Id, long Entry, ImmutableArray<PublicKey> Keys, ImmutableArray<Role> Roles, Digest? Name)
+/// <param name="By">Who signed the statement it rests on; nobody for founders.</param>
+public sealed record MemberFact(string Id, long Entry, ImmutableArray<Signed> By, ImmutableArray<PublicKey> Keys, ImmutableArray<Role> Roles, Digest? Name)
 {
     public bool Has(string role, string? system = null, string? environment = null) => Roles.Any(r => r.Name == role && r.Covers(system, environment));
     public bool IsOwner => Roles.Any(r => r.Name == "owner" && r.System is null);
@@ -19,7 +20,7 @@ public sealed record SystemFact(string Name, long Entry, string Owner, string Ri
     public EnvironmentTerms? Environment(string name) => Environments.FirstOrDefault(e => e.Name == name);
 }
 
-public sealed record PolicyFact(long Entry, Digest? Policy);
+public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? Policy);
 
 /// <summary>How well an origin is known, weakest first. Derived by the fold, never stated.</summary>
 public enum Strength { None, Claimed, Imported, Built, Reproduced }

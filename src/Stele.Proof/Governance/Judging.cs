@@ -14,12 +14,13 @@ public static partial class Fold
         var policies = c.State.PoliciesFor(system, environment);
         var rules = ImmutableArray.CreateBuilder<RuleOutcome>();
         var inputs = new List<KeyValuePair<string, Json>>();
-        foreach (var digest in policies)
+        foreach (var fact in c.State.PolicyFacts(system, environment))
         {
-            if (c.State.IsRevoked(digest))
+            var digest = fact.Policy!.Value;
+            if (!c.State.Stands(fact))
             {
-                // A revoked policy lets nothing move; but owners must still be able to replace it.
-                if (c.Statement is Deployment) return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked: an owner must put another in force"));
+                // A policy that lost its force lets nothing move; but owners must still be able to replace it.
+                if (c.Statement is Deployment) return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked, or the key that put it in force: owners must put one in force anew"));
                 continue;
             }
             try

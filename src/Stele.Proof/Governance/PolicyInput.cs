@@ -6,7 +6,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// What a policy's rules see. Built from the state alone, so every judge builds the same; a JSON document whose digest a verdict names. The schema is fixed:
-/// numbers under <c>metrics</c> and <c>groups</c> are CEL doubles, all others ints; a metric that is undefined is absent.
+/// numbers under <c>metrics</c> and <c>groups</c> of a check's report are CEL doubles, all others ints; a metric that is undefined is absent.
 /// </summary>
 public static class PolicyInput
 {
@@ -71,7 +71,7 @@ public static class PolicyInput
         return state.Approvals.Values
             .Where(a => a.Approval.Release == release.Digest && a.Approval.System == system && a.Approval.Environment == environment && a.Approval.Action == action
                 && a.Approval.Head == head && a.Approval.Policies.SequenceEqual(policies) && a.Approval.Expires > time && state.InForce(a.By)
-                && !authors.Contains(a.By.Member) && state.Members.TryGetValue(a.By.Member, out var m) && m.Has("approver", system, environment))
+                && !authors.Contains(a.By.Member) && state.Member(a.By.Member)?.Has("approver", system, environment) == true)
             .DistinctBy(a => a.By.Member, StringComparer.Ordinal);
     }
 
@@ -82,28 +82,31 @@ public static class PolicyInput
         return state.Waivers.Values
             .Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && w.Waiver.Policy == policy
                 && w.Waiver.Expires > time && state.InForce(w.By) && !authors.Contains(w.By.Member)
-                && state.Members.TryGetValue(w.By.Member, out var m) && m.Has("approver", system, environment))
+                && state.Member(w.By.Member)?.Has("approver", system, environment) == true)
             .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Waiver.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
     }
 
-    /// <summary>An input document as the variables of a rule; absent ones are null.</summary>
+    /// <summary>An input document as the variables of a rule; absent ones are null. Only reports of checks hold measured numbers: what a client sends is taken as it stands.</summary>
     public static IReadOnlyDictionary<string, CelValue> ToCel(Json input)
     {
         var variables = new Dictionary<string, CelValue>(StringComparer.Ordinal);
-        foreach (var name in Policy.Variables) variables[name] = input.Find(name) is { } v ? Value(v, false) : CelValue.Null;
+        foreach (var name in Policy.Variables) variables[name] = input.Find(name) is { } v ? Value(v, name == "checks" ? Numbers.OfReports : Numbers.AsTheyStand) : CelValue.Null;
         return variables;
     }
 
-    static CelValue Value(Json j, bool measured) => j.Kind switch
+    /// <summary>Whether whole numbers are ints; in reports those below <c>metrics</c> and <c>groups</c> are doubles, whatever they happen to come to.</summary>
+    enum Numbers { AsTheyStand, OfReports, Measured }
+
+    static CelValue Value(Json j, Numbers numbers) => j.Kind switch
     {
         JsonKind.Null => CelValue.Null,
         JsonKind.Bool => CelValue.Bool(j.AsBool),
-        JsonKind.Int => measured ? CelValue.Double(j.AsInt) : CelValue.Int(j.AsInt),
+        JsonKind.Int => numbers == Numbers.Measured ? CelValue.Double(j.AsInt) : CelValue.Int(j.AsInt),
         JsonKind.Double => CelValue.Double(j.AsDouble),
         JsonKind.String => CelValue.String(j.AsString),
-        JsonKind.Array => CelValue.List(j.AsArray.Select(v => Value(v, measured)).ToArray()),
-        _ => CelValue.Map(j.AsObject.Select(m => KeyValuePair.Create(m.Key, Value(m.Value, measured || m.Key is "metrics" or "groups"))).ToArray()),
+        JsonKind.Array => CelValue.List(j.AsArray.Select(v => Value(v, numbers)).ToArray()),
+        _ => CelValue.Map(j.AsObject.Select(m => KeyValuePair.Create(m.Key, Value(m.Value, numbers == Numbers.OfReports && m.Key is ("metrics" or "groups") ? Numbers.Measured : numbers))).ToArray()),
     };
 }
 

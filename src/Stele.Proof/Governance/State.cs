@@ -35,7 +35,9 @@ public sealed record State
     /// <summary>Payload digests admitted so far, and the entry of each.</summary>
     public ImmutableDictionary<Digest, long> Identities { get; init; } = ImmutableDictionary<Digest, long>.Empty;
 
-    /// <summary>A running digest over all identities in order; stands for them in the state's own digest.</summary>
+    /// <summary>
+    /// A running digest over all entries in order, times and signatures included. It stands for <see cref="Identities"/> in the state's own digest, and makes every node that signs one a witness of the whole ledger.
+    /// </summary>
     public Digest Seen { get; init; }
 
     public ImmutableSortedDictionary<string, MemberFact> Members { get; init; } = ImmutableSortedDictionary.Create<string, MemberFact>(StringComparer.Ordinal);
@@ -68,12 +70,14 @@ public sealed record State
     public string LogKeyAt(long size) => LogKeys.Last(k => k.FromSize <= size).Key;
 
     /// <summary>The policies in force for a scope, the widest first. A null system asks for the ledger's own.</summary>
-    public ImmutableArray<Digest> PoliciesFor(string? system, string? environment)
+    public ImmutableArray<Digest> PoliciesFor(string? system, string? environment) => [.. PolicyFacts(system, environment).Select(p => p.Policy!.Value)];
+
+    internal ImmutableArray<PolicyFact> PolicyFacts(string? system, string? environment)
     {
-        var found = ImmutableArray.CreateBuilder<Digest>();
+        var found = ImmutableArray.CreateBuilder<PolicyFact>();
         void Take(string scope)
         {
-            if (Policies.TryGetValue(scope, out var fact) && fact.Policy is { } digest) found.Add(digest);
+            if (Policies.TryGetValue(scope, out var fact) && fact.Policy is not null) found.Add(fact);
         }
         Take("*");
         if (system is not null) Take(system);
@@ -86,11 +90,22 @@ public sealed record State
     /// <summary>Whether what this key signed at that entry still counts for new admissions.</summary>
     public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry);
 
+    /// <summary>Whether the statement that made someone a member, or gave it these keys and roles, still counts: what a stolen owner's key did goes with that key.</summary>
+    public bool Stands(MemberFact member) => member.By.All(InForce);
+
+    /// <summary>Whether a policy in force may still let something move: not revoked, nor put in force by a key that lost its force before.</summary>
+    public bool Stands(PolicyFact policy) => policy.By.All(InForce) && !(policy.Policy is { } p && IsRevoked(p));
+
+    /// <summary>The member's fact as long as it stands; null for strangers.</summary>
+    public MemberFact? Member(string id) => Members.TryGetValue(id, out var m) && Stands(m) ? m : null;
+
     /// <summary>Whether an evaluation still counts: not signed by a key that lost force, not replaced by one that did not, and nothing it rests on revoked.</summary>
     public bool Stands(EvaluationFact e) => InForce(e.By) && !(e.SupersededBy is { } by && InForce(by)) && !IsRevoked(e.Check) && !IsRevoked(e.Report);
 
-    /// <summary>Whether a release, or anything in its closure, must not run any more.</summary>
-    public bool IsStopped(ReleaseFact release) => Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == Revocation.Stop);
+    /// <summary>Whether a release must not run any more: it, anything in its closure, or the key that declared it was revoked with effect <c>stop</c>.</summary>
+    public bool IsStopped(ReleaseFact release) =>
+        Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == Revocation.Stop) ||
+        release.By.Any(b => Revocations.TryGetValue(b.Key, out var r) && r.Effect == Revocation.Stop && r.FromEntry <= b.Entry);
 
     /// <summary>The origins of an artifact that still count.</summary>
     public ImmutableArray<OriginFact> OriginsOf(Digest artifact) =>

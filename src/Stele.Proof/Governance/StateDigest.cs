@@ -4,7 +4,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// The canonical serialisation of a state, and its digest. Nodes put the digest into anchors and observations, so judges that disagree are found at once. Everything the fold can ask of a
-/// state is in it; identities stand there as their running digest.
+/// state is in it; the entries themselves, and so all identities, stand there as their running digest.
 /// </summary>
 public static class StateDigest
 {
@@ -16,11 +16,11 @@ public static class StateDigest
         ("logKeys", List(s.LogKeys, k => Json.Object(("fromSize", k.FromSize), ("key", k.Key)))),
         ("seen", s.Seen),
         ("members", Map(s.Members, m => Json.Object(
-            ("entry", m.Entry), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))))),
+            ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))))),
         ("keyOwners", Map(s.KeyOwners, m => Json.Of(m))),
         ("revocations", Map(s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect)))),
         ("systems", Map(s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson()))))),
-        ("policies", Map(s.Policies, p => Json.Object(("entry", p.Entry), ("policy", Optional(p.Policy))))),
+        ("policies", Map(s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy))))),
         ("origins", Map(s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)))))),
         ("releases", Map(s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
         ("evaluations", Map(s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),

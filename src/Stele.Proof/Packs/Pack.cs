@@ -47,11 +47,11 @@ public static class Pack
             if (log is { Anchor.Size: > 0, Status: not LogStatement.Lost } && packed.All(p => p.Origin != log.Origin)) throw new FormatException($"the decision log '{log.Origin}' is not to be had, and the pack must carry it");
 
         var zip = new Zip.Writer(output);
-        var members = new List<(string Name, byte[] Content)>();
+        var members = new List<(string Name, long Size, Digest Digest)>();
         void Add(string name, byte[] content)
         {
             zip.Add(name, content);
-            members.Add((name, content));
+            members.Add((name, content.Length, Digest.Of(content)));
         }
         void AddLog(string folder, IReadOnlyList<byte[]> leaves, string note)
         {
@@ -62,7 +62,7 @@ public static class Pack
         foreach (var digest in replay.Documents.Read.Union(envelopes).Order()) Add($"documents/{digest.Hex}", find(digest) ?? throw new FormatException($"the document {digest} is not to be had, and the pack must carry it"));
         AddLog("ledger", [.. replay.Entries.Select(e => e.Entry.Bytes)], checkpoint);
         foreach (var log in packed) AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint);
-        zip.Add(Manifest, ManifestOf(replay.State, checkpoint, packed.Select(l => (l.Origin, l.Checkpoint)), members.Select(m => (m.Name, (long)m.Content.Length, Digest.Of(m.Content)))));
+        zip.Add(Manifest, ManifestOf(replay.State, checkpoint, packed.Select(l => (l.Origin, l.Checkpoint)), members));
         zip.Finish();
     }
 

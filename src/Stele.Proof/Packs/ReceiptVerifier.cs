@@ -114,7 +114,7 @@ public sealed class ReceiptVerifier
     {
         MemberStatement m => part with
         {
-            Members = part.Members.SetItem(m.Member, new MemberFact(m.Member, index, m.Keys, m.Roles, m.Name)),
+            Members = part.Members.SetItem(m.Member, new MemberFact(m.Member, index, [], m.Keys, m.Roles, m.Name)),
             KeyOwners = m.Keys.Aggregate(part.KeyOwners, (owners, k) => owners.ContainsKey(k.Id) ? owners : owners.Add(k.Id, m.Member)),
         },
         Release r => part with { Releases = part.Releases.SetItem(r.Digest, new ReleaseFact(r.Digest, [new Signed(index, "", default)], r.System, "", r.Document, [], null)) },

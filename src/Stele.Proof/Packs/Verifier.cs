@@ -15,24 +15,27 @@ namespace Stele.Proof.Packs;
 public sealed partial class Verifier
 {
     const long MaxMember = 64L << 20;
+    const int MaxManifest = 32 << 20;
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     readonly Stream _pack;
     readonly Trust? _trust;
+    readonly Receipt? _receipt;
     readonly VerifyReport _report = new();
     readonly SortedDictionary<string, Zip.Member> _members = new(StringComparer.Ordinal);
     readonly HashSet<string> _used = new(StringComparer.Ordinal) { Pack.Manifest };
     readonly Dictionary<long, Digest> _stateDigests = [];
 
-    Verifier(Stream pack, Trust? trust) => (_pack, _trust) = (pack, trust);
+    Verifier(Stream pack, Trust? trust, Receipt? receipt) => (_pack, _trust, _receipt) = (pack, trust, receipt);
 
     /// <param name="pack">A seekable stream over the zip.</param>
     /// <param name="trust">Null: the best there is to say is "consistent, unauthenticated".</param>
     /// <param name="minSize">Fail if the ledger's checkpoint covers fewer entries.</param>
     /// <param name="notOlderThan">Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.</param>
-    public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0, long? notOlderThan = null)
+    /// <param name="receipt">A receipt that someone was given, perhaps before its decision was anchored: fail if the pack's log contradicts it.</param>
+    public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0, long? notOlderThan = null, Receipt? receipt = null)
     {
-        var verifier = new Verifier(pack, trust);
+        var verifier = new Verifier(pack, trust, receipt);
         try
         {
             verifier.Run(minSize, notOlderThan);
@@ -49,8 +52,8 @@ public sealed partial class Verifier
         // 1. One layout; every member as the manifest says.
         foreach (var member in Zip.Read(_pack)) _members.Add(member.Name, member);
         if (!_members.TryGetValue(Pack.Manifest, out var first)) throw new FormatException("there is no manifest.json");
-        var manifest = Zip.Content(_pack, first, MaxMember);
-        var members = Members(CanonicalJson.ParseCanonical(manifest, (int)MaxMember));
+        var manifest = Zip.Content(_pack, first, MaxManifest);
+        var members = Members(CanonicalJson.ParseCanonical(manifest, MaxManifest));
 
         // 2. The ledger.
         var replay = new Replay(new Documents(d => Content($"documents/{d.Hex}")));
@@ -164,7 +167,7 @@ public sealed partial class Verifier
 
     void Explanations(Replay replay)
     {
-        int verdicts = 0, refusals = 0;
+        int verdicts = 0, refusals = 0, before = _report.Findings.Count;
         foreach (var folded in replay.Entries)
         {
             var where = $"entry {Number(folded.Index)}";
@@ -188,7 +191,7 @@ public sealed partial class Verifier
                 _report.Find("envelope-malformed", where, e.Message);
             }
         }
-        _report.Note($"{verdicts} verdicts and {refusals} refusals executed again, to the same bytes.");
+        _report.Note($"{verdicts} verdicts and {refusals} refusals executed again{(_report.Findings.Count == before ? ", to the same bytes" : "")}.");
     }
 
     void StateAgrees(Replay replay, long size, Digest stated, string where)
@@ -222,6 +225,7 @@ public sealed partial class Verifier
             catch (FormatException e)
             {
                 _report.Find("bundle-malformed", name, e.Message);
+                foreach (var rest in _members.Keys.Where(n => n.StartsWith(folder + "/entries/", StringComparison.Ordinal))) _used.Add(rest);   // one finding is enough
                 yield break;
             }
             last = leaves.Length < Tile.Full;

@@ -36,16 +36,44 @@ public sealed partial class Verifier
                 _report.Note($"decision log '{log.Origin}': keys and salts of {e.Records} records were erased, as {e.Statements} entries declare; their leaves are here.");
             }
         }
+        Silence(replay);
         return [.. there.Values];
+    }
+
+    /// <summary>How long nobody said what ran, by environment: from a head or an observation to the next observation, or to the ledger's end.</summary>
+    void Silence(Replay replay)
+    {
+        var (heard, longest) = (new Dictionary<string, long>(StringComparer.Ordinal), new SortedDictionary<string, long>(StringComparer.Ordinal));
+        void Hear(string place, long time, bool running)
+        {
+            if (heard.TryGetValue(place, out var last)) longest[place] = Math.Max(longest.GetValueOrDefault(place), time - last);
+            if (running) heard[place] = time;
+            else heard.Remove(place);
+        }
+        foreach (var folded in replay.Entries)
+            switch (folded.Statement)
+            {
+                case Observation o: Hear(State.Place(o.System, o.Environment), folded.Entry.Time, true); break;
+                case Deployment d when !heard.ContainsKey(State.Place(d.System, d.Environment)) || d.Routes.IsEmpty: Hear(State.Place(d.System, d.Environment), folded.Entry.Time, !d.Routes.IsEmpty); break;
+            }
+        foreach (var place in heard.Keys.ToList()) Hear(place, replay.State.Time, true);
+        foreach (var (place, gap) in longest)
+        {
+            var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
+            _report.Note($"{place}: the longest silence between observations was {gap} ms{(limit is not { } l ? " (no limit is set)" : gap > l ? $", LONGER than the {l} ms allowed: what ran then was not observed" : $", within the {l} ms allowed")}.");
+        }
     }
 
     void Log(Replay replay, LogFact log, string folder, string note)
     {
         // Every anchor of this log, by the size it covers. Two of one size agree: the fold saw to that.
         var anchors = new SortedDictionary<long, (Anchor Anchor, Digest Root, long Entry)>();
+        var key = VerifierKey.Parse(log.Key);
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, VerifierKey.Parse(log.Key), out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
+            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, key, out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
 
+        var found = _report.Findings.Count;
+        var promised = Promised(log, key);
         var frontier = new Frontier();
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
@@ -75,6 +103,8 @@ public sealed partial class Verifier
             {
                 _report.Find("decision-malformed", where, e.Message);
             }
+            if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
+                _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories");
             if (anchors.TryGetValue(frontier.Size, out var at))
             {
                 var place = $"anchor in entry {Number(at.Entry)}";
@@ -83,7 +113,13 @@ public sealed partial class Verifier
             }
         }
         var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
-        if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
+        if (promised is { } beyond && beyond.Size > frontier.Size) _report.Note($"decision log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it.");
+        if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
+        {
+            _report.DeclaredGaps++;
+            _report.Note($"decision log '{log.Origin}': {anchoredSize - frontier.Size} of {anchoredSize} anchored leaves were lost, as the ledger declares.");
+        }
+        else if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
         Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
 
         long longest = 0, before = 0;
@@ -92,9 +128,22 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        _report.Note($"decision log '{log.Origin}': complete, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
+        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : "complete")}, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
             $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
             $"{(stale > 0 ? $"; {stale} served on a ledger older than the {staleAfter} ms allowed" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
+    }
+
+    /// <summary>The tree that the node promised to the receipt's holder, when the receipt is of this log.</summary>
+    Checkpoint? Promised(LogFact log, VerifierKey key)
+    {
+        if (_receipt is null || _receipt.Log != log.Origin) return null;
+        if (!Checkpoint.TryOpen(_receipt.LogCheckpoint, key, out var checkpoint, out var error))
+        {
+            _report.Find("checkpoint-signature", "the receipt", error);
+            return null;
+        }
+        _report.Note($"the receipt's checkpoint over {checkpoint.Size} leaves of '{log.Origin}' was compared with the pack's.");
+        return checkpoint;
     }
 
     static bool SameOperation(Decision open, Decision close) =>

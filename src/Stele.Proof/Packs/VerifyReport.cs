@@ -29,6 +29,7 @@ public sealed class VerifyReport
     const int MaxFindings = 1000;
 
     readonly List<Finding> _findings = [];
+    readonly HashSet<Finding> _seen = [];
     readonly List<string> _notes = [];
 
     public IReadOnlyList<Finding> Findings => _findings;
@@ -44,7 +45,8 @@ public sealed class VerifyReport
 
     internal void Find(string name, string where, string message)
     {
-        if (_findings.Count < MaxFindings) _findings.Add(new Finding(name, where, message));
+        var finding = new Finding(name, where, message);
+        if (_findings.Count < MaxFindings && _seen.Add(finding)) _findings.Add(finding);
     }
 
     internal void Note(string sentence) => _notes.Add(sentence);

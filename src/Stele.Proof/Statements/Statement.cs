@@ -55,9 +55,11 @@ public abstract record Statement
     /// <summary>Invariant: what is accepted encodes to the identical bytes.</summary>
     /// <exception cref="FormatException">Not a statement we would have written.</exception>
     /// <exception cref="UnknownKindException">A well-formed statement of a kind this version does not know.</exception>
-    public static Statement Parse(ReadOnlySpan<byte> payload)
+    public static Statement Parse(ReadOnlySpan<byte> payload) => CanonicalJson.ParseRecord(
+        payload, Envelope.MaxPayload, FromJson, s => s.Encode(), s => $"the {s.Kind} statement has members or values that its kind does not have");
+
+    static Statement FromJson(Json json)
     {
-        var json = CanonicalJson.ParseCanonical(payload, Envelope.MaxPayload);
         if (json["_type"].AsString != Type) throw new FormatException($"_type is not {Type}");
         var predicate = json["predicate"];
         var act = predicate["stele_act"];
@@ -66,9 +68,7 @@ public abstract record Statement
         var nonce = act["nonce"].AsString;
         if (nonce.Length != 32 || !nonce.All(char.IsAsciiHexDigitLower)) throw new FormatException("a nonce is 32 lower-case hex digits");
         var head = new Parts(act.Find("ledger")?.AsDigest, nonce, Names.Time(act["issued"]), predicate, subjects);
-        var statement = Read(json["predicateType"].AsString, head);
-        if (!payload.SequenceEqual(statement.Encode())) throw new FormatException($"the {statement.Kind} statement has members or values that its kind does not have");
-        return statement;
+        return Read(json["predicateType"].AsString, head);
     }
 
     /// <summary>What every kind's reader gets.</summary>

@@ -125,7 +125,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
         var entry = Entry(http);
         // The checkpoint first: whatever size it covers, the log can prove.
         var checkpoint = log.Checkpoint;
-        var size = http.Number("size") ?? log.Size;
+        var size = http.Number("size") ?? Stele.Proof.Checkpoint.Parse(Note.Parse(checkpoint).Text).Size;
         if (size <= entry.Index || size > log.Size) throw new ProblemException(Trouble.BadRequest, $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
         return http.Write(Json.Object(
             ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),

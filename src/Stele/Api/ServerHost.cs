@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Host;
 using Stele.Ledger;
 using Stele.Proof;
 
@@ -85,6 +86,7 @@ sealed class ServerHost : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(10));
             kestrel.Limits.MaxConcurrentConnections = 2048;
         });
+        Embedded.In(builder.Services);
         builder.Services.AddRoutingCore();
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
         var web = builder.Build();

@@ -65,7 +65,11 @@ sealed class BlobStore : IBlobs
                 digest = await Copy(content, file, maxBytes, declared, stop);
                 if (expected is { } wanted && wanted != digest)
                     throw new BlobException(BlobError.WrongDigest, $"the blob was announced as {wanted} but its content has digest {digest}");
-                if (Intact(digest)) return digest;
+                if (Intact(digest))
+                {
+                    Libc.SyncDirectory(_blobs);   // whoever put it may have been killed, or be about to, before its name was durable
+                    return digest;
+                }
                 TreeWriter.Seal(file.SafeFileHandle, executable: false);
                 file.Flush(flushToDisk: true);
             }

@@ -32,6 +32,8 @@ sealed class Check(Trees trees)
             throw new CheckException(running.Process.Exited.IsCompleted ? $"the release ended before it answered {document.Run.Health}{Ending(running)}"
                 : $"the release did not answer {document.Run.Health} within {StartTimeout.TotalSeconds:0} seconds{Ending(running)}");
 
+        var socket = area.At("release.sock");
+        if (!running.LinkSocket(socket)) throw new CheckException($"what the release has at {document.Run.Socket} is not a socket");
         var output = area.Create("out");
         var ran = await new Sandbox(await trees.Of(check.Environment, stop), check.Command)
         {
@@ -40,7 +42,7 @@ sealed class Check(Trees trees)
             [
                 new Bind(await trees.Of(check.Program, stop), "/in/program"), new Bind(await trees.Of(check.Dataset, stop), "/in/dataset"),
                 new Bind(area.Create("parameters.json", check.Parameters.ToBytes()), "/in/parameters.json"),
-                new Bind(running.Socket, "/run/release.sock"), new Bind(output, "/out", Writable: true),
+                new Bind(socket, "/run/release.sock"), new Bind(output, "/out", Writable: true),
             ],
         }.Run(Timeout, stop);
         if (ran.TimedOut) throw new CheckException($"the check was still running after {Timeout.TotalMinutes:0} minutes");

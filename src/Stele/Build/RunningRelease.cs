@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Stele.Disk;
 using Stele.Proof.Statements;
 
 namespace Stele.Build;
@@ -6,29 +7,29 @@ namespace Stele.Build;
 /// <summary>A release, running in its sandbox from its own tree, reached by its Unix socket alone. Used by checks and by hosts: what was checked and what runs are started by the same lines.</summary>
 sealed class RunningRelease : IAsyncDisposable
 {
-    /// <summary>The longest path of a Unix socket.</summary>
-    const int MaxSocket = 107;
-
     readonly RunTerms _run;
+
+    /// <summary>The socket's name as the host sees it. The release may give that name to anything else at any time, a link to a file of the host too.</summary>
+    readonly string _socket;
     readonly HttpClient _http;
 
     RunningRelease(SandboxProcess process, RunTerms run, string socket)
     {
-        (Process, _run, Socket) = (process, run, socket);
+        (Process, _run, _socket) = (process, run, socket);
         _http = Client(socket);
     }
 
     public SandboxProcess Process { get; }
 
-    /// <summary>The socket as the host sees it.</summary>
-    public string Socket { get; }
+    /// <summary>Gives the socket a second name, where the release can't reach it.</summary>
+    /// <returns>False when what has the socket's name now is none.</returns>
+    public bool LinkSocket(string path) => Libc.TryLink(_socket, path) && Libc.StatOf(path) is { Type: NodeType.Special };
 
     /// <param name="tree">The release's materialised tree.</param>
-    /// <param name="runDirectory">A directory of the host with a short path, which is /run inside.</param>
+    /// <param name="runDirectory">A directory of the host, which is /run inside.</param>
     public static async Task<RunningRelease> Start(string tree, RunTerms run, string runDirectory, CancellationToken stop = default)
     {
         var socket = Path.Combine(runDirectory, run.Socket["/run/".Length..]);
-        if (System.Text.Encoding.UTF8.GetByteCount(socket) > MaxSocket) throw new IOException($"the path of the socket {socket} has more than {MaxSocket} bytes: use a shorter directory");
         var process = await new Sandbox(tree, run.Args) { Env = run.Env, Directory = run.Directory, RunDirectory = runDirectory }.Start(stop);
         return new RunningRelease(process, run, socket);
     }
@@ -54,7 +55,7 @@ sealed class RunningRelease : IAsyncDisposable
             using var answer = await _http.GetAsync(new Uri("http://release" + _run.Health), stop);
             return answer.IsSuccessStatusCode;
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
             return false;
         }
@@ -69,7 +70,8 @@ sealed class RunningRelease : IAsyncDisposable
             var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             try
             {
-                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), stop);
+                using var name = Libc.OpenName(socket);   // no link is followed
+                await connection.ConnectAsync(new UnixDomainSocketEndPoint($"/proc/self/fd/{(int)name.DangerousGetHandle()}"), stop);
                 return new NetworkStream(connection, ownsSocket: true);
             }
             catch

@@ -50,8 +50,17 @@ sealed class SandboxProcess : IAsyncDisposable
         var errors = new Head(process.StandardError.BaseStream, outputBytes);
         var pid = new TaskCompletionSource<int?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var status = Task.Factory.StartNew(() => ReadStatus(read, pid), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        if (await pid.Task.WaitAsync(stop) is { } child) return new SandboxProcess(process, child, output, errors, status);
-        await process.WaitForExitAsync(stop);
+        try
+        {
+            if (await pid.Task.WaitAsync(stop) is { } child) return new SandboxProcess(process, child, output, errors, status);
+            await process.WaitForExitAsync(stop);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();   // what it started dies with it
+            process.Dispose();
+            throw;
+        }
         await errors.Ended;
         process.Dispose();
         throw Failed(errors.Text);

@@ -42,7 +42,8 @@ static class CommandLine
                 }
                 if (Misuse.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
             }
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30), Output = stage.Output, Error = stage.Error }, stop);
+            // Signals are heard once, by the outermost command; one that runs inside another is stopped by that one.
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = stop.CanBeCanceled ? null : TimeSpan.FromSeconds(30), Output = stage.Output, Error = stage.Error }, stop);
         }
         catch (OperationCanceledException)
         {

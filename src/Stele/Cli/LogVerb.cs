@@ -40,8 +40,8 @@ static class LogVerb
             new("open", "open a node's decision log for an environment (owners)", """
                 stele log open SYSTEM/ENV [--node URL]
 
-                Asks the node which log it would write for that environment, and states its origin and key. Decisions are served only
-                into an open log.
+                Assigns the node to that environment (the role node@SYSTEM/ENV, unless it has it), asks it which log it would write there, and
+                states that log's origin and key. Decisions are served only into an open log.
                 """, [new Argument<string>("system/env"), new Option<string>("--node") { HelpName = "URL", Description = "the node's gateway; the one this home knows unless given" }], Open) { Needs = "the role owner" },
             new("lost", "declare a decision log lost (owners)", """
                 stele log lost ORIGIN
@@ -85,6 +85,12 @@ static class LogVerb
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         using var node = new NodeClient(call.Get<string>("--node") ?? desk.Home.Gateway ?? throw new CliError("which node? none is known to this home", $"stele log open {place} --node URL, where URL is its gateway's", CliError.Usage), desk.Home.NodeToken);
+        // A node is assigned to environments, one by one; the log it would write there is known once it is.
+        var (id, key) = await node.Identity(call.Stop);
+        var known = desk.State.Member(id);
+        if (known is null || !known.Has("node", place.System, place.Environment))
+            await desk.Sign(new MemberStatement(id, desk.State.Members.TryGetValue(id, out var present) ? present.Entry : null, known?.Keys ?? [key], [.. known?.Roles ?? [], new Role("node", place.System, place.Environment)], known?.Name)
+            { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
         var offer = await node.Offer(place, call.Stop);
         if (desk.State.Logs.TryGetValue(offer.Origin, out var open))
         {

@@ -20,6 +20,13 @@ sealed class NodeClient : IDisposable
 
     public sealed record LogOffer(string Origin, string Key, string Node);
 
+    /// <summary>The member that the node is, and its public key.</summary>
+    public async Task<(string Member, PublicKey Key)> Identity(CancellationToken stop)
+    {
+        var status = await Get("status", stop);
+        return (status["member"].AsString, PublicKey.Parse(status["key"].AsString));
+    }
+
     /// <summary>The decision log that the node would write for a place, once an owner opens it.</summary>
     public async Task<LogOffer> Offer(Place place, CancellationToken stop)
     {

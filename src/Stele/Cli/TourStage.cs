@@ -38,6 +38,9 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
 
     public void Typed(string command, string? who = null) => output.WriteLine($"   {Terminal.Green("$")} {command}{(who is null ? "" : Terminal.Dim($"   # as the {who}"))}");
 
+    /// <summary>A line of another program's output, wrapped under its own indent.</summary>
+    public void Quote(string line) => Wrap(line.Trim(), new string(' ', 5 + line.Length - line.TrimStart().Length));
+
     void Wrap(string prose, string indent, Func<string, string>? style = null)
     {
         var line = "";

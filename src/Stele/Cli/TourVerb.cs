@@ -23,6 +23,7 @@ static class TourVerb
         On a terminal it stays up at the end until Ctrl-C.
         """, [new Option<string>("--sample") { HelpName = "DIR" }, new Option<int?>("--applications") { HelpName = "N" }], async call =>
     {
+        await Task.Yield(); // signals are heard from the first wait on
         var kept = call.Get<string>("--data") is not null;
         using var area = kept ? null : new WorkArea();
         var world = kept ? call.Data : area!.Create("world");
@@ -30,9 +31,9 @@ static class TourVerb
             throw new CliError($"{world} is not empty", "give a folder that does not exist yet: the tour founds a new world in it");
         var sample = call.Get<string>("--sample") ?? FindSample();
         var stage = new TourStage(world, sample, call.Clock, call.Stage.Output, call.Stop);
-        await using var tour = new Tour(stage, sample, call);
+        await using var tour = new Tour(stage, sample, kept, call);
         await tour.Play(call.Get<int?>("--applications") ?? 500);
-        if (Terminal.Interactive) await tour.StayUp(kept);
+        if (Terminal.Interactive) await tour.StayUp();
         return 0;
     });
 
@@ -45,7 +46,7 @@ static class TourVerb
     }
 }
 
-sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
+sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsyncDisposable
 {
     const string Owner = "owner", Engineer = "ml-engineer", Validator = "validator", Risk = "risk-officer", Operator = "platform-engineer";
     const string Place = "mortgage/prod";
@@ -76,18 +77,19 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         await OneDigest(v2, decision);
         await Audit();
         stage.Step("Done");
-        stage.Say($"{_running!.Server.Admission.Replay.State.Size} entries, {stage.Elapsed.TotalSeconds.ToString("0", CultureInfo.InvariantCulture)} seconds.");
+        stage.Say($"{_running!.Server.Admission.Replay.State.Size} entries in {stage.Elapsed.TotalSeconds.ToString("0", CultureInfo.InvariantCulture)} seconds.");
+        if (kept) stage.Say($"The world is kept in {stage.World}: stele up --data {stage.World} --home {stage.HomeOf(Owner)} starts it again; stele-verify pack {World("audit-pack.zip")} --trust {World("trust.json")} verifies it.");
     }
 
     async Task Found()
     {
         stage.Step("A ledger is founded");
+        stage.Say("The owner's key signs genesis; it lies in the owner's own home, not with the server. The trust file pins the log's key and genesis: all that anyone needs to check everything that follows. Then the owner registers four members with their own keys and roles, declares the system, and opens the node's decision log.");
         _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, Invite = ["members"], AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
         var trust = Home.Open(stage.HomeOf(Owner)).Trust!;
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
         stage.Fact("log key", trust.Key.ToString());
-        stage.Say("The owner's key signed genesis; it lies in the owner's own home, not with the server. The trust file pins the log's key and genesis: all that anyone needs to check everything that follows.");
         var token = _running.Invited.Single().Token;
         foreach (var (who, roles) in ((string, string[])[])[(Engineer, ["builder", "approver"]), (Validator, ["evaluator"]), (Risk, ["approver"]), (Operator, ["deployer"])])
         {
@@ -103,63 +105,64 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     async Task Freeze()
     {
         stage.Step("Data, code and environments are frozen");
+        stage.Say("2,380 mortgage applications of 1990, the sources, and two environments: the closure of this machine's .NET runtime and every shared library it loads, with and without the compiler. The same bytes have the same digest anywhere; each gets a signed statement of where it comes from.");
         await stage.Do(Engineer, "freeze", In("data"), "--kind", "dataset", "--name", "data", "--origin", "https://cran.r-project.org/package=AER", "--licence", "GPL-2.0-or-later");
         await stage.Do(Engineer, "freeze", In("source"), "--kind", "code", "--name", "source", "--licence", "Apache-2.0");
         await stage.Do(Engineer, "freeze", In("config"), "--kind", "config", "--name", "mortgage-config", "--licence", "Apache-2.0");
         await stage.Do(Engineer, "freeze", "--environment", "dotnet-sdk", "--name", "sdk");
         await stage.Do(Engineer, "freeze", "--environment", "dotnet", "--name", "runtime");
-        stage.Say("2,380 mortgage applications of 1990, the sources, and two environments: the closure of the .NET runtime and every shared library it loads, with and without the compiler. Each has one digest on any machine, and a signed statement of where it comes from.");
         stage.Without("\"the training data\" would be a path that someone can write to.");
     }
 
     async Task Build()
     {
         stage.Step("Everything is built in a sandbox without network, twice");
+        stage.Say("Compiled, split and trained from the frozen bytes alone: the sandbox's root is the environment artifact, inputs are read-only, nothing else exists in there. Each output gets a SLSA provenance that names every material by digest.");
+        stage.Say("Then release v1 closes over code, model, environment, configuration, its own policy and the evaluation data: one digest from here on.");
         var run = await stage.Do(Engineer, "run", In("pipeline.yaml"), "--verify");
         foreach (var o in run["outputs"].AsArray)
             stage.Fact(o["step"].AsString, $"{o["digest"].AsString}  {(o["agree"].AsBool ? "twice, the same bytes" : "TWICE, OTHER BYTES")}");
-        stage.Say("Compiled, split and trained from the frozen bytes alone: the sandbox's root is the environment artifact, inputs are read-only, nothing else exists in there. Each output has a SLSA provenance that names every material by digest.");
         stage.Without("a model's origin would be a wiki page; here it is a graph that ends at frozen sources.");
         await stage.Do(Engineer, "policy", "freeze", In("policies/service.yaml"));
         await stage.Do(Engineer, "release", In("release.yaml"), "--set", "name=mortgage-v1", "--set", "model=v1", "--set", "config=mortgage-config");
-        stage.Say("Release v1 closes over code, model, environment, configuration, its own policy and the evaluation data: one digest from here on.");
     }
 
     async Task<string> Policies()
     {
         stage.Step("The rules are put in force");
+        stage.Say("The policy names the fairness check by digest (program, data, parameters, seed), so that nobody picks an easier one, and demands the four-fifths rule, an AUC, built origins and a second person.");
         var check = await stage.Do(Validator, "check", In("fairness.check.yaml"), "--digest");
         var set = await stage.Do(Owner, "policy", "set", In("policies/admission.yaml"), "--for", "mortgage", "--set", $"fairness={check["check"].AsString}");
-        stage.Say("The policy names the fairness check by digest (program, data, parameters, seed), so that nobody picks an easier one, and demands the four-fifths rule, an AUC, built origins and a second person.");
+        stage.Without("\"we test for fairness\" would be a sentence in a document, and the test a different one each time.");
         return set["entry"].ToString();
     }
 
     async Task RefuseV1()
     {
         stage.Step("v1 is checked, and refused");
+        stage.Say("The check runs against the release itself, in its own sandbox, through the socket it will serve on. Then someone tries to deploy it.");
+        stage.Say("The policy runs before anything moves. The refusal and its verdict become entries too: anyone re-executes the verdict from the entries before it and gets the same bytes.");
         var checkedV1 = await stage.Do(Validator, "check", In("fairness.check.yaml"), "mortgage-v1");
         Figures(checkedV1);
-        stage.Say("The check ran against the release itself, in its own sandbox, through the socket it will serve on.");
         await stage.Refused(Operator, "deploy", "mortgage-v1", Place);
         var log = await stage.Quietly(Owner, "log", "list", "--kind", "verdict");
         var verdict = log["lines"].AsArray[^1]["entry"].AsInt.ToString(CultureInfo.InvariantCulture);
         var judged = await stage.Do(Risk, "verdict", verdict);
         if (!judged["reexecuted"].AsBool) throw new CliError("the verdict did not re-execute to the same bytes");
         stage.Fact("re-executed", $"the same payload bytes, {judged["payload"].AsString}");
-        stage.Say("The policy ran before anything moved. The refusal and its verdict are entries too: anyone re-executes the verdict from the entries before it and gets the same bytes.");
         stage.Without("v1 would be in production, and its unfairness a finding of next year's audit.");
     }
 
     async Task<Digest> Mitigate()
     {
         stage.Step("The mitigation is a new release, and its difference is exact");
+        stage.Say("v2 is trained without the race column, on rows reweighed as Kamiran and Calders propose. One component differs; everything else is the same, byte for byte. The figures are of 1,190 held-out applications, and the ratio's 95 % interval is wide: that v1 fails and that the mitigation raises the ratio is certain, that v2 satisfies the rule on other data is not; the datasheet says how often it does.");
         var release = await stage.Do(Engineer, "release", In("release.yaml"), "--set", "name=mortgage-v2", "--set", "model=v2", "--set", "config=mortgage-config");
         var evaluation = await stage.Do(Validator, "check", In("fairness.check.yaml"), "mortgage-v2");
         Figures(evaluation);
         _v2 = evaluation["metrics"];
         var diff = await stage.Do(Risk, "diff", "mortgage-v1", "mortgage-v2");
         foreach (var c in diff["components"].AsArray) stage.Fact($"{c["role"].AsString}", c["change"].AsString == "same" ? "the same bytes" : $"{c["change"].AsString}: {c.Find("from")?.AsDigest.Short} → {c.Find("to")?.AsDigest.Short}");
-        stage.Say("v2 was trained without the race column, on rows reweighed as Kamiran and Calders propose. One component differs; everything else is the same, byte for byte. The figures are of 1,190 held-out applications, and the ratio's 95 % interval is wide: that v1 fails and that the mitigation raises the ratio is certain, that v2 satisfies the rule on other data is not; the datasheet says how often it does.");
         stage.Without("a patch would be \"the new version\", with whatever else slipped in.");
         return release["release"].AsDigest;
     }
@@ -167,18 +170,19 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     async Task Approve(Digest release)
     {
         stage.Step("Someone else approves");
+        stage.Say("The engineer holds the approver's role too, but built the release, and an author never approves: members count, not keys. The risk officer's approval names the release, the place, the head it replaces, the policies in force and the digest of what was shown; if any of it changes, the approval is void. It is good for one deployment.");
         await stage.Refused(Engineer, "approve", "mortgage-v2", Place, "--yes");
         await stage.Do(Risk, "approve", "mortgage-v2", Place, "--yes");
-        stage.Say("The engineer holds the approver's role too, but built the release, and an author never approves: members count, not keys. The risk officer's approval names the release, the place, the head it replaces, the policies in force and the digest of what was shown; if any of it changes, the approval is void. It is good for one deployment.");
+        stage.Without("an approval would be a click on a name, and outlive what was shown.");
     }
 
     async Task<Digest> Deploy(Digest release)
     {
         stage.Step("v2 is deployed, and runs");
+        stage.Say("The node folds the ledger itself, pulls by digest, materialises the release and runs it with no network, no shell and a read-only root. It compares the files, executable, libraries and environment of the running process with the release, through /proc, and signs what it sees.");
         await stage.Do(Operator, "deploy", "mortgage-v2", Place, "--wait");
         var tree = await ObservedTree();
         stage.Fact("files, as the process sees them", tree.ToString());
-        stage.Say("The node folded the ledger itself, pulled by digest, materialised the release and runs it with no network, no shell and a read-only root. It compared the files, executable, libraries and environment of the running process with the release, through /proc, and signed what it saw.");
         stage.Without("what was tested and what runs would be two things with one name.");
         return tree;
     }
@@ -186,6 +190,7 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     async Task<string> Serve(Digest release, int applications)
     {
         stage.Step($"{applications} real applications go through the gateway");
+        stage.Say("Each answer leaves only after its record is durable: which release, which rules, which outcome, and salted commitments to what was asked and answered. Nothing about a person is in the log; the bodies lie sealed beside it, under keys that can be destroyed.");
         var principal = await stage.Do(Owner, "principal", "add", "--role", "applicant-desk");
         _applicantToken = principal["token"].AsString;
         _desk = new HttpClient { BaseAddress = new Uri(_running!.Gateway + Place + "/") };
@@ -213,7 +218,6 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Fact("Stele-Release", release.ToString());
         var (refused, reason, _, _) = await Ask(rows[0], path: "model.json");
         stage.Fact("another path", $"{(int)refused}: {CanonicalJson.Parse(Encoding.UTF8.GetBytes(reason), 1 << 20)["message"].AsString}");
-        stage.Say("Each answer left only after its record was durable: which release, which rules, which outcome, and salted commitments to what was asked and answered. Nothing about a person is in the log; the bodies lie sealed beside it, under keys that can be destroyed.");
         stage.Without("the log would be rows that the operator can edit, written when there was time.");
         return decision;
     }
@@ -221,9 +225,10 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
     async Task Tamper()
     {
         stage.Step("Someone changes a file of the running release");
+        stage.Say("The node notices, stops routing to it, records what it saw, re-hashes its blobs, materialises the release again and goes on. Drift is an entry in the ledger, not a surprise.");
         var model = System.IO.Path.Combine(_running!.ReleaseFolder("mortgage", "prod"), "app", "model", "model.json");
         var (code, said) = await TourStage.Other("/bin/sh", ["-c", "chmod u+w \"$1\" && printf ' ' >> \"$1\"", "sh", model], call.Stop);
-        stage.Typed($"printf ' ' >> {System.IO.Path.GetRelativePath(stage.World, model)}", "root on the node");
+        stage.Typed($"printf ' ' >> {System.IO.Path.GetRelativePath(stage.World, model)}", "whoever is root on the node");
         if (code != 0) throw new CliError($"the file could not be changed: {said}");
         var drift = await WaitFor(o => o.Event == "drift");
         stage.Fact("caught", $"entry {drift.Index}: {string.Join(", ", ((Observation)drift.Statement).Dimensions.Where(d => !d.Agrees).Select(d => $"{d.Name}: expected {d.Expected?.Short}, observed {d.Observed?.Short}"))}");
@@ -231,13 +236,13 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Fact("healed", $"entry {healed.Index}, {healed.Entry.Time - drift.Entry.Time} ms after");
         var (status, _, _, _) = await Ask(Applications(1).Single(), patiently: true);
         stage.Fact("serving again", ((int)status).ToString(CultureInfo.InvariantCulture));
-        stage.Say("The node noticed, stopped routing to it, recorded what it saw, re-hashed its blobs, materialised the release again and went on. Drift is an entry in the ledger, not a surprise.");
         stage.Without("the model that answers would be nobody's model, silently.");
     }
 
     async Task Rollback(Digest v2, Digest before)
     {
         stage.Step("An upgrade is rolled back to the identical bytes");
+        stage.Say("A rollback is a new head that names an old digest, judged by today's rules. The tree is the same, byte for byte: measured before and after, and recorded by the node.");
         var folder = World("work/config-v3");
         Files.CreateDirectory(folder);
         foreach (var file in Directory.EnumerateFiles(In("config"))) Files.Write(System.IO.Path.Combine(folder, System.IO.Path.GetFileName(file)), await File.ReadAllBytesAsync(file, call.Stop));
@@ -258,13 +263,13 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Fact("files of v2, after", after.ToString());
         stage.Fact("measured on disk now", measured.ToString());
         if (after != before || measured != before || upgraded == before) throw new CliError("the upgrade did not change the files, or the rollback did not restore them");
-        stage.Say("A rollback is a new head that names an old digest, judged by today's rules. The tree is the same, byte for byte: measured before and after, and recorded by the node.");
         stage.Without("\"rolled back\" would mean that someone re-ran an old job.");
     }
 
     async Task Trace(string decision)
     {
         stage.Step("One decision is traced to its origins");
+        stage.Say("From one answer to one person, back to the frozen rows and sources it rests on. The receipt proves it in one file, to anyone, offline.");
         var trace = await stage.Do(Risk, "trace", decision);
         stage.Fact("decision", $"{trace["decision"]["outcome"].AsString}, status {trace["decision"]["status"].AsInt}");
         stage.Fact("deployment", $"entry {trace["deployment"]["entry"].AsInt}");
@@ -275,12 +280,13 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         var receipt = World("receipt.json");
         await stage.Do(Risk, "receipt", decision, "--out", receipt);
         await Verify("receipt", receipt, 0);
-        stage.Say("From one answer to one person, back to the frozen rows and sources it rests on. The receipt proves it in one file, to anyone, offline.");
+        stage.Without("the answer to \"why was I denied, and by what?\" would be a search through other people's logs.");
     }
 
     async Task OneDigest(Digest release, string decision)
     {
         stage.Step("What was tested is exactly what runs");
+        stage.Say("One string, from the check to the process that answers.");
         var state = _running!.Server.Admission.Replay.State;
         var entries = _running.Server.Admission.Replay.Entries;
         var trace = await stage.Quietly(Risk, "trace", decision);
@@ -292,12 +298,13 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         };
         foreach (var (name, value) in digests) stage.Fact(name, value);
         if (digests.Select(d => d.Value).Distinct(StringComparer.Ordinal).Count() != 1) throw new CliError("these should be one string");
-        stage.Say("One string, from the check to the process that answers.");
+        stage.Without("four teams would name four things, and hope that they are one.");
     }
 
     async Task Audit()
     {
         stage.Step("The auditor trusts nobody");
+        stage.Say("The verifier folds every entry again, re-executes every verdict and refusal, and checks every decision against what was in force. It needs the pack and the trust file, no network and no word of ours.");
         var pack = World("audit-pack.zip");
         var exported = await stage.Do(Owner, "audit", "export", "--out", pack);
         stage.Fact("pack", $"{Terminal.Size(exported["bytes"].AsInt)}  {exported["digest"].AsString}");
@@ -309,7 +316,6 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         stage.Say($"Now one bit of its {bytes.Length:N0} bytes is flipped:");
         await Verify("pack", flipped, 1);
         Files.Delete(flipped);
-        stage.Say("The verifier folded every entry again, re-executed every verdict and refusal, and checked every decision against what was in force. It needs the pack and the trust file, no network and no word of ours.");
         stage.Without("the audit would be screenshots.");
     }
 
@@ -319,7 +325,8 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         var (program, lead) = Verifier();
         var (code, said) = await TourStage.Other(program, [.. lead, what, file, "--trust", trust], call.Stop);
         stage.Typed($"stele-verify {what} {System.IO.Path.GetFileName(file)} --trust trust.json", "auditor");
-        foreach (var line in said.TrimEnd().Split('\n').Take(14)) call.Stage.Output.WriteLine("     " + line);
+        // Of a failure the findings are shown; what else was checked is said where all is well.
+        foreach (var line in said.TrimEnd().Split('\n').TakeWhile(l => code == 0 || l != "checked:").Take(14)) stage.Quote(line);
         stage.Fact("exit code", code.ToString(CultureInfo.InvariantCulture));
         if (code != expected) throw new CliError($"stele-verify ended with {code}; {expected} was expected");
     }
@@ -334,7 +341,7 @@ sealed class Tour(TourStage stage, string sample, Call call) : IAsyncDisposable
         return (Environment.ProcessPath!, ["verify"]);
     }
 
-    public async Task StayUp(bool kept)
+    public async Task StayUp()
     {
         var o = call.Stage.Output;
         o.WriteLine();

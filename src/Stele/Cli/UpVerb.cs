@@ -61,6 +61,7 @@ static class UpVerb
 
     static async Task<int> Run(Call call)
     {
+        await Task.Yield(); // signals are heard from the first wait on: whoever is told that everything is up can rely on them
         var only = call.Get<string>("--only");
         if (only is not (null or "server" or "node")) throw call.Wrong($"--only takes server or node, not '{only}'");
         var terms = new UpTerms
@@ -159,14 +160,14 @@ sealed class Running : IAsyncDisposable
         }
     }
 
-    /// <summary>The first time, an owner who starts both registers the node, for every environment to come. It is their statement, signed with their key.</summary>
+    /// <summary>The first time, an owner who starts both makes the node a member, by their own statement; <c>stele log open</c> then assigns it to environments.</summary>
     static async Task Register(Running running, Home home, Call call)
     {
         var state = running.Server.Admission.Replay.State;
         var identity = running.Node.Node.Identity;
         if (state.Members.ContainsKey(identity.Member) || home.Member is not { } me || !state.Members.TryGetValue(me, out var member) || !member.IsOwner || !home.Keys.Contains(home.KeyName)) return;
         using var key = home.Key();
-        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [new Role("node")], null) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
+        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [], null) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
         if (await running.Server.Admission.Submit(Envelope.Sign(statement.Encode(), key).ToJson().ToBytes()) is Admitted.Refused refused)
             throw new CliError($"the node could not be registered: {refused.Problem.Message}", refused.Problem.Hint);
     }

@@ -119,7 +119,7 @@ sealed class Admission : IAsyncDisposable
 
     async Task Run()
     {
-        var batch = new List<(Submission Submission, Admitted Answer)>();
+        var batch = new List<(Submission Submission, Admitted? Answer)>();   // null: being judged
         try
         {
             MendVerdicts();
@@ -127,9 +127,13 @@ sealed class Admission : IAsyncDisposable
             while (await _queue.Reader.WaitToReadAsync())
             {
                 batch.Clear();
-                while (batch.Count < MaxBatch && _queue.Reader.TryRead(out var submission)) batch.Add((submission, await Admit(submission.Envelope)));
+                while (batch.Count < MaxBatch && _queue.Reader.TryRead(out var submission))
+                {
+                    batch.Add((submission, null));
+                    batch[^1] = (submission, await Admit(submission.Envelope));
+                }
                 await Commit();
-                foreach (var (submission, answer) in batch) submission.Answer.SetResult(answer);
+                foreach (var (submission, answer) in batch) submission.Answer.SetResult(answer!);
             }
         }
         catch (Exception)
@@ -201,8 +205,15 @@ sealed class Admission : IAsyncDisposable
         if (!_budget.TrySpend(member))
             return No(Problem.Of(Trouble.RateLimited, $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more ({refused.Code.Name()}: {refused.Message})"));
 
-        // The envelope is durable before the entry that names it.
-        await _blobs.Put(entry.Envelope.ToJson().ToBytes());
+        // The envelope is durable before the entry that names it. Where it can't be kept, it is refused all the same, and not recorded.
+        try
+        {
+            await _blobs.Put(entry.Envelope.ToJson().ToBytes());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return No(Problem.Of(refused));
+        }
         if (Explain.Verdict(before, entry, refused) is { } verdict) Sign(verdict, entry.Time);
         _refused[reason] = Sign(refusal, entry.Time);
         return No(Problem.Of(refused, _refused[reason]));

@@ -29,6 +29,7 @@ static class Founding
         if (Directory.Exists(folder.Path) && Directory.EnumerateFileSystemEntries(folder.Path).Any())
             throw new IOException($"{folder.Path} holds the remains of a founding that did not end; nothing was admitted there: remove it and begin again");
 
+        Files.CreateDirectory(folder.Path, secret: true);   // blobs may be anything; the API asks for a token, and so does the folder
         Files.CreateDirectory(folder.Keys, secret: true);
         using var logKey = NoteSigner.Create(folder.LogKey, origin);
         using var serverKey = PrivateKey.Create();

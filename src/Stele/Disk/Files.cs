@@ -94,6 +94,22 @@ static class Files
         if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
     }
 
+    /// <summary>What interrupted writes of one file left beside it. Whoever removes it must know that none is under way.</summary>
+    public static IEnumerable<string> LeftBeside(string path) => Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".*.tmp");
+
+    /// <summary>Removes a directory that programs wrote to, whatever names and modes they gave; what can't be removed even so stays.</summary>
+    public static void Discard(string path)
+    {
+        try
+        {
+            DeleteDirectory(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Libc.RemoveTree(path);
+        }
+    }
+
     /// <summary>Removes what an interrupted write left under a temporary name.</summary>
     public static void Sweep(string directory)
     {

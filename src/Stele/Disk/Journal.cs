@@ -25,6 +25,9 @@ sealed class Journal : IDisposable
     /// <summary>A batch takes no further waiting record beyond this; so one slow flush can't grow without end.</summary>
     const int BatchBytes = 8 << 20;
 
+    /// <summary>What room is made of.</summary>
+    static readonly byte[] Zeros = new byte[256 << 10];
+
     static readonly Task<long> Nothing = Task.FromCanceled<long>(new CancellationToken(canceled: true));
 
     readonly JournalFile _file;
@@ -76,6 +79,10 @@ sealed class Journal : IDisposable
         var opened = file is null ? JournalFile.Open(path, secret) : file(path);
         try
         {
+            foreach (var leftover in Files.LeftBeside(path)) File.Delete(leftover);
+            // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built on that before it is on the disk too.
+            opened.Sync();
+            opened.Forget();
             var end = Scan(opened.Read, opened.Length, committed, out var salt);
             if (end.Tail == JournalTail.Corrupt) throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
             if (opened.Length != end.Offset)
@@ -296,9 +303,8 @@ sealed class Journal : IDisposable
         _file.Write(_end, frame);
         _end += frame.Length;
         if (_end <= _room) return;
-        var ahead = (int)Math.Clamp(_end / 4, 64 << 10, 4 << 20);
-        _file.Write(_end, new byte[ahead]);
-        _room = _end + ahead;
+        var ahead = _end;
+        for (_room = _end + Math.Clamp(_end / 4, 64 << 10, 4 << 20); ahead < _room; ahead += Zeros.Length) _file.Write(ahead, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _room - ahead)));
     }
 
     /// <summary>Writes what still waits, then a seal, and closes the file.</summary>

@@ -39,6 +39,9 @@ abstract class JournalFile : IDisposable
     /// <summary>Makes all that was written durable.</summary>
     public virtual void Sync() => Libc.SyncData(_file, Path);
 
+    /// <summary>Has the next reads come from the disk: after a flush that failed, the kernel's memory may go on showing what never got there.</summary>
+    public void Forget() => Libc.Forget(_file);
+
     public int Read(long offset, Span<byte> to) => Read(_file, offset, to);
 
     public long Length

@@ -17,6 +17,9 @@ static partial class Libc
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int FDataSync(int fd);
 
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int Advise(int fd, long offset, long length, int advice);
+
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int fd);
 
@@ -42,6 +45,13 @@ static partial class Libc
     public static void SyncData(Microsoft.Win32.SafeHandles.SafeFileHandle file, string path)
     {
         if (FDataSync((int)file.DangerousGetHandle()) != 0) throw Failed("fdatasync", path);
+    }
+
+    /// <summary>Drops what the kernel keeps of a file beside the disk, as far as it is flushed. Advice: where it is not taken, reads come from memory as before.</summary>
+    public static void Forget(Microsoft.Win32.SafeHandles.SafeFileHandle file)
+    {
+        const int POSIX_FADV_DONTNEED = 4;
+        _ = Advise((int)file.DangerousGetHandle(), 0, 0, POSIX_FADV_DONTNEED);
     }
 
     /// <summary>Takes the exclusive advisory lock of an open file, or says that another process has it.</summary>

@@ -30,12 +30,5 @@ sealed class WorkArea : IDisposable
         return At(name);
     }
 
-    public void Dispose()
-    {
-        try
-        {
-            Files.DeleteDirectory(Path);
-        }
-        catch (IOException) { } // what a program left with names .NET can't say stays for the system's own sweep of temporary files
-    }
+    public void Dispose() => Files.Discard(Path);
 }

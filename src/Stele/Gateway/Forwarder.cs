@@ -1,6 +1,7 @@
 using System.Net.Http;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Stele.Host;
 
@@ -28,7 +29,9 @@ static class Forwarder
         using var limit = new CancellationTokenSource(patience, time);
         try
         {
-            using var message = new HttpRequestMessage(new HttpMethod(request.Method), new Uri("http://release" + path + request.QueryString.ToUriComponent(), UriKind.Absolute)) { Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            // What the rules saw is what is sent, byte for byte: nothing is tidied up on the way.
+            var address = new Uri("http://release" + path + request.QueryString.ToUriComponent(), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+            using var message = new HttpRequestMessage(new HttpMethod(request.Method), address) { Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
             if (body.Length > 0) message.Content = new ByteArrayContent(body);
             var connection = Listed(request.Headers.Connection.ToString());
             foreach (var (name, values) in request.Headers)
@@ -41,7 +44,7 @@ static class Forwarder
             var closing = Listed(string.Join(',', response.Headers.Connection));
             foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
                 if (Passes(name, closing))
-                    foreach (var value in values) headers.Add(new(name, value));
+                    foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl)) headers.Add(new(name, value));
             return new Answer((int)response.StatusCode, headers, await Read(response.Content, maxBytes, limit.Token));
         }
         catch (OperationCanceledException)

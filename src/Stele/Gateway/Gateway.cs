@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
@@ -30,10 +29,25 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
     readonly Principals _principals = new(folder.Principals, time);
     readonly Rules _rules = new(document);
-    readonly ConcurrentDictionary<string, Lazy<Recorder>> _recorders = new(StringComparer.Ordinal);
+    readonly Dictionary<string, Recorder> _recorders = new(StringComparer.Ordinal);
 
     /// <summary>Who writes an environment's decisions down, and reads them back.</summary>
-    public Recorder RecorderOf(DecisionLog log) => _recorders.GetOrAdd(log.Origin, _ => new Lazy<Recorder>(() => new Recorder(folder, log))).Value;
+    /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/>: its files can't be opened.</exception>
+    public Recorder RecorderOf(DecisionLog log)
+    {
+        lock (_recorders)
+        {
+            if (_recorders.TryGetValue(log.Origin, out var there)) return there;
+            try
+            {
+                return _recorders[log.Origin] = new Recorder(folder, log);
+            }
+            catch (IOException e)
+            {
+                throw new GatewayException(GatewayError.Unrecorded, $"decisions can't be recorded: {e.Message}");
+            }
+        }
+    }
 
     public async Task Handle(HttpContext http)
     {
@@ -57,16 +71,16 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         var arrived = time.GetTimestamp();
 
         // 1. Who asks?
-        if (_principals.Authenticate(http.Request.Headers.Authorization) is not { } principal) throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
+        if (Known(http.Request) is not { } principal) throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
-        var (hosted, path) = Match(http.Request.Path);
+        var (hosted, path) = Match(Method(http.Request.Method), http.Request.Path);
         var input = await Body(http.Request);
         var request = Describe(http.Request, path, input);
         var (table, leg) = Enter(hosted);
         try
         {
-            var recorder = RecorderOf(hosted.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
+            var recorder = RecorderOf(table.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
 
             // 3. May they?
@@ -94,18 +108,48 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
     }
 
+    Principal? Known(HttpRequest request)
+    {
+        try
+        {
+            return _principals.Authenticate(request.Headers.Authorization);
+        }
+        catch (Exception e) when (e is FormatException or IOException)
+        {
+            throw new GatewayException(GatewayError.NotServing, $"the list of principals can't be read: {e.Message}");
+        }
+    }
+
     /// <summary>The environment an address names, and the path inside the release.</summary>
-    (HostedEnvironment Hosted, string Path) Match(PathString path)
+    (HostedEnvironment Hosted, string Path) Match(string method, PathString path)
     {
         var parts = path.ToUriComponent().Split('/', 4);
+        if (method == "OTHER") throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
         if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
-        return (hosted, "/" + (parts.Length == 4 ? parts[3] : ""));
+        var inside = "/" + (parts.Length == 4 ? parts[3] : "");
+        if (!IsPlain(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, escaped letters, digits, slashes, dots or control characters");
+        return (hosted, inside);
+    }
+
+    /// <summary>
+    /// Whether everyone reads a path alike, however often they unescape and tidy it: what the rules judge must be what the release answers. Dots and escapes were resolved once before;
+    /// what looks like one still was hidden below another.
+    /// </summary>
+    static bool IsPlain(string path)
+    {
+        if (path.Contains("//", StringComparison.Ordinal)) return false;
+        for (var i = path.IndexOf('%', StringComparison.Ordinal); i >= 0; i = path.IndexOf('%', i + 1))
+        {
+            if (i + 2 >= path.Length || !byte.TryParse(path.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)) return false;
+            if (b is < 0x20 or 0x7f or (byte)'/' or (byte)'\\' || char.IsAsciiLetterOrDigit((char)b) || (char)b is '-' or '.' or '_' or '~') return false;
+        }
+        return true;
     }
 
     /// <summary>Enters one of the environment's releases, by weight; whoever enters leaves.</summary>
     (RoutingTable Table, Leg Leg) Enter(HostedEnvironment hosted)
     {
-        while (true)
+        for (var attempt = 0; attempt < 1000; attempt++)
         {
             var table = hosted.Table ?? throw new GatewayException(GatewayError.NotServing, "the node is starting");
             if (table.Standing != Standing.Serving) throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}");
@@ -126,6 +170,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             // Retired between the look at the table and here: there is a newer table.
             if (leg.Instance.TryEnter()) return (table, leg);
         }
+        throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is changing releases");
     }
 
     async Task<byte[]> Body(HttpRequest request)
@@ -159,7 +204,9 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 throw new GatewayException(GatewayError.BadRequest, $"the body is not JSON as it is taken here: {e.Message}");
             }
         }
-        return Json.Object(("method", request.Method), ("path", path), ("query", request.QueryString.ToUriComponent()), ("size", body.Length), ("body", json));
+        var query = request.QueryString.ToUriComponent();
+        if (query.AsSpan().ContainsAnyExceptInRange('!', '~')) throw new GatewayException(GatewayError.BadRequest, "the query has characters that must be escaped");
+        return Json.Object(("method", request.Method), ("path", path), ("query", query), ("size", body.Length), ("body", json));
     }
 
     async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, Leg leg)
@@ -202,6 +249,6 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
     public void Dispose()
     {
-        foreach (var recorder in _recorders.Values) if (recorder.IsValueCreated) recorder.Value.Dispose();
+        lock (_recorders) foreach (var recorder in _recorders.Values) recorder.Dispose();
     }
 }

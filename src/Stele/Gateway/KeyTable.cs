@@ -23,7 +23,8 @@ sealed class KeyTable : IDisposable
     const byte Record = 1, Tombstone = 2;
 
     readonly string _path;
-    readonly object _gate = new();
+    readonly object _gate = new();        // what Take changes; the journal's writer needs it
+    readonly object _rewriting = new();   // held by whoever reads the journal, and while it is replaced
     readonly Dictionary<long, long> _addresses = [];
     readonly HashSet<long> _erased = [];
     Journal _journal;
@@ -47,9 +48,10 @@ sealed class KeyTable : IDisposable
     /// <summary>Null when there are none, or none any more.</summary>
     public DecisionKeys? Find(long index)
     {
-        lock (_gate)
+        lock (_rewriting)
         {
-            if (!_addresses.TryGetValue(index, out var address)) return null;
+            long address;
+            lock (_gate) if (!_addresses.TryGetValue(index, out address)) return null;
             var record = _journal.Read(address).AsSpan(8);
             return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes).ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
         }
@@ -67,31 +69,47 @@ sealed class KeyTable : IDisposable
         return bytes;
     }
 
-    /// <summary>Erases the keys of some decisions, durably. Nothing may be added meanwhile: the caller sees to that.</summary>
+    /// <summary>Erases the keys of some decisions, durably. Nothing may be added meanwhile: the caller sees to that. What was added before, and is still being written, is kept.</summary>
     /// <returns>How many there were.</returns>
     public int Erase(IReadOnlySet<long> indices)
     {
-        lock (_gate)
+        lock (_rewriting)
         {
-            var kept = _addresses.Where(a => !indices.Contains(a.Key)).OrderBy(a => a.Key).Select(a => (Record, _journal.Read(a.Value))).ToArray();
-            var gone = _addresses.Keys.Where(indices.Contains).ToArray();
-            if (gone.Length == 0) return 0;
-            _journal.Dispose();
-            Journal.Replace(_path, [.. kept, .. _erased.Concat(gone).Order().Select(i => (Tombstone, Number(i)))], secret: true);
-            _addresses.Clear();
-            _journal = Journal.Open(_path, Take, secret: true);
-            return gone.Length;
+            _journal.Dispose();   // writes what waits; not under the gate, which that takes
+            try
+            {
+                var kept = new SortedDictionary<long, byte[]>();
+                var erased = new SortedSet<long>();
+                Journal.Scan(_path, records =>
+                {
+                    foreach (var record in records)
+                        if (record.Kind == Record) kept[IndexOf(record)] = record.Bytes;
+                        else erased.Add(IndexOf(record));
+                });
+                var gone = kept.Keys.Where(indices.Contains).ToArray();
+                if (gone.Length == 0) return 0;
+                erased.UnionWith(gone);
+                foreach (var index in gone) kept.Remove(index);
+                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)), .. erased.Select(i => (Tombstone, Number(i)))], secret: true);
+                return gone.Length;
+            }
+            finally
+            {
+                lock (_gate) _addresses.Clear();
+                _journal = Journal.Open(_path, Take, secret: true);
+            }
         }
     }
+
+    static long IndexOf(JournalRecord record) => BinaryPrimitives.ReadInt64BigEndian(record.Bytes);
 
     void Take(ReadOnlySpan<JournalRecord> records)
     {
         lock (_gate)
             foreach (var record in records)
             {
-                var index = BinaryPrimitives.ReadInt64BigEndian(record.Bytes);
-                if (record.Kind == Record) _addresses[index] = record.Address;
-                else _erased.Add(index);
+                if (record.Kind == Record) _addresses[IndexOf(record)] = record.Address;
+                else _erased.Add(IndexOf(record));
             }
     }
 

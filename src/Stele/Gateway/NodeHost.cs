@@ -33,33 +33,51 @@ sealed class NodeHost : IAsyncDisposable
     /// <summary>Faults when the node can't go on: a matter for the process.</summary>
     public Task Failed => Node.Failed;
 
+    /// <summary>Erases what opens the bodies of some decisions; the leaves and their proofs stay.</summary>
+    /// <returns>How many there were.</returns>
+    public int Erase(DecisionLog log, IReadOnlySet<long> indices) => _gateway.RecorderOf(log).Erase(indices);
+
     /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
     /// <param name="trust">The ledger to follow.</param>
     /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
     public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time)
     {
-        var identity = folder.Open();
-        var outbox = new Outbox(folder.Outbox); // its lock keeps a second node out of the folder
-        var blobs = new BlobStore(folder.Blobs);
-        var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
-        // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
-        foreach (var leftover in Directory.EnumerateDirectories(folder.Releases).Concat(Directory.EnumerateDirectories(folder.Run))) Disk.Files.DeleteDirectory(leftover);
-        var provision = new Provision(blobs, link.Blobs, folder.Releases);
-        var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, provision, time));
-        var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
-        var pages = new ReadEndpoints(node, gateway);
-        var web = Listen(gatewayTerms, gateway, pages);
-        var host = new NodeHost(node, link, outbox, gateway, pages, web);
+        var begun = new Stack<IAsyncDisposable>();
         try
         {
+            var identity = folder.Open();
+            var outbox = new Outbox(folder.Outbox); // its lock keeps a second node out of the folder
+            begun.Push(new Closing(outbox));
+            var blobs = new BlobStore(folder.Blobs);
+            var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
+            begun.Push(link);
+            // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
+            foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
+            foreach (var leftover in Directory.EnumerateDirectories(folder.Run)) Disk.Files.Discard(leftover);
+            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), time));
+            begun.Push(node);
+            var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
+            begun.Push(new Closing(gateway));
+            var pages = new ReadEndpoints(node, gateway);
+            var web = Listen(gatewayTerms, gateway, pages);
+            begun.Push(web);
             await web.StartAsync();
-            return host;
+            return new NodeHost(node, link, outbox, gateway, pages, web);
         }
         catch
         {
-            await host.DisposeAsync();
+            foreach (var part in begun) await part.DisposeAsync();
             throw;
+        }
+    }
+
+    sealed record Closing(IDisposable Part) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            Part.Dispose();
+            return ValueTask.CompletedTask;
         }
     }
 
@@ -73,6 +91,7 @@ sealed class NodeHost : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = 4L * terms.MaxRequest;
             kestrel.Listen(IPAddress.Loopback, terms.Port);
         });
+        Embedded.In(builder.Services);
         var web = builder.Build();
         web.Run(http => http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
         return web;

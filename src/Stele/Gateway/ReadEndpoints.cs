@@ -23,6 +23,18 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
 {
     public async Task Handle(HttpContext http)
     {
+        try
+        {
+            await Answer(http);
+        }
+        catch (GatewayException e)
+        {
+            await Send(http, e.Error.Row().Status, "application/problem+json", e.Error.Body(e.Message));
+        }
+    }
+
+    async Task Answer(HttpContext http)
+    {
         var path = http.Request.Path.Value!["/-/".Length..];
         if (!HttpMethods.IsGet(http.Request.Method)) await Send(http, 405, "text/plain", "GET only\n"u8.ToArray());
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));

@@ -84,7 +84,7 @@ sealed class Recorder : IDisposable
             if (_bodies.Open(index, field, keys) is not { } body) return (BodyState.Missing, null);
             return Commitment.To(field, field == SealedBodies.Input ? keys.InputSalt : keys.OutputSalt, body) == commitment ? (BodyState.Whole, body) : (BodyState.Damaged, null);
         }
-        catch (CryptographicException)
+        catch (Exception e) when (e is CryptographicException or IOException)
         {
             return (BodyState.Damaged, null);
         }

@@ -29,6 +29,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     readonly ConcurrentDictionary<Instance, string> _suspects = new();
     volatile RoutingTable? _table;
     volatile DecisionLog? _log;
+    bool _assigned;
     string _unlogged = "the decision log was not opened yet";
 
     // The loop's own.
@@ -38,7 +39,6 @@ sealed class HostedEnvironment : IAsyncDisposable
     readonly HashSet<(long Head, Digest Release, string Why)> _reported = [];
     long _inspected, _observed;
     TimeSpan _retry;
-    int _starts;
 
     /// <param name="anchor">Asks for the log to be anchored now.</param>
     public HostedEnvironment(NodeParts parts, string system, string environment, Action anchor)
@@ -84,18 +84,25 @@ sealed class HostedEnvironment : IAsyncDisposable
                 return;
             }
             OpenLog(state);
-            var head = state.Environment(System, Environment).Head;
-            var table = (_table ?? new RoutingTable(Standing.Waiting, "", state, system, terms, 0, [])) with { State = state, System = system, Terms = terms };
-            _table =
-                !assigned ? table with { Standing = Standing.Unassigned, Reason = "the ledger does not assign it to this node", Legs = [] }
-                : head is null ? table with { Standing = Standing.Waiting, Reason = "nothing was deployed yet", Legs = [] }
-                : head.Routes.IsEmpty ? table with { Standing = Standing.Halted, Reason = $"halted by entry {Number(head.Entry)}", Deployment = head.Entry, Legs = [] }
-                : table.Legs.FirstOrDefault(l => Stopped(state, l.Release) is not null) is { } stopped ? table with { Standing = Standing.Revoked, Reason = Stopped(state, stopped.Release)!, Legs = [] }
-                : (_log is null ? _unlogged : _log.Objection(state)) is { } objection ? table with { Standing = Standing.Unlogged, Reason = objection }
-                : table.Legs.IsEmpty ? table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table : table with { Standing = Standing.Waiting, Reason = $"the release of entry {Number(head.Entry)} is being made ready" }
-                : table with { Standing = Standing.Serving, Reason = "" };
+            _assigned = assigned;
+            _table = Stands((_table ?? new RoutingTable(Standing.Waiting, "", state, system, terms, null, 0, [])) with { State = state, System = system, Terms = terms, Log = _log });
         }
         Wake();
+    }
+
+    /// <summary>
+    /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. Whoever brings new legs is judged by what the ledger said meanwhile.
+    /// </summary>
+    RoutingTable Stands(RoutingTable table)
+    {
+        var head = table.State.Environment(System, Environment).Head;
+        return !_assigned ? table with { Standing = Standing.Unassigned, Reason = "the ledger does not assign it to this node", Legs = [] }
+            : head is null ? table with { Standing = Standing.Waiting, Reason = "nothing was deployed yet", Legs = [] }
+            : head.Routes.IsEmpty ? table with { Standing = Standing.Halted, Reason = $"halted by entry {Number(head.Entry)}", Deployment = head.Entry, Legs = [] }
+            : table.Legs.Select(l => Stopped(table.State, l.Release)).FirstOrDefault(why => why is not null) is { } stopped ? table with { Standing = Standing.Revoked, Reason = stopped, Legs = [] }
+            : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with { Standing = Standing.Unlogged, Reason = objection }
+            : table.Legs.IsEmpty ? table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table : table with { Standing = Standing.Waiting, Reason = $"the release of entry {Number(head.Entry)} is being made ready" }
+            : table with { Standing = Standing.Serving, Reason = "" };
     }
 
     void OpenLog(State state)
@@ -104,13 +111,12 @@ sealed class HostedEnvironment : IAsyncDisposable
         if (_log?.Origin == origin) return;
         try
         {
-            var fresh = DecisionLog.Open(_parts.Folder, origin, _parts.Time);
             _log?.Dispose();
-            _log = fresh;
+            _log = null;
+            _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time);
         }
         catch (Exception e) when (e is IOException or LogException or FormatException)
         {
-            _log = null;
             _unlogged = $"the decision log can't be opened: {e.Message}";
         }
     }
@@ -210,7 +216,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             if (_running.FirstOrDefault(g => g.Instance.Release == route.Release && g.Instance.Trusted) is { } there)
             {
                 var found = await Task.Run(() => Inspection.Of(there.Instance), stop);
-                if (!found.Agrees) _suspects[there.Instance] = "it was about to be routed to";
+                if (!found.Agrees) Suspect(there.Instance, "it was about to be routed to");
                 if (!found.Agrees) throw new InstanceException($"release {route.Release.Short} is running, and not as it should: {string.Join("; ", found.Differences)}");
                 observed.Add((there.Instance.Provisioned, found.Dimensions));
                 legs.Add(new Leg(release, route.Weight, there.Instance));
@@ -238,8 +244,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         {
             // The ledger may have gone on meanwhile: a head that is not the newest any more is not switched to.
             if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry || _table.Standing is Standing.Unassigned) return;
-            _table = _table with { Deployment = head.Entry, Legs = legs.ToImmutable() };
-            if (_table.Standing is Standing.Waiting or Standing.Revoked or Standing.Halted) _table = _table with { Standing = Standing.Serving, Reason = "" };
+            _table = Stands(_table with { Deployment = head.Entry, Legs = legs.ToImmutable() });
         }
         foreach (var old in _running.Where(g => legs.All(l => l.Instance != g.Instance)).ToArray()) await Retire(old);
     }
@@ -250,7 +255,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         Instance? instance = null;
         try
         {
-            var run = Path.Combine(_parts.Folder.Run, $"{NodeFolder.NameOf(Place)[..12]}.{Number(++_starts)}");
+            var run = Path.Combine(_parts.Folder.Run, $"{NodeFolder.NameOf(Place)[..12]}.{NodeParts.Nonce()[..8]}");
             instance = await Instance.Start(provisioned, run, _parts.Terms.HealthPatience, _parts.Time, stop);
             var found = await Task.Run(() => Inspection.Of(instance), stop);
             if (!found.Agrees) throw new InstanceException($"release {provisioned.Release.Digest.Short} started, and not as it should: {string.Join("; ", found.Differences)}");
@@ -290,6 +295,13 @@ sealed class HostedEnvironment : IAsyncDisposable
             await Revive(guarded, stop);
             return null;
         }
+        catch
+        {
+            // What can't be looked at is not known to be the release: nothing is let in until someone has, next time.
+            guarded.Instance.Trusted = false;
+            _suspects.TryAdd(guarded.Instance, sign ?? "it could not be inspected");
+            throw;
+        }
         if (found.Agrees)
         {
             // Signs that came while we looked are looked at next.
@@ -326,12 +338,12 @@ sealed class HostedEnvironment : IAsyncDisposable
             if (replaced.Count > 0) News += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the server: {string.Join(", ", replaced.Select(r => r.Short))}";
             var (fresh, found) = await Start(provisioned, stop);
             await Observe(Event(old.Release), provisioned, found.Dimensions);
-            lock (_gate) _table = _table! with { Legs = [.. _table.Legs.Select(l => l.Instance == old ? l with { Instance = fresh.Instance } : l)] };
+            lock (_gate) _table = Stands(_table! with { Legs = [.. _table.Legs.Select(l => l.Instance == old ? l with { Instance = fresh.Instance } : l)] });
         }
         catch
         {
             lock (_gate)
-                if (_table!.Legs.Any(l => l.Instance == old)) _table = _table with { Standing = Standing.Waiting, Reason = $"release {old.Release.Short} is being healed", Legs = [] };
+                if (_table!.Legs.Any(l => l.Instance == old)) _table = Stands(_table with { Legs = [] });
             throw;
         }
     }
@@ -353,8 +365,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         lock (_gate) _running.Remove(guarded);
         _suspects.TryRemove(guarded.Instance, out _);
         await guarded.Vigil.DisposeAsync();
+        _retiring.Add(guarded.Instance.Retire(patience ?? _parts.Terms.DrainPatience, _parts.Time));   // whatever fails below, it is on its way out
         if (!silently) await Observe("stopped", guarded.Instance.Provisioned, []);
-        _retiring.Add(guarded.Instance.Retire(patience ?? _parts.Terms.DrainPatience, _parts.Time));
     }
 
     static string MeansOf(Provisioned provisioned) => provisioned.Tree.Means switch { Means.Reflink => "reflink", Means.ReflinkAndCopy => "reflink-and-copy", _ => "copy" };

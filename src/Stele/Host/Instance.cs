@@ -54,7 +54,7 @@ sealed class Instance : IAsyncDisposable
         provisioned.Document.Run.Env.SetItem(ReleaseVariable, provisioned.Release.Digest.ToString());
 
     /// <summary>Starts a release and waits until it answers its health path.</summary>
-    /// <param name="run">An empty host directory, to be its /run.</param>
+    /// <param name="run">A host directory to be made, and to be its /run.</param>
     /// <exception cref="InstanceException">It did not start, or did not become healthy in time.</exception>
     public static async Task<Instance> Start(Provisioned provisioned, string run, TimeSpan patience, TimeProvider time, CancellationToken stop)
     {
@@ -65,7 +65,6 @@ sealed class Instance : IAsyncDisposable
         SandboxProcess process;
         try
         {
-            Files.DeleteDirectory(run);
             Files.CreateDirectory(run, secret: true);
             process = await new Sandbox(provisioned.Tree.Directory, terms.Args) { Env = EnvironmentOf(provisioned), Directory = terms.Directory, RunDirectory = run }.Start(stop);
         }
@@ -97,7 +96,7 @@ sealed class Instance : IAsyncDisposable
         catch
         {
             await process.DisposeAsync();
-            Files.DeleteDirectory(run);
+            Files.Discard(run);
             throw;
         }
 
@@ -193,7 +192,7 @@ sealed class Instance : IAsyncDisposable
         await _process.DisposeAsync();
         Http.Dispose();
         _socket.Dispose();
-        Files.DeleteDirectory(_run);
+        Files.Discard(_run);
     }
 }
 

@@ -22,13 +22,14 @@ sealed class Provision(BlobStore own, IBlobs server, string directory)
     /// <exception cref="BlobException">A blob that neither store has good.</exception>
     public async Task<Provisioned> Make(ReleaseFact release, CancellationToken stop)
     {
-        await Fetch(release, thorough: false, stop);
         try
         {
+            await Fetch(release, thorough: false, stop);
             return await Materialised(release, stop);
         }
-        catch (BlobException e) when (e.Error is BlobError.Corrupt or BlobError.Unknown)
+        catch (BlobException)
         {
+            // Whatever it looked like: a damaged blob may be too long, or no manifest any more.
             await Fetch(release, thorough: true, stop);
             return await Materialised(release, stop);
         }

@@ -42,7 +42,7 @@ sealed class ServerLink : IAsyncDisposable
     /// <exception cref="LinkException">It is not known whether the server has it, or it would take it later; send it again.</exception>
     public async Task<string?> Submit(Envelope envelope, CancellationToken stop) => await Ask(() => _server.Submit(envelope, stop)) switch
     {
-        Admitted.Refused { Problem: var problem } when problem.Status is 408 or 429 or >= 500 => throw new LinkException(problem.Message),
+        Admitted.Refused { Problem: var problem } when !problem.IsJudgement => throw new LinkException(problem.Message),
         Admitted.Refused { Problem: var problem } => $"{problem.Code}: {problem.Message}",
         _ => null,
     };

@@ -191,7 +191,7 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         using var area = new Stele.Disk.WorkArea();
         await using var running = await RunningRelease.Start(made.Directory, small.Document().Run, area.Create("run"));
         Assert.True(await running.BecameHealthy(TimeSpan.FromSeconds(60)), running.Process.Errors);
-        using var http = RunningRelease.Client(running.Socket);
+        using var http = RunningRelease.Client(area.At("run/service.sock"));
         Assert.Equal("stone", await http.GetStringAsync(new Uri("http://release/say"), TestContext.Current.CancellationToken));
 
         var proc = $"/proc/{running.Process.Pid}";

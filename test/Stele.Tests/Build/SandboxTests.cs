@@ -58,6 +58,34 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     }
 
     [Fact]
+    public async Task A_start_that_is_called_off_leaves_nothing_running()
+    {
+        var sandbox = Shell("exec sleep 424242");
+        for (var i = 0; i < 20; i++)
+        {
+            try
+            {
+                await using var running = await sandbox.Start(new CancellationToken(canceled: true));
+            }
+            catch (OperationCanceledException) { }
+        }
+        await Task.Delay(500, TestContext.Current.CancellationToken);
+        Assert.DoesNotContain(Directory.EnumerateDirectories("/proc"), d => int.TryParse(Path.GetFileName(d), out _) && CommandOf(d).Contains("424242", StringComparison.Ordinal));
+
+        static string CommandOf(string process)
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(process, "cmdline"));
+            }
+            catch (IOException)
+            {
+                return "";
+            }
+        }
+    }
+
+    [Fact]
     public async Task There_is_no_network()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -52,10 +52,12 @@ public sealed class AdmissionFaultTests
             _serverKey.Dispose();
         }
 
-        public byte[] Statement()
+        public string Blobs => _folder.Blobs;
+
+        public byte[] Statement(long? replaces = null)
         {
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-            return Envelope.Sign(new MemberStatement(Founding.NewNonce(), null, [PrivateKey.Create().Public], [new Role("builder")], null) { Ledger = _ledger, Nonce = Founding.NewNonce(), Issued = now }.Encode(), _owner).ToJson().ToBytes();
+            return Envelope.Sign(new MemberStatement(Founding.NewNonce(), replaces, [PrivateKey.Create().Public], [new Role("builder")], null) { Ledger = _ledger, Nonce = Founding.NewNonce(), Issued = now }.Encode(), _owner).ToJson().ToBytes();
         }
 
         public async Task<Admitted> Submit(byte[] envelope) => await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(20));
@@ -101,6 +103,21 @@ public sealed class AdmissionFaultTests
         await desk.Stop();
         Assert.Empty(desk.Fsck());
         desk.Start();
+    }
+
+    [Fact]
+    public async Task A_refused_envelope_that_cannot_be_kept_is_refused_all_the_same()
+    {
+        await using var desk = await Desk.Found();
+        Directory.Delete(Path.Combine(desk.Blobs, "ingest"));
+        var size = desk.Admission.Replay.State.Size;
+        var problem = Assert.IsType<Admitted.Refused>(await desk.Submit(desk.Statement(replaces: 0))).Problem;
+        Assert.Equal("stale-replace", problem.Code);
+        Assert.Null(problem.Refusal);
+        Assert.Equal(size, desk.Admission.Replay.State.Size);
+        Assert.IsType<Admitted.Added>(await desk.Submit(desk.Statement()));
+        Directory.CreateDirectory(Path.Combine(desk.Blobs, "ingest"));
+        Assert.NotNull(Assert.IsType<Admitted.Refused>(await desk.Submit(desk.Statement(replaces: 0))).Problem.Refusal);
     }
 
     [Fact]

@@ -45,6 +45,19 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public async Task WhatAKilledProcessLeftUnflushedIsFlushedBeforeAnythingIsBuiltOnIt()
+    {
+        // Killed between writing a frame and flushing it: the next start reads the frame out of the kernel's memory, and the file ends just behind it.
+        var (bytes, ends) = await Crashed(At("first"), 3);
+        File.WriteAllBytes(At("j"), bytes[..(int)ends[^1]]);
+        var file = default(FaultyFile);
+        var seen = 0;
+        using var journal = Journal.Open(At("j"), batch => seen += batch.Length, file: p => file = new FaultyFile(p));
+        Assert.Equal(6, seen);
+        Assert.Equal(1, file!.Syncs);
+    }
+
+    [Fact]
     public async Task RecordsComeBackInOrder()
     {
         var path = At("j");

@@ -15,7 +15,7 @@ public sealed class RefusalTests
     [MemberData(nameof(Cases))]
     public void Is_refused(int index, string name)
     {
-        var outcome = Refusing.All[index].Act();
+        var (_, outcome) = Refusing.All[index].Act();
         var refused = Assert.IsType<Outcome.Refused>(outcome);
         Assert.True(Refusing.All[index].Code == refused.Code, $"{name}: refused with {refused.Code}: {refused.Message}");
         Assert.NotEmpty(refused.Message);

@@ -8,15 +8,19 @@ using static Stele.Proof.Governance.RefusalCode;
 
 namespace Stele.Tests.Governance;
 
-/// <summary>One way to be refused: the code that must come, and the act.</summary>
-sealed record Provocation(RefusalCode Code, string What, Func<Outcome> Act);
+/// <summary>One way to be refused: the code that must come, and the act, which gives the world it happens in and what the fold made of it.</summary>
+sealed record Provocation(RefusalCode Code, string What, Func<(World World, Outcome Outcome)> Act);
 
 /// <summary>Everything that the fold must refuse, by code. Each case starts from a world in which the same act, done right, is admitted.</summary>
 static class Refusing
 {
     public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing()];
 
-    static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () => act(Mortgage.Released()));
+    static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () =>
+    {
+        var m = Mortgage.Released();
+        return (m.World, act(m));
+    });
 
     static Entry Raw(World w, Json payload, params ReadOnlySpan<Person> by) => Raw(w, payload.ToBytes(), by);
 
@@ -29,15 +33,15 @@ static class Refusing
 
     /// <summary>A good statement's payload, changed.</summary>
     static Outcome Changed(World w, Statement statement, Person by, Func<Json, Json> change) =>
-        w.Replay.Try(Raw(w, change(CanonicalJson.Parse(w.Fresh(statement).Encode(), Envelope.MaxPayload)), by));
+        w.Judge(Raw(w, change(CanonicalJson.Parse(w.Fresh(statement).Encode(), Envelope.MaxPayload)), by));
 
     static Json Predicate(Json statement, string name, Json value) => statement.With("predicate", statement["predicate"].With(name, value));
 
     static IEnumerable<Provocation> Shapes() =>
     [
-        On(Malformed, "not JSON", m => m.World.Replay.Try(Raw(m.World, Encoding.UTF8.GetBytes("{"), World.Owner))),
-        On(Malformed, "an empty payload", m => m.World.Replay.Try(Raw(m.World, [], World.Owner))),
-        On(Malformed, "JSON with white space", m => m.World.Replay.Try(Raw(m.World, [.. m.World.Fresh(World.Retain("x", 1)).Encode(), (byte)'\n'], World.Owner))),
+        On(Malformed, "not JSON", m => m.World.Judge(Raw(m.World, Encoding.UTF8.GetBytes("{"), World.Owner))),
+        On(Malformed, "an empty payload", m => m.World.Judge(Raw(m.World, [], World.Owner))),
+        On(Malformed, "JSON with white space", m => m.World.Judge(Raw(m.World, [.. m.World.Fresh(World.Retain("x", 1)).Encode(), (byte)'\n'], World.Owner))),
         On(Malformed, "another _type", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => j.With("_type", "https://in-toto.io/Statement/v0.1"))),
         On(Malformed, "a member that the kind does not have", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer, j => Predicate(j, "extra", true))),
         On(Malformed, "a weight beyond an int", m => Changed(m.World, m.World.Deploying(m.V2), World.Deployer,
@@ -61,7 +65,7 @@ static class Refusing
         {
             var other = Mortgage.Founded("other.example");
             other.World.Now = m.World.Now;
-            return m.World.Replay.Try(other.World.Sign(other.World.Fresh(World.EndLog(LogStatement.Close, other.Log.Origin)), World.Owners));
+            return m.World.Judge(other.World.Sign(other.World.Fresh(World.EndLog(LogStatement.Close, other.Log.Origin)), World.Owners));
         }),
         On(WrongLedger, "made for no ledger", m => Changed(m.World, World.OriginOf(World.Builder, Origin.Freeze, Digest.Of("x"u8)), World.Builder,
             j => Predicate(j, "stele_act", Json.Object(("issued", m.World.Now), ("nonce", new string('0', 32)))))),
@@ -80,14 +84,14 @@ static class Refusing
         w.Now += 3_600_000;   // so that "earlier" is still after the last entry
         var statement = w.Fresh(World.EndLog(LogStatement.Close, w.Logs.Keys.Single()));
         w.Now += later;
-        return w.Replay.Try(w.Sign(statement, World.Owners));
+        return w.Judge(w.Sign(statement, World.Owners));
     }
 
     static IEnumerable<Provocation> Signing() =>
     [
         On(UnknownSigner, "a stranger's key", m => m.World.Try(m.World.Deploying(m.V2), World.Stranger)),
         On(UnknownSigner, "a second key that was never registered", m => m.World.Try(m.World.Deploying(m.V2), World.Deployer.With("second"))),
-        On(BadSignature, "a signature of another payload", m => m.World.Replay.Try(Transplanted(m.World, m.World.Deploying(m.V2), m.World.Deploying(m.V1), World.Deployer))),
+        On(BadSignature, "a signature of another payload", m => m.World.Judge(Transplanted(m.World, m.World.Deploying(m.V2), m.World.Deploying(m.V1), World.Deployer))),
         On(RevokedKey, "a key that was revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
@@ -108,6 +112,21 @@ static class Refusing
             m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
             return m.World.Try(m.World.Member(World.Approver, new Role("approver")), World.Owners);
         }),
+        On(RevokedKey, "a key that a stolen owner's key gave to the owner, after that key was revoked", m =>
+        {
+            var planted = World.Owner.With("planted");
+            m.World.Add(m.World.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role("owner")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role("owner")), World.Owners);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Owner.Id].Entry), World.Owner);
+            return m.World.Try(m.World.PutPolicy(null), planted, World.Owner2);
+        }),
+        On(RevokedKey, "a member whom a stolen owner's key made, after that key was revoked", m =>
+        {
+            m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Stranger.Id].Entry), World.Owner);
+            return m.World.Try(m.World.Approve(m.V2), World.Stranger);
+        }),
         On(RevokedKey, "the server's key, revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, m.World.State.Size), World.Owners);
@@ -119,6 +138,7 @@ static class Refusing
             w.Add(w.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, World.Owner.With("second").Key.Public] }, World.Owners);
             return w.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
         }),
+        On(RoleMissing, "a node is assigned to a whole system", m => m.World.Try(m.World.Member(World.Stranger, new Role("node", World.Sys)), World.Owners)),
         On(RoleMissing, "a deployer declares a system", m => m.World.Try(m.World.Declare("other"), World.Owner, World.Deployer)),
         On(RoleMissing, "an owner approves", m => m.World.Try(m.World.Approve(m.V2), World.Owner)),
         On(RoleMissing, "an owner deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Owner)),
@@ -167,12 +187,16 @@ static class Refusing
     static Provocation First(RefusalCode code, string what, Func<GenesisStatement, GenesisStatement> change, params Person[] by) => new(code, what, () =>
     {
         var w = new World();
-        return w.Try(change(World.Genesis()), by.Length == 0 ? World.Owners : by);
+        return (w, w.Try(change(World.Genesis()), by.Length == 0 ? World.Owners : by));
     });
 
     static IEnumerable<Provocation> Genesis() =>
     [
-        new(NotGenesis, "the first entry is not genesis", () => new World().Try(World.Protocol(1) with { Ledger = Digest.Of("x"u8) }, World.Owners)),
+        new(NotGenesis, "the first entry is not genesis", () =>
+        {
+            var w = new World();
+            return (w, w.Judge(w.Sign(World.Retain("x", 1) with { Ledger = Digest.Of("x"u8), Issued = w.Now, Nonce = new string('0', 32) }, World.Owners)));
+        }),
         On(NotGenesis, "a second genesis", m => m.World.Try(World.Genesis(), World.Owners)),
         First(UnknownFoldVersion, "a fold version to come", g => g with { FoldVersion = 7 }),
         First(WrongLedger, "genesis names a ledger", g => g, World.Owners) with
@@ -180,7 +204,7 @@ static class Refusing
             Act = () =>
             {
                 var w = new World();
-                return w.Replay.Try(w.Sign(World.Genesis() with { Ledger = Digest.Of("x"u8), Issued = w.Now }, World.Owners));
+                return (w, w.Judge(w.Sign(World.Genesis() with { Ledger = Digest.Of("x"u8), Issued = w.Now }, World.Owners)));
             },
         },
         First(TooFewOwners, "a threshold above the owners", g => g with { Threshold = 3 }),
@@ -203,7 +227,7 @@ static class Refusing
             Act = () =>
             {
                 var w = new World();
-                return w.Replay.Try(Transplanted(w, World.Genesis(), World.Genesis(threshold: 1), World.Owner));
+                return (w, w.Judge(Transplanted(w, World.Genesis(), World.Genesis(threshold: 1), World.Owner)));
             },
         },
         First(OutsideWindow, "genesis issued at another time", g => g, World.Owners) with
@@ -213,7 +237,7 @@ static class Refusing
                 var w = new World();
                 var genesis = w.Fresh(World.Genesis());
                 w.Now += Fold.MaxDelay + 1;
-                return w.Replay.Try(w.Sign(genesis, World.Owners));
+                return (w, w.Judge(w.Sign(genesis, World.Owners)));
             },
         },
     ];
@@ -648,6 +672,28 @@ static class Refusing
         {
             m.World.Add(World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(Revoked, "the policy in force was put there by a stolen owner's key", m =>
+        {
+            var w = m.World;
+            var easy = w.Add(w.PutPolicy(w.Policy("easy", null, ("yes", "deploy", "true")), environment: World.Prod), World.Owners);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Owner);
+            return w.Try(w.Deploying(m.V2), World.Deployer);
+        }),
+        On(LastOwner, "revoking an owner's key back to when it made all the others owners", m =>
+        {
+            var w = m.World;
+            var second = w.Add(w.Member(World.Owner2, new Role("owner")), World.Owners);
+            w.Add(w.Member(World.Stranger, new Role("owner")), World.Owners);
+            return w.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, second), World.Owner, World.Owner2);
+        }),
+        Ready(PolicyFailed, "an approval by a member whom a stolen owner's key made", m =>
+        {
+            var w = m.World;
+            w.Add(w.Member(World.Stranger, new Role("approver")), World.Owners);
+            w.Add(w.Approve(m.V3), World.Stranger);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry), World.Owner);
+            return w.Try(w.Deploying(m.V3), World.Deployer);
         }),
         On(Revoked, "rolling back to what was revoked", m =>
         {

@@ -106,6 +106,22 @@ public sealed class DriftTests
     }
 
     [Fact]
+    public async Task What_is_found_drifted_when_the_head_moves_is_not_asked_any_more()
+    {
+        Hamlet.Needs();
+        var (h, v1) = await Hamlet.Serving(terms: Hamlet.Quick with { InspectEvery = TimeSpan.FromHours(1), RetryAfter = TimeSpan.FromSeconds(5) });
+        await using var _ = h;
+        var v2 = await h.Release("v2", "two");
+        Assert.Equal("stone", await h.Word());
+        Assert.Equal(HttpStatusCode.OK, (await h.Ask("/listen")).Status);
+        await h.Deploy(new Route(v1, 50), new Route(v2, 50));
+        await h.Eventually(() => h.Hosted!.Trouble is not null || h.Observations.Any(o => o.Event == "drift"), "nobody looked");
+        Assert.DoesNotContain(h.Hosted!.Table!.Legs, l => l.Instance.Trusted && l.Release.Digest == v1 && h.Observations.All(o => o.Event != "drift"));
+        await h.Observed("healed");
+        await h.Serves(v1, v2);
+    }
+
+    [Fact]
     public async Task A_release_that_ends_by_itself_is_started_again()
     {
         Hamlet.Needs();

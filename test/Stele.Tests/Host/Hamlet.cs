@@ -20,13 +20,14 @@ sealed class Hamlet : IAsyncDisposable
 {
     public const string System = Town.System, Prod = Town.Environment;
 
-    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk, /end, /listen (one socket more), /exec (goes on as another program).</summary>
+    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk, /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another program).</summary>
     public const string Program = """
         use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 };   # the first process of a sandbox dies of no signal that it does not handle
         my $path = shift; unlink $path;
         socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die; bind($server, sockaddr_un($path)) or die "bind: $!"; listen($server, 512);
         open(my $f, '<', '/app/word') or die; my $word = <$f>; chomp $word; close $f;
         exit 3 if $word eq 'broken';
+        sleep 3 if $word eq 'slow';
         my $other;
         while (accept(my $c, $server)) {
           my ($head, $body) = ('', '');
@@ -40,6 +41,7 @@ sealed class Hamlet : IAsyncDisposable
           elsif ($uri eq '/junk') { print $c "no http\r\n\r\n"; close $c; next }
           elsif ($uri eq '/end') { exit 7 }
           elsif ($uri eq '/listen') { socket($other, AF_UNIX, SOCK_STREAM, 0); bind($other, sockaddr_un('/run/more')); listen($other, 1) }
+          elsif ($uri eq '/litter') { mkdir "/run/\xff"; open(my $o, '>', "/run/\xff/\xfe"); close $o; chmod 0, "/run/\xff" }
           elsif ($uri eq '/exec') { system('/usr/bin/perl', '-e', 'open(my $i,"<","/usr/bin/perl");binmode $i;local $/;my $p=<$i>;open(my $o,">","/tmp/other");binmode $o;print $o $p;close $o;chmod 0755,"/tmp/other"'); if (fork() == 0) { exec('/tmp/other', '-e', 'sleep 1000') } }
           elsif ($uri eq '/headers') { my $h = $head; $h =~ s/[^ -~]/|/g; $h =~ s/["\\]/_/g; $answer = '"' . $h . '"'; $more = "Stele-Decision: forged\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\nSet-Cookie: a=b\r\n" }
           elsif ($uri !~ m{^/(health|say|deny)}) { $status = '404 Not Found' }
@@ -47,7 +49,7 @@ sealed class Hamlet : IAsyncDisposable
         }
         """;
 
-    static readonly Role NodeRole = new("node");
+    static readonly Role NodeRole = new("node", System, Prod);
 
     public required Town Town { get; init; }
     public NodeFolder Folder { get; private init; } = null!;
@@ -57,6 +59,8 @@ sealed class Hamlet : IAsyncDisposable
     public string Token { get; private set; } = "";
     public Digest Environment { get; private set; }
     int _port;
+    NodeTerms? _terms;
+    GatewayTerms? _gateway;
 
     public static NodeTerms Quick { get; } = new()
     {
@@ -70,7 +74,7 @@ sealed class Hamlet : IAsyncDisposable
         Assert.SkipUnless(File.Exists("/usr/bin/perl") && Directory.Exists(PerlLibrary), "perl-base is not where Debian puts it");
     }
 
-    static string PerlLibrary => Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "perl-base")).FirstOrDefault(Directory.Exists) ?? "";
+    public static string PerlLibrary => Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "perl-base")).FirstOrDefault(Directory.Exists) ?? "";
 
     /// <summary>A server with its members, a system, the policies; a node that knows nothing yet.</summary>
     public static async Task<Hamlet> Found(EnvironmentTerms? terms = null)
@@ -129,8 +133,15 @@ sealed class Hamlet : IAsyncDisposable
 
     public async Task Start(NodeTerms? terms = null, GatewayTerms? gateway = null)
     {
-        _port = Town.Host.Address.Port;
-        Node = await NodeHost.Start(Folder, Town.Trust, Town.Host.Address, Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms { Patience = TimeSpan.FromSeconds(1) }, TimeProvider.System);
+        (_port, _terms, _gateway) = (Town.Host.Address.Port, terms, gateway);
+        await Restart();
+    }
+
+    /// <summary>Starts the node as it was started before, whether there is a server or not.</summary>
+    public async Task Restart()
+    {
+        var (terms, gateway) = (_terms, _gateway);
+        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms { Patience = TimeSpan.FromSeconds(1) }, TimeProvider.System);
         Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(30) };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }

@@ -3,6 +3,7 @@ using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Tests.Control;
 
 namespace Stele.Tests.Host;
 
@@ -55,6 +56,7 @@ public sealed class NodeTests
         await h.Serves(v1);
         await done.CancelAsync();
         await asking;
+        words.Add(await h.Word());   // the loop may have ended before it saw what Serves saw
         Assert.DoesNotContain("none", words);
         Assert.Equal(["one", "two", "one"], words.Aggregate(new List<string>(), (l, w) =>
         {
@@ -128,6 +130,58 @@ public sealed class NodeTests
     }
 
     [Fact]
+    public async Task What_is_revoked_while_it_starts_never_serves()
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found();
+        var release = await h.Release("v1", "slow");
+        await h.Start();
+        await h.OpenLog();
+        await h.Deploy(release);
+        await h.Eventually(() => Directory.EnumerateFileSystemEntries(h.Folder.Run).Any(), "it does not start");
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
+        Assert.Empty(h.Hosted!.Running); // still on its way
+        await h.StopServer();            // nothing new comes that would make the node look again
+        var seen = new HashSet<Standing>();
+        for (var i = 0; i < 400 && seen.Add(h.Hosted!.Table!.Standing) | !seen.Contains(Standing.Revoked); i++) await Task.Delay(20, TestContext.Current.CancellationToken);
+        await h.StartServer();
+        Assert.Contains(Standing.Revoked, seen);
+        Assert.DoesNotContain(Standing.Serving, seen);
+        await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
+    }
+
+    [Fact]
+    public async Task What_a_release_leaves_behind_keeps_no_node_from_stopping_or_starting()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        Assert.Equal("stone", (await h.Ask("/litter")).Body["word"].AsString);
+        await h.StopNode();
+        await h.Start();
+        await h.Serves(release);
+        Assert.Equal("stone", await h.Word());
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_blob_that_grew_in_the_nodes_own_store_is_fetched_anew_at_the_start(bool manifest)
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        var own = new Stele.Blobs.BlobStore(h.Folder.Blobs);
+        var code = h.Hosted!.Table!.Legs[0].Release.Components.Single(c => c.Role == "code").Digest;
+        var blob = manifest ? code : (await Stele.Blobs.Artifact.Read(own, code)).Layers[0].Digest;
+        await h.StopNode();
+        File.SetUnixFileMode(own.PathOf(blob), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.AppendAllTextAsync(own.PathOf(blob), new string('x', manifest ? 5 << 20 : 1));
+        await h.Start();
+        await h.Serves(release);
+        Assert.True(own.Intact(blob));
+    }
+
+    [Fact]
     public async Task Without_its_log_in_the_ledger_nothing_is_served()
     {
         Hamlet.Needs();
@@ -140,6 +194,60 @@ public sealed class NodeTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
         Assert.Contains(h.Hosted!.Log!.Key.ToString(), body["message"].AsString, StringComparison.Ordinal);
         await h.OpenLog();
+        await h.Serves(release);
+    }
+
+    [Fact]
+    public async Task Without_its_server_it_heals_and_tells_later()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        await h.Observed("started");
+        await h.StopServer();
+        var word = Path.Combine(h.Tree, "app/word");
+        File.SetUnixFileMode(word, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.WriteAllText(word, "gold\n");
+        await h.Eventually(() => h.Hosted!.News is not null && h.Hosted.Table!.Legs is [{ Instance.Trusted: true }], "not healed");
+        Assert.Equal("stone", await h.Word());
+
+        // Stopped and started again, still without a server: it serves what it has folded, and what it has to tell waits.
+        await h.StopNode();
+        await h.Restart();
+        await h.Serves(release);
+        Assert.Equal("stone", await h.Word());
+        Assert.True(h.Node.Node.Waiting >= 4, $"{h.Node.Node.Waiting} wait");
+        await h.StartServer();
+        await h.Eventually(() => h.Node.Node.Waiting == 0, "observations still wait");
+        Assert.Equal(["started", "drift", "healed", "stopped", "started"], h.Observations.Select(o => o.Event));
+        Assert.Null(h.Node.Node.LastRefusal);
+    }
+
+    [Fact]
+    public async Task It_speaks_up_within_the_gap_that_the_environment_allows()
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found(new EnvironmentTerms(Hamlet.Prod, null, 3000, false));
+        var release = await h.Release("v1", "stone");
+        await h.Deploy(release);
+        await h.Start();
+        await h.OpenLog();
+        await h.Serves(release);
+        await h.Eventually(() => h.Observations.Count(o => o.Event == "running") >= 2, "it is silent");
+        Assert.All(h.Observations.Where(o => o.Event == "running"), o => Assert.All(o.Dimensions, d => Assert.True(d.Agrees)));
+    }
+
+    [Fact]
+    public async Task A_node_that_lost_its_role_stops()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        var me = new Citizen(h.Node.Node.Identity.Member, h.Node.Node.Identity.Key);
+        await h.Town.Admit(h.Town.Member(me, new Role("node", "other", "prod")), h.Town.Owner);
+        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Unassigned && !h.Hosted.Running.Any(), "it goes on");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
+        await h.Town.Admit(h.Town.Member(me, new Role("node", Hamlet.System, Hamlet.Prod)), h.Town.Owner);
         await h.Serves(release);
     }
 }

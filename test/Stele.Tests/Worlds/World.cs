@@ -26,7 +26,7 @@ sealed partial class World
     public static readonly Person[] Owners = [Owner, Owner2];
 
     readonly Dictionary<Digest, byte[]> _blobs = [];
-    int _nonces;
+    int _nonces, _decisions;
 
     public World(string origin = Name)
     {
@@ -75,7 +75,12 @@ sealed partial class World
     }
 
     /// <summary>What the fold would make of it now.</summary>
-    public Outcome Try(Statement statement, params ReadOnlySpan<Person> by) => Replay.Try(Sign(Fresh(statement), by));
+    public Outcome Try(Statement statement, params ReadOnlySpan<Person> by) => Judge(Sign(Fresh(statement), by));
+
+    public Outcome Judge(Entry entry) => Replay.Try(Tried = entry);
+
+    /// <summary>The entry that was judged last without being written.</summary>
+    public Entry? Tried { get; private set; }
 
     /// <summary>The code with which it is refused now.</summary>
     public RefusalCode Refused(Statement statement, params ReadOnlySpan<Person> by) => Refused(Try(statement, by));

@@ -1,0 +1,89 @@
+using Cel;
+using Cel.Values;
+
+namespace Stele.Bench;
+
+/// <summary>
+/// Evaluating rules, compiled once, with the cost limit on. Beside each: the same condition written in C# over dictionaries of boxed values, which is what any evaluator must do at least.
+/// </summary>
+static class CelBench
+{
+    static readonly TimeSpan Duration = TimeSpan.FromMilliseconds(150);
+    const long CostLimit = 100_000;
+
+    const string Trivial = "tokens < 4096";
+    const string Simple = "model == \"gpt-x\" && tokens < 4096";
+    const string Typical = "request.model in [\"a\",\"b\",\"gpt-x\"] && request.tokens <= 4096 && request.user.startsWith(\"team-\") && !(request.tool in [\"shell\",\"delete\"])";
+    const string Labels = "request.labels.exists(l, l == \"pii\") == false && request.labels.size() < 16";
+    const string TenRules = "(request.tokens > 100000) || (request.user == \"x1\") || (request.user == \"x2\") || (request.user == \"x3\") || (request.tool == \"a\") || (request.tool == \"b\") || " +
+        "(request.tool == \"c\") || (request.model == \"m1\") || (request.model == \"m2\") || (request.model == \"m3\")";
+
+    static readonly Dictionary<string, CelType> Types = new(StringComparer.Ordinal) { ["model"] = CelType.String, ["tokens"] = CelType.Int, ["request"] = CelType.Map(CelType.String, CelType.Dyn) };
+
+    static readonly Dictionary<string, CelValue> Input = new(StringComparer.Ordinal)
+    {
+        ["model"] = CelValue.String("gpt-x"), ["tokens"] = CelValue.Int(512),
+        ["request"] = CelValue.Map(new Dictionary<string, CelValue>
+        {
+            ["model"] = CelValue.String("gpt-x"), ["tokens"] = CelValue.Int(512), ["user"] = CelValue.String("team-blue"), ["tool"] = CelValue.String("search"),
+            ["labels"] = CelValue.List([.. "abcdefgh".Select(c => CelValue.String(c.ToString()))]),
+        }),
+    };
+
+    static readonly Dictionary<string, object> Boxed = new(StringComparer.Ordinal)
+    {
+        ["model"] = "gpt-x", ["tokens"] = 512L,
+        ["request"] = new Dictionary<string, object>(StringComparer.Ordinal)
+        {
+            ["model"] = "gpt-x", ["tokens"] = 512L, ["user"] = "team-blue", ["tool"] = "search", ["labels"] = "abcdefgh".Select(c => c.ToString()).ToArray(),
+        },
+    };
+
+    public static Rounds Make()
+    {
+        var rounds = new Rounds("cel", "one evaluation of a compiled rule, against the same condition in C# over dictionaries");
+        foreach (var (name, source, plain) in new (string, string, Func<bool>)[]
+        {
+            ("trivial", Trivial, () => (long)Boxed["tokens"] < 4096),
+            ("simple", Simple, () => (string)Boxed["model"] == "gpt-x" && (long)Boxed["tokens"] < 4096),
+            ("typical", Typical, PlainTypical),
+            ("labels8", Labels, () => !Array.Exists((string[])Request["labels"], l => l == "pii") && ((string[])Request["labels"]).Length < 16),
+            ("tenrules", TenRules, PlainTenRules),
+        })
+        {
+            var program = CelProgram.Compile(source, Types, CelType.Bool);
+            var expected = plain();
+            rounds.Limit($"C#: {name}", "ns", () => Measure(plain, expected));
+            rounds.Add($"CEL: {name}", "ns", $"C#: {name}", () => Measure(() => program.Eval(Input, CostLimit).Value.AsBool(), expected));
+        }
+        rounds.Add("CEL: compile typical", "µs", null, () => Task.FromResult(new Sample(1e6 / Machine.Rate(Duration, () => CelProgram.Compile(Typical, Types, CelType.Bool), 10))));
+        return rounds;
+    }
+
+    static Task<Sample> Measure(Func<bool> evaluate, bool expected)
+    {
+        var bytes = GC.GetAllocatedBytesForCurrentThread();
+        var calls = 0L;
+        var rate = Machine.Rate(Duration, () =>
+        {
+            calls++;
+            if (evaluate() != expected) throw new InvalidOperationException("the rule came out otherwise");
+        }, 256);
+        return Task.FromResult(new Sample(1e9 / rate, ("bytes", Math.Floor((GC.GetAllocatedBytesForCurrentThread() - bytes) / (double)calls))));
+    }
+
+    static Dictionary<string, object> Request => (Dictionary<string, object>)Boxed["request"];
+
+    static bool PlainTypical()
+    {
+        var request = Request;
+        return request["model"] is "a" or "b" or "gpt-x" && (long)request["tokens"] <= 4096 && ((string)request["user"]).StartsWith("team-", StringComparison.Ordinal) && request["tool"] is not ("shell" or "delete");
+    }
+
+    static bool PlainTenRules()
+    {
+        var request = Request;
+        return (long)request["tokens"] > 100_000 || (string)request["user"] == "x1" || (string)request["user"] == "x2" || (string)request["user"] == "x3" || (string)request["tool"] == "a"
+            || (string)request["tool"] == "b" || (string)request["tool"] == "c" || (string)request["model"] == "m1" || (string)request["model"] == "m2" || (string)request["model"] == "m3";
+    }
+}

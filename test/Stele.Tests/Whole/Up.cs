@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Text;
+using Stele.Disk;
+using Stele.Proof;
+
+namespace Stele.Tests.Whole;
+
+/// <summary><c>stele up</c> as its own process: started, told to stop, or killed.</summary>
+sealed class Up : IAsyncDisposable
+{
+    readonly Process _process;
+    readonly Task<string> _errors;
+
+    Up(Process process, Task<string> errors, Json said) => (_process, _errors, Said) = (process, errors, said);
+
+    /// <summary>What it printed once everything was up.</summary>
+    public Json Said { get; }
+
+    public int Pid => _process.Id;
+    public Uri Server => new(Said["server"].AsString);
+    public Uri Gateway => new(Said["gateway"].AsString);
+    public bool Ended => _process.HasExited;
+
+    public static async Task<Up> Start(string data, string home, params string[] more)
+    {
+        var process = Process.Start(Programs.Start(Programs.Stele, ["up", "--data", data, "--home", home, "--json", .. more]))!;
+        process.StandardInput.Close();
+        var errors = process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var said = new StringBuilder();
+        while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+        {
+            said.Append(line);
+            if (line == "}") return new Up(process, errors, CanonicalJson.Parse(Encoding.UTF8.GetBytes(said.ToString()), 1 << 20));
+        }
+        await process.WaitForExitAsync(limit.Token);
+        throw new InvalidOperationException($"stele up {string.Join(' ', more)} ended with {process.ExitCode}: {await errors}");
+    }
+
+    /// <summary>kill -9. What it started may take a moment longer to be gone.</summary>
+    public void Kill()
+    {
+        Libc.Kill(_process.Id, Libc.SIGKILL);
+        _process.WaitForExit();
+    }
+
+    /// <summary>Asks it to stop; its exit code and what it said on standard error.</summary>
+    public async Task<(int Code, string Error)> Stop()
+    {
+        Libc.Kill(_process.Id, Libc.SIGTERM);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+        await _process.WaitForExitAsync(limit.Token);
+        return (_process.ExitCode, await _errors);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) Kill();
+        _process.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
