@@ -8,7 +8,7 @@ namespace Stele.Tests.Stories;
 /// <code>
 /// # words for the reader
 /// needs PROGRAM…              the story is skipped where one of them is not installed
-/// $ COMMAND                   run by /bin/sh in the story's own folder, with STELE_HOME=home and STELE_DATA=data below it
+/// $ COMMAND                   run by /bin/sh in the story's own folder, with STELE_HOME=me and STELE_DATA=data below it
 ///   a line of its output      two spaces before it; "  ..." is any number of lines; without any the output must be empty
 /// ! a line of its errors      the same for standard error; not looked at without any, except that no stack may be in it
 /// ? 1                         its exit code; 0 unless given

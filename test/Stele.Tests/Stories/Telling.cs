@@ -108,7 +108,7 @@ sealed class Telling : IDisposable
         start.Environment["PATH"] = _scratch.At("bin") + ":" + Environment.GetEnvironmentVariable("PATH");
         start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         start.Environment["HOME"] = _scratch.Path;
-        start.Environment["STELE_HOME"] = _scratch.At("home");
+        start.Environment["STELE_HOME"] = _scratch.At("me");
         start.Environment["STELE_DATA"] = _scratch.At("data");
         foreach (var (name, value) in _names) start.Environment[name] = value;
         return start;
