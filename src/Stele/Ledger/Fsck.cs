@@ -29,7 +29,11 @@ static class Fsck
         var limit = inUse ? published?.Size ?? 0 : long.MaxValue;
 
         // The journal is read once; each tile is compared as it fills up.
-        var tree = new Tree((tile, bytes) => Compare(files, tile, bytes, wrong));
+        // One that no checkpoint was published over may be missing after a crash: the next start makes it.
+        var tree = new Tree((tile, bytes) =>
+        {
+            if (FullAt(tile) <= (published?.Size ?? 0) || files.Exists(tile)) Compare(files, tile, bytes, wrong);
+        });
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
         long lastNoteAt = 0;
@@ -75,6 +79,9 @@ static class Fsck
         if (!inUse) foreach (var path in files.Stray(tree.Size)) wrong.Add($"{path}: no tile of this log");
         return wrong;
     }
+
+    /// <summary>The tree size at which a full tile or bundle fills up.</summary>
+    static long FullAt(Tile tile) => (tile.Index + 1) << (8 * (Math.Max(tile.Level, 0) + 1));
 
     /// <summary>Makes every derived file again that is missing or wrong, and removes what is none. The journal is not touched; a torn or damaged one is refused. Says what it did.</summary>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>

@@ -59,14 +59,15 @@ sealed class Log : IDisposable
             _opening = false;
             _head = Sign();
             _files.EnsureEdge(_tree, _ => { });
-            Publish(_head);
+            var published = Publish(_head);
+            // From here on: what is appended before the loop runs for the first time is still to be published.
+            _publishing = Task.Run(() => PublishAsTheLogGrows(published, time, publishEvery));
         }
         catch
         {
             _journal.Dispose();
             throw;
         }
-        _publishing = Task.Run(() => PublishAsTheLogGrows(time, publishEvery));
     }
 
     internal static string JournalPath(string folder) => Path.Combine(folder, "journal");
@@ -341,11 +342,10 @@ sealed class Log : IDisposable
 
     // ---- Publishing
 
-    async Task PublishAsTheLogGrows(TimeProvider time, TimeSpan pace)
+    async Task PublishAsTheLogGrows(long published, TimeProvider time, TimeSpan pace)
     {
         try
         {
-            var published = Size;
             while (!_closing.IsCancellationRequested)
             {
                 await WaitBeyond(published, _closing.Token);
