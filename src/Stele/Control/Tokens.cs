@@ -30,16 +30,22 @@ sealed class Tokens(string path, TimeProvider time)
         const string scheme = "Bearer ";
         if (authorization is null || authorization.Length > 256 || !authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return false;
         var given = DigestOf(authorization[scheme.Length..].Trim()).ToArray();
-        var found = false;
-        foreach (var digest in Known()) found |= CryptographicOperations.FixedTimeEquals(given, digest);
-        return found;
+        // One that was made a moment ago is known at once; one that was taken away is out within a second.
+        return IsAmong(Known(atOnce: false)) || IsAmong(Known(atOnce: true));
+
+        bool IsAmong(ImmutableArray<byte[]> known)
+        {
+            var found = false;
+            foreach (var digest in known) found |= CryptographicOperations.FixedTimeEquals(given, digest);
+            return found;
+        }
     }
 
-    ImmutableArray<byte[]> Known()
+    ImmutableArray<byte[]> Known(bool atOnce)
     {
         lock (_gate)
         {
-            if (_everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
+            if (!atOnce && _everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
             var stat = Libc.StatOf(path);
             if (stat is null) (_known, _read) = ([], default);
             else if ((stat.Value.Inode, stat.Value.ModifiedNanoseconds) != _read)

@@ -35,16 +35,22 @@ sealed class Principals(string path, TimeProvider time)
         const string scheme = "Bearer ";
         if (authorization is null || authorization.Length > 256 || !authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return null;
         var given = DigestOf(authorization[scheme.Length..].Trim());
-        Principal? found = null;
-        foreach (var (principal, token) in Known()) if (CryptographicOperations.FixedTimeEquals(given, token)) found = principal;
-        return found;
+        // One that was made a moment ago is known at once; one that was taken away is out within a second.
+        return Among(Known(atOnce: false)) ?? Among(Known(atOnce: true));
+
+        Principal? Among(ImmutableArray<(Principal Principal, byte[] Token)> known)
+        {
+            Principal? found = null;
+            foreach (var (principal, token) in known) if (CryptographicOperations.FixedTimeEquals(given, token)) found = principal;
+            return found;
+        }
     }
 
-    ImmutableArray<(Principal, byte[])> Known()
+    ImmutableArray<(Principal, byte[])> Known(bool atOnce)
     {
         lock (_gate)
         {
-            if (_everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
+            if (!atOnce && _everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
             (_everLooked, _looked) = (true, time.GetTimestamp());
             if (Libc.StatOf(path) is not { } stat) return _known = [];
             if ((stat.Inode, stat.ModifiedNanoseconds) == _read) return _known;
