@@ -65,6 +65,10 @@ static class Answers
         {
             return;   // nobody is there to be answered
         }
+        catch (Microsoft.AspNetCore.Connections.ConnectionResetException)
+        {
+            return;   // nor here: the client broke off, which is no bug of ours
+        }
         catch (Exception e)
         {
             bug(e);
