@@ -32,7 +32,7 @@ static class Fsck
         // One that no checkpoint was published over may be missing after a crash: the next start makes it.
         var tree = new Tree((tile, bytes) =>
         {
-            if (FullAt(tile) <= (published?.Size ?? 0) || files.Exists(tile)) Compare(files, tile, bytes, wrong);
+            if (FullAt(tile) <= (published?.Size ?? long.MaxValue) || files.Exists(tile)) Compare(files, tile, bytes, wrong);
         });
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
