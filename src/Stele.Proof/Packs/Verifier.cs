@@ -24,6 +24,7 @@ public sealed partial class Verifier
     readonly VerifyReport _report = new();
     readonly SortedDictionary<string, Zip.Member> _members = new(StringComparer.Ordinal);
     readonly HashSet<string> _used = new(StringComparer.Ordinal) { Pack.Manifest };
+    readonly HashSet<string> _damaged = new(StringComparer.Ordinal);
     readonly Dictionary<long, Digest> _stateDigests = [];
 
     Verifier(Stream pack, Trust? trust, Receipt? receipt) => (_pack, _trust, _receipt) = (pack, trust, receipt);
@@ -256,7 +257,7 @@ public sealed partial class Verifier
         }
         catch (FormatException e)
         {
-            _report.Find("member-damaged", name, e.Message);
+            if (_damaged.Add(name)) _report.Find("member-damaged", name, e.Message);
             return null;
         }
     }

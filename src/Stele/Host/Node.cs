@@ -64,17 +64,19 @@ sealed class Node : IAsyncDisposable
 
     async Task Follow()
     {
+        // The first question, at the start and after trouble, asks whether this is all there is, and does not wait for news: staleness and a waiting anchor hang on the answer.
+        var wait = TimeSpan.Zero;
         while (true)
         {
             var size = _parts.Link.Replay.State.Size;
             try
             {
-                await _parts.Link.Sync(_parts.Terms.SyncWait, _stop.Token);
-                ServerTrouble = null;
+                await _parts.Link.Sync(wait, _stop.Token);
+                (ServerTrouble, wait) = (null, _parts.Terms.SyncWait);
             }
             catch (LinkException e)
             {
-                ServerTrouble = e.Message;
+                (ServerTrouble, wait) = (e.Message, TimeSpan.Zero);
             }
             if (_parts.Link.Replay.State.Size > size) Advance();
             if (ServerTrouble is not null) await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token);

@@ -218,6 +218,22 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         }
     }
 
+    /// <summary>What is damaged is found once, and the report does not go on to call it whole.</summary>
+    [Fact]
+    public async Task A_changed_decision_is_not_called_complete()
+    {
+        using var scratch = new Scratch();
+        var bytes = await File.ReadAllBytesAsync(tour.Pack, TestContext.Current.CancellationToken);
+        bytes[bytes.AsSpan().IndexOf("\"outcome\":\"allow\""u8) + 12] ^= 1;
+        var file = scratch.At("changed.zip");
+        await File.WriteAllBytesAsync(file, bytes, TestContext.Current.CancellationToken);
+        var ran = await Programs.Run(Programs.Verify, ["pack", file, "--trust", tour.Trust]);
+        Assert.Equal(1, ran.Code);
+        Assert.Single(Regex.Matches(ran.Output, "member-damaged: "));
+        Assert.DoesNotContain(": complete", ran.Output, StringComparison.Ordinal);
+        Assert.Contains("NOT as it must be", ran.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_receipt_proves_its_decision()
     {
