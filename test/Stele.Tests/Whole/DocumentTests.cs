@@ -49,9 +49,10 @@ public sealed class DocumentTests(TourWorld tour)
                     if (level.Length == 0 || level.FirstOrDefault(v => v.Name == word) is not { } found) break;
                     (verb, level, below) = (found, found.Verbs, below + 1);
                 }
-                // A verb that holds others may take arguments of its own, as in: stele log 7.
-                var takes = verb is { Run: not null } ? verb.Shape.OfType<Argument>().FirstOrDefault()?.ValueType : null;
-                if (verb is null || level.Length > 0 && rest.Length > below && (takes is null || takes == typeof(long?) && !rest[below].All(c => char.IsAsciiDigit(c) || c == '-'))) yield return $"no verb stele {string.Join(' ', rest)}";
+                // A verb that holds others may do something by itself: what it then takes is a flag, a text, or (stele log 7) a number.
+                var takes = verb?.Shape.OfType<Argument>().FirstOrDefault()?.ValueType;
+                var next = level.Length > 0 && rest.Length > below ? rest[below] : null;
+                if (verb is null || next is not null && !next.StartsWith("--", StringComparison.Ordinal) && (takes is null || takes == typeof(long?) && !next.All(char.IsAsciiDigit))) yield return $"no verb stele {string.Join(' ', rest)}";
                 else
                     foreach (var flag in rest.Where(w => w.StartsWith("--", StringComparison.Ordinal)).Select(w => w.Split('=')[0]))
                         if (flag is not ("--help" or "--json" or "--data" or "--home") && !verb.Shape.OfType<Option>().Any(o => o.Name == flag)) yield return $"no flag {flag} of stele {verb.Name}";
