@@ -109,18 +109,3 @@ public static class PolicyInput
         _ => CelValue.Map(j.AsObject.Select(m => KeyValuePair.Create(m.Key, Value(m.Value, numbers == Numbers.OfReports && m.Key is ("metrics" or "groups") ? Numbers.Measured : numbers))).ToArray()),
     };
 }
-
-/// <summary>A check's report, canonical JSON: <c>{"metrics":{name:number},"groups":{group:{name:number}},"counts":{…}}</c>; a metric may be <c>{"undefined":"why"}</c>, and is then absent for rules.</summary>
-public sealed record Report(Json Metrics, Json Groups, Json Counts)
-{
-    /// <exception cref="FormatException">Not a report in canonical form.</exception>
-    public static Report Parse(ReadOnlySpan<byte> utf8)
-    {
-        var j = CanonicalJson.ParseCanonical(utf8, Artifacts.MaxDocument);
-        if (j["metrics"].Kind != JsonKind.Object) throw new FormatException("metrics is not an object");
-        return new Report(Defined(j["metrics"]), Defined(j.Find("groups") ?? Json.EmptyObject), Defined(j.Find("counts") ?? Json.EmptyObject));
-    }
-
-    static Json Defined(Json j) => j.Kind != JsonKind.Object ? j
-        : Json.Object(j.AsObject.Where(m => !(m.Value.Kind == JsonKind.Object && m.Value.Find("undefined") is not null)).Select(m => KeyValuePair.Create(m.Key, Defined(m.Value))));
-}

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Stele.Blobs;
 using Stele.Control;
@@ -60,7 +61,7 @@ static class Answers
         {
             problem = Problem.Of(e.StatusCode switch { 413 => Trouble.TooLarge, 408 => Trouble.Timeout, _ => Trouble.BadRequest }, e.Message);
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException || (e is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
         {
             return;   // nobody is there to be answered
         }

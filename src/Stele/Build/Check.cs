@@ -1,6 +1,7 @@
 using Stele.Blobs;
 using Stele.Disk;
 using Stele.Proof;
+using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
 namespace Stele.Build;

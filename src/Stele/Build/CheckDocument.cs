@@ -32,31 +32,3 @@ sealed record CheckDocument(string Name, Digest Program, Digest Environment, Imm
 
     internal ImmutableArray<string> Command => [.. Args.Select(a => a.Replace("{seed}", Seed.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))];
 }
-
-/// <summary>
-/// A check's result, canonical JSON of at most 1 MiB: <c>metrics</c> (name → number, or <c>{"undefined": reason}</c>), and what they rest on: <c>groups</c> and <c>counts</c>, both objects.
-/// </summary>
-sealed record Report(Json Json)
-{
-    public const string MediaType = "application/vnd.stele.report.v1+json";
-
-    /// <summary>The metrics that have a value.</summary>
-    public ImmutableSortedDictionary<string, double> Metrics => Json["metrics"].AsObject.Where(m => m.Value.Kind != JsonKind.Object)
-        .ToImmutableSortedDictionary(m => m.Key, m => m.Value.AsDouble, StringComparer.Ordinal);
-
-    /// <exception cref="FormatException"/>
-    public static Report Parse(ReadOnlySpan<byte> canonical)
-    {
-        var json = CanonicalJson.ParseCanonical(canonical, Artifacts.MaxDocument);
-        foreach (var (name, value) in json["metrics"].AsObject)
-        {
-            if (value.Kind is JsonKind.Int or JsonKind.Double) continue;
-            if (value.Kind == JsonKind.Object && value.AsObject.Count == 1 && value.Find("undefined")?.Kind == JsonKind.String) continue;
-            throw new FormatException($"the metric '{name}' is neither a number nor {{\"undefined\": reason}}");
-        }
-        foreach (var member in json.AsObject)
-            if (member.Key is not ("metrics" or "groups" or "counts")) throw new FormatException($"a report has no '{member.Key}'");
-            else _ = member.Value.AsObject;
-        return new Report(json);
-    }
-}

@@ -50,17 +50,15 @@ sealed class SandboxProcess : IAsyncDisposable
         var errors = new Head(process.StandardError.BaseStream, outputBytes);
         var pid = new TaskCompletionSource<int?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var status = Task.Factory.StartNew(() => ReadStatus(read, pid), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        try
+        // Not to be called off: it comes at once, or bubblewrap ends; and only who knows the process can end it.
+        if (await pid.Task is { } child)
         {
-            if (await pid.Task.WaitAsync(stop) is { } child) return new SandboxProcess(process, child, output, errors, status);
-            await process.WaitForExitAsync(stop);
+            var running = new SandboxProcess(process, child, output, errors, status);
+            if (!stop.IsCancellationRequested) return running;
+            await running.DisposeAsync();
+            throw new OperationCanceledException(stop);
         }
-        catch (OperationCanceledException)
-        {
-            process.Kill();   // what it started dies with it
-            process.Dispose();
-            throw;
-        }
+        await process.WaitForExitAsync(CancellationToken.None);
         await errors.Ended;
         process.Dispose();
         throw Failed(errors.Text);

@@ -27,6 +27,11 @@ static class Yaml
         {
             throw new FormatException($"{file}:{e.Start.Line}:{e.Start.Column}: {e.Message}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // The scanner's own checks of itself fail on some broken flows, as in "a: [b" and the line "c" below it.
+            throw new FormatException($"{file}: not YAML: a bracket, brace or quote is not closed", e);
+        }
         if (stream.Documents.Count != 1) throw new FormatException($"{file}: want one YAML document, found {stream.Documents.Count}");
         var used = new HashSet<string>(StringComparer.Ordinal);
         var value = Value(file, stream.Documents[0].RootNode, parameters, used, 0);

@@ -38,11 +38,11 @@ static class CheckVerb
         using (var trees = new Trees(desk.Blobs)) result = await new Check(trees).Run(release.Digest, check, call.Stop);
         var (entry, _) = await desk.Sign(new Evaluation(release.Digest, check.Digest, result.Report, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
         call.Terminal.Result(
-            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Json["metrics"])),
+            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Metrics)),
             () =>
             {
                 call.Terminal.Line($"check {check.Name} of {release.Name}  {Terminal.Dim($"entry {entry}")}");
-                call.Terminal.Table(result.Figures.Metrics.Select(m => new[] { m.Key, Desk.Number(Json.Of(m.Value)) }));
+                call.Terminal.Table(result.Figures.Metrics.AsObject.Select(m => new[] { m.Key, Desk.Number(m.Value) }));
             });
         return 0;
     }

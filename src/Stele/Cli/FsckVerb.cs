@@ -35,7 +35,7 @@ static class FsckVerb
         {
             foreach (var done in repaired) call.Terminal.Line("repaired: " + done);
             foreach (var v in violations) call.Terminal.Line(Terminal.Red(v));
-            call.Terminal.Line(violations.Count == 0 ? $"the ledger is whole; {count} blobs are what their names say" : $"{violations.Count} {(violations.Count == 1 ? "violation" : "violations")}");
+            call.Terminal.Line(violations.Count == 0 ? $"the ledger is whole; {(count == 1 ? "1 blob is what its name says" : $"{count} blobs are what their names say")}" : $"{violations.Count} {(violations.Count == 1 ? "violation" : "violations")}");
             if (violations.Count > 0 && !call.Get<bool>("--repair")) call.Terminal.Note("Tiles, bundles and the checkpoint file can be made again: stele fsck --repair, with the server stopped. A blob is mended by uploading it again; a journal only by a copy.");
         });
         return Task.FromResult(violations.Count == 0 ? 0 : CliError.Failed);

@@ -82,7 +82,7 @@ static class MemberVerb
                     ("key", k.Id), ("revoked", desk.State.IsRevoked(k.Id))))))))))),
             () => call.Terminal.Table(members.Select(m => new[]
             {
-                m.Id + (m.Id == desk.Home.Member ? " (you)" : ""), m.Roles.IsEmpty ? "(removed)" : string.Join(", ", m.Roles.Select(r => r.ToString())),
+                m.Id + (m.Id == desk.Home.Member ? " (you)" : ""), m.Keys.IsEmpty ? "(removed)" : m.Roles.IsEmpty ? "no roles yet" : string.Join(", ", m.Roles.Select(r => r.ToString())),
                 string.Join(", ", m.Keys.Select(k => k.Id.Short + (desk.State.IsRevoked(k.Id) ? " revoked" : ""))),
             })));
         return 0;

@@ -49,14 +49,14 @@ static class StatusVerb
         }
         if (!DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) throw new CliError($"'{at}' is neither a time nor an entry", "as in --at 2026-01-31T12:00:00Z, or --at 17", CliError.Usage);
         var asOf = desk.Replay.AsOf(time.ToUnixTimeMilliseconds());
-        if (asOf.Size == 0) throw new CliError($"the ledger did not exist yet at {Terminal.Time(time.ToUnixTimeMilliseconds())}", $"it begins at {Terminal.Time(desk.Replay.Entries[0].Entry.Time)}");
+        if (asOf.Size == 0) call.Terminal.Note($"the ledger did not exist yet: it begins at {Terminal.Time(desk.Replay.Entries[0].Entry.Time)}");
         return (asOf, time.ToUnixTimeMilliseconds());
     }
 
     static void Print(Terminal t, State state, Json status)
     {
-        t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
-        if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
+        t.Line($"ledger {(state.Size == 0 ? "(none)" : status["origin"].AsString)}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
+        if (state.Systems.IsEmpty && state.Size > 0) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
         foreach (var system in status["systems"].AsArray)
         {
             var environments = system["environments"].AsArray;

@@ -39,7 +39,7 @@ static class SystemVerb
         if (environments.Length == 0) throw call.Wrong("a system needs an environment", $"stele system add {name} --env prod");
         if (environments.Distinct(StringComparer.Ordinal).Count() != environments.Length) throw call.Wrong("an environment is named twice");
         var risk = call.Get<string>("--risk") ?? "high";
-        if (!Risks.Contains(risk)) throw call.Wrong($"--risk takes {string.Join(", ", Risks)}, not '{risk}'");
+        if (!Risks.Contains(risk)) throw call.Wrong($"--risk takes minimal, limited or high, not '{risk}'");
         long? Limit(string flag) => call.Get<long?>(flag) is not { } seconds ? null : seconds is > 0 and <= 10L * 366 * 86_400 ? seconds * 1000 : throw call.Wrong($"{flag} takes seconds, at least 1");
         var terms = environments.Select(e => new EnvironmentTerms(e, Limit("--stale-after"), Limit("--observation-gap"), call.Get<bool>("--node-return"))).ToImmutableArray();
 

@@ -104,7 +104,15 @@ sealed class Terminal(bool json, Stage stage)
         Clear();
         stage.Error.Write(question + " [y/N] ");
         // The read itself can't be broken off; it dies with the process.
-        return (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop))?.Trim() is "y" or "Y" or "yes";
+        try
+        {
+            return (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop))?.Trim() is "y" or "Y" or "yes";
+        }
+        catch (OperationCanceledException)
+        {
+            stage.Error.WriteLine();   // what is said next begins a line
+            throw;
+        }
     }
 
     /// <summary>

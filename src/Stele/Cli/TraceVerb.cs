@@ -26,6 +26,7 @@ static class TraceVerb
             trace = Trace.OfDecision(desk.Replay, desk.Small, what, decision);
             if (call.Get<bool>("--body")) trace = trace.With("bodies", await node.Bodies(log, index, call.Stop) ?? Json.Null);
         }
+        else if (what.Contains('/', StringComparison.Ordinal)) throw new CliError($"'{what}' is not a decision of a log that this ledger knows", "take it from the answer's Stele-Decision header");
         else trace = Trace.OfRelease(desk.Replay, desk.Small, desk.Release(what).Digest);
         call.Terminal.Result(trace, () => Print(call.Terminal, trace));
         return 0;

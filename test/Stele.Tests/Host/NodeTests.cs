@@ -48,12 +48,20 @@ public sealed class NodeTests
         var words = new List<string>();
         var asking = Task.Run(async () =>
         {
-            while (!done.IsCancellationRequested) words.Add(await h.Word());
+            while (!done.IsCancellationRequested)
+            {
+                var word = await h.Word();
+                lock (words) words.Add(word);
+            }
         });
         await h.Deploy(v2);
         await h.Serves(v2);
         await h.Deploy("rollback", new Route(v1, 100));
         await h.Serves(v1);
+        await h.Eventually(() =>
+        {
+            lock (words) return words[^1] == "one";
+        }, "it is still the other that answers");
         await done.CancelAsync();
         await asking;
         words.Add(await h.Word());   // the loop may have ended before it saw what Serves saw

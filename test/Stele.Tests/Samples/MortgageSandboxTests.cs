@@ -4,7 +4,6 @@ using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
-using Report = Stele.Build.Report;
 
 namespace Stele.Tests.Samples;
 
@@ -66,7 +65,7 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
         }
 
         ImmutableArray<RuleOutcome> Judge(Report report) => admission.Judge("deploy", PolicyInput.ToCel(Json.Object(
-            ("action", "deploy"), ("checks", Json.Object(("fairness", Json.Array([Json.Object(("metrics", report.Json["metrics"]))])))),
+            ("action", "deploy"), ("checks", Json.Object(("fairness", Json.Array([Json.Object(("metrics", report.Metrics))])))),
             ("release", Json.Object(("components", Json.Array([Json.Object(("role", "model"), ("kind", "model"), ("strength", "built"))])))),
             ("approvals", Json.Array([Json.Object(("member", "m"))])))), ImmutableDictionary<string, long>.Empty);
     }

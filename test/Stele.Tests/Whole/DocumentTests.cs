@@ -43,12 +43,15 @@ public sealed class DocumentTests(TourWorld tour)
             {
                 var level = Verbs.All;
                 Verb? verb = null;
+                var below = 0;
                 foreach (var word in rest)
                 {
                     if (level.Length == 0 || level.FirstOrDefault(v => v.Name == word) is not { } found) break;
-                    (verb, level) = (found, found.Verbs);
+                    (verb, level, below) = (found, found.Verbs, below + 1);
                 }
-                if (verb is null || level.Length > 0 && rest.Length > 1) yield return $"no verb stele {string.Join(' ', rest)}";
+                // A verb that holds others may take arguments of its own, as in: stele log 7.
+                var takes = verb is { Run: not null } ? verb.Shape.OfType<Argument>().FirstOrDefault()?.ValueType : null;
+                if (verb is null || level.Length > 0 && rest.Length > below && (takes is null || takes == typeof(long?) && !rest[below].All(c => char.IsAsciiDigit(c) || c == '-'))) yield return $"no verb stele {string.Join(' ', rest)}";
                 else
                     foreach (var flag in rest.Where(w => w.StartsWith("--", StringComparison.Ordinal)).Select(w => w.Split('=')[0]))
                         if (flag is not ("--help" or "--json" or "--data" or "--home") && !verb.Shape.OfType<Option>().Any(o => o.Name == flag)) yield return $"no flag {flag} of stele {verb.Name}";
