@@ -60,7 +60,7 @@ public sealed class VerifyProgramTests
     [InlineData("pack")]
     [InlineData("pack nowhere.zip")]
     [InlineData("pack a b")]
-    [InlineData("ledger a")]
+    [InlineData("artifact a")]
     [InlineData("pack a --trust")]
     [InlineData("pack a --trust nowhere.json")]
     [InlineData("pack a --frobnicate")]
