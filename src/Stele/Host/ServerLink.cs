@@ -3,6 +3,7 @@ using Stele.Control;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
+using Stele.Proof.Packs;
 
 namespace Stele.Host;
 
@@ -26,6 +27,16 @@ sealed class ServerLink : IAsyncDisposable
 
     /// <summary>This node's own fold. Grows only inside <see cref="Sync"/>.</summary>
     public Replay Replay => _replica.Replay;
+
+    /// <summary>The ledger as this node has verified and folded it, for proofs; null while it folds what it has fetched.</summary>
+    public ProvenTree? Tree
+    {
+        get
+        {
+            var (note, state) = (_replica.Checkpoint, _replica.Replay.State);
+            return state.Size > 0 && Checkpoint.TryOpen(note, _replica.Log.Key, out var covers, out _) && covers.Size <= state.Size ? new ProvenTree(note, covers.Size, i => _replica.Log.InclusionProof(i, covers.Size)) : null;
+        }
+    }
 
     /// <summary>When the server last showed that this copy is all there is, in milliseconds since 1970 UTC; null = never.</summary>
     public long? SyncedAt => _replica.LastSync;

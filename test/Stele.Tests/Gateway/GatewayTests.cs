@@ -52,7 +52,7 @@ public sealed class GatewayTests
         Assert.Equal(("whole", asked), (opened["input"]["state"].AsString, Encoding.UTF8.GetString(Convert.FromBase64String(opened["input"]["base64"].AsString))));
         Assert.Equal(said, Convert.FromBase64String(opened["output"]["base64"].AsString));
 
-        // An early receipt: leaf, proof, checkpoint.
+        // The leaf, with proof and checkpoint.
         var receipt = CanonicalJson.Parse((await h.Page($"decisions/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!, 1 << 20);
         Assert.True(Checkpoint.TryOpen(receipt["checkpoint"].AsString, VerifierKey.Parse(receipt["key"].AsString), out var checkpoint, out var error), error);
         Assert.True(Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(Encoding.UTF8.GetBytes(receipt["leaf"].AsString)), [.. receipt["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], checkpoint.Root));
