@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Control.Views;
+using Stele.Host;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -42,8 +43,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
     {
         web.MapGet("/healthz", (RequestDelegate)Health);
         web.MapPost("/statements", (RequestDelegate)Submit);
-        web.MapGet("/checkpoint", (RequestDelegate)Checkpoint);
-        web.MapGet("/tile/{**path}", (RequestDelegate)Tile);
+        web.MapMethods("/checkpoint", ["HEAD", "GET"], (RequestDelegate)Checkpoint);
+        web.MapMethods("/tile/{**path}", ["HEAD", "GET"], (RequestDelegate)Tile);
         web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(LogLines.Whole(Entry(http)))));
         web.MapGet("/proof/{n}", (RequestDelegate)Proof);
         web.MapGet("/log", (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0, (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
@@ -104,12 +105,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
 
     async Task Tile(HttpContext http)
     {
-        if (!Stele.Proof.Tile.TryParse($"tile/{http.Request.RouteValues["path"]}", out var tile)) throw new ProblemException(Trouble.BadRequest, "that is not a tile's path (C2SP tlog-tiles)");
-        var bytes = log.Tile(tile.Level, tile.Index, tile.Width) ?? throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {tile}");
-        http.Response.Headers.CacheControl = Answers.Immutable;   // a tile of a width never changes
-        http.Response.ContentType = "application/octet-stream";
-        http.Response.ContentLength = bytes.Length;
-        await http.Response.Body.WriteAsync(bytes, http.RequestAborted);
+        var path = $"tile/{http.Request.RouteValues["path"]}";
+        if (!await LogPages.Tile(http, log, path, options.OpenLog)) throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {path}");
     }
 
     Folded Entry(HttpContext http)

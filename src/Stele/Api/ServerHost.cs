@@ -92,7 +92,7 @@ sealed class ServerHost : IAsyncDisposable
         var web = builder.Build();
         web.Use((http, next) => Answers.Guard(http, () =>
         {
-            if (http.Request.Path != "/healthz" && !tokens.Allow(http.Request.Headers.Authorization))
+            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)) && !tokens.Allow(http.Request.Headers.Authorization))
                 throw new ProblemException(Trouble.Unauthorized, http.Request.Headers.Authorization.Count == 0 ? "this needs a token" : "this token is not known here");
             if (Answers.Climbs(http)) throw new ProblemException(Trouble.BadRequest, "the address climbs out of where it belongs");
             return next(http);
@@ -101,6 +101,9 @@ sealed class ServerHost : IAsyncDisposable
         routes.Map(web);
         return web;
     }
+
+    static bool OfTheLog(HttpRequest request) =>
+        (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) && (request.Path == "/checkpoint" || request.Path.StartsWithSegments("/tile", StringComparison.Ordinal));
 
     /// <summary>Stops listening, answers what waits, finishes admission and closes the ledger.</summary>
     public async ValueTask DisposeAsync()

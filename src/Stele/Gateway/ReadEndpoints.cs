@@ -13,8 +13,8 @@ namespace Stele.Gateway;
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
 /// GET status                              every environment: standing, releases, log, staleness
-/// GET logs/[hex]/checkpoint               the decision log as C2SP tlog-tiles serves it; [hex] is the SHA-256 of its origin
-/// GET logs/[hex]/tile/…
+/// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
+/// GET HEAD logs/[hex]/tile/…
 /// GET decisions/[hex]/[index]             an early receipt: leaf, inclusion proof, checkpoint
 /// GET bodies/[hex]/[index]                what was asked and answered, opened: {"input":…,"output":…}, each {"state","base64"?}
 /// </code>
@@ -36,9 +36,14 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
     async Task Answer(HttpContext http)
     {
         var path = http.Request.Path.Value!["/-/".Length..];
-        if (!HttpMethods.IsGet(http.Request.Method)) await Send(http, 405, "text/plain", "GET only\n"u8.ToArray());
+        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) await Send(http, 405, "text/plain", "GET and HEAD only\n"u8.ToArray());
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
         else if (!Allowed(http.Request.Headers.Authorization)) await Send(http, 401, "application/problem+json", GatewayError.Unauthenticated.Body("this needs the node's own token"));
+        else if (path.Split('/', 3) is ["logs", var hex, var resource] && LogOf(hex) is { } log)
+        {
+            if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
+            else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
+        }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
         else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
     }
@@ -53,7 +58,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
         return parts switch
         {
             ["status"] => ("application/json", Status().ToBytes()),
-            ["logs", var hex, var resource] => LogOf(hex) is { } log ? Resource(log, resource) : null,
             ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Receipt(log, index).ToBytes()) : null,
             ["bodies", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Bodies(log, index).ToBytes()) : null,
             _ => null,
@@ -63,12 +67,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
     DecisionLog? LogOf(string hex) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
 
     static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size ? index : null;
-
-    static (string, byte[])? Resource(DecisionLog log, string name)
-    {
-        if (name == "checkpoint") return ("text/plain; charset=utf-8", Encoding.UTF8.GetBytes(log.Log.Checkpoint));
-        return Tile.TryParse(name, out var tile) && log.Log.Tile(tile.Level, tile.Index, tile.Width) is { } bytes ? ("application/octet-stream", bytes) : null;
-    }
 
     /// <summary>What proves the decision to whoever has the log's key. The anchored receipt adds the ledger's own proof of the checkpoint.</summary>
     static Json Receipt(DecisionLog log, long index)
@@ -113,6 +111,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
         http.Response.StatusCode = status;
         http.Response.ContentType = type;
         http.Response.ContentLength = bytes.Length;
-        await http.Response.Body.WriteAsync(bytes);
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.Body.WriteAsync(bytes);
     }
 }

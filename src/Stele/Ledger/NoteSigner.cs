@@ -7,8 +7,8 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// The Ed25519 key that signs a log's checkpoints. Its file, readable by its owner alone, holds one line in the form Go's sumdb/note gives private keys:
-/// <c>PRIVATE+KEY+name+id+base64(01 ‖ seed)</c>. Signing is deterministic: the same text, the same note.
+/// An Ed25519 key that signs notes: a log's own checkpoints (type 01), or as a witness those of others (type 04). Its file, readable by its owner alone, holds one line in the form
+/// Go's sumdb/note gives private keys: <c>PRIVATE+KEY+name+id+base64(type ‖ seed)</c>. Signing is deterministic: the same text and time, the same note.
 /// </summary>
 sealed class NoteSigner : IDisposable
 {
@@ -17,10 +17,10 @@ sealed class NoteSigner : IDisposable
 
     readonly Ed25519Key _key;
 
-    NoteSigner(string name, ReadOnlySpan<byte> seed)
+    NoteSigner(string name, NoteKeyType type, ReadOnlySpan<byte> seed)
     {
         _key = new Ed25519Key(seed);
-        Key = new VerifierKey(name, NoteKeyType.Ed25519, _key.Public);
+        Key = new VerifierKey(name, type, _key.Public);
     }
 
     /// <summary>The public half.</summary>
@@ -29,31 +29,32 @@ sealed class NoteSigner : IDisposable
     /// <summary>Makes a new key and its file.</summary>
     /// <param name="name">The key's name in notes; a log's is its origin.</param>
     /// <exception cref="IOException">A file of that name is there already.</exception>
-    public static NoteSigner Create(string keyFile, string name)
+    /// <param name="type">What it signs: one key pair serves one purpose under one name.</param>
+    public static NoteSigner Create(string keyFile, string name, NoteKeyType type = NoteKeyType.Ed25519)
     {
-        if (File.Exists(keyFile)) throw new IOException($"{keyFile} is there already; a log's key is not overwritten");
+        if (File.Exists(keyFile)) throw new IOException($"{keyFile} is there already; a key is not overwritten");
         var seed = RandomNumberGenerator.GetBytes(Ed25519Key.SeedSize);
-        var signer = new NoteSigner(name, seed);
+        var signer = new NoteSigner(name, type, seed);
         Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, secret: true);
-        Files.Write(keyFile, $"{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)NoteKeyType.Ed25519, .. seed])}\n", secret: true);
+        Files.Write(keyFile, $"{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", secret: true);
         CryptographicOperations.ZeroMemory(seed);
         return signer;
     }
 
     /// <exception cref="FormatException">Not such a key.</exception>
     /// <exception cref="IOException">Not there, or others than its owner may read it.</exception>
-    public static NoteSigner Open(string keyFile)
+    public static NoteSigner Open(string keyFile, NoteKeyType type = NoteKeyType.Ed25519)
     {
         if ((File.GetUnixFileMode(keyFile) & Others) != 0) throw new IOException($"{keyFile} may be read by others than its owner; it should have mode 0600");
-        return Parse(File.ReadAllText(keyFile).TrimEnd('\n'));
+        return Parse(File.ReadAllText(keyFile).TrimEnd('\n'), type);
     }
 
-    public static NoteSigner Parse(string text)
+    public static NoteSigner Parse(string text, NoteKeyType type = NoteKeyType.Ed25519)
     {
         var parts = text.StartsWith(Prefix, StringComparison.Ordinal) ? text[Prefix.Length..].Split('+', 3) : [];
-        if (parts.Length != 3 || !Base64.TryDecode(parts[2], out var typed) || typed.Length != 1 + Ed25519Key.SeedSize || typed[0] != (byte)NoteKeyType.Ed25519)
-            throw new FormatException("not an Ed25519 note key (PRIVATE+KEY+name+id+base64)");
-        var signer = new NoteSigner(parts[0], typed.AsSpan(1));
+        if (parts.Length != 3 || !Base64.TryDecode(parts[2], out var typed) || typed.Length != 1 + Ed25519Key.SeedSize || typed[0] != (byte)type)
+            throw new FormatException($"not an Ed25519 note key of type {(int)type:x2} (PRIVATE+KEY+name+id+base64)");
+        var signer = new NoteSigner(parts[0], type, typed.AsSpan(1));
         if (signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture) == parts[1]) return signer;
         signer.Dispose();
         throw new FormatException("the note key's id is not what its text says");
@@ -61,6 +62,10 @@ sealed class NoteSigner : IDisposable
 
     /// <summary>The text as a note signed with this key.</summary>
     public Note Sign(string text) => new(text, Key.Sign(text, _key.Sign));
+
+    /// <summary>A witness's signature line on somebody's checkpoint: at that time it was the largest consistent tree this key had seen of that log.</summary>
+    /// <param name="time">POSIX seconds, more than 0.</param>
+    public NoteSignature Cosign(string text, long time) => Key.Type == NoteKeyType.Cosignature && time > 0 ? Key.Sign(text, _key.Sign, time) : throw new InvalidOperationException("not a witness's key, or no time");
 
     public void Dispose() => _key.Dispose();
 }
