@@ -117,13 +117,18 @@ sealed class Witness : IDisposable
         {
             request = WitnessRequest.Parse(body);
         }
+        catch (SignatureLineException e)
+        {
+            // All but a signature could be read: whatever it is, it is none by a key that is known for that log.
+            return _logs.ContainsKey(e.Origin) ? new WitnessAnswer.Refused(WitnessRefusal.BadSignature, $"invalid signature: {e.Message}") : UnknownLog();
+        }
         catch (FormatException e)
         {
             return new WitnessAnswer.Refused(WitnessRefusal.Malformed, e.Message);
         }
         // 2.
         var origin = request.Note.Text.Split('\n', 2)[0];
-        if (!_logs.TryGetValue(origin, out var log)) return new WitnessAnswer.Refused(WitnessRefusal.UnknownLog, "unknown log: no log of that origin is witnessed here");
+        if (!_logs.TryGetValue(origin, out var log)) return UnknownLog();
         // 3.
         switch (request.Note.Verify(log.Keys, out var signed))
         {
@@ -172,6 +177,8 @@ sealed class Witness : IDisposable
             return new WitnessAnswer.Cosigned(line.ToString());
         }
     }
+
+    static WitnessAnswer.Refused UnknownLog() => new(WitnessRefusal.UnknownLog, "unknown log: no log of that origin is witnessed here");
 
     /// <summary>The newest checkpoint that was cosigned for the log whose origin has this SHA-256, with the log's signature and ours; null: none was.</summary>
     public string? Latest(string hex)

@@ -44,7 +44,19 @@ sealed record WitnessRequest(long Old, ImmutableArray<Digest> Proof, Note Note)
         var lines = text[..gap].Split('\n');
         if (lines.Length > 1 + MaxProof) throw new FormatException($"a consistency proof has at most {MaxProof} lines");
         if (!lines[0].StartsWith("old ", StringComparison.Ordinal) || !Decimal(lines[0][4..], out var old)) throw new FormatException("a request begins with 'old ' and a size");
-        return new WitnessRequest(old, [.. lines.Skip(1).Select(Hash)], Stele.Proof.Note.Parse(text[(gap + 2)..]));
+        return new WitnessRequest(old, [.. lines.Skip(1).Select(Hash)], NoteOf(text[(gap + 2)..]));
+    }
+
+    static Note NoteOf(string note)
+    {
+        try
+        {
+            return Stele.Proof.Note.Parse(note);
+        }
+        catch (FormatException e) when (note.LastIndexOf("\n\n", StringComparison.Ordinal) is > 0 and var end && note.EndsWith('\n') && note[(end + 2)..^1].Split('\n').All(l => l.StartsWith("\u2014 ", StringComparison.Ordinal)))
+        {
+            throw new SignatureLineException(Checkpoint.Parse(note[..(end + 1)]).Origin, e.Message);
+        }
     }
 
     internal static Digest Hash(string line) =>
@@ -54,4 +66,10 @@ sealed record WitnessRequest(long Old, ImmutableArray<Digest> Proof, Note Note)
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value.ToString(CultureInfo.InvariantCulture) == text;
 
     public override string ToString() => $"old {Old.ToString(CultureInfo.InvariantCulture)}\n{string.Concat(Proof.Select(h => Base64.Encode(h.ToArray()) + "\n"))}\n{Note}";
+}
+
+/// <summary>The request holds a checkpoint of this origin, and a signature line that can't be read.</summary>
+sealed class SignatureLineException(string origin, string message) : FormatException(message)
+{
+    public string Origin => origin;
 }
