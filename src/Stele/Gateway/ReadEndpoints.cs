@@ -12,7 +12,7 @@ namespace Stele.Gateway;
 /// What a node shows of itself, under <c>/-/</c>, to whoever has the node's token:
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
-/// GET status                              every environment: standing, releases, log, staleness
+/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
 /// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
 /// GET HEAD logs/[hex]/tile/…
 /// GET decisions/[hex]/[index]             an early receipt: leaf, inclusion proof, checkpoint
@@ -92,6 +92,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
 
     public Json Status() => Json.Object(
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
+        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
         ("waiting", node.Waiting), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 

@@ -63,8 +63,9 @@ sealed class Witness : IDisposable
         try
         {
             Files.Sweep(folder);
-            signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder), NoteKeyType.Cosignature)
+            signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder))
                 : NoteSigner.Create(KeyFile(folder), name ?? throw new IOException($"there is no witness in {folder} yet, and no name to make one"), NoteKeyType.Cosignature);
+            if (!signer.Key.IsCosigner) throw new IOException($"{KeyFile(folder)} is a log's key; a witness has one of its own");
             if (name is not null && name != signer.Key.Name) throw new IOException($"the witness in {folder} is {signer.Key.Name}, not {name}");
             var known = logs.GroupBy(k => k.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(g => g.Key, g => Remember(folder, [.. g], signer.Key), StringComparer.Ordinal);
             return new Witness(folder, held, signer, known, time);
@@ -166,8 +167,8 @@ sealed class Witness : IDisposable
                 return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent, "the consistency proof does not lead from what was cosigned last to this checkpoint");
             }
             // 7.
-            var line = _signer.Cosign(request.Note.Text, _time.GetUtcNow().ToUnixTimeSeconds());
-            NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.Name == s.Name && v.Key.Id == s.Id)), line];
+            var line = _signer.Cosign(request.Note, _time.GetUtcNow().ToUnixTimeSeconds());
+            NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))), line];
             var note = new Note(request.Note.Text, kept).ToString();
             Files.CreateDirectory(log.Folder);
             Files.Write(log.File, note);
