@@ -52,7 +52,13 @@ public sealed class WitnessHostTests
         using var witness = Witness.Open(ledgers.At("witness"), "w", [ledgers.Signer.Key], TimeProvider.System);
         await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, WitnessDialect.Main, _ => { });
         using var http = new HttpClient { BaseAddress = host.Address };
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await Post(http, "add-checkpoint", new string('x', WitnessRequest.MaxBytes + 1))).Status);
+        using (var patient = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) }) { BaseAddress = host.Address })
+        {
+            // Refused by its length alone: nothing of it is sent.
+            using var request = new HttpRequestMessage(HttpMethod.Post, "add-checkpoint") { Content = new StringContent(new string('x', WitnessRequest.MaxBytes + 1)) };
+            request.Headers.ExpectContinue = true;
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await patient.SendAsync(request, Stop)).StatusCode);
+        }
         Assert.Equal(HttpStatusCode.BadRequest, (await Post(http, "add-checkpoint", "")).Status);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await http.GetAsync("add-checkpoint", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await Post(http, "other", "")).Status);
