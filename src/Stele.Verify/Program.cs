@@ -7,6 +7,10 @@ Command[] commands =
 [
     PackCommand.Command,
     ReceiptCommand.Command,
+    BundleCommand.Command,
+    ModelCommand.Command,
+    CoseCommand.Command,
+    TimestampCommand.Command,
 ];
 
 Console.OutputEncoding = new UTF8Encoding(false);

@@ -52,7 +52,7 @@ sealed class ServerHost : IAsyncDisposable
             var blobs = new BlobStore(folder.Blobs);
             admission = Admission.Start(log, blobs, serverKey, time);
             if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
-            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), new Tokens(folder.Tokens, time), options, report ?? (_ => { }));
+            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, report ?? (_ => { }));
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, web, stopping);
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
@@ -70,7 +70,7 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(Routes routes, Tokens tokens, ServerOptions options, Action<string> report)
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Tokens tokens, ServerOptions options, Action<string> report)
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -99,6 +99,7 @@ sealed class ServerHost : IAsyncDisposable
         }, e => report($"{http.Request.Method} {http.Request.Path}: {e}")));
         web.UseRouting();
         routes.Map(web);
+        timestamps.Map(web);
         return web;
     }
 

@@ -62,5 +62,8 @@ sealed class NoteSigner : IDisposable
     /// <summary>The text as a note signed with this key.</summary>
     public Note Sign(string text) => new(text, Key.Sign(text, _key.Sign));
 
+    /// <summary>An Ed25519 signature of other bytes than a note's, for formats that are told apart from notes by their own first bytes.</summary>
+    public byte[] SignBytes(byte[] message) => _key.Sign(message);
+
     public void Dispose() => _key.Dispose();
 }
