@@ -8,6 +8,10 @@ Command[] commands =
     PackCommand.Command,
     ReceiptCommand.Command,
     FraudCommand.Command,
+    BundleCommand.Command,
+    ModelCommand.Command,
+    CoseCommand.Command,
+    TimestampCommand.Command,
 ];
 
 Console.OutputEncoding = new UTF8Encoding(false);
