@@ -7,6 +7,7 @@ Command[] commands =
 [
     PackCommand.Command,
     ReceiptCommand.Command,
+    PageCommand.Command,
 ];
 
 Console.OutputEncoding = new UTF8Encoding(false);

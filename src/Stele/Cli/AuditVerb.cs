@@ -16,6 +16,8 @@ static class AuditVerb
         new Verb("export", "write an audit pack", """
             stele audit export --out FILE
 
+            Beside it goes stele-pack.html, one page that opens from the disk and shows any pack, with nothing sent anywhere.
+
             Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes. Decision logs are
             asked of their node; where it does not run, they are read from its folder, if that is on this machine.
             """, [new Option<string>("--out") { HelpName = "FILE", Description = "where it is written, whole or not at all" }], Export) { Needs = "a token of the server, and of the node" });
@@ -41,9 +43,11 @@ static class AuditVerb
         await desk.Sync();
         // Files and networks block; the terminal's own loop does not.
         var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress), call.Stop);
-        call.Terminal.Result(Json.Object(("file", file), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
+        var page = Control.Export.WritePage(file);
+        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
         {
             call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");
+            call.Terminal.Line($"look at it in a browser, without a network: {page}");
             call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
         });
         return 0;

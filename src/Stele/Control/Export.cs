@@ -24,6 +24,15 @@ static class Export
         return Files.WriteStream(file, output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, find, logs, progress));
     }
 
+    /// <summary>Puts the page that shows packs beside a pack. Always the same bytes, so one that is there already is left.</summary>
+    public static string WritePage(string pack)
+    {
+        var file = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(pack))!, PackPage.FileName);
+        var page = PackPage.Bytes();
+        if (!File.Exists(file) || new FileInfo(file).Length != page.Length || !File.ReadAllBytes(file).AsSpan().SequenceEqual(page)) Files.Write(file, page);
+        return file;
+    }
+
     /// <summary>The pack of a running server: its ledger as it stands now.</summary>
     public static (Digest Digest, long Size) Write(string file, Log ledger, Admission admission, Func<Digest, byte[]?> find, IReadOnlyList<PackedLog> logs, Action<string>? progress = null)
     {
