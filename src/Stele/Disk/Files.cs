@@ -89,6 +89,9 @@ static class Files
 
     public static void Delete(string path) => File.Delete(path);
 
+    /// <summary>Makes all that was written below a directory durable, with whatever else its file system holds unwritten: for many derived files, once in a while.</summary>
+    public static void SyncAll(string directory) => Libc.SyncFileSystem(directory);
+
     public static void DeleteDirectory(string path)
     {
         if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
