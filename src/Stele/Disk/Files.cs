@@ -164,6 +164,9 @@ static class Files
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
+    /// <summary>Makes all that was written below a directory durable, with whatever else its file system holds unwritten: for many derived files, once in a while.</summary>
+    public static void SyncAll(string directory) => Libc.SyncFileSystem(directory);
+
     public static void DeleteDirectory(string path)
     {
         if (!Directory.Exists(path)) return;

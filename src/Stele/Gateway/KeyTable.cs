@@ -83,7 +83,7 @@ sealed class KeyTable : IDisposable
                 Journal.Scan(_path, records =>
                 {
                     foreach (var record in records)
-                        if (record.Kind == Record) kept[IndexOf(record)] = record.Bytes;
+                        if (record.Kind == Record) kept[IndexOf(record)] = record.Bytes.ToArray();
                         else erased.Add(IndexOf(record));
                 });
                 var gone = kept.Keys.Where(indices.Contains).ToArray();
@@ -101,7 +101,7 @@ sealed class KeyTable : IDisposable
         }
     }
 
-    static long IndexOf(JournalRecord record) => BinaryPrimitives.ReadInt64BigEndian(record.Bytes);
+    static long IndexOf(JournalRecord record) => BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span);
 
     void Take(ReadOnlySpan<JournalRecord> records)
     {

@@ -59,7 +59,7 @@ sealed class SealedBodies : IDisposable
     void Take(ReadOnlySpan<JournalRecord> records)
     {
         lock (_gate)
-            foreach (var record in records) _addresses[(BinaryPrimitives.ReadInt64BigEndian(record.Bytes), record.Kind)] = record.Address;
+            foreach (var record in records) _addresses[(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), record.Kind)] = record.Address;
     }
 
     public void Dispose() => _journal.Dispose();
