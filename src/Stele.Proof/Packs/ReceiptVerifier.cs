@@ -72,7 +72,7 @@ public sealed class ReceiptVerifier
             if (_trust.Origin != part.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{part.Origin}'");
             if (_trust.Key.ToString() != part.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
             if (Note.Parse(_receipt.Checkpoint).Verify(_trust.Witnesses, out var cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger", "a cosignature by a trusted witness is not good");
-            if (cosigned.Length < _trust.Quorum) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+            if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
             _report.Note($"witnesses: {cosigned.Length} cosigned the ledger's checkpoint over {ledger.Size} entries{(cosigned.IsEmpty ? ": a split view is not excluded" : "")}.");
         }
 
