@@ -61,7 +61,7 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
-            var pages = new ReadEndpoints(node, gateway);
+            var pages = new ReadEndpoints(node, gateway, link);
             var web = Listen(gatewayTerms, gateway, pages);
             begun.Push(web);
             await web.StartAsync();
