@@ -96,7 +96,7 @@ public sealed partial class ReceiptVerifier
             if (_trust.Origin != part.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{part.Origin}'");
             if (_trust.Key.ToString() != part.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
             if (Note.Parse(_receipt.Checkpoint).Verify(_trust.Witnesses, out cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger", "a cosignature by a trusted witness is not good");
-            if (cosigned.Length < _trust.Quorum) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+            if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         }
 
         // 2. Every entry. What members and releases the receipt shows is what later signatures are judged by.
