@@ -95,5 +95,8 @@ sealed class NoteSigner : IDisposable
         return Cosignature.Join(Key, 0, _sign(Cosignature.SubtreeMessage(Key.Name, 0, origin, start, end, hash)));
     }
 
+    /// <summary>An Ed25519 signature of other bytes than a note's, for formats that are told apart from notes by their own first bytes.</summary>
+    public byte[] SignBytes(byte[] message) => _key.Sign(message);
+
     public void Dispose() => _key.Dispose();
 }
