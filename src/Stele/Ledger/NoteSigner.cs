@@ -56,18 +56,18 @@ sealed class NoteSigner : IDisposable
 
     /// <exception cref="FormatException">Not such a key.</exception>
     /// <exception cref="IOException">Not there, or others than its owner may read it.</exception>
-    public static NoteSigner Open(string keyFile, NoteKeyType type = NoteKeyType.Ed25519)
+    public static NoteSigner Open(string keyFile)
     {
         if ((File.GetUnixFileMode(keyFile) & Others) != 0) throw new IOException($"{keyFile} may be read by others than its owner; it should have mode 0600");
-        return Parse(File.ReadAllText(keyFile).TrimEnd('\n'), type);
+        return Parse(File.ReadAllText(keyFile).TrimEnd('\n'));
     }
 
-    public static NoteSigner Parse(string text, NoteKeyType type = NoteKeyType.Ed25519)
+    public static NoteSigner Parse(string text)
     {
         var parts = text.StartsWith(Prefix, StringComparison.Ordinal) ? text[Prefix.Length..].Split('+', 3) : [];
-        if (parts.Length != 3 || !Base64.TryDecode(parts[2], out var typed) || typed.Length != 1 + SeedSize || typed[0] != (byte)type)
-            throw new FormatException($"not a note key of type {(int)type:x2} (PRIVATE+KEY+name+id+base64)");
-        var signer = new NoteSigner(parts[0], type, typed.AsSpan(1));
+        if (parts.Length != 3 || !Base64.TryDecode(parts[2], out var typed) || typed.Length != 1 + SeedSize)
+            throw new FormatException("not a key that signs notes (PRIVATE+KEY+name+id+base64)");
+        var signer = new NoteSigner(parts[0], (NoteKeyType)typed[0], typed.AsSpan(1));
         if (signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture) == parts[1]) return signer;
         signer.Dispose();
         throw new FormatException("the note key's id is not what its text says");
@@ -78,14 +78,13 @@ sealed class NoteSigner : IDisposable
         Key.Type == NoteKeyType.Ed25519 ? new(text, Key.Sign(text, _sign)) : throw new InvalidOperationException("a witness's key signs nothing of its own");
 
     /// <summary>The line with which this key, a witness's, cosigns a checkpoint. Whoever calls has made sure that it extends all that was cosigned before.</summary>
-    /// <param name="text">The checkpoint: the text of the note, not the signed note.</param>
     /// <param name="time">POSIX seconds, more than 0.</param>
-    /// <exception cref="FormatException">The text is no checkpoint.</exception>
-    public NoteSignature Cosign(string text, long time)
+    /// <exception cref="FormatException">The note's text is no checkpoint.</exception>
+    public NoteSignature Cosign(Note note, long time)
     {
         if (!Key.IsCosigner) throw new InvalidOperationException("a log's key cosigns nothing");
         ArgumentOutOfRangeException.ThrowIfLessThan(time, 1);
-        return Key.Sign(Checkpoint.Parse(text).Text, _sign, time);
+        return Key.Sign(Checkpoint.Parse(note.Text).Text, _sign, time);
     }
 
     /// <summary>The line with which this key, an ML-DSA-44 witness's, cosigns the root over the leaves [start, end) of a log.</summary>
@@ -96,7 +95,8 @@ sealed class NoteSigner : IDisposable
     }
 
     /// <summary>An Ed25519 signature of other bytes than a note's, for formats that are told apart from notes by their own first bytes.</summary>
-    public byte[] SignBytes(byte[] message) => _key.Sign(message);
+    public byte[] SignBytes(byte[] message) =>
+        Key.Type == NoteKeyType.SubtreeCosignature ? throw new InvalidOperationException("not an Ed25519 key") : _sign(message);
 
     public void Dispose() => _key.Dispose();
 }

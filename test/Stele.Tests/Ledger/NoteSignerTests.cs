@@ -56,22 +56,20 @@ public sealed class NoteSignerTests
         {
             using var log = NoteSigner.Create(Path.Combine(dir, "log.key"), "example.com/log");
             using var made = NoteSigner.Create(Path.Combine(dir, "witness.key"), "witness.example.com/w1", NoteKeyType.Cosignature);
-            using var witness = NoteSigner.Open(Path.Combine(dir, "witness.key"), NoteKeyType.Cosignature);
-            Assert.Throws<FormatException>(() => NoteSigner.Open(Path.Combine(dir, "witness.key")));
-            Assert.Throws<FormatException>(() => NoteSigner.Open(Path.Combine(dir, "log.key"), NoteKeyType.Cosignature));
+            using var witness = NoteSigner.Open(Path.Combine(dir, "witness.key"));
             Assert.Equal((made.Key, NoteKeyType.Cosignature), (witness.Key, witness.Key.Type));
 
             var note = log.Sign(new Checkpoint("example.com/log", 1, Merkle.Leaf("a"u8)).Text);
-            var line = witness.Cosign(note.Text, 1679315147);
+            var line = witness.Cosign(note, 1679315147);
             Assert.Equal(CosignatureTrust.Verified, Cosignature.Read(line.ToString(), note.Text, witness.Key, out var read));
             Assert.Equal(new Cosignature(witness.Key, 1679315147, NoteSignature.ParseLines(line.ToString())[0]) with { Line = read!.Line }, read);
             Assert.Equal(NoteTrust.Verified, Note.Parse(note.With(line).ToString()).Verify([log.Key, witness.Key], out var verified));
             Assert.Equal([0, 1679315147], verified.Select(v => v.Time));
 
             Assert.Throws<InvalidOperationException>(() => witness.Sign(note.Text));
-            Assert.Throws<InvalidOperationException>(() => log.Cosign(note.Text, 1));
-            Assert.Throws<FormatException>(() => witness.Cosign("no checkpoint\n", 1));
-            Assert.Throws<ArgumentOutOfRangeException>(() => witness.Cosign(note.Text, 0));
+            Assert.Throws<InvalidOperationException>(() => log.Cosign(note, 1));
+            Assert.Throws<FormatException>(() => witness.Cosign(new Note("no checkpoint\n", line), 1));
+            Assert.Throws<ArgumentOutOfRangeException>(() => witness.Cosign(note, 0));
         }
         finally
         {
@@ -92,9 +90,9 @@ public sealed class NoteSignerTests
         using var key = new MlDsa44Key(seed);
         Assert.Equal(new ReferenceMlDsa44(seed).PublicKey, key.Public);
         var typed = new VerifierKey("witness.example.com/w1", NoteKeyType.SubtreeCosignature, key.Public);
-        using var witness = NoteSigner.Parse($"PRIVATE+KEY+{typed.Name}+{typed.Id:x8}+{Base64.Encode([6, .. seed])}", NoteKeyType.SubtreeCosignature);
+        using var witness = NoteSigner.Parse($"PRIVATE+KEY+{typed.Name}+{typed.Id:x8}+{Base64.Encode([6, .. seed])}");
         var text = new Checkpoint("example.com/log", 1, Merkle.Leaf("a"u8)).Text;
-        Assert.Equal(1679315147, Cosignature.Verify(witness.Cosign(text, 1679315147), text, typed)!.Time);
+        Assert.Equal(1679315147, Cosignature.Verify(witness.Cosign(new Note(text), 1679315147), text, typed)!.Time);
         Assert.True(Cosignature.VerifySubtree(witness.CosignSubtree("example.com/log", 8, 13, Merkle.Leaf("a"u8)), "example.com/log", 8, 13, Merkle.Leaf("a"u8), typed));
     }
 
