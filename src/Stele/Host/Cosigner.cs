@@ -22,8 +22,10 @@ sealed class Cosigner : IDisposable
     /// <summary>Opens the key, making it at the first start. Its name: <c>[ledger's origin]/node/[member]</c>.</summary>
     public static Cosigner Open(NodeFolder folder, Trust trust, NodeIdentity identity, TimeProvider time)
     {
-        var signer = File.Exists(folder.CosignerKey) ? NoteSigner.Open(folder.CosignerKey, NoteKeyType.Cosignature) : NoteSigner.Create(folder.CosignerKey, $"{trust.Origin}/node/{identity.Member}", NoteKeyType.Cosignature);
-        return new Cosigner(signer, time);
+        var signer = File.Exists(folder.CosignerKey) ? NoteSigner.Open(folder.CosignerKey) : NoteSigner.Create(folder.CosignerKey, $"{trust.Origin}/node/{identity.Member}", NoteKeyType.Cosignature);
+        if (signer.Key.IsCosigner) return new Cosigner(signer, time);
+        signer.Dispose();
+        throw new FormatException($"{folder.CosignerKey} is not a cosigner's key");
     }
 
     public VerifierKey Key => _signer.Key;
@@ -44,7 +46,7 @@ sealed class Cosigner : IDisposable
         try
         {
             // The log's own signature and ours: others' lines are the server's matter.
-            var own = new Note(note.Text, note.Signatures.Where(s => s.Name == state.Origin).Take(1).Append(_signer.Cosign(note.Text, now)).ToArray());
+            var own = new Note(note.Text, note.Signatures.Where(s => s.Name == state.Origin).Take(1).Append(_signer.Cosign(note, now)).ToArray());
             await link.Cosign(CosignatureOffer.Make(state.Ledger, identity.Member, identity.Key, _signer.Key, own.ToString()), stop);
             (_text, _at, Size, Trouble) = (note.Text, now, Checkpoint.Parse(note.Text).Size, null);
         }

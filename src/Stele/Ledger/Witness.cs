@@ -64,12 +64,13 @@ sealed class Witness : IDisposable
         try
         {
             Files.Sweep(folder);
-            var signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder), NoteKeyType.Cosignature)
+            var signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder))
                 : NoteSigner.Create(KeyFile(folder), name ?? throw new IOException($"there is no witness in {folder} yet, and no name to make one"), NoteKeyType.Cosignature);
             signers.Add(signer);
             if (name is not null && name != signer.Key.Name) throw new IOException($"the witness in {folder} is {signer.Key.Name}, not {name}");
             var second = KeyFile(folder) + ".ml-dsa-44";
-            if (MlDsa44Key.IsSupported) signers.Add(File.Exists(second) ? NoteSigner.Open(second, NoteKeyType.SubtreeCosignature) : NoteSigner.Create(second, signer.Key.Name, NoteKeyType.SubtreeCosignature));
+            if (MlDsa44Key.IsSupported) signers.Add(File.Exists(second) ? NoteSigner.Open(second) : NoteSigner.Create(second, signer.Key.Name, NoteKeyType.SubtreeCosignature));
+            if (!signers.All(s => s.Key.IsCosigner && s.Key.Name == signer.Key.Name)) throw new IOException($"the keys in {folder} are not those of one witness");
             var known = logs.GroupBy(k => k.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(g => g.Key, g => Remember(folder, [.. g], [.. signers.Select(s => s.Key)]), StringComparer.Ordinal);
             return new Witness(folder, held, [.. signers], known, time);
         }
@@ -171,7 +172,7 @@ sealed class Witness : IDisposable
             }
             // 7.
             var time = _time.GetUtcNow().ToUnixTimeSeconds();
-            NoteSignature[] lines = [.. _signers.Select(s => s.Cosign(request.Note.Text, time))];
+            NoteSignature[] lines = [.. _signers.Select(s => s.Cosign(request.Note, time))];
             NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))), .. lines];
             var note = new Note(request.Note.Text, kept).ToString();
             Files.CreateDirectory(log.Folder);

@@ -48,7 +48,7 @@ public sealed class ForkedNodeTests
         await town.Settle();
         using var own = Stele.Ledger.NoteSigner.Create(town.Path("own"), "own", NoteKeyType.Cosignature);
         var note = Note.Parse(town.Host.Log.Checkpoint);
-        string By(Stele.Ledger.NoteSigner signer) => note.With(signer.Cosign(note.Text, 1_700_000_000)).ToString();
+        string By(Stele.Ledger.NoteSigner signer) => note.With(signer.Cosign(note, 1_700_000_000)).ToString();
         async Task<string> Refused(CosignatureOffer offer) => (await Assert.ThrowsAsync<ProblemException>(() => town.Server.Cosign(offer, Stop))).Problem.Code;
         var good = CosignatureOffer.Make(town.Trust.Genesis, town.Node.Id, town.Node.Key, own.Key, By(own));
 
@@ -59,7 +59,7 @@ public sealed class ForkedNodeTests
         using var other = Stele.Ledger.NoteSigner.Create(town.Path("other"), "own", NoteKeyType.Cosignature);
         Assert.Equal("not-a-node", await Refused(good with { Note = By(other) }));
         Assert.Equal("not-a-node", await Refused(good with { Note = note.ToString() }));
-        var line = own.Cosign(note.Text, 1_700_000_000);
+        var line = own.Cosign(note, 1_700_000_000);
         Assert.Equal("not-a-node", await Refused(good with { Note = note.With(line with { Bytes = line.Bytes.SetItem(20, (byte)(line.Bytes[20] ^ 1)) }).ToString() }));
         await town.Server.Cosign(good, Stop);
         await town.Server.Cosign(good, Stop);
