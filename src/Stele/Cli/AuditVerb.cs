@@ -40,7 +40,7 @@ static class AuditVerb
                     "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN");
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
-        await desk.Sync();
+        if (!await desk.SyncCosigned()) call.Terminal.Note($"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the pack will not verify with this trust file. stele status says what keeps them.");
         // Files and networks block; the terminal's own loop does not.
         var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress), call.Stop);
         var page = Control.Export.WritePage(file);
