@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Stele.Blobs;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -136,12 +137,12 @@ sealed class Admission : IAsyncDisposable
                 foreach (var (submission, answer) in batch) submission.Answer.SetResult(answer!);
             }
         }
-        catch (Exception)
+        catch (Exception e)
         {
             // Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.
             _closing = true;
             _queue.Writer.TryComplete();
-            var answer = No(Problem.Of(Trouble.Stopped, "the ledger failed; whether this statement got in will be seen when the server was restarted"));
+            var answer = No(Problem.Of(Trouble.Stopped, $"the ledger failed{(DiskTrouble.Of(e) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
             foreach (var (submission, _) in batch) submission.Answer.TrySetResult(answer);
             while (_queue.Reader.TryRead(out var waiting)) waiting.Answer.TrySetResult(answer);
             throw;
