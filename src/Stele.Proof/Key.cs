@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 using System.Security.Cryptography;
 
@@ -18,8 +19,10 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     readonly byte[] _spki;
 
-    // Importing a key costs more than verifying with it, so one import is kept for whoever verifies next. Whoever takes it has it alone.
+    // Importing a key costs more than verifying with it, so imports are kept for whoever verifies next: one as a rule, more where many verify at once. Whoever takes one has it alone.
+    const int MostSpares = 8;
     ECDsa? _spare;
+    ConcurrentStack<ECDsa>? _more;
 
     PublicKey(byte[] spki, ECDsa imported)
     {
@@ -56,14 +59,19 @@ public sealed class PublicKey : IEquatable<PublicKey>
     {
         Span<byte> rs = stackalloc byte[64];
         if (!EcdsaSignature.TryDecode(signature, rs)) return false;
-        var key = Interlocked.Exchange(ref _spare, null) ?? Import(_spki);
+        var key = Interlocked.Exchange(ref _spare, null) ?? (_more?.TryPop(out var another) is true ? another : Import(_spki));
         try
         {
             return key.VerifyData(message, rs, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         }
         finally
         {
-            Interlocked.Exchange(ref _spare, key)?.Dispose();
+            if (Interlocked.CompareExchange(ref _spare, key, null) is not null)
+            {
+                var more = LazyInitializer.EnsureInitialized(ref _more);
+                if (more.Count < MostSpares) more.Push(key);
+                else key.Dispose();
+            }
         }
     }
 

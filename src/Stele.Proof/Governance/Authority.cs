@@ -9,6 +9,14 @@ public static partial class Fold
     /// <summary>The name under which the server's key stands among the key owners; no member id looks like it.</summary>
     public const string ServerMember = "server", RecoveryMember = "recovery";
 
+    /// <summary>The key that an id stands for in a state; null when it is nobody's, or no longer its member's.</summary>
+    public static PublicKey? KeyOf(State state, Digest id) => !state.KeyOwners.TryGetValue(id, out var member) ? null : member switch
+    {
+        ServerMember => state.ServerKey,
+        RecoveryMember => state.RecoveryKey,
+        _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == id),
+    };
+
     static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Envelope envelope, Statement statement)
     {
         var signers = ImmutableArray.CreateBuilder<Signed>();
@@ -16,12 +24,7 @@ public static partial class Fold
         {
             (ImmutableArray<Signed>, Outcome?) No(RefusalCode code, string message) => ([], Refuse(statement, code, message));
             if (!state.KeyOwners.TryGetValue(signature.KeyId, out var member)) return No(RefusalCode.UnknownSigner, $"the key {signature.KeyId} belongs to no member");
-            var key = member switch
-            {
-                ServerMember => state.ServerKey!,
-                RecoveryMember => state.RecoveryKey!,
-                _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == signature.KeyId),
-            };
+            var key = KeyOf(state, signature.KeyId);
             if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
             if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it: owners must state the member anew");
             if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");

@@ -25,6 +25,7 @@ static class Answers
     {
         http.Response.Headers.CacheControl = "no-store";
         if (problem.Status is StatusCodes.Status429TooManyRequests) http.Response.Headers.RetryAfter = "60";
+        if (problem.Is(Trouble.Busy)) http.Response.Headers.RetryAfter = "1";
         if (problem.Status is StatusCodes.Status401Unauthorized) http.Response.Headers.WWWAuthenticate = "Bearer";
         return HttpMethods.IsHead(http.Request.Method) ? Empty(http, problem.Status) : http.Write(problem.ToJson(), problem.Status, Problem.MediaType);
     }

@@ -43,7 +43,7 @@ sealed class ServerHost : IAsyncDisposable
         var trust = folder.ReadTrust();
         var logKey = NoteSigner.Open(folder.LogKey);
         var serverKey = folder.ReadServerKey();
-        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time);
+        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, new LogOptions { SignEvery = options.SignEvery });
         Admission? admission = null;
         WebApplication? web = null;
         var stopping = new CancellationTokenSource();

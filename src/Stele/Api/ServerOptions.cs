@@ -14,6 +14,9 @@ sealed record ServerOptions
     /// <summary>The largest blob that is taken, in bytes. Default 8 GiB.</summary>
     public long MaxBlob { get; init; } = 8L << 30;
 
+    /// <summary>How often at most the ledger signs a checkpoint. Default zero: for each group of statements that shared a flush. Who waits for 'integrated' waits for the next.</summary>
+    public TimeSpan SignEvery { get; init; }
+
     /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);
 }

@@ -66,7 +66,7 @@ sealed class KeyTable : IDisposable
     public static JournalEnd Scan(string path, Dictionary<long, DecisionKeys> keys, HashSet<long> erased) => Journal.Scan(path, records =>
     {
         foreach (var record in records)
-            if (record.Kind == Record) keys[IndexOf(record)] = Keys(record.Bytes);
+            if (record.Kind == Record) keys[IndexOf(record)] = Keys(record.Bytes.Span);
             else if (record.Kind == Tombstone) erased.Add(IndexOf(record));
     });
 
@@ -96,7 +96,7 @@ sealed class KeyTable : IDisposable
                 Journal.Scan(_path, records =>
                 {
                     foreach (var record in records)
-                        if (record.Kind == Record) kept[IndexOf(record)] = record.Bytes;
+                        if (record.Kind == Record) kept[IndexOf(record)] = record.Bytes.ToArray();
                         else erased.Add(IndexOf(record));
                 });
                 var gone = kept.Keys.Where(indices.Contains).ToArray();
@@ -114,7 +114,7 @@ sealed class KeyTable : IDisposable
         }
     }
 
-    static long IndexOf(JournalRecord record) => BinaryPrimitives.ReadInt64BigEndian(record.Bytes);
+    static long IndexOf(JournalRecord record) => BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span);
 
     void Take(ReadOnlySpan<JournalRecord> records)
     {

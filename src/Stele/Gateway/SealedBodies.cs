@@ -59,11 +59,11 @@ sealed class SealedBodies : IDisposable
     {
         foreach (var record in records)
         {
-            var (index, field) = (BinaryPrimitives.ReadInt64BigEndian(record.Bytes), record.Kind == InputRecord ? Input : Output);
+            var (index, field) = (BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), record.Kind == InputRecord ? Input : Output);
             if (keys(index) is not { } with) continue;
             try
             {
-                body(index, field, Unseal(origin, record.Kind, record.Bytes, with));
+                body(index, field, Unseal(origin, record.Kind, record.Bytes.Span, with));
             }
             catch (CryptographicException)
             {
@@ -88,7 +88,7 @@ sealed class SealedBodies : IDisposable
     void Take(ReadOnlySpan<JournalRecord> records)
     {
         lock (_gate)
-            foreach (var record in records) _addresses[(BinaryPrimitives.ReadInt64BigEndian(record.Bytes), record.Kind)] = record.Address;
+            foreach (var record in records) _addresses[(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), record.Kind)] = record.Address;
     }
 
     public void Dispose() => _journal.Dispose();

@@ -81,8 +81,8 @@ sealed class Outbox : IDisposable
         lock (_gate)
         {
             foreach (var record in records)
-                if (record.Kind == Waits) _waiting[record.Index] = record.Bytes;
-                else _waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes));
+                if (record.Kind == Waits) _waiting[record.Index] = record.Bytes.ToArray();
+                else _waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span));
             _news.TrySetResult();
             _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
@@ -95,8 +95,8 @@ sealed class Outbox : IDisposable
         {
             try
             {
-                if (record.Kind == Waits) Envelope.Parse(record.Bytes);
-                else if (record.Kind != Settled || BinaryPrimitives.ReadInt64BigEndian(record.Bytes) >= record.Index) wrong($"record {record.Index} is none of an outbox");
+                if (record.Kind == Waits) Envelope.Parse(record.Bytes.Span);
+                else if (record.Kind != Settled || BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span) >= record.Index) wrong($"record {record.Index} is none of an outbox");
             }
             catch (FormatException e)
             {
@@ -113,8 +113,8 @@ sealed class Outbox : IDisposable
         var end = Journal.Scan(path, records =>
         {
             foreach (var record in records)
-                if (record.Kind == Waits) waiting[record.Index] = record.Bytes;
-                else waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes));
+                if (record.Kind == Waits) waiting[record.Index] = record.Bytes.ToArray();
+                else waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span));
         });
         if (end.Tail != JournalTail.Corrupt && end.Records > 1000 + 2 * waiting.Count) Journal.Replace(path, waiting.Values.Select(b => (Waits, b)), secret: true);
     }

@@ -65,7 +65,7 @@ sealed class LogLife(int first) : Life
 
     static string At(string folder) => Path.Combine(folder, "log");
 
-    Log Open(string folder) => Log.Open(At(folder), Ledgers.Origin, _signer, TimeProvider.System, TimeSpan.FromMilliseconds(1));
+    Log Open(string folder) => Log.Open(At(folder), Ledgers.Origin, _signer, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
     public override async Task Before(string folder)
     {
@@ -140,7 +140,7 @@ sealed class ReplicaLife : Life
 
     long _told;
 
-    static Log Open(string folder) => Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System, TimeSpan.FromMilliseconds(1));
+    static Log Open(string folder) => Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
     async Task Extend(string folder, Log log, int to)
     {
