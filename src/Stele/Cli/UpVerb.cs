@@ -107,7 +107,24 @@ static class UpVerb
         call.Stage.Output.Flush();
         try
         {
-            await running.Ended.WaitAsync(call.Stop);
+            try
+            {
+                await running.Ended.WaitAsync(call.Stop);
+            }
+            catch (Exception e) when (running.ServerOrNull?.Completion.IsFaulted == true && e is not OperationCanceledException)
+            {
+                // Nothing more is admitted, and what was can be read and proved as before: that, and a node beside it, go on until someone has seen to the disk.
+                var said = Ending.Of(e, false);
+                t.Clear();
+                call.Stage.Error.WriteLine($"stele: error: the ledger takes no more statements: {said.Message}");
+                call.Stage.Error.WriteLine($"stele: hint: it is still read from; {said.Hint ?? "look at its disk, and at what stele fsck says"}; then stop this and start it again");
+                call.Stage.Error.Flush();
+                await (running.NodeOrNull?.Failed ?? Task.Delay(Timeout.Infinite, call.Stop)).WaitAsync(call.Stop);
+            }
+        }
+        catch (OperationCanceledException) when (call.Stop.IsCancellationRequested && running.ServerOrNull?.Completion.IsFaulted == true)
+        {
+            return CliError.Failed;
         }
         catch (OperationCanceledException) when (call.Stop.IsCancellationRequested)
         {

@@ -107,13 +107,13 @@ sealed class Journal : IDisposable
         _lock = JournalFile.Lock(path);
         try
         {
-            // Whoever made file and folder may have been killed before their names were durable.
-            Files.SyncNames(path);
-            Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
             foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
             var segments = JournalSegment.List(path);
             if (segments.Count == 0) segments.Add(JournalSegment.Of(path, 0));
             _file = OpenFile(segments[^1].Path);
+            // Whoever made file and folder may have been killed before their names were durable.
+            Files.SyncNames(path);
+            Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
             // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built on that before it is on the disk too.
             _file.Sync();
             _file.Forget();
