@@ -92,6 +92,7 @@ public sealed partial class Verifier
 
         // 4. Decision logs.
         var logs = Logs(replay);
+        Reconciliations(replay);
 
         // 5. Nothing else.
         foreach (var name in _members.Keys.Where(n => !_used.Contains(n))) _report.Find("member-unread", name, "no judge reads it: it does not belong into the pack");

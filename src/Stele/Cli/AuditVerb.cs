@@ -31,10 +31,7 @@ static class AuditVerb
         foreach (var log in desk.State.Logs.Values)
         {
             call.Terminal.Progress($"reading {log.Origin}");
-            if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log)) is not null) logs.Add(packed);
-            else if (log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost)
-                throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
-                    "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN");
+            if (await Have(call, node, log) is { } packed) logs.Add(packed);
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
         await desk.Sync();
@@ -45,6 +42,16 @@ static class AuditVerb
             call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
         });
         return 0;
+    }
+
+    /// <summary>A decision log, from its node or its folder; null where it is not to be had and need not be.</summary>
+    internal static async Task<PackedLog?> Have(Call call, NodeClient? node, LogFact log)
+    {
+        if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log)) is not null) return packed;
+        return log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost
+            ? throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
+                "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
+            : null;
     }
 
     /// <summary>The log as its node gives it; null where none answers or it is not that node's.</summary>
