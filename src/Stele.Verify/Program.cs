@@ -8,6 +8,11 @@ Command[] commands =
     PackCommand.Command,
     ReceiptCommand.Command,
     FraudCommand.Command,
+    BundleCommand.Command,
+    ModelCommand.Command,
+    CoseCommand.Command,
+    TimestampCommand.Command,
+    PageCommand.Command,
 ];
 
 Console.OutputEncoding = new UTF8Encoding(false);

@@ -42,32 +42,13 @@ public static class Reconciliation
     }
 
     /// <summary>What the leaves of a window say.</summary>
-    /// <param name="leaves">The log's leaves from <c>window.First</c> to <c>window.Past</c>.</param>
-    public static LeafCount Leaves(Replay replay, LogFact log, AnchoredWindow window, IEnumerable<Decision> leaves)
+    /// <param name="leaves">The log's leaves from 0 on, at least to <c>window.Past</c>.</param>
+    public static LeafCount Leaves(Replay replay, LogFact log, AnchoredWindow window, IEnumerable<byte[]> leaves)
     {
-        // What nodes had said by the time of the window's last anchor; what came in later is another reckoning's.
-        var seen = replay.Entries.Take((int)(window.End ?? 0)).Select(e => e.Statement).OfType<Observation>().Where(o => o.System == log.System && o.Environment == log.Environment).Select(o => o.Issued).Order().ToArray();
-        long allowed = 0, denied = 0, errors = 0, stale = 0, unobserved = 0;
-        var open = new HashSet<long>();
-        var index = window.First;
-        foreach (var d in leaves)
-        {
-            if (d.Kind == Decision.OpenKind) open.Add(index);
-            index++;
-            if (d.Kind == Decision.CloseKind)
-            {
-                open.Remove(d.Open!.Value);
-                continue;
-            }
-            if (d.Outcome == Decision.Allow) allowed++;
-            else if (d.Outcome == Decision.Deny) denied++;
-            else errors++;
-            var terms = d.Size <= replay.Entries.Count ? replay.At(d.Size).Systems.GetValueOrDefault(log.System)?.Environment(log.Environment) : null;
-            if (d.Staleness > terms?.StaleAfter) stale++;
-            var at = Array.BinarySearch(seen, d.Time) is >= 0 and var found ? found : ~Array.BinarySearch(seen, d.Time) - 1;
-            if (terms?.ObservationGap is { } gap && (at < 0 || d.Time - seen[at] > gap)) unobserved++;
-        }
-        return new LeafCount(allowed, denied, errors, open.Count, stale, unobserved);
+        var reckoning = new LeafReckoning(replay, log, window);
+        long index = 0;
+        foreach (var leaf in leaves) reckoning.Add(index++, leaf);
+        return reckoning.Count ?? throw new FormatException($"{log.Origin}: {window.Past} leaves are anchored, and only {index} are here");
     }
 
     /// <summary>What does not add up, by name.</summary>

@@ -1,4 +1,4 @@
-using Stele.Proof.Decisions;
+using System.Buffers;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
@@ -9,39 +9,36 @@ public sealed partial class Verifier
 {
     void Reconciliations(Replay replay)
     {
-        foreach (var folded in replay.Entries)
+        var rows = replay.Entries.Where(f => f.Statement is Reconcile)
+            .SelectMany(f => ((Reconcile)f.Statement).Logs.Select(l => (Entry: f.Index, Said: (Reconcile)f.Statement, Row: l, Again: new LeafReckoning(replay, replay.State.Logs[l.Log], l.Window)))).ToList();
+        foreach (var log in rows.GroupBy(r => r.Row.Log, StringComparer.Ordinal)) Recount(Pack.LogFolder(log.Key), [.. log.Select(r => r.Again)]);
+        foreach (var (entry, said, row, again) in rows)
         {
-            if (folded.Statement is not Reconcile reckoned) continue;
-            foreach (var row in reckoned.Logs)
-            {
-                var where = $"entry {Number(folded.Index)}";
-                var span = $"reconciliation in {where}, '{row.Log}' from {Time(reckoned.From)} to {(row.Window.Until is { } until ? Time(Math.Min(until, reckoned.To)) : "its first anchor")}";
-                var agrees = "";
-                if (row.Leaves is { } stated && Counted(replay, replay.State.Logs[row.Log], row.Window) is { } counted)
-                {
-                    if (counted != stated) _report.Find("reconcile-differs", where, $"the leaves of '{row.Log}' give {counted.ToJson()}; it states {stated.ToJson()}");
-                    agrees = counted == stated ? "; reckoned again here, it agrees" : "; reckoned again here, it does NOT agree";
-                }
-                else agrees = "; its leaves are not here to be reckoned again";
-                _report.Note($"{span}: {row.Window.Past - row.Window.First} leaves, {(row.Differences.IsEmpty ? "nothing is missing" : string.Join("; ", row.Differences.Select(Reconciliation.Say)))}{agrees}.");
-            }
+            var where = $"entry {Number(entry)}";
+            if (row.Leaves is { } stated && again.Count is { } counted && counted != stated) _report.Find("reconcile-differs", where, $"the leaves of '{row.Log}' give {counted.ToJson()}; it states {stated.ToJson()}");
+            var verdict = row.Leaves is null || again.Count is null ? "its leaves are not here to be reckoned again" : again.Count == row.Leaves ? "reckoned again here, it agrees" : "reckoned again here, it does NOT agree";
+            _report.Note($"reconciliation in {where}, '{row.Log}' from {Time(said.From)} to {(row.Window.Until is { } until ? Time(Math.Min(until, said.To)) : "its first anchor")}: {row.Window.Past - row.Window.First} leaves, " +
+                $"{(row.Differences.IsEmpty ? "nothing is missing" : string.Join("; ", row.Differences.Select(Reconciliation.Say)))}; {verdict}.");
         }
     }
 
-    /// <summary>Null where the pack does not have all of those leaves, or some can't be read (which is found elsewhere).</summary>
-    LeafCount? Counted(Replay replay, LogFact log, AnchoredWindow window)
+    /// <summary>Shows every leaf to the reckonings that have it. One that can't be read is found elsewhere, and ends this.</summary>
+    void Recount(string folder, LeafReckoning[] reckonings)
     {
-        if (window.First == window.Past) return Reconciliation.Leaves(replay, log, window, []);
-        var folder = Pack.LogFolder(log.Origin);
-        if (!_members.ContainsKey(folder + "/checkpoint")) return null;
-        try
-        {
-            var leaves = Leaves(folder).Skip((int)window.First).Take((int)(window.Past - window.First)).Select(l => Decision.Parse(l)).ToList();
-            return leaves.Count == window.Past - window.First ? Reconciliation.Leaves(replay, log, window, leaves) : null;
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
+        if (reckonings.All(r => r.Count is not null)) return;
+        foreach (var part in Parts(folder))
+            try
+            {
+                for (var i = 0; i < part.Leaves.Count; i++)
+                    foreach (var reckoning in reckonings) reckoning.Add(part.First + i, part.Leaf(i));
+            }
+            catch (FormatException)
+            {
+                return;
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(part.Buffer);
+            }
     }
 }

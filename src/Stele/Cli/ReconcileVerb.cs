@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Stele.Proof;
-using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
 using Stele.Proof.Statements;
@@ -70,6 +69,7 @@ static class ReconcileVerb
         var state = desk.State;
         var logs = Reconciliation.Scope(state, system, environment).ToList();
         if (upstream is not null && logs.Count != 1) throw new CliError($"an upstream's count is for one decision log, and the scope has {logs.Count}", "narrow it: --environment SYSTEM/ENV", CliError.Usage);
+        using var folders = new AuditVerb.Folders();
         var rows = ImmutableArray.CreateBuilder<ReconciledLog>();
         foreach (var log in logs)
         {
@@ -78,9 +78,16 @@ static class ReconcileVerb
             LeafCount? leaves = null;
             if (log.Status != LogStatement.Lost)
             {
-                var packed = window.Past > window.First ? await AuditVerb.Have(call, node, log) : null;
-                if (packed is not null && packed.Leaves.Count < window.Past) throw new CliError($"{log.Origin}: {window.Past} leaves are anchored, and only {packed.Leaves.Count} are to be had", "some were lost: an owner declares that, stele log lost ORIGIN");
-                leaves = Reconciliation.Leaves(desk.Replay, log, window, (packed?.Leaves ?? []).Skip((int)window.First).Take((int)(window.Past - window.First)).Select(l => Decision.Parse(l)));
+                var packed = window.Past > window.First ? await AuditVerb.Have(call, node, log, folders) : null;
+                var reckoning = new LeafReckoning(desk.Replay, log, window);
+                // All of it, to the end: only then is it known to be what the checkpoint says.
+                var index = await Task.Run(() =>
+                {
+                    long read = 0;
+                    foreach (var leaf in packed?.Leaves ?? []) reckoning.Add(read++, leaf);
+                    return read;
+                }, call.Stop);
+                leaves = reckoning.Count ?? throw new CliError($"{log.Origin}: {window.Past} leaves are anchored, and only {index} are to be had", "some were lost: an owner declares that, stele log lost ORIGIN");
             }
             rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream, Reconciliation.Differences(window, leaves, upstream)));
         }

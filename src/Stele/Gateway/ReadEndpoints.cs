@@ -13,9 +13,9 @@ namespace Stele.Gateway;
 /// What a node shows of itself, under <c>/-/</c>, to whoever has the node's token; receipts also to the principal who asked for the decision:
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
-/// GET status                              every environment: standing, releases, log, staleness
-/// GET logs/[hex]/checkpoint               the decision log as C2SP tlog-tiles serves it; [hex] is the SHA-256 of its origin
-/// GET logs/[hex]/tile/…
+/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
+/// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
+/// GET HEAD logs/[hex]/tile/…
 /// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early
 /// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone
 /// GET bodies/[hex]/[index]                what was asked and answered, opened: {"input":…,"output":…}, each {"state","base64"?}
@@ -38,10 +38,15 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
     async Task Answer(HttpContext http)
     {
         var path = http.Request.Path.Value!["/-/".Length..];
-        if (!HttpMethods.IsGet(http.Request.Method)) await Send(http, 405, "text/plain", "GET only\n"u8.ToArray());
+        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) await Send(http, 405, "text/plain", "GET and HEAD only\n"u8.ToArray());
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
         else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (!Allowed(http.Request.Headers.Authorization)) await Send(http, 401, "application/problem+json", GatewayError.Unauthenticated.Body("this needs the node's own token"));
+        else if (path.Split('/', 3) is ["logs", var hex, var resource] && LogOf(hex) is { } log)
+        {
+            if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
+            else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
+        }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
         else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
     }
@@ -56,7 +61,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
         return parts switch
         {
             ["status"] => ("application/json", Status().ToBytes()),
-            ["logs", var hex, var resource] => LogOf(hex) is { } log ? Resource(log, resource) : null,
             ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Shown(log, index).ToBytes()) : null,
             ["bodies", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Bodies(log, index).ToBytes()) : null,
             _ => null,
@@ -66,12 +70,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
     DecisionLog? LogOf(string hex) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
 
     static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size ? index : null;
-
-    static (string, byte[])? Resource(DecisionLog log, string name)
-    {
-        if (name == "checkpoint") return ("text/plain; charset=utf-8", Encoding.UTF8.GetBytes(log.Log.Checkpoint));
-        return Tile.TryParse(name, out var tile) && log.Log.Tile(tile.Level, tile.Index, tile.Width) is { } bytes ? ("application/octet-stream", bytes) : null;
-    }
 
     /// <summary>A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's decision is not shown to be one.</summary>
     async Task<byte[]> Receipt(string id, HttpRequest request)
@@ -122,6 +120,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
 
     public Json Status() => Json.Object(
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
+        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
         ("waiting", node.Waiting), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
@@ -141,6 +140,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
         http.Response.StatusCode = status;
         http.Response.ContentType = type;
         http.Response.ContentLength = bytes.Length;
-        await http.Response.Body.WriteAsync(bytes);
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.Body.WriteAsync(bytes);
     }
 }

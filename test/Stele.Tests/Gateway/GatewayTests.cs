@@ -179,7 +179,7 @@ public sealed class GatewayTests
     public async Task A_release_at_fault_is_recorded_as_an_error()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving();
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(5) });
         await using var _ = h;
         foreach (var (path, status, code) in new[] { ("/junk", 502, "bad-upstream"), ("/big", 502, "bad-upstream"), ("/slow", 504, "upstream-timeout") })
         {

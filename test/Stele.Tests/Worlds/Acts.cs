@@ -82,7 +82,7 @@ sealed partial class World
         foreach (var log in Reconciliation.Scope(State, system, environment))
         {
             var window = Reconciliation.Window(log, from, to);
-            var leaves = log.Status == LogStatement.Lost ? null : Reconciliation.Leaves(Replay, log, window, Logs[log.Origin].Leaves.Skip((int)window.First).Take((int)(window.Past - window.First)).Select(l => Decision.Parse(l)));
+            var leaves = log.Status == LogStatement.Lost ? null : Reconciliation.Leaves(Replay, log, window, Logs[log.Origin].Leaves);
             rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream, Reconciliation.Differences(window, leaves, upstream)));
         }
         return new Reconcile(system, environment, from, to, rows.ToImmutable()) { Nonce = Unset, Issued = 0 };
