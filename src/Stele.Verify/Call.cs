@@ -82,6 +82,7 @@ sealed class Call
         {
             VerifyResult.Complete => "complete: everything is there and agrees",
             VerifyResult.Unauthenticated => "consistent, unauthenticated: no trust file says whose ledger this is",
+            VerifyResult.Early => "early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet",
             VerifyResult.DeclaredGaps => "complete, but for gaps that are declared",
             _ => $"FAILED: {report.Findings.Count} finding{(report.Findings.Count == 1 ? "" : "s")}",
         });

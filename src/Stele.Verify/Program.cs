@@ -7,6 +7,7 @@ Command[] commands =
 [
     PackCommand.Command,
     ReceiptCommand.Command,
+    FraudCommand.Command,
     PageCommand.Command,
 ];
 

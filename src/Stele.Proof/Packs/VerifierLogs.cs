@@ -72,17 +72,26 @@ public sealed partial class Verifier
 
         var found = _report.Findings.Count;
         var promised = Promised(log, key);
+        var held = _held?.Log == log.Origin ? _held : null;
+        if (held is not null)
+            foreach (var (anchored, at) in anchors)
+            {
+                held.Anchored(at.Entry, at.Anchor, anchored);
+                held.Signed(new Checkpoint(log.Origin, anchored, at.Root), $"entry {Number(at.Entry)}");
+            }
         var frontier = new Frontier();
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
         var open = new Dictionary<long, byte[]>();
-        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Distinct().Order().ToArray();
+        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is { } h ? [h.Index, h.Index + 1, h.Size] : []).Distinct().Order().ToArray();
         Walk(folder, part => new LogPart(replay, log, staleAfter, part, cuts), (part, judged) =>
         {
             foreach (var (name, where, message) in judged.Findings) _report.Find(name, where, message);
             foreach (var stretch in judged.Stretches)
             {
                 foreach (var (level, tree) in stretch.Trees) frontier = frontier.Add(level, tree);
+                // The held receipt's own leaf is a stretch by itself, so the hash of that stretch is the leaf's.
+                if (held is not null && (frontier.Size == held.Index + 1 || frontier.Size == held.Size)) held.Leaf(frontier.Size - 1, stretch.Trees[^1].Root, () => frontier.Root);
                 (opens, closes, wholes) = (opens + stretch.Opens, closes + stretch.Closes, wholes + stretch.Wholes);
                 if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
                     _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories");
@@ -108,7 +117,8 @@ public sealed partial class Verifier
             _report.Note($"decision log '{log.Origin}': {anchoredSize - frontier.Size} of {anchoredSize} anchored leaves were lost, as the ledger declares.");
         }
         else if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
-        Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
+        if (Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves") is { } signed) held?.Signed(signed, "the log's own checkpoint in the pack");
+        held?.End(frontier.Size);
 
         long longest = 0, before = 0;
         foreach (var size in anchors.Keys.Append(frontier.Size))

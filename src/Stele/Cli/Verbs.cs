@@ -12,7 +12,7 @@ static class Verbs
 
     public static readonly Verb[] All =
     [
-        TourVerb.Verb with { Needs = "bubblewrap, and the mortgage sample: run it in a clone, or give --sample DIR" }, UpVerb.Verb, InitVerb.Verb, LoginVerb.Verb, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb, TokenVerb.Verb, PrincipalVerb.Verb,
+        TourVerb.Verb with { Needs = "bubblewrap, and the mortgage sample: run it in a clone, or give --sample DIR" }, UpVerb.Verb, WitnessVerb.Verb, InitVerb.Verb, LoginVerb.Verb, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb, TokenVerb.Verb, PrincipalVerb.Verb,
         FreezeVerb.Verb, RunVerb.Verb, ReleaseVerb.Verb, CheckVerb.Verb, PolicyVerb.Verb,
         ApproveVerb.Approve, ApproveVerb.Waive, DeployVerb.Deploy, DeployVerb.Rollback,
         StatusVerb.Verb, DiffVerb.Verb, TraceVerb.Verb, ReceiptVerb.Verb, VerdictVerb.Verb, LogVerb.Verb, FsckVerb.Verb, AuditVerb.Verb, VerifyVerb.Verb,
