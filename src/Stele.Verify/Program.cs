@@ -1,4 +1,5 @@
-// stele-verify: judges offline what a Stele ledger's operator hands out. It reads the files it is given and nothing else, and writes to the terminal alone.
+// stele-verify: judges offline what a Stele ledger's operator hands out. It reads what it is given and nothing else, and writes to the terminal
+// and, as a monitor, to the one file that it remembers a ledger in.
 using System.Text;
 using Stele.Verify;
 
@@ -8,6 +9,11 @@ Command[] commands =
     PackCommand.Command,
     ReceiptCommand.Command,
     FraudCommand.Command,
+    BundleCommand.Command,
+    ModelCommand.Command,
+    CoseCommand.Command,
+    TimestampCommand.Command,
+    LedgerCommand.Command,
     PageCommand.Command,
 ];
 

@@ -25,13 +25,13 @@ public static class BundleVerifier
 {
     const string InToto = "application/vnd.in-toto+json";
 
-    public static Judgement Verify(ReadOnlySpan<byte> bundle, BundleTerms terms)
+    public static Verification Verify(ReadOnlySpan<byte> bundle, BundleTerms terms)
     {
         var bytes = bundle.ToArray();
-        return Judgement.Of(j => Verify(Bundle.Parse(bytes), terms, j));
+        return Verification.Of(j => Verify(Bundle.Parse(bytes), terms, j));
     }
 
-    internal static void Verify(Bundle bundle, BundleTerms terms, Judgement j)
+    internal static void Verify(Bundle bundle, BundleTerms terms, Verification j)
     {
         // 1. What kind of bundle it is, and who could say anything about it.
         if (terms.Key is null && terms.Root is null) throw new FaultException(Fault.NoTrust, "neither a key nor a trusted root says whose signature it must be");
@@ -60,7 +60,7 @@ public static class BundleVerifier
         Signed(bundle, key, terms.Artifact, j);
     }
 
-    static long? Stamped(Bundle bundle, ReadOnlySpan<byte> stamp, TrustedRoot? root, Judgement j)
+    static long? Stamped(Bundle bundle, ReadOnlySpan<byte> stamp, TrustedRoot? root, Verification j)
     {
         var token = TimestampToken.Parse(stamp);
         if (!token.Covers(bundle.Signature)) throw new FaultException(Fault.Timestamp, "the time stamp is about something else than the signature");
@@ -85,14 +85,14 @@ public static class BundleVerifier
         throw reason!;
     }
 
-    static ForeignKey Given(ForeignKey key, string hint, Bundle bundle, Judgement j)
+    static ForeignKey Given(ForeignKey key, string hint, Bundle bundle, Verification j)
     {
         if (bundle.Envelope is { } e && hint.Length > 0 && e.Signatures[0].KeyId.Length > 0 && e.Signatures[0].KeyId != hint) throw new FaultException(Fault.Malformed, "the bundle's hint and its envelope name different keys");
         j.Note($"the key that was given: {key}.");
         return key;
     }
 
-    static ForeignKey Certified(Bundle bundle, BundleTerms terms, List<long> times, Judgement j)
+    static ForeignKey Certified(Bundle bundle, BundleTerms terms, List<long> times, Verification j)
     {
         var (leaf, root) = (bundle.Certificates[0], terms.Root!);
         if (bundle.Entries.IsEmpty) throw new FaultException(Fault.Log, "a bundle with a certificate needs a log's entry, and has none");
@@ -134,7 +134,7 @@ public static class BundleVerifier
         throw reason;
     }
 
-    static void Logged(Bundle bundle, TrustedRoot? root, ForeignKey key, Judgement j)
+    static void Logged(Bundle bundle, TrustedRoot? root, ForeignKey key, Verification j)
     {
         for (var i = 0; i < bundle.Entries.Length; i++)
         {
@@ -150,7 +150,7 @@ public static class BundleVerifier
         }
     }
 
-    static void Signed(Bundle bundle, ForeignKey key, ArtifactDigests? artifact, Judgement j)
+    static void Signed(Bundle bundle, ForeignKey key, ArtifactDigests? artifact, Verification j)
     {
         if (bundle.Envelope is { } envelope)
         {

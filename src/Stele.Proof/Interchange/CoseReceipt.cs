@@ -7,7 +7,7 @@ public enum CoseAlgorithm { Es256 = -7, EdDsa = -8 }
 
 /// <summary>
 /// A COSE receipt (RFC 9942) for an RFC 9162 tree with SHA-256, which is the ledger's own: a COSE_Sign1 (tag 18) whose payload, the tree's root, is left out; whoever verifies it computes the root from the
-/// proof, so that proof and signature stand or fall together.
+/// proof, so that proof and signature stand or fall together. The sizes are not signed: where two trees give a proof the same shape, a receipt may name either.
 /// <code>
 /// 18([ protected: {1: alg, 4: kid, 15: {1: issuer}, 395: 1},
 ///      unprotected: {396: {-1: [ &lt;&lt;[size, index, [hash…]]&gt;&gt; ]}}       inclusion
@@ -130,27 +130,27 @@ public sealed class CoseReceipt
     }
 
     /// <summary>Judges that a leaf stands in a tree whose root the key has signed.</summary>
-    public static Judgement VerifyInclusion(ReadOnlySpan<byte> receipt, ReadOnlySpan<byte> leaf, ForeignKey key, out Digest root)
+    public static Verification VerifyInclusion(ReadOnlySpan<byte> receipt, ReadOnlySpan<byte> leaf, ForeignKey key, out Digest root)
     {
         var (bytes, hash, found) = (receipt.ToArray(), Merkle.Leaf(leaf), default(Digest));
-        var judgement = Judgement.Of(j =>
+        var verification = Verification.Of(j =>
         {
             var r = Parse(bytes);
             if (!r.IsInclusion) throw new FaultException(Fault.Unsupported, "the receipt is about two trees, not about an entry");
             if (Proofs.InclusionRoot(r.Index, r.Size, hash, r.Path.AsSpan()) is not { } computed) throw new FaultException(Fault.Log, "the receipt's proof does not fit its tree");
             r.Signed(computed, key, j);
             found = computed;
-            j.Note($"the entry is leaf {r.Index} of the tree of {r.Size} with the root {computed}.");
+            j.Note($"the entry is leaf {r.Index} of the tree with the root {computed}. That it has {r.Size} leaves is the receipt's word: only the root is signed.");
         });
         root = found;
-        return judgement;
+        return verification;
     }
 
     /// <summary>Judges that a tree extends one that is known, and that the key has signed its root.</summary>
-    public static Judgement VerifyConsistency(ReadOnlySpan<byte> receipt, long oldSize, Digest oldRoot, ForeignKey key, out Digest root)
+    public static Verification VerifyConsistency(ReadOnlySpan<byte> receipt, long oldSize, Digest oldRoot, ForeignKey key, out Digest root)
     {
         var (bytes, found) = (receipt.ToArray(), default(Digest));
-        var judgement = Judgement.Of(j =>
+        var verification = Verification.Of(j =>
         {
             var r = Parse(bytes);
             if (r.IsInclusion) throw new FaultException(Fault.Unsupported, "the receipt is about an entry, not about two trees");
@@ -161,10 +161,10 @@ public sealed class CoseReceipt
             j.Note($"the tree of {r.OldSize} is the beginning of the tree of {r.Size} with the root {computed}.");
         });
         root = found;
-        return judgement;
+        return verification;
     }
 
-    void Signed(Digest root, ForeignKey key, Judgement j)
+    void Signed(Digest root, ForeignKey key, Verification j)
     {
         var message = ToBeSigned(_protected, root);
         var good = SignatureAlgorithm == CoseAlgorithm.EdDsa

@@ -25,6 +25,9 @@ public sealed class ModelStatement
     const string Deprecated = "https://model_signing/Digests/v0.1";
     public const int MaxBytes = 64 << 20, MaxResources = 1_000_000;
 
+    /// <summary>What lies at the top of a checked-out model and is no part of it.</summary>
+    public static readonly ImmutableArray<string> NeverSigned = [".git", ".gitattributes", ".github", ".gitignore"];
+
     /// <summary>A model that is one file has this for its name.</summary>
     public const string OneFile = ".";
 
@@ -59,7 +62,7 @@ public sealed class ModelStatement
         new(name, false, 0, false, [.. ignored.Order(ByCodePoint)], [.. files.OrderBy(f => f.Name, ByCodePoint)]);
 
     /// <exception cref="FormatException">Not such a statement, or one whose subject is not the digest of its list.</exception>
-    public static ModelStatement Parse(ReadOnlySpan<byte> payload)
+    internal static ModelStatement Parse(ReadOnlySpan<byte> payload)
     {
         var json = CanonicalJson.Parse(payload, MaxBytes);
         if (json["_type"].AsString != "https://in-toto.io/Statement/v1") throw new FormatException("not an in-toto statement of version 1");

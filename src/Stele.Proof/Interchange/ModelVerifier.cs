@@ -18,10 +18,10 @@ public sealed record ModelTerms(
 /// <summary>Judges a model against its signature (OMS v1.0): whose it is, and that the files are those that were signed, all of them and no others.</summary>
 public static class ModelVerifier
 {
-    public static Judgement Verify(ReadOnlySpan<byte> signature, IReadOnlyList<ModelFile> files, ModelTerms terms, int parallel)
+    public static Verification Verify(ReadOnlySpan<byte> signature, IReadOnlyList<ModelFile> files, ModelTerms terms, int parallel)
     {
         var bytes = signature.ToArray();
-        return Judgement.Of(j =>
+        return Verification.Of(j =>
         {
             var statement = Signed(bytes, terms, j);
             Compare(statement, files, terms, parallel, j);
@@ -29,7 +29,7 @@ public static class ModelVerifier
     }
 
     /// <summary>The signature alone, without the files.</summary>
-    internal static ModelStatement Signed(byte[] signature, ModelTerms terms, Judgement j)
+    internal static ModelStatement Signed(byte[] signature, ModelTerms terms, Verification j)
     {
         var bundle = Bundle.Parse(signature);
         if (bundle.Envelope is not { } envelope) throw new FormatException("a model signature holds an envelope, and this bundle does not");
@@ -57,9 +57,9 @@ public static class ModelVerifier
 
     /// <summary>
     /// A certificate says when it is valid, and nothing in such a bundle says when it was used. The path is judged at the first moment at which all of it was valid; that the
-    /// signature is older than the certificate's end is not shown, and the judgement says so.
+    /// signature is older than the certificate's end is not shown, and the verification says so.
     /// </summary>
-    static ForeignKey Certified(Bundle bundle, IReadOnlyList<Certificate> trusted, Judgement j)
+    static ForeignKey Certified(Bundle bundle, IReadOnlyList<Certificate> trusted, Verification j)
     {
         var leaf = bundle.Certificates[0];
         if (!leaf.Allows(0) || leaf.Purposes() is { Count: > 0 } purposes && !purposes.Contains(Certificate.CodeSigning)) throw new FaultException(Fault.Certificate, $"'{leaf.Name}' is not a certificate for signing");
@@ -69,12 +69,10 @@ public static class ModelVerifier
         return leaf.Key;
     }
 
-    static void Compare(ModelStatement statement, IReadOnlyList<ModelFile> files, ModelTerms terms, int parallel, Judgement j)
+    static void Compare(ModelStatement statement, IReadOnlyList<ModelFile> files, ModelTerms terms, int parallel, Verification j)
     {
-        var ignored = statement.Ignored.Concat(terms.Ignored ?? []).ToList();
-        var here = files.Where(f => !ignored.Any(i => f.Path == i || f.Path.StartsWith(i + "/", StringComparison.Ordinal))).ToDictionary(f => f.Path, StringComparer.Ordinal);
-        if (!statement.Symlinks && here.Values.FirstOrDefault(f => f.IsLink) is { } link) throw new FaultException(Fault.Artifact, $"'{link.Path}' is a symbolic link, and the model was signed without any");
-
+        var ignored = ModelStatement.NeverSigned.Concat(statement.Ignored).Concat(terms.Ignored ?? []).ToList();
+        var here = files.ToDictionary(f => f.Path, StringComparer.Ordinal);
         var parts = statement.Resources.Select(r =>
         {
             var (path, start, end) = statement.Shards ? ModelStatement.Range(r.Name) : (r.Name, 0, -1);
@@ -83,8 +81,11 @@ public static class ModelVerifier
         }).ToList();
         if (statement.Shards) Whole(statement, parts.Select(p => (p.File, p.Start, p.End)));
         var signed = parts.Select(p => p.File.Path).ToHashSet(StringComparer.Ordinal);
+        var others = files.Where(f => !signed.Contains(f.Path) && !ignored.Any(i => f.Path == i || f.Path.StartsWith(i + "/", StringComparison.Ordinal))).ToList();
+        if (!statement.Symlinks && parts.Select(p => p.File).Concat(others).FirstOrDefault(f => f.IsLink) is { } link)
+            throw new FaultException(Fault.Artifact, $"'{link.Path}' is a symbolic link, and the model was signed without any");
         // Ranges leave out what has no bytes.
-        var unsigned = here.Values.Where(f => !signed.Contains(f.Path) && !(statement.Shards && f.Length == 0)).Select(f => f.Path).Order(StringComparer.Ordinal).ToList();
+        var unsigned = others.Where(f => !(statement.Shards && f.Length == 0)).Select(f => f.Path).Order(StringComparer.Ordinal).ToList();
         if (unsigned.Count > 0 && !terms.AllowUnsigned) throw new FaultException(Fault.Artifact, $"'{unsigned[0]}' is there and was not signed{(unsigned.Count > 1 ? $", and {unsigned.Count - 1} more" : "")}");
 
         var digests = Hash([.. parts.Select(p => (p.File, p.Start, p.End))], parallel);

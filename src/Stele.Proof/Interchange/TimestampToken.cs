@@ -28,8 +28,8 @@ public sealed class TimestampToken
 
     TimestampToken(ReadOnlyMemory<byte> der)
     {
-        // ContentInfo, or a response whose second part is one. CMS may be BER; authorities write DER, and nothing else is read.
-        var outer = new AsnReader(der, AsnEncodingRules.DER).ReadSequence();
+        // ContentInfo, or a response whose second part is one. CMS is BER: authorities list certificates and attributes in any order.
+        var outer = new AsnReader(der, AsnEncodingRules.BER).ReadSequence();
         if (outer.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
         {
             var status = outer.ReadSequence();
@@ -99,17 +99,17 @@ public sealed class TimestampToken
     /// time it states.
     /// </summary>
     /// <param name="certificates">The trusted authority's certificates: roots are those that issued themselves, or the last one where none did.</param>
-    public static Judgement Verify(ReadOnlySpan<byte> token, ReadOnlySpan<byte> data, IReadOnlyList<Certificate> certificates, out VerifiedTime? time)
+    public static Verification Verify(ReadOnlySpan<byte> token, ReadOnlySpan<byte> data, IReadOnlyList<Certificate> certificates, out VerifiedTime? time)
     {
         VerifiedTime? verified = null;
         var (t, d) = (token.ToArray(), data.ToArray());
-        var judgement = Judgement.Of(j =>
+        var verification = Verification.Of(j =>
         {
             verified = Parse(t).Verify(d, certificates);
             j.Note($"time stamp by '{verified.Authority}': it existed at {When.Of(verified.Time)}.");
         });
-        time = judgement.Accepted ? verified : null;
-        return judgement;
+        time = verification.Accepted ? verified : null;
+        return verification;
     }
 
     internal VerifiedTime Verify(ReadOnlySpan<byte> data, IReadOnlyList<Certificate> authority)
@@ -170,7 +170,7 @@ public sealed class TimestampToken
     Dictionary<string, ReadOnlyMemory<byte>> Attributes()
     {
         var all = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
-        for (var set = new AsnReader(_signer.SignedAttributes, AsnEncodingRules.DER).ReadSetOf(Zero); set.HasData;)
+        for (var set = new AsnReader(_signer.SignedAttributes, AsnEncodingRules.BER).ReadSetOf(Zero); set.HasData;)
         {
             var attribute = set.ReadSequence();
             if (!all.TryAdd(attribute.ReadObjectIdentifier(), attribute.ReadEncodedValue())) throw new FormatException("a time stamp with an attribute twice");

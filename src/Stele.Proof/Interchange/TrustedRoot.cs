@@ -125,12 +125,12 @@ public sealed class TrustedRoot
 /// <summary>Values as the JSON form of protocol buffers writes them.</summary>
 static class ProtoJson
 {
-    /// <summary>Base64 in the standard or the URL-safe alphabet, padded or not; but no stray bits, and nothing else in it.</summary>
+    /// <summary>Base64 in the standard or the URL-safe alphabet, padded or not, with the line breaks that some tools leave in; but no stray bits, and nothing else.</summary>
     public static byte[] Bytes(Json json) => Bytes(json.AsString);
 
     public static byte[] Bytes(string text)
     {
-        var standard = text.Replace('-', '+').Replace('_', '/');
+        var standard = text.Replace("\r", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal).Replace('-', '+').Replace('_', '/');
         standard += new string('=', (4 - standard.Length % 4) % 4);
         return Base64.TryDecode(standard, out var bytes) ? bytes : throw new FormatException("not base64");
     }

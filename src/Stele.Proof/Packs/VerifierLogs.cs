@@ -83,15 +83,15 @@ public sealed partial class Verifier
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
         var open = new Dictionary<long, byte[]>();
-        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is { } h ? [h.Index, h.Index + 1, h.Size] : []).Distinct().Order().ToArray();
+        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
         Walk(folder, part => new LogPart(replay, log, staleAfter, part, cuts), (part, judged) =>
         {
             foreach (var (name, where, message) in judged.Findings) _report.Find(name, where, message);
             foreach (var stretch in judged.Stretches)
             {
+                if (frontier.Size == held?.Index) held.Leaf(stretch.Trees.Single().Root);   // a stretch of its own, by the cuts
                 foreach (var (level, tree) in stretch.Trees) frontier = frontier.Add(level, tree);
-                // The held receipt's own leaf is a stretch by itself, so the hash of that stretch is the leaf's.
-                if (held is not null && (frontier.Size == held.Index + 1 || frontier.Size == held.Size)) held.Leaf(frontier.Size - 1, stretch.Trees[^1].Root, () => frontier.Root);
+                if (frontier.Size == held?.Size) held.Tree(frontier.Root);
                 (opens, closes, wholes) = (opens + stretch.Opens, closes + stretch.Closes, wholes + stretch.Wholes);
                 if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
                     _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories");

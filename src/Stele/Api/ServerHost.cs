@@ -60,7 +60,7 @@ sealed class ServerHost : IAsyncDisposable
             report ??= _ => { };
             var cosigned = new CosignedCheckpoints(log, options.Witnesses?.Quorum, folder.Cosigned);
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
-            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new Tokens(folder.Tokens, time), options, report);
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
@@ -79,7 +79,7 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(Routes routes, Tokens tokens, ServerOptions options, Action<string> report)
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Tokens tokens, ServerOptions options, Action<string> report)
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -108,6 +108,7 @@ sealed class ServerHost : IAsyncDisposable
         }, e => report($"{http.Request.Method} {http.Request.Path}: {e}")));
         web.UseRouting();
         routes.Map(web);
+        timestamps.Map(web);
         return web;
     }
 

@@ -103,6 +103,15 @@ sealed class Server : IBlobs, IDisposable
         return await Bytes(answer, Tile.Full * (2 + ushort.MaxValue), stop);
     }
 
+    /// <summary>Attaches a time stamp to the checkpoint of a size; safe to repeat.</summary>
+    public async Task<Digest> Attach(long size, byte[] token, CancellationToken stop = default)
+    {
+        using var content = new ByteArrayContent(token);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-reply");
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
+        return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
+    }
+
     // Blobs.
 
     public async Task<bool> Has(Digest digest, CancellationToken stop = default)

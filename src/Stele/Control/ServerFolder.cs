@@ -13,6 +13,7 @@ namespace Stele.Control;
 ///   ledger/                  the log: entries, tiles, checkpoints
 ///   cosigned                 the newest checkpoint that is published with others' cosignatures
 ///   blobs/                   every blob: an OCI image layout
+///   timestamps/              RFC 3161 time stamps over checkpoints, by the checkpoint's size
 ///   tokens.json              SHA-256 of each token that may read and upload 0600
 /// </code>
 /// No member's key is ever in here.
@@ -27,6 +28,7 @@ sealed record ServerFolder(string Data)
     public string Ledger => System.IO.Path.Combine(Path, "ledger");
     public string Cosigned => System.IO.Path.Combine(Path, "cosigned");
     public string Blobs => System.IO.Path.Combine(Path, "blobs");
+    public string Timestamps => System.IO.Path.Combine(Path, "timestamps");
     public string Tokens => System.IO.Path.Combine(Path, "tokens.json");
 
     /// <summary>Whether a server was founded here. The trust file is the last thing that founding writes.</summary>

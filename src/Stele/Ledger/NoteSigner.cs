@@ -74,5 +74,8 @@ sealed class NoteSigner : IDisposable
         return Key.Sign(Checkpoint.Parse(note.Text).Text, _key.Sign, time);
     }
 
+    /// <summary>An Ed25519 signature of other bytes than a note's, for formats that are told apart from notes by their own first bytes.</summary>
+    public byte[] SignBytes(byte[] message) => _key.Sign(message);
+
     public void Dispose() => _key.Dispose();
 }

@@ -29,7 +29,7 @@ public enum Fault
 }
 
 /// <summary>What a verification of an exchange format came to: accepted, or the one fault that ended it; and in plain words what was checked.</summary>
-public sealed class Judgement
+public sealed class Verification
 {
     readonly List<string> _notes = [];
 
@@ -43,22 +43,22 @@ public sealed class Judgement
     internal void Note(string sentence) => _notes.Add(sentence);
 
     /// <summary>Runs the steps; the first one that fails ends them.</summary>
-    internal static Judgement Of(Action<Judgement> steps)
+    internal static Verification Of(Action<Verification> steps)
     {
-        var judgement = new Judgement();
+        var verification = new Verification();
         try
         {
-            steps(judgement);
+            steps(verification);
         }
         catch (FaultException e)
         {
-            (judgement.Fault, judgement.Message) = (e.Fault, e.Message);
+            (verification.Fault, verification.Message) = (e.Fault, e.Message);
         }
         catch (Exception e) when (e is FormatException or System.Formats.Asn1.AsnContentException or System.Security.Cryptography.CryptographicException)
         {
-            (judgement.Fault, judgement.Message) = (Fault.Malformed, e.Message);
+            (verification.Fault, verification.Message) = (Fault.Malformed, e.Message);
         }
-        return judgement;
+        return verification;
     }
 
     public Json ToJson() => Json.Object(
