@@ -1,13 +1,18 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Stele.Ledger;
 using Stele.Proof;
 
 namespace Stele.Tests.Proof;
 
 public sealed class WitnessPolicyTests(ITestOutputHelper output)
 {
-    static VerifierKey Key(string name, NoteKeyType type = NoteKeyType.Cosignature) => new(name, type, ReferenceEd25519.PublicKey(Encoding.ASCII.GetBytes(name.PadRight(32)[..32])));
+    static VerifierKey Key(string name, NoteKeyType type = NoteKeyType.Cosignature)
+    {
+        using var key = new Ed25519Key(Encoding.ASCII.GetBytes(name.PadRight(32)[..32]));
+        return new(name, type, key.Public);
+    }
 
     static WitnessPolicy Parse(string text) => WitnessPolicy.Parse(Encoding.UTF8.GetBytes(text));
 
