@@ -86,7 +86,7 @@ public sealed partial class Verifier
         if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger/checkpoint", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");
     }
 
-    void Explanations(Replay replay)
+    void Explanations(Replay replay, Func<Digest, byte[]?> find)
     {
         int verdicts = 0, refusals = 0, before = _report.Findings.Count;
         foreach (var folded in replay.Entries)
@@ -103,7 +103,7 @@ public sealed partial class Verifier
             else refusals++;
             try
             {
-                if (told.Judge(replay, d => Content($"documents/{d.Hex}")) is not { } again) _report.Find("document-missing", where, $"the envelope {told.Envelope} is neither in the ledger there nor among the documents");
+                if (told.Judge(replay, find) is not { } again) _report.Find("document-missing", where, $"the envelope {told.Envelope} is neither in the ledger there nor among the documents");
                 else if (Reexecution.Payload(folded.Statement, again.Before, again.Entry, again.Outcome) is not { } payload || !payload.AsSpan().SequenceEqual(folded.Entry.Envelope.Payload))
                     _report.Find($"{name}-differs", where, "executed again, it does not give these bytes");
             }
