@@ -34,7 +34,7 @@ sealed class ServerLink : IAsyncDisposable
         get
         {
             var (note, state) = (_replica.Checkpoint, _replica.Replay.State);
-            return state.Size > 0 && Checkpoint.TryOpen(note, _replica.Log.Key, out var covers, out _) && covers.Size <= state.Size ? new ProvenTree(note, covers.Size, i => _replica.Log.InclusionProof(i, covers.Size)) : null;
+            return state.Size > 0 && Proof.Checkpoint.TryOpen(note, _replica.Log.Key, out var covers, out _) && covers.Size <= state.Size ? new ProvenTree(note, covers.Size, i => _replica.Log.InclusionProof(i, covers.Size)) : null;
         }
     }
 
