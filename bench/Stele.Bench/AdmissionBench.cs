@@ -41,7 +41,7 @@ static class AdmissionBench
         return await Latencies.Of(callers, Duration, _ => Loopback.Post(http, "statements", body, 200));
     }
 
-    static async Task<Sample> Admit(string folder, int callers, bool overHttp)
+    public static async Task<Sample> Admit(string folder, int callers, bool overHttp)
     {
         using var owner = PrivateKey.Create();
         using var builder = PrivateKey.Create();

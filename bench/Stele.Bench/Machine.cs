@@ -60,9 +60,10 @@ static partial class Machine
         return calls / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
-    /// <summary>ECDSA P-256 verifications a second on one core, by the runtime's own implementation with the key at hand: what a signature check can't be quicker than.</summary>
-    public static double EcdsaVerifications(TimeSpan duration, int messageBytes)
+    /// <summary>ECDSA P-256 verifications a second on so many cores, by the runtime's own implementation with the key at hand: what a signature check can't be quicker than.</summary>
+    public static double EcdsaVerifications(TimeSpan duration, int messageBytes, int cores = 1)
     {
+        if (cores > 1) return Task.WhenAll(Enumerable.Range(0, cores).Select(_ => Task.Factory.StartNew(() => EcdsaVerifications(duration, messageBytes), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).GetAwaiter().GetResult().Sum();
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var message = RandomNumberGenerator.GetBytes(messageBytes);
         var signature = key.SignData(message, HashAlgorithmName.SHA256);
@@ -88,7 +89,9 @@ static class Latencies
     /// Some callers at once, each calling again as soon as it was answered, until the time is up or so many were answered; calls a second, and what
     /// a call cost this process in processor time, which other processes disturb least.
     /// </summary>
-    public static async Task<Sample> Of(int callers, TimeSpan duration, Func<int, Task> call, long most = long.MaxValue)
+    /// <param name="group">How many of what is counted one call does.</param>
+    /// <param name="end">Given how many were done, waits for what must end before the clock stops.</param>
+    public static async Task<Sample> Of(int callers, TimeSpan duration, Func<int, Task> call, long most = long.MaxValue, int group = 1, Func<long, Task>? end = null)
     {
         long begun = 0;
         var cpu = Environment.CpuUsage.TotalTime;
@@ -104,10 +107,11 @@ static class Latencies
             }
             return mine;
         })));
+        if (end is not null) await end(all.Sum(l => (long)l.Count) * group);
         var took = Stopwatch.GetElapsedTime(began);
         cpu = Environment.CpuUsage.TotalTime - cpu;
         var latencies = all.SelectMany(l => l).ToList();
-        var sample = Sample(latencies.Count / took.TotalSeconds, latencies);
-        return sample with { More = [.. sample.More, ("CPU µs", cpu.TotalMicroseconds / latencies.Count)] };
+        var sample = Sample(latencies.Count * (double)group / took.TotalSeconds, latencies);
+        return sample with { More = [.. sample.More, ("CPU µs", cpu.TotalMicroseconds / latencies.Count / group)] };
     }
 }

@@ -41,9 +41,18 @@ public sealed class Envelope
         return new Envelope(payload.ToArray(), [.. signatures.OrderBy(s => s.KeyId)]);
     }
 
-    /// <summary>Whether the signature is by this key over this payload.</summary>
-    public bool Verify(Signature signature, PublicKey key) =>
-        signature.KeyId == key.Id && key.Verify(PreAuth(PayloadType, PayloadBytes), signature.Bytes.AsSpan());
+    // Signatures of this envelope that were found good. Whether one is depends on nothing but the envelope and the key, which its id stands for; so whoever asks first, on whatever thread, asks for all.
+    volatile Signature[] _good = [];
+
+    /// <summary>Whether the signature is by this key over this payload. One that was found good is not computed again.</summary>
+    public bool Verify(Signature signature, PublicKey key)
+    {
+        if (signature.KeyId != key.Id) return false;
+        foreach (var good in _good) if (ReferenceEquals(good, signature)) return true;
+        if (!key.Verify(PreAuth(PayloadType, PayloadBytes), signature.Bytes.AsSpan())) return false;
+        foreach (var own in Signatures) if (ReferenceEquals(own, signature)) _good = [.. _good, signature];
+        return true;
+    }
 
     public Json ToJson() => Json.Object(
         ("payload", Base64.Encode(PayloadBytes)),

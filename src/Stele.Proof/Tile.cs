@@ -171,12 +171,6 @@ public readonly record struct Tile
     public static Digest Subtree(int level, long index, ReadOnlySpan<Digest> hashes)
     {
         var height = level % 8;
-        var span = hashes.Slice((int)((index << height) % Full), 1 << height);
-        if (span.Length == 1) return span[0];
-        Span<Digest> work = stackalloc Digest[span.Length];
-        span.CopyTo(work);
-        for (var n = span.Length / 2; n > 0; n /= 2)
-            for (var i = 0; i < n; i++) work[i] = Merkle.Node(work[2 * i], work[2 * i + 1]);
-        return work[0];
+        return Merkle.Perfect(hashes.Slice((int)((index << height) % Full), 1 << height));
     }
 }

@@ -85,6 +85,7 @@ public sealed partial class Verifier
 
         // 4. Decision logs.
         var logs = Logs(replay);
+        Reconciliations(replay);
 
         // 5. Nothing else.
         Close(manifest, state, note, logs);

@@ -71,7 +71,7 @@ public sealed partial class Verifier
 
         var verdict = Note.Parse(note).Verify(_trust.Witnesses, out var cosigned);
         if (verdict == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");
-        if (cosigned.Length < _trust.Quorum) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         if (cosigned.IsEmpty)
         {
             _report.Note("witnesses: 0: a split view and truncation are not excluded.");

@@ -18,7 +18,8 @@ namespace Stele.Api;
 /// The API, one line an address:
 /// <code>
 /// GET  /healthz                               200 while the server admits; no token
-/// POST /statements                            a signed envelope, canonical, ≤ 64 KiB → 201 {"entry","leaf","time"}, 200 {"entry","leaf"} for a retry
+/// POST /statements?await=LEVEL                a signed envelope, canonical, ≤ 64 KiB → 201 {"entry","leaf","time"}, 200 {"entry","leaf"} for a retry; answered when the entry is
+///                                             'durable' (on the disk), 'integrated' (under a signed checkpoint; so unless asked otherwise) or 'witnessed' (under a cosigned one)
 /// GET  /checkpoint                            the published checkpoint: with the cosignatures of a quorum, where witnesses are configured
 /// GET  /checkpoint?beyond=SIZE&amp;wait=SECONDS   the newest signed one, with what cosignatures there are; waits for one beyond SIZE
 /// POST /cosignatures                          a node's (see <see cref="CosignatureOffer"/>) → 200 {"size"}
@@ -72,7 +73,14 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
 
     async Task Submit(HttpContext http)
     {
-        switch (await admission.Submit(await http.Body(MaxEnvelope)))
+        var until = http.Request.Query["await"] switch
+        {
+            [] or ["integrated"] => Await.Integrated,
+            ["durable"] => Await.Durable,
+            ["witnessed"] => Await.Witnessed,
+            _ => throw new ProblemException(Trouble.BadRequest, "'await' is 'durable', 'integrated' or 'witnessed'"),
+        };
+        switch (await admission.Submit(await http.Body(MaxEnvelope), until).WaitAsync(http.RequestAborted))
         {
             case Admitted.Added added:
                 http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/entries/{added.Entry}");
@@ -148,14 +156,15 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         return n < entries.Count ? entries[(int)n] : throw new ProblemException(Trouble.NotFound, $"the ledger has {entries.Count} entries");
     }
 
-    Task Proof(HttpContext http)
+    async Task Proof(HttpContext http)
     {
         var entry = Entry(http);
+        await log.WaitBeyond(entry.Index, http.RequestAborted);   // it is durable; its checkpoint is a moment behind
         // The checkpoint first: whatever size it covers, the log can prove.
         var checkpoint = log.Checkpoint;
         var size = http.Number("size") ?? Stele.Proof.Checkpoint.Parse(Note.Parse(checkpoint).Text).Size;
         if (size <= entry.Index || size > log.Size) throw new ProblemException(Trouble.BadRequest, $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
-        return http.Write(Json.Object(
+        await http.Write(Json.Object(
             ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),
             ("proof", Json.Array(log.InclusionProof(entry.Index, size).Select(d => Json.Of(d.Hex)))), ("checkpoint", checkpoint)));
     }

@@ -47,7 +47,7 @@ sealed class ServerHost : IAsyncDisposable
         var trust = folder.ReadTrust();
         var logKey = NoteSigner.Open(folder.LogKey);
         var serverKey = folder.ReadServerKey();
-        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, quorum: options.Witnesses?.Quorum);
+        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, new LogOptions { SignEvery = options.SignEvery, Quorum = options.Witnesses?.Quorum });
         Admission? admission = null;
         Witnesses? witnesses = null;
         WebApplication? web = null;

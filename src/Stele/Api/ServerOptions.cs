@@ -21,6 +21,9 @@ sealed record ServerOptions
     /// <summary>Who witnesses the ledger; null: nobody is asked, and what the log signs is published as it is.</summary>
     public WitnessTerms? Witnesses { get; init; }
 
+    /// <summary>How often at most the ledger signs a checkpoint. Default zero: for each group of statements that shared a flush. Who waits for 'integrated' waits for the next.</summary>
+    public TimeSpan SignEvery { get; init; }
+
     /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);
 }

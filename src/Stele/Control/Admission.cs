@@ -1,5 +1,8 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Stele.Blobs;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -8,26 +11,32 @@ using Stele.Proof.Statements;
 namespace Stele.Control;
 
 /// <summary>
-/// The only way into the ledger. One loop owns the state and the log; whoever submits waits in a bounded queue.
+/// The only way into the ledger. Two loops own it, one behind the other; whoever submits waits in a bounded queue.
 ///
-///   1 cap the size, parse           on the submitter's thread
-///   2 queue                         full: busy
-///   3 stamp: max(now, last entry)   a clock that can't be believed: refused
-///   4 Fold.Apply                    on the tentative state, which runs ahead of the durable one
-///   5 explain                       a verdict for every judged deployment; a refusal entry for refused envelopes of members
-///   6 append, wait until durable    once for everything that waited
-///   7 the visible state advances, the submitters get their answers
+///   1 cap the size, parse, check     on the submitter's thread, many at once: the signatures are computed here, under the keys that the visible state knows
+///   2 queue                          full: busy
+///   the judging loop:
+///   3 stamp: max(now, last entry)    a clock that can't be believed: refused
+///   4 Fold.Apply                     on the tentative state, which runs ahead of the durable one; it asks for each signature again, and is told what 1 computed
+///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes of members
+///   6 append                         once for everything that waited, standing or falling together; the next batch is judged while this one is flushed
+///   the settling loop:
+///   7 wait until durable             the visible state advances, then whoever asked for no more has its answer
+///   8 answer the others              under a signed checkpoint, or a witnessed one
 ///
 /// Invariant: the visible state is the fold over durable entries; what a submitter is told happened has happened for ever.
-/// A failed append leaves nobody knowing what the disk holds: the loop ends, <see cref="Completion"/> faults, and recovery at the next start says what is there.
+/// A failed append leaves nobody knowing what the disk holds: both loops end, <see cref="Completion"/> faults, and recovery at the next start says what is there.
 /// </summary>
 sealed class Admission : IAsyncDisposable
 {
-    /// <summary>The most that waits; beyond it the answer is "busy".</summary>
+    /// <summary>The most that waits, from the call to the answer that it is durable; beyond it the answer is "busy".</summary>
     public const int QueueLength = 4096;
 
-    /// <summary>The most that shares one append.</summary>
-    const int MaxBatch = 512;
+    /// <summary>The most that shares one append: statements, and bytes.</summary>
+    const int MaxBatch = 512, MaxBatchBytes = 4 << 20;
+
+    /// <summary>Batches that were appended and are not durable yet.</summary>
+    const int Ahead = 2;
 
     /// <summary>Recorded refusals a minute for one member.</summary>
     public const int RefusalsPerMinute = 30;
@@ -38,13 +47,19 @@ sealed class Admission : IAsyncDisposable
     readonly PrivateKey _serverKey;
     readonly WallClock _clock;
     readonly RefusalBudget _budget;
-    readonly Channel<Submission> _queue = Channel.CreateBounded<Submission>(new BoundedChannelOptions(QueueLength) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
+    readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.Wait });
+    int _waiting;
     readonly Dictionary<(Digest Envelope, string Code, string? Rule), long> _refused = [];
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // The loop's own: what was applied and staged, but is not durable yet.
+    // The judging loop's own: what was applied, but is not appended yet.
     State _tentative;
-    readonly List<(Entry Entry, Outcome.Accepted Outcome)> _staged = [];
+    List<(Entry Entry, Outcome.Accepted Outcome)> _staged = [];
+    int _stagedBytes;
+
+    // Written by the judging loop, emptied by the settling one: what is not in the replay yet.
+    readonly ConcurrentDictionary<long, Entry> _unsettled = new();
 
     /// <param name="replay">Every entry of the log, folded.</param>
     Admission(Log log, Replay replay, IBlobs blobs, PrivateKey serverKey, TimeProvider time)
@@ -75,11 +90,14 @@ sealed class Admission : IAsyncDisposable
         return new Admission(log, replay, blobs, serverKey, time);
     }
 
-    /// <summary>Submits the canonical bytes of a signed envelope. Comes back when the statement is durable in the ledger, or will never be by this call.</summary>
-    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope)
+    /// <summary>
+    /// Submits the canonical bytes of a signed envelope. Comes back when the statement is in the ledger, as safe as <paramref name="until"/> says, or will never be by this call.
+    /// </summary>
+    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope, Await until = Await.Integrated)
     {
         // 1.
         if (envelope.Length > Entry.MaxBytes) return No(Problem.Of(RefusalCode.TooLarge, $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
+        if (until == Await.Witnessed && !_log.IsWitnessed) return No(Problem.Of(Trouble.BadRequest, "nobody witnesses this ledger: wait for 'integrated' instead"));
         Envelope parsed;
         try
         {
@@ -90,10 +108,34 @@ sealed class Admission : IAsyncDisposable
             return No(Problem.Of(RefusalCode.Malformed, e.Message));
         }
         // 2.
+        if (Interlocked.Increment(ref _waiting) > QueueLength)
+        {
+            Interlocked.Decrement(ref _waiting);
+            return No(Problem.Of(Trouble.Busy, $"{QueueLength} statements are waiting already"));
+        }
+        // What comes of it is kept in the envelope. A key that the visible state does not know yet is looked at by the fold alone.
+        var state = _replay.State;
+        foreach (var signature in parsed.Signatures) if (Fold.KeyOf(state, signature.KeyId) is { } key) _ = parsed.Verify(signature, key);
         var submission = new Submission(parsed);
         if (!_queue.Writer.TryWrite(submission))
-            return No(Completion.IsCompleted || _closing ? Problem.Of(Trouble.Stopped, "the server is not admitting statements") : Problem.Of(Trouble.Busy, $"{QueueLength} statements are waiting already"));
-        return await submission.Answer.Task;
+        {
+            Interlocked.Decrement(ref _waiting);
+            return No(Problem.Of(Trouble.Stopped, "the server is not admitting statements"));
+        }
+        var answer = await submission.Answer.Task;
+        // 8.
+        var entry = answer switch { Admitted.Added added => added.Entry, Admitted.Already already => already.Entry, Admitted.Refused { Problem.Refusal: { } refusal } => refusal, _ => -1 };
+        if (entry < 0 || until == Await.Durable) return answer;
+        try
+        {
+            await _log.WaitBeyond(entry, default);
+            if (until == Await.Witnessed) await _log.WaitCosigned(entry, default);
+            return answer;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return No(Problem.Of(Trouble.Stopped, $"the statement is in the ledger as entry {entry}, but the server stopped before that was under a checkpoint"));
+        }
     }
 
     /// <summary>Ends when the visible state has more than <paramref name="size"/> entries, or will never have.</summary>
@@ -107,50 +149,93 @@ sealed class Admission : IAsyncDisposable
         }
     }
 
-    volatile bool _closing, _ended;
+    volatile bool _ended;
 
     /// <summary>Takes nothing more, finishes what waits, and ends the loop.</summary>
     public async ValueTask DisposeAsync()
     {
-        _closing = true;
         _queue.Writer.TryComplete();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     async Task Run()
     {
-        var batch = new List<(Submission Submission, Admitted? Answer)>();   // null: being judged
+        var settling = Settle();
+        var judged = new List<(Submission Submission, Admitted? Answer)>();   // null: being judged
         try
         {
             MendVerdicts();
-            await Commit();
+            await Append(judged);
             while (await _queue.Reader.WaitToReadAsync())
             {
-                batch.Clear();
-                while (batch.Count < MaxBatch && _queue.Reader.TryRead(out var submission))
+                judged = [];
+                while (judged.Count < MaxBatch && _stagedBytes < MaxBatchBytes && _queue.Reader.TryRead(out var submission))
                 {
-                    batch.Add((submission, null));
-                    batch[^1] = (submission, await Admit(submission.Envelope));
+                    judged.Add((submission, null));
+                    judged[^1] = (submission, await Admit(submission.Envelope));
                 }
-                await Commit();
-                foreach (var (submission, answer) in batch) submission.Answer.SetResult(answer!);
+                await Append(judged);
+                judged = [];
             }
         }
-        catch (Exception)
+        catch (Exception e)
         {
-            // Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.
-            _closing = true;
-            _queue.Writer.TryComplete();
-            var answer = No(Problem.Of(Trouble.Stopped, "the ledger failed; whether this statement got in will be seen when the server was restarted"));
-            foreach (var (submission, _) in batch) submission.Answer.TrySetResult(answer);
-            while (_queue.Reader.TryRead(out var waiting)) waiting.Answer.TrySetResult(answer);
+            Stop(judged, e);
             throw;
         }
         finally
         {
+            _appended.Writer.TryComplete();
+            await settling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             _ended = true;
             _advanced.TrySetResult();
         }
+        await settling;
+    }
+
+    /// <summary>7.</summary>
+    async Task Settle()
+    {
+        var broken = default(ExceptionDispatchInfo);
+        await foreach (var batch in _appended.Reader.ReadAllAsync())
+        {
+            if (broken is null)
+            {
+                try
+                {
+                    if (batch.Staged.Count > 0 && await batch.First != _replay.State.Size) throw new InvalidOperationException($"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to it");
+                    // Here the entries are durable: from now on they happened.
+                    foreach (var (entry, accepted) in batch.Staged)
+                    {
+                        _replay.Add(entry, accepted);
+                        _unsettled.TryRemove(_replay.State.Size - 1, out _);
+                    }
+                    if (batch.Staged.Count > 0) Interlocked.Exchange(ref _advanced, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+                    foreach (var (submission, answer) in batch.Judged) Answer(submission, answer!);
+                    continue;
+                }
+                catch (Exception e)
+                {
+                    broken = ExceptionDispatchInfo.Capture(e);
+                }
+            }
+            Stop(batch.Judged, broken.SourceException);
+        }
+        broken?.Throw();
+    }
+
+    /// <summary>Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.</summary>
+    void Stop(List<(Submission Submission, Admitted? Answer)> judged, Exception failure)
+    {
+        _queue.Writer.TryComplete();
+        var answer = No(Problem.Of(Trouble.Stopped, $"the ledger failed{(DiskTrouble.Of(failure) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
+        foreach (var (submission, _) in judged) Answer(submission, answer);
+        while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
+    }
+
+    void Answer(Submission submission, Admitted answer)
+    {
+        if (submission.Answer.TrySetResult(answer)) Interlocked.Decrement(ref _waiting);
     }
 
     /// <summary>Judges one envelope on the tentative state and stages what follows from it.</summary>
@@ -231,11 +316,13 @@ sealed class Admission : IAsyncDisposable
 
     void Stage(Entry entry, Outcome.Accepted accepted)
     {
+        _unsettled[_tentative.Size] = entry;
         _staged.Add((entry, accepted));
+        _stagedBytes += entry.Bytes.Length;
         _tentative = accepted.Next;
     }
 
-    Entry EntryAt(long index) => index < _replay.Entries.Count ? _replay.Entries[(int)index].Entry : _staged[(int)(index - _replay.Entries.Count)].Entry;
+    Entry EntryAt(long index) => _unsettled.TryGetValue(index, out var entry) ? entry : _replay.Entries[(int)index].Entry;
 
     /// <summary>A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is given now.</summary>
     void MendVerdicts()
@@ -247,18 +334,18 @@ sealed class Admission : IAsyncDisposable
                 Sign(verdict, stamp);
     }
 
-    /// <summary>6 and 7.</summary>
-    async Task Commit()
+    /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>
+    async Task Append(List<(Submission Submission, Admitted? Answer)> judged)
     {
-        if (_staged.Count == 0) return;
-        var appends = _staged.Select(s => _log.Append(s.Entry.Bytes)).ToArray();   // queued side by side, flushed together
-        var indices = await Task.WhenAll(appends);
-        if (indices[0] != _replay.State.Size || indices[^1] != _tentative.Size - 1) throw new InvalidOperationException($"the log took entry {_replay.State.Size} as {indices[0]}: someone else writes to it");
-        // Here the entries are durable: from now on they happened.
-        foreach (var (entry, accepted) in _staged) _replay.Add(entry, accepted);
-        _staged.Clear();
-        Interlocked.Exchange(ref _advanced, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        if (_staged.Count == 0 && judged.Count == 0) return;
+        var first = _staged.Count == 0 ? Task.FromResult(0L) : _log.Append([.. _staged.Select(s => (ReadOnlyMemory<byte>)s.Entry.Bytes)], Await.Durable);
+        var batch = new Batch(judged, _staged, first);
+        (_staged, _stagedBytes) = ([], 0);
+        await _appended.Writer.WriteAsync(batch);
     }
+
+    /// <summary>What was judged together, what came of it, and the task of its append.</summary>
+    sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged, List<(Entry Entry, Outcome.Accepted Outcome)> Staged, Task<long> First);
 
     static Admitted.Refused No(Problem problem) => new(problem);
 

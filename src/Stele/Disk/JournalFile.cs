@@ -3,33 +3,23 @@ using Microsoft.Win32.SafeHandles;
 namespace Stele.Disk;
 
 /// <summary>
-/// The one file under a journal, and its lock (<c>…​.lock</c> beside it), which keeps a second process, or a second journal in this one, out.
-/// Abstract, because the tests' disk loses writes and lies about them.
+/// One file under a journal. Abstract, because the tests' disk loses writes and lies about them.
+/// Also the journal's lock (<c>…​.lock</c> beside it), which keeps a second process, or a second journal in this one, out.
 /// </summary>
 abstract class JournalFile : IDisposable
 {
-    readonly SafeFileHandle _file, _lock;
+    readonly SafeFileHandle _file;
 
     sealed class OnDisk(string path, bool secret) : JournalFile(path, secret);
 
-    /// <summary>Opens the file, making it first if need be.</summary>
-    /// <exception cref="IOException">Open elsewhere, or the disk failed.</exception>
+    /// <summary>Opens the file, making it first if need be. Whoever writes to it holds the journal's lock.</summary>
     public static JournalFile Open(string path, bool secret) => new OnDisk(path, secret);
 
     protected JournalFile(string path, bool secret = false)
     {
         Path = path;
-        _lock = Lock(path);
-        try
-        {
-            if (!File.Exists(path)) Files.Write(path, JournalFrame.NewFile(JournalFrame.NewSalt()), secret);
-            _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        }
-        catch
-        {
-            _lock.Dispose();
-            throw;
-        }
+        if (!File.Exists(path)) Files.Write(path, JournalFrame.NewFile(JournalFrame.NewSalt()), secret);
+        _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
     }
 
     public string Path { get; }
@@ -110,7 +100,6 @@ abstract class JournalFile : IDisposable
     public void Dispose()
     {
         _file.Dispose();
-        _lock.Dispose();
         GC.SuppressFinalize(this);
     }
 }

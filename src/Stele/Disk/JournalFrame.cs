@@ -4,44 +4,75 @@ using System.Security.Cryptography;
 
 namespace Stele.Disk;
 
-/// <summary>One record of a journal: a kind that its owner gives meaning, its number in the file, the address it can be read back from, and its bytes.</summary>
-readonly record struct JournalRecord(byte Kind, long Index, long Address, byte[] Bytes);
+/// <summary>
+/// One record of a journal: a kind that its owner gives meaning, its number, the address it can be read back from, and its bytes, which are the journal's own buffer:
+/// whoever keeps them copies them.
+/// </summary>
+readonly record struct JournalRecord(byte Kind, long Index, long Address, ReadOnlyMemory<byte> Bytes);
 
 /// <summary>
 /// The bytes of a journal. All numbers big-endian, all checksums CRC-32C (Castagnoli) started from the file's own random salt, so that no content can pass for a frame.
 /// <code>
-/// file    "stele journal 1\n", u32 salt, u32 checksum of those 20 bytes, frames…, zeros (room made ahead) up to the end of the file
+/// file    "stele journal 2\n", u32 salt, u64 number of the first record, u64 its segment's first address, u32 checksum of those 36 bytes, frames…, zeros (room made ahead) to the end
 /// frame   "STLE", u32 payload length, u32 records, u64 index of the first record, u32 checksum of the payload, u32 checksum of these 24 bytes, payload
 /// payload records…      record   u8 kind, u24 length, u32 checksum of the bytes, bytes
 /// </code>
 /// A frame is one batch: wholly there or, torn, not there. A frame without records seals what stands before it: a bad byte there is damage, not a torn write.
+/// A journal in several files (segments) numbers its records through, and its addresses too: an address is the segment's first plus the offset in its file.
+/// <code>
+/// basis   "stele basis 1\n", u64 number of the record it stands before, u32 checksum of all else, what the owner needs to go on from there
+/// </code>
 /// </summary>
 static class JournalFrame
 {
-    public const int FileHeader = 24, Header = 28, RecordHeader = 8;
+    public const int FileHeader = 40, Header = 28, RecordHeader = 8;
     public const int MaxRecord = (1 << 24) - 1;
     public const int MaxPayload = 256 << 20;
 
     public static ReadOnlySpan<byte> Mark => "STLE"u8;
-    static ReadOnlySpan<byte> FileMark => "stele journal 1\n"u8;
+    static ReadOnlySpan<byte> FileMark => "stele journal 2\n"u8;
 
     public static uint NewSalt() => BinaryPrimitives.ReadUInt32BigEndian(RandomNumberGenerator.GetBytes(4));
 
-    public static byte[] NewFile(uint salt)
+    public static byte[] NewFile(uint salt, long first = 0, long start = 0)
     {
         var header = new byte[FileHeader];
         FileMark.CopyTo(header);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(16), salt);
-        BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(20), Checksum(0, header.AsSpan(0, 20)));
+        BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(20), first);
+        BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(28), start);
+        BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(36), Checksum(0, header.AsSpan(0, 36)));
         return header;
     }
 
-    public static bool TryReadFile(ReadOnlySpan<byte> header, out uint salt)
+    public static bool TryReadFile(ReadOnlySpan<byte> header, out uint salt, out long first, out long start)
     {
-        salt = 0;
-        if (header.Length < FileHeader || !header.StartsWith(FileMark) || BinaryPrimitives.ReadUInt32BigEndian(header[20..]) != Checksum(0, header[..20])) return false;
+        (salt, first, start) = (0, 0, 0);
+        if (header.Length < FileHeader || !header.StartsWith(FileMark) || BinaryPrimitives.ReadUInt32BigEndian(header[36..]) != Checksum(0, header[..36])) return false;
         salt = BinaryPrimitives.ReadUInt32BigEndian(header[16..]);
-        return true;
+        first = BinaryPrimitives.ReadInt64BigEndian(header[20..]);
+        start = BinaryPrimitives.ReadInt64BigEndian(header[28..]);
+        return first >= 0 && start >= 0;
+    }
+
+    static ReadOnlySpan<byte> BasisMark => "stele basis 1\n"u8;
+
+    public static byte[] Basis(long first, ReadOnlySpan<byte> content)
+    {
+        var bytes = new byte[BasisMark.Length + 12 + content.Length];
+        BasisMark.CopyTo(bytes);
+        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(BasisMark.Length), first);
+        content.CopyTo(bytes.AsSpan(BasisMark.Length + 12));
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(BasisMark.Length + 8), Checksum(Checksum(0, bytes.AsSpan(0, BasisMark.Length + 8)), content));
+        return bytes;
+    }
+
+    /// <summary>What a basis file holds for its owner; null when it is none, or another record's.</summary>
+    public static byte[]? ReadBasis(byte[] file, long first)
+    {
+        if (file.Length < BasisMark.Length + 12 || BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(BasisMark.Length)) != first) return null;
+        var content = file[(BasisMark.Length + 12)..];
+        return Basis(first, content).AsSpan().SequenceEqual(file) ? content : null;
     }
 
     /// <summary>Writes a frame's header around a payload that already stands behind it in <paramref name="frame"/>.</summary>
@@ -80,21 +111,21 @@ static class JournalFrame
         return ((byte)(word >> 24), (int)(word & MaxRecord), BinaryPrimitives.ReadUInt32BigEndian(header[4..]));
     }
 
-    /// <summary>The records of a payload whose checksum held; null when they don't fill it exactly, which no writer of ours does.</summary>
-    public static JournalRecord[]? Records(ReadOnlySpan<byte> payload, int count, long first, long address)
+    /// <summary>The records of a payload whose checksum held, as slices of it; how many, or -1 when they don't fill it exactly, which no writer of ours does.</summary>
+    public static int Records(ReadOnlyMemory<byte> payload, int count, long first, long address, ref JournalRecord[] records)
     {
-        if (payload.Length / RecordHeader < count) return null;
-        var records = new JournalRecord[count];
+        if (payload.Length / RecordHeader < count) return -1;
+        if (records.Length < count) records = new JournalRecord[Math.Max(count, 2 * records.Length)];
         var at = 0;
         for (var i = 0; i < count; i++)
         {
-            if (payload.Length - at < RecordHeader) return null;
-            var (kind, length, _) = ReadRecordHeader(payload[at..]);
-            if (payload.Length - at - RecordHeader < length) return null;
-            records[i] = new(kind, first + i, address + at, payload.Slice(at + RecordHeader, length).ToArray());
+            if (payload.Length - at < RecordHeader) return -1;
+            var (kind, length, _) = ReadRecordHeader(payload.Span[at..]);
+            if (payload.Length - at - RecordHeader < length) return -1;
+            records[i] = new(kind, first + i, address + at, payload.Slice(at + RecordHeader, length));
             at += RecordHeader + length;
         }
-        return at == payload.Length ? records : null;
+        return at == payload.Length ? count : -1;
     }
 
     public static uint Checksum(uint salt, ReadOnlySpan<byte> bytes)

@@ -17,6 +17,9 @@ static partial class Libc
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int FDataSync(int fd);
 
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int SyncFs(int fd);
+
     [LibraryImport("libc", EntryPoint = "posix_fadvise")]
     private static partial int Advise(int fd, long offset, long length, int advice);
 
@@ -41,6 +44,21 @@ static partial class Libc
             _ = Close(fd);
         }
         Failpoint.After(DiskAct.SyncDirectory, path);
+    }
+
+    /// <summary>Makes everything that was written to the file system of a directory durable.</summary>
+    public static void SyncFileSystem(string path)
+    {
+        var fd = Open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) throw Failed("open", path);
+        try
+        {
+            if (SyncFs(fd) != 0) throw Failed("syncfs", path);
+        }
+        finally
+        {
+            _ = Close(fd);
+        }
     }
 
     /// <summary>Makes a file's data and length durable; its times may be lost.</summary>

@@ -81,12 +81,29 @@ sealed class Outbox : IDisposable
         lock (_gate)
         {
             foreach (var record in records)
-                if (record.Kind == Waits) _waiting[record.Index] = record.Bytes;
-                else _waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes));
+                if (record.Kind == Waits) _waiting[record.Index] = record.Bytes.ToArray();
+                else _waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span));
             _news.TrySetResult();
             _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
+
+    /// <summary>Reads an outbox to its end, opening it for nobody: what is wrong with the statements in it.</summary>
+    public static JournalEnd Scan(string path, Action<string> wrong) => Journal.Scan(path, records =>
+    {
+        foreach (var record in records)
+        {
+            try
+            {
+                if (record.Kind == Waits) Envelope.Parse(record.Bytes.Span);
+                else if (record.Kind != Settled || BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span) >= record.Index) wrong($"record {record.Index} is none of an outbox");
+            }
+            catch (FormatException e)
+            {
+                wrong($"record {record.Index}: {e.Message}");
+            }
+        }
+    });
 
     /// <summary>Leaves out what is settled when that is most of the file.</summary>
     static void Compact(string path)
@@ -96,8 +113,8 @@ sealed class Outbox : IDisposable
         var end = Journal.Scan(path, records =>
         {
             foreach (var record in records)
-                if (record.Kind == Waits) waiting[record.Index] = record.Bytes;
-                else waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes));
+                if (record.Kind == Waits) waiting[record.Index] = record.Bytes.ToArray();
+                else waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span));
         });
         if (end.Tail != JournalTail.Corrupt && end.Records > 1000 + 2 * waiting.Count) Journal.Replace(path, waiting.Values.Select(b => (Waits, b)), secret: true);
     }

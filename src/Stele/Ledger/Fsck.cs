@@ -14,12 +14,14 @@ static class Fsck
     /// Every violation found, in the order of the folder; none when it is sound. While a process has the log open, what its published checkpoint covers is checked and what is
     /// newer is left alone.
     /// </summary>
-    public static IReadOnlyList<string> Check(string folder, VerifierKey key)
+    /// <param name="entry">Handed each entry that was read, with its index: for those who know what entries are.</param>
+    public static IReadOnlyList<string> Check(string folder, VerifierKey key, Action<long, byte[]>? entry = null)
     {
         var wrong = new List<string>();
         var files = new TreeFolder(folder);
         var journal = Log.JournalPath(folder);
-        if (!File.Exists(journal)) return ["journal: not there"];
+        var segments = Journal.Segments(journal);
+        if (segments.Count == 0) return ["journal: not there"];
         using var held = JournalFile.TryLockIfEverOpened(journal, out var inUse);
 
         var note = files.Checkpoint;
@@ -32,13 +34,14 @@ static class Fsck
         // One that no checkpoint was published over may be missing after a crash: the next start makes it.
         var tree = new Tree((tile, bytes) =>
         {
-            if (FullAt(tile) <= (published?.Size ?? long.MaxValue) || files.Exists(tile)) Compare(files, tile, bytes, wrong);
+            if (FullAt(tile) <= (published?.Size ?? long.MaxValue) || files.Exists(tile)) Compare(files, tile, bytes.ToArray(), wrong);
         });
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
         long lastNoteAt = 0;
-        var end = Journal.Scan(journal, batch =>
+        var end = Journal.Scan(journal, (segment, batch) =>
         {
+            if (batch.IsEmpty && tree.Size < limit) CheckBasis(segment, tree, segment == segments[0], lastNote, wrong);
             foreach (var record in batch)
             {
                 if (tree.Size >= limit) continue;
@@ -50,13 +53,14 @@ static class Fsck
                             wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most {Log.MaxEntry} fit");
                             break;
                         }
-                        tree.Add(record.Bytes);
+                        entry?.Invoke(tree.Size, record.Bytes.ToArray());
+                        tree.Add(record.Bytes.Span);
                         if (tree.Size != published?.Size) break;
                         root = tree.Root;
                         foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile) && !files.Exists(new Tile(tile.Level, tile.Index))) wrong.Add($"{tile}: not there, though the checkpoint implies it");
                         break;
                     case Log.CheckpointRecord:
-                        (lastNote, lastNoteAt) = (Encoding.UTF8.GetString(record.Bytes), tree.Size);
+                        (lastNote, lastNoteAt) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
                         var stands = Checkpoint.Open(lastNote, key, out var own);
                         if (stands != CheckpointTrust.Verified) wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(stands)}");
                         else if (own!.Size != tree.Size || own.Root != tree.Root) wrong.Add($"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} entries before it");
@@ -80,38 +84,71 @@ static class Fsck
         return wrong;
     }
 
+    /// <summary>What a segment's basis says must be what the entries before it give. Where those are gone, it is all there is to go on from; the checkpoint's root then says whether it was right.</summary>
+    static void CheckBasis(JournalSegment segment, Tree tree, bool first, string? note, List<string> wrong)
+    {
+        if (!segment.HasBasis && (!first || segment.First == 0)) return;
+        var name = Path.GetFileName(segment.BasisPath);
+        try
+        {
+            var bytes = segment.Basis ?? throw new FormatException("damaged");
+            if (first) tree.Restore(Basis.Parse(bytes).Tree);
+            else if (!bytes.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), note))) wrong.Add($"{name}: not what the journal's entries give");
+        }
+        catch (FormatException e)
+        {
+            wrong.Add($"{name}: {e.Message}");
+        }
+    }
+
     /// <summary>The tree size at which a full tile or bundle fills up.</summary>
     static long FullAt(Tile tile) => (tile.Index + 1) << (8 * (Math.Max(tile.Level, 0) + 1));
 
     /// <summary>Makes every derived file again that is missing or wrong, and removes what is none. The journal is not touched; a torn or damaged one is refused. Says what it did.</summary>
+    /// <param name="signer">Signs the checkpoint anew where there is none that can be read; without it a replica's comes from its journal, and another log's stays as it is.</param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
-    public static IReadOnlyList<string> Repair(string folder, VerifierKey key)
+    public static IReadOnlyList<string> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
     {
         var journal = Log.JournalPath(folder);
         using var held = JournalFile.Lock(journal);
         if (Journal.Scan(journal, _ => { }) is { Problem: { } problem }) throw new IOException($"{journal} is not sound: {problem}. Only derived files are repaired");
 
         var done = new List<string>();
+        var segments = Journal.Segments(journal);
         var files = new TreeFolder(folder);
         string? note = null;
         var tree = new Tree((tile, bytes) =>
         {
-            if (files.Ensure(tile, bytes)) done.Add($"{tile}: written anew");
+            if (files.Ensure(tile, bytes.Span)) done.Add($"{tile}: written anew");
         });
-        Journal.Scan(journal, batch =>
+        Journal.Scan(journal, (segment, batch) =>
         {
+            if (batch.IsEmpty && segment.First > 0 && segment.HasBasis)
+            {
+                if (segment == segments[0]) tree.Restore(Basis.Parse(segment.Basis ?? throw new IOException($"{segment.BasisPath} is damaged, and what it was made from is not here")).Tree);
+                else if (Basis.Encode(tree.Save(), note) is var basis && segment.Basis?.AsSpan().SequenceEqual(basis) is not true)
+                {
+                    Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis));
+                    done.Add($"{Path.GetFileName(segment.BasisPath)}: written anew");
+                }
+            }
             foreach (var record in batch)
-                if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes);
-                else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes);
+                if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes.Span);
+                else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes.Span);
         });
         files.EnsureEdge(tree, tile => done.Add($"{tile}: written anew"));
         foreach (var path in files.Stray(tree.Size).ToList())
         {
             files.Delete(path);
-            done.Add($"{path}: removed");
+            if (!Files.IsTemporary(path)) done.Add($"{path}: removed");
         }
         var trust = files.Checkpoint is { } standing ? Checkpoint.Open(standing, key, out _) : CheckpointTrust.Malformed;
-        if (trust != CheckpointTrust.Verified && note is not null && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
+        if (trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature && note is null && signer?.Key.ToString() == key.ToString())
+        {
+            files.WriteCheckpoint(signer.Sign(new Checkpoint(key.Name, tree.Size, tree.Root).Text).ToString());
+            done.Add("checkpoint: signed anew");
+        }
+        else if (trust != CheckpointTrust.Verified && note is not null && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
         {
             files.WriteCheckpoint(note);
             done.Add("checkpoint: taken from the journal");
@@ -122,6 +159,11 @@ static class Fsck
         }
         return done;
     }
+
+    /// <summary>Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the journal is not: then entries are missing, or others than they were.</summary>
+    public static bool IsDerived(string violation) =>
+        violation.StartsWith("tile/", StringComparison.Ordinal)
+        || violation.StartsWith("checkpoint: ", StringComparison.Ordinal) && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint" or "its signature is wrong";
 
     static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
     {

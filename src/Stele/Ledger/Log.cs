@@ -1,23 +1,53 @@
+using System.Buffers;
 using System.Text;
 using Stele.Disk;
 using Stele.Proof;
 
 namespace Stele.Ledger;
 
+/// <summary>What the owner of a log may choose.</summary>
+sealed record LogOptions
+{
+    /// <summary>How often at most the partial tiles and the checkpoint are written as files. Default 100 ms. What the properties of the log say is never behind.</summary>
+    public TimeSpan PublishEvery { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How often at most a checkpoint is signed. Default zero: one for each group of appends that shared a flush, so that nobody waits for a timer.</summary>
+    public TimeSpan SignEvery { get; init; }
+
+    /// <summary>How many bytes may wait, from the call until they are under a checkpoint, before the answer is "busy". Default 64 MiB.</summary>
+    public long QueueBytes { get; init; } = 64 << 20;
+
+    /// <summary>How many entries may wait so. Default 131,072.</summary>
+    public long QueueEntries { get; init; } = 1 << 17;
+
+    /// <summary>The journal goes on in a new file when one has reached this. Default 64 MiB.</summary>
+    public long SegmentBytes { get; init; } = 64 << 20;
+
+    /// <summary>Whether a note has the cosignatures that the policy asks for; null: nobody witnesses this log.</summary>
+    public Func<Note, bool>? Quorum { get; init; }
+
+    /// <summary>Opens the journal's files; the tests' disk stands in here.</summary>
+    public Func<string, JournalFile>? File { get; init; }
+}
+
 /// <summary>
 /// An append-only, signed log of entries: the server's ledger, a node's decision log, or (without the signing key) a replica of somebody else's.
 /// <code>
 /// folder/
 ///   journal            every entry, in order: the truth. Durable before anything is told to anybody
+///   journal.N          its next segments, from record N on; journal.N.basis: the tree's right edge there
 ///   journal.lock       held while a process has the log open
 ///   checkpoint         the newest published signed checkpoint    ┐
 ///   tile/L/…           hash tiles (C2SP tlog-tiles)              ├ derived; any static server may serve them
 ///   tile/entries/…     entry bundles                             ┘
 /// </code>
-/// An append, numbered as below: 1 it gets its index, in the order of the calls; 2 the journal writes it with all that wait and flushes once; 3 the batch joins the tree,
-/// full tiles and bundles become files; 4 one checkpoint is signed for the batch; 5 the tasks complete. Opening does 3 for what the journal holds, then 4.
-/// A paced loop writes the partial tiles and then <c>checkpoint</c>, so that the files alone are always a consistent log, at most a moment behind.
+/// An append, numbered as below. It gets its index in the order of the calls. On the journal's thread: 1 it is written with all that wait, in one frame; 2 one fdatasync; here appends that wait
+/// for "durable" complete. On the log's own thread, while the next flush is under way: 3 the leaf hashes, and the batch joins the tree; 4 one checkpoint is signed for all that came so far; here
+/// appends that wait for "integrated" complete; 5 full tiles and bundles become files. A paced loop writes 6 the partial tiles, then <c>checkpoint</c>, so that the files alone are always a
+/// consistent log, at most a moment behind. At the end of a segment 7: all that was derived is synced to the disk, and the basis of the next is written.
+/// None of 3 to 6 is flushed: it derives from the journal. Opening does 3 and 5 for what the journal holds from the last basis on, then 4 and 6, then 7, by the same functions.
 /// Invariant: no signed checkpoint leaves this class that covers an entry which is not durable; hence after a crash the log is never smaller than what it signed for.
+/// Invariant: no basis is written before everything that derives from the entries before it is on the disk; hence nothing before it is needed to make the log whole again.
 /// </summary>
 sealed class Log : IDisposable
 {
@@ -28,48 +58,76 @@ sealed class Log : IDisposable
     /// <summary>What the log is at one moment. Replaced whole.</summary>
     sealed record Head(long Size, Digest Root, string Checkpoint, Frontier Frontier);
 
+    /// <summary>The newest checkpoint that the witnesses stand behind.</summary>
+    sealed record Cosignatures(long Size, string Checkpoint);
+
     readonly VerifierKey _key;
     readonly NoteSigner? _signer;
+    readonly LogOptions _options;
+    readonly string _folder;
+    readonly TimeProvider _time;
     readonly TreeFolder _files;
     readonly Journal _journal;
     readonly SemaphoreSlim _extending = new(1);
     readonly CancellationTokenSource _closing = new();
     readonly Task _publishing;
+    readonly Thread _integrating;
 
-    // The tree is changed by the journal's writer and read by anybody: both under its own lock.
+    // Durable batches on their way from the journal's thread to the log's; bounded, because the journal counts them as waiting until they are released.
+    readonly object _handover = new();
+    List<JournalBatch> _handed = [];
+    bool _lastHanded;
+
+    // The tree is changed by the log's thread and read by anybody, with what it filled up and is not a file yet: all under the tree's lock.
     readonly Tree _tree;
+    readonly Dictionary<(int Level, long Index), byte[]> _unwritten = [];
     readonly System.Collections.Concurrent.ConcurrentDictionary<(int, long), Digest[]> _cache = new();
     bool _opening = true;
     string? _lastNote;              // a replica's: the newest checkpoint record in the journal
     long _lastNoteAt;               // the tree's size at that record
+    Digest[] _leaves = new Digest[256];
+
+    // Segments that have begun and have no basis yet, with the edge of the tree there. The log's thread adds, the sealing task takes.
+    readonly List<(JournalSegment Segment, byte[] Basis)> _boundaries = [];
+    Task _sealing = Task.CompletedTask;
+    readonly object _publication = new();
 
     volatile Head _head;
+    volatile bool _closed;
     TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    readonly Func<Note, bool>? _quorum;
     readonly object _cosigning = new();
     volatile Cosignatures? _cosigned;
     TaskCompletionSource _witnessed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The newest checkpoint that the witnesses stand behind.</summary>
-    sealed record Cosignatures(long Size, string Checkpoint);
-
-    Log(string folder, VerifierKey key, NoteSigner? signer, TimeProvider time, TimeSpan publishEvery, Func<string, JournalFile>? file, Func<Note, bool>? quorum)
+    Log(string folder, VerifierKey key, NoteSigner? signer, TimeProvider time, LogOptions options)
     {
-        (_key, _signer, _files, _quorum) = (key, signer, new TreeFolder(folder), quorum);
+        (_folder, _key, _signer, _time, _options, _files) = (folder, key, signer, time, options, new TreeFolder(folder));
         _tree = new Tree(Full);
-        _journal = Journal.Open(JournalPath(folder), Committed, file: file);
+        var published = Published();
+        _journal = Journal.Open(JournalPath(folder), new JournalOptions
+        {
+            QueueBytes = options.QueueBytes, QueueRecords = options.QueueEntries, SegmentBytes = options.SegmentBytes, File = options.File,
+            StartFrom = basis => TryRestore(basis, published), Failed = _ => { Wake(); WakeWitnessed(); },
+        }, (segment, records) =>
+        {
+            if (records.IsEmpty) Begin(segment, published);
+            else Add(records, published);
+        }, Hand);
         try
         {
             Files.Sweep(folder);
-            CheckPublished();
+            CheckPublished(published);
             foreach (var path in _files.Stray(_tree.Size).ToList()) _files.Delete(path);
             _opening = false;
             _head = Sign();
             _files.EnsureEdge(_tree, _ => { });
-            var published = Publish(_head);
+            var size = Publish();
+            SealBehind();
             // From here on: what is appended before the loop runs for the first time is still to be published.
-            _publishing = Task.Run(() => PublishAsTheLogGrows(published, time, publishEvery));
+            _publishing = Task.Run(() => PublishAsTheLogGrows(size));
+            _integrating = new Thread(Integrate) { IsBackground = true, Name = "log" };
+            _integrating.Start();
         }
         catch
         {
@@ -82,19 +140,16 @@ sealed class Log : IDisposable
 
     /// <summary>Opens or creates one's own log.</summary>
     /// <param name="origin">The log's name in its checkpoints; the signer's key has it too.</param>
-    /// <param name="publishEvery">How often at most the partial tiles and the checkpoint are written as files; 100 ms unless given. The properties here are never behind.</param>
     /// <exception cref="LogException">The folder holds another log, or less than, or something else than, its own checkpoint covers.</exception>
     /// <exception cref="IOException">Open elsewhere, damaged, or the disk failed.</exception>
-    /// <param name="quorum">Whether a note has the cosignatures that the policy asks for; null: nobody witnesses this log.</param>
-    public static Log Open(string folder, string origin, NoteSigner signer, TimeProvider time, TimeSpan? publishEvery = null, Func<string, JournalFile>? file = null, Func<Note, bool>? quorum = null)
+    public static Log Open(string folder, string origin, NoteSigner signer, TimeProvider time, LogOptions? options = null)
     {
         if (signer.Key.Name != origin) throw new LogException(LogError.WrongLog, $"the key {signer.Key.Name} does not sign for the log {origin}");
-        return new Log(folder, signer.Key, signer, time, publishEvery ?? TimeSpan.FromMilliseconds(100), file, quorum);
+        return new Log(folder, signer.Key, signer, time, options ?? new());
     }
 
     /// <summary>Opens or creates a replica of the log whose key this is. It grows by <see cref="Extend"/> alone.</summary>
-    public static Log OpenReplica(string folder, VerifierKey key, TimeProvider time, TimeSpan? publishEvery = null, Func<string, JournalFile>? file = null) =>
-        new(folder, key, null, time, publishEvery ?? TimeSpan.FromMilliseconds(100), file, null);
+    public static Log OpenReplica(string folder, VerifierKey key, TimeProvider time, LogOptions? options = null) => new(folder, key, null, time, options ?? new());
 
     public string Origin => _key.Name;
     public VerifierKey Key => _key;
@@ -117,22 +172,21 @@ sealed class Log : IDisposable
     /// </returns>
     public Task<long> Append(ReadOnlyMemory<byte> entry, Await until = Await.Integrated)
     {
-        if (entry.Length > MaxEntry) return Task.FromException<long>(TooLarge(entry.Length));
-        if (until == Await.Witnessed && _quorum is null) return Task.FromException<long>(NoWitnesses());
-        if (!Owned().TryAppend(EntryRecord, entry.ToArray(), out var durable)) return Task.FromException<long>(Busy());
-        return until == Await.Witnessed ? Witnessed(durable) : durable;
+        if (Refusal(entry.Length, until) is { } refusal) return Task.FromException<long>(refusal);
+        return Owned().TryAppend(EntryRecord, entry.Span, out var appended, late: until != Await.Durable) ? Witnessed(appended, 1, until) : Task.FromException<long>(Busy());
     }
 
     /// <summary>Appends the entry that <paramref name="compose"/> makes for the index it gets. It is called at once, alone, in the order of the calls, and must be quick; if it throws, nothing was taken.</summary>
-    public Task<long> Append(Func<long, byte[]> compose)
+    public Task<long> Append(Func<long, byte[]> compose, Await until = Await.Integrated)
     {
+        if (Refusal(0, until) is { } refusal) return Task.FromException<long>(refusal);
         try
         {
             return Owned().TryAppend(EntryRecord, index =>
             {
                 var entry = compose(index);
                 return entry.Length <= MaxEntry ? entry : throw TooLarge(entry.Length);
-            }, out var durable) ? durable : Task.FromException<long>(Busy());
+            }, out var appended, late: until != Await.Durable) ? Witnessed(appended, 1, until) : Task.FromException<long>(Busy());
         }
         catch (LogException e)
         {
@@ -140,14 +194,41 @@ sealed class Log : IDisposable
         }
     }
 
-    async Task<long> Witnessed(Task<long> appended)
+    /// <summary>Appends entries that stand side by side, or not at all; the task's result is the first one's index.</summary>
+    public Task<long> Append(IReadOnlyList<ReadOnlyMemory<byte>> entries, Await until = Await.Integrated)
     {
-        var index = await appended;
-        await WaitCosigned(index, default);
-        return index;
+        if (entries.Count == 0) throw new ArgumentException("no entries");
+        var records = new (byte, ReadOnlyMemory<byte>)[entries.Count];
+        long bytes = 0;
+        for (var i = 0; i < records.Length; i++)
+        {
+            if (Refusal(entries[i].Length, until) is { } refusal) return Task.FromException<long>(refusal);
+            bytes += entries[i].Length + JournalFrame.RecordHeader;
+            records[i] = (EntryRecord, entries[i]);
+        }
+        if (bytes > MaxGroup) return Task.FromException<long>(new LogException(LogError.EntryTooLarge, $"entries of {bytes} bytes to stand or fall together; at most {MaxGroup} can"));
+        return Owned().TryAppend(records, out var appended, late: until != Await.Durable) ? Witnessed(appended, records.Length, until) : Task.FromException<long>(Busy());
     }
 
-    static LogException NoWitnesses() => new(LogError.NoWitnesses, "nobody witnesses this log; wait for 'integrated' instead");
+    /// <summary>How much can stand or fall together.</summary>
+    const long MaxGroup = JournalFrame.MaxPayload / 2;
+
+    LogException? Refusal(int length, Await until) =>
+        length > MaxEntry ? TooLarge(length)
+        : until == Await.Witnessed && _options.Quorum is null ? new(LogError.NoWitnesses, "nobody witnesses this log; wait for 'integrated' instead")
+        : null;
+
+    Task<long> Witnessed(Task<long> appended, int count, Await until)
+    {
+        return until == Await.Witnessed ? Wait() : appended;
+
+        async Task<long> Wait()
+        {
+            var index = await appended;
+            await WaitCosigned(index + count - 1, default);
+            return index;
+        }
+    }
 
     Journal Owned() => _signer is not null ? _journal : throw new InvalidOperationException("a replica is extended, not appended to");
 
@@ -185,12 +266,12 @@ sealed class Log : IDisposable
                 frontier = frontier.Add(Merkle.Leaf(entry));
             }
             if (frontier.Root != checkpoint.Root) return Extension.Fork;
-            if (bytes > JournalFrame.MaxPayload / 2) return Extension.TooMuch;
+            if (bytes > MaxGroup) return Extension.TooMuch;
             if (entries.Count == 0 && checkpointNote == head.Checkpoint) return Extension.Extended;
 
-            var records = entries.Select(e => (EntryRecord, (byte[])e.Clone())).Append((CheckpointRecord, Encoding.UTF8.GetBytes(checkpointNote))).ToArray();
-            if (!_journal.TryAppend(records, out var durable)) throw Busy();
-            await durable;
+            var records = entries.Select(e => (EntryRecord, (ReadOnlyMemory<byte>)e)).Append((CheckpointRecord, Encoding.UTF8.GetBytes(checkpointNote))).ToArray();
+            if (!_journal.TryAppend(records, out var integrated, late: true)) throw Busy();
+            await integrated;
             return Extension.Extended;
         }
         finally
@@ -199,40 +280,128 @@ sealed class Log : IDisposable
         }
     }
 
-    /// <summary>Steps 3 and 4, for a batch that is durable: called by the journal, at opening for all it holds.</summary>
-    void Committed(ReadOnlySpan<JournalRecord> batch)
+    // ---- Integrating: one thread
+
+    /// <summary>Between 2 and 3: on the journal's thread, for a batch that is durable.</summary>
+    void Hand(JournalBatch batch)
     {
+        lock (_handover)
+        {
+            _handed.Add(batch);
+            if (_handed.Count == 1) Monitor.Pulse(_handover);
+        }
+    }
+
+    void Integrate()
+    {
+        var batches = new List<JournalBatch>();
+        try
+        {
+            for (long? signed = null; Handed(ref batches);)
+            {
+                // 3.
+                foreach (var batch in batches)
+                {
+                    if (batch.Begins is { } segment) Begin(segment, null);
+                    Add(batch.Records, null);
+                }
+                while (signed is { } last && _time.GetElapsedTime(last) < _options.SignEvery && AddUntilDue(last, batches)) { }
+                // 4. From here on the batches are part of what this log has signed for.
+                _head = Sign();
+                signed = _time.GetTimestamp();
+                Wake();
+                foreach (var batch in batches) batch.Release();
+                batches.Clear();   // no longer ours
+                // 5 and 7.
+                WriteFull();
+                SealBehind();
+            }
+        }
+        catch (Exception e)
+        {
+            // What is durable stays so, and the next start integrates it; nobody who waits for more than that is told that it came.
+            var failure = _journal.Fail(e);
+            do foreach (var batch in batches) batch.FailLate(failure);
+            while (Handed(ref batches));
+        }
+    }
+
+    /// <summary>Waits for durable batches; false when there will be none any more.</summary>
+    bool Handed(ref List<JournalBatch> batches)
+    {
+        lock (_handover)
+        {
+            while (_handed.Count == 0 && !_lastHanded) Monitor.Wait(_handover);
+            (batches, _handed) = (_handed, batches);
+            _handed.Clear();
+            return batches.Count > 0;
+        }
+    }
+
+    /// <summary>While the next checkpoint is not due, more may come under it. False: none will.</summary>
+    bool AddUntilDue(long signed, List<JournalBatch> batches)
+    {
+        int from = batches.Count;
+        lock (_handover)
+        {
+            var left = _options.SignEvery - _time.GetElapsedTime(signed);
+            if (_handed.Count == 0 && !_lastHanded && left > TimeSpan.Zero) Monitor.Wait(_handover, left);
+            if (_handed.Count == 0 && _lastHanded) return false;
+            batches.AddRange(_handed);
+            _handed.Clear();
+        }
+        for (; from < batches.Count; from++)
+        {
+            if (batches[from].Begins is { } segment) Begin(segment, null);
+            Add(batches[from].Records, null);
+        }
+        return true;
+    }
+
+    /// <summary>3, for records that are durable: at run time, and at opening for those that the journal holds.</summary>
+    /// <param name="published">At opening, what the published checkpoint says: its root is compared as the tree passes its size.</param>
+    void Add(ReadOnlySpan<JournalRecord> batch, Checkpoint? published)
+    {
+        // The costly half is done before readers of the tree are kept waiting.
+        if (_leaves.Length < batch.Length) _leaves = new Digest[Math.Max(batch.Length, 2 * _leaves.Length)];
+        for (var i = 0; i < batch.Length; i++) if (batch[i].Kind == EntryRecord) _leaves[i] = Merkle.Leaf(batch[i].Bytes.Span);
         lock (_tree)
         {
-            foreach (var record in batch)
+            for (var i = 0; i < batch.Length; i++)
             {
-                switch (record.Kind)
+                switch (batch[i].Kind)
                 {
-                    case EntryRecord when record.Bytes.Length <= MaxEntry:
-                        _tree.Add(record.Bytes);
+                    case EntryRecord when batch[i].Bytes.Length <= MaxEntry:
+                        _tree.Add(batch[i].Bytes.Span, _leaves[i]);
+                        if (_tree.Size == published?.Size) Compare(published);
                         break;
                     case CheckpointRecord:
-                        (_lastNote, _lastNoteAt) = (Encoding.UTF8.GetString(record.Bytes), _tree.Size);
+                        (_lastNote, _lastNoteAt) = (Encoding.UTF8.GetString(batch[i].Bytes.Span), _tree.Size);
                         break;
                     default:
-                        throw new LogException(LogError.WrongLog, $"record {record.Index} of the journal is not a log's");
+                        throw new LogException(LogError.WrongLog, $"record {batch[i].Index} of the journal is not a log's");
                 }
             }
         }
-        if (_opening) return;
-
-        var head = Sign();
-
-        // From here on the batch is part of what this log has signed for.
-        _head = head;
-        Interlocked.Exchange(ref _advanced, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
     }
 
-    /// <summary>A full tile or bundle becomes a file at once; at opening only if what stands there is not it.</summary>
-    void Full(Tile tile, byte[] bytes)
+    /// <summary>A tile or bundle is full: at opening it becomes a file at once, if what stands there is not it; later after the checkpoint, and is read from memory until then.</summary>
+    void Full(Tile tile, ReadOnlyMemory<byte> bytes)
     {
-        if (_opening) _files.Ensure(tile, bytes);
-        else _files.Write(tile, bytes);
+        if (_opening) _files.Ensure(tile, bytes.Span);
+        else _unwritten.Add((tile.Level, tile.Index), bytes.ToArray());
+    }
+
+    /// <summary>5.</summary>
+    void WriteFull()
+    {
+        KeyValuePair<(int Level, long Index), byte[]>[] full;
+        lock (_tree) full = [.. _unwritten];
+        foreach (var (at, bytes) in full)
+        {
+            _files.Write(new Tile(at.Level, at.Index), bytes);
+            lock (_tree) _unwritten.Remove(at);
+        }
     }
 
     Head Sign()
@@ -249,19 +418,81 @@ sealed class Log : IDisposable
         return new(frontier.Size, root, _lastNote, frontier);
     }
 
-    /// <summary>Refuses to go on from less than, or something else than, what this log has published. A file that is no checkpoint, or whose signature is wrong, is evidence of nothing and is written anew.</summary>
-    void CheckPublished()
+    // ---- Segments
+
+    /// <summary>A segment begins after what is in the tree now. Where it has no basis, it gets one when all that derives from what stands before it is on the disk.</summary>
+    void Begin(JournalSegment segment, Checkpoint? published)
     {
-        if (_signer is not null && _lastNote is not null) throw new LogException(LogError.WrongLog, "the folder is a replica's; it has no signing key of its own");
-        if (_files.Checkpoint is not { } note) return;
+        if (_tree.Size == published?.Size) Compare(published);
+        if (segment.First > 0 && !segment.HasBasis) _boundaries.Add((segment, Basis.Encode(_tree.Save(), _lastNote)));
+    }
+
+    /// <summary>7, beside everything else, one after the other.</summary>
+    void SealBehind()
+    {
+        if (_boundaries.Count == 0) return;
+        var boundaries = _boundaries.ToArray();
+        _boundaries.Clear();
+        _sealing = _sealing.ContinueWith(_ =>
+        {
+            try
+            {
+                // Every full tile and bundle before the boundary is a file by now. The checkpoint that is published covers it, so that a start finds a basis it may trust.
+                Publish();
+                Files.SyncAll(_folder);
+                foreach (var (segment, basis) in boundaries) _journal.SealBefore(segment, basis);
+            }
+            catch (Exception e)
+            {
+                _journal.Fail(e);
+            }
+        }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    /// <summary>Whether the tree can go on from a basis: not from one that the published checkpoint does not cover, so that its signature is always over what was gone on from.</summary>
+    bool TryRestore(byte[] bytes, Checkpoint? published)
+    {
+        try
+        {
+            var basis = Basis.Parse(bytes);
+            var tree = new Tree((_, _) => { });
+            tree.Restore(basis.Tree);
+            if (tree.Size > published?.Size) return false;
+            _tree.Restore(basis.Tree);
+            if (basis.Note is not null) (_lastNote, _lastNoteAt) = (basis.Note, _tree.Size);
+            return true;
+        }
+        catch (FormatException)
+        {
+            return false;   // damaged: an older one, or the beginning, will do
+        }
+    }
+
+    // ---- Opening
+
+    /// <summary>
+    /// What this log has published, if that can be believed. A file that is no checkpoint, or whose signature is wrong, is evidence of nothing and is written anew.
+    /// </summary>
+    Checkpoint? Published()
+    {
+        if (_files.Checkpoint is not { } note) return null;
         var trust = Proof.Checkpoint.Open(note, _key, out var published);
         if (trust is CheckpointTrust.NoKnownKey or CheckpointTrust.WrongOrigin)
             throw new LogException(LogError.WrongLog, $"{_files.CheckpointPath} is signed by another key, or for another log, than {_key.Name}");
-        if (trust != CheckpointTrust.Verified) return;
-        if (published!.Size > _tree.Size)
+        return trust == CheckpointTrust.Verified ? published : null;
+    }
+
+    /// <summary>Refuses to go on from less than what this log has published. That it is not something else was seen on the way.</summary>
+    void CheckPublished(Checkpoint? published)
+    {
+        if (_signer is not null && _lastNote is not null) throw new LogException(LogError.WrongLog, "the folder is a replica's; it has no signing key of its own");
+        if (published?.Size > _tree.Size)
             throw new LogException(LogError.Truncated, $"the published checkpoint covers {published.Size} entries and the journal holds {_tree.Size}: entries were lost, or an old copy was put back");
-        if (RootAt(published.Size, _tree.Size) != published.Root)
-            throw new LogException(LogError.Forked, $"the journal's first {published.Size} entries are not those of the published checkpoint");
+    }
+
+    void Compare(Checkpoint published)
+    {
+        if (_tree.Root != published.Root) throw new LogException(LogError.Forked, $"the journal's first {published.Size} entries are not those of the published checkpoint");
     }
 
     // ---- Reading. Everything up to Size may be read at any time by anybody.
@@ -271,8 +502,8 @@ sealed class Log : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Size);
-        lock (_tree) if (index / Proof.Tile.Full == _tree.Size / Proof.Tile.Full) return (byte[])_tree.Entry(index).Clone();
-        return Proof.Tile.DecodeBundle(_files.Read(new Tile(Proof.Tile.Entries, index / Proof.Tile.Full)), Proof.Tile.Full)[index % Proof.Tile.Full];
+        lock (_tree) if (index / Proof.Tile.Full == _tree.Size / Proof.Tile.Full) return _tree.Entry(index);
+        return Proof.Tile.DecodeBundle(Bytes(Proof.Tile.Entries, index / Proof.Tile.Full, Proof.Tile.Full), Proof.Tile.Full)[index % Proof.Tile.Full];
     }
 
     /// <summary>The entries [from, to), a bundle at a time.</summary>
@@ -306,10 +537,13 @@ sealed class Log : IDisposable
 
     byte[] Bytes(int level, long n, int width)
     {
+        byte[]? bytes;
         lock (_tree)
+        {
             if (n == _tree.Size >> (level == Proof.Tile.Entries ? 8 : 8 * (level + 1))) return _tree.Partial(level, width);
-        // Full since: its file was written before the tree went on.
-        var bytes = _files.Read(new Tile(level, n));
+            _unwritten.TryGetValue((level, n), out bytes);
+        }
+        bytes ??= _files.Read(new Tile(level, n));   // full since, and a file by now
         if (width == Proof.Tile.Full) return bytes;
         return level == Proof.Tile.Entries ? Proof.Tile.EncodeBundle(Proof.Tile.DecodeBundle(bytes, Proof.Tile.Full)[..width]) : bytes[..(width * Digest.Size)];
     }
@@ -351,7 +585,9 @@ sealed class Log : IDisposable
         return Proof.Tile.Subtree(level, index, hashes);
     };
 
-    /// <summary>Completes once the log is larger than <paramref name="size"/>; is cancelled when the log is closed before.</summary>
+    /// <summary>Completes once the log is larger than <paramref name="size"/>.</summary>
+    /// <exception cref="IOException">The log failed before.</exception>
+    /// <exception cref="OperationCanceledException">It was closed before.</exception>
     public async Task WaitBeyond(long size, CancellationToken cancellation)
     {
         for (;;)
@@ -359,11 +595,27 @@ sealed class Log : IDisposable
             // Taken before the look at Size: whoever advances after the look completes this one.
             var advanced = Volatile.Read(ref _advanced);
             if (Size > size) return;
+            ThrowIfEnded();
             await advanced.Task.WaitAsync(cancellation);
         }
     }
 
+    void ThrowIfEnded()
+    {
+        if (_journal.Failure is { } failure) throw new IOException(failure.Message, failure);
+        if (_closed) throw new OperationCanceledException("the log was closed");
+    }
+
+    /// <summary>Has whoever waits look again.</summary>
+    void Wake()
+    {
+        Interlocked.Exchange(ref _advanced, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    }
+
     // ---- Witnesses
+
+    /// <summary>Whether there is a policy about witnesses; without one, <see cref="Await.Witnessed"/> is refused.</summary>
+    public bool IsWitnessed => _options.Quorum is not null;
 
     /// <summary>The newest checkpoint of this log that the witnesses stand behind, with their cosignatures; null: none was taken since it was opened.</summary>
     public string? CosignedCheckpoint => _cosigned?.Checkpoint;
@@ -381,38 +633,43 @@ sealed class Log : IDisposable
             default: return Cosigning.NotOurs;
         }
         if (checkpoint!.Size > Size || RootAt(checkpoint.Size) != checkpoint.Root) return Cosigning.Inconsistent;
-        if (_quorum is null || !_quorum(Note.Parse(checkpointWithCosignatures))) return Cosigning.NoQuorum;
+        if (_options.Quorum is null || !_options.Quorum(Note.Parse(checkpointWithCosignatures))) return Cosigning.NoQuorum;
         lock (_cosigning)
         {
             if (_cosigned is { } newest && newest.Size >= checkpoint.Size) return Cosigning.Older;
             _cosigned = new(checkpoint.Size, checkpointWithCosignatures);
         }
-        Interlocked.Exchange(ref _witnessed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        WakeWitnessed();
         return Cosigning.Taken;
     }
 
-    /// <summary>Completes once the witnesses stand behind more than <paramref name="size"/> entries; is cancelled when the log is closed before.</summary>
+    void WakeWitnessed() => Interlocked.Exchange(ref _witnessed, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+
+    /// <summary>Completes once the witnesses stand behind more than <paramref name="size"/> entries.</summary>
+    /// <exception cref="IOException">The log failed before.</exception>
+    /// <exception cref="OperationCanceledException">It was closed before.</exception>
     public async Task WaitCosigned(long size, CancellationToken cancellation)
     {
         for (;;)
         {
             var witnessed = Volatile.Read(ref _witnessed);
             if (CosignedSize > size) return;
+            ThrowIfEnded();
             await witnessed.Task.WaitAsync(cancellation);
         }
     }
 
     // ---- Publishing
 
-    async Task PublishAsTheLogGrows(long published, TimeProvider time, TimeSpan pace)
+    async Task PublishAsTheLogGrows(long published)
     {
         try
         {
             while (!_closing.IsCancellationRequested)
             {
                 await WaitBeyond(published, _closing.Token);
-                published = Publish(_head);
-                await Task.Delay(pace, time, _closing.Token);
+                published = Publish();
+                await Task.Delay(_options.PublishEvery, _time, _closing.Token);
             }
         }
         catch (OperationCanceledException)
@@ -424,20 +681,25 @@ sealed class Log : IDisposable
         }
     }
 
-    /// <summary>Partial tiles and bundle first, then the checkpoint that implies them; all larger, full ones are files already.</summary>
-    long Publish(Head head)
+    /// <summary>6. Partial tiles and bundle first, then the checkpoint that implies them; all larger, full ones before both.</summary>
+    long Publish()
     {
-        for (var level = Proof.Tile.Entries; level < Proof.Tile.LevelsAt(head.Size); level++)
+        lock (_publication)
         {
-            var n = head.Size >> (level == Proof.Tile.Entries ? 8 : 8 * (level + 1));
-            var width = Proof.Tile.WidthAt(head.Size, level, n);
-            if (width == 0) continue;
-            // What stands there is right: it was checked at opening or written since, and never changes. If the tile is full by now, that file serves in its place.
-            var tile = new Tile(level, n, width);
-            if (!_files.Exists(tile)) _files.Write(tile, Bytes(level, n, width));
+            var head = _head;
+            WriteFull();   // what that checkpoint implies is a file by then, or is among these
+            for (var level = Proof.Tile.Entries; level < Proof.Tile.LevelsAt(head.Size); level++)
+            {
+                var n = head.Size >> (level == Proof.Tile.Entries ? 8 : 8 * (level + 1));
+                var width = Proof.Tile.WidthAt(head.Size, level, n);
+                if (width == 0) continue;
+                // What stands there is right: it was checked at opening or written since, and never changes. If the tile is full by now, that file serves in its place.
+                var tile = new Tile(level, n, width);
+                if (!_files.Exists(tile)) _files.Write(tile, Bytes(level, n, width));
+            }
+            if (head.Checkpoint.Length > 0 && _files.Checkpoint != head.Checkpoint) _files.WriteCheckpoint(head.Checkpoint);
+            return head.Size;
         }
-        if (head.Checkpoint.Length > 0 && _files.Checkpoint != head.Checkpoint) _files.WriteCheckpoint(head.Checkpoint);
-        return head.Size;
     }
 
     /// <summary>Writes what waits, publishes the last checkpoint and closes the folder.</summary>
@@ -446,11 +708,26 @@ sealed class Log : IDisposable
         if (_closing.IsCancellationRequested) return;
         _closing.Cancel();
         _publishing.GetAwaiter().GetResult();
-        _journal.Dispose();
-        _advanced.TrySetCanceled();   // no batch comes any more; whoever waits hears of it
-        _witnessed.TrySetCanceled();
-        Publish(_head);
-        _closing.Dispose();
-        _extending.Dispose();
+        try
+        {
+            _journal.Stop();
+            lock (_handover)
+            {
+                _lastHanded = true;
+                Monitor.Pulse(_handover);
+            }
+            _integrating.Join();
+            _sealing.GetAwaiter().GetResult();
+            _closed = true;
+            Wake();   // no batch comes any more; whoever waits hears of it
+            WakeWitnessed();
+            Publish();
+        }
+        finally
+        {
+            _journal.Dispose();
+            _closing.Dispose();
+            _extending.Dispose();
+        }
     }
 }

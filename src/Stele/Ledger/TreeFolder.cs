@@ -21,7 +21,7 @@ sealed class TreeFolder(string folder)
     readonly object _partials = new();
 
     /// <summary>Writes a tile or bundle. A full one takes the place of its partials, also of those that come too late.</summary>
-    public void Write(Tile tile, byte[] bytes)
+    public void Write(Tile tile, ReadOnlySpan<byte> bytes)
     {
         if (tile.IsPartial)
         {
@@ -39,7 +39,7 @@ sealed class TreeFolder(string folder)
     }
 
     /// <summary>Writes it only if what stands there differs; whether it did.</summary>
-    public bool Ensure(Tile tile, byte[] bytes)
+    public bool Ensure(Tile tile, ReadOnlySpan<byte> bytes)
     {
         var same = Same(tile, bytes);
         if (!same) Write(tile, bytes);
@@ -49,10 +49,10 @@ sealed class TreeFolder(string folder)
 
     public bool Exists(Tile tile) => File.Exists(At(tile));
 
-    public bool Same(Tile tile, byte[] bytes)
+    public bool Same(Tile tile, ReadOnlySpan<byte> bytes)
     {
         var file = new FileInfo(At(tile));
-        return file.Exists && file.Length == bytes.Length && File.ReadAllBytes(file.FullName).AsSpan().SequenceEqual(bytes);
+        return file.Exists && file.Length == bytes.Length && bytes.SequenceEqual(File.ReadAllBytes(file.FullName));
     }
 
     /// <exception cref="IOException">It is not there, or can't be read.</exception>

@@ -39,7 +39,7 @@ public sealed class AdmissionFaultTests
         {
             _key = NoteSigner.Open(_folder.LogKey);
             _serverKey = _folder.ReadServerKey();
-            Log = Log.Open(_folder.Ledger, _key.Key.Name, _key, TimeProvider.System, file: path => Disk = new FaultyFile(path));
+            Log = Log.Open(_folder.Ledger, _key.Key.Name, _key, TimeProvider.System, new LogOptions { File = path => Disk = new FaultyFile(path) });
             Admission = Admission.Start(Log, new BlobStore(_folder.Blobs), _serverKey, TimeProvider.System);
         }
 

@@ -23,7 +23,7 @@ public sealed class JournalTests : IDisposable
         foreach (var r in batch)
         {
             Assert.Equal(into.Count, r.Index);
-            into.Add($"{r.Kind}:{Encoding.UTF8.GetString(r.Bytes)}");
+            into.Add($"{r.Kind}:{Encoding.UTF8.GetString(r.Bytes.Span)}");
         }
     }
 
@@ -233,7 +233,7 @@ public sealed class JournalTests : IDisposable
         {
             Assert.True(journal.TryAppend(0, Bytes("kept"), out var durable));
             await durable;
-            Assert.True(journal.TryAppend(0, other[JournalFrame.FileHeader..(int)ends[2]], out durable));
+            Assert.True(journal.TryAppend(0, other.AsSpan(JournalFrame.FileHeader..(int)ends[2]), out durable));
             await durable;
             File.WriteAllBytes(At("torn"), File.ReadAllBytes(path)[..(int)(file!.FrameEnd - 10)]);
         }

@@ -18,8 +18,8 @@ public sealed class AwaitTests : IDisposable
     }
 
     /// <summary>A log whose policy asks for one other key's signature.</summary>
-    Log Witnessed(string name) => Log.Open(_ledgers.At(name), Ledgers.Origin, _ledgers.Signer, TimeProvider.System, TimeSpan.FromMinutes(1),
-        quorum: note => note.Verify([_witness.Key], out _) == NoteTrust.Verified);
+    Log Witnessed(string name) => Log.Open(_ledgers.At(name), Ledgers.Origin, _ledgers.Signer, TimeProvider.System,
+        new LogOptions { Quorum = note => note.Verify([_witness.Key], out _) == NoteTrust.Verified });
 
     string Cosign(string checkpoint)
     {

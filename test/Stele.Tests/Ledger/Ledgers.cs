@@ -25,14 +25,20 @@ sealed class Ledgers : IDisposable
 
     /// <param name="publishEvery">A minute unless given: so that the files change only at opening and closing.</param>
     public Log Open(string name, Action<FaultyFile>? file = null, TimeSpan? publishEvery = null) =>
-        Log.Open(At(name), Origin, Signer, TimeProvider.System, publishEvery ?? TimeSpan.FromMinutes(1), file is null ? null : p =>
+        Open(name, new LogOptions
         {
-            var faulty = new FaultyFile(p);
-            file(faulty);
-            return faulty;
+            PublishEvery = publishEvery ?? TimeSpan.FromMinutes(1),
+            File = file is null ? null : p =>
+            {
+                var faulty = new FaultyFile(p);
+                file(faulty);
+                return faulty;
+            },
         });
 
-    public Log OpenReplica(string name) => Log.OpenReplica(At(name), Signer.Key, TimeProvider.System, TimeSpan.FromMinutes(1));
+    public Log Open(string name, LogOptions options) => Log.Open(At(name), Origin, Signer, TimeProvider.System, options);
+
+    public Log OpenReplica(string name) => Log.OpenReplica(At(name), Signer.Key, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
 
     public IReadOnlyList<string> Check(string name) => Fsck.Check(At(name), Signer.Key);
 
