@@ -8,7 +8,7 @@ static class CommandLine
     const string Codes = """
         Exit code: 0 complete; 1 failed: something was tampered with, damaged or is missing; 2 asked wrongly, or a file
         can't be read; 3 consistent, but unauthenticated; 4 complete but for gaps that are declared (lost or erased records);
-        5 an early receipt, which agrees and is not anchored yet; 6 fraud is proven.
+        5 an early receipt, which agrees and is not anchored yet; 6 fraud is proven: one key signed two histories.
         """;
 
     public static int Run(Command[] commands, string[] args)

@@ -308,6 +308,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         var pack = World("audit-pack.zip");
         var exported = await stage.Do(Owner, "audit", "export", "--out", pack);
         stage.Fact("pack", $"{Terminal.Size(exported["bytes"].AsInt)}  {exported["digest"].AsString}");
+        stage.Say($"Anyone looks at it in a browser, from the disk and without a network: {exported["page"].AsString}");
         await Verify("pack", pack, 0);
         var bytes = await File.ReadAllBytesAsync(pack, call.Stop);
         bytes[bytes.Length / 2] ^= 1;
