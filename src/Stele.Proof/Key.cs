@@ -19,14 +19,12 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     readonly byte[] _spki;
 
-    // Importing a key costs more than verifying with it, so imports are kept for whoever verifies next: one as a rule, more where many verify at once. Whoever takes one has it alone.
-    const int MostSpares = 8;
-    ECDsa? _spare;
-    ConcurrentStack<ECDsa>? _more;
+    // Importing a key costs more than verifying with it, so imports are kept for whoever verifies next: as many as ever verified at once. Whoever takes one has it alone.
+    readonly ConcurrentStack<ECDsa> _spare;
 
     PublicKey(byte[] spki, ECDsa imported)
     {
-        (_spki, _spare) = (spki, imported);
+        (_spki, _spare) = (spki, new([imported]));
         Id = Digest.Of(spki);
     }
 
@@ -59,19 +57,14 @@ public sealed class PublicKey : IEquatable<PublicKey>
     {
         Span<byte> rs = stackalloc byte[64];
         if (!EcdsaSignature.TryDecode(signature, rs)) return false;
-        var key = Interlocked.Exchange(ref _spare, null) ?? (_more?.TryPop(out var another) is true ? another : Import(_spki));
+        if (!_spare.TryPop(out var key)) key = Import(_spki);
         try
         {
             return key.VerifyData(message, rs, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         }
         finally
         {
-            if (Interlocked.CompareExchange(ref _spare, key, null) is not null)
-            {
-                var more = LazyInitializer.EnsureInitialized(ref _more);
-                if (more.Count < MostSpares) more.Push(key);
-                else key.Dispose();
-            }
+            _spare.Push(key);
         }
     }
 
