@@ -151,5 +151,5 @@ public static class Proofs
     }
 
     /// <summary>The largest power of two below n.</summary>
-    static long Split(long n) => 1L << BitOperations.Log2((ulong)(n - 1));
+    internal static long Split(long n) => 1L << BitOperations.Log2((ulong)(n - 1));
 }

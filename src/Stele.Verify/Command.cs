@@ -15,6 +15,13 @@ sealed record Command(string Name, string Operand, string Help, Option[] Options
         say is "consistent, unauthenticated".
         """);
 
+    public static readonly Option MinSize = new("--min-size", "N", """
+        Fail if the ledger's checkpoint covers fewer than N entries: a shorter ledger than one that
+        you have seen before hides something.
+        """);
+
+    public static readonly Option NotOlderThan = new("--not-older-than", "TIME", "Fail unless a trusted witness cosigned at or after TIME, as 2026-11-22T00:00:00Z.");
+
     public static readonly Option Json = new("--json", null, "The result as one line of JSON on standard output.");
 
     public string Synopsis => $"stele-verify {Name} {Operand}{string.Concat(Options.Select(o => $" [{o.Name}{(o.Value is null ? "" : " " + o.Value)}]"))}";

@@ -54,7 +54,8 @@ static class CommandLine
             var (name, first) = ($"  {option.Name}{(option.Value is null ? "" : " " + option.Value)}", true);
             foreach (var line in option.Help.Split('\n'))
             {
-                lines.Add((first ? name.PadRight(25) : new string(' ', 25)) + line);
+                if (first && name.Length > 24) lines.Add(name);
+                lines.Add((first && name.Length <= 24 ? name.PadRight(25) : new string(' ', 25)) + line);
                 first = false;
             }
         }

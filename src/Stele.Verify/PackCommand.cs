@@ -10,11 +10,7 @@ static class PackCommand
         """,
         [
             Verify.Command.Trust,
-            new("--min-size", "N", """
-                Fail if the ledger's checkpoint covers fewer than N entries: a shorter ledger than one that
-                you have seen before hides something.
-                """),
-            new("--not-older-than", "TIME", "Fail unless a trusted witness cosigned at or after TIME, as 2026-11-22T00:00:00Z."),
+            Verify.Command.MinSize, Verify.Command.NotOlderThan,
             new("--receipt", "FILE", "A receipt that you hold: fail if the pack's decision log contradicts it."),
             Verify.Command.Json,
         ], Run);

@@ -20,8 +20,15 @@ static class TimestampCommand
     static int Run(Call call)
     {
         var authority = Judged.CertificatesOf(call, "--authority") ?? throw new MisuseException("a time stamp is held to an authority's certificate", Command.Synopsis);
-        var data = call.Parsed("--checkpoint", Note.MaxBytes, b => Encoding.UTF8.GetBytes(Note.Parse(b).Text), "a checkpoint", "the signed note that a log publishes")
+        var data = call.Parsed("--checkpoint", Note.MaxBytes, TextOf, "a checkpoint", "the signed note that a log publishes")
             ?? (call.Value("--data") is { } file ? Call.Read(file, 64 << 20) : throw new MisuseException("say what was stamped: --checkpoint FILE or --data FILE", Command.Synopsis));
         return call.Tell(TimestampToken.Verify(Call.Read(call.File, TimestampToken.MaxBytes), data, authority, out _));
+    }
+
+    /// <summary>A checkpoint with its signatures, or the bare text.</summary>
+    static byte[] TextOf(byte[] bytes)
+    {
+        var text = bytes.AsSpan().IndexOf("\n\n"u8) < 0 ? Encoding.UTF8.GetString(bytes) : Note.Parse(bytes).Text;
+        return Encoding.UTF8.GetBytes(Checkpoint.Parse(text).Text);
     }
 }

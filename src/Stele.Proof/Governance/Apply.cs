@@ -81,6 +81,7 @@ public static partial class Fold
             Retention s => Retain(context, s),
             Verdict s => s.Size <= state.Size && s.Time <= entry.Time ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
             Refusal s => PutRefusal(context, s),
+            Reconcile s => PutReconcile(context, s),
             _ => throw new InvalidOperationException($"a statement kind without a rule: {statement.Kind}"),
         };
         if (outcome is not Outcome.Accepted accepted) return outcome;

@@ -65,6 +65,9 @@ public static partial class Fold
         }
         Outcome? One(string role, string? system = null, string? environment = null) =>
             signers.Length == 1 ? Each(role, system, environment) : Refused(RefusalCode.Malformed, $"a {statement.Kind} statement has one signature");
+        // Of all that a null names, not of some part of it.
+        Outcome? Over(string role, string? system, string? environment) => One(role, system, environment) ?? (state.Members[signers[0].Member].Roles.Any(
+            r => r.Name == role && (r.System is null || (r.System == system && (r.Environment is null || r.Environment == environment)))) ? null : Refused(RefusalCode.RoleMissing, $"the member {signers[0].Member} holds the role {role} for a part of that scope alone"));
         Outcome? Server() => signers is [{ Member: ServerMember }] ? null : Refused(RefusalCode.NotTheServer, $"a {statement.Kind} is the server's to sign");
 
         return statement switch
@@ -82,6 +85,8 @@ public static partial class Fold
             Anchor a => state.Logs.TryGetValue(a.Log, out var log) && signers is [var one] && one.Member == log.Node ? One("node", log.System, log.Environment) : Refused(
                 state.Logs.ContainsKey(a.Log) ? RefusalCode.RoleMissing : RefusalCode.UnknownLog, $"no decision log '{a.Log}' of this node"),
             Alert a => One("node", a.System, a.Environment) is { } no && One("service", a.System, a.Environment) is not null ? no : null,
+            // Never the node that is reckoned with.
+            Reconcile r => Over("owner", r.System, r.Environment) is { } no && Over("service", r.System, r.Environment) is not null ? no : null,
             Verdict or Refusal => Server(),
             _ => Refused(RefusalCode.RoleMissing, $"nobody may sign a {statement.Kind} here"),
         };

@@ -53,8 +53,13 @@ public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deplo
 public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees, string Node);
 
 /// <summary>What the newest anchor says of a decision log.</summary>
-public sealed record Anchored(long Entry, long Time, long Size, Digest Root, long Opens, long Closes, long Wholes);
+/// <param name="Issued">When the node signed it, by its own clock.</param>
+public sealed record Anchored(long Entry, long Time, long Size, Digest Root, long Opens, long Closes, long Wholes, long Issued, GatewayCount? Gateway);
 
-public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment, string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor);
+public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment, string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor)
+{
+    /// <summary>Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand in it.</summary>
+    public ImmutableList<Anchored> Anchors { get; init; } = [];
+}
 
 public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect);

@@ -41,7 +41,7 @@ public static class StateDigest
             ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment), ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
             ("status", l.Status), ("floor", l.Floor),
             ("anchor", l.Anchor is { } a ? Json.Object(
-                ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes)) : null)))));
+                ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson())) : null)))));
 
     static Json? Optional(Digest? d) => d is { } x ? Json.Of(x) : null;
     static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key));

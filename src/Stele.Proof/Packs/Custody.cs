@@ -19,7 +19,7 @@ sealed class Custody(Replay replay, Decision decision, long size)
         if (!then.Releases.TryGetValue(decision.Release, out var release)) throw new FormatException($"the ledger knows no release {decision.Release}");
 
         // The same tree, whoever else has signed under it.
-        var signed = logCheckpoint[..(logCheckpoint.IndexOf("\n\n", StringComparison.Ordinal) + 2)];
+        var signed = Receipt.TreeOf(logCheckpoint);
         Add(0);
         Add(fact.Entry);
         Add(decision.Deployment);

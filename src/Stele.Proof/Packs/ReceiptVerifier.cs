@@ -21,23 +21,26 @@ public sealed partial class ReceiptVerifier
 
     ReceiptVerifier(Receipt receipt, Trust? trust) => (_receipt, _trust) = (receipt, trust);
 
-    public static VerifyReport Verify(Receipt receipt, Trust? trust)
+    /// <param name="minSize">Fail if the ledger's checkpoint covers fewer entries.</param>
+    /// <param name="notOlderThan">Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.</param>
+    public static VerifyReport Verify(Receipt receipt, Trust? trust, long minSize = 0, long? notOlderThan = null)
     {
         var verifier = new ReceiptVerifier(receipt, trust);
         verifier.Judge(v =>
         {
             if (v.Prove() is not { } proven) return;
+            v.Fresh(proven, minSize, notOlderThan);
             v.Agrees(proven);
             v.Tell(proven);
         });
         return verifier._report;
     }
 
-    public static VerifyReport Verify(ReadOnlySpan<byte> receipt, Trust? trust)
+    public static VerifyReport Verify(ReadOnlySpan<byte> receipt, Trust? trust, long minSize = 0, long? notOlderThan = null)
     {
         try
         {
-            return Verify(Receipt.Parse(receipt), trust);
+            return Verify(Receipt.Parse(receipt), trust, minSize, notOlderThan);
         }
         catch (FormatException e)
         {
@@ -93,7 +96,7 @@ public sealed partial class ReceiptVerifier
             if (_trust.Origin != part.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{part.Origin}'");
             if (_trust.Key.ToString() != part.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
             if (Note.Parse(_receipt.Checkpoint).Verify(_trust.Witnesses, out cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger", "a cosignature by a trusted witness is not good");
-            if (cosigned.Length < _trust.Quorum) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+            if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         }
 
         // 2. Every entry. What members and releases the receipt shows is what later signatures are judged by.
@@ -127,6 +130,22 @@ public sealed partial class ReceiptVerifier
         var anchor = _statements.Where(s => s.Value is Anchor a && a.Log == _receipt.Log && Checkpoint.TryOpen(a.Checkpoint, key, out var c, out _) && c.Size == checkpoint.Size && c.Root == checkpoint.Root).Select(s => (long?)s.Key).FirstOrDefault();
         _report.Early = anchor is null;
         return new ProvenRecord(_receipt, part.Ledger, part.Origin, log, key, checkpoint, ledger.Size, cosigned, anchor is { } at ? (at, At(at).Entry.Time, (Anchor)_statements[at]) : null);
+    }
+
+    /// <summary>Holds the ledger's checkpoint to what is demanded of it, and to its witnesses' clocks.</summary>
+    void Fresh(ProvenRecord proven, long minSize, long? notOlderThan)
+    {
+        if (proven.LedgerSize < minSize) _report.Find("too-small", "ledger", $"the checkpoint covers {N(proven.LedgerSize)} entries; at least {N(minSize)} are demanded");
+        if (proven.Cosigned.IsEmpty)
+        {
+            if (notOlderThan is not null) _report.Find("too-old", "ledger", "no trusted witness cosigned it, so nothing says how old it is");
+            return;
+        }
+        long Clamped(long seconds) => Math.Min(seconds, Entry.MaxTime / 1000) * 1000;
+        var (newest, oldest, last) = (Clamped(proven.Cosigned.Max(c => c.Time)), Clamped(proven.Cosigned.Min(c => c.Time)), _receipt.Entries[^1].Entry.Time);
+        // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
+        if (last > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger", $"the newest entry says {Time(last)}, which a witness cosigned at {Time(oldest)} already");
+        if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");
     }
 
     static Statement Parse(ProvenEntry e)

@@ -21,20 +21,20 @@ public sealed partial class ReceiptVerifier
             var name = _documents.TryGetValue(release.Document, out var bytes) ? ReleaseDocument.Parse(bytes.ToBytes()) : null;
             _report.Note($"what answered: its release is '{name?.Name}' {release.Digest}, declared in entry {N(released)} by {Signers(released)}{Told<Evaluation>("; checked by", e => e.Release == d.Release)}.");
             foreach (var c in name?.Components ?? [])
-                _report.Note($"  made of the {c.Kind} '{c.Name}' {c.Digest}, as its {c.Role}: {string.Join("; ", Origins(c.Digest).Select(o => $"{How(o.Origin)}, says {Signers(o.Index)} in entry {N(o.Index)}"))}.");
+                _report.Note($"  made of the {c.Kind} '{c.Name}' {c.Digest}{(c.Role == c.Kind ? "" : $", as its {c.Role}")}: {string.Join("; ", Origins(c.Digest).Select(o => $"{How(o.Origin)}, says {Signers(o.Index)} in entry {N(o.Index)}"))}.");
             _report.Note($"who let it answer: its deployment is entry {N(d.Deployment)} ({deployment.Action}) at {Time(At(d.Deployment).Entry.Time)}, signed by {Signers(d.Deployment)}{Told<Approval>("; approved by", a => a.Release == d.Release && a.Environment == d.Environment)}.");
         }
         foreach (var digest in d.Policies)
             if (PutInForce(digest) is { } entry && Policy(digest) is { } policy) _report.Note($"under which rules: policy '{policy.Name}' {digest}, put in force by entry {N(entry)}, signed by {Signers(entry)}.");
         if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) _report.Note($"under which rules: policy '{frozen.Name}' {own}, frozen in the release itself.");
         foreach (var (index, v) in Verdicts)
-            _report.Note($"how it passed them: the verdict in entry {N(index)} names {v.Rules.Length} rules that its deployment had to pass, and did{(v.Rules.Count(r => r.Waiver is not null) is > 0 and var waived ? $", {waived} of them by a waiver" : "")}.");
+            _report.Note($"how it passed them: the verdict in entry {N(index)} names {v.Rules.Length} rule{(v.Rules.Length == 1 ? "" : "s")} that its deployment had to pass, and did{(v.Rules.Count(r => r.Waiver is not null) is > 0 and var waived ? $", {waived} of them by a waiver" : "")}.");
         if (!Verdicts.Any()) _report.Note("how it passed them: no verdict explains that here; whoever folds the whole ledger judges it anew.");
 
         _report.Note($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each signed by members who had the right to, and each proven to stand in it under its signed checkpoint of {N(proven.LedgerSize)} entries.");
         if (_trust is null) _report.Note($"consistent, unauthenticated: no trust file was given, so whose ledger this is, nobody has said. Its genesis is {proven.Ledger}, its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
         else
-            _report.Note($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint{(proven.Cosigned.IsEmpty ? ": that its operator shows others another ledger is not excluded" : $", last at {Time(Math.Min(proven.Cosigned.Max(c => c.Time), Entry.MaxTime / 1000) * 1000)}")}.");
+            _report.Note($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint{(proven.Cosigned.IsEmpty ? ": that its operator shows others another ledger is not excluded" : $", last at {Time(Math.Min(proven.Cosigned.Max(c => c.Time), Entry.MaxTime / 1000) * 1000)}; the newest entry here is {N(Math.Min(proven.Cosigned.Min(c => c.Time), Entry.MaxTime / 1000) - _receipt.Entries[^1].Entry.Time / 1000)} s older than the first of them")}.");
         _report.Note("not promised by a receipt alone: that nothing between these entries, such as a revocation, says otherwise. The audit pack of the ledger shows that.");
     }
 

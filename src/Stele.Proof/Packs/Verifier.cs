@@ -63,7 +63,8 @@ public sealed partial class Verifier
         var manifest = Open();
 
         // 2. The ledger.
-        var replay = new Replay(new Documents(d => Content($"documents/{d.Hex}")));
+        byte[]? Find(Digest d) => Content($"documents/{d.Hex}");
+        var replay = new Replay(new Documents(Find));
         var (size, root) = Refold(replay);
         var note = Text("ledger/checkpoint");
         if (replay.State.Size == 0) throw new FormatException("the ledger has no genesis that folds");
@@ -80,10 +81,11 @@ public sealed partial class Verifier
         }
 
         // 3. Explanations.
-        Explanations(replay);
+        Explanations(replay, Find);
 
         // 4. Decision logs.
         var logs = Logs(replay);
+        Reconciliations(replay);
 
         // 5. Nothing else.
         Close(manifest, state, note, logs);

@@ -71,7 +71,7 @@ public sealed partial class Verifier
 
         var verdict = Note.Parse(note).Verify(_trust.Witnesses, out var cosigned);
         if (verdict == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");
-        if (cosigned.Length < _trust.Quorum) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         if (cosigned.IsEmpty)
         {
             _report.Note("witnesses: 0: a split view and truncation are not excluded.");
@@ -86,7 +86,7 @@ public sealed partial class Verifier
         if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger/checkpoint", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");
     }
 
-    void Explanations(Replay replay)
+    void Explanations(Replay replay, Func<Digest, byte[]?> find)
     {
         int verdicts = 0, refusals = 0, before = _report.Findings.Count;
         foreach (var folded in replay.Entries)
@@ -103,7 +103,7 @@ public sealed partial class Verifier
             else refusals++;
             try
             {
-                if (told.Judge(replay, d => Content($"documents/{d.Hex}")) is not { } again) _report.Find("document-missing", where, $"the envelope {told.Envelope} is neither in the ledger there nor among the documents");
+                if (told.Judge(replay, find) is not { } again) _report.Find("document-missing", where, $"the envelope {told.Envelope} is neither in the ledger there nor among the documents");
                 else if (Reexecution.Payload(folded.Statement, again.Before, again.Entry, again.Outcome) is not { } payload || !payload.AsSpan().SequenceEqual(folded.Entry.Envelope.Payload))
                     _report.Find($"{name}-differs", where, "executed again, it does not give these bytes");
             }

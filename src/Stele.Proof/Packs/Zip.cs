@@ -43,13 +43,16 @@ public static class Zip
         readonly List<Member> _members = [];
         long _offset;
 
-        public void Add(string name, ReadOnlySpan<byte> content)
+        public void Add(string name, ReadOnlySpan<byte> content) => Add(name, content, Crc32.Of(content));
+
+        /// <summary>The same where the content's CRC is known.</summary>
+        internal void Add(string name, ReadOnlySpan<byte> content, uint crc)
         {
             if (!IsName(name)) throw new FormatException($"'{name}' is not a member's name");
             if (_members.Count > 0 && string.CompareOrdinal(_members[^1].Name, name) >= 0) throw new FormatException("members must come in order");
             if (content.Length > MaxMember) throw new FormatException($"the member '{name}' has {content.Length} bytes; at most {MaxMember} fit");
             if (_members.Count == MaxMembers) throw new FormatException($"a pack holds at most {MaxMembers} members");
-            var member = new Member(name, _offset, content.Length, Crc32.Of(content));
+            var member = new Member(name, _offset, content.Length, crc);
             _members.Add(member);
             output.Write(Local(member));
             output.Write(content);

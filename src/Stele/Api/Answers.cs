@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Disk;
 using Stele.Proof;
 
 namespace Stele.Api;
@@ -69,6 +70,11 @@ static class Answers
         catch (Microsoft.AspNetCore.Connections.ConnectionResetException)
         {
             return;   // nor here: the client broke off, which is no bug of ours
+        }
+        catch (IOException e) when (DiskTrouble.Of(e) is { } trouble)
+        {
+            bug(e);
+            problem = Problem.Of(Trouble.Storage, $"the server's disk {DiskTrouble.Says(trouble)}; nothing of this was kept");
         }
         catch (Exception e)
         {

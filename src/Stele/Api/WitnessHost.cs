@@ -16,6 +16,7 @@ namespace Stele.Api;
 /// A witness on HTTP, as C2SP tlog-witness says; submission and monitoring have one prefix, the address itself:
 /// <code>
 /// POST /add-checkpoint      200 cosignature lines · 400 · 403 · 404 · 409 with the size cosigned last · 422
+/// POST /sign-subtree        the same for a part of a tree, where this platform has ML-DSA-44; else 404
 /// GET  /[hex]/checkpoint    the newest checkpoint cosigned for the log whose origin has this SHA-256
 /// </code>
 /// It asks for no token: a checkpoint that is not signed by a log that it knows costs it nothing.
@@ -79,9 +80,10 @@ sealed class WitnessHost : IAsyncDisposable
     static async Task Answer(HttpContext http, Witness witness, WitnessDialect dialect, Action<string> report)
     {
         var path = http.Request.Path.Value ?? "";
-        if (path == "/add-checkpoint")
+        if (path == "/add-checkpoint" || (path == "/sign-subtree" && witness.SignsSubtrees))
         {
             if (!HttpMethods.IsPost(http.Request.Method)) await Say(http, 405, "POST only");
+            else if (path == "/sign-subtree") await Tell(http, witness.SignSubtree(await Body(http)), dialect, report);
             else await Tell(http, witness.AddCheckpoint(await Body(http)), dialect, report);
         }
         else if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) await Say(http, path.Count(c => c == '/') == 2 ? 405 : 404, "nothing here takes that");

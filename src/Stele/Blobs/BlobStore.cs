@@ -19,6 +19,8 @@ sealed class BlobStore : IBlobs
 {
     const int MaxIndex = 64 << 20;
 
+    static readonly byte[] Layout = Json.Object(("imageLayoutVersion", "1.0.0")).ToBytes();
+
     readonly string _directory, _blobs, _ingest;
 
     public BlobStore(string directory)
@@ -30,8 +32,8 @@ sealed class BlobStore : IBlobs
         Files.CreateDirectory(_ingest);
         using var locked = Libc.LockDirectory(_directory);
         var layout = Path.Combine(_directory, "oci-layout");
-        if (!File.Exists(layout)) Files.Write(layout, Json.Object(("imageLayoutVersion", "1.0.0")).ToBytes());
-        if (!File.Exists(IndexPath)) WriteIndex([]);
+        if (!File.Exists(layout)) Files.Write(layout, Layout);
+        if (!File.Exists(IndexPath)) WriteIndex(Directory.EnumerateFiles(_blobs).Any() ? Listing() : []);
         Files.SweepUnlocked(_ingest);
     }
 
@@ -121,10 +123,7 @@ sealed class BlobStore : IBlobs
     public async Task List(Digest manifest, CancellationToken stop = default)
     {
         var bytes = await this.Read(manifest, Artifact.MaxManifest, stop);
-        var artifact = Artifact.Parse(bytes);
-        var entry = new Descriptor(Artifact.ManifestType, manifest, bytes.Length).ToJson()
-            .With("artifactType", artifact.ArtifactType)
-            .With("annotations", Json.Object(("org.opencontainers.image.ref.name", artifact.Reference(manifest))));
+        var entry = Entry(manifest, bytes);
         using var locked = Libc.LockDirectory(_directory);
         var listed = Index();
         if (!listed.Any(e => e["digest"].AsDigest == manifest)) WriteIndex([.. listed, entry]);
@@ -139,6 +138,95 @@ sealed class BlobStore : IBlobs
     {
         foreach (var file in Directory.EnumerateFiles(_blobs))
             if (Digest.TryParseHex(Path.GetFileName(file), out var digest)) yield return digest;
+    }
+
+    /// <summary>What a listing would hold that was lost: every artifact of ours in the store, whether it was listed or not.</summary>
+    Json[] Listing() => [.. All().Order().Select(Entry).OfType<Json>()];
+
+    Json? Entry(Digest manifest)
+    {
+        if (SizeOf(manifest) is null or > Artifact.MaxManifest || !Intact(manifest)) return null;
+        try
+        {
+            return Entry(manifest, File.ReadAllBytes(PathOf(manifest)));
+        }
+        catch (Exception e) when (e is FormatException or BlobException)
+        {
+            return null;   // content of another kind
+        }
+    }
+
+    static Json Entry(Digest manifest, byte[] bytes)
+    {
+        var artifact = Artifact.Parse(bytes);
+        return new Descriptor(Artifact.ManifestType, manifest, bytes.Length).ToJson()
+            .With("artifactType", artifact.ArtifactType)
+            .With("annotations", Json.Object(("org.opencontainers.image.ref.name", artifact.Reference(manifest))));
+    }
+
+    /// <summary>
+    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store, and whether <see cref="Repair"/> makes it again. A blob is mended by putting it again.
+    /// </summary>
+    /// <param name="each">Called once for each blob read, from any thread.</param>
+    public static IReadOnlyList<(string Path, string Problem, bool Derived)> Check(string directory, Action each, CancellationToken stop)
+    {
+        var wrong = new System.Collections.Concurrent.ConcurrentBag<(string Path, string Problem, bool Derived)>();
+        var blobs = Path.Combine(directory, "blobs", "sha256");
+        if (!Directory.Exists(blobs)) return [];
+        Parallel.ForEach(Directory.EnumerateFiles(blobs), new ParallelOptions { CancellationToken = stop, MaxDegreeOfParallelism = Environment.ProcessorCount }, file =>
+        {
+            var name = Path.GetFileName(file);
+            if (!Digest.TryParseHex(name, out var digest)) wrong.Add(($"blobs/sha256/{name}", "no blob of this store", false));
+            else
+            {
+                each();
+                using var content = Libc.OpenRead(file);
+                if (Digest.From(SHA256.HashData(content)) != digest) wrong.Add(($"blobs/sha256/{name}", "its bytes have another digest", false));
+            }
+        });
+        foreach (var (name, problem) in ((string, string?)[])[("oci-layout", LayoutProblem(directory)), ("index.json", IndexProblem(directory))])
+            if (problem is not null) wrong.Add((name, problem, true));
+        return [.. wrong.OrderBy(w => w.Path, StringComparer.Ordinal)];
+    }
+
+    static string? LayoutProblem(string directory)
+    {
+        var path = Path.Combine(directory, "oci-layout");
+        return !File.Exists(path) ? "not there" : File.ReadAllBytes(path).AsSpan().SequenceEqual(Layout) ? null : "not the layout's version";
+    }
+
+    static string? IndexProblem(string directory)
+    {
+        var path = Path.Combine(directory, "index.json");
+        if (!File.Exists(path)) return "not there";
+        try
+        {
+            foreach (var entry in CanonicalJson.ParseCanonical(File.ReadAllBytes(path), MaxIndex)["manifests"].AsArray)
+                if (!File.Exists(Path.Combine(directory, "blobs", "sha256", entry["digest"].AsDigest.Hex))) return $"lists {entry["digest"].AsDigest}, which is not there";
+            return null;
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>Makes again what is derived: the layout's version, and the listing out of the artifacts that are there. Says what it did.</summary>
+    public static IReadOnlyList<string> Repair(string directory)
+    {
+        if (!Directory.Exists(Path.Combine(directory, "blobs", "sha256"))) return [];
+        var done = new List<string>();
+        if (LayoutProblem(directory) is not null)
+        {
+            Files.Write(Path.Combine(directory, "oci-layout"), Layout);
+            done.Add("oci-layout: written anew");
+        }
+        var wrong = IndexProblem(directory) is not null;
+        var store = new BlobStore(directory);
+        if (!wrong) return done;
+        using var locked = Libc.LockDirectory(store._directory);
+        store.WriteIndex(store.Listing());
+        return [.. done, "index.json: made out of the artifacts that are there"];
     }
 
     Json[] Index() => [.. CanonicalJson.Parse(File.ReadAllBytes(IndexPath), MaxIndex)["manifests"].AsArray];

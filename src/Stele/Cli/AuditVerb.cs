@@ -34,13 +34,10 @@ static class AuditVerb
         foreach (var log in desk.State.Logs.Values)
         {
             call.Terminal.Progress($"reading {log.Origin}");
-            if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null) logs.Add(packed);
-            else if (log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost)
-                throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
-                    "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN");
+            if (await Have(call, node, log, folders) is { } packed) logs.Add(packed);
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
-        await desk.Sync();
+        if (!await desk.SyncCosigned()) call.Terminal.Note($"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the pack will not verify with this trust file. stele status says what keeps them.");
         // Files and networks block; the terminal's own loop does not.
         var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress), call.Stop);
         var page = Control.Export.WritePage(file);
@@ -51,6 +48,16 @@ static class AuditVerb
             call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
         });
         return 0;
+    }
+
+    /// <summary>A decision log, from its node or its folder; null where it is not to be had and need not be.</summary>
+    internal static async Task<PackedLog?> Have(Call call, NodeClient? node, LogFact log, Folders folders)
+    {
+        if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null) return packed;
+        return log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost
+            ? throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
+                "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
+            : null;
     }
 
     /// <summary>The log as its node gives it; null where none answers or it is not that node's.</summary>
@@ -66,8 +73,8 @@ static class AuditVerb
         }
     }
 
-    /// <summary>Logs that are read as the pack is written, and closed when it is.</summary>
-    sealed class Folders : IDisposable
+    /// <summary>Logs that are read as they are needed, and closed after that.</summary>
+    internal sealed class Folders : IDisposable
     {
         readonly List<IDisposable> _open = [];
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Stele.Blobs;
 using Stele.Build;
 using Stele.Control;
+using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
@@ -39,6 +40,7 @@ static class Ending
             new CliError($"{m[..m.IndexOf("/journal", StringComparison.Ordinal)]} is in use by another process", "does a stele up run on this folder already? stop it first, or use another folder: --data DIR"),
         IOException when e.InnerException is { InnerException: SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } } || e.Message.Contains("address already in use", StringComparison.Ordinal) =>
             new CliError(e.Message.TrimEnd('.'), "something listens there already, perhaps another stele up; take other ports: --port N --gateway-port N, 0 for any free one"),
+        IOException when DiskTrouble.Of(e) is { } trouble => new CliError(e.Message.TrimEnd('.'), HintOf(trouble)),
         FileNotFoundException { FileName: { } file } => new CliError(e.Message.StartsWith("Could not find", StringComparison.Ordinal) ? $"there is no file {file}" : e.Message),
         DirectoryNotFoundException => new CliError(e.Message.Replace("Could not find a part of the path", "there is no folder for", StringComparison.Ordinal).TrimEnd('.')),
         UnauthorizedAccessException => new CliError(e.Message.TrimEnd('.'), "this user may not do that; look at the owner and mode of the file"),
@@ -53,6 +55,13 @@ static class Ending
         p.Is(Trouble.Unauthorized) ? "connect with a token that the server knows: stele login URL --token TOKEN; whoever runs it makes one: stele token add NAME"
         : p.Is(Trouble.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token TOKEN"
         : p.Hint;
+
+    static string HintOf(DiskTrouble.Kind trouble) => trouble switch
+    {
+        DiskTrouble.Kind.Full => "make room on that disk",
+        DiskTrouble.Kind.ReadOnly => "that file system is mounted read-only: see why (dmesg), mount it writable",
+        _ => "the disk fails: see what it says (dmesg), and keep a copy of the folder before anything else",
+    };
 
     static string HintOf(ReplicaFault fault) => fault switch
     {

@@ -27,6 +27,9 @@ sealed class NodeClient : IDisposable
         return (status["member"].AsString, PublicKey.Parse(status["key"].AsString));
     }
 
+    /// <summary>Everything that the node says of itself.</summary>
+    public Task<Json> Status(CancellationToken stop) => Get("status", stop);
+
     /// <summary>The decision log that the node would write for a place, once an owner opens it.</summary>
     public async Task<LogOffer> Offer(Place place, CancellationToken stop)
     {

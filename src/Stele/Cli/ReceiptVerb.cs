@@ -53,15 +53,16 @@ static class ReceiptVerb
         var size = anchor?.Size ?? leaf.Size;
         var receipt = Receipt.Build(desk.Replay, desk.Small, desk.Tree, origin, new ProvenTree(note, size, i => node.InclusionProof(log, i, size, call.Stop)), index, leaf.Decision);
         var bytes = receipt.Encode();
-        if (anchor is null && !early) call.Terminal.Note("early: the ledger does not anchor this decision yet; --wait waits for the full receipt");
+        var anchored = receipt.AnchoredBy;
+        if (anchored is null && !early) call.Terminal.Note("early: the ledger does not anchor this decision yet; --wait waits for the full receipt");
         if (call.Get<string>("--out") is not { } file)
         {
             call.Stage.Output.WriteLine(Encoding.UTF8.GetString(bytes));
             return 0;
         }
         Files.Write(System.IO.Path.GetFullPath(file), bytes);
-        call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)), ("anchored", anchor is not null), ("anchor", anchor is { } a ? Json.Of(a.Entry) : null)),
-            () => call.Terminal.Line($"{file}  {Terminal.Size(bytes.Length)}  {(anchor is { } x ? $"anchored in entry {x.Entry}" : "early: the node's word, not anchored yet")}"));
+        call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)), ("anchored", anchored is not null), ("anchor", anchored is { } a ? Json.Of(a) : null)),
+            () => call.Terminal.Line($"{file}  {Terminal.Size(bytes.Length)}  {(anchored is { } x ? $"anchored in entry {x}" : "early: the node's word, not anchored yet")}"));
         return 0;
     }
 }

@@ -49,8 +49,9 @@ static class WitnessVerb
             t.Line($"witness  {host.Address}");
             foreach (var key in witness.Keys) t.Line($"key      {key}");
             foreach (var origin in witness.Origins) t.Line($"log      {origin}");
+            t.Line($"policy   witness {Label(witness)} {witness.Keys[0]} {host.Address}");
             foreach (var (origin, file) in witness.Evidence) t.Line(Terminal.Red($"FORK     {origin} signed a checkpoint that does not go with what was cosigned before: {file}"));
-            t.Note($"Give the key to those who read these logs: stele trust add KEY. Whoever runs one names it in a policy file, for stele up --witnesses FILE: witness {witness.Keys[0].Name.Split('/')[^1]} KEY {host.Address.ToString().TrimEnd('/')}");
+            t.Note("Whoever runs a log puts the policy line into a file, and under it: quorum " + Label(witness) + "; then: stele up --witnesses FILE. Whoever reads it counts the key: stele trust add KEY");
         });
         call.Stage.Output.Flush();
         try
@@ -60,6 +61,9 @@ static class WitnessVerb
         catch (OperationCanceledException) { }
         return 0;
     }
+
+    /// <summary>A short name for policy files.</summary>
+    static string Label(Witness witness) => witness.Keys[0].Name.Split('/')[^1] is { Length: > 0 } last and not "none" ? last : "witness";
 
     static VerifierKey LogKey(string text)
     {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Stele.Blobs;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -177,9 +178,9 @@ sealed class Admission : IAsyncDisposable
                 judged = [];
             }
         }
-        catch (Exception)
+        catch (Exception e)
         {
-            Stop(judged);
+            Stop(judged, e);
             throw;
         }
         finally
@@ -218,16 +219,16 @@ sealed class Admission : IAsyncDisposable
                     broken = ExceptionDispatchInfo.Capture(e);
                 }
             }
-            Stop(batch.Judged);
+            Stop(batch.Judged, broken.SourceException);
         }
         broken?.Throw();
     }
 
     /// <summary>Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.</summary>
-    void Stop(List<(Submission Submission, Admitted? Answer)> judged)
+    void Stop(List<(Submission Submission, Admitted? Answer)> judged, Exception failure)
     {
         _queue.Writer.TryComplete();
-        var answer = No(Problem.Of(Trouble.Stopped, "the ledger failed; whether this statement got in will be seen when the server was restarted"));
+        var answer = No(Problem.Of(Trouble.Stopped, $"the ledger failed{(DiskTrouble.Of(failure) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
         foreach (var (submission, _) in judged) Answer(submission, answer);
         while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
     }

@@ -32,6 +32,8 @@ enum Trouble
     Clock,
     /// <summary>The server is stopping, or its ledger failed.</summary>
     Stopped,
+    /// <summary>The server's disk is full, read-only or broken; nothing of the request was kept.</summary>
+    Storage,
     /// <summary>The request did not come in time.</summary>
     Timeout,
     /// <summary>A bug. The server's log has more.</summary>
@@ -68,6 +70,7 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
         [Trouble.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
         [Trouble.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
         [Trouble.Stopped] = ("stopped", 503, "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),
+        [Trouble.Storage] = ("storage", 507, "whoever runs the server has to see to its disk; then send it again"),
         [Trouble.Timeout] = ("timeout", 408, "send it again, faster or in smaller parts"),
         [Trouble.Internal] = ("internal", 500, "this is a bug: the server's own log says more"),
         [Trouble.Unreachable] = ("unreachable", 503, "check the address, and that the server runs: stele up"),

@@ -10,7 +10,22 @@ namespace Stele.Control;
 sealed record WitnessPlace(string Name, VerifierKey Key, Uri? Address);
 
 /// <summary>Who witnesses a ledger, and when that is enough; no quorum: whatever comes is shown, and nothing waits for it.</summary>
-sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bool>? Quorum);
+sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bool>? Quorum)
+{
+    /// <summary>What a policy file says, for this log. An address is a witness's submission prefix.</summary>
+    /// <exception cref="FormatException">It names other logs than this one, or an address that is none.</exception>
+    public static WitnessTerms Of(WitnessPolicy policy, VerifierKey log)
+    {
+        if (!policy.Logs.IsEmpty && !policy.Logs.Any(l => l.Key.Equals(log))) throw new FormatException($"it names {policy.Logs.Length} logs, and not this ledger: log {log}");
+        if (policy.Witnesses.Any(w => w.SameKey(log))) throw new FormatException("a witness has the ledger's own key");
+        WitnessPlace[] places = [.. policy.Parts.Where(p => p.Key is not null).Select(p => new WitnessPlace(p.Name, p.Key!, p.Url is null ? null : AddressOf(p.Url)))];
+        VerifierKey[] keys = [.. policy.Witnesses];
+        return new([.. places], policy.Quorum is null ? null : note => note.Verify(keys, out var verified) == NoteTrust.Verified && policy.IsQuorum(verified.Select(v => v.Key)));
+    }
+
+    static Uri AddressOf(string url) => Uri.TryCreate(url.EndsWith('/') ? url : url + "/", UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
+        ? address : throw new FormatException($"'{url}' is not an address: http:// or https://");
+}
 
 /// <summary>How it stands with one witness.</summary>
 /// <param name="Size">What it cosigned last; null: nothing since the start.</param>

@@ -145,6 +145,13 @@ static class Files
     /// <summary>Makes it durable that a file has its name.</summary>
     public static void SyncNames(string path) => Libc.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
 
+    /// <summary>Gives a complete, flushed file its final name, durably.</summary>
+    public static void Publish(string temporary, string path)
+    {
+        Rename(temporary, path);
+        SyncNames(path);
+    }
+
     public static void Delete(string path)
     {
         Failpoint.Before(DiskAct.Delete, path);

@@ -52,10 +52,23 @@ sealed class KeyTable : IDisposable
         {
             long address;
             lock (_gate) if (!_addresses.TryGetValue(index, out address)) return null;
-            var record = _journal.Read(address).AsSpan(8);
-            return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes).ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
+            return Keys(_journal.Read(address));
         }
     }
+
+    static DecisionKeys Keys(ReadOnlySpan<byte> bytes)
+    {
+        var record = bytes[8..];
+        return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes).ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
+    }
+
+    /// <summary>Reads a table to its end, opening it for nobody: the keys that are there, and the decisions whose keys were erased.</summary>
+    public static JournalEnd Scan(string path, Dictionary<long, DecisionKeys> keys, HashSet<long> erased) => Journal.Scan(path, records =>
+    {
+        foreach (var record in records)
+            if (record.Kind == Record) keys[IndexOf(record)] = Keys(record.Bytes.Span);
+            else if (record.Kind == Tombstone) erased.Add(IndexOf(record));
+    });
 
     public bool IsErased(long index)
     {

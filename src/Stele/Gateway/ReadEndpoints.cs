@@ -132,7 +132,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
             ("trouble", hosted.Trouble is { } t ? Json.Of(t) : null), ("news", hosted.News is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
             ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0), ("staleness", table is null ? 0 : node.Staleness(table.State)),
             ("routes", Json.Array((table?.Legs ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name), ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
-            ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size)) : null));
+            ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size), ("counted", log.Tally.Around(() => { }).ToJson())) : null));
     }
 
     static async Task Send(HttpContext http, int status, string type, byte[] bytes)

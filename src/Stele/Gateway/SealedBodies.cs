@@ -36,25 +36,54 @@ sealed class SealedBodies : IDisposable
         var kind = field == Input ? InputRecord : OutputRecord;
         long address;
         lock (_gate) if (!_addresses.TryGetValue((index, kind), out address)) return null;
-        var record = _journal.Read(address).AsSpan(8);
-        var body = new byte[record.Length - Tag];
+        return Unseal(_origin, kind, _journal.Read(address), keys);
+    }
+
+    /// <summary>The body in a record of the journal.</summary>
+    /// <exception cref="CryptographicException">It is not what was sealed under these keys for this decision.</exception>
+    static byte[] Unseal(string origin, byte kind, ReadOnlySpan<byte> record, DecisionKeys keys)
+    {
+        if (record.Length < 8 + Tag) throw new CryptographicException("a sealed body is longer");
+        var index = BinaryPrimitives.ReadInt64BigEndian(record);
+        var sealed_ = record[8..];
+        var body = new byte[sealed_.Length - Tag];
         using var aes = new AesGcm(keys.Key, Tag);
-        aes.Decrypt(Nonce(kind), record[..^Tag], record[^Tag..], body, Associated(index, kind));
+        aes.Decrypt(Nonce(kind), sealed_[..^Tag], sealed_[^Tag..], body, Associated(origin, index, kind));
         return body;
     }
+
+    /// <summary>
+    /// Reads a file of sealed bodies to its end, opening it for nobody: each body whose keys are given, or null where it is not what was sealed under them. Of two of a decision the later one counts.
+    /// </summary>
+    public static JournalEnd Scan(string path, string origin, Func<long, DecisionKeys?> keys, Action<long, string, byte[]?> body) => Journal.Scan(path, records =>
+    {
+        foreach (var record in records)
+        {
+            var (index, field) = (BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), record.Kind == InputRecord ? Input : Output);
+            if (keys(index) is not { } with) continue;
+            try
+            {
+                body(index, field, Unseal(origin, record.Kind, record.Bytes.Span, with));
+            }
+            catch (CryptographicException)
+            {
+                body(index, field, null);
+            }
+        }
+    });
 
     byte[] Seal(long index, byte kind, DecisionKeys keys, byte[] body)
     {
         var record = new byte[8 + body.Length + Tag];
         BinaryPrimitives.WriteInt64BigEndian(record, index);
         using var aes = new AesGcm(keys.Key, Tag);
-        aes.Encrypt(Nonce(kind), body, record.AsSpan(8, body.Length), record.AsSpan(8 + body.Length), Associated(index, kind));
+        aes.Encrypt(Nonce(kind), body, record.AsSpan(8, body.Length), record.AsSpan(8 + body.Length), Associated(_origin, index, kind));
         return record;
     }
 
     static byte[] Nonce(byte kind) => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, kind];
 
-    byte[] Associated(long index, byte kind) => Encoding.UTF8.GetBytes($"{Decision.Id(_origin, index)}\n{(kind == InputRecord ? Input : Output)}");
+    static byte[] Associated(string origin, long index, byte kind) => Encoding.UTF8.GetBytes($"{Decision.Id(origin, index)}\n{(kind == InputRecord ? Input : Output)}");
 
     void Take(ReadOnlySpan<JournalRecord> records)
     {

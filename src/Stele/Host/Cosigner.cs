@@ -39,7 +39,7 @@ sealed class Cosigner : IDisposable
     /// <summary>Cosigns what the link has verified, if that is new or was cosigned a while ago. One caller at a time, and only after a sync that went well.</summary>
     public async Task Cosign(ServerLink link, NodeIdentity identity, TimeSpan again, CancellationToken stop)
     {
-        if (link.Checkpoint is not { Length: > 0 } text || link.Replay.State is not { Size: > 0 } state) return;
+        if (link.CheckpointNote is not { Length: > 0 } text || link.Replay.State is not { Size: > 0 } state) return;
         var note = Note.Parse(text);
         var now = _time.GetUtcNow().ToUnixTimeSeconds();
         if (note.Text == _text && now - _at < (long)again.TotalSeconds) return;

@@ -88,6 +88,23 @@ sealed class Outbox : IDisposable
         }
     }
 
+    /// <summary>Reads an outbox to its end, opening it for nobody: what is wrong with the statements in it.</summary>
+    public static JournalEnd Scan(string path, Action<string> wrong) => Journal.Scan(path, records =>
+    {
+        foreach (var record in records)
+        {
+            try
+            {
+                if (record.Kind == Waits) Envelope.Parse(record.Bytes.Span);
+                else if (record.Kind != Settled || BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span) >= record.Index) wrong($"record {record.Index} is none of an outbox");
+            }
+            catch (FormatException e)
+            {
+                wrong($"record {record.Index}: {e.Message}");
+            }
+        }
+    });
+
     /// <summary>Leaves out what is settled when that is most of the file.</summary>
     static void Compact(string path)
     {

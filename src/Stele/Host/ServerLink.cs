@@ -45,7 +45,7 @@ sealed class ServerLink : IAsyncDisposable
     public string? Fork => _replica.Halted is { Fault: ReplicaFault.Forked } fork ? fork.Message : null;
 
     /// <summary>The newest checkpoint that was verified here, and found to extend all before it.</summary>
-    public string Checkpoint => _replica.Checkpoint;
+    public string CheckpointNote => _replica.Checkpoint;
 
     /// <summary>Hands in this node's cosignature.</summary>
     /// <exception cref="LinkException">The server can't be reached, or does not take it.</exception>

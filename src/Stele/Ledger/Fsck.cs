@@ -14,7 +14,8 @@ static class Fsck
     /// Every violation found, in the order of the folder; none when it is sound. While a process has the log open, what its published checkpoint covers is checked and what is
     /// newer is left alone.
     /// </summary>
-    public static IReadOnlyList<string> Check(string folder, VerifierKey key)
+    /// <param name="entry">Handed each entry that was read, with its index: for those who know what entries are.</param>
+    public static IReadOnlyList<string> Check(string folder, VerifierKey key, Action<long, byte[]>? entry = null)
     {
         var wrong = new List<string>();
         var files = new TreeFolder(folder);
@@ -52,6 +53,7 @@ static class Fsck
                             wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most {Log.MaxEntry} fit");
                             break;
                         }
+                        entry?.Invoke(tree.Size, record.Bytes.ToArray());
                         tree.Add(record.Bytes.Span);
                         if (tree.Size != published?.Size) break;
                         root = tree.Root;
@@ -109,8 +111,9 @@ static class Fsck
     static long FullAt(Tile tile) => (tile.Index + 1) << (8 * (Math.Max(tile.Level, 0) + 1));
 
     /// <summary>Makes every derived file again that is missing or wrong, and removes what is none. The journal is not touched; a torn or damaged one is refused. Says what it did.</summary>
+    /// <param name="signer">Signs the checkpoint anew where there is none that can be read; without it a replica's comes from its journal, and another log's stays as it is.</param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
-    public static IReadOnlyList<string> Repair(string folder, VerifierKey key)
+    public static IReadOnlyList<string> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
     {
         var journal = Log.JournalPath(folder);
         using var held = JournalFile.Lock(journal);
@@ -143,10 +146,15 @@ static class Fsck
         foreach (var path in files.Stray(tree.Size).ToList())
         {
             files.Delete(path);
-            done.Add($"{path}: removed");
+            if (!Files.IsTemporary(path)) done.Add($"{path}: removed");
         }
         var trust = files.Checkpoint is { } standing ? Checkpoint.Open(standing, key, out _) : CheckpointTrust.Malformed;
-        if (trust != CheckpointTrust.Verified && note is not null && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
+        if (trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature && note is null && signer?.Key.ToString() == key.ToString())
+        {
+            files.WriteCheckpoint(signer.Sign(new Checkpoint(key.Name, tree.Size, tree.Root).Text).ToString());
+            done.Add("checkpoint: signed anew");
+        }
+        else if (trust != CheckpointTrust.Verified && note is not null && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
         {
             files.WriteCheckpoint(note);
             done.Add("checkpoint: taken from the journal");
@@ -157,6 +165,11 @@ static class Fsck
         }
         return done;
     }
+
+    /// <summary>Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the journal is not: then entries are missing, or others than they were.</summary>
+    public static bool IsDerived(string violation) =>
+        violation.StartsWith("tile/", StringComparison.Ordinal)
+        || violation.StartsWith("checkpoint: ", StringComparison.Ordinal) && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint" or "its signature is wrong";
 
     static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
     {

@@ -12,6 +12,7 @@ namespace Stele.Ledger;
 /// <code>
 /// folder/
 ///   key                      Ed25519, type 04: signs cosignatures                                  0600
+///   key.ml-dsa-44            ML-DSA-44, type 06: the same, where this platform has it              0600
 ///   lock.lock                held while a process witnesses from here
 ///   logs/[hex]/checkpoint    what was cosigned last, with the log's and our signatures; [hex] is the SHA-256 of the origin
 ///   logs/[hex]/fork-[hex]    evidence: a checkpoint that the log signed as well and that does not go with the other
@@ -27,7 +28,7 @@ sealed class Witness : IDisposable
     readonly string _folder;
     readonly TimeProvider _time;
     readonly SafeFileHandle _lock;
-    readonly NoteSigner _signer;
+    readonly ImmutableArray<NoteSigner> _signers;
     readonly ImmutableSortedDictionary<string, Known> _logs;
 
     /// <summary>One log that is known here. Its own lock makes checking and storing one act.</summary>
@@ -42,8 +43,8 @@ sealed class Witness : IDisposable
         public string File => Path.Combine(Folder, "checkpoint");
     }
 
-    Witness(string folder, SafeFileHandle held, NoteSigner signer, ImmutableSortedDictionary<string, Known> logs, TimeProvider time) =>
-        (_folder, _lock, _signer, _logs, _time) = (folder, held, signer, logs, time);
+    Witness(string folder, SafeFileHandle held, ImmutableArray<NoteSigner> signers, ImmutableSortedDictionary<string, Known> logs, TimeProvider time) =>
+        (_folder, _lock, _signers, _logs, _time) = (folder, held, signers, logs, time);
 
     static string KeyFile(string folder) => Path.Combine(folder, "key");
 
@@ -59,34 +60,37 @@ sealed class Witness : IDisposable
     {
         Files.CreateDirectory(folder, secret: true);
         var held = JournalFile.Lock(Path.Combine(folder, "lock"));
-        NoteSigner? signer = null;
+        var signers = new List<NoteSigner>();
         try
         {
             Files.Sweep(folder);
-            signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder))
+            var signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder))
                 : NoteSigner.Create(KeyFile(folder), name ?? throw new IOException($"there is no witness in {folder} yet, and no name to make one"), NoteKeyType.Cosignature);
-            if (!signer.Key.IsCosigner) throw new IOException($"{KeyFile(folder)} is a log's key; a witness has one of its own");
+            signers.Add(signer);
             if (name is not null && name != signer.Key.Name) throw new IOException($"the witness in {folder} is {signer.Key.Name}, not {name}");
-            var known = logs.GroupBy(k => k.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(g => g.Key, g => Remember(folder, [.. g], signer.Key), StringComparer.Ordinal);
-            return new Witness(folder, held, signer, known, time);
+            var second = KeyFile(folder) + ".ml-dsa-44";
+            if (MlDsa44Key.IsSupported) signers.Add(File.Exists(second) ? NoteSigner.Open(second) : NoteSigner.Create(second, signer.Key.Name, NoteKeyType.SubtreeCosignature));
+            if (!signers.All(s => s.Key.IsCosigner && s.Key.Name == signer.Key.Name)) throw new IOException($"the keys in {folder} are not those of one witness");
+            var known = logs.GroupBy(k => k.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(g => g.Key, g => Remember(folder, [.. g], [.. signers.Select(s => s.Key)]), StringComparer.Ordinal);
+            return new Witness(folder, held, [.. signers], known, time);
         }
         catch
         {
-            signer?.Dispose();
+            foreach (var signer in signers) signer.Dispose();
             held.Dispose();
             throw;
         }
     }
 
-    /// <summary>The key that its cosignatures are verified with.</summary>
-    public IReadOnlyList<VerifierKey> Keys => [_signer.Key];
+    /// <summary>The keys that its cosignatures are verified with, Ed25519 first; all have its name.</summary>
+    public IReadOnlyList<VerifierKey> Keys => [.. _signers.Select(s => s.Key)];
 
     public IEnumerable<string> Origins => _logs.Keys;
 
     static string Hex(string origin) => Digest.Of(Encoding.UTF8.GetBytes(origin)).Hex;
 
     /// <summary>What was cosigned last. A record that can't be read is never taken for none: the witness would sign a second history.</summary>
-    static Known Remember(string folder, ImmutableArray<VerifierKey> keys, VerifierKey own)
+    static Known Remember(string folder, ImmutableArray<VerifierKey> keys, VerifierKey[] own)
     {
         var known = new Known(Path.Combine(folder, "logs", Hex(keys[0].Name)), keys);
         if (!File.Exists(known.File)) return known;
@@ -94,7 +98,7 @@ sealed class Witness : IDisposable
         {
             var text = File.ReadAllText(known.File);
             var note = Note.Parse(text);
-            if (note.Verify([own], out _) != NoteTrust.Verified) throw new FormatException("it does not carry this witness's own signature");
+            if (note.Verify(own, out _) != NoteTrust.Verified) throw new FormatException("it does not carry this witness's own signature");
             var last = Checkpoint.Parse(note.Text);
             if (last.Origin != keys[0].Name) throw new FormatException($"it is of the log {last.Origin}");
             (known.Last, known.Note) = (last, text);
@@ -167,16 +171,44 @@ sealed class Witness : IDisposable
                 return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent, "the consistency proof does not lead from what was cosigned last to this checkpoint");
             }
             // 7.
-            var line = _signer.Cosign(request.Note, _time.GetUtcNow().ToUnixTimeSeconds());
-            NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))), line];
+            var time = _time.GetUtcNow().ToUnixTimeSeconds();
+            NoteSignature[] lines = [.. _signers.Select(s => s.Cosign(request.Note, time))];
+            NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))), .. lines];
             var note = new Note(request.Note.Text, kept).ToString();
             Files.CreateDirectory(log.Folder);
             Files.Write(log.File, note);
             // From here on the witness is bound to this checkpoint, whether its answer arrives or not.
             (log.Last, log.Note) = (checkpoint, note);
             // 8.
-            return new WitnessAnswer.Cosigned(line.ToString());
+            return new WitnessAnswer.Cosigned(string.Concat(lines.AsEnumerable()));
         }
+    }
+
+    /// <summary>Whether <see cref="SignSubtree"/> has a key that can: an Ed25519 cosignature is of a whole tree.</summary>
+    public bool SignsSubtrees => _signers.Any(s => s.Key.Type == NoteKeyType.SubtreeCosignature);
+
+    /// <summary>Cosigns a part of a tree that this witness has cosigned whole. Nothing is recorded: the part follows from the tree.</summary>
+    public WitnessAnswer SignSubtree(ReadOnlySpan<byte> body)
+    {
+        SubtreeRequest request;
+        try
+        {
+            request = SubtreeRequest.Parse(body);
+        }
+        catch (FormatException e)
+        {
+            return new WitnessAnswer.Refused(WitnessRefusal.Malformed, e.Message);
+        }
+        var (origin, size, root) = (request.Checkpoint.Origin, request.Checkpoint.Size, request.Checkpoint.Root);
+        if (!_logs.ContainsKey(origin)) return UnknownLog();
+        switch (request.Note.Verify(Keys, out _))
+        {
+            case NoteTrust.NoKnownKey: return new WitnessAnswer.Refused(WitnessRefusal.NotSigned, "this witness has not cosigned that checkpoint");
+            case NoteTrust.BadSignature: return new WitnessAnswer.Refused(WitnessRefusal.BadSignature, "invalid signature: a line names this witness and does not verify");
+        }
+        if (!Subtrees.VerifyConsistency(request.Start, request.End, size, request.Hash, root, request.Proof.AsSpan()))
+            return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent, "the consistency proof does not lead from the subtree to the checkpoint");
+        return new WitnessAnswer.Cosigned(string.Concat(_signers.Where(s => s.Key.Type == NoteKeyType.SubtreeCosignature).Select(s => s.CosignSubtree(origin, request.Start, request.End, request.Hash))));
     }
 
     static WitnessAnswer.Refused UnknownLog() => new(WitnessRefusal.UnknownLog, "unknown log: no log of that origin is witnessed here");
@@ -207,7 +239,7 @@ sealed class Witness : IDisposable
 
     public void Dispose()
     {
-        _signer.Dispose();
+        foreach (var signer in _signers) signer.Dispose();
         _lock.Dispose();
     }
 }

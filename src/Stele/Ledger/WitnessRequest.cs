@@ -28,6 +28,14 @@ sealed record WitnessRequest(long Old, ImmutableArray<Digest> Proof, Note Note)
     /// <exception cref="FormatException">Not such a request.</exception>
     public static WitnessRequest Parse(ReadOnlySpan<byte> utf8)
     {
+        var (lines, note) = Split(utf8, 1 + MaxProof);
+        if (!lines[0].StartsWith("old ", StringComparison.Ordinal) || !Decimal(lines[0][4..], out var old)) throw new FormatException("a request begins with 'old ' and a size");
+        return new WitnessRequest(old, [.. lines.Skip(1).Select(Hash)], NoteOf(note));
+    }
+
+    /// <summary>The lines before the first empty one, and what follows it: neither these lines nor an origin are empty.</summary>
+    internal static (string[] Lines, string Note) Split(ReadOnlySpan<byte> utf8, int maxLines)
+    {
         if (utf8.Length > MaxBytes) throw new FormatException($"a request has at most {MaxBytes} bytes");
         string text;
         try
@@ -38,13 +46,11 @@ sealed record WitnessRequest(long Old, ImmutableArray<Digest> Proof, Note Note)
         {
             throw new FormatException("a request is UTF-8", e);
         }
-        // The first empty line divides: neither the lines before it nor an origin are empty.
         var gap = text.IndexOf("\n\n", StringComparison.Ordinal);
         if (gap < 0) throw new FormatException("a request has an empty line before the checkpoint");
         var lines = text[..gap].Split('\n');
-        if (lines.Length > 1 + MaxProof) throw new FormatException($"a consistency proof has at most {MaxProof} lines");
-        if (!lines[0].StartsWith("old ", StringComparison.Ordinal) || !Decimal(lines[0][4..], out var old)) throw new FormatException("a request begins with 'old ' and a size");
-        return new WitnessRequest(old, [.. lines.Skip(1).Select(Hash)], NoteOf(text[(gap + 2)..]));
+        if (lines.Length > maxLines) throw new FormatException($"a consistency proof has at most {MaxProof} lines");
+        return (lines, text[(gap + 2)..]);
     }
 
     static Note NoteOf(string note)

@@ -26,8 +26,6 @@ public sealed class WitnessVectorTests
         {
             using var vectors = JsonDocument.Parse(await File.ReadAllBytesAsync(file, Stop));
             var root = vectors.RootElement;
-            // A log that signs with ML-DSA-44 alone is for a build that verifies it.
-            if (root.TryGetProperty("logVkey", out var named) && !VerifierKey.TryParse(named.GetString()!, out _)) continue;
             var key = root.TryGetProperty("logVkey", out var vkey) ? VerifierKey.Parse(vkey.GetString()!)
                 : new VerifierKey(root.GetProperty("origin").GetString()!, NoteKeyType.Ed25519, Convert.FromHexString(root.GetProperty("logPublicKeyHex").GetString()!));
             using var scratch = new Scratch();
@@ -63,6 +61,6 @@ public sealed class WitnessVectorTests
                 run++;
             }
         }
-        Assert.InRange(run, 9, 10);
+        Assert.Equal(10, run);
     }
 }

@@ -13,17 +13,30 @@ public sealed class FaultTableTests(ITestOutputHelper output)
     {
         ["log"] =
         [
-            "create checkpoint", "create directory log", "create directory tile", "create full bundle", "create full tile", "create journal", "create partial bundle", "create partial tile", "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile",
-            "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory log", "sync directory root", "write checkpoint", "write full bundle", "write full tile", "write journal", "write partial bundle", "write partial tile",
+            "create checkpoint", "create directory tile", "create full bundle", "create full tile", "create partial bundle", "create partial tile",
+            "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile", "rename partial bundle", "rename partial tile",
+            "resize journal", "sync directory log", "sync directory root", "write checkpoint", "write full bundle", "write full tile", "write journal",
+            "write partial bundle", "write partial tile",
+        ],
+        ["new log"] =
+        [
+            "create checkpoint", "create directory log", "create directory tile", "create journal", "create partial bundle", "create partial tile",
+            "flush journal", "rename checkpoint", "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory log",
+            "sync directory root", "write checkpoint", "write journal", "write partial bundle", "write partial tile",
         ],
         ["replica"] =
         [
             "create checkpoint", "create directory replica", "create directory tile", "create full bundle", "create full tile", "create journal",
-            "create partial bundle", "create partial tile", "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile", "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory replica", "sync directory root", "write checkpoint", "write full bundle", "write full tile", "write journal", "write partial bundle", "write partial tile",
+            "create partial bundle", "create partial tile", "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile",
+            "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory replica", "sync directory root",
+            "write checkpoint", "write full bundle", "write full tile", "write journal", "write partial bundle", "write partial tile",
         ],
         ["blobs"] =
         [
-            "create blob", "create directory blobs", "create directory blobs/blobs", "create directory blobs/blobs/sha256", "create directory blobs/ingest", "create index.json", "create oci-layout", "delete blob", "flush blob", "flush index.json", "flush oci-layout", "rename blob", "rename index.json", "rename oci-layout", "sync directory blobs", "sync directory blobs/blobs", "sync directory blobs/blobs/sha256", "sync directory root", "write blob", "write index.json", "write oci-layout",
+            "create blob", "create directory blobs", "create directory blobs/blobs", "create directory blobs/blobs/sha256", "create directory blobs/ingest",
+            "create index.json", "create oci-layout", "delete blob", "flush blob", "flush index.json", "flush oci-layout", "rename blob", "rename index.json",
+            "rename oci-layout", "sync directory blobs", "sync directory blobs/blobs", "sync directory blobs/blobs/sha256", "sync directory root", "write blob",
+            "write index.json", "write oci-layout",
         ],
         ["key table"] =
         [
@@ -39,9 +52,13 @@ public sealed class FaultTableTests(ITestOutputHelper output)
         ],
         ["founding"] =
         [
-            "create checkpoint", "create directory data", "create directory data/server", "create directory data/server/keys", "create directory data/server/ledger", "create directory tile", "create journal", "create log.key", "create partial bundle", "create partial tile", "create server.pem", "create tokens.json", "create trust.json", "flush journal", "flush log.key", "flush server.pem", "flush tokens.json", "flush trust.json", "rename checkpoint", "rename journal", "rename log.key", "rename partial bundle", "rename partial tile", "rename server.pem",
-            "rename tokens.json", "rename trust.json", "resize journal", "sync directory data", "sync directory data/server", "sync directory data/server/keys", "sync directory data/server/ledger", "sync directory root", "write checkpoint", "write journal", "write log.key",
-            "write partial bundle", "write partial tile", "write server.pem", "write tokens.json", "write trust.json",
+            "create checkpoint", "create directory data", "create directory data/server", "create directory data/server/keys",
+            "create directory data/server/ledger", "create directory tile", "create journal", "create log.key", "create partial bundle", "create partial tile",
+            "create server.pem", "create tokens.json", "create trust.json", "flush journal", "flush log.key", "flush server.pem", "flush tokens.json",
+            "flush trust.json", "rename checkpoint", "rename journal", "rename log.key", "rename partial bundle", "rename partial tile", "rename server.pem",
+            "rename tokens.json", "rename trust.json", "resize journal", "sync directory data", "sync directory data/server", "sync directory data/server/keys",
+            "sync directory data/server/ledger", "sync directory root", "write checkpoint", "write journal", "write log.key", "write partial bundle",
+            "write partial tile", "write server.pem", "write tokens.json", "write trust.json",
         ],
     };
 
@@ -82,7 +99,7 @@ public sealed class FaultTableTests(ITestOutputHelper output)
     {
         using var scratch = new Scratch(quick: true);
         await using var life = Life.Of(name);
-        await life.Before(scratch.Path);
+        await life.Before(scratch.At("disk"));
         using var disk = new FaultyDisk(scratch.At("disk"));
         await life.Live(scratch.At("disk"));
         Assert.Empty(disk.Outrages);
@@ -97,9 +114,10 @@ public sealed class FaultTableTests(ITestOutputHelper output)
         var what = $"{name}: {step} ({nth}) {how}";
         using var scratch = new Scratch(quick: true);
         await using var life = Life.Of(name);
-        await life.Before(scratch.Path);
+        await life.Before(scratch.At("disk"));
         using var disk = new FaultyDisk(scratch.At("disk"));
         disk.Plan(step, nth, how);
+        life.Failed = () => disk.Failed;
         try
         {
             await life.Live(scratch.At("disk"));
@@ -113,6 +131,7 @@ public sealed class FaultTableTests(ITestOutputHelper output)
         }
         var failed = disk.Failed;
         disk.Recover();
+        life.Failed = () => false;
         try
         {
             await life.Judge(scratch.At("disk"));

@@ -184,6 +184,7 @@ sealed class FaultyDisk : IDisposable
     static void Rewrite(string path, byte[] bytes)
     {
         if (File.Exists(path) && (File.GetUnixFileMode(path) & UnixFileMode.UserWrite) == 0) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, bytes);
     }
 

@@ -15,6 +15,9 @@ namespace Stele.Tests.Disk;
 /// <summary>The life of something that is kept on a disk: begun, used, closed, opened again, used, closed. The same steps each time.</summary>
 abstract class Life : IAsyncDisposable
 {
+    /// <summary>Whether the disk has failed: then nobody waits for what it was to do.</summary>
+    public Func<bool> Failed { get; set; } = () => false;
+
     /// <summary>Makes what is there before the disk may fail.</summary>
     public virtual Task Before(string folder) => Task.CompletedTask;
 
@@ -24,13 +27,22 @@ abstract class Life : IAsyncDisposable
     /// <summary>After the fault, on a disk that works: everything that was told is true, and life goes on.</summary>
     public abstract Task Judge(string folder);
 
+    /// <summary>Until the files of a log say what it signed last: so that each life has the same steps.</summary>
+    protected async Task Published(string folder, Log log)
+    {
+        var file = Path.Combine(folder, "checkpoint");
+        for (var until = DateTime.UtcNow.AddSeconds(60); !Failed() && !(File.Exists(file) && File.ReadAllText(file) == log.Checkpoint); await Task.Delay(1))
+            Assert.True(DateTime.UtcNow < until, "the checkpoint was not published");
+    }
+
     protected virtual Task End() => Task.CompletedTask;
 
     public async ValueTask DisposeAsync() => await End();
 
     public static Life Of(string name) => name switch
     {
-        "log" => new LogLife(),
+        "log" => new LogLife(254),
+        "new log" => new LogLife(0),
         "segments" => new SegmentsLife(),
         "replica" => new ReplicaLife(),
         "blobs" => new BlobLife(),
@@ -41,45 +53,50 @@ abstract class Life : IAsyncDisposable
         _ => throw new ArgumentException(name),
     };
 
-    public static readonly string[] Names = ["log", "segments", "replica", "blobs", "key table", "sealed bodies", "outbox", "founding"];
+    public static readonly string[] Names = ["log", "new log", "segments", "replica", "blobs", "key table", "sealed bodies", "outbox", "founding"];
 }
 
-/// <summary>A log that is begun, passes its first full tile and bundle, is closed and opened again.</summary>
-sealed class LogLife : Life
+/// <summary>A log that passes its first full tile and bundle, is closed and opened again; or one that is begun.</summary>
+sealed class LogLife(int first) : Life
 {
     readonly NoteSigner _signer = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1));
     readonly List<(long Index, byte[] Entry)> _told = [];
     readonly List<byte[]> _tried = [];
     readonly List<string> _signed = [];
 
-    Log Open(string folder) => Log.Open(Path.Combine(folder, "log"), Ledgers.Origin, _signer, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromHours(1) });
+    static string At(string folder) => Path.Combine(folder, "log");
+
+    Log Open(string folder) => Log.Open(At(folder), Ledgers.Origin, _signer, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
+
+    public override async Task Before(string folder)
+    {
+        if (first == 0) return;
+        using var log = Open(folder);
+        await Append(folder, log, first);
+    }
 
     public override async Task Live(string folder)
     {
         using (var log = Open(folder))
         {
             Sign(log);
-            // Up to the last entry before a tile is full, side by side: one write.
-            await Append(log, 254);
-            await Append(log, 1);
-            await Append(log, 1);
-            await Append(log, 1);
+            for (var i = 0; i < 3; i++) await Append(folder, log, 1);
         }
         using (var log = Open(folder))
         {
             Sign(log);
-            await Append(log, 1);
+            await Append(folder, log, 1);
         }
     }
 
-    async Task Append(Log log, int count)
+    async Task Append(string folder, Log log, int count)
     {
         var entries = Enumerable.Range(0, count).Select(i => Encoding.UTF8.GetBytes($"entry {_tried.Count + i}")).ToArray();
         _tried.AddRange(entries);
-        // What is appended to a log that was waiting is written at once, so the first goes alone.
         var tasks = entries.Select(e => log.Append(e)).ToArray();
         foreach (var (task, entry) in tasks.Zip(entries)) _told.Add((await task, entry));
         Sign(log);
+        await Published(At(folder), log);
     }
 
     void Sign(Log log) => _signed.Add(log.Checkpoint);
@@ -171,22 +188,23 @@ sealed class ReplicaLife : Life
 
     long _told;
 
-    static Log Open(string folder) => Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromHours(1) });
+    static Log Open(string folder) => Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
-    async Task Extend(Log log, int to)
+    async Task Extend(string folder, Log log, int to)
     {
         Assert.Equal(Extension.Extended, await log.Extend([.. Source[(int)log.Size..to].Select(s => s.Entry)], Source[to - 1].Note));
         _told = to;
+        await Published(Path.Combine(folder, "replica"), log);
     }
 
     public override async Task Live(string folder)
     {
         using (var log = Open(folder))
         {
-            await Extend(log, First);
-            await Extend(log, Second);
+            await Extend(folder, log, First);
+            await Extend(folder, log, Second);
         }
-        using (var log = Open(folder)) await Extend(log, Third);
+        using (var log = Open(folder)) await Extend(folder, log, Third);
     }
 
     public override async Task Judge(string folder)
@@ -196,7 +214,7 @@ sealed class ReplicaLife : Life
             Assert.Contains(log.Size, new long[] { 0, First, Second, Third });
             Assert.True(log.Size >= _told, $"{_told} were taken and {log.Size} are there");
             Assert.Equal(log.Size == 0 ? "" : Source[(int)log.Size - 1].Note, log.Checkpoint);
-            await Extend(log, Third);
+            await Extend(folder, log, Third);
             Assert.Equal(Source[Third - 1].Note, log.Checkpoint);
         }
         Assert.Empty(Fsck.Check(Path.Combine(folder, "replica"), Signer.Key));

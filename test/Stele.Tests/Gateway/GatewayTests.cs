@@ -94,6 +94,8 @@ public sealed class GatewayTests
         chunked.Content.Headers.ContentType = new("application/json");
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await h.Client.SendAsync(chunked)).StatusCode);
         Assert.Equal(0, Size(h));
+        // All but the one for an environment that is not here, and the one that names none.
+        Assert.Equal((0, 8), h.Hosted!.Log!.Tally.Around(() => { }) is var counted ? (counted.Admitted, counted.Refused) : default);
         Assert.Null(await new HttpClient().GetAsync(new Uri(h.Node.Address, "/-/status")) is { IsSuccessStatusCode: true } open ? open : null);
         Assert.Equal("ok\n", await new HttpClient().GetStringAsync(new Uri(h.Node.Address, "/-/healthz")));
     }
@@ -224,6 +226,7 @@ public sealed class GatewayTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "unrecorded"), (status, body["code"].AsString));
         Assert.DoesNotContain("stone", body.ToString(), StringComparison.Ordinal);
         Assert.False(answer.Headers.Contains("Stele-Decision"));
+        Assert.Equal(new GatewayCount(0, 2, 1, 1, 1, 0), h.Hosted.Log.Tally.Around(() => { }));
     }
 
     [Fact]

@@ -56,8 +56,8 @@ public sealed class StateTests
         }
     }
 
-    /// <summary>A release's components and policy are read from its document, which the digest names; statements are named whole by their identity.</summary>
-    static readonly string[] ByDigest = ["ReleaseFact.Components", "ReleaseFact.Policy", "ReleaseFact.Digest", "MemberFact.Id", "SystemFact.Name", "LogFact.Origin", "Approval.PredicateType", "Waiver.PredicateType"];
+    /// <summary>A release's components and policy are read from its document, which the digest names; statements are named whole by their identity; a log's anchors are in the running digest over all entries.</summary>
+    static readonly string[] ByDigest = ["ReleaseFact.Components", "ReleaseFact.Policy", "ReleaseFact.Digest", "MemberFact.Id", "SystemFact.Name", "LogFact.Origin", "LogFact.Anchors", "Approval.PredicateType", "Waiver.PredicateType"];
 
     /// <summary>The value with one thing changed, in every way there is.</summary>
     static IEnumerable<(string What, object? Value)> Variants(Type type, object? value)

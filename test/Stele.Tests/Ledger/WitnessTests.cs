@@ -92,6 +92,30 @@ public sealed class WitnessTests : IDisposable
         Good(witness, Ask(witness, good), Note(leaves, 9));   // nothing of all that moved it
     }
 
+    /// <summary>Everything about a part of a tree but the signature itself, which only ML-DSA-44 gives.</summary>
+    [Fact]
+    public void A_part_of_a_tree_is_cosigned_only_under_a_tree_that_was()
+    {
+        using var witness = Open();
+        var leaves = Leaves("a", 14, 14);
+        Ask(witness, Request(leaves, 0, 14));
+        var latest = witness.Latest(Digest.Of(Encoding.UTF8.GetBytes(Ledgers.Origin)).Hex)!;
+        var proof = Subtrees.Consistency(8, 13, 14, (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)));
+        string Asked(string range = "subtree 8 13", Digest? hash = null, Digest[]? by = null, string? note = null) =>
+            $"{range}\n{string.Concat(((Digest[])[hash ?? Merkle.Root(leaves[8..13]), .. by ?? proof]).Select(h => Base64.Encode(h.ToArray()) + "\n"))}\n{note ?? latest}";
+        WitnessAnswer Sign(string request) => witness.SignSubtree(Encoding.UTF8.GetBytes(request));
+
+        var answer = Assert.IsType<WitnessAnswer.Cosigned>(Sign(Asked()));
+        Assert.Equal(witness.SignsSubtrees, answer.Lines.Length > 0);
+        if (witness.SignsSubtrees) Assert.True(Cosignature.VerifySubtree(NoteSignature.ParseLines(answer.Lines)[0], Ledgers.Origin, 8, 13, Merkle.Root(leaves[8..13]), witness.Keys[1]));
+        foreach (var range in (string[])["subtree 8 15", "subtree 7 13", "subtree 8", "subtree 13 8", "subtree 08 13", "old 3", ""]) Assert.Equal((WitnessRefusal.Malformed, null), Refusal(Sign(Asked(range))));
+        Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Sign(Asked(hash: Digest.Of([])))));
+        Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Sign(Asked(by: proof[1..]))));
+        Assert.Equal((WitnessRefusal.NotSigned, null), Refusal(Sign(Asked(note: Note(leaves, 14)))));
+        using var stranger = NoteSigner.Parse(Ledgers.KeyText("example.com/other", 1));
+        Assert.Equal((WitnessRefusal.UnknownLog, null), Refusal(Sign(Asked(note: stranger.Sign(new Checkpoint("example.com/other", 14, Merkle.Root(leaves)).Text).ToString()))));
+    }
+
     [Fact]
     public void The_first_checkpoint_takes_no_proof()
     {

@@ -43,6 +43,8 @@ public sealed class ReceiptTests
         Assert.Equal([], report.Findings.Select(f => f.ToString()));
         Assert.Equal((VerifyResult.Early, 5), (report.Result, (int)report.Result));
         Assert.Equal("early", report.ToJson()["result"].AsString);
+        Assert.Null(receipt.AnchoredBy);
+        Assert.Equal(Lived.World.State.Logs[Lived.Log.Origin].Anchor!.Entry, Lived.Receipt(8).AnchoredBy);
         Assert.Contains(report.Notes, n => n.Contains("EARLY receipt", StringComparison.Ordinal));
         Assert.Equal(VerifyResult.Unauthenticated, ReceiptVerifier.Verify(receipt, null).Result);
     }

@@ -111,11 +111,14 @@ sealed class VerifyProgram : IDisposable
         return Path(name);
     }
 
-    public (int Code, string Output, string Error) Run(params string[] arguments)
+    public (int Code, string Output, string Error) Run(params string[] arguments) => RunWith(null, arguments);
+
+    public (int Code, string Output, string Error) RunWith((string Name, string Value)? variable, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
         start.ArgumentList.Add(global::System.IO.Path.Combine(AppContext.BaseDirectory, "stele-verify.dll"));
         foreach (var a in arguments) start.ArgumentList.Add(a);
+        if (variable is { } v) start.Environment[v.Name] = v.Value;
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();

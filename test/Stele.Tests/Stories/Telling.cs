@@ -22,7 +22,7 @@ sealed class Telling : IDisposable
     {
         _story = story;
         foreach (var (name, content) in story.Files) _scratch.File(name, content);
-        _scratch.File("bin/stele", $"#!/bin/sh\nexec '{Path.Combine(AppContext.BaseDirectory, "stele")}' \"$@\"\n", executable: true);
+        foreach (var program in new[] { "stele", "stele-verify" }) _scratch.File("bin/" + program, $"#!/bin/sh\nexec '{Path.Combine(AppContext.BaseDirectory, program)}' \"$@\"\n", executable: true);
     }
 
     public void Tell()

@@ -1,0 +1,65 @@
+using Stele.Blobs;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+
+namespace Stele.Control;
+
+/// <summary>
+/// Inspects a server's folder: keys, tokens, trust file, the ledger down to its last tile, each entry folded again by the rules with its signatures, every blob. Reads alone, unless told to repair.
+/// </summary>
+static class ServerFsck
+{
+    public static void Check(ServerFolder folder, Trust trust, Findings found, CancellationToken stop)
+    {
+        if (found.Read(folder.LogKey, () => NoteSigner.Open(folder.LogKey)) is { } signer)
+            using (signer)
+                if (signer.Key.ToString() != trust.Key.ToString()) found.Wrong(folder.LogKey, "not the key that the trust file pins");
+        var serverKey = found.Read(folder.ServerKey, folder.ReadServerKey);
+        found.Read(folder.Tokens, () => (object)Tokens.All(folder.Tokens));
+
+        var replay = new Replay(new Documents(Documents(folder)));
+        string? halted = null;
+        found.Log(folder.Ledger, trust.Key, (index, bytes) =>
+        {
+            stop.ThrowIfCancellationRequested();
+            if (halted is not null) return;
+            try
+            {
+                if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused) halted = $"{refused.Code.Name()}: {refused.Message}";
+            }
+            catch (Exception e) when (e is FormatException or Proof.Statements.UnknownKindException)
+            {
+                halted = e.Message;
+            }
+            // What comes after an entry that does not fold can't be judged.
+            if (halted is not null) found.Wrong(Log.JournalPath(folder.Ledger), $"entry {index} does not fold: {halted}");
+        });
+        if (replay.State.Size > 0)
+        {
+            if (replay.State.Ledger != trust.Genesis) found.Wrong(folder.Trust, "pins another genesis than the ledger has");
+            if (serverKey is not null && !replay.State.ServerKey!.Equals(serverKey.Public)) found.Wrong(folder.ServerKey, "not the key that genesis names");
+        }
+        serverKey?.Dispose();
+        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem, derived);
+    }
+
+    /// <summary>Makes what is derived again.</summary>
+    /// <exception cref="IOException">The server runs.</exception>
+    public static void Repair(ServerFolder folder, Trust trust, Findings found)
+    {
+        NoteSigner? signer = null;
+        try
+        {
+            signer = NoteSigner.Open(folder.LogKey);
+        }
+        catch (Exception e) when (e is FormatException or IOException) { } // said when it is checked
+        using (signer) found.Mend(folder.Ledger, trust.Key, signer);
+        foreach (var done in BlobStore.Repair(folder.Blobs)) found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
+    }
+
+    /// <summary>The documents that the fold reads; a store is not made by looking for them.</summary>
+    static Func<Digest, byte[]?> Documents(ServerFolder folder) =>
+        Directory.Exists(Path.Combine(folder.Blobs, "blobs", "sha256")) ? SmallDocuments.In(Path.Combine(folder.Blobs, "blobs", "sha256")) : _ => null;
+}

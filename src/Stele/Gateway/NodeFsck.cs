@@ -1,0 +1,106 @@
+using Stele.Blobs;
+using Stele.Disk;
+using Stele.Host;
+using Stele.Ledger;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Statements;
+
+namespace Stele.Gateway;
+
+/// <summary>
+/// Inspects a node's folder: its identity, its replica of the ledger, its blobs, each decision log with what was sealed beside it, its outbox. Reads alone, unless told to repair.
+/// </summary>
+static class NodeFsck
+{
+    /// <param name="trust">The ledger that it follows.</param>
+    public static void Check(NodeFolder folder, Trust trust, Findings found, CancellationToken stop)
+    {
+        found.Read(folder.MemberKey, () => PrivateKey.FromPem(File.ReadAllText(folder.MemberKey)))?.Dispose();
+        found.Read(folder.MemberId, () => Names.IsMember(File.ReadAllText(folder.MemberId).Trim()) ? "" : throw new FormatException("not a member id"));
+        found.Read(folder.Token, () => File.ReadAllText(folder.Token));
+        if (File.Exists(folder.Principals)) found.Read(folder.Principals, () => (object)Principals.All(folder.Principals));
+
+        // A node that never reached its server has no replica yet.
+        var replica = Path.Combine(folder.Replica, "ledger");
+        if (Directory.Exists(replica)) found.Log(replica, trust.Key, (index, bytes) =>
+        {
+            stop.ThrowIfCancellationRequested();
+            if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis) found.Wrong(Log.JournalPath(replica), "begins with another genesis than the trust file pins");
+        });
+        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem, derived);
+        foreach (var log in Logs(folder)) CheckLog(folder, log, found, stop);
+        foreach (var beside in Beside(folder))
+            if (!Directory.Exists(Path.Combine(folder.Logs, Path.GetFileName(beside)))) found.Wrong(beside, "of no decision log that is here");
+        if (File.Exists(folder.Outbox)) found.Journal(folder.Outbox, () => Outbox.Scan(folder.Outbox, problem => found.Wrong(folder.Outbox, problem)));
+    }
+
+    /// <exception cref="IOException">The node runs.</exception>
+    public static void Repair(NodeFolder folder, Trust trust, Findings found)
+    {
+        var replica = Path.Combine(folder.Replica, "ledger");
+        if (Directory.Exists(replica)) found.Mend(replica, trust.Key, null);
+        foreach (var done in BlobStore.Repair(folder.Blobs)) found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
+        foreach (var log in Logs(folder))
+        {
+            try
+            {
+                using var signer = NoteSigner.Open(Path.Combine(log, "key"));
+                found.Mend(log, signer.Key, signer);
+            }
+            catch (Exception e) when (e is FormatException or FileNotFoundException) { } // said when it is checked
+        }
+    }
+
+    static string[] Logs(NodeFolder folder) => Directory.Exists(folder.Logs) ? [.. Directory.EnumerateDirectories(folder.Logs).Order(StringComparer.Ordinal)] : [];
+
+    static IEnumerable<string> Beside(NodeFolder folder) => new[] { folder.Bodies(""), folder.KeyTable("") }.Select(p => Path.GetDirectoryName(p)!).Where(Directory.Exists)
+        .SelectMany(Directory.EnumerateFiles).Where(f => Digest.TryParseHex(Path.GetFileName(f), out _)).Order(StringComparer.Ordinal);
+
+    /// <summary>A decision log, and that every body that is sealed beside it is the one that its leaf commits to.</summary>
+    static void CheckLog(NodeFolder folder, string log, Findings found, CancellationToken stop)
+    {
+        var keyFile = Path.Combine(log, "key");
+        if (found.Read(keyFile, () => NoteSigner.Open(keyFile)) is not { } signer) return;
+        using var _ = signer;
+        var origin = signer.Key.Name;
+        if (NodeFolder.NameOf(origin) != Path.GetFileName(log)) found.Wrong(keyFile, $"signs for {origin}, whose folder has another name");
+
+        var committed = new Dictionary<(long, string), Commitment>();
+        found.Log(log, signer.Key, (index, bytes) =>
+        {
+            stop.ThrowIfCancellationRequested();
+            found.Decisions++;
+            try
+            {
+                var decision = Decision.Parse(bytes);
+                if (decision.Input is { } input) committed[(index, SealedBodies.Input)] = input;
+                if (decision.Output is { } output) committed[(index, SealedBodies.Output)] = output;
+            }
+            catch (FormatException e)
+            {
+                found.Wrong(Log.JournalPath(log), $"leaf {index} is no decision: {e.Message}");
+            }
+        });
+
+        var (keys, erased) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>());
+        var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
+        if (committed.Count > 0 && !File.Exists(table)) found.Wrong(table, "not there: without it no body can be opened");
+        if (File.Exists(table)) found.Journal(table, () => KeyTable.Scan(table, keys, erased));
+        foreach (var index in erased)
+            if (keys.ContainsKey(index)) found.Wrong(table, $"the keys of decision {index}, which were erased, are there");
+
+        // Of two bodies of a decision the later one counts: a crash left the first without a leaf.
+        var seen = new Dictionary<(long, string), bool>();
+        if (committed.Keys.Any(c => keys.ContainsKey(c.Item1)) && !File.Exists(bodies)) found.Wrong(bodies, "not there, and its keys are");
+        if (File.Exists(bodies)) found.Journal(bodies, () => SealedBodies.Scan(bodies, origin, keys.GetValueOrDefault, (index, field, body) =>
+        {
+            stop.ThrowIfCancellationRequested();
+            if (committed.TryGetValue((index, field), out var commitment)) seen[(index, field)] = body is not null && Commitment.To(field, field == SealedBodies.Input ? keys[index].InputSalt : keys[index].OutputSalt, body) == commitment;
+        }));
+        foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
+            if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");
+        var missing = committed.Keys.Where(c => !erased.Contains(c.Item1) && !seen.ContainsKey(c)).Select(c => c.Item1).Distinct().Count();
+        if (missing > 0) found.Remark(bodies, $"{missing} {(missing == 1 ? "decision has" : "decisions have")} no bodies here: after a crash, those whose clients were never answered");
+    }
+}
