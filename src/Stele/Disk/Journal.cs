@@ -58,7 +58,7 @@ sealed class Journal : IDisposable
     readonly Stack<JournalBatch> _spare = new();
     JournalBatch _filling;
     long _bytes, _records;         // waiting, being written, or still the owner's
-    long _handed;                  // of the bytes, those that are the owner's
+    long _handed, _handedRecords;  // of them, those that are the owner's
     long _next;                    // the number that the next record gets
     bool _closing;
     Exception? _failure;
@@ -377,7 +377,7 @@ sealed class Journal : IDisposable
         lock (_gate)
         {
             // An owner that lags behind slows the writing down, and so whoever waits for it; only who does not wait is told that it is too much.
-            while (_failure is null && ((_filling.Count == 0 && _full.Count == 0 && !_closing) || _handed > _options.QueueBytes / 2)) Monitor.Wait(_gate);
+            while (_failure is null && ((_filling.Count == 0 && _full.Count == 0 && !_closing) || IsLagging)) Monitor.Wait(_gate);
             if (_failure is not null) return null;
             if (_full.TryDequeue(out var full)) return full;
             if (_filling.Count == 0) return null;
@@ -402,7 +402,11 @@ sealed class Journal : IDisposable
         // The point of no return: from here on every start finds these records.
         _sealed = false;
         (batch.Begins, _begins) = (_begins, null);
-        lock (_gate) _handed += batch.Length;
+        lock (_gate)
+        {
+            _handed += batch.Length - JournalFrame.Header;
+            _handedRecords += batch.Count;
+        }
         _committed(batch);
         batch.Complete(late: false);
         if (_end >= _options.SegmentBytes / 2 && _options.SegmentBytes < long.MaxValue) _ahead ??= Task.Run(MakeRoom);
@@ -495,14 +499,18 @@ sealed class Journal : IDisposable
         Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis), _options.Secret);
     }
 
+    /// <summary>Whether half of what may wait is durable and the owner is not done with it.</summary>
+    bool IsLagging => _handed > _options.QueueBytes / 2 || _handedRecords > _options.QueueRecords / 2;
+
     /// <summary>Nobody uses the batch any more.</summary>
     internal void Done(JournalBatch batch)
     {
         lock (_gate)
         {
-            var lagged = _handed > _options.QueueBytes / 2;
-            _handed -= batch.Length;
-            if (lagged && _handed <= _options.QueueBytes / 2) Monitor.PulseAll(_gate);
+            var lagged = IsLagging;
+            _handed -= batch.Length - JournalFrame.Header;
+            _handedRecords -= batch.Count;
+            if (lagged && !IsLagging) Monitor.PulseAll(_gate);
             _bytes -= batch.Length - JournalFrame.Header;
             _records -= batch.Count;
             if (batch.Reset() && _spare.Count < 2) _spare.Push(batch);
