@@ -22,6 +22,19 @@ public static class Merkle
         return Digest.Of(buffer);
     }
 
+    /// <summary>The root over a power of two of hashes, all of one level.</summary>
+    public static Digest Perfect(ReadOnlySpan<Digest> hashes)
+    {
+        if (!System.Numerics.BitOperations.IsPow2(hashes.Length)) throw new ArgumentException($"{hashes.Length} hashes are no perfect subtree");
+        if (hashes.Length == 1) return hashes[0];
+        Span<Digest> work = stackalloc Digest[Tile.Full];
+        if (hashes.Length > work.Length) return Node(Perfect(hashes[..(hashes.Length / 2)]), Perfect(hashes[(hashes.Length / 2)..]));
+        hashes.CopyTo(work);
+        for (var n = hashes.Length / 2; n > 0; n /= 2)
+            for (var i = 0; i < n; i++) work[i] = Node(work[2 * i], work[2 * i + 1]);
+        return work[0];
+    }
+
     /// <summary>The perfect subtrees that cover leaves which stand from <paramref name="first"/> on, from the left: a frontier takes them one by one. Uses up the hashes.</summary>
     public static IReadOnlyList<(int Level, Digest Root)> Subtrees(long first, Span<Digest> leafHashes)
     {
@@ -37,19 +50,6 @@ public static class Merkle
             leafHashes = leafHashes[(1 << level)..];
         }
         return found;
-    }
-
-    /// <summary>The root over a power of two of hashes, all of one level.</summary>
-    public static Digest Perfect(ReadOnlySpan<Digest> hashes)
-    {
-        if (!System.Numerics.BitOperations.IsPow2(hashes.Length)) throw new ArgumentException($"{hashes.Length} hashes are no perfect subtree");
-        if (hashes.Length == 1) return hashes[0];
-        Span<Digest> work = stackalloc Digest[Tile.Full];
-        if (hashes.Length > work.Length) return Node(Perfect(hashes[..(hashes.Length / 2)]), Perfect(hashes[(hashes.Length / 2)..]));
-        hashes.CopyTo(work);
-        for (var n = hashes.Length / 2; n > 0; n /= 2)
-            for (var i = 0; i < n; i++) work[i] = Node(work[2 * i], work[2 * i + 1]);
-        return work[0];
     }
 
     /// <summary>The root over a whole list of leaf hashes. For large trees use <see cref="Frontier"/> or tiles.</summary>

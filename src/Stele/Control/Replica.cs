@@ -58,13 +58,14 @@ sealed class Replica : IAsyncDisposable
     readonly string _synced;
     readonly SemaphoreSlim _one = new(1);
     readonly HashSet<Digest> _missing = [];
+    readonly long _step;
     readonly string _forkFile;
     ReplicaException? _halted;
     volatile string? _cosigned;     // the head's checkpoint with more cosignatures than it was stored with
 
-    Replica(Trust trust, Log log, BlobStore store, Server server, TimeProvider time, string synced)
+    Replica(Trust trust, Log log, BlobStore store, Server server, TimeProvider time, string synced, long step)
     {
-        (_trust, _log, _store, _server, _time, _synced) = (trust, log, store, server, time, synced);
+        (_trust, _log, _store, _server, _time, _synced, _step) = (trust, log, store, server, time, synced, step);
         _forkFile = Path.Combine(Path.GetDirectoryName(synced)!, "fork.json");
         if (File.Exists(_forkFile)) _halted = new ReplicaException(ReplicaFault.Forked, $"the ledger's key signed two histories: this is a fork; the proof is in {_forkFile}", File.ReadAllText(_forkFile));
         var find = SmallDocuments.Of(store);
@@ -96,9 +97,10 @@ sealed class Replica : IAsyncDisposable
     public ReplicaException? Halted => _halted;
 
     /// <summary>Opens or creates a replica, and folds what it holds. Asks the server for nothing.</summary>
+    /// <param name="step">About how many bytes of entries are fetched before they are stored: a long way is gone in steps, each proved to be the beginning of what the server signed.</param>
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
-    public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time, BlobStore? documents = null)
+    public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time, BlobStore? documents = null, long step = 32 << 20)
     {
         Files.CreateDirectory(folder);
         Log log;
@@ -120,7 +122,7 @@ sealed class Replica : IAsyncDisposable
         }
         try
         {
-            var replica = new Replica(trust, log, documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, Path.Combine(folder, "synced"));
+            var replica = new Replica(trust, log, documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, Path.Combine(folder, "synced"), step);
             try
             {
                 await replica.Fold(fetch: false, default);
@@ -190,18 +192,30 @@ sealed class Replica : IAsyncDisposable
             if (lines > Note.Parse(_log.Checkpoint).Signatures.Length) await _log.Extend([], note);
             return;
         }
-        var entries = await Entries(known, checkpoint.Size, stop);
-        if (known == 0 && (entries.Count == 0 || Merkle.Leaf(entries[0]) != _trust.Genesis))
-            throw new ReplicaException(ReplicaFault.WrongLedger, $"the server's ledger does not begin with the genesis that is pinned, {_trust.Genesis}", note);
-        switch (await _log.Extend(entries, note))
+        if (checkpoint.Size < _log.Held)
+            throw new ReplicaException(ReplicaFault.Shrunk, $"the server's ledger has {checkpoint.Size} entries and had {_log.Held} before: it was rolled back or rewritten", note);
+        while (true)
         {
-            case Extension.Extended:
-                return;
-            case Extension.Fork:
-                if (await Other(known, checkpoint, note, stop) is { } fork) throw Halt(fork);
-                throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries are not those of its checkpoint over {checkpoint.Size}", note);
-            case var other:
-                throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}", note);
+            var held = _log.Held;
+            var entries = await Entries(held, checkpoint.Size, stop);
+            if (held == 0 && (entries.Count == 0 || Merkle.Leaf(entries[0]) != _trust.Genesis))
+                throw new ReplicaException(ReplicaFault.WrongLedger, $"the server's ledger does not begin with the genesis that is pinned, {_trust.Genesis}", note);
+            var size = held + entries.Count;
+            var done = size == checkpoint.Size;
+            switch (await _log.Extend(entries, note, done ? null : await Consistency(size, checkpoint.Size, stop)))
+            {
+                case Extension.Extended when done:
+                    return;
+                case Extension.Extended:
+                    continue;
+                case Extension.Fork or Extension.NoProof:
+                    if (known > 0 && await Other(known, checkpoint, note, stop) is { } fork) throw Halt(fork);
+                    throw held == known
+                        ? new ReplicaException(ReplicaFault.BadTile, $"the server's entries are not those of its checkpoint over {checkpoint.Size}", note)
+                        : new ReplicaException(ReplicaFault.Forked, $"the server's ledger of {checkpoint.Size} entries does not extend the {held} that were proved to be in what it signed before: this is a fork", note);
+                case var other:
+                    throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}", note);
+            }
         }
     }
 
@@ -239,16 +253,44 @@ sealed class Replica : IAsyncDisposable
             : $"the server signed a ledger of {second} entries that does not extend the one of {first} entries that it signed as well: this is a fork; the proof is in {_forkFile}", fork.ToJson().ToString());
     }
 
-    /// <summary>The entries [from, to), out of the server's bundles.</summary>
+    /// <summary>Proves one size to be the beginning of another, out of the server's tiles. Whether it does is judged by whoever is given it.</summary>
+    async Task<Digest[]> Consistency(long from, long to, CancellationToken stop)
+    {
+        var tiles = new Dictionary<(int, long), Digest[]>();
+        while (true)
+        {
+            Tile? wanted = null;
+            var proof = Proofs.Consistency(from, to, (level, index) =>
+            {
+                var tile = Tile.Holding(level, index, to);
+                if (tiles.TryGetValue((tile.Level, tile.Index), out var hashes)) return Tile.Subtree(level, index, hashes);
+                wanted ??= tile;
+                return default;
+            });
+            if (wanted is not { } missing) return proof;
+            try
+            {
+                tiles.Add((missing.Level, missing.Index), Tile.Decode(await _server.Fetch(missing, stop), missing.Width));
+            }
+            catch (FormatException e)
+            {
+                throw new ReplicaException(ReplicaFault.BadTile, $"the server's {missing}: {e.Message}");
+            }
+        }
+    }
+
+    /// <summary>The entries [from, to), or as many of them as make a step, out of the server's bundles.</summary>
     async Task<IReadOnlyList<byte[]>> Entries(long from, long to, CancellationToken stop)
     {
         var entries = new List<byte[]>();
-        for (var n = from / Tile.Full; n * Tile.Full < to; n++)
+        var bytes = 0L;
+        for (var n = from / Tile.Full; n * Tile.Full < to && bytes < _step; n++)
         {
             var tile = new Tile(Tile.Entries, n, Tile.WidthAt(to, Tile.Entries, n));
             try
             {
                 var bundle = Tile.DecodeBundle(await _server.Fetch(tile, stop), tile.Width);
+                bytes += bundle.Sum(e => (long)e.Length);
                 entries.AddRange(bundle.Skip((int)Math.Max(0, from - n * Tile.Full)));
             }
             catch (FormatException e)

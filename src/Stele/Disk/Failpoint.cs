@@ -14,6 +14,8 @@ enum DiskAct
     /// <summary>fsync of a directory: its names are durable.</summary>
     SyncDirectory,
     Delete,
+    /// <summary>syncfs: all that was written to the file system is durable, names too.</summary>
+    FlushAll,
 }
 
 /// <summary>

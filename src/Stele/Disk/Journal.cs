@@ -58,6 +58,7 @@ sealed class Journal : IDisposable
     readonly Stack<JournalBatch> _spare = new();
     JournalBatch _filling;
     long _bytes, _records;         // waiting, being written, or still the owner's
+    long _handed, _handedRecords;  // of them, those that are the owner's
     long _next;                    // the number that the next record gets
     bool _closing;
     Exception? _failure;
@@ -71,7 +72,7 @@ sealed class Journal : IDisposable
     long _room;                    // the file's length: zeros from _end on
     bool _sealed;
     JournalSegment? _begins;       // the segment being written, until a batch said so to the owner
-    Task<string?>? _ahead;         // the next segment's room, being made
+    Task<FileStream?>? _ahead;         // the next segment's room, being made
     bool _disposed;
 
     /// <summary>Where a segment's addresses begin, and where its last frame ends in its file; -1: its file says.</summary>
@@ -107,13 +108,13 @@ sealed class Journal : IDisposable
         _lock = JournalFile.Lock(path);
         try
         {
-            foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
             var segments = JournalSegment.List(path);
             if (segments.Count == 0) segments.Add(JournalSegment.Of(path, 0));
             _file = OpenFile(segments[^1].Path);
             // Whoever made file and folder may have been killed before their names were durable.
             Files.SyncNames(path);
             Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
             // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built on that before it is on the disk too.
             _file.Sync();
             _file.Forget();
@@ -375,7 +376,8 @@ sealed class Journal : IDisposable
     {
         lock (_gate)
         {
-            while (_filling.Count == 0 && _full.Count == 0 && !_closing && _failure is null) Monitor.Wait(_gate);
+            // An owner that lags behind slows the writing down, and so whoever waits for it; only who does not wait is told that it is too much.
+            while (_failure is null && ((_filling.Count == 0 && _full.Count == 0 && !_closing) || IsLagging)) Monitor.Wait(_gate);
             if (_failure is not null) return null;
             if (_full.TryDequeue(out var full)) return full;
             if (_filling.Count == 0) return null;
@@ -400,6 +402,11 @@ sealed class Journal : IDisposable
         // The point of no return: from here on every start finds these records.
         _sealed = false;
         (batch.Begins, _begins) = (_begins, null);
+        lock (_gate)
+        {
+            _handed += batch.Length - JournalFrame.Header;
+            _handedRecords += batch.Count;
+        }
         _committed(batch);
         batch.Complete(late: false);
         if (_end >= _options.SegmentBytes / 2 && _options.SegmentBytes < long.MaxValue) _ahead ??= Task.Run(MakeRoom);
@@ -418,24 +425,20 @@ sealed class Journal : IDisposable
     /// <summary>Goes on in a new file, whose first record will be this one. The old one is whole and flushed; its owner seals it (<see cref="SealBefore"/>) when nothing needs to be read from it any more.</summary>
     void Begin(long first)
     {
-        // Room that was made meanwhile is taken; where it wasn't, the file grows as the first one did.
-        var temporary = _ahead?.GetAwaiter().GetResult();
-        _ahead = null;
         // Closed and opened again just here, the old file has its seal already.
         var end = _sealed ? _end - JournalFrame.Header : _end;
         var (start, segment) = (_start + end + JournalFrame.Header, JournalSegment.Of(_path, first));
         var header = JournalFrame.NewFile(_salt, first, start);
-        if (temporary is null)
+        // Room that was made meanwhile is taken; where it wasn't, the file grows as the first one did.
+        var file = _ahead?.GetAwaiter().GetResult() ?? Files.CreateTemporary(_path, _options.Secret);
+        _ahead = null;
+        using (file)
         {
-            temporary = Files.Temporary(_path);
-            Files.CreateNew(temporary, _options.Secret).Dispose();
-        }
-        using (var file = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0))
-        {
+            file.Position = 0;
             Files.Fill(file, header);
             Files.Flush(file);
         }
-        Files.Rename(temporary, segment.Path);
+        Files.Rename(file.Name, segment.Path);
         Files.SyncNames(segment.Path);
         var opened = OpenFile(segment.Path);
         lock (_segments)
@@ -449,21 +452,27 @@ sealed class Journal : IDisposable
     }
 
     /// <summary>Makes the room of the next segment, beside the writing. Without it all is well, only slower.</summary>
-    string? MakeRoom()
+    FileStream? MakeRoom()
     {
-        var temporary = Files.Temporary(_path);
+        FileStream? file = null;
         try
         {
-            using var file = Files.CreateNew(temporary, _options.Secret);
-            for (long made = 0; made < _options.SegmentBytes && !Volatile.Read(ref _closing); made += Zeros.Length) file.Write(Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _options.SegmentBytes - made)));
-            file.Flush(flushToDisk: true);
-            return temporary;
+            file = Files.CreateTemporary(_path, _options.Secret);
+            for (long made = 0; made < _options.SegmentBytes && !Volatile.Read(ref _closing); made += Zeros.Length) Files.Fill(file, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _options.SegmentBytes - made)));
+            Files.Flush(file);
+            return file;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Files.Abandon(temporary);
+            if (file is not null) Discard(file);
             return null;
         }
+    }
+
+    static void Discard(FileStream unused)
+    {
+        unused.Dispose();
+        Files.Abandon(unused.Name);
     }
 
     /// <summary>
@@ -490,11 +499,18 @@ sealed class Journal : IDisposable
         Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis), _options.Secret);
     }
 
+    /// <summary>Whether half of what may wait is durable and the owner is not done with it.</summary>
+    bool IsLagging => _handed > _options.QueueBytes / 2 || _handedRecords > _options.QueueRecords / 2;
+
     /// <summary>Nobody uses the batch any more.</summary>
     internal void Done(JournalBatch batch)
     {
         lock (_gate)
         {
+            var lagged = IsLagging;
+            _handed -= batch.Length - JournalFrame.Header;
+            _handedRecords -= batch.Count;
+            if (lagged && !IsLagging) Monitor.PulseAll(_gate);
             _bytes -= batch.Length - JournalFrame.Header;
             _records -= batch.Count;
             if (batch.Reset() && _spare.Count < 2) _spare.Push(batch);
@@ -520,7 +536,7 @@ sealed class Journal : IDisposable
         Stop();
         try
         {
-            if (_ahead?.GetAwaiter().GetResult() is { } unused) Files.Delete(unused);
+            if (_ahead?.GetAwaiter().GetResult() is { } unused) Discard(unused);
             if (_failure is not null) return;
             if (!_sealed)
             {

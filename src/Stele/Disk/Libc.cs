@@ -49,6 +49,7 @@ static partial class Libc
     /// <summary>Makes everything that was written to the file system of a directory durable.</summary>
     public static void SyncFileSystem(string path)
     {
+        Failpoint.Before(DiskAct.FlushAll, path);
         var fd = Open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0) throw Failed("open", path);
         try
@@ -59,6 +60,7 @@ static partial class Libc
         {
             _ = Close(fd);
         }
+        Failpoint.After(DiskAct.FlushAll, path);
     }
 
     /// <summary>Makes a file's data and length durable; its times may be lost.</summary>

@@ -38,7 +38,7 @@ static class Fsck
         });
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
-        long lastNoteAt = 0;
+        long provedTo = 0;
         var end = Journal.Scan(journal, (segment, batch) =>
         {
             if (batch.IsEmpty && tree.Size < limit) CheckBasis(segment, tree, segment == segments[0], lastNote, wrong);
@@ -60,10 +60,16 @@ static class Fsck
                         foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile) && !files.Exists(new Tile(tile.Level, tile.Index))) wrong.Add($"{tile}: not there, though the checkpoint implies it");
                         break;
                     case Log.CheckpointRecord:
-                        (lastNote, lastNoteAt) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
+                        (lastNote, provedTo) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
                         var stands = Checkpoint.Open(lastNote, key, out var own);
                         if (stands != CheckpointTrust.Verified) wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(stands)}");
                         else if (own!.Size != tree.Size || own.Root != tree.Root) wrong.Add($"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} entries before it");
+                        break;
+                    case Log.AheadRecord:
+                        provedTo = tree.Size;
+                        var trust = Checkpoint.Open(Encoding.UTF8.GetString(record.Bytes.Span), key, out var covers);
+                        if (trust != CheckpointTrust.Verified) wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(trust)}");
+                        else if (covers!.Size <= tree.Size) wrong.Add($"journal: the checkpoint in record {record.Index} is not ahead of the {tree.Size} entries before it");
                         break;
                     default:
                         wrong.Add($"journal: record {record.Index} is of an unknown kind {record.Kind}");
@@ -72,7 +78,7 @@ static class Fsck
             }
         });
         if (end.Problem is not null && !inUse) wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
-        if (lastNote is not null && !inUse && lastNoteAt != tree.Size) wrong.Add($"journal: {tree.Size - lastNoteAt} entries stand after the last checkpoint of a replica");
+        if (provedTo > 0 && !inUse && provedTo != tree.Size) wrong.Add($"journal: {tree.Size - provedTo} entries stand after the last checkpoint of a replica");
 
         if (published is not null)
         {

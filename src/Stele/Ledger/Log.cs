@@ -52,7 +52,7 @@ sealed record LogOptions
 sealed class Log : IDisposable
 {
     public const int MaxEntry = 65_535;
-    internal const byte EntryRecord = 1, CheckpointRecord = 2;
+    internal const byte EntryRecord = 1, CheckpointRecord = 2, AheadRecord = 3;
     const int CachedTiles = 512;
 
     /// <summary>What the log is at one moment. Replaced whole.</summary>
@@ -80,17 +80,18 @@ sealed class Log : IDisposable
 
     // The tree is changed by the log's thread and read by anybody, with what it filled up and is not a file yet: all under the tree's lock.
     readonly Tree _tree;
-    readonly Dictionary<(int Level, long Index), byte[]> _unwritten = [];
+    readonly Dictionary<(int Level, long Index), (byte[] Rented, int Length)> _unwritten = [];
     readonly System.Collections.Concurrent.ConcurrentDictionary<(int, long), Digest[]> _cache = new();
     bool _opening = true;
     string? _lastNote;              // a replica's: the newest checkpoint record in the journal
-    long _lastNoteAt;               // the tree's size at that record
+    Frontier _lastFrontier = new(); // the tree at that record
+    long _provedTo;                 // a replica's: how far its entries were proved to be those of some checkpoint
     Digest[] _leaves = new Digest[256];
 
     // Segments that have begun and have no basis yet, with the edge of the tree there. The log's thread adds, the sealing task takes.
     readonly List<(JournalSegment Segment, byte[] Basis)> _boundaries = [];
     Task _sealing = Task.CompletedTask;
-    readonly object _publication = new();
+    readonly object _publication = new(), _writing = new();
 
     volatile Head _head;
     volatile bool _closed;
@@ -159,6 +160,12 @@ sealed class Log : IDisposable
 
     public Digest Root => _head.Root;
     public Frontier Frontier => _head.Frontier;
+
+    /// <summary>How many entries a replica holds: more than <see cref="Size"/> while it is being extended in steps.</summary>
+    public long Held
+    {
+        get { lock (_tree) return _tree.Size; }
+    }
 
     /// <summary>The newest signed checkpoint; empty for a replica that was never extended.</summary>
     public string Checkpoint => _head.Checkpoint;
@@ -240,7 +247,11 @@ sealed class Log : IDisposable
     /// Takes the next entries of the log that this is a replica of, with a signed checkpoint that covers exactly what it will then have. Signature and consistency are checked
     /// before a byte is written; entries and checkpoint become durable together.
     /// </summary>
-    public async Task<Extension> Extend(IReadOnlyList<byte[]> entries, string checkpointNote)
+    /// <param name="ahead">
+    /// For a step of a long way: the checkpoint covers more than what will be held, and this proves that what will be held is where it began. What was taken so is kept, and shown when a later
+    /// call brings the rest.
+    /// </param>
+    public async Task<Extension> Extend(IReadOnlyList<byte[]> entries, string checkpointNote, Digest[]? ahead = null)
     {
         if (_signer is not null) throw new InvalidOperationException("one's own log is appended to, not extended");
         await _extending.WaitAsync();
@@ -254,10 +265,11 @@ sealed class Log : IDisposable
                 case CheckpointTrust.WrongOrigin: return Extension.WrongOrigin;
                 default: return Extension.Malformed;
             }
-            var head = _head;
-            if (checkpoint!.Size < head.Size) return Extension.Smaller;
-            if (checkpoint.Size != head.Size + entries.Count) return Extension.WrongCount;
-            var frontier = head.Frontier;
+            Frontier frontier;
+            lock (_tree) frontier = _tree.Frontier;
+            var size = frontier.Size + entries.Count;
+            if (checkpoint!.Size < frontier.Size) return Extension.Smaller;
+            if (ahead is null ? checkpoint.Size != size : checkpoint.Size <= size) return Extension.WrongCount;
             var bytes = (long)checkpointNote.Length;
             foreach (var entry in entries)
             {
@@ -265,11 +277,12 @@ sealed class Log : IDisposable
                 bytes += entry.Length + JournalFrame.RecordHeader;
                 frontier = frontier.Add(Merkle.Leaf(entry));
             }
-            if (frontier.Root != checkpoint.Root) return Extension.Fork;
+            if (ahead is null && frontier.Root != checkpoint.Root) return Extension.Fork;
+            if (ahead is not null && !Proofs.VerifyConsistency(size, checkpoint.Size, frontier.Root, checkpoint.Root, ahead)) return Extension.NoProof;
             if (bytes > MaxGroup) return Extension.TooMuch;
-            if (entries.Count == 0 && checkpointNote == head.Checkpoint) return Extension.Extended;
+            if (entries.Count == 0 && (ahead is not null || checkpointNote == _head.Checkpoint)) return Extension.Extended;
 
-            var records = entries.Select(e => (EntryRecord, (ReadOnlyMemory<byte>)e)).Append((CheckpointRecord, Encoding.UTF8.GetBytes(checkpointNote))).ToArray();
+            var records = entries.Select(e => (EntryRecord, (ReadOnlyMemory<byte>)e)).Append((ahead is null ? CheckpointRecord : AheadRecord, Encoding.UTF8.GetBytes(checkpointNote))).ToArray();
             if (!_journal.TryAppend(records, out var integrated, late: true)) throw Busy();
             await integrated;
             return Extension.Extended;
@@ -376,7 +389,10 @@ sealed class Log : IDisposable
                         if (_tree.Size == published?.Size) Compare(published);
                         break;
                     case CheckpointRecord:
-                        (_lastNote, _lastNoteAt) = (Encoding.UTF8.GetString(batch[i].Bytes.Span), _tree.Size);
+                        (_lastNote, _lastFrontier, _provedTo) = (Encoding.UTF8.GetString(batch[i].Bytes.Span), _tree.Frontier, _tree.Size);
+                        break;
+                    case AheadRecord:
+                        _provedTo = _tree.Size;
                         break;
                     default:
                         throw new LogException(LogError.WrongLog, $"record {batch[i].Index} of the journal is not a log's");
@@ -389,18 +405,27 @@ sealed class Log : IDisposable
     void Full(Tile tile, ReadOnlyMemory<byte> bytes)
     {
         if (_opening) _files.Ensure(tile, bytes.Span);
-        else _unwritten.Add((tile.Level, tile.Index), bytes.ToArray());
+        else
+        {
+            var rented = ArrayPool<byte>.Shared.Rent(bytes.Length);
+            bytes.CopyTo(rented);
+            _unwritten.Add((tile.Level, tile.Index), (rented, bytes.Length));
+        }
     }
 
     /// <summary>5.</summary>
     void WriteFull()
     {
-        KeyValuePair<(int Level, long Index), byte[]>[] full;
-        lock (_tree) full = [.. _unwritten];
-        foreach (var (at, bytes) in full)
+        lock (_writing)
         {
-            _files.Write(new Tile(at.Level, at.Index), bytes);
-            lock (_tree) _unwritten.Remove(at);
+            KeyValuePair<(int Level, long Index), (byte[] Rented, int Length)>[] full;
+            lock (_tree) full = [.. _unwritten];
+            foreach (var (at, bytes) in full)
+            {
+                _files.Write(new Tile(at.Level, at.Index), bytes.Rented.AsSpan(0, bytes.Length));
+                lock (_tree) _unwritten.Remove(at);
+                ArrayPool<byte>.Shared.Return(bytes.Rented);   // readers copy it under the tree's lock
+            }
         }
     }
 
@@ -410,9 +435,10 @@ sealed class Log : IDisposable
         var root = frontier.Root;
         if (_signer is not null) return new(frontier.Size, root, _signer.Sign(new Checkpoint(Origin, frontier.Size, root).Text).ToString(), frontier);
 
-        // A replica repeats what it was given: entries and note were written together, so the last note covers them all.
-        if (_lastNote is null && frontier.Size == 0) return new(0, root, "", frontier);
-        if (_lastNote is null || _lastNoteAt != frontier.Size) throw new LogException(LogError.WrongLog, "the folder is not a replica's: entries stand in it without a checkpoint");
+        // A replica repeats what it was given: entries and note were written together. What came ahead of its checkpoint is held, and not shown yet.
+        if (_provedTo != frontier.Size) throw new LogException(LogError.WrongLog, "the folder is not a replica's: entries stand in it without a checkpoint");
+        if (_lastNote is null) return new(0, Merkle.EmptyRoot, "", new Frontier());
+        (frontier, root) = (_lastFrontier, _lastFrontier.Root);
         if (Proof.Checkpoint.Open(_lastNote, _key, out var checkpoint) != CheckpointTrust.Verified) throw new LogException(LogError.WrongLog, $"the folder is not a replica of {Origin} under this key");
         if (checkpoint!.Size != frontier.Size || checkpoint.Root != root) throw new LogException(LogError.Forked, $"the replica's entries are not those of its checkpoint at size {checkpoint.Size}");
         return new(frontier.Size, root, _lastNote, frontier);
@@ -458,8 +484,10 @@ sealed class Log : IDisposable
             var tree = new Tree((_, _) => { });
             tree.Restore(basis.Tree);
             if (tree.Size > published?.Size) return false;
+            // In the middle of a step, a replica held more than its checkpoint covers: where that ended is not in the basis.
+            if (_signer is null && (basis.Note is null || Proof.Checkpoint.Open(basis.Note, _key, out var note) != CheckpointTrust.Verified || note!.Size != tree.Size)) return false;
             _tree.Restore(basis.Tree);
-            if (basis.Note is not null) (_lastNote, _lastNoteAt) = (basis.Note, _tree.Size);
+            if (basis.Note is not null) (_lastNote, _lastFrontier, _provedTo) = (basis.Note, _tree.Frontier, _tree.Size);
             return true;
         }
         catch (FormatException)
@@ -485,7 +513,7 @@ sealed class Log : IDisposable
     /// <summary>Refuses to go on from less than what this log has published. That it is not something else was seen on the way.</summary>
     void CheckPublished(Checkpoint? published)
     {
-        if (_signer is not null && _lastNote is not null) throw new LogException(LogError.WrongLog, "the folder is a replica's; it has no signing key of its own");
+        if (_signer is not null && _provedTo > 0) throw new LogException(LogError.WrongLog, "the folder is a replica's; it has no signing key of its own");
         if (published?.Size > _tree.Size)
             throw new LogException(LogError.Truncated, $"the published checkpoint covers {published.Size} entries and the journal holds {_tree.Size}: entries were lost, or an old copy was put back");
     }
@@ -541,7 +569,7 @@ sealed class Log : IDisposable
         lock (_tree)
         {
             if (n == _tree.Size >> (level == Proof.Tile.Entries ? 8 : 8 * (level + 1))) return _tree.Partial(level, width);
-            _unwritten.TryGetValue((level, n), out bytes);
+            bytes = _unwritten.TryGetValue((level, n), out var full) ? full.Rented[..full.Length] : null;
         }
         bytes ??= _files.Read(new Tile(level, n));   // full since, and a file by now
         if (width == Proof.Tile.Full) return bytes;

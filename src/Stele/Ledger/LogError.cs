@@ -38,6 +38,8 @@ enum Extension
     Smaller,
     /// <summary>It covers more or fewer entries than came with it.</summary>
     WrongCount,
+    /// <summary>Nothing proves that the entries are the beginning of what the checkpoint covers.</summary>
+    NoProof,
     /// <summary>An entry is larger than any log takes.</summary>
     EntryTooLarge,
     /// <summary>Entries and checkpoint are more than one write takes.</summary>

@@ -200,4 +200,54 @@ public sealed class AdmissionTests
         foreach (var secret in new[] { town.Folder.ServerKey, town.Folder.LogKey, town.Folder.Tokens })
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
     }
+
+    [Fact]
+    public async Task An_answer_comes_when_the_entry_is_as_safe_as_was_asked()
+    {
+        await using var town = await Town.Found();
+        byte[] Statement() => Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+        foreach (var until in new[] { Await.Durable, Await.Integrated })
+        {
+            var added = Assert.IsType<Admitted.Added>(await town.Host.Admission.Submit(Statement(), until));
+            Assert.True(town.State.Size > added.Entry);
+            if (until == Await.Integrated) Assert.True(town.Host.Log.Size > added.Entry);
+            await town.Host.Log.WaitBeyond(added.Entry, default).WaitAsync(TimeSpan.FromSeconds(60));
+        }
+        var size = town.State.Size;
+        var refused = Assert.IsType<Admitted.Refused>(await town.Host.Admission.Submit(Statement(), Await.Witnessed));
+        Assert.Equal(("bad-request", 400), (refused.Problem.Code, refused.Problem.Status));
+        Assert.Equal(size, town.State.Size);   // nobody witnesses this ledger, and nothing was taken
+
+        using var http = new HttpClient { BaseAddress = town.Host.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", town.Founded.Token);
+        foreach (var (query, status) in new[] { ("?await=durable", 201), ("?await=integrated", 201), ("", 201), ("?await=witnessed", 400), ("?await=forever", 400), ("?await=durable&await=durable", 400) })
+            Assert.Equal(status, (int)(await http.PostAsync("statements" + query, new ByteArrayContent(Statement()))).StatusCode);
+        Assert.Equal(size + 3, town.State.Size);
+    }
+
+    [Fact]
+    public async Task Busy_says_when_to_come_again()
+    {
+        var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
+        await Stele.Api.Answers.Write(http, Problem.Of(Trouble.Busy, "too much is waiting"));
+        Assert.Equal((503, "1"), (http.Response.StatusCode, http.Response.Headers.RetryAfter.ToString()));
+    }
+
+    [Fact]
+    public void A_signature_found_good_is_good_for_its_own_envelope_alone()
+    {
+        using var key = PrivateKey.Create();
+        using var other = PrivateKey.Create();
+        Envelope one = Envelope.Sign("one"u8, key), two = Envelope.Sign("two"u8, key);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.True(one.Verify(one.Signatures[0], key.Public));
+            Assert.False(two.Verify(one.Signatures[0], key.Public));
+            Assert.False(one.Verify(two.Signatures[0], key.Public));
+            Assert.False(one.Verify(one.Signatures[0], other.Public));
+        }
+        // Many at once, with one key: each has the library's key to itself.
+        var envelopes = Enumerable.Range(0, 200).Select(i => (Envelope: Envelope.Sign([(byte)i], key), Good: i % 3 != 0)).ToArray();
+        Parallel.ForEach(envelopes, e => Assert.Equal(e.Good, (e.Good ? e.Envelope : one).Verify(e.Envelope.Signatures[0], key.Public)));
+    }
 }

@@ -46,6 +46,24 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public async Task A_long_way_is_gone_in_steps()
+    {
+        await using var town = await Town.Found();
+        await Task.WhenAll(Enumerable.Range(0, 600).Select(_ => town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner)));
+        // A step of one byte is one bundle.
+        await using (var replica = await Replica.Open(town.Path("replica"), town.Trust, town.Server, town.Time, step: 1))
+        {
+            Assert.Equal(601, await replica.Sync(Stop));
+            Assert.Equal(StateDigest.Of(town.State), StateDigest.Of(replica.Replay.State));
+            Assert.Equal((601, 601, town.Host.Log.Root), (replica.Log.Size, replica.Log.Held, replica.Log.Root));
+        }
+        var ahead = 0;
+        Stele.Disk.Journal.Scan(Path.Combine(town.Path("replica"), "ledger", "journal"), records => { foreach (var r in records) if (r.Kind == Log.AheadRecord) ahead++; });
+        Assert.Equal(2, ahead);
+        Assert.Empty(Fsck.Check(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key));
+    }
+
+    [Fact]
     public async Task It_waits_for_news()
     {
         await using var town = await Town.Found();

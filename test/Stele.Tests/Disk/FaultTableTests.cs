@@ -24,6 +24,10 @@ public sealed class FaultTableTests(ITestOutputHelper output)
             "flush journal", "rename checkpoint", "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory log",
             "sync directory root", "write checkpoint", "write journal", "write partial bundle", "write partial tile",
         ],
+        ["segments"] =
+        [
+            "create basis", "create checkpoint", "create directory log", "create directory tile", "create journal", "create partial bundle", "create partial tile", "delete journal", "flush all log", "flush basis", "flush journal", "flush segment", "rename basis", "rename checkpoint", "rename journal", "rename partial bundle", "rename partial tile", "rename segment", "resize journal", "resize segment", "sync directory log", "sync directory root", "write basis", "write checkpoint", "write journal", "write partial bundle", "write partial tile", "write segment",
+        ],
         ["replica"] =
         [
             "create checkpoint", "create directory replica", "create directory tile", "create full bundle", "create full tile", "create journal",

@@ -103,12 +103,17 @@ sealed class FaultyDisk : IDisposable
                 break;
             case DiskAct.Rename:
                 // A temporary file's content goes along with it.
-                foreach (var temporary in _flushed.Keys.Where(f => f.EndsWith(".tmp", StringComparison.Ordinal) && f.StartsWith(path + ".", StringComparison.Ordinal) || f.Contains("/ingest/", StringComparison.Ordinal)).Where(f => !File.Exists(f)).ToList())
+                foreach (var temporary in _flushed.Keys.Where(f => f.EndsWith(".tmp", StringComparison.Ordinal) && f.StartsWith(path + ".", StringComparison.Ordinal) || f.Contains("/ingest/", StringComparison.Ordinal)
+                    || (IsSegment(path) && Path.GetDirectoryName(f) == Path.GetDirectoryName(path) && Path.GetFileName(f).StartsWith("journal.", StringComparison.Ordinal) && f.EndsWith(".tmp", StringComparison.Ordinal))).Where(f => !File.Exists(f)).ToList())
                 {
                     _flushed[path] = _flushed[temporary];
                     _flushed.Remove(temporary);
                 }
                 Watch(path);
+                break;
+            case DiskAct.FlushAll:
+                foreach (var file in Files()) _durable[file] = _flushed[file] = File.ReadAllBytes(file);
+                foreach (var gone in _durable.Keys.Where(f => !File.Exists(f)).ToList()) _durable.Remove(gone);
                 break;
             case DiskAct.SyncDirectory:
                 foreach (var file in Directory.EnumerateFiles(path)) _durable[file] = _flushed.GetValueOrDefault(file, []);
@@ -192,17 +197,22 @@ sealed class FaultyDisk : IDisposable
         if (relative.EndsWith(".tmp", StringComparison.Ordinal))
         {
             var parts = relative.Split('.');
-            relative = string.Join('.', parts[..^(long.TryParse(parts[^2], out _) ? 2 : 1)]);
+            relative = string.Join('.', parts[..^(parts[^2].Length < 12 && long.TryParse(parts[^2], out _) ? 2 : 1)]);
         }
         if (act is DiskAct.CreateDirectory && relative.Contains("/tile/", StringComparison.Ordinal)) return "create directory tile";
-        if (act is DiskAct.CreateDirectory or DiskAct.SyncDirectory) return words.Append(relative.Length == 0 ? " root" : $" {relative}").ToString();
+        if (act is DiskAct.CreateDirectory or DiskAct.SyncDirectory or DiskAct.FlushAll) return words.Append(relative.Length == 0 ? " root" : $" {relative}").ToString();
         var name = Path.GetFileName(relative);
         if (name.EndsWith(".p", StringComparison.Ordinal)) name = "partials";
         else if (relative.IndexOf("tile/", StringComparison.Ordinal) is >= 0 and var at && Tile.TryParse(relative[at..], out var tile))
             name = $"{(tile.IsPartial ? "partial" : "full")} {(tile.Level == Tile.Entries ? "bundle" : "tile")}";
         else if (Digest.TryParseHex(name, out _)) name = "blob";
+        else if (IsSegment(name)) name = "segment";
+        else if (name.EndsWith(".basis", StringComparison.Ordinal)) name = "basis";
         return $"{words} {name}";
     }
+
+    /// <summary>Whether a file is one that a journal goes on in.</summary>
+    static bool IsSegment(string path) => Path.GetFileName(path).Split('.') is ["journal", { Length: 12 } number] && number.All(char.IsAsciiDigit);
 
     public void Dispose() => Mounted.TryRemove(this, out _);
 }

@@ -43,6 +43,7 @@ abstract class Life : IAsyncDisposable
     {
         "log" => new LogLife(254),
         "new log" => new LogLife(0),
+        "segments" => new SegmentsLife(),
         "replica" => new ReplicaLife(),
         "blobs" => new BlobLife(),
         "key table" => new KeyLife(),
@@ -52,7 +53,7 @@ abstract class Life : IAsyncDisposable
         _ => throw new ArgumentException(name),
     };
 
-    public static readonly string[] Names = ["log", "new log", "replica", "blobs", "key table", "sealed bodies", "outbox", "founding"];
+    public static readonly string[] Names = ["log", "new log", "segments", "replica", "blobs", "key table", "sealed bodies", "outbox", "founding"];
 }
 
 /// <summary>A log that passes its first full tile and bundle, is closed and opened again; or one that is begun.</summary>
@@ -126,6 +127,53 @@ sealed class LogLife(int first) : Life
     {
         _signer.Dispose();
         return Task.CompletedTask;
+    }
+}
+
+/// <summary>A log whose journal goes on in further files, some of them in the life of one process, and which is closed and opened again among them.</summary>
+sealed class SegmentsLife : Life
+{
+    static readonly NoteSigner Signer = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1));
+
+    readonly List<string> _signed = [];
+    long _told, _tried;
+
+    static Log Open(string folder) => Log.Open(Path.Combine(folder, "log"), Ledgers.Origin, Signer, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromHours(1), SegmentBytes = 700 });
+
+    async Task Append(Log log, int count)
+    {
+        var entries = Enumerable.Range(0, count).Select(i => (ReadOnlyMemory<byte>)Ledgers.Entry(_tried + i)).ToArray();
+        _tried += count;
+        Assert.Equal(_told, await log.Append(entries));
+        _told = _tried;
+        _signed.Add(log.Checkpoint);
+    }
+
+    public override async Task Live(string folder)
+    {
+        using (var log = Open(folder))
+            for (var i = 0; i < 5; i++) await Append(log, 9);
+        using (var log = Open(folder))
+            for (var i = 0; i < 3; i++) await Append(log, 9);
+    }
+
+    public override async Task Judge(string folder)
+    {
+        using (var log = Open(folder))
+        {
+            // What one call brought is there, or none of it.
+            Assert.Contains(log.Size, new[] { _told, _tried });
+            Assert.Equal(Ledgers.RootOf(log.Size), log.Root);
+            for (var i = 0; i < log.Size; i++) Assert.Equal(Ledgers.Entry(i), log.ReadEntry(i));
+            foreach (var note in _signed)
+            {
+                Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(note, Signer.Key, out var checkpoint));
+                Assert.Equal(checkpoint!.Root, log.RootAt(checkpoint.Size));
+            }
+            var size = log.Size;
+            Assert.Equal(size, await log.Append(Ledgers.Entry(size)));
+        }
+        Assert.Empty(Fsck.Check(Path.Combine(folder, "log"), Signer.Key));
     }
 }
 

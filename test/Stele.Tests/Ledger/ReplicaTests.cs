@@ -120,4 +120,39 @@ public sealed class ReplicaTests : IDisposable
         Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => Log.OpenReplica(_ledgers.At("replica"), stranger.Key, TimeProvider.System)).Error);
         Assert.NotEmpty(Fsck.Check(_ledgers.At("replica"), stranger.Key));
     }
+
+    [Fact]
+    public async Task StepsAreProvedAndKeptAndShownWhenTheWayIsDone()
+    {
+        await _ledgers.Make("log", 1000);
+        using var log = _ledgers.Open("log");
+        using (var replica = _ledgers.OpenReplica("replica"))
+        {
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 10), _ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, 10, Ledgers.RootOf(10)).Text).ToString()));
+            // Nothing is taken on trust: other entries, another proof, no way left to go.
+            Assert.Equal(Extension.NoProof, await replica.Extend(Entries(11, 301), log.Checkpoint, log.ConsistencyProof(300, 1000)));
+            Assert.Equal(Extension.NoProof, await replica.Extend(Entries(10, 300), log.Checkpoint, log.ConsistencyProof(299, 1000)));
+            Assert.Equal(Extension.WrongCount, await replica.Extend(Entries(10, 1000), log.Checkpoint, []));
+            Assert.Equal((10, 10), (replica.Size, replica.Held));
+
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(10, 300), log.Checkpoint, log.ConsistencyProof(300, 1000)));
+            Assert.Equal((10, 300), (replica.Size, replica.Held));
+            Assert.Equal(Ledgers.RootOf(10), replica.Root);
+            Assert.Throws<ArgumentOutOfRangeException>(() => replica.ReadEntry(10));
+            Assert.Null(replica.Tile(0, 0, 11));
+        }
+        Assert.Empty(_ledgers.Check("replica"));
+        using (var replica = _ledgers.OpenReplica("replica"))
+        {
+            Assert.Equal((10, 300, Ledgers.RootOf(10)), (replica.Size, replica.Held, replica.Root));
+            Assert.True(Proofs.VerifyInclusion(3, 10, Merkle.Leaf(Ledgers.Entry(3)), replica.InclusionProof(3, 10), replica.Root));
+            Assert.Equal(Extension.Smaller, await replica.Extend([], _ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, 299, Ledgers.RootOf(299)).Text).ToString()));
+            Assert.Equal(Extension.Fork, await replica.Extend(Entries(301, 1000).Append([1]).ToArray(), log.Checkpoint));
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(300, 1000), log.Checkpoint));
+            Assert.Equal((1000, 1000, log.Root, log.Checkpoint), (replica.Size, replica.Held, replica.Root, replica.Checkpoint));
+            for (var i = 0; i < 1000; i += 31) Assert.Equal(Ledgers.Entry(i), replica.ReadEntry(i));
+        }
+        Assert.Empty(_ledgers.Check("replica"));
+        Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => _ledgers.Open("replica")).Error);
+    }
 }
