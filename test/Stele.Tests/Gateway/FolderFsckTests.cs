@@ -121,7 +121,8 @@ public sealed class FolderFsckTests
             var mended = ground.Repair();
             Assert.NotEmpty(mended.Repaired);
             Assert.Empty(ground.Check().Violations);
-            ground.IsAsItWas(derived.Where(f => File.Exists(Path.Combine(ground.Data, f))));
+            // A node lists none of its artifacts; a listing that is made again holds all that are there.
+            ground.IsAsItWas(derived.Where(f => f != "node/blobs/index.json" && File.Exists(Path.Combine(ground.Data, f))));
             foreach (var file in derived.Where(f => Path.GetFileName(f) is "checkpoint" or "index.json" or "oci-layout")) Assert.True(File.Exists(Path.Combine(ground.Data, file)), file);
             Assert.Empty(ground.Repair().Repaired);
             ground.Restore();
