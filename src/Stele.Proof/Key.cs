@@ -155,18 +155,19 @@ public static class EcdsaSignature
         return [0x30, (byte)(4 + a.Length + b.Length), 0x02, (byte)a.Length, .. a, 0x02, (byte)b.Length, .. b];
     }
 
-    static bool Integer(ref ReadOnlySpan<byte> rest, Span<byte> to)
+    /// <summary>Takes one positive, minimal DER INTEGER that fits off the front, to a number of fixed length.</summary>
+    internal static bool Integer(ref ReadOnlySpan<byte> rest, Span<byte> to)
     {
         if (rest.Length < 3 || rest[0] != 0x02) return false;
         int length = rest[1];
-        if (length is 0 or > 33 || rest.Length < 2 + length) return false;
+        if (length == 0 || length > to.Length + 1 || rest.Length < 2 + length) return false;
         var value = rest.Slice(2, length);
         if ((value[0] & 0x80) != 0) return false;                                            // negative
         if (value[0] == 0 && (length == 1 || (value[1] & 0x80) == 0)) return false;          // zero, or not minimal
         if (value[0] == 0) value = value[1..];
-        if (value.Length > 32) return false;
+        if (value.Length > to.Length) return false;
         to.Clear();
-        value.CopyTo(to[(32 - value.Length)..]);
+        value.CopyTo(to[(to.Length - value.Length)..]);
         rest = rest[(2 + length)..];
         return true;
     }

@@ -11,6 +11,9 @@ public sealed record Trust(string Origin, VerifierKey Key, Digest Genesis, Immut
 {
     public const int Version = 0;
 
+    /// <summary>Whose cosignatures make a checkpoint valid, as a policy: so many of the witnesses. The log's key is not in it, for a ledger may change that by its own entries.</summary>
+    public WitnessPolicy Policy => WitnessPolicy.Of(null, Witnesses, Quorum);
+
     public Json ToJson() => Json.Object(
         ("version", Version), ("origin", Origin), ("key", Key.ToString()), ("genesis", Genesis), ("witnesses", Json.Array(Witnesses.Select(w => Json.Of(w.ToString())))), ("quorum", Quorum));
 
@@ -26,7 +29,7 @@ public sealed record Trust(string Origin, VerifierKey Key, Digest Genesis, Immut
         for (var i = 0; i < trust.Witnesses.Length; i++)
         {
             var witness = trust.Witnesses[i];
-            if (witness.Type != NoteKeyType.Cosignature) throw new FormatException($"'{witness.Name}' is not a witness's key (type 0x04)");
+            if (!witness.IsCosigner) throw new FormatException($"'{witness.Name}' is not a witness's key (type 0x04 or 0x06)");
             if (witness.SameKey(trust.Key) || trust.Witnesses[..i].Any(witness.SameKey)) throw new FormatException($"the witness '{witness.Name}' has the key of the log or of another witness");
         }
         if (trust.Quorum > trust.Witnesses.Length) throw new FormatException($"a quorum of {trust.Quorum} among {trust.Witnesses.Length} witnesses");

@@ -29,7 +29,10 @@ public static partial class Fold
         if (s.Closes > s.Opens) return c.Refuse(RefusalCode.Inconsistent, $"{s.Closes} closes of {s.Opens} opens");
         if (before is not null && (s.Opens < before.Opens || s.Closes < before.Closes || s.Wholes < before.Wholes)) return c.Refuse(RefusalCode.Inconsistent, "a count went down");
         if (s.Size > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"the ledger has {c.Index} entries, the node says it folded {s.Size}");
-        return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Anchor = new Anchored(c.Index, c.Time, checkpoint.Size, checkpoint.Root, s.Opens, s.Closes, s.Wholes) }) });
+        if (s.Gateway is { } counted && counted.From > checkpoint.Size) return c.Refuse(RefusalCode.OutOfRange, $"the gateway counts from leaf {counted.From} on, and there are {checkpoint.Size}");
+        if (s.Gateway is { } now && before?.Gateway is { } then && !now.Follows(then)) return c.Refuse(RefusalCode.Inconsistent, $"a gateway counter is lower than in entry {before.Entry}");
+        var anchored = new Anchored(c.Index, c.Time, checkpoint.Size, checkpoint.Root, s.Opens, s.Closes, s.Wholes, s.Issued, s.Gateway);
+        return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Anchor = anchored, Anchors = log.Anchors.Add(anchored) }) });
     }
 
     static Outcome PutAlert(Context c, Alert s)

@@ -9,16 +9,17 @@ public static partial class Fold
     /// <summary>The name under which the server's key stands among the key owners; no member id looks like it.</summary>
     public const string ServerMember = "server", RecoveryMember = "recovery";
 
-    /// <summary>The key that an id stands for in a state; null when it is nobody's, or no longer its member's.</summary>
+    /// <summary>A key by its id, among those that members have in this state.</summary>
     public static PublicKey? KeyOf(State state, Digest id) => !state.KeyOwners.TryGetValue(id, out var member) ? null : member switch
     {
-        ServerMember => state.ServerKey,
-        RecoveryMember => state.RecoveryKey,
+        ServerMember => state.ServerKey!,
+        RecoveryMember => state.RecoveryKey!,
         _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == id),
     };
 
-    static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Envelope envelope, Statement statement)
+    static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Prepared prepared, Statement statement)
     {
+        var envelope = prepared.Entry.Envelope;
         var signers = ImmutableArray.CreateBuilder<Signed>();
         foreach (var signature in envelope.Signatures)
         {
@@ -28,7 +29,7 @@ public static partial class Fold
             if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
             if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it: owners must state the member anew");
             if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");
-            if (!envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
+            if (!prepared.IsGood(signature) && !envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
             if (signers.Any(s => s.Member == member)) return No(RefusalCode.SameMemberTwice, $"the member {member} signed twice");
             signers.Add(new Signed(state.Size, member, signature.KeyId));
         }
@@ -41,7 +42,7 @@ public static partial class Fold
     /// </summary>
     internal static Outcome.Refused? SignedRightly(State part, Entry entry, Statement statement)
     {
-        var (signers, refusal) = Signers(part, entry.Envelope, statement);
+        var (signers, refusal) = Signers(part, Prepared.Nothing(entry), statement);
         return (Outcome.Refused?)(refusal ?? Authority(part, statement, signers));
     }
 
@@ -64,6 +65,9 @@ public static partial class Fold
         }
         Outcome? One(string role, string? system = null, string? environment = null) =>
             signers.Length == 1 ? Each(role, system, environment) : Refused(RefusalCode.Malformed, $"a {statement.Kind} statement has one signature");
+        // Of all that a null names, not of some part of it.
+        Outcome? Over(string role, string? system, string? environment) => One(role, system, environment) ?? (state.Members[signers[0].Member].Roles.Any(
+            r => r.Name == role && (r.System is null || (r.System == system && (r.Environment is null || r.Environment == environment)))) ? null : Refused(RefusalCode.RoleMissing, $"the member {signers[0].Member} holds the role {role} for a part of that scope alone"));
         Outcome? Server() => signers is [{ Member: ServerMember }] ? null : Refused(RefusalCode.NotTheServer, $"a {statement.Kind} is the server's to sign");
 
         return statement switch
@@ -81,6 +85,8 @@ public static partial class Fold
             Anchor a => state.Logs.TryGetValue(a.Log, out var log) && signers is [var one] && one.Member == log.Node ? One("node", log.System, log.Environment) : Refused(
                 state.Logs.ContainsKey(a.Log) ? RefusalCode.RoleMissing : RefusalCode.UnknownLog, $"no decision log '{a.Log}' of this node"),
             Alert a => One("node", a.System, a.Environment) is { } no && One("service", a.System, a.Environment) is not null ? no : null,
+            // Never the node that is reckoned with.
+            Reconcile r => Over("owner", r.System, r.Environment) is { } no && Over("service", r.System, r.Environment) is not null ? no : null,
             Verdict or Refusal => Server(),
             _ => Refused(RefusalCode.RoleMissing, $"nobody may sign a {statement.Kind} here"),
         };

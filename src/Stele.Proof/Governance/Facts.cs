@@ -45,16 +45,21 @@ public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArr
 
 /// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
 /// <param name="Heads">Every deployment entry there was here, and the releases it routed to.</param>
-public sealed record EnvironmentFact(HeadFact? Head, ImmutableSortedDictionary<Digest, long> Deployed, ImmutableSortedDictionary<long, ImmutableArray<Digest>> Heads, ObservationFact? Observation)
+public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deployed, FactMap<long, ImmutableArray<Digest>> Heads, ObservationFact? Observation)
 {
-    public static readonly EnvironmentFact None = new(null, ImmutableSortedDictionary<Digest, long>.Empty, ImmutableSortedDictionary<long, ImmutableArray<Digest>>.Empty, null);
+    public static readonly EnvironmentFact None = new(null, FactMap<Digest, long>.Create(), FactMap<long, ImmutableArray<Digest>>.Create(), null);
 }
 
 public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees, string Node);
 
 /// <summary>What the newest anchor says of a decision log.</summary>
-public sealed record Anchored(long Entry, long Time, long Size, Digest Root, long Opens, long Closes, long Wholes);
+/// <param name="Issued">When the node signed it, by its own clock.</param>
+public sealed record Anchored(long Entry, long Time, long Size, Digest Root, long Opens, long Closes, long Wholes, long Issued, GatewayCount? Gateway);
 
-public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment, string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor);
+public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment, string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor)
+{
+    /// <summary>Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand in it.</summary>
+    public ImmutableList<Anchored> Anchors { get; init; } = [];
+}
 
 public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect);

@@ -22,7 +22,7 @@ public sealed record ProvenLeaf(long Index, Decision Decision, ImmutableArray<Di
 ///  "ledger":{"checkpoint":note,"entries":[{"entry":{…},"index":n,"proof":[hex…]}…]},
 ///  "version":0}
 /// </code>
-/// The decision stands under a checkpoint of its node's log. In a full receipt that very checkpoint is anchored by an entry of the ledger; in an early one it is only the node's word.
+/// The decision stands under a checkpoint of its node's log, which may bear further signatures. In a full receipt that very tree is anchored by an entry of the ledger; in an early one it is only the node's word.
 /// Entries: genesis and log keys, the log, the anchor, the deployment with its verdict, approvals and evaluations, the release, the origins of all it rests on, the policies, and the members who signed any of these.
 /// Documents are the release's manifest and document and the policies, each named by the digest of its canonical bytes.
 /// </summary>
@@ -59,6 +59,12 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
         if (!receipt.ToJson().Equals(j)) throw new FormatException("the receipt has members that a receipt does not have");
         return receipt;
     }
+
+    /// <summary>The entry that anchors the very tree that the leaf is proven in; null in an early receipt.</summary>
+    public long? AnchoredBy => Entries.Where(e => Statement.Parse(e.Entry.Envelope.Payload) is Anchor a && a.Log == Log && TreeOf(a.Checkpoint) == TreeOf(LogCheckpoint)).Select(e => (long?)e.Index).FirstOrDefault();
+
+    /// <summary>What is signed of a checkpoint, without the lines of those who signed it.</summary>
+    internal static string TreeOf(string checkpoint) => checkpoint[..(checkpoint.IndexOf("\n\n", StringComparison.Ordinal) + 2)];
 
     static Json ToJson(ProvenLeaf l) => Json.Object(("index", l.Index), ("decision", l.Decision.ToJson()), ("proof", ToJson(l.Proof)));
     static Json ToJson(ImmutableArray<Digest> proof) => Json.Array(proof.Select(d => Json.Of(d.Hex)));

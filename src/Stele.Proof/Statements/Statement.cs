@@ -99,6 +99,7 @@ public abstract record Statement
             "erasure/v1" => Erasure.Read(h),
             "retention/v1" => Retention.Read(h),
             "refusal/v1" => Refusal.Read(h),
+            "reconcile/v1" => Reconcile.Read(h),
             _ => throw new UnknownKindException(predicateType),
         },
         _ => throw new UnknownKindException(predicateType),

@@ -1,4 +1,5 @@
 using System.Net;
+using Stele.Control;
 
 namespace Stele.Api;
 
@@ -13,6 +14,12 @@ sealed record ServerOptions
 
     /// <summary>The largest blob that is taken, in bytes. Default 8 GiB.</summary>
     public long MaxBlob { get; init; } = 8L << 30;
+
+    /// <summary>Whether anybody may read the ledger itself, <c>/checkpoint</c> and <c>/tile/…</c>, without a token. Default no.</summary>
+    public bool OpenLog { get; init; }
+
+    /// <summary>Who witnesses the ledger; null: nobody is asked, and what the log signs is published as it is.</summary>
+    public WitnessTerms? Witnesses { get; init; }
 
     /// <summary>How often at most the ledger signs a checkpoint. Default zero: for each group of statements that shared a flush. Who waits for 'integrated' waits for the next.</summary>
     public TimeSpan SignEvery { get; init; }

@@ -16,6 +16,8 @@ static class AuditVerb
         new Verb("export", "write an audit pack", """
             stele audit export --out FILE
 
+            Beside it goes stele-pack.html, one page that opens from the disk and shows any pack, with nothing sent anywhere.
+
             Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes. Decision logs are
             asked of their node; where it does not run, they are read from its folder, if that is on this machine.
             """, [new Option<string>("--out") { HelpName = "FILE", Description = "where it is written, whole or not at all" }], Export) { Needs = "a token of the server, and of the node" });
@@ -28,23 +30,34 @@ static class AuditVerb
         await using var desk = await Desk.Open(call);
         using var node = desk.Home.Gateway is { } url ? new NodeClient(url, desk.Home.NodeToken) : null;
         var logs = new List<PackedLog>();
+        using var folders = new Folders();
         foreach (var log in desk.State.Logs.Values)
         {
             call.Terminal.Progress($"reading {log.Origin}");
-            if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log)) is not null) logs.Add(packed);
-            else if (log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost)
-                throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
-                    "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN");
+            if (await Have(call, node, log, folders) is { } packed) logs.Add(packed);
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
-        await desk.Sync();
-        var (digest, size) = Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress);
-        call.Terminal.Result(Json.Object(("file", file), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
+        if (!await desk.SyncCosigned()) call.Terminal.Note($"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the pack will not verify with this trust file. stele status says what keeps them.");
+        // Files and networks block; the terminal's own loop does not.
+        var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress), call.Stop);
+        var page = Control.Export.WritePage(file);
+        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
         {
             call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");
+            call.Terminal.Line($"look at it in a browser, without a network: {page}");
             call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
         });
         return 0;
+    }
+
+    /// <summary>A decision log, from its node or its folder; null where it is not to be had and need not be.</summary>
+    internal static async Task<PackedLog?> Have(Call call, NodeClient? node, LogFact log, Folders folders)
+    {
+        if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null) return packed;
+        return log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost
+            ? throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
+                "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
+            : null;
     }
 
     /// <summary>The log as its node gives it; null where none answers or it is not that node's.</summary>
@@ -60,12 +73,26 @@ static class AuditVerb
         }
     }
 
+    /// <summary>Logs that are read as they are needed, and closed after that.</summary>
+    internal sealed class Folders : IDisposable
+    {
+        readonly List<IDisposable> _open = [];
+
+        public T Keep<T>(T folder) where T : IDisposable
+        {
+            _open.Add(folder);
+            return folder;
+        }
+
+        public void Dispose() => _open.ForEach(o => o.Dispose());
+    }
+
     /// <summary>The log out of its node's folder, if that is here and its node is not running; null otherwise.</summary>
-    static PackedLog? OnDisk(Call call, LogFact log)
+    static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
         var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
         if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
-        using var open = DecisionLog.Open(folder, log.Origin, call.Clock);
+        var open = folders.Keep(DecisionLog.Open(folder, log.Origin, call.Clock));
         return open.Key.ToString() == log.Key ? Control.Export.Of(open.Log) : null;
     }
 }

@@ -77,7 +77,22 @@ sealed class Desk : IAsyncDisposable
     /// <summary>The ledger as this desk has verified it, for proofs.</summary>
     public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
+    /// <summary>The log as it was verified here.</summary>
+    public Ledger.Log Log => _replica.Log;
+
     public Task Sync() => _replica.Sync(_call.Stop);
+
+    /// <summary>Catches up, and waits a while for as many cosignatures on all that stands as the trust file asks for; whether they are there.</summary>
+    public async Task<bool> SyncCosigned()
+    {
+        for (var until = _call.Clock.GetUtcNow() + TimeSpan.FromSeconds(15); ; await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop))
+        {
+            await Sync();
+            Note.Parse(Checkpoint).Verify(Trust.Witnesses, out var verified);
+            if (verified.Length >= Trust.Quorum || _call.Clock.GetUtcNow() > until) return verified.Length >= Trust.Quorum;
+            _call.Terminal.Progress($"waiting for witnesses to cosign: {verified.Length} of {Trust.Quorum}");
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -26,6 +26,11 @@ static class Given
     public static string Label(string text, string what) =>
         Names.IsLabel(text) ? text : throw new CliError($"'{text}' is not a name for {what}", "a-z, 0-9, '.', '_' and '-'; first a letter or digit; at most 64", CliError.Usage);
 
+    /// <summary>A time, in milliseconds since 1970 UTC; UTC unless it says otherwise.</summary>
+    public static long Time(string text) =>
+        DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time.ToUnixTimeMilliseconds()
+        : throw new CliError($"'{text}' is not a time", "as in 2026-01-31T12:00:00Z", CliError.Usage);
+
     /// <summary>A time to come, from hours.</summary>
     public static long Expiry(double hours, long now) =>
         hours is > 0 and <= 24 * 366 * 10 ? now + (long)(hours * 3_600_000) : throw new CliError("--expires takes hours to come: more than 0, at most ten years", "as in --expires 48", CliError.Usage);

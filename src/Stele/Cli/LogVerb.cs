@@ -12,7 +12,7 @@ static class LogVerb
     static readonly string[] Kinds =
     [
         "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation", "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
-        "erasure", "retention", "verdict", "refusal",
+        "erasure", "retention", "verdict", "refusal", "reconcile",
     ];
 
     // Made anew for each verb: the parser ties a symbol to its command.

@@ -27,6 +27,9 @@ sealed class NodeClient : IDisposable
         return (status["member"].AsString, PublicKey.Parse(status["key"].AsString));
     }
 
+    /// <summary>Everything that the node says of itself.</summary>
+    public Task<Json> Status(CancellationToken stop) => Get("status", stop);
+
     /// <summary>The decision log that the node would write for a place, once an owner opens it.</summary>
     public async Task<LogOffer> Offer(Place place, CancellationToken stop)
     {
@@ -47,29 +50,43 @@ sealed class NodeClient : IDisposable
     /// <summary>What was asked and answered; whoever has the node's token may open it.</summary>
     public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
-    /// <summary>A whole decision log under its newest checkpoint; null if the node does not have it.</summary>
-    /// <exception cref="CliError">What it gives does not hang together.</exception>
+    /// <summary>A whole decision log under its newest checkpoint, asked for bundle by bundle as it is walked; null if the node does not have it.</summary>
+    /// <exception cref="CliError">What it gives does not hang together; also while it is walked.</exception>
     public async Task<PackedLog?> Log(LogFact log, CancellationToken stop)
     {
-        var folder = $"logs/{NodeFolder.NameOf(log.Origin)}/";
-        using var answer = await Send(folder + "checkpoint", stop);
+        using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/checkpoint", stop);
         if (!answer.IsSuccessStatusCode) return null;
         var note = await answer.Content.ReadAsStringAsync(stop);
         if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the decision log {log.Origin}: {error}");
-        var leaves = new List<byte[]>();
+        return new PackedLog(log.Origin, Leaves(log, checkpoint, stop), note);
+    }
+
+    /// <summary>The leaves of a log; by their end they are known to be those of the checkpoint.</summary>
+    IEnumerable<byte[]> Leaves(LogFact log, Checkpoint checkpoint, CancellationToken stop)
+    {
         var frontier = new Frontier();
-        while (leaves.Count < checkpoint.Size)
+        Task<byte[]>? next = null;
+        while (frontier.Size < checkpoint.Size)
         {
-            var tile = new Tile(Tile.Entries, leaves.Count / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - leaves.Count));
-            using var bundle = await Send(folder + tile.Path, stop);
-            if (!bundle.IsSuccessStatusCode) throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
-            foreach (var leaf in Tile.DecodeBundle(await bundle.Content.ReadAsByteArrayAsync(stop), tile.Width))
+            var tile = At(frontier.Size);
+            var bundle = (next ?? Bundle(log, tile, stop)).GetAwaiter().GetResult();
+            var end = frontier.Size + tile.Width;
+            next = end < checkpoint.Size ? Bundle(log, At(end), stop) : null;   // on its way while this one is packed
+            foreach (var leaf in Tile.DecodeBundle(bundle, tile.Width))
             {
-                leaves.Add(leaf);
                 frontier = frontier.Add(Merkle.Leaf(leaf));
+                yield return leaf;
             }
         }
-        return frontier.Root == checkpoint.Root ? new PackedLog(log.Origin, leaves, note) : throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+        if (frontier.Root != checkpoint.Root) throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+
+        Tile At(long first) => new(Tile.Entries, first / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - first));
+    }
+
+    async Task<byte[]> Bundle(LogFact log, Tile tile, CancellationToken stop)
+    {
+        using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/{tile.Path}", stop);
+        return answer.IsSuccessStatusCode ? await answer.Content.ReadAsByteArrayAsync(stop) : throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
     }
 
     /// <summary>The inclusion proof of a leaf in the log's tree of that size, from its tiles.</summary>

@@ -12,7 +12,8 @@ static class StatusVerb
         stele status [SYSTEM[/ENV]] [--at TIME|ENTRY]
 
         The folded state: each environment's head, since when, the policies in force, what its node last said, its decision log.
-        It is folded here, from entries that were verified here: nothing else is asked of the server.
+        It is folded here, from entries that were verified here. What server and node say of the ledger's witnesses is shown beside it. Exit code 1
+        when one of them, or this home's own copy, has seen a second history under the ledger's key.
         """,
         [
             new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
@@ -34,8 +35,10 @@ static class StatusVerb
                     .Where(s => s["system"].AsString == only || !s["environments"].AsArray.IsEmpty)))
                 .With("logs", Json.Array(status["logs"].AsArray.Where(l => Shown(l["place"]))));
         }
-        call.Terminal.Result(status, () => Print(call.Terminal, state, status));
-        return 0;
+        var witnessing = call.Get<string>("--at") is null ? await Witnessing.Of(desk, call) : null;
+        if (witnessing is not null) status = status.With("witnessing", witnessing.ToJson());
+        call.Terminal.Result(status, () => Print(call.Terminal, state, status, witnessing));
+        return witnessing is { Forks.Count: > 0 } ? CliError.Failed : 0;
     }
 
     static (State State, long Now) AsOf(Desk desk, Call call)
@@ -53,9 +56,10 @@ static class StatusVerb
         return (asOf, time.ToUnixTimeMilliseconds());
     }
 
-    static void Print(Terminal t, State state, Json status)
+    static void Print(Terminal t, State state, Json status, Witnessing? witnessing)
     {
         t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
+        witnessing?.Print(t);
         if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
         foreach (var system in status["systems"].AsArray)
         {

@@ -33,6 +33,12 @@ sealed record UpTerms
     /// <summary>Names of tokens to make before the server starts, for others to connect with; shown once.</summary>
     public ImmutableArray<string> Invite { get; init; } = [];
 
+    /// <summary>A policy file (C2SP tlog-policy) that says who witnesses the ledger, and how many must; none: nobody is asked.</summary>
+    public string? Witnesses { get; init; }
+
+    /// <summary>Let anybody read the ledger's checkpoint and tiles, without a token. Default no.</summary>
+    public bool OpenLog { get; init; }
+
     /// <summary>How often a decision log is anchored (seconds). Default 60; besides at every change of head and at an orderly stop.</summary>
     public double AnchorSeconds { get; init; } = 60;
 
@@ -46,7 +52,7 @@ sealed record UpTerms
 static class UpVerb
 {
     public static Verb Verb => new("up", "run server and node on this machine", """
-        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS]
+        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--witnesses FILE] [--open-log] [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS]
 
         Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
         ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
@@ -58,6 +64,8 @@ static class UpVerb
             new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080, HelpName = "N", Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one" },
             new Option<Uri>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
             new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
+            new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
+            new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
             new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS", Description = "how often decision logs are anchored in the ledger; 60 unless given" },
             new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS", Description = "how often a running release is inspected without any sign of change; 30 unless given" },
             new Option<double>("--checkpoint") { HelpName = "SECONDS", Description = "how often at most the ledger signs a checkpoint; unless given, one for each group of statements that was written at once, so that nobody waits" },
@@ -71,6 +79,7 @@ static class UpVerb
         var terms = new UpTerms
         {
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<Uri>("--follow"),
+            Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
         };
         if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
@@ -159,7 +168,7 @@ sealed class Running : IAsyncDisposable
                 if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
                 running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
                 if (terms.Node) nodeToken = Tokens.Add(folder.Tokens, "node");
-                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds) }, call.Clock, report);
+                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, OpenLog = terms.OpenLog, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds), Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null }, call.Clock, report);
                 if (home.Trust?.Genesis == folder.ReadTrust().Genesis) home.Set(("server", running.Server.Address.ToString()), ("data", data));
             }
             if (terms.Node)
@@ -179,6 +188,18 @@ sealed class Running : IAsyncDisposable
         {
             await running.DisposeAsync();
             throw;
+        }
+    }
+
+    static WitnessTerms Policy(string file, VerifierKey log)
+    {
+        try
+        {
+            return WitnessTerms.Of(WitnessPolicy.Parse(File.ReadAllBytes(file)), log);
+        }
+        catch (FormatException e)
+        {
+            throw new CliError($"{file} is not a witness policy for this ledger: {e.Message}", "lines as stele witness prints them, then a quorum: quorum NAME; see https://c2sp.org/tlog-policy", CliError.Usage);
         }
     }
 

@@ -6,16 +6,18 @@ namespace Stele.Cli;
 static class VerifyVerb
 {
     public static Verb Verb => new("verify", "verify a pack or a receipt offline", """
-        stele verify pack FILE [--trust FILE] [--min-size N]
-        stele verify receipt FILE [--trust FILE]
+        stele verify pack FILE [--trust FILE] [--min-size N] [--not-older-than TIME]
+        stele verify receipt FILE [--trust FILE] [--min-size N] [--not-older-than TIME]
 
         The same judge as stele-verify. With no trust file at all, the best there is to say is "consistent, unauthenticated". Exit codes:
-        0 complete, 1 failed, 2 asked for wrongly, 3 consistent but unauthenticated, 4 gaps that the ledger itself declares.
+        0 complete, 1 failed, 2 asked for wrongly, 3 consistent but unauthenticated, 4 gaps that the ledger itself declares, 5 an early receipt: not
+        anchored yet.
         """,
         [
             new Argument<string>("what"), new Argument<string>("file"),
             new Option<string>("--trust") { HelpName = "FILE", Description = "whose ledger it must be; the one that this home pins unless given" },
-            new Option<long>("--min-size") { HelpName = "N", Description = "a pack with fewer entries fails: it was cut" },
+            new Option<long>("--min-size") { HelpName = "N", Description = "a ledger with fewer entries fails: it was cut" },
+            new Option<string>("--not-older-than") { HelpName = "TIME", Description = "fails unless a witness that the trust file names cosigned then or later, as 2026-01-31T12:00:00Z" },
         ], Run) { Needs = Verb.Nothing };
 
     static async Task<int> Run(Call call)
@@ -24,10 +26,11 @@ static class VerifyVerb
         if (what is not ("pack" or "receipt")) throw call.Wrong($"'{what}' can't be verified", "stele verify pack FILE, or stele verify receipt FILE");
         var file = call.NeedFile("file");
         var trust = call.Get<string>("--trust") is { } given ? Given.Trust(given) : Home.Open(call.HomePath).Trust;
+        var notOlder = call.Get<string>("--not-older-than") is { } text ? Given.Time(text) : (long?)null;
         call.Terminal.Progress($"verifying {file}");
         VerifyReport report;
-        if (what == "receipt") report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust);
-        else await using (var pack = File.OpenRead(file)) report = await Task.Run(() => Verifier.Verify(pack, trust, call.Get<long>("--min-size")), call.Stop).WaitAsync(call.Stop);
+        if (what == "receipt") report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust, call.Get<long>("--min-size"), notOlder);
+        else await using (var pack = File.OpenRead(file)) report = await Task.Run(() => Verifier.Verify(pack, trust, call.Get<long>("--min-size"), notOlder), call.Stop).WaitAsync(call.Stop);
         call.Terminal.Result(report.ToJson(), () =>
         {
             foreach (var finding in report.Findings) call.Terminal.Line(Terminal.Red(finding.ToString()));
@@ -36,6 +39,7 @@ static class VerifyVerb
             {
                 VerifyResult.Complete => Terminal.Green("complete: everything is there and agrees"),
                 VerifyResult.Unauthenticated => Terminal.Yellow("consistent, unauthenticated: no trust file says whose ledger this is; give --trust FILE"),
+                VerifyResult.Early => Terminal.Yellow("early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet"),
                 VerifyResult.DeclaredGaps => Terminal.Yellow("all agrees, with gaps that the ledger itself declares"),
                 _ => Terminal.Red($"FAILED: {report.Findings.Count} {(report.Findings.Count == 1 ? "finding" : "findings")}"),
             });

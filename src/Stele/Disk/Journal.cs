@@ -430,12 +430,13 @@ sealed class Journal : IDisposable
             temporary = Files.Temporary(_path);
             Files.CreateNew(temporary, _options.Secret).Dispose();
         }
-        using (var file = File.OpenHandle(temporary, FileMode.Open, FileAccess.ReadWrite))
+        using (var file = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0))
         {
-            RandomAccess.Write(file, header, 0);
-            Libc.SyncData(file, temporary);
+            Files.Fill(file, header);
+            Files.Flush(file);
         }
-        Files.Publish(temporary, segment.Path);
+        Files.Rename(temporary, segment.Path);
+        Files.SyncNames(segment.Path);
         var opened = OpenFile(segment.Path);
         lock (_segments)
         {
@@ -460,7 +461,7 @@ sealed class Journal : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
+            Files.Abandon(temporary);
             return null;
         }
     }
@@ -519,7 +520,7 @@ sealed class Journal : IDisposable
         Stop();
         try
         {
-            if (_ahead?.GetAwaiter().GetResult() is { } unused) File.Delete(unused);
+            if (_ahead?.GetAwaiter().GetResult() is { } unused) Files.Delete(unused);
             if (_failure is not null) return;
             if (!_sealed)
             {

@@ -51,22 +51,39 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
     public async Task Handle(HttpContext http)
     {
+        var counted = new Counted(TallyOf(http.Request.Path));
         try
         {
-            await Decide(http);
+            await Decide(http, counted);
         }
         catch (GatewayException e)
         {
+            counted.Ended();
             await Respond(http.Response, new Answer(e.Error.Row().Status, [new("Content-Type", ProblemType)], e.Error.Body(e.Message)));
         }
         catch (BadHttpRequestException e)
         {
+            counted.Ended();
             var error = e.StatusCode == 413 ? GatewayError.TooLarge : GatewayError.BadRequest;
             await Respond(http.Response, new Answer(error.Row().Status, [new("Content-Type", ProblemType)], error.Body(e.Message)));
         }
     }
 
-    async Task Decide(HttpContext http)
+    /// <summary>How far a request has come, for the count.</summary>
+    sealed class Counted(Tally? tally)
+    {
+        public bool Admitted { get; set; }
+
+        /// <summary>It ended without a decision.</summary>
+        public void Ended()
+        {
+            if (!Admitted) tally?.Refused();
+        }
+    }
+
+    Tally? TallyOf(PathString path) => path.Value?.Split('/', 4) is ["", var system, var environment, ..] ? node.Environment(system, environment)?.Log?.Tally : null;
+
+    async Task Decide(HttpContext http, Counted counted)
     {
         var arrived = time.GetTimestamp();
 
@@ -86,18 +103,35 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             // 3. May they?
             var denied = _rules.Deny(table, leg, principal, request, now);
 
+            // From here on it must be recorded, whatever comes.
+            var tally = recorder.Log.Tally;
+            tally.Admitted();
+            counted.Admitted = true;
+
             // 4. What does the release say?
             var (outcome, answer, error) = denied is not null
                 ? (Decision.Deny, Problem(GatewayError.Denied, denied.Message ?? $"the rule '{denied.Rule}' is not fulfilled", denied.Rule), GatewayError.Denied)
                 : await Forward(http.Request, path, input, leg);
 
-            // 5. Nobody hears of it before it is written down.
-            var index = await recorder.Record(() => new Decision(
-                Decision.WholeKind, time.GetUtcNow().ToUnixTimeMilliseconds(), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
-                leg.Release.Policy, table.State.PoliciesFor(hosted.System, hosted.Environment), outcome, denied?.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
-                answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)), input, answer.Body);
+            // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not have it, even if the clock was put back.
+            var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
+            long index;
+            try
+            {
+                index = await recorder.Record(() => new Decision(
+                    Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
+                    leg.Release.Policy, table.State.PoliciesFor(hosted.System, hosted.Environment), outcome, denied?.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
+                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)), input, answer.Body);
+            }
+            catch (GatewayException)
+            {
+                tally.Failed();
+                throw;
+            }
+            tally.Recorded();
 
             // 6. Now they may.
+            tally.Answered();
             http.Response.Headers[DecisionHeader] = Decision.Id(recorder.Log.Origin, index);
             http.Response.Headers[ReleaseHeader] = leg.Release.Digest.ToString();
             await Respond(http.Response, answer);
@@ -108,7 +142,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
     }
 
-    Principal? Known(HttpRequest request)
+    /// <summary>Who asks, by their token; null for strangers.</summary>
+    public Principal? Known(HttpRequest request)
     {
         try
         {

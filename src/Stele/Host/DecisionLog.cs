@@ -14,13 +14,25 @@ sealed class DecisionLog : IDisposable
 {
     readonly NoteSigner _signer;
 
-    DecisionLog(string folder, NoteSigner signer, TimeProvider time)
+    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time)
     {
         _signer = signer;
         Log = Log.Open(folder, signer.Key.Name, signer, time);
+        try
+        {
+            Tally = new Tally(tally, Log.Size);
+        }
+        catch
+        {
+            Log.Dispose();
+            throw;
+        }
     }
 
     public Log Log { get; }
+
+    /// <summary>What the gateway counts beside the log.</summary>
+    public Tally Tally { get; }
 
     public string Origin => Log.Origin;
 
@@ -35,7 +47,7 @@ sealed class DecisionLog : IDisposable
         var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
         try
         {
-            return new DecisionLog(at, signer, time);
+            return new DecisionLog(at, folder.Tally(origin), signer, time);
         }
         catch
         {
@@ -75,16 +87,23 @@ sealed class DecisionLog : IDisposable
     {
         if (Objection(state) is not null) return null;
         var before = state.Logs[Origin].Anchor;
-        if (!Checkpoint.TryOpen(Log.Checkpoint, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
-        if (checkpoint.Size == (before?.Size ?? 0)) return null;
+        var note = "";
+        var counted = Tally.Around(() => note = Log.Checkpoint);
+        if (!Checkpoint.TryOpen(note, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
+        // No leaf more, and the counters at rest as they were stated.
+        if (checkpoint.Size == (before?.Size ?? 0) && (before?.Gateway is not { } stated || counted.From != stated.From || (counted.Recorded, counted.Answered, counted.Failed) == (stated.Recorded, stated.Answered, stated.Failed))) return null;
         Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
+        Tally.Flush();
+        // Counters that were put back to an earlier state are not vouched for.
+        var gateway = before?.Gateway is { } then && !counted.Follows(then) ? null : counted;
         // This gateway writes whole leaves only.
-        return new Anchor(Origin, Log.Checkpoint, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state)) { Ledger = state.Ledger, Nonce = NodeParts.Nonce(), Issued = now };
+        return new Anchor(Origin, note, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state), gateway) { Ledger = state.Ledger, Nonce = NodeParts.Nonce(), Issued = now };
     }
 
     public void Dispose()
     {
         Log.Dispose();
+        Tally.Dispose();
         _signer.Dispose();
     }
 }

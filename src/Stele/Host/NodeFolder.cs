@@ -12,13 +12,14 @@ namespace Stele.Host;
 /// member            its member id, 32 hex digits
 /// token             opens the pages under /-/                                   0600
 /// principals.json   who may ask for decisions                                   0600
-/// replica/          its own copy of the ledger
+/// replica/          its own copy of the ledger; and beside that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// releases/…        trees of running releases; made again at every start
 /// run/…             sockets of running releases
 /// logs/[hex]/       one decision log an environment: key, journal, tiles
 /// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
 /// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
+/// tally/[hex]       what the gateway has counted of a log, mapped into memory
 /// outbox            statements that the server has not got yet
 /// </code>
 /// [hex] is the SHA-256 of the log's origin. keytable is the one thing that erasure rewrites; back it up apart from bodies, or not at all.
@@ -32,6 +33,9 @@ sealed record NodeFolder(string Path)
     public string Token => At("token");
     public string Principals => At("principals.json");
     public string Replica => At("replica");
+
+    /// <summary>Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a second history.</summary>
+    public string CosignerKey => System.IO.Path.Combine(Replica, "cosigner.key");
     public string Blobs => At("blobs");
     public string Releases => At("releases");
     public string Run => At("run");
@@ -40,6 +44,7 @@ sealed record NodeFolder(string Path)
 
     public string Log(string origin) => System.IO.Path.Combine(Logs, NameOf(origin));
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
+    public string Tally(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
     public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));
 
     /// <summary>A log's folder name, as packs use it too.</summary>
@@ -52,7 +57,7 @@ sealed record NodeFolder(string Path)
     public NodeIdentity Open()
     {
         Files.CreateDirectory(Path, secret: true);
-        foreach (var directory in (string[])[Releases, Run, Logs, At("bodies"), At("keytable")]) Files.CreateDirectory(directory, secret: true);
+        foreach (var directory in (string[])[Releases, Run, Logs, At("bodies"), At("keytable"), At("tally")]) Files.CreateDirectory(directory, secret: true);
         Files.Sweep(Logs);
         if (!File.Exists(MemberKey))
         {

@@ -52,7 +52,7 @@ public sealed class GatewayTests
         Assert.Equal(("whole", asked), (opened["input"]["state"].AsString, Encoding.UTF8.GetString(Convert.FromBase64String(opened["input"]["base64"].AsString))));
         Assert.Equal(said, Convert.FromBase64String(opened["output"]["base64"].AsString));
 
-        // An early receipt: leaf, proof, checkpoint.
+        // The leaf, with proof and checkpoint.
         var receipt = CanonicalJson.Parse((await h.Page($"decisions/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!, 1 << 20);
         Assert.True(Checkpoint.TryOpen(receipt["checkpoint"].AsString, VerifierKey.Parse(receipt["key"].AsString), out var checkpoint, out var error), error);
         Assert.True(Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(Encoding.UTF8.GetBytes(receipt["leaf"].AsString)), [.. receipt["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], checkpoint.Root));
@@ -94,6 +94,8 @@ public sealed class GatewayTests
         chunked.Content.Headers.ContentType = new("application/json");
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await h.Client.SendAsync(chunked)).StatusCode);
         Assert.Equal(0, Size(h));
+        // All but the one for an environment that is not here, and the one that names none.
+        Assert.Equal((0, 8), h.Hosted!.Log!.Tally.Around(() => { }) is var counted ? (counted.Admitted, counted.Refused) : default);
         Assert.Null(await new HttpClient().GetAsync(new Uri(h.Node.Address, "/-/status")) is { IsSuccessStatusCode: true } open ? open : null);
         Assert.Equal("ok\n", await new HttpClient().GetStringAsync(new Uri(h.Node.Address, "/-/healthz")));
     }
@@ -177,7 +179,7 @@ public sealed class GatewayTests
     public async Task A_release_at_fault_is_recorded_as_an_error()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving();
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(5) });
         await using var _ = h;
         foreach (var (path, status, code) in new[] { ("/junk", 502, "bad-upstream"), ("/big", 502, "bad-upstream"), ("/slow", 504, "upstream-timeout") })
         {
@@ -224,6 +226,7 @@ public sealed class GatewayTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "unrecorded"), (status, body["code"].AsString));
         Assert.DoesNotContain("stone", body.ToString(), StringComparison.Ordinal);
         Assert.False(answer.Headers.Contains("Stele-Decision"));
+        Assert.Equal(new GatewayCount(0, 2, 1, 1, 1, 0), h.Hosted.Log.Tally.Around(() => { }));
     }
 
     [Fact]

@@ -12,9 +12,9 @@ namespace Stele.Tests.Governance;
 sealed record Provocation(RefusalCode Code, string What, Func<(World World, Outcome Outcome)> Act);
 
 /// <summary>Everything that the fold must refuse, by code. Each case starts from a world in which the same act, done right, is admitted.</summary>
-static class Refusing
+static partial class Refusing
 {
-    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing()];
+    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning()];
 
     static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () =>
     {

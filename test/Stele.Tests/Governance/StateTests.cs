@@ -56,8 +56,8 @@ public sealed class StateTests
         }
     }
 
-    /// <summary>A release's components and policy are read from its document, which the digest names; statements are named whole by their identity.</summary>
-    static readonly string[] ByDigest = ["ReleaseFact.Components", "ReleaseFact.Policy", "ReleaseFact.Digest", "MemberFact.Id", "SystemFact.Name", "LogFact.Origin", "Approval.PredicateType", "Waiver.PredicateType"];
+    /// <summary>A release's components and policy are read from its document, which the digest names; statements are named whole by their identity; a log's anchors are in the running digest over all entries.</summary>
+    static readonly string[] ByDigest = ["ReleaseFact.Components", "ReleaseFact.Policy", "ReleaseFact.Digest", "MemberFact.Id", "SystemFact.Name", "LogFact.Origin", "LogFact.Anchors", "Approval.PredicateType", "Waiver.PredicateType"];
 
     /// <summary>The value with one thing changed, in every way there is.</summary>
     static IEnumerable<(string What, object? Value)> Variants(Type type, object? value)
@@ -87,7 +87,7 @@ public sealed class StateTests
             yield return ("[less]", type.GetMethod("RemoveAt")!.Invoke(value, [items.Count - 1]));
             foreach (var (what, v) in Variants(type.GetGenericArguments()[0], items[0])) yield return ($"[0]{what}", type.GetMethod("SetItem")!.Invoke(value, [0, v]));
         }
-        else if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ImmutableSortedDictionary<,>))
+        else if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(FactMap<,>))
         {
             var entries = ((IEnumerable)value!).Cast<object>().ToList();
             foreach (var entry in entries)

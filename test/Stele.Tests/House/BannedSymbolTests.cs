@@ -32,7 +32,7 @@ public sealed class BannedSymbolTests
     [Fact]
     public void Files_are_written_in_Disk_alone()
     {
-        Type[] outside = [.. SteleOutside("Disk"), .. Product.Load("stele-verify").GetTypes()];
+        Type[] outside = [.. SteleOutside("Disk"), .. Product.Load("stele-verify").GetTypes().Where(t => t.Namespace != "Stele.Verify.Disk")];
         Rule.Holds(Broken(BannedSymbols.Writes, outside));
         Rule.Holds(from i in outside.SelectMany(Imports) where FileWrites.SystemCalls.Contains(i.EntryPoint) select $"{i.Method.DeclaringType}.{i.Method.Name} imports {i.EntryPoint}: file writes go through Disk");
     }

@@ -8,12 +8,12 @@ using Stele.Proof;
 
 namespace Stele.Tests.Proof;
 
-public sealed class EcdsaTests
+public sealed class EcdsaTests(ITestOutputHelper output)
 {
     static readonly BigInteger Order = BigInteger.Parse("0FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     [Fact]
-    public void WycheproofAcceptsExactlyTheValidLowSOnes()
+    public void C2spWycheproofAcceptsExactlyTheValidLowSOnes()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ecdsa_secp256r1_sha256_test.json"))));
         int accepted = 0, highS = 0, refused = 0;
@@ -40,6 +40,62 @@ public sealed class EcdsaTests
         }
         Assert.Equal(json.RootElement.GetProperty("numberOfTests").GetInt32(), accepted + highS + refused);
         Assert.True(accepted > 0 && highS > 0 && refused > 0, $"{accepted} accepted, {highS} of high s, {refused} invalid");
+        output.WriteLine($"ecdsa_secp256r1_sha256_test.json, as envelopes are signed: {accepted} accepted, {highS} valid ones of high s refused and taken once normalised, {refused} invalid");
+    }
+
+    /// <summary>How others sign: either s, minimal DER or r ‖ s.</summary>
+    [Theory]
+    [InlineData("ecdsa_secp256r1_sha256_test.json", false)]
+    [InlineData("ecdsa_secp256r1_sha256_p1363_test.json", true)]
+    [InlineData("ecdsa_secp384r1_sha384_test.json", false)]
+    [InlineData("ecdsa_secp521r1_sha512_test.json", false)]
+    public void C2spWycheproofKeysOfOthers(string file, bool raw)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", file))));
+        int accepted = 0, refused = 0;
+        foreach (var group in json.RootElement.GetProperty("testGroups").EnumerateArray())
+        {
+            var key = EcdsaKey.FromSpki(Convert.FromHexString(group.GetProperty("publicKeyDer").GetString()!));
+            Assert.Equal(group.GetProperty("sha").GetString()!.Replace("-", "", StringComparison.Ordinal), key.Hash.Name);
+            foreach (var t in group.GetProperty("tests").EnumerateArray())
+            {
+                byte[] message = Convert.FromHexString(t.GetProperty("msg").GetString()!), signature = Convert.FromHexString(t.GetProperty("sig").GetString()!);
+                var valid = t.GetProperty("result").GetString() == "valid";
+                Assert.True(valid == (raw ? key.VerifyRaw(message, signature, key.Hash) : key.Verify(message, signature, key.Hash)), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
+                if (valid) accepted++;
+                else refused++;
+            }
+        }
+        Assert.Equal(json.RootElement.GetProperty("numberOfTests").GetInt32(), accepted + refused);
+        Assert.True(accepted > 0 && refused > 0);
+        output.WriteLine($"{file}: {accepted} accepted, {refused} refused");
+    }
+
+    [Fact]
+    public void C2spSpecsDetKeygenKeysAreReadAndVerifyWhatTheySign()
+    {
+        // How such a key is made from a seed is nothing that is done here; the keys themselves are used as others' keys. P-224 is no curve of notes or bundles: refused.
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "det-keygen-ecdsa.json"))));
+        int used = 0, refused = 0;
+        foreach (var k in json.RootElement.EnumerateArray())
+        {
+            using var key = ECDsa.Create();
+            key.ImportPkcs8PrivateKey(Convert.FromBase64String(k.GetProperty("private_key_pkcs8").GetString()!), out _);
+            if (k.GetProperty("curve").GetString() == "secp224r1")
+            {
+                Assert.Throws<FormatException>(() => EcdsaKey.FromSpki(key.ExportSubjectPublicKeyInfo()));
+                refused++;
+                continue;
+            }
+            var theirs = EcdsaKey.FromSpki(key.ExportSubjectPublicKeyInfo());
+            var signature = key.SignData("message"u8, theirs.Hash, DSASignatureFormat.Rfc3279DerSequence);
+            Assert.True(theirs.Verify("message"u8, signature, theirs.Hash));
+            signature[^1] ^= 1;
+            Assert.False(theirs.Verify("message"u8, signature, theirs.Hash));
+            used++;
+        }
+        Assert.Equal((16, 5), (used, refused));
+        output.WriteLine($"det-keygen-ecdsa.json: {used} keys used, {refused} on P-224 refused");
     }
 
     [Fact]

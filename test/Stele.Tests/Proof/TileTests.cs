@@ -104,7 +104,7 @@ public sealed class TileTests
 
     /// <summary>A whole log made elsewhere: every tile, bundle, checkpoint and root recomputed from its fifteen words.</summary>
     [Fact]
-    public void TesseraLog()
+    public void TesseraTestdataLog()
     {
         var dir = Vectors.Dir("tessera-testdata");
         using var keys = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(dir, "keys.json")));

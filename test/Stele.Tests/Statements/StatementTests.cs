@@ -18,6 +18,9 @@ public sealed class StatementTests
         w.Add(World.Evaluate(m.V1, m.Check, w.Report(0.75), w.State.Evaluations.Keys.First()), World.Evaluator);
         w.Add(World.Erase(m.Log.Origin), World.Owners);
         w.Add(World.Retain(m.Log.Origin, 2), World.Owners);
+        m.Log.Counted = new GatewayCount(0, 12, 10, 10, 2, 3);
+        m.Anchor();
+        w.Add(w.Reckon(World.Start, w.Now - 1000, 7, World.Sys, World.Prod), World.Monitor);
         w.Add(World.LogKey(new NoteSigner(World.Name, secret: "next"), w.State.Size + 1), World.Owners);
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod), World.Owners);
         w.Add(w.Member(World.Approver2, new Role("approver", World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
@@ -32,7 +35,7 @@ public sealed class StatementTests
         .Select(t => ((Statement)System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(t)).Kind)];
 
     [Fact]
-    public void There_are_twenty_one_kinds() => Assert.Equal(21, Kinds().Count);
+    public void There_are_twenty_two_kinds() => Assert.Equal(22, Kinds().Count);
 
     [Theory]
     [MemberData(nameof(Kinds))]

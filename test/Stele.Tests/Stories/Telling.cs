@@ -22,7 +22,7 @@ sealed class Telling : IDisposable
     {
         _story = story;
         foreach (var (name, content) in story.Files) _scratch.File(name, content);
-        _scratch.File("bin/stele", $"#!/bin/sh\nexec '{Path.Combine(AppContext.BaseDirectory, "stele")}' \"$@\"\n", executable: true);
+        foreach (var program in new[] { "stele", "stele-verify" }) _scratch.File("bin/" + program, $"#!/bin/sh\nexec '{Path.Combine(AppContext.BaseDirectory, program)}' \"$@\"\n", executable: true);
     }
 
     public void Tell()
@@ -35,7 +35,7 @@ sealed class Telling : IDisposable
                     Run(step);
                     break;
                 case Story.Act.Start:
-                    _running.Push(new Daemon(Shell("exec " + step.Text)));
+                    _running.Push(new Daemon(Shell("exec env --default-signal=INT " + step.Text))); // whoever runs the tests in the background has it ignored
                     Await(step, _running.Peek());
                     break;
                 case Story.Act.Interrupt:

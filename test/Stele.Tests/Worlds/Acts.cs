@@ -64,7 +64,7 @@ sealed partial class World
 
     public static LogStatement EndLog(string action, string origin) => new(action, origin, null, null, null, null, null) { Nonce = Unset, Issued = 0 };
 
-    public Anchor Anchoring(DecisionLog log) => new(log.Origin, log.Checkpoint(), log.Consistency(log.AnchoredSize, log.Leaves.Count), log.Opens, log.Closes, log.Wholes, State.Size, StateDigest.Of(State)) { Nonce = Unset, Issued = 0 };
+    public Anchor Anchoring(DecisionLog log) => new(log.Origin, log.Checkpoint(), log.Consistency(log.AnchoredSize, log.Leaves.Count), log.Opens, log.Closes, log.Wholes, State.Size, StateDigest.Of(State), log.Counted) { Nonce = Unset, Issued = 0 };
 
     public Alert Alarm(DecisionLog log, string environment = Prod)
     {
@@ -75,6 +75,19 @@ sealed partial class World
     public static Revocation Revoke(string target, Digest digest, long fromEntry, string effect = Revocation.BlockNew) => new(target, digest, fromEntry, effect) { Nonce = Unset, Issued = 0 };
     public static Erasure Erase(string log, long count = 1) => new(log, Digest.Of("list"u8), count) { Nonce = Unset, Issued = 0 };
     public static Retention Retain(string log, long floor) => new(log, floor) { Nonce = Unset, Issued = 0 };
+    /// <summary>The reckoning of the world's logs between two times, as an honest signer makes it.</summary>
+    public Reconcile Reckon(long from, long to, long? upstream = null, string? system = Sys, string? environment = null)
+    {
+        var rows = ImmutableArray.CreateBuilder<ReconciledLog>();
+        foreach (var log in Reconciliation.Scope(State, system, environment))
+        {
+            var window = Reconciliation.Window(log, from, to);
+            var leaves = log.Status == LogStatement.Lost ? null : Reconciliation.Leaves(Replay, log, window, Logs[log.Origin].Leaves);
+            rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream, Reconciliation.Differences(window, leaves, upstream)));
+        }
+        return new Reconcile(system, environment, from, to, rows.ToImmutable()) { Nonce = Unset, Issued = 0 };
+    }
+
     public static ProtocolStatement Protocol(int version) => new(version) { Nonce = Unset, Issued = 0 };
     public static LogKeyStatement LogKey(NoteSigner key, long fromSize) => new(key.Key.ToString(), fromSize) { Nonce = Unset, Issued = 0 };
 

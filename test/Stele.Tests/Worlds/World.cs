@@ -157,6 +157,9 @@ sealed class DecisionLog(NoteSigner key)
     public long Wholes { get; private set; }
     public long AnchoredSize { get; set; }
 
+    /// <summary>What the gateway says that it counted, when it is asked to anchor.</summary>
+    public global::Stele.Proof.Statements.GatewayCount? Counted { get; set; }
+
     public long Add(Decision decision)
     {
         if (decision.Kind == Decision.OpenKind) Opens++;

@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Stele.Proof;
+using Stele.Proof.Packs;
+using Stele.Verify.Disk;
+
+namespace Stele.Verify;
+
+static class LedgerCommand
+{
+    const int ForkProven = 6;
+
+    public static readonly Command Command = new("ledger", "DIR|URL", """
+        A ledger as its server shows it, or its folder: every entry is hashed into the signed checkpoint and folded again.
+        With --state it is a monitor: each look must extend what the one before remembered. A server that shows another
+        history, or a shorter one, is told on, with both checkpoints; the file then keeps the first.
+        """,
+        [
+            Verify.Command.Trust,
+            new("--state", "FILE", "Where the newest checkpoint is remembered; made by the first look."),
+            new("--token", "TOKEN", "What the server lets readers in by, if it asks for it."),
+            Verify.Command.Json,
+        ], Run);
+
+    static int Run(Call call)
+    {
+        var (trust, state) = (call.Trust, call.Value("--state"));
+        LedgerMemory? remembered = null;
+        if (state is not null && File.Exists(state))
+            try
+            {
+                remembered = LedgerMemory.Parse(Call.Read(state, LedgerMemory.MaxBytes));
+            }
+            catch (FormatException e)
+            {
+                throw new MisuseException($"{state} is not what a monitor remembers: {e.Message}", "name the file that an earlier look wrote, or one that is not there yet");
+            }
+        using var source = Source.Of(call.File, call.Value("--token"));
+        var sight = Verifier.Look(source.Read, source.Find, trust, remembered, Progress(call));
+        if (state is not null && sight.Memory is { } memory && memory != remembered) MemoryFile.Write(state, memory);
+        if (sight.Fork is not { } fork) return call.Tell(sight.Report);
+        if (call.Json) Console.WriteLine(sight.Report.ToJson().With("exit", ForkProven).With("fork", fork.ToJson()));
+        else
+        {
+            Console.WriteLine("FRAUD PROVEN: the ledger's key signed two histories");
+            foreach (var finding in sight.Report.Findings) Console.WriteLine($"  {finding}");
+            Console.WriteLine($"what it signed before, as {state} has it:\n\n{fork.First}\nwhat it signed now:\n\n{fork.Second}");
+        }
+        return ForkProven;
+    }
+
+    static Action<string>? Progress(Call call) => call.Json || Console.IsErrorRedirected ? null : what => Console.Error.Write($"\r\e[K{what}\r");
+
+    /// <summary>Where a ledger is read from. Nothing that it gives is believed.</summary>
+    sealed class Source(string? folder, HttpClient? http) : IDisposable
+    {
+        const int Most = 32 << 20;
+
+        public static Source Of(string place, string? token)
+        {
+            if (!Uri.TryCreate(place, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+                return Directory.Exists(place) ? new(place, null) : throw new MisuseException($"there is no folder {place}", "name a ledger's folder, or its server's URL");
+            var http = new HttpClient { BaseAddress = new Uri(place.TrimEnd('/') + "/"), Timeout = TimeSpan.FromSeconds(60), MaxResponseContentBufferSize = Most };
+            if (token is not null) http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            return new(null, http);
+        }
+
+        public byte[]? Read(string path)
+        {
+            if (folder is not null) return File.Exists(Path.Combine(folder, path)) ? Call.Read(Path.Combine(folder, path), Most) : null;
+            try
+            {
+                using var answer = http!.GetAsync(path).GetAwaiter().GetResult();
+                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden) throw new MisuseException($"{http.BaseAddress} lets nobody in without a token", "stele-verify ledger URL --token TOKEN");
+                if (answer.StatusCode == HttpStatusCode.NotFound) return null;
+                return answer.IsSuccessStatusCode ? answer.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult() : throw new IOException($"{http.BaseAddress}{path} answers {(int)answer.StatusCode}");
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                throw new IOException($"{http!.BaseAddress} does not answer: {e.GetBaseException().Message}", e);
+            }
+        }
+
+        /// <summary>A server has its documents among its blobs, its folder beside the ledger's.</summary>
+        public byte[]? Find(Digest digest)
+        {
+            try
+            {
+                return folder is null ? Read($"blobs/{digest}") : Read($"../blobs/blobs/sha256/{digest.Hex}") ?? Read($"blobs/sha256/{digest.Hex}");
+            }
+            catch (Exception e) when (e is IOException or MisuseException)
+            {
+                return null;   // open to read the log, and no more
+            }
+        }
+
+        public void Dispose() => http?.Dispose();
+    }
+}

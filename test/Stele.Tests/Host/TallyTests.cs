@@ -1,0 +1,92 @@
+using Stele.Disk;
+using Stele.Host;
+using Stele.Proof.Statements;
+
+namespace Stele.Tests.Host;
+
+/// <summary>Counters that outlive their process.</summary>
+public sealed class TallyTests : IDisposable
+{
+    readonly Scratch _scratch = new();
+
+    public void Dispose() => _scratch.Dispose();
+
+    static GatewayCount Read(Tally tally) => tally.Around(() => { });
+
+    [Fact]
+    public void What_was_counted_is_there_when_it_is_opened_again()
+    {
+        var file = _scratch.At("tally/log");
+        using (var tally = new Tally(file, 5))
+        {
+            Assert.Equal(new GatewayCount(5, 0, 0, 0, 0, 0), Read(tally));
+            for (var i = 0; i < 4; i++) tally.Admitted();
+            for (var i = 0; i < 3; i++) tally.Recorded();
+            for (var i = 0; i < 2; i++) tally.Answered();
+            tally.Failed();
+            tally.Refused();
+        }
+        using (var tally = new Tally(file, 9))
+        {
+            Assert.Equal(new GatewayCount(5, 4, 3, 2, 1, 1), Read(tally));
+            tally.Admitted();
+            Assert.Equal(5, Read(tally).Admitted);
+        }
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+    }
+
+    /// <summary>Neither closed nor flushed, as after kill -9: the file is the memory.</summary>
+    [Fact]
+    public void A_process_that_dies_loses_no_count()
+    {
+        var file = _scratch.At("log");
+        using var killed = new Tally(file, 0);
+        for (var i = 0; i < 1000; i++) killed.Admitted();
+        using var next = new Tally(file, 7);
+        Assert.Equal(new GatewayCount(0, 1000, 0, 0, 0, 0), Read(next));
+    }
+
+    /// <summary>A machine that went down may have lost what was not flushed, so counting begins anew, and says from where.</summary>
+    [Fact]
+    public void A_machine_that_went_down_begins_anew()
+    {
+        var file = _scratch.At("log");
+        using (var first = new Counters(file, "one boot"))
+        {
+            Assert.False(first.Intact);
+            first.Add(3);
+            File.Copy(file, _scratch.At("as-it-was"));
+        }
+        using (var closed = new Counters(file, "another boot")) Assert.True(closed.Intact);
+        using (var same = new Counters(_scratch.At("as-it-was"), "one boot")) Assert.Equal((true, 1), (same.Intact, same[3]));
+        File.Copy(file, _scratch.At("copy"));
+        using (var open = new Counters(_scratch.At("copy"), "one boot")) File.Copy(_scratch.At("copy"), _scratch.At("down"));
+        using (var down = new Counters(_scratch.At("down"), "another boot")) Assert.False(down.Intact);
+        using var tally = new Tally(_scratch.At("fresh"), 12);
+        Assert.Equal(12, Read(tally).From);
+    }
+
+    [Fact]
+    public void Counting_after_the_end_does_nothing()
+    {
+        var tally = new Tally(_scratch.At("log"), 0);
+        tally.Admitted();
+        tally.Dispose();
+        tally.Admitted();
+        tally.Flush();
+        tally.Dispose();
+        using var again = new Tally(_scratch.At("log"), 0);
+        Assert.Equal(1, Read(again).Admitted);
+    }
+
+    [Fact]
+    public async Task Every_thread_is_counted()
+    {
+        using var tally = new Tally(_scratch.At("log"), 0);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 10_000; i++) tally.Answered();
+        })));
+        Assert.Equal(80_000, Read(tally).Answered);
+    }
+}

@@ -1,0 +1,138 @@
+using System.Text;
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Packs;
+using Stele.Tests.Tamper;
+using Stele.Tests.Worlds;
+
+namespace Stele.Tests.Packs;
+
+/// <summary>What the verifier does fast is what it did slowly.</summary>
+public sealed class PackPartsTests
+{
+    [Fact]
+    public void Folding_and_tables_give_one_CRC()
+    {
+        var bytes = new byte[700];
+        new Random(5).NextBytes(bytes);
+        for (var n = 0; n < bytes.Length; n++) Assert.Equal(~Crc32.Tabled(bytes.AsSpan(0, n), 0xFFFFFFFF), Crc32.Of(bytes.AsSpan(0, n)));
+        Assert.Equal(0xCBF43926u, Crc32.Of("123456789"u8));
+    }
+
+    [Fact]
+    public void Subtrees_from_anywhere_to_anywhere_make_the_one_root()
+    {
+        var hashes = Enumerable.Range(0, 70).Select(i => Merkle.Leaf(BitConverter.GetBytes(i))).ToArray();
+        for (var from = 0; from < 40; from++)
+            for (var to = from; to <= hashes.Length; to++)
+            {
+                var frontier = new Frontier();
+                foreach (var hash in hashes[..from]) frontier = frontier.Add(hash);
+                foreach (var (level, root) in Merkle.Subtrees(from, hashes.AsSpan(from..to).ToArray())) frontier = frontier.Add(level, root);
+                Assert.Equal((to, Merkle.Root(hashes[..to])), (frontier.Size, frontier.Root));
+            }
+    }
+
+    [Fact]
+    public void A_log_is_cut_where_its_leaves_say()
+    {
+        var segment = new Segment();
+        var leaf = new byte[65_535];
+        while (segment.Fits(leaf.Length)) segment.Add(leaf);
+        Assert.Equal(Segment.MaxBytes / 65_537, Segment.Read(segment.Bytes).Count);
+        Assert.Throws<FormatException>(() => Segment.Read([]));
+        Assert.Throws<FormatException>(() => Segment.Read(segment.Bytes[..^1]));
+        Assert.Throws<FormatException>(() => Segment.Read(new byte[Segment.MaxBytes + 1]));
+    }
+
+    /// <summary>Whatever the fast reader takes, the slow one takes, and they agree on what it says. Leaves in every shape, and each with bytes changed, taken out and put in.</summary>
+    [Fact]
+    public void A_leaf_read_fast_is_the_leaf_that_is_parsed()
+    {
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        var whole = m.World.Decide();
+        Decision[] shapes =
+        [
+            whole, whole with { Kind = Decision.OpenKind, Output = null }, whole with { Kind = Decision.CloseKind, Open = 7 }, whole with { Outcome = Decision.Deny, Rule = "predict-only", ReleasePolicy = null },
+            whole with { Policies = [] }, whole with { Policies = [m.Policy, m.Frozen] }, whole with { Input = null, Output = null, Outcome = Decision.Error }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue, Strength = "unavailable" },
+            whole with { Operation = "" }, whole with { Operation = "tools/call x" }, whole with { Operation = "größer" }, whole with { Operation = "a\"b\\c\n" }, whole with { Staleness = -3 },
+        ];
+        var random = new Random(17);
+        int taken = 0, refused = 0;
+        foreach (var shape in shapes)
+        {
+            var leaf = shape.Encode();
+            Assert.Equal(shape.Operation.All(c => c is >= ' ' and <= '~' and not '"' and not '\\') && shape.Staleness >= 0, Agree(leaf));
+            for (var i = 0; i < 2500; i++)
+            {
+                var at = random.Next(leaf.Length);
+                byte[] changed = random.Next(4) switch
+                {
+                    0 => Forgery.Flip(leaf, at, random.Next(8)),
+                    1 => [.. leaf[..at], .. leaf[(at + 1)..]],
+                    2 => [.. leaf[..at], leaf[random.Next(leaf.Length)], .. leaf[at..]],
+                    _ => [.. leaf[..at], (byte)"0129azAF\"{},:-."[random.Next(15)], .. leaf[(at + 1)..]],
+                };
+                if (Agree(changed)) taken++;
+                else refused++;
+            }
+        }
+        Assert.True(taken > 1000 && refused > 1000, $"{taken} taken, {refused} not");
+
+        static bool Agree(byte[] leaf)
+        {
+            if (!DecisionLeaf.TryRead(leaf, out var fast)) return false;
+            var slow = Decision.Parse(leaf);
+            Assert.Equal((slow.Kind == Decision.OpenKind, slow.Kind == Decision.CloseKind, slow.Open ?? 0, slow.Staleness, slow.Deployment), (fast.IsOpen, fast.IsClose, fast.Open, fast.Staleness, fast.Deployment));
+            Assert.Equal(Encoding.UTF8.GetString(DecisionLeaf.OperationOf(slow)), Encoding.UTF8.GetString(fast.Operation));
+            return true;
+        }
+    }
+
+    [Fact]
+    public void Leaves_rest_on_the_same_only_if_all_is_alike_that_the_ledger_speaks_of()
+    {
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        var one = m.World.Decide();
+        bool Same(Decision other) => DecisionLeaf.TryRead(one.Encode(), out var a) && DecisionLeaf.TryRead(other.Encode(), out var b) && a.RestsOnTheSame(b);
+        Assert.True(Same(one with { Time = 5, Duration = 6, Status = 500, Principal = new string('0', 32), Operation = "other", Staleness = 9, Input = null, Strength = "attested" }));
+        foreach (var other in new[]
+        {
+            one with { System = "x" }, one with { Environment = "x" }, one with { Deployment = 1 }, one with { Size = 1 }, one with { Release = m.V3 }, one with { ReleasePolicy = null }, one with { ReleasePolicy = m.V3 },
+            one with { Policies = [] }, one with { Policies = [m.V3] }, one with { Outcome = Decision.Deny },
+        }) Assert.False(Same(other));
+    }
+
+    [Fact]
+    public void A_map_of_facts_has_one_digest_however_it_came_about()
+    {
+        static Json Value(long v) => Json.Of(v);
+        var random = new Random(3);
+        var map = FactMap<string, long>.Create(StringComparer.Ordinal);
+        Assert.Equal(Merkle.EmptyRoot, map.Digest(Value));
+        var held = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        for (var step = 0; step < 600; step++)
+        {
+            var key = $"k{random.Next(60)}";
+            if (random.Next(3) == 0)
+            {
+                map = map.Remove(key);
+                held.Remove(key);
+            }
+            else
+            {
+                map = map.SetItem(key, step);
+                held[key] = step;
+            }
+            var again = held.OrderBy(h => random.Next()).Aggregate(FactMap<string, long>.Create(StringComparer.Ordinal), (all, h) => all.Add(h.Key, h.Value));
+            Assert.Equal(again.Digest(Value), map.Digest(Value));
+            Assert.Equal(held, map);
+        }
+        Assert.NotEqual(map.Digest(Value), map.SetItem("k1", -1).Digest(Value));
+        // One fact, as it is specified.
+        Assert.Equal(Merkle.Leaf("{\"key\":\"a\",\"value\":1}"u8), FactMap<string, long>.Create().Add("a", 1).Digest(Value));
+    }
+}
