@@ -201,7 +201,10 @@ sealed class BlobStore : IBlobs
         if (!File.Exists(path)) return "not there";
         try
         {
-            foreach (var entry in CanonicalJson.ParseCanonical(File.ReadAllBytes(path), MaxIndex)["manifests"].AsArray)
+            var bytes = File.ReadAllBytes(path);
+            var listed = CanonicalJson.ParseCanonical(bytes, MaxIndex)["manifests"].AsArray;
+            if (!IndexOf([.. listed]).AsSpan().SequenceEqual(bytes)) return "not as this store writes it";
+            foreach (var entry in listed)
                 if (!File.Exists(Path.Combine(directory, "blobs", "sha256", entry["digest"].AsDigest.Hex))) return $"lists {entry["digest"].AsDigest}, which is not there";
             return null;
         }
@@ -231,8 +234,10 @@ sealed class BlobStore : IBlobs
 
     Json[] Index() => [.. CanonicalJson.Parse(File.ReadAllBytes(IndexPath), MaxIndex)["manifests"].AsArray];
 
-    void WriteIndex(Json[] manifests) => Files.Write(IndexPath, Json.Object(
+    void WriteIndex(Json[] manifests) => Files.Write(IndexPath, IndexOf(manifests));
+
+    static byte[] IndexOf(Json[] manifests) => Json.Object(
         ("schemaVersion", 2),
         ("mediaType", "application/vnd.oci.image.index.v1+json"),
-        ("manifests", Json.Array(manifests.OrderBy(m => m["annotations"]["org.opencontainers.image.ref.name"].AsString, StringComparer.Ordinal)))).ToBytes());
+        ("manifests", Json.Array(manifests.OrderBy(m => m["annotations"]["org.opencontainers.image.ref.name"].AsString, StringComparer.Ordinal)))).ToBytes();
 }

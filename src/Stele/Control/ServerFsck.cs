@@ -36,6 +36,11 @@ static class ServerFsck
             // What comes after an entry that does not fold can't be judged.
             if (halted is not null) found.Wrong(Log.JournalPath(folder.Ledger), $"entry {index} does not fold: {halted}");
         });
+        if (File.Exists(folder.Cosigned) && Checkpoint.Open(File.ReadAllText(folder.Cosigned), trust.Key, out var cosigned) is var signed)
+        {
+            if (signed != CheckpointTrust.Verified) found.Wrong(folder.Cosigned, "not a checkpoint of this log under its key");
+            else if (halted is null && cosigned!.Size > replay.State.Size) found.Wrong(folder.Cosigned, $"covers {cosigned.Size} entries and the ledger gives {replay.State.Size}");
+        }
         if (replay.State.Size > 0)
         {
             if (replay.State.Ledger != trust.Genesis) found.Wrong(folder.Trust, "pins another genesis than the ledger has");

@@ -21,6 +21,8 @@ static class NodeFsck
         found.Read(folder.Token, () => File.ReadAllText(folder.Token));
         if (File.Exists(folder.Principals)) found.Read(folder.Principals, () => (object)Principals.All(folder.Principals));
 
+        if (File.Exists(folder.CosignerKey)) found.Read(folder.CosignerKey, () => NoteSigner.Open(folder.CosignerKey))?.Dispose();
+
         // A node that never reached its server has no replica yet.
         var replica = Path.Combine(folder.Replica, "ledger");
         if (Directory.Exists(replica)) found.Log(replica, trust.Key, (index, bytes) =>

@@ -86,7 +86,8 @@ static class Fsck
             else if (root != published.Root) wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
-        if (!inUse) foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
+        // Of what a damaged journal does not give any more the tiles may be all that is left: they are no strays.
+        if (!inUse && end.Problem is null) foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
         return wrong;
     }
 

@@ -9,12 +9,13 @@ using Stele.Proof.Decisions;
 using Stele.Tests.Host;
 
 /// <summary>
-/// Makes the product's own binary a node for a test, before its Main runs (the runtime calls this where DOTNET_STARTUP_HOOKS names this assembly): a process of its own, to be killed.
+/// Makes the product's own binary a node for a test, or the owner of a log, before its Main runs (the runtime calls this where DOTNET_STARTUP_HOOKS names this assembly): a process of its own, to be killed.
 /// </summary>
 static class StartupHook
 {
     public static void Initialize()
     {
+        if (Environment.GetEnvironmentVariable(Stele.Tests.Ledger.SeparateLog.Variable) is { } folder) Stele.Tests.Ledger.SeparateLog.Run(folder).GetAwaiter().GetResult();
         if (Environment.GetEnvironmentVariable(Stele.Tests.Gateway.SeparateNode.Variable) is not { } arguments) return;
         Run(arguments.Split('\n')).GetAwaiter().GetResult();
         Environment.Exit(0);
