@@ -59,7 +59,16 @@ public sealed record State
     public ImmutableSortedDictionary<string, EnvironmentFact> Environments { get; init; } = ImmutableSortedDictionary.Create<string, EnvironmentFact>(StringComparer.Ordinal);
     public ImmutableSortedDictionary<string, LogFact> Logs { get; init; } = ImmutableSortedDictionary.Create<string, LogFact>(StringComparer.Ordinal);
 
+    /// <summary>Erasures by the root of their list: one and the same can't be counted twice.</summary>
+    public ImmutableSortedDictionary<Digest, ErasureFact> Erasures { get; init; } = ImmutableSortedDictionary<Digest, ErasureFact>.Empty;
+
+    /// <summary>Legal holds that stand, by the entry that placed them.</summary>
+    public ImmutableSortedDictionary<long, HoldFact> Holds { get; init; } = ImmutableSortedDictionary<long, HoldFact>.Empty;
+
     // Questions that several rooms ask.
+
+    /// <summary>The holds that cover any of the records [from, to) of a log.</summary>
+    public IEnumerable<HoldFact> HoldsOn(LogFact log, long from = 0, long to = long.MaxValue) => Holds.Values.Where(h => h.Covers(log, from, to));
 
     public static string Place(string system, string environment) => system + "/" + environment;
 

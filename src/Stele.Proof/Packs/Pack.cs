@@ -6,7 +6,11 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Packs;
 
 /// <summary>A decision log as a pack carries it: its leaves from 0 on and a checkpoint over exactly those, signed by the log's key.</summary>
-public sealed record PackedLog(string Origin, IReadOnlyList<byte[]> Leaves, string Checkpoint);
+public sealed record PackedLog(string Origin, IReadOnlyList<byte[]> Leaves, string Checkpoint)
+{
+    /// <summary>Where the leaves begin, when those before were pruned; null = at 0.</summary>
+    public PackedFloor? Floor { get; init; }
+}
 
 /// <summary>
 /// The audit pack: a zip of one layout (<see cref="Zip"/>) with every ledger entry from 0 to its checkpoint, every document the fold reads, every refused envelope that a refusal names,
@@ -16,7 +20,8 @@ public sealed record PackedLog(string Origin, IReadOnlyList<byte[]> Leaves, stri
 /// ledger/checkpoint               the signed note
 /// ledger/entries/&lt;9 digits&gt;       256 entries each: u16 big-endian length ‖ bytes, as C2SP entry bundles
 /// logs/&lt;64 hex&gt;/checkpoint         the same for each decision log, under the SHA-256 of its origin
-/// logs/&lt;64 hex&gt;/entries/&lt;9 digits&gt;
+/// logs/&lt;64 hex&gt;/entries/&lt;9 digits&gt;  of a pruned log from its floor on, numbered as if the rest were there
+/// logs/&lt;64 hex&gt;/floor              of a pruned log alone: <see cref="PackedFloor"/>
 /// manifest.json                   canonical JSON: the digest of every member, the ledger's and logs' checkpoints
 /// </code>
 /// Same range, same bytes.
@@ -45,6 +50,9 @@ public static class Pack
         var packed = logs.OrderBy(l => LogFolder(l.Origin), StringComparer.Ordinal).ToList();
         foreach (var log in replay.State.Logs.Values)
             if (log is { Anchor.Size: > 0, Status: not LogStatement.Lost } && packed.All(p => p.Origin != log.Origin)) throw new FormatException($"the decision log '{log.Origin}' is not to be had, and the pack must carry it");
+        foreach (var log in packed)
+            if (log.Floor is { } floor && floor.Size > (replay.State.Logs.GetValueOrDefault(log.Origin)?.Floor ?? 0)) throw new FormatException(
+                $"the first {floor.Size} leaves of '{log.Origin}' are not to be had, and the ledger admits no such floor: they are missing, not pruned");
 
         var zip = new Zip.Writer(output);
         var members = new List<(string Name, long Size, Digest Digest)>();
@@ -53,15 +61,17 @@ public static class Pack
             zip.Add(name, content);
             members.Add((name, content.Length, Digest.Of(content)));
         }
-        void AddLog(string folder, IReadOnlyList<byte[]> leaves, string note)
+        void AddLog(string folder, IReadOnlyList<byte[]> leaves, string note, PackedFloor? floor = null)
         {
             Add($"{folder}/checkpoint", Encoding.UTF8.GetBytes(note));
-            for (var i = 0; i * Tile.Full < leaves.Count; i++) Add($"{folder}/entries/{Number(i)}", Tile.EncodeBundle(leaves.Skip(i * Tile.Full).Take(Tile.Full).ToArray()));
+            var first = (int)((floor?.Size ?? 0) / Tile.Full);
+            for (var i = 0; i * Tile.Full < leaves.Count; i++) Add($"{folder}/entries/{Number(first + i)}", Tile.EncodeBundle(leaves.Skip(i * Tile.Full).Take(Tile.Full).ToArray()));
+            if (floor is not null) Add($"{folder}/floor", floor.Encode());
         }
 
         foreach (var digest in replay.Documents.Read.Union(envelopes).Order()) Add($"documents/{digest.Hex}", find(digest) ?? throw new FormatException($"the document {digest} is not to be had, and the pack must carry it"));
         AddLog("ledger", [.. replay.Entries.Select(e => e.Entry.Bytes)], checkpoint);
-        foreach (var log in packed) AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint);
+        foreach (var log in packed) AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint, log.Floor);
         zip.Add(Manifest, ManifestOf(replay.State, checkpoint, packed.Select(l => (l.Origin, l.Checkpoint)), members));
         zip.Finish();
     }

@@ -92,6 +92,8 @@ public sealed class ReceiptVerifier
         // 3. The leaf.
         Leaf(part);
 
+        Erased();
+
         // 4. What it rests on.
         Custody();
         _report.Note("not promised by a receipt alone: that nothing between these entries, such as a revocation, says otherwise. The audit pack of the ledger shows that.");
@@ -152,6 +154,15 @@ public sealed class ReceiptVerifier
             _report.DeclaredGaps++;
             _report.Note($"early receipt: node {log.Node} signed its log of {checkpoint.Size} leaves with it; the ledger does not anchor that yet. Ask again for the anchored one; if they contradict each other, this one proves the fraud.");
         }
+    }
+
+    /// <summary>That what was asked and answered can't be opened any more, if the receipt says so.</summary>
+    void Erased()
+    {
+        if (_receipt.Erased is not { } erased) return;
+        if (_statements.GetValueOrDefault(erased.Entry) is Erasure e && e.Log == _receipt.Log && _receipt.Leaf.Index >= e.From && _receipt.Leaf.Index < e.To && erased.Record.Shows(_receipt.Leaf.Index, e.List, e.Count))
+            _report.Note($"its keys and salts were erased, as entry {erased.Entry} states ({(e.Cause == Erasure.Retention ? "the time to keep them was over" : "by request")}), signed by {Signers(erased.Entry)}: what was asked and answered can't be opened any more; this proof stands without it.");
+        else _report.Find("erasure-differs", Decision.Id(_receipt.Log, _receipt.Leaf.Index), $"no entry {erased.Entry} of the receipt states that its keys were erased");
     }
 
     void Custody()

@@ -210,10 +210,11 @@ public sealed partial class Verifier
         return checkpoint;
     }
 
-    IEnumerable<byte[]> Leaves(string folder)
+    /// <param name="first">The first bundle there is: others than 0 in a pruned log.</param>
+    IEnumerable<byte[]> Leaves(string folder, int first = 0)
     {
         var last = false;
-        for (var i = 0; ; i++)
+        for (var i = first; ; i++)
         {
             var name = $"{folder}/entries/{Pack.Number(i)}";
             if (!_members.ContainsKey(name)) yield break;

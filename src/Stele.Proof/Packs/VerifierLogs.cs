@@ -13,7 +13,6 @@ public sealed partial class Verifier
     List<(string Origin, string Checkpoint)> Logs(Replay replay)
     {
         var there = new SortedDictionary<string, (string Origin, string Checkpoint)>(StringComparer.Ordinal);
-        var erased = replay.Entries.Select(e => e.Statement).OfType<Erasure>().GroupBy(e => e.Log, StringComparer.Ordinal).ToDictionary(g => g.Key, g => (Statements: g.Count(), Records: g.Sum(e => e.Count)), StringComparer.Ordinal);
         foreach (var log in replay.State.Logs.Values)
         {
             var folder = Pack.LogFolder(log.Origin);
@@ -30,11 +29,7 @@ public sealed partial class Verifier
             }
             else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
             else _report.Note($"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it.");
-            if (erased.TryGetValue(log.Origin, out var e))
-            {
-                _report.DeclaredGaps++;
-                _report.Note($"decision log '{log.Origin}': keys and salts of {e.Records} records were erased, as {e.Statements} entries declare; their leaves are here.");
-            }
+            Gone(replay, log);
         }
         Silence(replay);
         return [.. there.Values];
@@ -74,11 +69,16 @@ public sealed partial class Verifier
 
         var found = _report.Findings.Count;
         var promised = Promised(log, key);
-        var frontier = new Frontier();
+        var frontier = Floor(log, folder);
+        var first = frontier.Size;
+        var below = new Below(first);
+        if (promised is { } early && early.Size < first) Promised(log, early, anchors.TryGetValue(early.Size, out var same) ? same.Root : null);
+        if (anchors.TryGetValue(first, out var start) && start.Root != frontier.Root) _report.Find("anchor-root", $"anchor in entry {Number(start.Entry)}", $"the floor of '{log.Origin}' does not have the root that was anchored");
+        if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
         var open = new Dictionary<long, Decision>();
-        foreach (var bytes in Leaves(folder))
+        foreach (var bytes in Leaves(folder, (int)(first / Tile.Full)))
         {
             var index = frontier.Size;
             var where = Decision.Id(log.Origin, index);
@@ -91,6 +91,7 @@ public sealed partial class Verifier
                     case Decision.OpenKind: opens++; open.Add(index, decision); break;
                     case Decision.CloseKind:
                         closes++;
+                        if (decision.Open < first) break;   // how it was opened was pruned
                         if (!open.Remove(decision.Open!.Value, out var opened)) _report.Find("decision-unopened", where, $"it closes leaf {decision.Open}, which is not open");
                         else if (!SameOperation(opened, decision)) _report.Find("decision-close-differs", where, $"it closes leaf {decision.Open}, which is another operation");
                         break;
@@ -109,7 +110,7 @@ public sealed partial class Verifier
             {
                 var place = $"anchor in entry {Number(at.Entry)}";
                 if (at.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
-                if ((at.Anchor.Opens, at.Anchor.Closes, at.Anchor.Wholes) != (opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
+                if (!below.Agrees(at.Anchor, opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
             }
         }
         var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
@@ -128,7 +129,7 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : "complete")}, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
+        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : first > 0 ? "complete from its floor on" : "complete")}, {frontier.Size - first} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
             $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
             $"{(stale > 0 ? $"; {stale} served on a ledger older than the {staleAfter} ms allowed" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
     }

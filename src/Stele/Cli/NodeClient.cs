@@ -1,7 +1,9 @@
 using System.Net.Http.Headers;
 using System.Text;
+using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
+using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
 
@@ -47,6 +49,26 @@ sealed class NodeClient : IDisposable
     /// <summary>What was asked and answered; whoever has the node's token may open it.</summary>
     public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
+    /// <summary>What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where nothing does.</summary>
+    public async Task<(Digest List, ErasedRecord Record)?> Erased(string log, long index, CancellationToken stop) =>
+        await Find($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } j ? (j["list"].AsDigest, ErasedRecord.FromJson(j["record"])) : null;
+
+    /// <summary>Has the node erase.</summary>
+    /// <exception cref="CliError">It would not.</exception>
+    public async Task<ErasureAnswer> Erase(ErasureRequest request, TimeProvider clock, CancellationToken stop)
+    {
+        for (var begun = clock.GetTimestamp(); ;)
+        {
+            using var answer = await Send("erasures", stop, request.ToJson().ToBytes());
+            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 64 << 20);
+            if (answer.IsSuccessStatusCode) return ErasureAnswer.FromJson(said);
+            // It folds what this desk has folded a moment later.
+            if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
+                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
+        }
+    }
+
     /// <summary>A whole decision log under its newest checkpoint; null if the node does not have it.</summary>
     /// <exception cref="CliError">What it gives does not hang together.</exception>
     public async Task<PackedLog?> Log(LogFact log, CancellationToken stop)
@@ -57,10 +79,12 @@ sealed class NodeClient : IDisposable
         var note = await answer.Content.ReadAsStringAsync(stop);
         if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the decision log {log.Origin}: {error}");
         var leaves = new List<byte[]>();
-        var frontier = new Frontier();
-        while (leaves.Count < checkpoint.Size)
+        using var begins = await Send(folder + "floor", stop);
+        var floor = begins.IsSuccessStatusCode ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop)) : null;
+        var frontier = floor?.Frontier ?? new Frontier();
+        while (frontier.Size < checkpoint.Size)
         {
-            var tile = new Tile(Tile.Entries, leaves.Count / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - leaves.Count));
+            var tile = new Tile(Tile.Entries, frontier.Size / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - frontier.Size));
             using var bundle = await Send(folder + tile.Path, stop);
             if (!bundle.IsSuccessStatusCode) throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
             foreach (var leaf in Tile.DecodeBundle(await bundle.Content.ReadAsByteArrayAsync(stop), tile.Width))
@@ -69,7 +93,7 @@ sealed class NodeClient : IDisposable
                 frontier = frontier.Add(Merkle.Leaf(leaf));
             }
         }
-        return frontier.Root == checkpoint.Root ? new PackedLog(log.Origin, leaves, note) : throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+        return frontier.Root == checkpoint.Root ? new PackedLog(log.Origin, leaves, note) { Floor = floor } : throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
     }
 
     /// <summary>The inclusion proof of a leaf in the log's tree of that size, from its tiles.</summary>
@@ -99,11 +123,13 @@ sealed class NodeClient : IDisposable
         return answer.IsSuccessStatusCode ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20) : null;
     }
 
-    async Task<HttpResponseMessage> Send(string path, CancellationToken stop)
+    async Task<HttpResponseMessage> Send(string path, CancellationToken stop, byte[]? post = null)
     {
         try
         {
-            return await _http.GetAsync(path, stop);
+            if (post is null) return await _http.GetAsync(path, stop);
+            using var content = new ByteArrayContent(post);
+            return await _http.PostAsync(path, content, stop);
         }
         catch (HttpRequestException e)
         {

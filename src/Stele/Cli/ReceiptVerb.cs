@@ -43,7 +43,8 @@ static class ReceiptVerb
         }
         var note = anchor?.Anchor.Checkpoint ?? leaf.Checkpoint;
         var size = anchor?.Size ?? leaf.Size;
-        var receipt = Receipt.Build(desk.Replay, desk.Small, desk.Tree, origin, new ProvenTree(note, size, i => node.InclusionProof(log, i, size, call.Stop)), index, leaf.Decision);
+        var receipt = Receipt.Build(desk.Replay, desk.Small, desk.Tree, origin, new ProvenTree(note, size, i => node.InclusionProof(log, i, size, call.Stop)), index, leaf.Decision,
+            erased: await node.Erased(origin, index, call.Stop) is var (list, shown) && desk.State.Erasures.TryGetValue(list, out var stated) ? new ErasedIn(stated.Entry, shown) : null);
         var bytes = receipt.Encode();
         if (call.Get<string>("--out") is not { } file)
         {

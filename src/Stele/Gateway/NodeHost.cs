@@ -60,7 +60,8 @@ sealed class NodeHost : IAsyncDisposable
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
             var pages = new ReadEndpoints(node, gateway);
-            var web = Listen(gatewayTerms, gateway, pages);
+            var erasures = new ErasureEndpoints(node, folder, gateway, pages, () => link.Replay.State, time);
+            var web = Listen(gatewayTerms, gateway, pages, erasures);
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, pages, web);
@@ -81,7 +82,7 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages)
+    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -93,7 +94,8 @@ sealed class NodeHost : IAsyncDisposable
         });
         Embedded.In(builder.Services);
         var web = builder.Build();
-        web.Run(http => http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
+        web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
+            : http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
         return web;
     }
 

@@ -15,6 +15,7 @@ namespace Stele.Gateway;
 /// GET status                              every environment: standing, releases, log, staleness
 /// GET logs/[hex]/checkpoint               the decision log as C2SP tlog-tiles serves it; [hex] is the SHA-256 of its origin
 /// GET logs/[hex]/tile/…
+/// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
 /// GET decisions/[hex]/[index]             an early receipt: leaf, inclusion proof, checkpoint
 /// GET bodies/[hex]/[index]                what was asked and answered, opened: {"input":…,"output":…}, each {"state","base64"?}
 /// </code>
@@ -43,7 +44,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
         else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
     }
 
-    bool Allowed(string? authorization) =>
+    internal bool Allowed(string? authorization) =>
         authorization is { Length: < 256 } && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
         && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(authorization[7..].Trim())), SHA256.HashData(Encoding.UTF8.GetBytes(node.Identity.Token)));
 
@@ -62,10 +63,11 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
 
     DecisionLog? LogOf(string hex) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
 
-    static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size ? index : null;
+    static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size && index >= log.Log.Floor ? index : null;
 
     static (string, byte[])? Resource(DecisionLog log, string name)
     {
+        if (name == "floor") return Control.Export.FloorOf(log.Log) is { } floor ? ("application/json", floor.Encode()) : null;
         if (name == "checkpoint") return ("text/plain; charset=utf-8", Encoding.UTF8.GetBytes(log.Log.Checkpoint));
         return Tile.TryParse(name, out var tile) && log.Log.Tile(tile.Level, tile.Index, tile.Width) is { } bytes ? ("application/octet-stream", bytes) : null;
     }
@@ -108,7 +110,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
             ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size)) : null));
     }
 
-    static async Task Send(HttpContext http, int status, string type, byte[] bytes)
+    internal static async Task Send(HttpContext http, int status, string type, byte[] bytes)
     {
         http.Response.StatusCode = status;
         http.Response.ContentType = type;
