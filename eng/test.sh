@@ -23,5 +23,7 @@ failed=$((failed + errors))
 # A run that failed in no test, or ran none, has still failed.
 if [ "$failed" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$passed" -eq 0 ]; }; then failed=1; fi
 
+# Named again at the end, where they are looked for.
+grep -o '<test [^>]*result="Fail"' "$results" 2>/dev/null | sed 's/.* name="\([^"]*\)".*/failed: \1/' || true
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -13,6 +13,32 @@ public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> By
         BinaryPrimitives.WriteUInt32BigEndian(id, Id);
         return $"\u2014 {Name} {Base64.Encode([.. id, .. Bytes])}\n";
     }
+
+    /// <summary>Reads one or more whole lines, as they end a note and as a witness answers. Invariant: written again they give the same text.</summary>
+    /// <exception cref="FormatException">Anything else, or more lines than a note may have.</exception>
+    public static ImmutableArray<NoteSignature> ParseLines(ReadOnlySpan<char> lines)
+    {
+        if (lines.IsEmpty || lines[^1] != '\n') throw new FormatException("signature lines end in a newline");
+        var signatures = ImmutableArray.CreateBuilder<NoteSignature>();
+        foreach (var range in lines[..^1].Split('\n'))
+        {
+            if (signatures.Count == Note.MaxSignatures) throw new FormatException($"a note has at most {Note.MaxSignatures} signatures");
+            signatures.Add(Parse(lines[..^1][range]));
+        }
+        return signatures.ToImmutable();
+    }
+
+    static NoteSignature Parse(ReadOnlySpan<char> line)
+    {
+        if (!line.StartsWith("\u2014 ", StringComparison.Ordinal)) throw new FormatException("a signature line starts with an em dash and a space");
+        line = line[2..];
+        var space = line.IndexOf(' ');
+        if (space < 0) throw new FormatException("a signature line reads: em dash, name, base64");
+        var name = line[..space].ToString();
+        if (!VerifierKey.IsName(name)) throw new FormatException("a signature line's key name is malformed");
+        if (!Base64.TryDecode(line[(space + 1)..], out var bytes) || bytes.Length < 5) throw new FormatException("a signature is base64 of a key id and at least one byte");
+        return new(name, BinaryPrimitives.ReadUInt32BigEndian(bytes), [.. bytes.AsSpan(4)]);
+    }
 }
 
 /// <summary>A signature that a known key has verified; the time is a cosignature's, in POSIX seconds, else 0.</summary>
@@ -97,27 +123,7 @@ public sealed class Note
         // The text may hold empty lines; the last one divides.
         var gap = note.LastIndexOf("\n\n", StringComparison.Ordinal);
         if (gap < 0) throw new FormatException("a note has an empty line between text and signatures");
-        var lines = note.AsSpan(gap + 2);
-        if (lines.IsEmpty || lines[^1] != '\n') throw new FormatException("a note ends in a signature line and a newline");
-        var signatures = new List<NoteSignature>();
-        foreach (var range in lines[..^1].Split('\n'))
-        {
-            if (signatures.Count == MaxSignatures) throw new FormatException($"a note has at most {MaxSignatures} signatures");
-            signatures.Add(Line(lines[range]));
-        }
-        return new Note(note[..(gap + 1)], signatures.ToArray());
-    }
-
-    static NoteSignature Line(ReadOnlySpan<char> line)
-    {
-        if (!line.StartsWith("\u2014 ", StringComparison.Ordinal)) throw new FormatException("a signature line starts with an em dash and a space");
-        line = line[2..];
-        var space = line.IndexOf(' ');
-        if (space < 0) throw new FormatException("a signature line reads: em dash, name, base64");
-        var name = line[..space].ToString();
-        if (!VerifierKey.IsName(name)) throw new FormatException("a signature line's key name is malformed");
-        if (!Base64.TryDecode(line[(space + 1)..], out var bytes) || bytes.Length < 5) throw new FormatException("a signature is base64 of a key id and at least one byte");
-        return new(name, BinaryPrimitives.ReadUInt32BigEndian(bytes), [.. bytes.AsSpan(4)]);
+        return new Note(note[..(gap + 1)], NoteSignature.ParseLines(note.AsSpan(gap + 2)).AsSpan());
     }
 
     /// <summary>
@@ -131,7 +137,7 @@ public sealed class Note
         foreach (var line in Signatures)
             foreach (var key in known)
             {
-                if (key.Name != line.Name || key.Id != line.Id) continue;
+                if (!key.IsNamedBy(line)) continue;
                 if (!key.Verify(Text, line, out var time)) return NoteTrust.BadSignature;
                 if (!found.Any(f => f.Key.Equals(key))) found.Add(new(key, time));
             }

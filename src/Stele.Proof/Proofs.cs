@@ -9,14 +9,17 @@ namespace Stele.Proof;
 public static class Proofs
 {
     /// <summary>Whether the leaf hash stands at <paramref name="index"/> in the tree of <paramref name="size"/> leaves with this root.</summary>
-    public static bool VerifyInclusion(long index, long size, Digest leafHash, ReadOnlySpan<Digest> proof, Digest root)
+    public static bool VerifyInclusion(long index, long size, Digest leafHash, ReadOnlySpan<Digest> proof, Digest root) => InclusionRoot(index, size, leafHash, proof) == root;
+
+    /// <summary>The root that a leaf hash and its proof lead to; null where the proof does not fit a tree of that size.</summary>
+    public static Digest? InclusionRoot(long index, long size, Digest leafHash, ReadOnlySpan<Digest> proof)
     {
-        if (index < 0 || index >= size) return false;
+        if (index < 0 || index >= size) return null;
         long fn = index, sn = size - 1;
         var hash = leafHash;
         foreach (var p in proof)
         {
-            if (sn == 0) return false;
+            if (sn == 0) return null;
             if ((fn & 1) == 1 || fn == sn)
             {
                 hash = Merkle.Node(p, hash);
@@ -28,18 +31,21 @@ public static class Proofs
             }
             (fn, sn) = (fn >> 1, sn >> 1);
         }
-        return sn == 0 && hash == root;
+        return sn == 0 ? hash : null;
     }
 
     /// <summary>
     /// Whether the tree of <paramref name="oldSize"/> leaves is a prefix of the tree of <paramref name="newSize"/>.
     /// An old size of 0 is refused: everything extends the empty tree, so no proof says anything; the caller decides what that means.
     /// </summary>
-    public static bool VerifyConsistency(long oldSize, long newSize, Digest oldRoot, Digest newRoot, ReadOnlySpan<Digest> proof)
+    public static bool VerifyConsistency(long oldSize, long newSize, Digest oldRoot, Digest newRoot, ReadOnlySpan<Digest> proof) => ConsistencyRoot(oldSize, newSize, oldRoot, proof) == newRoot;
+
+    /// <summary>The root of the newer tree that a proof leads to from the older one; null where it does not start from that.</summary>
+    public static Digest? ConsistencyRoot(long oldSize, long newSize, Digest oldRoot, ReadOnlySpan<Digest> proof)
     {
-        if (oldSize <= 0 || oldSize > newSize) return false;
-        if (oldSize == newSize) return proof.IsEmpty && oldRoot == newRoot;
-        if (proof.IsEmpty) return false;
+        if (oldSize <= 0 || oldSize > newSize) return null;
+        if (oldSize == newSize) return proof.IsEmpty ? oldRoot : null;
+        if (proof.IsEmpty) return null;
         long fn = oldSize - 1, sn = newSize - 1;
         while ((fn & 1) == 1) (fn, sn) = (fn >> 1, sn >> 1);
         // A complete old tree is its own first node, which the proof leaves out.
@@ -48,7 +54,7 @@ public static class Proofs
         Digest fr = first, sr = first;
         foreach (var c in rest)
         {
-            if (sn == 0) return false;
+            if (sn == 0) return null;
             if ((fn & 1) == 1 || fn == sn)
             {
                 fr = Merkle.Node(c, fr);
@@ -61,7 +67,7 @@ public static class Proofs
             }
             (fn, sn) = (fn >> 1, sn >> 1);
         }
-        return sn == 0 && fr == oldRoot && sr == newRoot;
+        return sn == 0 && fr == oldRoot ? sr : null;
     }
 
     /// <summary>The proof that the leaf at <paramref name="index"/> is in the tree of <paramref name="size"/> leaves; the leaf's sibling first.</summary>

@@ -39,6 +39,9 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
     public uint Id { get; }
     public ReadOnlySpan<byte> PublicKey => _key;
 
+    /// <summary>Whether the key cosigns others' checkpoints, with a time.</summary>
+    public bool IsCosigner => Type == NoteKeyType.Cosignature;
+
     /// <summary>Invariant: <c>Parse(x).ToString() = x</c>.</summary>
     /// <exception cref="FormatException">Anything but a canonical verifier key of a known type whose id is right.</exception>
     public static VerifierKey Parse(string text)
@@ -57,7 +60,7 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
     /// <summary>The bytes an Ed25519 key signs for a note's text, at a time for a cosignature.</summary>
     public byte[] Message(string text, long time = 0) => Type == NoteKeyType.Ed25519
         ? Encoding.UTF8.GetBytes(text)
-        : Encoding.UTF8.GetBytes($"cosignature/v1\ntime {time.ToString(CultureInfo.InvariantCulture)}\n{text}");
+        : Cosignature.Message(text, time);
 
     /// <summary>Makes the signature line of a note with a function that signs bytes with this key's private half.</summary>
     /// <param name="time">POSIX seconds, for a cosignature.</param>
@@ -76,16 +79,13 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
     {
         time = 0;
         var bytes = line.Bytes.AsSpan();
-        if (line.Name != Name || line.Id != Id) return false;
-        if (Type == NoteKeyType.Cosignature)
-        {
-            if (bytes.Length < 8) return false;
-            time = BinaryPrimitives.ReadInt64BigEndian(bytes);
-            if (time < 0) return false;
-            bytes = bytes[8..];
-        }
+        if (!IsNamedBy(line)) return false;
+        if (IsCosigner && !Cosignature.TrySplit(bytes, out time, out bytes)) return false;
         return Stele.Proof.Ed25519.Verify(_key, Message(text, time), bytes);
     }
+
+    /// <summary>Whether the line says that it is by this key: both the name and the id are its own. Any other line is somebody else's.</summary>
+    public bool IsNamedBy(NoteSignature line) => line.Name == Name && line.Id == Id;
 
     internal static bool IsName(string name)
     {

@@ -18,6 +18,8 @@ sealed class Custody(Replay replay, Decision decision, long size)
         var (then, before) = (replay.At(decision.Size), replay.At(decision.Deployment));
         if (!then.Releases.TryGetValue(decision.Release, out var release)) throw new FormatException($"the ledger knows no release {decision.Release}");
 
+        // The same tree, whoever else has signed under it.
+        var signed = logCheckpoint[..(logCheckpoint.IndexOf("\n\n", StringComparison.Ordinal) + 2)];
         Add(0);
         Add(fact.Entry);
         Add(decision.Deployment);
@@ -36,7 +38,7 @@ sealed class Custody(Replay replay, Decision decision, long size)
             {
                 case LogKeyStatement: Add(i); break;
                 case Verdict v when v.Size == decision.Deployment && v.Passed: Add(i); break;
-                case Anchor a when a.Log == log && a.Checkpoint == logCheckpoint: Add(i); break;
+                case Anchor a when a.Log == log && a.Checkpoint.StartsWith(signed, StringComparison.Ordinal): Add(i); break;
             }
 
         Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System, decision.Environment), .. before.PoliciesFor(decision.System, decision.Environment)]);

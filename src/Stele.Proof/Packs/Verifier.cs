@@ -21,6 +21,7 @@ public sealed partial class Verifier
     readonly Stream _pack;
     readonly Trust? _trust;
     readonly Receipt? _receipt;
+    HeldReceipt? _held;
     readonly VerifyReport _report = new();
     readonly SortedDictionary<string, Zip.Member> _members = new(StringComparer.Ordinal);
     readonly HashSet<string> _used = new(StringComparer.Ordinal) { Pack.Manifest };
@@ -37,15 +38,28 @@ public sealed partial class Verifier
     public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0, long? notOlderThan = null, Receipt? receipt = null)
     {
         var verifier = new Verifier(pack, trust, receipt);
+        verifier.Judge(minSize, notOlderThan);
+        return verifier._report;
+    }
+
+    /// <summary>A pack, and what a genuine receipt of one of its logs says beside it.</summary>
+    internal static VerifyReport Verify(Stream pack, Trust trust, ProvenRecord receipt, out HeldReceipt compared)
+    {
+        var verifier = new Verifier(pack, trust, null) { _held = compared = new HeldReceipt(receipt) };
+        verifier.Judge(0, null);
+        return verifier._report;
+    }
+
+    void Judge(long minSize, long? notOlderThan)
+    {
         try
         {
-            verifier.Run(minSize, notOlderThan);
+            Run(minSize, notOlderThan);
         }
         catch (FormatException e)
         {
-            verifier._report.Find("pack-malformed", "pack", e.Message);
+            _report.Find("pack-malformed", "pack", e.Message);
         }
-        return verifier._report;
     }
 
     void Run(long minSize, long? notOlderThan)

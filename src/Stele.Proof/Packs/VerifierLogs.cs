@@ -69,6 +69,13 @@ public sealed partial class Verifier
 
         var found = _report.Findings.Count;
         var promised = Promised(log, key);
+        var held = _held?.Log == log.Origin ? _held : null;
+        if (held is not null)
+            foreach (var (anchored, at) in anchors)
+            {
+                held.Anchored(at.Entry, at.Anchor, anchored);
+                held.Signed(new Checkpoint(log.Origin, anchored, at.Root), $"entry {Number(at.Entry)}");
+            }
         var frontier = Floor(log, folder);
         var first = frontier.Size;
         var below = new Below(first);
@@ -82,7 +89,9 @@ public sealed partial class Verifier
         {
             var index = frontier.Size;
             var where = Decision.Id(log.Origin, index);
-            frontier = frontier.Add(Merkle.Leaf(bytes));
+            var leaf = Merkle.Leaf(bytes);
+            frontier = frontier.Add(leaf);
+            held?.Leaf(index, leaf, () => frontier.Root);
             try
             {
                 var decision = Decision.Parse(bytes);
@@ -121,7 +130,8 @@ public sealed partial class Verifier
             _report.Note($"decision log '{log.Origin}': {anchoredSize - frontier.Size} of {anchoredSize} anchored leaves were lost, as the ledger declares.");
         }
         else if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
-        Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
+        if (Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves") is { } signed) held?.Signed(signed, "the log's own checkpoint in the pack");
+        held?.End(frontier.Size);
 
         long longest = 0, before = 0;
         foreach (var size in anchors.Keys.Append(frontier.Size))

@@ -20,6 +20,9 @@ public enum VerifyResult
 
     /// <summary>All agrees, with gaps that the ledger itself declares (pruned, erased or lost records).</summary>
     DeclaredGaps = 4,
+
+    /// <summary>All agrees, and the ledger does not anchor it yet: a receipt that is its node's signed word so far.</summary>
+    Early = 5,
 }
 
 /// <summary>What a verification found, for people and as JSON.</summary>
@@ -40,8 +43,11 @@ public sealed class VerifyReport
     public bool Authenticated { get; internal set; }
     public int DeclaredGaps { get; internal set; }
 
+    /// <summary>Of a receipt: its node's signed word alone, not anchored yet.</summary>
+    public bool Early { get; internal set; }
+
     public VerifyResult Result =>
-        _findings.Count > 0 ? VerifyResult.Failed : !Authenticated ? VerifyResult.Unauthenticated : DeclaredGaps > 0 ? VerifyResult.DeclaredGaps : VerifyResult.Complete;
+        _findings.Count > 0 ? VerifyResult.Failed : !Authenticated ? VerifyResult.Unauthenticated : Early ? VerifyResult.Early : DeclaredGaps > 0 ? VerifyResult.DeclaredGaps : VerifyResult.Complete;
 
     internal void Find(string name, string where, string message)
     {
@@ -52,7 +58,7 @@ public sealed class VerifyReport
     internal void Note(string sentence) => _notes.Add(sentence);
 
     public Json ToJson() => Json.Object(
-        ("result", Result switch { VerifyResult.Complete => "complete", VerifyResult.Failed => "failed", VerifyResult.Unauthenticated => "consistent-unauthenticated", _ => "declared-gaps" }),
+        ("result", Result switch { VerifyResult.Complete => "complete", VerifyResult.Failed => "failed", VerifyResult.Unauthenticated => "consistent-unauthenticated", VerifyResult.Early => "early", _ => "declared-gaps" }),
         ("exit", (int)Result),
         ("findings", Json.Array(_findings.Select(f => Json.Object(("name", f.Name), ("where", f.Where), ("message", f.Message))))),
         ("notes", Json.Array(_notes.Select(Json.Of))));

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Control.Views;
+using Stele.Host;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -18,7 +19,10 @@ namespace Stele.Api;
 /// <code>
 /// GET  /healthz                               200 while the server admits; no token
 /// POST /statements                            a signed envelope, canonical, ≤ 64 KiB → 201 {"entry","leaf","time"}, 200 {"entry","leaf"} for a retry
-/// GET  /checkpoint?beyond=SIZE&amp;wait=SECONDS   the signed checkpoint; waits for one beyond SIZE
+/// GET  /checkpoint                            the published checkpoint: with the cosignatures of a quorum, where witnesses are configured
+/// GET  /checkpoint?beyond=SIZE&amp;wait=SECONDS   the newest signed one, with what cosignatures there are; waits for one beyond SIZE
+/// POST /cosignatures                          a node's (see <see cref="CosignatureOffer"/>) → 200 {"size"}
+/// GET  /witnesses                             who cosigns, how far, and what keeps them from it
 /// GET  /tile/…                                C2SP tlog-tiles: hash tiles and entry bundles
 /// GET  /entries/N    /proof/N?size=SIZE       an entry; its inclusion proof
 /// GET  /log?from=N&amp;count=N                    one readable line an entry
@@ -31,7 +35,7 @@ namespace Stele.Api;
 /// </code>
 /// Every error is a <see cref="Problem"/>.
 /// </summary>
-sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions options, TimeProvider time, CancellationToken stopping)
+sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned, Witnesses? witnesses, ServerOptions options, TimeProvider time, CancellationToken stopping)
 {
     const int MaxEnvelope = 64 * 1024;
     static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
@@ -42,8 +46,10 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
     {
         web.MapGet("/healthz", (RequestDelegate)Health);
         web.MapPost("/statements", (RequestDelegate)Submit);
-        web.MapGet("/checkpoint", (RequestDelegate)Checkpoint);
-        web.MapGet("/tile/{**path}", (RequestDelegate)Tile);
+        web.MapMethods("/checkpoint", ["HEAD", "GET"], (RequestDelegate)Checkpoint);
+        web.MapMethods("/tile/{**path}", ["HEAD", "GET"], (RequestDelegate)Tile);
+        web.MapPost("/cosignatures", (RequestDelegate)Cosign);
+        web.MapGet("/witnesses", (RequestDelegate)(http => http.Write(Witnessing())));
         web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(LogLines.Whole(Entry(http)))));
         web.MapGet("/proof/{n}", (RequestDelegate)Proof);
         web.MapGet("/log", (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0, (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
@@ -97,19 +103,41 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, ServerOptions
                 // The time is up: the present one is the answer.
             }
         }
-        http.Response.Headers.CacheControl = "no-store";
-        http.Response.ContentType = "text/plain; charset=utf-8";
-        await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(log.Checkpoint), http.RequestAborted);
+        if (http.Number("beyond") is not null) await LogPages.Checkpoint(http, cosigned.Newest);
+        else await LogPages.Checkpoint(http, cosigned.Published ?? throw new ProblemException(Trouble.NotFound, "no checkpoint has the cosignatures yet that this ledger's witness policy asks for"));
     }
+
+    async Task Cosign(HttpContext http)
+    {
+        CosignatureOffer offer;
+        Cosignature? cosignature;
+        string error;
+        try
+        {
+            offer = CosignatureOffer.Parse(await http.Body(CosignatureOffer.MaxBytes));
+            cosignature = offer.Judge(admission.Replay.State, out error);
+        }
+        catch (FormatException e)
+        {
+            throw new ProblemException(Trouble.BadRequest, $"not a node's cosignature: {e.Message}");
+        }
+        if (cosignature is null) throw new ProblemException(Trouble.NotANode, error);
+        if (!cosigned.Add(offer.Note, cosignature)) throw new ProblemException(Trouble.NotANode, "that checkpoint is not one of this ledger's, or has all the cosignatures that it takes");
+        await http.Write(Json.Object(("size", Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size)));
+    }
+
+    Json Witnessing() => Json.Object(
+        ("size", log.Size), ("policy", options.Witnesses is not null),
+        ("published", cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
+        ("cosigners", Json.Array(Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
+        ("witnesses", Json.Array((witnesses?.Standings ?? []).Select(w => Json.Object(
+            ("name", w.Place.Name), ("key", w.Place.Key.ToString()), ("address", w.Place.Address!.ToString()), ("size", w.Size is { } s ? Json.Of(s) : null), ("time", w.Size is null ? null : Json.Of(w.Time)),
+            ("trouble", w.Trouble is { } t ? Json.Of(t) : null), ("fork", w.Fork))))));
 
     async Task Tile(HttpContext http)
     {
-        if (!Stele.Proof.Tile.TryParse($"tile/{http.Request.RouteValues["path"]}", out var tile)) throw new ProblemException(Trouble.BadRequest, "that is not a tile's path (C2SP tlog-tiles)");
-        var bytes = log.Tile(tile.Level, tile.Index, tile.Width) ?? throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {tile}");
-        http.Response.Headers.CacheControl = Answers.Immutable;   // a tile of a width never changes
-        http.Response.ContentType = "application/octet-stream";
-        http.Response.ContentLength = bytes.Length;
-        await http.Response.Body.WriteAsync(bytes, http.RequestAborted);
+        var path = $"tile/{http.Request.RouteValues["path"]}";
+        if (!await LogPages.Tile(http, log, path, options.OpenLog)) throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {path}");
     }
 
     Folded Entry(HttpContext http)

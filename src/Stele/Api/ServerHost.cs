@@ -20,14 +20,18 @@ sealed class ServerHost : IAsyncDisposable
     readonly NoteSigner _logKey;
     readonly PrivateKey _serverKey;
     readonly WebApplication _web;
+    readonly Witnesses? _witnesses;
     readonly CancellationTokenSource _stopping;
 
-    ServerHost(NoteSigner logKey, PrivateKey serverKey, Log log, BlobStore blobs, Admission admission, WebApplication web, CancellationTokenSource stopping) =>
-        (_logKey, _serverKey, Log, Blobs, Admission, _web, _stopping) = (logKey, serverKey, log, blobs, admission, web, stopping);
+    ServerHost(NoteSigner logKey, PrivateKey serverKey, Log log, BlobStore blobs, Admission admission, Witnesses? witnesses, WebApplication web, CancellationTokenSource stopping) =>
+        (_logKey, _serverKey, Log, Blobs, Admission, _witnesses, _web, _stopping) = (logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
 
     public Log Log { get; }
     public BlobStore Blobs { get; }
     public Admission Admission { get; }
+
+    /// <summary>How it stands with those who witness the ledger and are asked from here.</summary>
+    public IReadOnlyList<WitnessStanding> Witnesses => _witnesses?.Standings ?? [];
 
     /// <summary>Where it listens, with the port that was taken.</summary>
     public Uri Address { get; private set; } = null!;
@@ -43,8 +47,9 @@ sealed class ServerHost : IAsyncDisposable
         var trust = folder.ReadTrust();
         var logKey = NoteSigner.Open(folder.LogKey);
         var serverKey = folder.ReadServerKey();
-        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time);
+        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, quorum: options.Witnesses?.Quorum);
         Admission? admission = null;
+        Witnesses? witnesses = null;
         WebApplication? web = null;
         var stopping = new CancellationTokenSource();
         try
@@ -52,8 +57,11 @@ sealed class ServerHost : IAsyncDisposable
             var blobs = new BlobStore(folder.Blobs);
             admission = Admission.Start(log, blobs, serverKey, time);
             if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
-            web = Web(new Routes(log, blobs, admission, options, time, stopping.Token), new Tokens(folder.Tokens, time), options, report ?? (_ => { }));
-            var host = new ServerHost(logKey, serverKey, log, blobs, admission, web, stopping);
+            report ??= _ => { };
+            var cosigned = new CosignedCheckpoints(log, options.Witnesses?.Quorum, folder.Cosigned);
+            witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, report);
+            var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
             return host;
@@ -61,6 +69,7 @@ sealed class ServerHost : IAsyncDisposable
         catch
         {
             if (web is not null) await web.DisposeAsync();
+            if (witnesses is not null) await witnesses.DisposeAsync();
             if (admission is not null) await admission.DisposeAsync();
             log.Dispose();
             logKey.Dispose();
@@ -70,7 +79,7 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(Routes routes, Tokens tokens, ServerOptions options, Action<string> report)
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Tokens tokens, ServerOptions options, Action<string> report)
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -92,21 +101,26 @@ sealed class ServerHost : IAsyncDisposable
         var web = builder.Build();
         web.Use((http, next) => Answers.Guard(http, () =>
         {
-            if (http.Request.Path != "/healthz" && !tokens.Allow(http.Request.Headers.Authorization))
+            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)) && !tokens.Allow(http.Request.Headers.Authorization))
                 throw new ProblemException(Trouble.Unauthorized, http.Request.Headers.Authorization.Count == 0 ? "this needs a token" : "this token is not known here");
             if (Answers.Climbs(http)) throw new ProblemException(Trouble.BadRequest, "the address climbs out of where it belongs");
             return next(http);
         }, e => report($"{http.Request.Method} {http.Request.Path}: {e}")));
         web.UseRouting();
         routes.Map(web);
+        timestamps.Map(web);
         return web;
     }
+
+    static bool OfTheLog(HttpRequest request) =>
+        (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) && (request.Path == "/checkpoint" || request.Path.StartsWithSegments("/tile", StringComparison.Ordinal));
 
     /// <summary>Stops listening, answers what waits, finishes admission and closes the ledger.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
         await _web.StopAsync();
+        if (_witnesses is not null) await _witnesses.DisposeAsync();
         await Admission.DisposeAsync();
         await _web.DisposeAsync();
         Log.Dispose();

@@ -1,4 +1,5 @@
 using System.Net;
+using Stele.Control;
 
 namespace Stele.Api;
 
@@ -13,6 +14,12 @@ sealed record ServerOptions
 
     /// <summary>The largest blob that is taken, in bytes. Default 8 GiB.</summary>
     public long MaxBlob { get; init; } = 8L << 30;
+
+    /// <summary>Whether anybody may read the ledger itself, <c>/checkpoint</c> and <c>/tile/…</c>, without a token. Default no.</summary>
+    public bool OpenLog { get; init; }
+
+    /// <summary>Who witnesses the ledger; null: nobody is asked, and what the log signs is published as it is.</summary>
+    public WitnessTerms? Witnesses { get; init; }
 
     /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);

@@ -56,11 +56,12 @@ sealed class BlobStore : IBlobs
         if (declared is null && content.CanSeek) declared = content.Length - content.Position;
         if (declared > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has {declared} bytes; at most {maxBytes} are taken here");
 
-        var temporary = Files.Temporary(Path.Combine(_ingest, "blob"));
+        var file = Files.CreateTemporary(Path.Combine(_ingest, "blob"));
+        var named = false;
+        Digest digest;
         try
         {
-            Digest digest;
-            await using (var file = Files.CreateNew(temporary))
+            await using (file)
             {
                 digest = await Copy(content, file, maxBytes, declared, stop);
                 if (expected is { } wanted && wanted != digest)
@@ -71,18 +72,20 @@ sealed class BlobStore : IBlobs
                     return digest;
                 }
                 TreeWriter.Seal(file.SafeFileHandle, executable: false);
-                file.Flush(flushToDisk: true);
+                Files.Flush(file);
             }
-            Files.Publish(temporary, PathOf(digest));
-            return digest;
+            Files.Rename(file.Name, PathOf(digest));
+            named = true;
         }
         finally
         {
-            Files.Delete(temporary);
+            if (!named) Files.Abandon(file.Name);
         }
+        Files.SyncNames(PathOf(digest));
+        return digest;
     }
 
-    static async Task<Digest> Copy(Stream from, Stream to, long maxBytes, long? declared, CancellationToken stop)
+    static async Task<Digest> Copy(Stream from, FileStream to, long maxBytes, long? declared, CancellationToken stop)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = ArrayPool<byte>.Shared.Rent(256 * 1024);
@@ -94,7 +97,9 @@ sealed class BlobStore : IBlobs
                 total += n;
                 if (total > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has more than the {maxBytes} bytes that are taken here");
                 hash.AppendData(buffer.AsSpan(0, n));
+                Failpoint.Before(DiskAct.Write, to.Name);
                 await to.WriteAsync(buffer.AsMemory(0, n), stop);
+                Failpoint.After(DiskAct.Write, to.Name);
             }
             if (declared is { } length && length != total) throw new BlobException(BlobError.WrongDigest, $"the blob was announced with {length} bytes but has {total}");
             return Digest.From(hash.GetHashAndReset());

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Stele.Disk;
 using Stele.Proof;
@@ -32,17 +33,19 @@ sealed class SandboxProcess : IAsyncDisposable
     internal static async Task<SandboxProcess> Start(string program, Func<int, int?, IEnumerable<string>> flags, int outputBytes, CancellationToken stop)
     {
         var (read, write) = Libc.Pipe();
-        var process = await Parent.Run(() =>
+        var (process, reaper) = await Parent.Run(() =>
         {
             using (write)
             using (var filter = SystemCalls.Filter() is { } bytes ? Libc.PipeOf(bytes) : null)
             {
+                var reaper = Parent.Reaper ??= Reaper.Start();
                 Libc.InheritNothing();
-                var start = new ProcessStartInfo(program, flags(Libc.Inherit(write), filter is null ? null : Libc.Inherit(filter))) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+                string[] guarded = ["--unsetenv", reaper.Mark, "--block-fd", reaper.InheritGate().ToString(CultureInfo.InvariantCulture)];
+                var start = new ProcessStartInfo(program, [.. guarded, .. flags(Libc.Inherit(write), filter is null ? null : Libc.Inherit(filter))]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
                 var path = start.Environment.TryGetValue("PATH", out var p) ? p : null;
                 start.Environment.Clear(); // nothing of ours is there to leak
                 start.Environment["PATH"] = path;
-                return Process.Start(start)!;
+                return (Process.Start(start)!, reaper);
             }
         });
         process.StandardInput.Close();
@@ -53,6 +56,7 @@ sealed class SandboxProcess : IAsyncDisposable
         // Not to be called off: it comes at once, or bubblewrap ends; and only who knows the process can end it.
         if (await pid.Task is { } child)
         {
+            reaper.LetGo();
             var running = new SandboxProcess(process, child, output, errors, status);
             if (!stop.IsCancellationRequested) return running;
             await running.DisposeAsync();
@@ -146,6 +150,9 @@ sealed class SandboxProcess : IAsyncDisposable
     static class Parent
     {
         static readonly BlockingCollection<Action> Work = [];
+
+        /// <summary>Started with the first sandbox, by this thread.</summary>
+        public static Reaper? Reaper { get; set; }
 
         static Parent() => new Thread(() =>
         {

@@ -77,6 +77,9 @@ sealed class Desk : IAsyncDisposable
     /// <summary>The ledger as this desk has verified it, for proofs.</summary>
     public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
+    /// <summary>The log as it was verified here.</summary>
+    public Ledger.Log Log => _replica.Log;
+
     public Task Sync() => _replica.Sync(_call.Stop);
 
     public async ValueTask DisposeAsync()

@@ -9,21 +9,29 @@ namespace Stele.Cli;
 
 static class ReceiptVerb
 {
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     public static Verb Verb => new("receipt", "the proof of one decision, in one file", """
-        stele receipt DECISION [--out FILE] [--early]
+        stele receipt DECISION [--out FILE] [--wait | --early]
 
         Gathers what proves the decision to anyone, offline: its record, its place in the node's log, the ledger entry that anchors that log,
         the deployment, verdict, approvals, release, origins and policies, each with its proof, and the signed checkpoint. Verify it with
-        stele-verify receipt. It waits until the decision is anchored, at most two minutes.
+        stele-verify receipt.
+
+        A decision that the ledger does not anchor yet has an early receipt: the node's signed word, which proves fraud if the log ever says
+        otherwise (stele-verify fraud). Whoever asked the gateway may fetch the same from the node with their own token: GET /-/receipts/DECISION.
         """,
         [
             new Argument<string>("decision"),
             new Option<string>("--out") { HelpName = "FILE", Description = "where it is written; standard output unless given" },
-            new Option<bool>("--early") { Description = "do not wait: take the node's signed word as it is now" },
+            new Option<bool>("--wait") { Description = "wait until the decision is anchored, at most two minutes, so that the receipt is a full one" },
+            new Option<bool>("--early") { Description = "take the node's signed word as it is now, even if the decision is anchored" },
         ], Run);
 
     static async Task<int> Run(Call call)
     {
+        var (early, wait) = (call.Get<bool>("--early"), call.Get<bool>("--wait"));
+        if (early && wait) throw call.Wrong("--early and --wait exclude each other");
         await using var desk = await Desk.Open(call);
         var id = call.Need("decision");
         if (!Decision.TryParseId(id, out var origin, out var index) || !desk.State.Logs.TryGetValue(origin, out var log))
@@ -31,21 +39,22 @@ static class ReceiptVerb
         using var node = TraceVerb.NodeOf(desk);
         var leaf = await TraceVerb.Leaf(node, log, index, call);
 
-        var early = call.Get<bool>("--early");
-        (long Entry, Proof.Statements.Anchor Anchor, long Size)? anchor = null;
-        var until = call.Clock.GetUtcNow() + TimeSpan.FromMinutes(2);
-        while (!early && (anchor = Receipt.AnchorOf(desk.Replay, origin, index, desk.State.Size)) is null)
+        var anchor = early ? null : Receipt.AnchorOf(desk.Replay, origin, index, desk.State.Size);
+        var until = call.Clock.GetUtcNow() + Patience;
+        while (wait && anchor is null)
         {
-            if (call.Clock.GetUtcNow() > until) throw new CliError("the decision is not anchored yet", "a node anchors once a minute unless told otherwise; try again, or take --early");
+            if (call.Clock.GetUtcNow() > until) throw new CliError("the decision is not anchored yet", "a node anchors once a minute unless told otherwise: stele status shows what keeps it; without --wait you get the early receipt");
             call.Terminal.Progress("waiting for the node to anchor the decision");
             await Task.Delay(TimeSpan.FromMilliseconds(200), call.Clock, call.Stop);
             await desk.Sync();
+            anchor = Receipt.AnchorOf(desk.Replay, origin, index, desk.State.Size);
         }
         var note = anchor?.Anchor.Checkpoint ?? leaf.Checkpoint;
         var size = anchor?.Size ?? leaf.Size;
         var receipt = Receipt.Build(desk.Replay, desk.Small, desk.Tree, origin, new ProvenTree(note, size, i => node.InclusionProof(log, i, size, call.Stop)), index, leaf.Decision,
             erased: await node.Erased(origin, index, call.Stop) is var (list, shown) && desk.State.Erasures.TryGetValue(list, out var stated) ? new ErasedIn(stated.Entry, shown) : null);
         var bytes = receipt.Encode();
+        if (anchor is null && !early) call.Terminal.Note("early: the ledger does not anchor this decision yet; --wait waits for the full receipt");
         if (call.Get<string>("--out") is not { } file)
         {
             call.Stage.Output.WriteLine(Encoding.UTF8.GetString(bytes));

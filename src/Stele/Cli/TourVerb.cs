@@ -278,7 +278,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         stage.Fact("release", $"entry {trace["release"]["entry"].AsInt}  {trace["release"]["release"].AsString}");
         foreach (var source in trace["sources"].AsArray) stage.Fact("source", $"{source.Find("name")?.AsString} {source["digest"].AsDigest.Short}, {source["strength"].AsString}, entry {source["entry"].AsInt}");
         var receipt = World("receipt.json");
-        await stage.Do(Risk, "receipt", decision, "--out", receipt);
+        await stage.Do(Risk, "receipt", decision, "--wait", "--out", receipt);
         await Verify("receipt", receipt, 0);
         stage.Without("the answer to \"why was I denied, and by what?\" would be a search through other people's logs.");
     }

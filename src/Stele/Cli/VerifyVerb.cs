@@ -10,7 +10,8 @@ static class VerifyVerb
         stele verify receipt FILE [--trust FILE]
 
         The same judge as stele-verify. With no trust file at all, the best there is to say is "consistent, unauthenticated". Exit codes:
-        0 complete, 1 failed, 2 asked for wrongly, 3 consistent but unauthenticated, 4 gaps that the ledger itself declares.
+        0 complete, 1 failed, 2 asked for wrongly, 3 consistent but unauthenticated, 4 gaps that the ledger itself declares, 5 an early receipt: not
+        anchored yet.
         """,
         [
             new Argument<string>("what"), new Argument<string>("file"),
@@ -36,6 +37,7 @@ static class VerifyVerb
             {
                 VerifyResult.Complete => Terminal.Green("complete: everything is there and agrees"),
                 VerifyResult.Unauthenticated => Terminal.Yellow("consistent, unauthenticated: no trust file says whose ledger this is; give --trust FILE"),
+                VerifyResult.Early => Terminal.Yellow("early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet"),
                 VerifyResult.DeclaredGaps => Terminal.Yellow("all agrees, with gaps that the ledger itself declares"),
                 _ => Terminal.Red($"FAILED: {report.Findings.Count} {(report.Findings.Count == 1 ? "finding" : "findings")}"),
             });

@@ -24,6 +24,8 @@ enum Trouble
     Corrupt,
     /// <summary>The member had more refusals than are recorded in a minute.</summary>
     RateLimited,
+    /// <summary>A cosignature that is not by a node of this ledger, or not on a checkpoint of it.</summary>
+    NotANode,
     /// <summary>The queue is full.</summary>
     Busy,
     /// <summary>The clock is behind the ledger, or jumped.</summary>
@@ -62,6 +64,7 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
         [Trouble.TooLarge] = ("too-large", 413, "put large content in a blob; split what is larger than a blob may be"),
         [Trouble.Corrupt] = ("corrupt", 500, "the server's copy is damaged: run stele fsck there and upload the blob again"),
         [Trouble.RateLimited] = ("rate-limited", 429, "wait a minute; then send what the message asks for"),
+        [Trouble.NotANode] = ("not-a-node", 403, "an owner gives a node its role: stele member add --role node@SYSTEM/ENV"),
         [Trouble.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
         [Trouble.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
         [Trouble.Stopped] = ("stopped", 503, "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),

@@ -28,7 +28,7 @@ enum ReplicaFault
     MissingDocument,
 }
 
-/// <param name="evidence">The server's signed checkpoint, where it is what convicts it.</param>
+/// <param name="evidence">What convicts the server: its signed checkpoint, or the proof of a <see cref="Fork"/>.</param>
 sealed class ReplicaException(ReplicaFault fault, string message, string? evidence = null) : Exception(message)
 {
     public ReplicaFault Fault { get; } = fault;
@@ -41,6 +41,7 @@ sealed class ReplicaException(ReplicaFault fault, string message, string? eviden
 /// folder/ledger/   the entries and signed checkpoints, durable (a <see cref="Log"/> without a key)
 /// folder/blobs/    the documents that the fold reads
 /// folder/synced    when the server last confirmed it: milliseconds since 1970 UTC
+/// folder/fork.json the proof that the ledger's key signed a second history (<see cref="Fork"/>). While it stands here nothing more is followed: people have to look at it
 /// </code>
 /// Invariant: the state moves only over entries that are stored here under a checkpoint of the pinned key and that the fold accepted. Entries that it refused are kept as evidence.
 /// </summary>
@@ -57,11 +58,15 @@ sealed class Replica : IAsyncDisposable
     readonly string _synced;
     readonly SemaphoreSlim _one = new(1);
     readonly HashSet<Digest> _missing = [];
+    readonly string _forkFile;
     ReplicaException? _halted;
+    volatile string? _cosigned;     // the head's checkpoint with more cosignatures than it was stored with
 
     Replica(Trust trust, Log log, BlobStore store, Server server, TimeProvider time, string synced)
     {
         (_trust, _log, _store, _server, _time, _synced) = (trust, log, store, server, time, synced);
+        _forkFile = Path.Combine(Path.GetDirectoryName(synced)!, "fork.json");
+        if (File.Exists(_forkFile)) _halted = new ReplicaException(ReplicaFault.Forked, $"the ledger's key signed two histories: this is a fork; the proof is in {_forkFile}", File.ReadAllText(_forkFile));
         var find = SmallDocuments.Of(store);
         Replay = new Replay(new Documents(digest =>
         {
@@ -76,7 +81,7 @@ sealed class Replica : IAsyncDisposable
     public Replay Replay { get; }
 
     /// <summary>The newest checkpoint that was stored here.</summary>
-    public string Checkpoint => _log.Checkpoint;
+    public string Checkpoint => _cosigned is { } more && Note.Parse(more).Text == Note.Parse(_log.Checkpoint).Text ? more : _log.Checkpoint;
 
     /// <summary>The entries, as stored.</summary>
     public Log Log => _log;
@@ -173,11 +178,16 @@ sealed class Replica : IAsyncDisposable
                 _ => "what the server gave as its checkpoint is none",
             });
         var known = _log.Size;
-        if (checkpoint!.Size < known)
+        if (checkpoint!.Size < known && checkpoint.Size > 0 && _log.RootAt(checkpoint.Size) is var own && own != checkpoint.Root)
+            throw Halt(new Fork(note, _log.Checkpoint, own, [.. _log.ConsistencyProof(checkpoint.Size, known)]));
+        if (checkpoint.Size < known)
             throw new ReplicaException(ReplicaFault.Shrunk, $"the server's ledger has {checkpoint.Size} entries and had {known} before: it was rolled back or rewritten", note);
         if (checkpoint.Size == known && known > 0)
         {
-            if (checkpoint.Root != _log.Root) throw new ReplicaException(ReplicaFault.Forked, $"the server signed two different ledgers of {known} entries: this is a fork", note);
+            if (checkpoint.Root != _log.Root) throw Halt(new Fork(_log.Checkpoint, note, checkpoint.Root, []));
+            // The same tree, perhaps with more cosignatures by now: those are worth a record of their own.
+            if (Note.Parse(note).Signatures.Length is var lines && lines >= Note.Parse(Checkpoint).Signatures.Length) _cosigned = note;
+            if (lines > Note.Parse(_log.Checkpoint).Signatures.Length) await _log.Extend([], note);
             return;
         }
         var entries = await Entries(known, checkpoint.Size, stop);
@@ -188,10 +198,45 @@ sealed class Replica : IAsyncDisposable
             case Extension.Extended:
                 return;
             case Extension.Fork:
-                throw new ReplicaException(ReplicaFault.Forked, $"the server's ledger of {checkpoint.Size} entries does not extend the {known} that it showed before: this is a fork", note);
+                if (await Other(known, checkpoint, note, stop) is { } fork) throw Halt(fork);
+                throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries are not those of its checkpoint over {checkpoint.Size}", note);
             case var other:
                 throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}", note);
         }
+    }
+
+    /// <summary>
+    /// The proof that a larger checkpoint does not extend what is here, out of the hashes that the server itself gives: they lead to its checkpoint, and to another root at our size.
+    /// Null: they do not lead there, so it is the server that errs, and no history.
+    /// </summary>
+    async Task<Fork?> Other(long known, Checkpoint larger, string note, CancellationToken stop)
+    {
+        var tiles = new Dictionary<Tile, Digest[]>();
+        Digest Subtree(int level, long index)
+        {
+            var tile = Tile.Holding(level, index, larger.Size);
+            if (!tiles.TryGetValue(tile, out var hashes)) tiles[tile] = hashes = Tile.Decode(_server.Fetch(tile, stop).GetAwaiter().GetResult(), tile.Width);
+            return Tile.Subtree(level, index, hashes);
+        }
+        try
+        {
+            // Proofs are made by plain calls; this happens once in a ledger's life, if ever.
+            var fork = await Task.Run(() => new Fork(_log.Checkpoint, note, Proofs.TreeHash(known, Subtree), [.. Proofs.Consistency(known, larger.Size, Subtree)]), stop);
+            return fork.Holds(_trust.Key) ? fork : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
+    ReplicaException Halt(Fork fork)
+    {
+        Files.Write(_forkFile, fork.ToJson().ToBytes());
+        var (first, second) = (Proof.Checkpoint.Parse(Note.Parse(fork.First).Text).Size, Proof.Checkpoint.Parse(Note.Parse(fork.Second).Text).Size);
+        return _halted = new ReplicaException(ReplicaFault.Forked, first == second
+            ? $"the server signed two different ledgers of {first} entries: this is a fork; the proof is in {_forkFile}"
+            : $"the server signed a ledger of {second} entries that does not extend the one of {first} entries that it signed as well: this is a fork; the proof is in {_forkFile}", fork.ToJson().ToString());
     }
 
     /// <summary>The entries [from, to), out of the server's bundles.</summary>

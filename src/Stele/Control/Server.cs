@@ -27,7 +27,7 @@ sealed class Server : IBlobs, IDisposable
         Address = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/");
         _http = new HttpClient(handler ?? new SocketsHttpHandler
         {
-            AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10), PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.GZip, ConnectTimeout = TimeSpan.FromSeconds(10), PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             Expect100ContinueTimeout = TimeSpan.FromSeconds(5),
         })
         { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
@@ -73,10 +73,25 @@ sealed class Server : IBlobs, IDisposable
         }
     }
 
-    /// <summary>The newest signed checkpoint; with <paramref name="wait"/>, the first that covers more than <paramref name="beyond"/> entries, or the present one when the time is up.</summary>
+    /// <summary>Hands in a node's cosignature. Safe to repeat.</summary>
+    public async Task Cosign(CosignatureOffer offer, CancellationToken stop = default)
+    {
+        using var content = new ByteArrayContent(offer.ToJson().ToBytes());
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "cosignatures") { Content = content }, stop);
+    }
+
+    /// <summary>The checkpoint that is published: with the cosignatures of a quorum, where witnesses are configured.</summary>
+    public async Task<string> Published(CancellationToken stop = default)
+    {
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, "checkpoint"), stop);
+        return System.Text.Encoding.UTF8.GetString(await Bytes(answer, Note.MaxBytes, stop));
+    }
+
+    /// <summary>The newest signed checkpoint, with what cosignatures there are; with <paramref name="wait"/>, the first that covers more than <paramref name="beyond"/> entries, or the present one when the time is up.</summary>
     public async Task<string> Checkpoint(long beyond = -1, TimeSpan wait = default, CancellationToken stop = default)
     {
-        var path = wait <= TimeSpan.Zero ? "checkpoint" : string.Create(CultureInfo.InvariantCulture, $"checkpoint?beyond={beyond}&wait={(int)Math.Ceiling(wait.TotalSeconds)}");
+        var path = wait <= TimeSpan.Zero ? "checkpoint?beyond=0" : string.Create(CultureInfo.InvariantCulture, $"checkpoint?beyond={beyond}&wait={(int)Math.Ceiling(wait.TotalSeconds)}");
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop, Patience + wait);
         return System.Text.Encoding.UTF8.GetString(await Bytes(answer, Note.MaxBytes, stop));
     }
@@ -86,6 +101,15 @@ sealed class Server : IBlobs, IDisposable
     {
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, tile.Path), stop);
         return await Bytes(answer, Tile.Full * (2 + ushort.MaxValue), stop);
+    }
+
+    /// <summary>Attaches a time stamp to the checkpoint of a size; safe to repeat.</summary>
+    public async Task<Digest> Attach(long size, byte[] token, CancellationToken stop = default)
+    {
+        using var content = new ByteArrayContent(token);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-reply");
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
+        return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
     }
 
     // Blobs.

@@ -11,7 +11,9 @@ namespace Stele.Control;
 ///   keys/server.pem          ECDSA P-256: signs verdicts and refusals       0600
 ///   keys/log.key             Ed25519: signs the ledger's checkpoints        0600
 ///   ledger/                  the log: entries, tiles, checkpoints
+///   cosigned                 the newest checkpoint that is published with others' cosignatures
 ///   blobs/                   every blob: an OCI image layout
+///   timestamps/              RFC 3161 time stamps over checkpoints, by the checkpoint's size
 ///   tokens.json              SHA-256 of each token that may read and upload 0600
 /// </code>
 /// No member's key is ever in here.
@@ -24,7 +26,9 @@ sealed record ServerFolder(string Data)
     public string ServerKey => System.IO.Path.Combine(Keys, "server.pem");
     public string LogKey => System.IO.Path.Combine(Keys, "log.key");
     public string Ledger => System.IO.Path.Combine(Path, "ledger");
+    public string Cosigned => System.IO.Path.Combine(Path, "cosigned");
     public string Blobs => System.IO.Path.Combine(Path, "blobs");
+    public string Timestamps => System.IO.Path.Combine(Path, "timestamps");
     public string Tokens => System.IO.Path.Combine(Path, "tokens.json");
 
     /// <summary>Whether a server was founded here. The trust file is the last thing that founding writes.</summary>

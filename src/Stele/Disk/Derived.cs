@@ -8,22 +8,28 @@ static class Derived
 {
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
-        var temporary = Files.Temporary(path);
+        FileStream file;
         try
         {
-            Create(temporary, content);
+            file = Files.CreateTemporary(path);
         }
         catch (DirectoryNotFoundException)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            Create(temporary, content);
+            var directory = Path.GetDirectoryName(path)!;
+            Failpoint.Before(DiskAct.CreateDirectory, directory);
+            Directory.CreateDirectory(directory);
+            Failpoint.After(DiskAct.CreateDirectory, directory);
+            file = Files.CreateTemporary(path);
         }
-        File.Move(temporary, path, overwrite: true);
-    }
-
-    static void Create(string temporary, ReadOnlySpan<byte> content)
-    {
-        using var file = Files.CreateNew(temporary);
-        file.Write(content);
+        try
+        {
+            using (file) Files.Fill(file, content);
+            Files.Rename(file.Name, path);
+        }
+        catch
+        {
+            Files.Abandon(file.Name);
+            throw;
+        }
     }
 }

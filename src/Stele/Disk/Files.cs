@@ -6,6 +6,7 @@ namespace Stele.Disk;
 /// </summary>
 static class Files
 {
+    const int EEXIST = 17;
     public const UnixFileMode Secret = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     const UnixFileMode Public = Secret | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
@@ -15,29 +16,32 @@ static class Files
         if (Directory.Exists(path)) return;
         var parent = Path.GetDirectoryName(Path.GetFullPath(path));
         if (parent is not null) CreateDirectory(parent);
+        Failpoint.Before(DiskAct.CreateDirectory, path);
         if (secret) Directory.CreateDirectory(path, Secret | UnixFileMode.UserExecute);
         else Directory.CreateDirectory(path);
+        Failpoint.After(DiskAct.CreateDirectory, path);
         if (parent is not null) Libc.SyncDirectory(parent);
     }
 
     /// <summary>Writes a whole file under its name: temporary file, fsync, rename, fsync of the directory. Replaces what stood there.</summary>
     public static void Write(string path, ReadOnlySpan<byte> content, bool secret = false)
     {
-        var temporary = Temporary(path);
+        var file = CreateTemporary(path, secret);
         try
         {
-            using (var file = CreateNew(temporary, secret))
+            using (file)
             {
-                file.Write(content);
-                file.Flush(flushToDisk: true);
+                Fill(file, content);
+                Flush(file);
             }
-            Publish(temporary, path);
+            Rename(file.Name, path);
         }
         catch
         {
-            File.Delete(temporary);
+            Abandon(file.Name);
             throw;
         }
+        SyncNames(path);
     }
 
     public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
@@ -45,12 +49,12 @@ static class Files
     /// <summary>Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever <paramref name="content"/> streams out; returns its digest and length.</summary>
     public static (Proof.Digest Digest, long Size) WriteStream(string path, Action<Stream> content)
     {
-        var temporary = Temporary(path);
+        var file = CreateTemporary(path);
+        long size;
+        using var hash = System.Security.Cryptography.SHA256.Create();
         try
         {
-            long size;
-            using var hash = System.Security.Cryptography.SHA256.Create();
-            using (var file = CreateNew(temporary))
+            using (file)
             {
                 using (var buffered = new BufferedStream(file, 1 << 20))
                 using (var hashed = new System.Security.Cryptography.CryptoStream(buffered, hash, System.Security.Cryptography.CryptoStreamMode.Write, leaveOpen: true))
@@ -59,16 +63,18 @@ static class Files
                     hashed.FlushFinalBlock();
                     buffered.Flush();
                     size = file.Length;
-                    file.Flush(flushToDisk: true);
+                    Flush(file);
                 }
             }
-            Publish(temporary, path);
-            return (Proof.Digest.From(hash.Hash), size);
+            Rename(file.Name, path);
         }
-        finally
+        catch
         {
-            File.Delete(temporary);
+            Abandon(file.Name);
+            throw;
         }
+        SyncNames(path);
+        return (Proof.Digest.From(hash.Hash), size);
     }
 
     /// <summary>A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.</summary>
@@ -77,25 +83,97 @@ static class Files
         Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = secret ? Secret : Public,
     });
 
-    /// <summary>A fresh name beside <paramref name="path"/>; what a crash leaves under such a name is swept at the next start.</summary>
-    public static string Temporary(string path) => $"{path}.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6))}.tmp";
-
-    /// <summary>Gives a complete, flushed file its final name, durably.</summary>
-    public static void Publish(string temporary, string path)
+    /// <summary>
+    /// A new file beside <paramref name="path"/>, to be written and then published under that name: <c>NAME.tmp</c>, or <c>NAME.2.tmp</c>… while others write the same.
+    /// What a crash leaves under such a name is swept at the next start.
+    /// </summary>
+    public static FileStream CreateTemporary(string path, bool secret = false)
     {
-        File.Move(temporary, path, overwrite: true);
-        Libc.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        path = Path.GetFullPath(path);
+        for (var n = 1; ; n++)
+        {
+            var temporary = n == 1 ? $"{path}.tmp" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{path}.{n}.tmp");
+            try
+            {
+                Failpoint.Before(DiskAct.Create, temporary);
+                var file = CreateNew(temporary, secret);
+                try
+                {
+                    Failpoint.After(DiskAct.Create, temporary);
+                }
+                catch
+                {
+                    file.Dispose();
+                    throw;
+                }
+                return file;
+            }
+            catch (IOException e) when (e.HResult == EEXIST && n < 10_000) { }
+        }
     }
 
-    public static void Delete(string path) => File.Delete(path);
+    /// <summary>Whether it may be what an interrupted write left: no more than litter, and swept at the next start.</summary>
+    public static bool IsTemporary(string path) => path.EndsWith(".tmp", StringComparison.Ordinal);
+
+    /// <summary>A fresh name beside <paramref name="path"/>, for a directory that gets its own in the end.</summary>
+    public static string Temporary(string path) => $"{path}.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6))}.tmp";
+
+    /// <summary>Writes all of it at the file's end.</summary>
+    public static void Fill(FileStream file, ReadOnlySpan<byte> content)
+    {
+        Failpoint.Before(DiskAct.Write, file.Name);
+        file.Write(content);
+        Failpoint.After(DiskAct.Write, file.Name);
+    }
+
+    /// <summary>Makes all that was written durable.</summary>
+    public static void Flush(FileStream file)
+    {
+        Failpoint.Before(DiskAct.Flush, file.Name);
+        file.Flush(flushToDisk: true);
+        Failpoint.After(DiskAct.Flush, file.Name);
+    }
+
+    /// <summary>Gives a complete file its final name, in the place of what had it.</summary>
+    public static void Rename(string temporary, string path)
+    {
+        Failpoint.Before(DiskAct.Rename, path);
+        File.Move(temporary, path, overwrite: true);
+        Failpoint.After(DiskAct.Rename, path);
+    }
+
+    /// <summary>Makes it durable that a file has its name.</summary>
+    public static void SyncNames(string path) => Libc.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+
+    public static void Delete(string path)
+    {
+        Failpoint.Before(DiskAct.Delete, path);
+        File.Delete(path);
+        Failpoint.After(DiskAct.Delete, path);
+    }
+
+    /// <summary>
+    /// Removes what a failed write left, if the disk lets it: what it failed of is what the caller hears. Only before the file was renamed: afterwards the name may be another writer's.
+    /// </summary>
+    public static void Abandon(string temporary)
+    {
+        try
+        {
+            Delete(temporary);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+    }
 
     public static void DeleteDirectory(string path)
     {
-        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+        if (!Directory.Exists(path)) return;
+        Failpoint.Before(DiskAct.Delete, path);
+        Directory.Delete(path, recursive: true);
+        Failpoint.After(DiskAct.Delete, path);
     }
 
     /// <summary>What interrupted writes of one file left beside it. Whoever removes it must know that none is under way.</summary>
-    public static IEnumerable<string> LeftBeside(string path) => Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".*.tmp");
+    public static IEnumerable<string> LeftBeside(string path) => Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".*tmp").Where(f => f.EndsWith(".tmp", StringComparison.Ordinal));
 
     /// <summary>Removes a directory that programs wrote to, whatever names and modes they gave; what can't be removed even so stays.</summary>
     public static void Discard(string path)
@@ -114,7 +192,7 @@ static class Files
     public static void Sweep(string directory)
     {
         if (!Directory.Exists(directory)) return;
-        foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories)) File.Delete(leftover);
+        foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories)) Delete(leftover);
     }
 
     /// <summary>Removes the files of a directory that nobody is writing: whoever writes one holds its lock.</summary>

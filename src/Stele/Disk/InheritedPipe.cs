@@ -44,6 +44,9 @@ static partial class Libc
         return read;
     }
 
+    /// <summary>A pipe's writing end, as an unbuffered stream.</summary>
+    public static Stream OpenWrite(SafeFileHandle pipe) => new FileStream(pipe, FileAccess.Write, bufferSize: 0);
+
     /// <summary>Lets children started from now on have this handle, under the number returned.</summary>
     public static int Inherit(SafeFileHandle handle)
     {

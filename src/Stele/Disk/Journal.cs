@@ -79,7 +79,10 @@ sealed class Journal : IDisposable
         var opened = file is null ? JournalFile.Open(path, secret) : file(path);
         try
         {
-            foreach (var leftover in Files.LeftBeside(path)) File.Delete(leftover);
+            // Whoever made file and folder may have been killed before their names were durable.
+            Files.SyncNames(path);
+            Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
             // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built on that before it is on the disk too.
             opened.Sync();
             opened.Forget();
@@ -110,33 +113,34 @@ sealed class Journal : IDisposable
     public static void Replace(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, bool secret = false)
     {
         using var held = JournalFile.Lock(path);
-        var temporary = Files.Temporary(path);
+        var file = Files.CreateTemporary(path, secret);
         try
         {
-            using (var file = Files.CreateNew(temporary, secret))
+            using (file)
             {
                 var salt = JournalFrame.NewSalt();
-                file.Write(JournalFrame.NewFile(salt));
+                Files.Fill(file, JournalFrame.NewFile(salt));
                 long index = 0;
                 foreach (var (kind, bytes) in records)
                 {
                     var frame = new byte[JournalFrame.Header + JournalFrame.RecordHeader + Fits(bytes).Length];
                     JournalFrame.WriteRecord(frame.AsSpan(JournalFrame.Header), salt, kind, bytes);
                     JournalFrame.Seal(frame, salt, 1, index++);
-                    file.Write(frame);
+                    Files.Fill(file, frame);
                 }
                 var seal = new byte[JournalFrame.Header];
                 JournalFrame.Seal(seal, salt, 0, index);
-                file.Write(seal);
-                file.Flush(flushToDisk: true);
+                Files.Fill(file, seal);
+                Files.Flush(file);
             }
-            Files.Publish(temporary, path);
+            Files.Rename(file.Name, path);
         }
         catch
         {
-            File.Delete(temporary);
+            Files.Abandon(file.Name);
             throw;
         }
+        Files.SyncNames(path);
     }
 
     /// <summary>Queues one record. The task completes with its index once it is durable and <c>committed</c> has seen it, or fails with what broke the journal.</summary>

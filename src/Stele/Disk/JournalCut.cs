@@ -8,10 +8,10 @@ static class JournalCut
 {
     public static void Rewrite(string path, IEnumerable<(byte Kind, byte[] Bytes)> head, Func<JournalRecord, bool> keep, bool secret = false)
     {
-        var temporary = Files.Temporary(path);
+        var file = Files.CreateTemporary(path, secret);
         try
         {
-            using (var file = Files.CreateNew(temporary, secret))
+            using (file)
             using (var buffered = new BufferedStream(file, 1 << 20))
             {
                 var salt = JournalFrame.NewSalt();
@@ -33,14 +33,15 @@ static class JournalCut
                 JournalFrame.Seal(seal, salt, 0, index);
                 buffered.Write(seal);
                 buffered.Flush();
-                file.Flush(flushToDisk: true);
+                Files.Flush(file);
             }
-            Files.Publish(temporary, path);
+            Files.Rename(file.Name, path);
         }
         catch
         {
-            File.Delete(temporary);
+            Files.Abandon(file.Name);
             throw;
         }
+        Files.SyncNames(path);
     }
 }

@@ -34,10 +34,20 @@ abstract class JournalFile : IDisposable
 
     public string Path { get; }
 
-    public virtual void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_file, bytes, offset);
+    public virtual void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        Failpoint.Before(DiskAct.Write, Path);
+        RandomAccess.Write(_file, bytes, offset);
+        Failpoint.After(DiskAct.Write, Path);
+    }
 
     /// <summary>Makes all that was written durable.</summary>
-    public virtual void Sync() => Libc.SyncData(_file, Path);
+    public virtual void Sync()
+    {
+        Failpoint.Before(DiskAct.Flush, Path);
+        Libc.SyncData(_file, Path);
+        Failpoint.After(DiskAct.Flush, Path);
+    }
 
     /// <summary>Has the next reads come from the disk: after a flush that failed, the kernel's memory may go on showing what never got there.</summary>
     public void Forget() => Libc.Forget(_file);
@@ -47,7 +57,12 @@ abstract class JournalFile : IDisposable
     public long Length
     {
         get => RandomAccess.GetLength(_file);
-        set => RandomAccess.SetLength(_file, value);
+        set
+        {
+            Failpoint.Before(DiskAct.Resize, Path);
+            RandomAccess.SetLength(_file, value);
+            Failpoint.After(DiskAct.Resize, Path);
+        }
     }
 
     /// <summary>Reads until the span is full or the file ends; says how much.</summary>

@@ -29,6 +29,7 @@ static partial class Libc
     /// <summary>Makes names created, renamed or removed in a directory durable.</summary>
     public static void SyncDirectory(string path)
     {
+        Failpoint.Before(DiskAct.SyncDirectory, path);
         var fd = Open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0) throw Failed("open", path);
         try
@@ -39,6 +40,7 @@ static partial class Libc
         {
             _ = Close(fd);
         }
+        Failpoint.After(DiskAct.SyncDirectory, path);
     }
 
     /// <summary>Makes a file's data and length durable; its times may be lost.</summary>

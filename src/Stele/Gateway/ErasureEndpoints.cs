@@ -13,11 +13,9 @@ namespace Stele.Gateway;
 /// GET  erasures/[hex]/[index]     {"list","record"}: what shows that the keys of a decision were erased, and that the ledger states it; 404 where nothing does
 /// </code>
 /// </summary>
-sealed class ErasureEndpoints(Node node, NodeFolder folder, Gateway gateway, ReadEndpoints pages, Func<State> state, TimeProvider time)
+sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State> state, TimeProvider time)
 {
     public const string Path = "/-/erasures";
-
-    readonly Erasures _erasures = new(folder, origin => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time));
 
     public async Task Handle(HttpContext http)
     {
@@ -28,11 +26,11 @@ sealed class ErasureEndpoints(Node node, NodeFolder folder, Gateway gateway, Rea
             if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
             {
                 var request = ErasureRequest.FromJson(CanonicalJson.Parse(await Body(http.Request), ErasureRequest.MaxBytes));
-                var answer = await Task.Run(() => _erasures.Run(request, state(), time.GetUtcNow().ToUnixTimeMilliseconds()));
+                var answer = await Task.Run(() => erasures.Run(request, state(), time.GetUtcNow().ToUnixTimeMilliseconds()));
                 await ReadEndpoints.Send(http, 200, "application/json", answer.ToJson().ToBytes());
             }
             else if (HttpMethods.IsGet(http.Request.Method) && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
-                && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin && _erasures.Proof(origin, index, now) is var (list, record))
+                && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin && erasures.Proof(origin, index, now) is var (list, record))
                 await ReadEndpoints.Send(http, 200, "application/json", Json.Object(("list", list), ("record", record.ToJson())).ToBytes());
             else throw new GatewayException(GatewayError.NotFound, "no such page");
         }

@@ -110,7 +110,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
     }
 
-    Principal? Known(HttpRequest request)
+    /// <summary>Who asks, by their token; null for strangers.</summary>
+    public Principal? Known(HttpRequest request)
     {
         try
         {

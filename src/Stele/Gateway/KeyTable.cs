@@ -40,6 +40,8 @@ sealed class KeyTable : IDisposable
         _journal = Journal.Open(path, Take, secret: true);
     }
 
+    public bool TryAdd(long index, DecisionKeys keys, out Task<long> durable) => TryAdd(index, keys, null, out durable);
+
     /// <param name="subject">The tag of the person it is about; it is not kept as it is.</param>
     public bool TryAdd(long index, DecisionKeys keys, string? subject, out Task<long> durable)
     {

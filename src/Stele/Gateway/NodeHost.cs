@@ -52,16 +52,18 @@ sealed class NodeHost : IAsyncDisposable
             var blobs = new BlobStore(folder.Blobs);
             var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
             begun.Push(link);
+            var cosigner = Cosigner.Open(folder, trust, identity, time);
+            begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
             foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
             foreach (var leftover in Directory.EnumerateDirectories(folder.Run)) Disk.Files.Discard(leftover);
-            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), time));
+            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), cosigner, time));
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
-            var pages = new ReadEndpoints(node, gateway);
-            var erasures = new ErasureEndpoints(node, folder, gateway, pages, () => link.Replay.State, time);
-            var web = Listen(gatewayTerms, gateway, pages, erasures);
+            var erasures = new Erasures(folder, origin => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time));
+            var pages = new ReadEndpoints(node, gateway, link, erasures);
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, pages, web);
@@ -112,6 +114,7 @@ sealed class NodeHost : IAsyncDisposable
         _outbox.Dispose();
         await _link.DisposeAsync();
         Node.Identity.Dispose();
+        Node.Cosigner.Dispose();
         await _web.DisposeAsync();
     }
 }

@@ -5,22 +5,24 @@ using Microsoft.AspNetCore.Http;
 using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Decisions;
+using Stele.Proof.Packs;
 
 namespace Stele.Gateway;
 
 /// <summary>
-/// What a node shows of itself, under <c>/-/</c>, to whoever has the node's token:
+/// What a node shows of itself, under <c>/-/</c>, to whoever has the node's token; receipts also to the principal who asked for the decision:
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
-/// GET status                              every environment: standing, releases, log, staleness
-/// GET logs/[hex]/checkpoint               the decision log as C2SP tlog-tiles serves it; [hex] is the SHA-256 of its origin
-/// GET logs/[hex]/tile/…
+/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
+/// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
+/// GET HEAD logs/[hex]/tile/…
 /// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
-/// GET decisions/[hex]/[index]             an early receipt: leaf, inclusion proof, checkpoint
+/// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early
+/// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone
 /// GET bodies/[hex]/[index]                what was asked and answered, opened: {"input":…,"output":…}, each {"state","base64"?}
 /// </code>
 /// </summary>
-sealed class ReadEndpoints(Node node, Gateway gateway)
+sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures erasures)
 {
     public async Task Handle(HttpContext http)
     {
@@ -37,9 +39,16 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
     async Task Answer(HttpContext http)
     {
         var path = http.Request.Path.Value!["/-/".Length..];
-        if (!HttpMethods.IsGet(http.Request.Method)) await Send(http, 405, "text/plain", "GET only\n"u8.ToArray());
+        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) await Send(http, 405, "text/plain", "GET and HEAD only\n"u8.ToArray());
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
+        else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (!Allowed(http.Request.Headers.Authorization)) await Send(http, 401, "application/problem+json", GatewayError.Unauthenticated.Body("this needs the node's own token"));
+        else if (path.Split('/', 3) is ["logs", var hex, var resource] && LogOf(hex) is { } log)
+        {
+            if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
+            else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
+            else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
+        }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
         else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
     }
@@ -54,8 +63,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
         return parts switch
         {
             ["status"] => ("application/json", Status().ToBytes()),
-            ["logs", var hex, var resource] => LogOf(hex) is { } log ? Resource(log, resource) : null,
-            ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Receipt(log, index).ToBytes()) : null,
+            ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Shown(log, index).ToBytes()) : null,
             ["bodies", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Bodies(log, index).ToBytes()) : null,
             _ => null,
         };
@@ -65,15 +73,34 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
 
     static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size && index >= log.Log.Floor ? index : null;
 
-    static (string, byte[])? Resource(DecisionLog log, string name)
+    /// <summary>A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's decision is not shown to be one.</summary>
+    async Task<byte[]> Receipt(string id, HttpRequest request)
     {
-        if (name == "floor") return Control.Export.FloorOf(log.Log) is { } floor ? ("application/json", floor.Encode()) : null;
-        if (name == "checkpoint") return ("text/plain; charset=utf-8", Encoding.UTF8.GetBytes(log.Log.Checkpoint));
-        return Tile.TryParse(name, out var tile) && log.Log.Tile(tile.Level, tile.Index, tile.Width) is { } bytes ? ("application/octet-stream", bytes) : null;
+        var own = Allowed(request.Headers.Authorization);
+        var principal = own ? null : gateway.Known(request) ?? throw new GatewayException(GatewayError.Unauthenticated, "a receipt is shown to the principal who asked for the decision, and to whoever has the node's own token");
+        var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;
+        if (log is null || index >= log.Log.Size || index < log.Log.Floor || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision || (!own && decision.Principal != principal!.Id))
+            throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
+        // The ledger is folded a moment after it was fetched, and a decision may be newer than what is folded.
+        for (var attempt = 0; attempt < 100; attempt++)
+        {
+            if (link.Tree is { } tree && tree.Size >= decision.Size) return Receipt(tree, log, index, decision, request.Query.ContainsKey("early"));
+            await Task.Delay(20, request.HttpContext.RequestAborted);
+        }
+        throw new GatewayException(GatewayError.NotServing, "the node is still folding the ledger");
     }
 
-    /// <summary>What proves the decision to whoever has the log's key. The anchored receipt adds the ledger's own proof of the checkpoint.</summary>
-    static Json Receipt(DecisionLog log, long index)
+    byte[] Receipt(ProvenTree ledger, DecisionLog log, long index, Decision decision, bool early)
+    {
+        var anchor = early ? null : Proof.Packs.Receipt.AnchorOf(link.Replay, log.Origin, index, ledger.Size);
+        var note = anchor?.Anchor.Checkpoint ?? log.Log.Checkpoint;
+        var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
+        return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin, new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision,
+            erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown) ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null).Encode();
+    }
+
+    /// <summary>What shows the decision to whoever has the log's key.</summary>
+    static Json Shown(DecisionLog log, long index)
     {
         var note = log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
@@ -96,6 +123,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
 
     public Json Status() => Json.Object(
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
+        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
         ("waiting", node.Waiting), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
@@ -115,6 +143,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway)
         http.Response.StatusCode = status;
         http.Response.ContentType = type;
         http.Response.ContentLength = bytes.Length;
-        await http.Response.Body.WriteAsync(bytes);
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.Body.WriteAsync(bytes);
     }
 }

@@ -38,6 +38,11 @@ sealed class Node : IAsyncDisposable
 
     public string? AnchorTrouble { get; private set; }
 
+    /// <summary>Why this node follows the ledger no longer: its key signed a second history; null while it does. What runs goes on for as long as its environment's staleness rule lets it.</summary>
+    public string? Fork => _parts.Link.Fork;
+
+    public Cosigner Cosigner => _parts.Cosigner;
+
     public int Waiting => _parts.Outbox.Waiting;
     public string? LastRefusal => _parts.Outbox.LastRefusal;
 
@@ -73,6 +78,7 @@ sealed class Node : IAsyncDisposable
             {
                 await _parts.Link.Sync(wait, _stop.Token);
                 (ServerTrouble, wait) = (null, _parts.Terms.SyncWait);
+                await _parts.Cosigner.Cosign(_parts.Link, _parts.Identity, _parts.Terms.CosignEvery, _stop.Token);
             }
             catch (LinkException e)
             {

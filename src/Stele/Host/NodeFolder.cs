@@ -12,7 +12,7 @@ namespace Stele.Host;
 /// member            its member id, 32 hex digits
 /// token             opens the pages under /-/                                   0600
 /// principals.json   who may ask for decisions                                   0600
-/// replica/          its own copy of the ledger
+/// replica/          its own copy of the ledger; and beside that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// releases/…        trees of running releases; made again at every start
 /// run/…             sockets of running releases
@@ -33,6 +33,9 @@ sealed record NodeFolder(string Path)
     public string Token => At("token");
     public string Principals => At("principals.json");
     public string Replica => At("replica");
+
+    /// <summary>Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a second history.</summary>
+    public string CosignerKey => System.IO.Path.Combine(Replica, "cosigner.key");
     public string Blobs => At("blobs");
     public string Releases => At("releases");
     public string Run => At("run");

@@ -7,7 +7,7 @@ using Stele.Proof.Statements;
 namespace Stele.Host;
 
 /// <summary>What the parts of one node share.</summary>
-sealed record NodeParts(NodeFolder Folder, NodeIdentity Identity, NodeTerms Terms, ServerLink Link, Outbox Outbox, Provision Provision, TimeProvider Time)
+sealed record NodeParts(NodeFolder Folder, NodeIdentity Identity, NodeTerms Terms, ServerLink Link, Outbox Outbox, Provision Provision, Cosigner Cosigner, TimeProvider Time)
 {
     public static string Nonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 

@@ -15,6 +15,9 @@ sealed record NodeTerms
     /// <summary>How often a running release is inspected, without any sign of change: files, processes, environment, network.</summary>
     public TimeSpan InspectEvery { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How often the checkpoint is cosigned anew while nothing changes, so that others see how fresh it is.</summary>
+    public TimeSpan CosignEvery { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>How often such an inspection is stated in the ledger when nothing has changed. A shorter observation gap of the environment goes first.</summary>
     public TimeSpan ObserveEvery { get; init; } = TimeSpan.FromMinutes(5);
 

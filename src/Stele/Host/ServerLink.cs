@@ -3,6 +3,7 @@ using Stele.Control;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
+using Stele.Proof.Packs;
 
 namespace Stele.Host;
 
@@ -27,8 +28,32 @@ sealed class ServerLink : IAsyncDisposable
     /// <summary>This node's own fold. Grows only inside <see cref="Sync"/>.</summary>
     public Replay Replay => _replica.Replay;
 
+    /// <summary>The ledger as this node has verified and folded it, for proofs; null while it folds what it has fetched.</summary>
+    public ProvenTree? Tree
+    {
+        get
+        {
+            var (note, state) = (_replica.Checkpoint, _replica.Replay.State);
+            return state.Size > 0 && Proof.Checkpoint.TryOpen(note, _replica.Log.Key, out var covers, out _) && covers.Size <= state.Size ? new ProvenTree(note, covers.Size, i => _replica.Log.InclusionProof(i, covers.Size)) : null;
+        }
+    }
+
     /// <summary>When the server last showed that this copy is all there is, in milliseconds since 1970 UTC; null = never.</summary>
     public long? SyncedAt => _replica.LastSync;
+
+    /// <summary>Why this node follows the ledger no longer: its key signed a second history. The message says where the proof is; null: it does not.</summary>
+    public string? Fork => _replica.Halted is { Fault: ReplicaFault.Forked } fork ? fork.Message : null;
+
+    /// <summary>The newest checkpoint that was verified here, and found to extend all before it.</summary>
+    public string Checkpoint => _replica.Checkpoint;
+
+    /// <summary>Hands in this node's cosignature.</summary>
+    /// <exception cref="LinkException">The server can't be reached, or does not take it.</exception>
+    public Task Cosign(CosignatureOffer offer, CancellationToken stop) => Ask(async () =>
+    {
+        await _server.Cosign(offer, stop);
+        return true;
+    });
 
     /// <summary>The server's own store.</summary>
     public IBlobs Blobs => _server;

@@ -88,7 +88,7 @@ static class Fsck
             else if (root != published.Root) wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
-        if (!inUse) foreach (var path in files.Stray(tree.Size, floor)) wrong.Add($"{path}: no tile of this log");
+        if (!inUse) foreach (var path in files.Stray(tree.Size, floor).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
         return wrong;
     }
 

@@ -47,9 +47,17 @@ sealed class Log : IDisposable
     volatile Head _head;
     TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    Log(string folder, VerifierKey key, NoteSigner? signer, TimeProvider time, TimeSpan publishEvery, Func<string, JournalFile>? file)
+    readonly Func<Note, bool>? _quorum;
+    readonly object _cosigning = new();
+    volatile Cosignatures? _cosigned;
+    TaskCompletionSource _witnessed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The newest checkpoint that the witnesses stand behind.</summary>
+    sealed record Cosignatures(long Size, string Checkpoint);
+
+    Log(string folder, VerifierKey key, NoteSigner? signer, TimeProvider time, TimeSpan publishEvery, Func<string, JournalFile>? file, Func<Note, bool>? quorum)
     {
-        (_key, _signer, _files) = (key, signer, new TreeFolder(folder));
+        (_key, _signer, _files, _quorum) = (key, signer, new TreeFolder(folder), quorum);
         _tree = new Tree(Full);
         _journal = Journal.Open(JournalPath(folder), Committed, file: file);
         try
@@ -78,15 +86,16 @@ sealed class Log : IDisposable
     /// <param name="publishEvery">How often at most the partial tiles and the checkpoint are written as files; 100 ms unless given. The properties here are never behind.</param>
     /// <exception cref="LogException">The folder holds another log, or less than, or something else than, its own checkpoint covers.</exception>
     /// <exception cref="IOException">Open elsewhere, damaged, or the disk failed.</exception>
-    public static Log Open(string folder, string origin, NoteSigner signer, TimeProvider time, TimeSpan? publishEvery = null, Func<string, JournalFile>? file = null)
+    /// <param name="quorum">Whether a note has the cosignatures that the policy asks for; null: nobody witnesses this log.</param>
+    public static Log Open(string folder, string origin, NoteSigner signer, TimeProvider time, TimeSpan? publishEvery = null, Func<string, JournalFile>? file = null, Func<Note, bool>? quorum = null)
     {
         if (signer.Key.Name != origin) throw new LogException(LogError.WrongLog, $"the key {signer.Key.Name} does not sign for the log {origin}");
-        return new Log(folder, signer.Key, signer, time, publishEvery ?? TimeSpan.FromMilliseconds(100), file);
+        return new Log(folder, signer.Key, signer, time, publishEvery ?? TimeSpan.FromMilliseconds(100), file, quorum);
     }
 
     /// <summary>Opens or creates a replica of the log whose key this is. It grows by <see cref="Extend"/> alone.</summary>
     public static Log OpenReplica(string folder, VerifierKey key, TimeProvider time, TimeSpan? publishEvery = null, Func<string, JournalFile>? file = null) =>
-        new(folder, key, null, time, publishEvery ?? TimeSpan.FromMilliseconds(100), file);
+        new(folder, key, null, time, publishEvery ?? TimeSpan.FromMilliseconds(100), file, null);
 
     public string Origin => _key.Name;
     public VerifierKey Key => _key;
@@ -111,12 +120,17 @@ sealed class Log : IDisposable
 
     // ---- Appending
 
-    /// <summary>Appends one entry. The task's result is its index, once it is durable and under a signed checkpoint.</summary>
-    /// <returns>A task that fails with a <see cref="LogException"/> (busy, too large) when nothing was taken, or with the I/O error that ended the log: then the entry may or may not be in it.</returns>
-    public Task<long> Append(ReadOnlyMemory<byte> entry)
+    /// <summary>Appends one entry. The task's result is its index, once it is as safe as <paramref name="until"/> says.</summary>
+    /// <returns>
+    /// A task that fails with a <see cref="LogException"/> (busy, too large, no witnesses) when nothing was taken, or with the I/O error that ended the log: then the entry may or may not be in it;
+    /// or is cancelled when the log is closed before what is waited for came: then the entry is in it.
+    /// </returns>
+    public Task<long> Append(ReadOnlyMemory<byte> entry, Await until = Await.Integrated)
     {
         if (entry.Length > MaxEntry) return Task.FromException<long>(TooLarge(entry.Length));
-        return Owned().TryAppend(EntryRecord, entry.ToArray(), out var durable) ? Numbered(durable) : Task.FromException<long>(Busy());
+        if (until == Await.Witnessed && _quorum is null) return Task.FromException<long>(NoWitnesses());
+        if (!Owned().TryAppend(EntryRecord, entry.ToArray(), out var durable)) return Task.FromException<long>(Busy());
+        return until == Await.Witnessed ? Witnessed(Numbered(durable)) : Numbered(durable);
     }
 
     /// <summary>Appends the entry that <paramref name="compose"/> makes for the index it gets. It is called at once, alone, in the order of the calls, and must be quick; if it throws, nothing was taken.</summary>
@@ -139,6 +153,15 @@ sealed class Log : IDisposable
     Task<long> Numbered(Task<long> record) => _floor is null ? record : Awaited(record);
 
     async Task<long> Awaited(Task<long> record) => Numbered(await record);
+
+    async Task<long> Witnessed(Task<long> appended)
+    {
+        var index = await appended;
+        await WaitCosigned(index, default);
+        return index;
+    }
+
+    static LogException NoWitnesses() => new(LogError.NoWitnesses, "nobody witnesses this log; wait for 'integrated' instead");
 
     Journal Owned() => _signer is not null ? _journal : throw new InvalidOperationException("a replica is extended, not appended to");
 
@@ -370,6 +393,45 @@ sealed class Log : IDisposable
         }
     }
 
+    // ---- Witnesses
+
+    /// <summary>The newest checkpoint of this log that the witnesses stand behind, with their cosignatures; null: none was taken since it was opened.</summary>
+    public string? CosignedCheckpoint => _cosigned?.Checkpoint;
+
+    /// <summary>How many entries <see cref="CosignedCheckpoint"/> covers.</summary>
+    public long CosignedSize => _cosigned?.Size ?? 0;
+
+    /// <summary>Takes a checkpoint of this log's own with the cosignatures of its witnesses: whoever waits for an entry under it hears of it. Anything else is refused, and changes nothing.</summary>
+    public Cosigning Cosigned(string checkpointWithCosignatures)
+    {
+        switch (Proof.Checkpoint.Open(checkpointWithCosignatures, _key, out var checkpoint))
+        {
+            case CheckpointTrust.Verified: break;
+            case CheckpointTrust.Malformed: return Cosigning.Malformed;
+            default: return Cosigning.NotOurs;
+        }
+        if (checkpoint!.Size > Size || RootAt(checkpoint.Size) != checkpoint.Root) return Cosigning.Inconsistent;
+        if (_quorum is null || !_quorum(Note.Parse(checkpointWithCosignatures))) return Cosigning.NoQuorum;
+        lock (_cosigning)
+        {
+            if (_cosigned is { } newest && newest.Size >= checkpoint.Size) return Cosigning.Older;
+            _cosigned = new(checkpoint.Size, checkpointWithCosignatures);
+        }
+        Interlocked.Exchange(ref _witnessed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        return Cosigning.Taken;
+    }
+
+    /// <summary>Completes once the witnesses stand behind more than <paramref name="size"/> entries; is cancelled when the log is closed before.</summary>
+    public async Task WaitCosigned(long size, CancellationToken cancellation)
+    {
+        for (;;)
+        {
+            var witnessed = Volatile.Read(ref _witnessed);
+            if (CosignedSize > size) return;
+            await witnessed.Task.WaitAsync(cancellation);
+        }
+    }
+
     // ---- Publishing
 
     async Task PublishAsTheLogGrows(long published, TimeProvider time, TimeSpan pace)
@@ -416,6 +478,7 @@ sealed class Log : IDisposable
         _publishing.GetAwaiter().GetResult();
         _journal.Dispose();
         _advanced.TrySetCanceled();   // no batch comes any more; whoever waits hears of it
+        _witnessed.TrySetCanceled();
         Publish(_head);
         _closing.Dispose();
         _extending.Dispose();

@@ -15,6 +15,8 @@ enum LogError
     Pruned,
     /// <summary>The folder belongs to another log, or was written as another kind (own log, replica).</summary>
     WrongLog,
+    /// <summary>It was asked to wait for witnesses, and nobody witnesses the log; nothing was taken.</summary>
+    NoWitnesses,
 }
 
 sealed class LogException(LogError error, string message) : Exception(message)

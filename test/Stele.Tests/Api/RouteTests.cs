@@ -101,7 +101,7 @@ public sealed class RouteTests
         async Task<(string Id, Json Data)> Next()
         {
             var fields = new Dictionary<string, string>(StringComparer.Ordinal);
-            for (string? line; (line = await reader.ReadLineAsync(Stop).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Stop)) is { Length: > 0 };)
+            for (string? line; (line = await reader.ReadLineAsync(Stop).AsTask().WaitAsync(TimeSpan.FromSeconds(120), Stop)) is { Length: > 0 };)
                 fields[line[..line.IndexOf(':', StringComparison.Ordinal)]] = line[(line.IndexOf(':', StringComparison.Ordinal) + 2)..];
             return (fields["id"], CanonicalJson.Parse(Encoding.UTF8.GetBytes(fields["data"]), 1 << 20));
         }
@@ -116,10 +116,10 @@ public sealed class RouteTests
     {
         await using var town = await Town.Found(options: new Stele.Api.ServerOptions { MaxWait = TimeSpan.FromSeconds(1) });
         static long Size(string note) => Checkpoint.Parse(Note.Parse(note).Text).Size;
-        Assert.Equal(1, Size(await town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop).WaitAsync(TimeSpan.FromSeconds(10), Stop)));
+        Assert.Equal(1, Size(await town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop).WaitAsync(TimeSpan.FromSeconds(120), Stop)));
         var waiting = town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop);
         await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
-        Assert.Equal(2, Size(await waiting.WaitAsync(TimeSpan.FromSeconds(10), Stop)));
+        Assert.Equal(2, Size(await waiting.WaitAsync(TimeSpan.FromSeconds(120), Stop)));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class RouteTests
         using var events = await http.GetAsync("events", HttpCompletionOption.ResponseHeadersRead, Stop);
         var poll = town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop);
         await Task.Delay(200, Stop);
-        await town.Host.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10), Stop);
+        await town.Host.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120), Stop);
         Assert.NotEmpty(await poll);
         Assert.True(town.Host.Completion.IsCompletedSuccessfully);
         Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Get("status", Stop))).Problem.Is(Trouble.Unreachable));

@@ -60,7 +60,7 @@ public sealed class AdmissionFaultTests
             return Envelope.Sign(new MemberStatement(Founding.NewNonce(), replaces, [PrivateKey.Create().Public], [new Role("builder")], null) { Ledger = _ledger, Nonce = Founding.NewNonce(), Issued = now }.Encode(), _owner).ToJson().ToBytes();
         }
 
-        public async Task<Admitted> Submit(byte[] envelope) => await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(20));
+        public async Task<Admitted> Submit(byte[] envelope) => await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(120));
 
         public IReadOnlyList<string> Fsck() => Stele.Ledger.Fsck.Check(_folder.Ledger, _key.Key);
 
@@ -131,7 +131,7 @@ public sealed class AdmissionFaultTests
         Assert.All(waiting, w => Assert.False(w.IsCompleted));
         Assert.Equal(size, desk.Admission.Replay.State.Size);
         desk.Disk.Gate.Set();
-        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken), w => Assert.IsType<Admitted.Added>(w));
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken), w => Assert.IsType<Admitted.Added>(w));
         Assert.Equal(size + 8, desk.Admission.Replay.State.Size);
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Ledger;
@@ -32,7 +33,7 @@ public sealed class ReplicaTests
             Assert.Equal(town.State.Size - 1, await replica.Sync(Stop));
             Assert.Equal(0, await replica.Sync(Stop));
             Assert.Equal(state = StateDigest.Of(town.State), StateDigest.Of(replica.Replay.State));
-            Assert.True(replica.Staleness < TimeSpan.FromSeconds(30));
+            Assert.True(replica.Staleness < TimeSpan.FromMinutes(5));
         }
         Assert.Empty(Fsck.Check(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key));
         // Alone, without the server, it is what it was.
@@ -54,7 +55,7 @@ public sealed class ReplicaTests
         await Task.Delay(200, Stop);
         Assert.False(waiting.IsCompleted);
         await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
-        Assert.Equal(1, await waiting.WaitAsync(TimeSpan.FromSeconds(10), Stop));
+        Assert.Equal(1, await waiting.WaitAsync(TimeSpan.FromSeconds(120), Stop));
     }
 
     [Fact]
@@ -100,7 +101,7 @@ public sealed class ReplicaTests
         var fork = await Assert.ThrowsAsync<ReplicaException>(() => misled.Sync(Stop));
         Assert.Equal(ReplicaFault.Forked, fork.Fault);
         Assert.NotNull(fork.Evidence);
-        Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(fork.Evidence, town.Trust.Key, out _));
+        Assert.True(Fork.Parse(Encoding.UTF8.GetBytes(fork.Evidence)).Holds(town.Trust.Key));
         Assert.Equal(state, StateDigest.Of(misled.Replay.State));
     }
 

@@ -26,7 +26,7 @@ sealed class Town : IAsyncDisposable
     public required ServerFolder Folder { get; init; }
     public required Founded Founded { get; init; }
     public required TimeProvider Time { get; init; }
-    public required ServerOptions Options { get; init; }
+    public required ServerOptions Options { get; set; }
     public Citizen Owner { get; private init; } = null!;
     public Citizen Builder { get; } = Citizen.New();
     public Citizen Evaluator { get; } = Citizen.New();
@@ -69,6 +69,14 @@ sealed class Town : IAsyncDisposable
     {
         Server.Dispose();
         await Host.DisposeAsync();
+    }
+
+    /// <summary>Stops the server and starts it with other options.</summary>
+    public async Task Restart(ServerOptions options)
+    {
+        await Stop();
+        Options = options;
+        await Start();
     }
 
     public async ValueTask DisposeAsync()

@@ -53,7 +53,7 @@ public sealed class GatewayTests
         Assert.Equal(("whole", asked), (opened["input"]["state"].AsString, Encoding.UTF8.GetString(Convert.FromBase64String(opened["input"]["base64"].AsString))));
         Assert.Equal(said, Convert.FromBase64String(opened["output"]["base64"].AsString));
 
-        // An early receipt: leaf, proof, checkpoint.
+        // The leaf, with proof and checkpoint.
         var receipt = CanonicalJson.Parse((await h.Page($"decisions/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!, 1 << 20);
         Assert.True(Checkpoint.TryOpen(receipt["checkpoint"].AsString, VerifierKey.Parse(receipt["key"].AsString), out var checkpoint, out var error), error);
         Assert.True(Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(Encoding.UTF8.GetBytes(receipt["leaf"].AsString)), [.. receipt["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], checkpoint.Root));
@@ -178,7 +178,7 @@ public sealed class GatewayTests
     public async Task A_release_at_fault_is_recorded_as_an_error()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving();
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(5) });
         await using var _ = h;
         foreach (var (path, status, code) in new[] { ("/junk", 502, "bad-upstream"), ("/big", 502, "bad-upstream"), ("/slow", 504, "upstream-timeout") })
         {

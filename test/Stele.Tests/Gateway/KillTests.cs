@@ -48,7 +48,7 @@ public sealed class KillTests
                 var body = Encoding.UTF8.GetBytes($"{{\"n\":{n}}}");
                 while (true)
                 {
-                    Assert.True(until.Elapsed < TimeSpan.FromMinutes(2), $"it takes too long (seed {seed}): {node.Errors}");
+                    Assert.True(until.Elapsed < TimeSpan.FromMinutes(5), $"it takes too long (seed {seed}): {node.Errors}");
                     try
                     {
                         using var content = new ByteArrayContent(body);
@@ -94,7 +94,7 @@ public sealed class KillTests
 
         // Nothing of a killed node lives on: what died with its parent may take the kernel a moment to bury.
         for (var patience = Stopwatch.StartNew(); Directory.EnumerateDirectories("/proc").Where(d => char.IsAsciiDigit(Path.GetFileName(d)[0])).Any(Runs); await Task.Delay(50))
-            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(10), $"the release still runs (seed {seed})");
+            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(60), $"the release still runs (seed {seed})");
 
         bool Runs(string process)
         {

@@ -26,7 +26,7 @@ public sealed class DriftTests
         var tree = h.Tree;
         var whole = TreeDigest.Of(tree).Digest;
         Overwrite(Path.Combine(tree, "app/word"), "gold\n");
-        await h.Eventually(() => h.Hosted!.Table!.Legs is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree, "it goes on as if nothing had happened", seconds: 5);
+        await h.Eventually(() => h.Hosted!.Table!.Legs is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree, "it goes on as if nothing had happened");
         await h.Observed("healed");
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());

@@ -36,7 +36,7 @@ sealed class Hamlet : IAsyncDisposable
           if ($head =~ /^content-length: *(\d+)/mi) { while (length($body) < $1) { my $n = sysread($c, my $b, 65536); last unless $n; $body .= $b; } }
           my ($method, $uri) = $head =~ /^(\S+) (\S+)/;
           my $answer = '{"word":"' . $word . '","said":' . ($body eq '' ? 'null' : $body) . '}'; my $status = '200 OK'; my $more = '';
-          if ($uri eq '/slow') { sleep 3 }
+          if ($uri eq '/slow') { sleep 60 }
           elsif ($uri eq '/big') { $answer = '"' . ('x' x 3000000) . '"' }
           elsif ($uri eq '/junk') { print $c "no http\r\n\r\n"; close $c; next }
           elsif ($uri eq '/end') { exit 7 }
@@ -65,7 +65,7 @@ sealed class Hamlet : IAsyncDisposable
     public static NodeTerms Quick { get; } = new()
     {
         SyncWait = TimeSpan.FromSeconds(2), RetryAfter = TimeSpan.FromMilliseconds(100), AnchorEvery = TimeSpan.FromSeconds(1), InspectEvery = TimeSpan.FromSeconds(1),
-        ObserveEvery = TimeSpan.FromMinutes(5), RehashEvery = TimeSpan.FromSeconds(2), HealthPatience = TimeSpan.FromSeconds(10), DrainPatience = TimeSpan.FromSeconds(5),
+        ObserveEvery = TimeSpan.FromMinutes(5), RehashEvery = TimeSpan.FromSeconds(2), HealthPatience = TimeSpan.FromSeconds(60), DrainPatience = TimeSpan.FromSeconds(5),
     };
 
     public static void Needs()
@@ -141,8 +141,8 @@ sealed class Hamlet : IAsyncDisposable
     public async Task Restart()
     {
         var (terms, gateway) = (_terms, _gateway);
-        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms { Patience = TimeSpan.FromSeconds(1) }, TimeProvider.System);
-        Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(30) };
+        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms(), TimeProvider.System);
+        Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(120) };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }
 
@@ -171,7 +171,7 @@ sealed class Hamlet : IAsyncDisposable
     public Task Serves(params Digest[] releases) => Eventually(() => Hosted?.Table is { Standing: Standing.Serving } t && t.Legs.Select(l => l.Release.Digest).SequenceEqual(releases) && t.Legs.All(l => l.Instance.Trusted),
         $"it does not serve {string.Join(", ", releases.Select(r => r.Short))}");
 
-    public async Task Eventually(Func<bool> holds, string otherwise, int seconds = 20)
+    public async Task Eventually(Func<bool> holds, string otherwise, int seconds = 120)
     {
         for (var until = DateTime.UtcNow.AddSeconds(seconds); !holds();)
         {

@@ -9,7 +9,7 @@ sealed record RoomOrder(string Root, params string[] Rooms)
     public const string Entrance = "";
 
     public static readonly RoomOrder Cel = new("Cel", "Syntax", "Values", "Check", "Plan", "Library", Entrance);
-    public static readonly RoomOrder Proof = new("Stele.Proof", Entrance, "Statements", "Decisions", "Governance", "Packs");
+    public static readonly RoomOrder Proof = new("Stele.Proof", Entrance, "Interchange", "Statements", "Decisions", "Governance", "Packs");
     public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Build", "Control", "Host", "Gateway", "Api", "Cli", Entrance);
 
     /// <summary>The type's room; null for what a compiler or generator put elsewhere.</summary>

@@ -200,7 +200,7 @@ public sealed class LogTests : IDisposable
         await Task.Delay(20);
         Assert.False(waiting.IsCompleted);
         await log.Append(Ledgers.Entry(1));
-        await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        await waiting.WaitAsync(TimeSpan.FromSeconds(120));
         using var stop = new CancellationTokenSource();
         var cancelled = log.WaitBeyond(99, stop.Token);
         stop.Cancel();

@@ -49,6 +49,35 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
+    public void AWitnessCosignsAndSignsNothingElse()
+    {
+        var dir = Directory.CreateTempSubdirectory("stele-key").FullName;
+        try
+        {
+            using var log = NoteSigner.Create(Path.Combine(dir, "log.key"), "example.com/log");
+            using var made = NoteSigner.Create(Path.Combine(dir, "witness.key"), "witness.example.com/w1", NoteKeyType.Cosignature);
+            using var witness = NoteSigner.Open(Path.Combine(dir, "witness.key"));
+            Assert.Equal((made.Key, NoteKeyType.Cosignature), (witness.Key, witness.Key.Type));
+
+            var note = log.Sign(new Checkpoint("example.com/log", 1, Merkle.Leaf("a"u8)).Text);
+            var line = witness.Cosign(note, 1679315147);
+            Assert.Equal(CosignatureTrust.Verified, Cosignature.Read(line.ToString(), note.Text, witness.Key, out var read));
+            Assert.Equal(new Cosignature(witness.Key, 1679315147, NoteSignature.ParseLines(line.ToString())[0]) with { Line = read!.Line }, read);
+            Assert.Equal(NoteTrust.Verified, Note.Parse(note.With(line).ToString()).Verify([log.Key, witness.Key], out var verified));
+            Assert.Equal([0, 1679315147], verified.Select(v => v.Time));
+
+            Assert.Throws<InvalidOperationException>(() => witness.Sign(note.Text));
+            Assert.Throws<InvalidOperationException>(() => log.Cosign(note, 1));
+            Assert.Throws<FormatException>(() => witness.Cosign(new Note("no checkpoint\n", line), 1));
+            Assert.Throws<ArgumentOutOfRangeException>(() => witness.Cosign(note, -1));
+        }
+        finally
+        {
+            Directory.Delete(dir, recursive: true);
+        }
+    }
+
+    [Fact]
     public void KeyFilesArePrivateAndNotOverwritten()
     {
         var dir = Directory.CreateTempSubdirectory("stele-key").FullName;

@@ -43,14 +43,20 @@ public sealed class VerifyProgramTests
         var (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust);
         Assert.Equal(0, code);
         Assert.Contains("its release is 'v2'", output, StringComparison.Ordinal);
-        Assert.Equal(4, box.Run("receipt", box.Write("early.json", Lived.Receipt(Lived.Log.Leaves.Count - 1).Encode()), "--trust", box.Trust).Code);
-        Assert.Equal(0, box.Run("receipt", receipt, "--trust", box.Trust, "--against", box.Path("early.json")).Code);
+        Assert.Equal(5, box.Run("receipt", box.Write("early.json", Lived.Receipt(Lived.Log.Leaves.Count - 1).Encode()), "--trust", box.Trust).Code);
+        Assert.Equal(0, box.Run("fraud", receipt, "--trust", box.Trust, "--receipt", receipt).Code);
         var fork = new DecisionLog(Lived.Log.Key);
         foreach (var leaf in Lived.Log.Leaves.Take(8)) fork.Add(Stele.Proof.Decisions.Decision.Parse(leaf));
         fork.Add(Lived.World.Decide() with { Status = 403 });
-        (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust, "--against", box.Write("fork.json", Lived.Receipt(8, fork).Encode()));
-        Assert.Equal(1, code);
-        Assert.Contains("log-forked", output, StringComparison.Ordinal);
+        (code, output, _) = box.Run("fraud", box.Write("fork.json", Lived.Receipt(8, fork).Encode()), "--trust", box.Trust, "--receipt", receipt);
+        Assert.Equal(6, code);
+        Assert.StartsWith("FRAUD PROVEN", output, StringComparison.Ordinal);
+        Assert.Contains("  two-checkpoints: ", output, StringComparison.Ordinal);
+        Assert.Contains("  other-leaf: ", output, StringComparison.Ordinal);
+        (code, output, _) = box.Run("fraud", box.Path("fork.json"), "--trust", box.Trust, "--pack", box.Write("pack.zip", Lived.World.Pack()), "--json");
+        Assert.Equal((6, "fraud-proven"), (code, CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString));
+        Assert.Equal(1, box.Run("fraud", box.Write("bad.json", "{}"u8.ToArray()), "--trust", box.Trust, "--receipt", receipt).Code);
+        Assert.Equal(4, box.Run("fraud", box.Path("early.json"), "--trust", box.Trust, "--receipt", box.Write("first.json", Lived.Receipt(4).Encode())).Code);
         Assert.Equal(1, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt", box.Path("fork.json")).Code);
         Assert.Equal(0, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--receipt", receipt).Code);
     }
@@ -60,13 +66,17 @@ public sealed class VerifyProgramTests
     [InlineData("pack")]
     [InlineData("pack nowhere.zip")]
     [InlineData("pack a b")]
-    [InlineData("ledger a")]
+    [InlineData("artifact a")]
     [InlineData("pack a --trust")]
     [InlineData("pack a --trust nowhere.json")]
     [InlineData("pack a --frobnicate")]
     [InlineData("pack a --against b")]
+    [InlineData("receipt a --against b")]
     [InlineData("receipt a --receipt b")]
     [InlineData("receipt a --min-size 3")]
+    [InlineData("fraud a")]
+    [InlineData("fraud a --receipt b")]
+    [InlineData("fraud a --pack b --receipt c --trust d")]
     public void What_is_asked_wrongly_is_said_so(string arguments)
     {
         using var box = new VerifyProgram(Lived);

@@ -168,7 +168,7 @@ sealed class MortgageService : IDisposable
                 using var response = Http.GetAsync(new Uri("health", UriKind.Relative)).GetAwaiter().GetResult();
                 if (response.IsSuccessStatusCode) return;
             }
-            catch (HttpRequestException) when (!_process.HasExited && watch.Elapsed < TimeSpan.FromSeconds(20))
+            catch (HttpRequestException) when (!_process.HasExited && watch.Elapsed < TimeSpan.FromSeconds(60))
             {
                 // Not listening yet.
             }

@@ -26,6 +26,9 @@ public sealed class DocumentTests(TourWorld tour)
         .. Regex.Matches(Regex.Replace(text, "^```.*?^```$", "", RegexOptions.Multiline | RegexOptions.Singleline), "`((?:stele|stele-verify|make|eng/)[^`\n]*)`").Select(m => m.Groups[1].Value),
     ];
 
+    /// <summary>What stele-verify can be asked: one file a command, which names it first.</summary>
+    static readonly string[] VerifyCommands = [.. Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Verify"), "*Command.cs").SelectMany(f => Regex.Matches(File.ReadAllText(f), @"Command Command = new\(""([a-z]+)""").Select(m => m.Groups[1].Value))];
+
     /// <summary>What is wrong with a command: a verb, flag, target or script that there is not.</summary>
     static IEnumerable<string> Wrong(string command)
     {
@@ -38,7 +41,7 @@ public sealed class DocumentTests(TourWorld tour)
             var rest = words[(at + 1)..];
             if (words[at].StartsWith("eng/", StringComparison.Ordinal) && !File.Exists(Path.Combine(Repository.Root, words[at]))) yield return $"no script {words[at]}";
             if (words[at] == "make" && rest is [var target, ..] && !target.Contains('=', StringComparison.Ordinal) && !targets.Contains(target)) yield return $"no target {target}";
-            if (words[at] == "stele-verify" && rest is [var what, ..] && what is not ("pack" or "receipt" or "--help" or "--version")) yield return $"no {words[at]} {what}";
+            if (words[at] == "stele-verify" && rest is [var what, ..] && what is not ("--help" or "--version") && !VerifyCommands.Contains(what)) yield return $"no {words[at]} {what}";
             if (words[at] == "stele" && rest is [var first, ..] && char.IsAsciiLetterLower(first[0]))
             {
                 var level = Verbs.All;

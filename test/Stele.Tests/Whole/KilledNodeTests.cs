@@ -27,23 +27,27 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
         var heard = new ConcurrentBag<Heard>();
         var (next, answered) = (-1, 0);
         var applications = Applicants.Applications(Requests);
+        var random = new Random(20261122);
+        var moments = Enumerable.Range(0, Kills).Select(_ => random.Next(20, Requests - 20)).Order().ToArray();
+        // Nobody gets further than a little beyond the next kill: there is always somebody asking while it is killed, however late this test gets its turn.
+        var upTo = moments[0] + 20;
         var clients = Enumerable.Range(0, Connections).Select(_ => Task.Run(async () =>
         {
             for (int i; (i = Interlocked.Increment(ref next)) < Requests;)
             {
+                while (i >= Volatile.Read(ref upTo)) await Task.Delay(1);
                 await applicants.Ask(applications[i], heard.Add);
                 Interlocked.Increment(ref answered);
             }
         })).ToArray();
 
-        var random = new Random(20261122);
-        var moments = Enumerable.Range(0, Kills).Select(_ => random.Next(20, Requests - 20)).Order().ToArray();
         for (var kill = 0; kill < Kills; kill++)
         {
             while (Volatile.Read(ref answered) < moments[kill] && !clients.Any(c => c.IsCompleted)) await Task.Delay(1);
             Assert.DoesNotContain(clients, c => c.IsCompleted);
             await Task.Delay(random.Next(10));
             await Kill();
+            Volatile.Write(ref upTo, kill + 1 < Kills ? moments[kill + 1] + 20 : Requests);
             if (kill < KillsOnTheWayUp)
             {
                 node = await StartNode();
@@ -98,7 +102,7 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
             await node.DisposeAsync();
             for (var attempt = 0; Programs.About(world.Folder).Where(p => !p.StartsWith($"{server.Pid} ", StringComparison.Ordinal)).ToList() is { Count: > 0 } left; attempt++)
             {
-                Assert.True(attempt < 100, "left behind: " + string.Join("\n", left));
+                Assert.True(attempt < 3000, "left behind: " + string.Join("\n", left));
                 await Task.Delay(20);
             }
         }

@@ -72,7 +72,7 @@ public sealed class RestartTests(TourWorld tour)
     {
         for (var attempt = 0; !await holds(); attempt++)
         {
-            if (attempt == 100) throw new TimeoutException("it never came about");
+            if (attempt == 600) throw new TimeoutException("it never came about");
             await Task.Delay(200, Stop);
         }
     }

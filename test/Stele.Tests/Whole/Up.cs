@@ -26,7 +26,7 @@ sealed class Up : IAsyncDisposable
         var process = Process.Start(Programs.Start(Programs.Stele, ["up", "--data", data, "--home", home, "--json", .. more]))!;
         process.StandardInput.Close();
         var errors = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         var said = new StringBuilder();
         while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
         {
@@ -48,7 +48,7 @@ sealed class Up : IAsyncDisposable
     public async Task<(int Code, string Error)> Stop()
     {
         Libc.Kill(_process.Id, Libc.SIGTERM);
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         await _process.WaitForExitAsync(limit.Token);
         return (_process.ExitCode, await _errors);
     }

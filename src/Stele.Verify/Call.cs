@@ -1,0 +1,94 @@
+using System.Globalization;
+using Stele.Proof.Decisions;
+using Stele.Proof.Packs;
+
+namespace Stele.Verify;
+
+/// <summary>One command as it was typed.</summary>
+sealed class Call
+{
+    readonly Dictionary<string, string> _options = new(StringComparer.Ordinal);
+
+    Call(string? operand) => Operand = operand;
+
+    /// <summary>The file or folder that is to be judged; null only for commands that take none.</summary>
+    public string? Operand { get; private set; }
+
+    public string File => Operand!;
+    public bool Json => _options.ContainsKey("--json");
+
+    public static Call Of(Command command, ReadOnlySpan<string> args)
+    {
+        var call = new Call(null);
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (args[i] is ['-', _, ..])
+            {
+                var name = args[i];
+                var option = Array.Find(command.Options, o => o.Name == name) ?? throw new MisuseException($"'{command.Name}' has no option '{name}'", $"stele-verify {command.Name} --help");
+                if (option.Value is not null && i + 1 == args.Length) throw new MisuseException($"{option.Name} wants a value", $"stele-verify {command.Name} --help");
+                if (!call._options.TryAdd(option.Name, option.Value is null ? "" : args[++i])) throw new MisuseException($"{option.Name} is given twice");
+            }
+            else if (command.Operand is null || call.Operand is not null) throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
+            else call.Operand = args[i];
+        }
+        if (command.Operand is not null && call.Operand is null) throw new MisuseException("say what to verify", command.Synopsis);
+        return call;
+    }
+
+    public string? Value(string option) => _options.GetValueOrDefault(option);
+
+    public long? Number(string option) => Value(option) is not { } text ? null
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : throw new MisuseException($"{option} wants a number, not '{text}'");
+
+    /// <summary>Milliseconds since 1970 UTC.</summary>
+    public long? Time(string option) => Value(option) is not { } text ? null
+        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time.ToUnixTimeMilliseconds() : throw new MisuseException($"{option} wants a time, not '{text}'", "write it as 2026-11-22T00:00:00Z");
+
+    /// <summary>The file that an option names, read whole and parsed; null when the option was not given.</summary>
+    public T? Parsed<T>(string option, int most, Func<byte[], T> parse, string what, string hint) where T : class
+    {
+        if (Value(option) is not { } path) return null;
+        try
+        {
+            return parse(Read(path, most));
+        }
+        catch (FormatException e)
+        {
+            throw new MisuseException($"{path} is not {what}: {e.Message}", hint);
+        }
+    }
+
+    public Trust? Trust => Parsed("--trust", 64 * 1024, b => Proof.Decisions.Trust.Parse(b), "a trust file", "use the trust.json that the ledger's owners gave you");
+
+    public static byte[] Read(string path, int most)
+    {
+        using var file = System.IO.File.OpenRead(path);
+        if (file.Length > most) throw new IOException($"{path} has {file.Length} bytes; at most {most} are read");
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    /// <summary>Tells what was found, and returns the exit code.</summary>
+    public int Tell(VerifyReport report)
+    {
+        if (Json)
+        {
+            Console.WriteLine(report.ToJson());
+            return (int)report.Result;
+        }
+        Console.WriteLine(report.Result switch
+        {
+            VerifyResult.Complete => "complete: everything is there and agrees",
+            VerifyResult.Unauthenticated => "consistent, unauthenticated: no trust file says whose ledger this is",
+            VerifyResult.Early => "early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet",
+            VerifyResult.DeclaredGaps => "complete, but for gaps that are declared",
+            _ => $"FAILED: {report.Findings.Count} finding{(report.Findings.Count == 1 ? "" : "s")}",
+        });
+        foreach (var finding in report.Findings) Console.WriteLine($"  {finding}");
+        if (report.Notes.Count > 0) Console.WriteLine("checked:");
+        foreach (var note in report.Notes) Console.WriteLine($"  {note}");
+        return (int)report.Result;
+    }
+}

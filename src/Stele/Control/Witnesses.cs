@@ -1,0 +1,212 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using Stele.Ledger;
+using Stele.Proof;
+
+namespace Stele.Control;
+
+/// <summary>Somebody whose cosignature counts, and where checkpoints are handed in; without an address they come by themselves, as nodes do.</summary>
+sealed record WitnessPlace(string Name, VerifierKey Key, Uri? Address);
+
+/// <summary>Who witnesses a ledger, and when that is enough; no quorum: whatever comes is shown, and nothing waits for it.</summary>
+sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bool>? Quorum);
+
+/// <summary>How it stands with one witness.</summary>
+/// <param name="Size">What it cosigned last; null: nothing since the start.</param>
+/// <param name="Time">When, by its own clock, in POSIX seconds.</param>
+/// <param name="Trouble">Why it does not cosign now.</param>
+/// <param name="Fork">Whether it says that this ledger contradicts what it saw before.</param>
+sealed record WitnessStanding(WitnessPlace Place, long? Size, long Time, string? Trouble, bool Fork);
+
+/// <summary>
+/// Hands the ledger's checkpoints to its witnesses (the client's side of C2SP tlog-witness). In rounds, so that all sign the same: each round is about the newest checkpoint; it ends when a
+/// quorum has signed, or everyone has answered, or after a while; then comes the next. Each witness is asked one thing at a time, and again until it answers.
+/// A witness that says that the ledger is not the one it saw before is not asked again: that is a fork, and for people.
+/// </summary>
+sealed class Witnesses : IAsyncDisposable
+{
+    const int MaxAnswer = 64 * 1024;
+    static readonly TimeSpan Round = TimeSpan.FromSeconds(5), FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30);
+
+    readonly Log _log;
+    readonly CosignedCheckpoints _cosigned;
+    readonly TimeProvider _time;
+    readonly Action<string> _report;
+    readonly CancellationTokenSource _stop = new();
+    readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = TimeSpan.FromSeconds(20), MaxResponseContentBufferSize = MaxAnswer };
+    readonly Member[] _members;
+    readonly Task _rounds;
+    volatile string _target = "";
+    TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously), _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>One witness with an address. Changed by its own loop alone.</summary>
+    sealed class Member(WitnessPlace place)
+    {
+        public volatile WitnessStanding Standing = new(place, null, 0, null, false);
+        public long Recorded;
+        public volatile string Answered = "";
+        public Task Loop = Task.CompletedTask;
+    }
+
+    /// <param name="report">Told of every fork; for the operator's log.</param>
+    public Witnesses(Log log, CosignedCheckpoints cosigned, WitnessTerms terms, TimeProvider time, Action<string> report)
+    {
+        (_log, _cosigned, _time, _report) = (log, cosigned, time, report);
+        _members = [.. terms.Witnesses.Where(w => w.Address is not null).Select(w => new Member(w))];
+        foreach (var member in _members) member.Loop = Task.Run(() => Ended(() => Serve(member)));
+        _rounds = _members.Length == 0 ? Task.CompletedTask : Task.Run(() => Ended(Rounds));
+    }
+
+    public IReadOnlyList<WitnessStanding> Standings => [.. _members.Select(m => m.Standing)];
+
+    async Task Ended(Func<Task> loop)
+    {
+        try
+        {
+            await loop();
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            _report($"the witnesses are not asked any more: {e}");
+        }
+    }
+
+    async Task Rounds()
+    {
+        for (var size = -1L; ;)
+        {
+            await _log.WaitBeyond(size, _stop.Token);
+            var note = _log.Checkpoint;
+            size = Checkpoint.Parse(Note.Parse(note).Text).Size;
+            _target = note;
+            Interlocked.Exchange(ref _begun, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+            using var due = new CancellationTokenSource(Round, _time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(due.Token, _stop.Token);
+            try
+            {
+                await Task.WhenAny(_log.WaitCosigned(size - 1, limit.Token), Everyone(note, limit.Token)).Unwrap();
+            }
+            catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { } // whoever is slow finds the next round
+            await limit.CancelAsync();
+        }
+    }
+
+    async Task Everyone(string note, CancellationToken stop)
+    {
+        for (; ; )
+        {
+            var answered = Volatile.Read(ref _answered);
+            if (_members.All(m => m.Answered == note || m.Standing.Fork)) return;
+            await answered.Task.WaitAsync(stop);
+        }
+    }
+
+    async Task Serve(Member member)
+    {
+        var pause = FirstPause;
+        while (!member.Standing.Fork)
+        {
+            // Taken before the look at the target: whoever begins a round after the look completes this one.
+            var begun = Volatile.Read(ref _begun);
+            var note = _target;
+            if (note.Length == 0 || note == member.Answered)
+            {
+                await begun.Task.WaitAsync(_stop.Token);
+                continue;
+            }
+            string? trouble;
+            try
+            {
+                trouble = await Submit(member, note);
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or FormatException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
+            {
+                trouble = e is OperationCanceledException ? "it did not answer in time" : e.GetBaseException().Message;
+            }
+            if (trouble is null)
+            {
+                (member.Answered, pause) = (note, FirstPause);
+                Answered();
+                continue;
+            }
+            member.Standing = member.Standing with { Trouble = trouble };
+            if (member.Standing.Fork)
+            {
+                Answered();
+                return;
+            }
+            await Task.Delay(pause, _time, _stop.Token);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    void Answered() => Interlocked.Exchange(ref _answered, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+
+    /// <summary>One checkpoint to one witness. Null when it is cosigned, or of no use to this witness any more; else why not.</summary>
+    async Task<string?> Submit(Member member, string note)
+    {
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            var text = Note.Parse(note).Text;
+            var size = Checkpoint.Parse(text).Size;
+            if (size < member.Recorded)
+            {
+                // It has seen more than this round is about: only the newest is of use to it.
+                note = _log.Checkpoint;
+                (text, size) = (Note.Parse(note).Text, _log.Size);
+                if ((size = Checkpoint.Parse(text).Size) < member.Recorded) return Forked(member, $"it has cosigned {member.Recorded} entries of this ledger, and {size} are here");
+            }
+            var old = member.Recorded;
+            var request = new WitnessRequest(old, old == 0 || old == size ? [] : [.. _log.ConsistencyProof(old, size)], Note.Parse(note));
+            using var answer = await _http.PostAsync(new Uri(member.Standing.Place.Address!, "add-checkpoint"), new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToString())), _stop.Token);
+            var body = await answer.Content.ReadAsStringAsync(_stop.Token);
+            switch ((int)answer.StatusCode)
+            {
+                case 200:
+                    var trust = Cosignature.Read(body, text, member.Standing.Place.Key, out var cosignature);
+                    if (trust != CosignatureTrust.Verified) return trust switch
+                    {
+                        CosignatureTrust.NoKnownKey => "it answers with other keys than the policy names",
+                        CosignatureTrust.BadSignature => "its cosignature is not good",
+                        _ => "its answer is no cosignature",
+                    };
+                    member.Recorded = size;
+                    member.Standing = member.Standing with { Size = size, Time = cosignature!.Time, Trouble = null };
+                    return _cosigned.Add(note, cosignature) ? null : "its cosignature could not be taken";
+                case 409 when answer.Content.Headers.ContentType?.MediaType == "text/x.tlog.size" && WitnessRequest.Decimal(body.TrimEnd('\n'), out var recorded) && recorded != old:
+                    if (recorded > _log.Size) return Forked(member, $"it has cosigned {recorded} entries of this ledger, and {_log.Size} are here");
+                    member.Recorded = recorded;   // now we know; again
+                    break;
+                // v1.0.0 says 409 where later editions say 422; with the size that it has itself named before, both mean one thing.
+                case 409 or 422 when old > 0:
+                    return Forked(member, $"it has cosigned another tree of {old} entries: {(body.Length > 200 ? body[..200] : body).TrimEnd('\n')}");
+                case 404:
+                    return "it does not know this ledger: whoever runs it adds the ledger's key";
+                default:
+                    return string.Create(CultureInfo.InvariantCulture, $"it answers {(int)answer.StatusCode}: {(body.Length > 200 ? body[..200] : body).TrimEnd('\n')}");
+            }
+        }
+        return "it names another size each time it is asked";
+    }
+
+    string Forked(Member member, string message)
+    {
+        member.Standing = member.Standing with { Fork = true };
+        var said = $"FORK: the witness {member.Standing.Place.Name} does not follow this ledger: {message}. Either an old copy of the ledger was put back, or somebody else signs with its key; people have to find out which";
+        _report(said);
+        return said;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _rounds;
+        foreach (var member in _members) await member.Loop;
+        _http.Dispose();
+        _stop.Dispose();
+    }
+}
