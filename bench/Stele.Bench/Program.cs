@@ -11,7 +11,7 @@ if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
 
 (string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
 [
-    ("append", s => Task.FromResult(AppendBench.Make(s))), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", _ => Task.FromResult(VerifyBench.Make())),
+    ("append", s => Task.FromResult(AppendBench.Make(s))), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", s => Task.FromResult(VerifyBench.Make(s))),
     ("cel", _ => Task.FromResult(CelBench.Make())), ("gateway", GatewayBench.Make),
 ];
 

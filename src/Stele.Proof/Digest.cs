@@ -31,6 +31,9 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     public static Digest From(ReadOnlySpan<byte> bytes) =>
         bytes.Length == Size ? new Digest(bytes) : throw new FormatException($"a digest has {Size} bytes, not {bytes.Length}");
 
+    /// <summary>One of the 256 bits; bit 0 is the highest of the first byte.</summary>
+    internal bool Bit(int index) => ((index < 128 ? index < 64 ? _a : _b : index < 192 ? _c : _d) << (index & 63) & 1UL << 63) != 0;
+
     public void CopyTo(Span<byte> to)
     {
         BinaryPrimitives.WriteUInt64BigEndian(to, _a);

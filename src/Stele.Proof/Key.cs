@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 using System.Security.Cryptography;
 
@@ -18,12 +19,12 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     readonly byte[] _spki;
 
-    // Importing a key costs more than verifying with it, so one import is kept for whoever verifies next. Whoever takes it has it alone.
-    ECDsa? _spare;
+    // Importing a key costs more than verifying with it, so imports are kept for whoever verifies next: as many as ever verified at once. Whoever takes one has it alone.
+    readonly ConcurrentStack<ECDsa> _spare;
 
     PublicKey(byte[] spki, ECDsa imported)
     {
-        (_spki, _spare) = (spki, imported);
+        (_spki, _spare) = (spki, new([imported]));
         Id = Digest.Of(spki);
     }
 
@@ -56,14 +57,14 @@ public sealed class PublicKey : IEquatable<PublicKey>
     {
         Span<byte> rs = stackalloc byte[64];
         if (!EcdsaSignature.TryDecode(signature, rs)) return false;
-        var key = Interlocked.Exchange(ref _spare, null) ?? Import(_spki);
+        if (!_spare.TryPop(out var key)) key = Import(_spki);
         try
         {
             return key.VerifyData(message, rs, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         }
         finally
         {
-            Interlocked.Exchange(ref _spare, key)?.Dispose();
+            _spare.Push(key);
         }
     }
 

@@ -22,6 +22,23 @@ public static class Merkle
         return Digest.Of(buffer);
     }
 
+    /// <summary>The perfect subtrees that cover leaves which stand from <paramref name="first"/> on, from the left: a frontier takes them one by one. Uses up the hashes.</summary>
+    public static IReadOnlyList<(int Level, Digest Root)> Subtrees(long first, Span<Digest> leafHashes)
+    {
+        var found = new List<(int, Digest)>();
+        while (!leafHashes.IsEmpty)
+        {
+            var level = Math.Min(System.Numerics.BitOperations.TrailingZeroCount(first | 1L << 62), System.Numerics.BitOperations.Log2((uint)leafHashes.Length));
+            var hashes = leafHashes[..(1 << level)];
+            for (var width = hashes.Length / 2; width > 0; width /= 2)
+                for (var i = 0; i < width; i++) hashes[i] = Node(hashes[2 * i], hashes[2 * i + 1]);
+            found.Add((level, hashes[0]));
+            first += 1L << level;
+            leafHashes = leafHashes[(1 << level)..];
+        }
+        return found;
+    }
+
     /// <summary>The root over a whole list of leaf hashes. For large trees use <see cref="Frontier"/> or tiles.</summary>
     public static Digest Root(IEnumerable<Digest> leafHashes)
     {
@@ -53,16 +70,19 @@ public sealed class Frontier
 
     public IReadOnlyList<Digest> Peaks => _peaks;
 
-    public Frontier Add(Digest leafHash)
+    public Frontier Add(Digest leafHash) => Add(0, leafHash);
+
+    /// <summary>Adds a perfect subtree of 2^<paramref name="level"/> leaves, of which this tree must hold a whole number.</summary>
+    public Frontier Add(int level, Digest root)
     {
-        var merges = System.Numerics.BitOperations.TrailingZeroCount(~(ulong)Size);
+        if ((Size & ((1L << level) - 1)) != 0) throw new ArgumentException($"a subtree of 2^{level} leaves can't stand at {Size}");
+        var merges = System.Numerics.BitOperations.TrailingZeroCount(~(ulong)(Size >> level));
         var kept = _peaks.Length - merges;
         var peaks = new Digest[kept + 1];
         Array.Copy(_peaks, peaks, kept);
-        var hash = leafHash;
-        for (var i = _peaks.Length - 1; i >= kept; i--) hash = Merkle.Node(_peaks[i], hash);
-        peaks[kept] = hash;
-        return new Frontier(peaks, Size + 1);
+        for (var i = _peaks.Length - 1; i >= kept; i--) root = Merkle.Node(_peaks[i], root);
+        peaks[kept] = root;
+        return new Frontier(peaks, Size + (1L << level));
     }
 
     public Digest Root

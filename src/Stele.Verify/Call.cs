@@ -11,7 +11,7 @@ sealed class Call
 
     Call(string? operand) => Operand = operand;
 
-    /// <summary>The file or folder that is to be judged; null only for commands that take none.</summary>
+    /// <summary>The file or folder that is to be judged; null where it was left out.</summary>
     public string? Operand { get; private set; }
 
     public string File => Operand!;
@@ -29,10 +29,10 @@ sealed class Call
                 if (option.Value is not null && i + 1 == args.Length) throw new MisuseException($"{option.Name} wants a value", $"stele-verify {command.Name} --help");
                 if (!call._options.TryAdd(option.Name, option.Value is null ? "" : args[++i])) throw new MisuseException($"{option.Name} is given twice");
             }
-            else if (command.Operand is null || call.Operand is not null) throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
+            else if (call.Operand is not null) throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
             else call.Operand = args[i];
         }
-        if (command.Operand is not null && call.Operand is null) throw new MisuseException("say what to verify", command.Synopsis);
+        if (command.Operand is [>= 'A' and <= 'Z', ..] && call.Operand is null) throw new MisuseException("say what to verify", command.Synopsis);
         return call;
     }
 

@@ -4,8 +4,8 @@ namespace Stele.Verify;
 sealed record Option(string Name, string? Value, string Help);
 
 /// <summary>One thing that can be verified: what is typed, the help in prose, and what it does. It returns the exit code.</summary>
-/// <param name="Operand">The name of its one operand as the help shows it, as <c>FILE</c>; null when it takes none.</param>
-sealed record Command(string Name, string? Operand, string Help, Option[] Options, Func<Call, int> Run)
+/// <param name="Operand">The name of its one operand as the help shows it, as <c>FILE</c>, in brackets where it may be left out.</param>
+sealed record Command(string Name, string Operand, string Help, Option[] Options, Func<Call, int> Run)
 {
     public const int Usage = 2;
 
@@ -17,7 +17,7 @@ sealed record Command(string Name, string? Operand, string Help, Option[] Option
 
     public static readonly Option Json = new("--json", null, "The result as one line of JSON on standard output.");
 
-    public string Synopsis => $"stele-verify {Name}{(Operand is null ? "" : " " + Operand)}{string.Concat(Options.Select(o => $" [{o.Name}{(o.Value is null ? "" : " " + o.Value)}]"))}";
+    public string Synopsis => $"stele-verify {Name} {Operand}{string.Concat(Options.Select(o => $" [{o.Name}{(o.Value is null ? "" : " " + o.Value)}]"))}";
 }
 
 /// <summary>What was asked wrongly, and what to type instead: exit code 2.</summary>

@@ -12,6 +12,7 @@ Command[] commands =
     ModelCommand.Command,
     CoseCommand.Command,
     TimestampCommand.Command,
+    PageCommand.Command,
 ];
 
 Console.OutputEncoding = new UTF8Encoding(false);

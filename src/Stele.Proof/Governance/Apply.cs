@@ -15,13 +15,17 @@ public static partial class Fold
     public const long MaxDelay = 24 * 60 * 60 * 1000;
 
     /// <summary>Applies an entry as it would stand at index <c>state.Size</c>.</summary>
-    public static Outcome Apply(State state, Entry entry, Documents documents)
+    public static Outcome Apply(State state, Entry entry, Documents documents) => Apply(state, Prepared.Nothing(entry), documents);
+
+    /// <summary>The same of an entry that was prepared.</summary>
+    public static Outcome Apply(State state, Prepared prepared, Documents documents)
     {
         // 1. Shape. The envelope is canonical already, or it would not be an Entry.
+        var entry = prepared.Entry;
         Statement statement;
         try
         {
-            statement = Statement.Parse(entry.Envelope.Payload);
+            statement = prepared.Statement ?? Statement.Parse(entry.Envelope.Payload);
         }
         catch (FormatException e)
         {
@@ -45,7 +49,7 @@ public static partial class Fold
         var identity = Digest.Of(entry.Envelope.Payload);
 
         // 4. Signatures: every one good, by distinct members, with keys that are theirs now.
-        var (signers, refusal) = Signers(state, entry.Envelope, statement);
+        var (signers, refusal) = Signers(state, prepared, statement);
         if (refusal is not null) return refusal;
         // A retry is told where it stands. It changes nothing, so it is asked before whether its signer still may.
         if (state.Identities.TryGetValue(identity, out var first)) return new Outcome.Already(first);

@@ -44,16 +44,16 @@ public static partial class Fold
         if (s.Replaces != (known ? present!.Entry : null)) return c.Refuse(RefusalCode.StaleReplace, known ? $"the member stands on entry {present!.Entry}" : "the member is new: it replaces nothing");
         if (s.Roles.Any(r => r is { Name: "node", Environment: null })) return c.Refuse(RefusalCode.RoleMissing, "a node is assigned to environments: node@system/environment");
         if (s.Roles.Any(r => r.Name == "server")) return c.Refuse(RefusalCode.RoleMissing, "the server's key is named in genesis; no member is the server");
-        var owners = c.State.KeyOwners.ToBuilder();
+        var owners = c.State.KeyOwners;
         var ids = new HashSet<Digest>();
         foreach (var key in s.Keys)
         {
             if (c.State.Revocations.ContainsKey(key.Id)) return c.Refuse(RefusalCode.RevokedKey, $"the key {key.Id} was revoked; nobody can have it again");
             if (!ids.Add(key.Id) || (owners.TryGetValue(key.Id, out var owner) && owner != s.Member)) return c.Refuse(RefusalCode.KeyTaken, $"the key {key.Id} belongs to another member, or stands twice");
-            owners[key.Id] = s.Member;
+            owners = owners.SetItem(key.Id, s.Member);
         }
         var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, c.Signers, s.Keys, s.Roles, s.Name));
-        var next = c.State with { Members = members, KeyOwners = owners.ToImmutable() };
+        var next = c.State with { Members = members, KeyOwners = owners };
         return TooFew(c, next) ?? Govern(c, "member", null, null, null, next);
     }
 

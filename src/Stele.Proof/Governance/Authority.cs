@@ -9,23 +9,27 @@ public static partial class Fold
     /// <summary>The name under which the server's key stands among the key owners; no member id looks like it.</summary>
     public const string ServerMember = "server", RecoveryMember = "recovery";
 
-    static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Envelope envelope, Statement statement)
+    /// <summary>A key by its id, among those that members have in this state.</summary>
+    public static PublicKey? KeyOf(State state, Digest id) => !state.KeyOwners.TryGetValue(id, out var member) ? null : member switch
     {
+        ServerMember => state.ServerKey!,
+        RecoveryMember => state.RecoveryKey!,
+        _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == id),
+    };
+
+    static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Prepared prepared, Statement statement)
+    {
+        var envelope = prepared.Entry.Envelope;
         var signers = ImmutableArray.CreateBuilder<Signed>();
         foreach (var signature in envelope.Signatures)
         {
             (ImmutableArray<Signed>, Outcome?) No(RefusalCode code, string message) => ([], Refuse(statement, code, message));
             if (!state.KeyOwners.TryGetValue(signature.KeyId, out var member)) return No(RefusalCode.UnknownSigner, $"the key {signature.KeyId} belongs to no member");
-            var key = member switch
-            {
-                ServerMember => state.ServerKey!,
-                RecoveryMember => state.RecoveryKey!,
-                _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == signature.KeyId),
-            };
+            var key = KeyOf(state, signature.KeyId);
             if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
             if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it: owners must state the member anew");
             if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");
-            if (!envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
+            if (!prepared.IsGood(signature) && !envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
             if (signers.Any(s => s.Member == member)) return No(RefusalCode.SameMemberTwice, $"the member {member} signed twice");
             signers.Add(new Signed(state.Size, member, signature.KeyId));
         }
@@ -38,7 +42,7 @@ public static partial class Fold
     /// </summary>
     internal static Outcome.Refused? SignedRightly(State part, Entry entry, Statement statement)
     {
-        var (signers, refusal) = Signers(part, entry.Envelope, statement);
+        var (signers, refusal) = Signers(part, Prepared.Nothing(entry), statement);
         return (Outcome.Refused?)(refusal ?? Authority(part, statement, signers));
     }
 

@@ -46,9 +46,9 @@ public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArr
 
 /// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
 /// <param name="Heads">Every deployment entry there was here, and the releases it routed to.</param>
-public sealed record EnvironmentFact(HeadFact? Head, ImmutableSortedDictionary<Digest, long> Deployed, ImmutableSortedDictionary<long, ImmutableArray<Digest>> Heads, ObservationFact? Observation)
+public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deployed, FactMap<long, ImmutableArray<Digest>> Heads, ObservationFact? Observation)
 {
-    public static readonly EnvironmentFact None = new(null, ImmutableSortedDictionary<Digest, long>.Empty, ImmutableSortedDictionary<long, ImmutableArray<Digest>>.Empty, null);
+    public static readonly EnvironmentFact None = new(null, FactMap<Digest, long>.Create(), FactMap<long, ImmutableArray<Digest>>.Create(), null);
 }
 
 public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees, string Node);

@@ -42,10 +42,12 @@ public sealed class Replay(Documents documents)
     public Outcome Try(Entry entry) => Fold.Apply(State, entry, documents);
 
     /// <summary>Folds the next entry. Anything but acceptance leaves the replay as it was.</summary>
-    public Outcome Add(Entry entry)
+    public Outcome Add(Entry entry) => Add(Prepared.Nothing(entry));
+
+    public Outcome Add(Prepared entry)
     {
-        var outcome = Try(entry);
-        if (outcome is Outcome.Accepted accepted) Add(entry, accepted);
+        var outcome = Fold.Apply(State, entry, documents);
+        if (outcome is Outcome.Accepted accepted) Add(entry.Entry, accepted);
         return outcome;
     }
 

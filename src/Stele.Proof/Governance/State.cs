@@ -40,30 +40,30 @@ public sealed record State
     /// </summary>
     public Digest Seen { get; init; }
 
-    public ImmutableSortedDictionary<string, MemberFact> Members { get; init; } = ImmutableSortedDictionary.Create<string, MemberFact>(StringComparer.Ordinal);
+    public FactMap<string, MemberFact> Members { get; init; } = FactMap<string, MemberFact>.Create(StringComparer.Ordinal);
 
     /// <summary>Whose a key is, for ever.</summary>
-    public ImmutableSortedDictionary<Digest, string> KeyOwners { get; init; } = ImmutableSortedDictionary<Digest, string>.Empty;
-    public ImmutableSortedDictionary<Digest, RevocationFact> Revocations { get; init; } = ImmutableSortedDictionary<Digest, RevocationFact>.Empty;
-    public ImmutableSortedDictionary<string, SystemFact> Systems { get; init; } = ImmutableSortedDictionary.Create<string, SystemFact>(StringComparer.Ordinal);
+    public FactMap<Digest, string> KeyOwners { get; init; } = FactMap<Digest, string>.Create();
+    public FactMap<Digest, RevocationFact> Revocations { get; init; } = FactMap<Digest, RevocationFact>.Create();
+    public FactMap<string, SystemFact> Systems { get; init; } = FactMap<string, SystemFact>.Create(StringComparer.Ordinal);
 
     /// <summary>By scope: <c>*</c>, <c>system</c> or <c>system/environment</c>.</summary>
-    public ImmutableSortedDictionary<string, PolicyFact> Policies { get; init; } = ImmutableSortedDictionary.Create<string, PolicyFact>(StringComparer.Ordinal);
-    public ImmutableSortedDictionary<Digest, ImmutableArray<OriginFact>> Origins { get; init; } = ImmutableSortedDictionary<Digest, ImmutableArray<OriginFact>>.Empty;
-    public ImmutableSortedDictionary<Digest, ReleaseFact> Releases { get; init; } = ImmutableSortedDictionary<Digest, ReleaseFact>.Empty;
-    public ImmutableSortedDictionary<long, EvaluationFact> Evaluations { get; init; } = ImmutableSortedDictionary<long, EvaluationFact>.Empty;
-    public ImmutableSortedDictionary<long, ApprovalFact> Approvals { get; init; } = ImmutableSortedDictionary<long, ApprovalFact>.Empty;
-    public ImmutableSortedDictionary<long, WaiverFact> Waivers { get; init; } = ImmutableSortedDictionary<long, WaiverFact>.Empty;
+    public FactMap<string, PolicyFact> Policies { get; init; } = FactMap<string, PolicyFact>.Create(StringComparer.Ordinal);
+    public FactMap<Digest, ImmutableArray<OriginFact>> Origins { get; init; } = FactMap<Digest, ImmutableArray<OriginFact>>.Create();
+    public FactMap<Digest, ReleaseFact> Releases { get; init; } = FactMap<Digest, ReleaseFact>.Create();
+    public FactMap<long, EvaluationFact> Evaluations { get; init; } = FactMap<long, EvaluationFact>.Create();
+    public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
+    public FactMap<long, WaiverFact> Waivers { get; init; } = FactMap<long, WaiverFact>.Create();
 
     /// <summary>By <c>system/environment</c>.</summary>
-    public ImmutableSortedDictionary<string, EnvironmentFact> Environments { get; init; } = ImmutableSortedDictionary.Create<string, EnvironmentFact>(StringComparer.Ordinal);
-    public ImmutableSortedDictionary<string, LogFact> Logs { get; init; } = ImmutableSortedDictionary.Create<string, LogFact>(StringComparer.Ordinal);
+    public FactMap<string, EnvironmentFact> Environments { get; init; } = FactMap<string, EnvironmentFact>.Create(StringComparer.Ordinal);
+    public FactMap<string, LogFact> Logs { get; init; } = FactMap<string, LogFact>.Create(StringComparer.Ordinal);
 
     /// <summary>Erasures by the root of their list: one and the same can't be counted twice.</summary>
-    public ImmutableSortedDictionary<Digest, ErasureFact> Erasures { get; init; } = ImmutableSortedDictionary<Digest, ErasureFact>.Empty;
+    public FactMap<Digest, ErasureFact> Erasures { get; init; } = FactMap<Digest, ErasureFact>.Create();
 
     /// <summary>Legal holds that stand, by the entry that placed them.</summary>
-    public ImmutableSortedDictionary<long, HoldFact> Holds { get; init; } = ImmutableSortedDictionary<long, HoldFact>.Empty;
+    public FactMap<long, HoldFact> Holds { get; init; } = FactMap<long, HoldFact>.Create();
 
     // Questions that several rooms ask.
 

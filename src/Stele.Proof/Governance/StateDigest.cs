@@ -5,39 +5,43 @@ namespace Stele.Proof.Governance;
 /// <summary>
 /// The canonical serialisation of a state, and its digest. Nodes put the digest into anchors and observations, so judges that disagree are found at once. Everything the fold can ask of a
 /// state is in it; the entries themselves, and so all identities, stand there as their running digest.
+/// The digest is the SHA-256 of the canonical JSON that <see cref="ToJson"/> gives, but with the <see cref="FactMap{TKey,TValue}.Digest"/> of each map of facts in the place of its members.
 /// </summary>
 public static class StateDigest
 {
-    public static Digest Of(State state) => Digest.Of(ToJson(state).ToBytes());
+    public static Digest Of(State state) => Digest.Of(Form(state, whole: false).ToBytes());
 
-    public static Json ToJson(State s) => Json.Object(
+    /// <summary>All there is, for people to look at.</summary>
+    public static Json ToJson(State state) => Form(state, whole: true);
+
+    static Json Form(State s, bool whole) => Json.Object(
         ("fold", s.FoldVersion), ("size", s.Size), ("time", s.Time), ("ledger", s.Ledger), ("origin", s.Origin), ("threshold", s.Threshold),
         ("recoveryKey", s.RecoveryKey is { } rk ? Json.Of(rk.ToString()) : null), ("serverKey", s.ServerKey is { } sk ? Json.Of(sk.ToString()) : null),
         ("logKeys", List(s.LogKeys, k => Json.Object(("fromSize", k.FromSize), ("key", k.Key)))),
         ("seen", s.Seen),
-        ("members", Map(s.Members, m => Json.Object(
+        ("members", Map(whole, s.Members, m => Json.Object(
             ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))))),
-        ("keyOwners", Map(s.KeyOwners, m => Json.Of(m))),
-        ("revocations", Map(s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect)))),
-        ("systems", Map(s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())))),
-        ("erasures", Map(s.Erasures, e => Json.Object(("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause), ("size", e.Size)))),
-        ("holds", Map(s.Holds, h => Json.Object(
+        ("keyOwners", Map(whole, s.KeyOwners, m => Json.Of(m))),
+        ("revocations", Map(whole, s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect)))),
+        ("systems", Map(whole, s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())))),
+        ("erasures", Map(whole, s.Erasures, e => Json.Object(("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause), ("size", e.Size)))),
+        ("holds", Map(whole, s.Holds, h => Json.Object(
             ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
             ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null), ("reason", Optional(h.Reason))))),
-        ("policies", Map(s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy))))),
-        ("origins", Map(s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)))))),
-        ("releases", Map(s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
-        ("evaluations", Map(s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
-        ("approvals", Map(s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
-        ("waivers", Map(s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity)))),
-        ("environments", Map(s.Environments, e => Json.Object(
+        ("policies", Map(whole, s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy))))),
+        ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)))))),
+        ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
+        ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
+        ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
+        ("waivers", Map(whole, s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity)))),
+        ("environments", Map(whole, s.Environments, e => Json.Object(
             ("head", e.Head is { } h ? Json.Object(
                 ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())), ("policies", List(h.Policies, Json.Of)),
                 ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson()))) : null),
-            ("deployed", Map(e.Deployed, d => Json.Of(d))), ("heads", Map(e.Heads, h => List(h, Json.Of))),
+            ("deployed", Map(whole, e.Deployed, d => Json.Of(d))), ("heads", Map(whole, e.Heads, h => List(h, Json.Of))),
             ("observation", e.Observation is { } o ? Json.Object(
                 ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release), ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null)))),
-        ("logs", Map(s.Logs, l => Json.Object(
+        ("logs", Map(whole, s.Logs, l => Json.Object(
             ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment), ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
             ("status", l.Status), ("floor", l.Floor),
             ("anchor", l.Anchor is { } a ? Json.Object(
@@ -47,6 +51,6 @@ public static class StateDigest
     static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));
-    static Json Map<K, V>(ImmutableSortedDictionary<K, V> map, Func<V, Json> json) where K : notnull =>
-        Json.Object(map.Select(e => KeyValuePair.Create(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{e.Key}"), json(e.Value))));
+    static Json Map<K, V>(bool whole, FactMap<K, V> facts, Func<V, Json> json) where K : notnull => !whole ? facts.Digest(json)
+        : Json.Object(facts.Select(e => KeyValuePair.Create(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{e.Key}"), json(e.Value))));
 }

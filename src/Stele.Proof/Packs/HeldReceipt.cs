@@ -21,6 +21,7 @@ sealed class HeldReceipt
 
     public string Log => _held.Receipt.Log;
     public long Size => _held.Checkpoint.Size;
+    public long Index => _held.Receipt.Leaf.Index;
     public IReadOnlyList<Contradiction> Contradictions => _contradictions;
 
     /// <summary>Whether the receipt's own record was seen in the other history too.</summary>
@@ -39,15 +40,17 @@ sealed class HeldReceipt
         else Add(ContradictionKind.TwoCheckpoints, $"the log's key signed two different trees of {N(Size)} leaves: root {_held.Checkpoint.Root.Short} in the receipt, root {other.Root.Short} in {where}");
     }
 
-    /// <summary>A leaf of the other history, and the tree that ends with it.</summary>
-    public void Leaf(long index, Digest leaf, Func<Digest> root)
+    /// <summary>The leaf that the other history has in the place of the receipt's record.</summary>
+    public void Leaf(Digest found)
     {
-        if (index == _held.Receipt.Leaf.Index)
-        {
-            if (leaf == _leaf) Confirmed = true;
-            else Add(ContradictionKind.OtherLeaf, $"leaf {N(index)} is one record in the receipt and another in the log as it is found, and the log's key signed both");
-        }
-        if (index + 1 == Size && root() is var found && found != _held.Checkpoint.Root)
+        if (found == _leaf) Confirmed = true;
+        else Add(ContradictionKind.OtherLeaf, $"leaf {N(Index)} is one record in the receipt and another in the log as it is found, and the log's key signed both");
+    }
+
+    /// <summary>The root of the other history's first <see cref="Size"/> leaves.</summary>
+    public void Tree(Digest found)
+    {
+        if (found != _held.Checkpoint.Root)
             Add(ContradictionKind.OtherRoot, $"the log's key signed {N(Size)} leaves with root {_held.Checkpoint.Root.Short}; the first {N(Size)} leaves of the log as it is found, which it signed too, have root {found.Short}");
     }
 

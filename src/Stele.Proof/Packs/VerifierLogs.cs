@@ -7,8 +7,6 @@ namespace Stele.Proof.Packs;
 // Decision logs: whole, anchored, and in agreement with the ledger.
 public sealed partial class Verifier
 {
-    readonly Dictionary<(long Size, Digest Release), bool> _stopped = [];
-
     /// <summary>Judges every log the ledger knows, by what the pack has of it. Returns the logs that are there, in the manifest's order.</summary>
     List<(string Origin, string Checkpoint)> Logs(Replay replay)
     {
@@ -84,44 +82,34 @@ public sealed partial class Verifier
         if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
-        var open = new Dictionary<long, Decision>();
-        foreach (var bytes in Leaves(folder, (int)(first / Tile.Full)))
+        var open = new Dictionary<long, byte[]>();
+        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
+        Walk(folder, part => new LogPart(replay, log, staleAfter, part, cuts), (part, judged) =>
         {
-            var index = frontier.Size;
-            var where = Decision.Id(log.Origin, index);
-            var leaf = Merkle.Leaf(bytes);
-            frontier = frontier.Add(leaf);
-            held?.Leaf(index, leaf, () => frontier.Root);
-            try
+            foreach (var (name, where, message) in judged.Findings) _report.Find(name, where, message);
+            foreach (var stretch in judged.Stretches)
             {
-                var decision = Decision.Parse(bytes);
-                switch (decision.Kind)
-                {
-                    case Decision.OpenKind: opens++; open.Add(index, decision); break;
-                    case Decision.CloseKind:
-                        closes++;
-                        if (decision.Open < first) break;   // how it was opened was pruned
-                        if (!open.Remove(decision.Open!.Value, out var opened)) _report.Find("decision-unopened", where, $"it closes leaf {decision.Open}, which is not open");
-                        else if (!SameOperation(opened, decision)) _report.Find("decision-close-differs", where, $"it closes leaf {decision.Open}, which is another operation");
-                        break;
-                    default: wholes++; break;
-                }
-                if (decision.Staleness > staleAfter) stale++;
-                if (Agrees(replay, log, decision, where) is { } head && head > decision.Deployment) behind++;
-            }
-            catch (FormatException e)
-            {
-                _report.Find("decision-malformed", where, e.Message);
-            }
-            if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
-                _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories");
-            if (anchors.TryGetValue(frontier.Size, out var at))
-            {
+                if (frontier.Size == held?.Index) held.Leaf(stretch.Trees.Single().Root);   // a stretch of its own, by the cuts
+                foreach (var (level, tree) in stretch.Trees) frontier = frontier.Add(level, tree);
+                if (frontier.Size == held?.Size) held.Tree(frontier.Root);
+                (opens, closes, wholes) = (opens + stretch.Opens, closes + stretch.Closes, wholes + stretch.Wholes);
+                if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
+                    _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories");
+                if (!anchors.TryGetValue(frontier.Size, out var at)) continue;
                 var place = $"anchor in entry {Number(at.Entry)}";
                 if (at.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
                 if (!below.Agrees(at.Anchor, opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
             }
-        }
+            (stale, behind) = (stale + judged.Stale, behind + judged.Behind);
+            foreach (var (index, opened, operation) in judged.Pairs)
+            {
+                if (opened is not { } o) open.Add(index, operation);
+                else if (o < first) continue;   // how it was opened was pruned
+                else if (!open.Remove(o, out var begun)) _report.Find("decision-unopened", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is not open");
+                else if (!begun.AsSpan().SequenceEqual(operation)) _report.Find("decision-close-differs", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is another operation");
+            }
+            _progress?.Invoke($"judging {log.Origin}: {Number(frontier.Size)} decisions");
+        }, first);
         var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
         if (promised is { } beyond && beyond.Size > frontier.Size) _report.Note($"decision log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it.");
         if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
@@ -155,35 +143,5 @@ public sealed partial class Verifier
         }
         _report.Note($"the receipt's checkpoint over {checkpoint.Size} leaves of '{log.Origin}' was compared with the pack's.");
         return checkpoint;
-    }
-
-    static bool SameOperation(Decision open, Decision close) =>
-        (open.Deployment, open.Release, open.Principal, open.Protocol, open.Operation) == (close.Deployment, close.Release, close.Principal, close.Protocol, close.Operation);
-
-    /// <summary>
-    /// A decision must name what the ledger says: a deployment of that place, one of its releases, the policies in force as of the size folded; and the release must not have been stopped by then.
-    /// Returns the head's entry at that size.
-    /// </summary>
-    long? Agrees(Replay replay, LogFact log, Decision d, string where)
-    {
-        if (d.System != log.System || d.Environment != log.Environment) _report.Find("decision-place", where, $"it is of {d.System}/{d.Environment}, the log of {log.System}/{log.Environment}");
-        if (d.Size > replay.Entries.Count || d.Deployment >= d.Size)
-        {
-            _report.Find("decision-range", where, $"it names entry {d.Deployment} and ledger size {d.Size}; the pack has {replay.Entries.Count} entries");
-            return null;
-        }
-        var state = replay.At(d.Size);
-        var environment = state.Environment(d.System, d.Environment);
-        if (!environment.Heads.TryGetValue(d.Deployment, out var releases) || !releases.Contains(d.Release))
-        {
-            _report.Find("decision-release", where, $"entry {d.Deployment} did not put {d.Release} there");
-            return null;
-        }
-        var release = state.Releases[d.Release];
-        if (!d.Policies.SequenceEqual(state.PoliciesFor(d.System, d.Environment))) _report.Find("decision-policy", where, "it names other policies than were in force");
-        if (d.ReleasePolicy != release.Policy) _report.Find("decision-policy", where, "it names another policy than the release's own");
-        if (!_stopped.TryGetValue((d.Size, d.Release), out var stopped)) _stopped[(d.Size, d.Release)] = stopped = state.IsStopped(release);
-        if (stopped && d.Outcome == Decision.Allow) _report.Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
-        return environment.Head?.Entry;
     }
 }

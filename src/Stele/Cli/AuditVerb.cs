@@ -16,6 +16,8 @@ static class AuditVerb
         new Verb("export", "write an audit pack", """
             stele audit export --out FILE [--from-cold DIR]
 
+            Beside it goes stele-pack.html, one page that opens from the disk and shows any pack, with nothing sent anywhere.
+
             Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes. Decision logs are
             asked of their node; where it does not run, they are read from its folder, if that is on this machine. Records that were pruned
             below their floor are left out, as the ledger declares; those that were moved elsewhere must be given back with --from-cold.
@@ -31,20 +33,24 @@ static class AuditVerb
         var logs = new List<PackedLog>();
         var cold = call.Get<string>("--from-cold");
         if (cold is not null && !Directory.Exists(cold)) throw call.Wrong($"there is no folder {cold}");
+        using var folders = new Folders();
         foreach (var log in desk.State.Logs.Values)
         {
             call.Terminal.Progress($"reading {log.Origin}");
-            if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log)) is not null) logs.Add(Whole(packed, log, cold));
+            if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null) logs.Add(Whole(packed, log, cold));
             else if (log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost)
                 throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
                     "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN");
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
         await desk.Sync();
-        var (digest, size) = Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress);
-        call.Terminal.Result(Json.Object(("file", file), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
+        // Files and networks block; the terminal's own loop does not.
+        var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress), call.Stop);
+        var page = Control.Export.WritePage(file);
+        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
         {
             call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");
+            call.Terminal.Line($"look at it in a browser, without a network: {page}");
             call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
         });
         return 0;
@@ -71,12 +77,26 @@ static class AuditVerb
         }
     }
 
+    /// <summary>Logs that are read as the pack is written, and closed when it is.</summary>
+    sealed class Folders : IDisposable
+    {
+        readonly List<IDisposable> _open = [];
+
+        public T Keep<T>(T folder) where T : IDisposable
+        {
+            _open.Add(folder);
+            return folder;
+        }
+
+        public void Dispose() => _open.ForEach(o => o.Dispose());
+    }
+
     /// <summary>The log out of its node's folder, if that is here and its node is not running; null otherwise.</summary>
-    static PackedLog? OnDisk(Call call, LogFact log)
+    static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
         var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
         if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
-        using var open = DecisionLog.Open(folder, log.Origin, call.Clock);
+        var open = folders.Keep(DecisionLog.Open(folder, log.Origin, call.Clock));
         return open.Key.ToString() == log.Key ? Control.Export.Of(open.Log) : null;
     }
 }

@@ -69,31 +69,45 @@ sealed class NodeClient : IDisposable
         }
     }
 
-    /// <summary>A whole decision log under its newest checkpoint; null if the node does not have it.</summary>
-    /// <exception cref="CliError">What it gives does not hang together.</exception>
+    /// <summary>A whole decision log under its newest checkpoint, asked for bundle by bundle as it is walked; null if the node does not have it.</summary>
+    /// <exception cref="CliError">What it gives does not hang together; also while it is walked.</exception>
     public async Task<PackedLog?> Log(LogFact log, CancellationToken stop)
     {
-        var folder = $"logs/{NodeFolder.NameOf(log.Origin)}/";
-        using var answer = await Send(folder + "checkpoint", stop);
+        using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/checkpoint", stop);
         if (!answer.IsSuccessStatusCode) return null;
         var note = await answer.Content.ReadAsStringAsync(stop);
         if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the decision log {log.Origin}: {error}");
-        var leaves = new List<byte[]>();
-        using var begins = await Send(folder + "floor", stop);
+        using var begins = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
         var floor = begins.IsSuccessStatusCode ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop)) : null;
+        return new PackedLog(log.Origin, Leaves(log, checkpoint, floor, stop), note) { Floor = floor };
+    }
+
+    /// <summary>The leaves of a log; by their end they are known to be those of the checkpoint.</summary>
+    IEnumerable<byte[]> Leaves(LogFact log, Checkpoint checkpoint, PackedFloor? floor, CancellationToken stop)
+    {
         var frontier = floor?.Frontier ?? new Frontier();
+        Task<byte[]>? next = null;
         while (frontier.Size < checkpoint.Size)
         {
-            var tile = new Tile(Tile.Entries, frontier.Size / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - frontier.Size));
-            using var bundle = await Send(folder + tile.Path, stop);
-            if (!bundle.IsSuccessStatusCode) throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
-            foreach (var leaf in Tile.DecodeBundle(await bundle.Content.ReadAsByteArrayAsync(stop), tile.Width))
+            var tile = At(frontier.Size);
+            var bundle = (next ?? Bundle(log, tile, stop)).GetAwaiter().GetResult();
+            var end = frontier.Size + tile.Width;
+            next = end < checkpoint.Size ? Bundle(log, At(end), stop) : null;   // on its way while this one is packed
+            foreach (var leaf in Tile.DecodeBundle(bundle, tile.Width))
             {
-                leaves.Add(leaf);
                 frontier = frontier.Add(Merkle.Leaf(leaf));
+                yield return leaf;
             }
         }
-        return frontier.Root == checkpoint.Root ? new PackedLog(log.Origin, leaves, note) { Floor = floor } : throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+        if (frontier.Root != checkpoint.Root) throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+
+        Tile At(long first) => new(Tile.Entries, first / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - first));
+    }
+
+    async Task<byte[]> Bundle(LogFact log, Tile tile, CancellationToken stop)
+    {
+        using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/{tile.Path}", stop);
+        return answer.IsSuccessStatusCode ? await answer.Content.ReadAsByteArrayAsync(stop) : throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
     }
 
     /// <summary>The inclusion proof of a leaf in the log's tree of that size, from its tiles.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
@@ -13,7 +12,7 @@ static class Export
     /// <param name="replay">The ledger, folded: a server's own or a replica's.</param>
     /// <param name="checkpoint">The signed checkpoint over exactly those entries.</param>
     /// <param name="find">Small documents by digest: the ones the fold read, and refused envelopes.</param>
-    /// <param name="logs">Every decision log that the ledger anchors, complete.</param>
+    /// <param name="logs">Every decision log that the ledger anchors, complete; walked once, as the pack is written.</param>
     /// <param name="progress">Told what is being done; from this thread.</param>
     /// <returns>The file's digest and size.</returns>
     /// <exception cref="FormatException">Something that must be in the pack is not to be had, or the checkpoint is of another size.</exception>
@@ -22,13 +21,16 @@ static class Export
         var entries = replay.Entries;
         if (!Checkpoint.TryOpen(checkpoint, VerifierKey.Parse(replay.State.LogKeyAt(entries.Count)), out var covers, out var error)) throw new FormatException($"the checkpoint: {error}");
         if (covers.Size != entries.Count) throw new FormatException($"the checkpoint covers {covers.Size} entries, and {entries.Count} are folded here");
-        var read = 0;
-        progress?.Invoke(string.Create(CultureInfo.InvariantCulture, $"folding {entries.Count} entries again"));
-        return Files.WriteStream(file, output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, digest =>
-        {
-            if (++read % 100 == 0) progress?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{read} documents read"));
-            return find(digest);
-        }, logs));
+        return Files.WriteStream(file, output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, find, logs, progress));
+    }
+
+    /// <summary>Puts the page that shows packs beside a pack. Always the same bytes, so one that is there already is left.</summary>
+    public static string WritePage(string pack)
+    {
+        var file = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(pack))!, PackPage.FileName);
+        var page = PackPage.Bytes();
+        if (!File.Exists(file) || new FileInfo(file).Length != page.Length || !File.ReadAllBytes(file).AsSpan().SequenceEqual(page)) Files.Write(file, page);
+        return file;
     }
 
     /// <summary>The pack of a running server: its ledger as it stands now.</summary>
@@ -52,11 +54,11 @@ static class Export
         return new PackedFloor(begins.Size, [.. tree.Frontier.Peaks]);
     }
 
-    /// <summary>A decision log out of its own folder.</summary>
+    /// <summary>A decision log out of its own folder, which must stay open until the pack is written.</summary>
     public static PackedLog Of(Log log)
     {
         var checkpoint = log.Checkpoint;
         if (!Checkpoint.TryOpen(checkpoint, log.Key, out var covers, out var error)) throw new FormatException($"the checkpoint of {log.Origin}: {error}");
-        return new PackedLog(log.Origin, [.. log.ReadEntries(log.Floor, covers.Size)], checkpoint) { Floor = FloorOf(log) };
+        return new PackedLog(log.Origin, log.ReadEntries(log.Floor, covers.Size), checkpoint) { Floor = FloorOf(log) };
     }
 }

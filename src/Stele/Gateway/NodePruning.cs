@@ -64,6 +64,6 @@ static class NodePruning
         var first = segments[0];
         var before = new Tree((_, _) => { });
         before.Restore(first.From, first.Edge);
-        return log with { Leaves = [.. segments.SelectMany(s => s.Entries()), .. log.Leaves], Floor = first.From == 0 ? null : new PackedFloor(first.From, [.. before.Frontier.Peaks]) };
+        return log with { Leaves = segments.SelectMany(s => s.Entries()).Concat(log.Leaves), Floor = first.From == 0 ? null : new PackedFloor(first.From, [.. before.Frontier.Peaks]) };
     }
 }

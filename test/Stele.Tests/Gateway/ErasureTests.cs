@@ -307,7 +307,7 @@ public sealed class ErasureTests
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 541 }, "not anchored after pruning");
         foreach (var index in new[] { 512, 530, 540 }) Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(await Receipt(h, node, index), h.Town.Trust).Result);
         var offered = await node.Log(h.Town.State.Logs[origin], default);
-        Assert.Equal((512, 29), (offered!.Floor!.Size, offered.Leaves.Count));
+        Assert.Equal((512, 29), (offered!.Floor!.Size, offered.Leaves.Count()));
         await h.StopNode();
         var report = GatewayTests.Verify(h);
         Assert.True(report.Result == VerifyResult.DeclaredGaps, string.Join('\n', report.Findings));

@@ -91,7 +91,7 @@ public sealed class StateTests
             yield return ("[less]", type.GetMethod("RemoveAt")!.Invoke(value, [items.Count - 1]));
             foreach (var (what, v) in Variants(type.GetGenericArguments()[0], items[0])) yield return ($"[0]{what}", type.GetMethod("SetItem")!.Invoke(value, [0, v]));
         }
-        else if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ImmutableSortedDictionary<,>))
+        else if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(FactMap<,>))
         {
             var entries = ((IEnumerable)value!).Cast<object>().ToList();
             foreach (var entry in entries)

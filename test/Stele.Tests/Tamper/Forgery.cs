@@ -80,9 +80,8 @@ sealed class Forgery
         void Tree(string folder, List<byte[]> leaves, string checkpoint, PackedFloor? floor = null)
         {
             if (floor is not null) members[$"{folder}/floor"] = floor.Encode();
-            var first = (int)((floor?.Size ?? 0) / Tile.Full);
             members[$"{folder}/checkpoint"] = Encoding.UTF8.GetBytes(checkpoint);
-            for (var i = 0; i * Tile.Full < leaves.Count; i++) members[$"{folder}/entries/{first + i:D9}"] = Tile.EncodeBundle(leaves.Skip(i * Tile.Full).Take(Tile.Full).ToArray());
+            if (leaves.Count > 0) members[Segment.Name(folder, 0)] = SegmentOf(leaves);
         }
         Tree("ledger", Entries, Checkpoint);
         foreach (var (origin, log) in Logs) Tree(Pack.LogFolder(origin), log.Leaves, log.Checkpoint, Floors.GetValueOrDefault(origin));
@@ -99,6 +98,14 @@ sealed class Forgery
         foreach (var (name, content) in members) zip.Add(name, content);
         zip.Finish();
         return output.ToArray();
+    }
+
+    /// <summary>Leaves as one segment; all that is forged fits one.</summary>
+    public static byte[] SegmentOf(IEnumerable<byte[]> leaves)
+    {
+        var segment = new Segment();
+        foreach (var leaf in leaves) segment.Add(leaf);
+        return segment.Bytes.ToArray();
     }
 
     /// <summary>The same bytes with one bit turned.</summary>

@@ -168,10 +168,10 @@ static partial class Matrix
         yield return Finder("no logs in the manifest", f => f.Manifest = m => m.With("logs", Json.EmptyArray), "manifest-differs");
         yield return Finder("a version to come", f => f.Manifest = m => m.With("version", 1), "pack-malformed");
         yield return Finder("a member of no use", f => f.Overrides["readme.md"] = "hello"u8.ToArray(), "member-unread");
-        yield return Finder("a bundle after a gap", f => f.Overrides["ledger/entries/000000007"] = Tile.EncodeBundle([.. Lived.World.Entries.Take(1)]), "member-unread");
-        yield return Finder("a bundle after one that is not full", f => f.Overrides["ledger/entries/000000001"] = Tile.EncodeBundle([.. Lived.World.Entries.Take(1)]), "bundle-malformed");
-        yield return Finder("a bundle cut short", f => f.Overrides["ledger/entries/000000000"] = Tile.EncodeBundle([.. Lived.World.Entries])[..^1], "bundle-malformed");
-        yield return Finder("an empty bundle", f => f.Overrides["ledger/entries/000000000"] = [], "bundle-malformed");
+        yield return Finder("a segment after a gap", f => f.Overrides["ledger/entries/000000007"] = Forgery.SegmentOf(Lived.World.Entries.Take(1)), "member-unread");
+        yield return Finder("a segment after one that has room", f => f.Overrides["ledger/entries/000000001"] = Forgery.SegmentOf(Lived.World.Entries.Take(1)), "bundle-malformed");
+        yield return Finder("a segment cut short", f => f.Overrides["ledger/entries/000000000"] = Forgery.SegmentOf(Lived.World.Entries)[..^1], "bundle-malformed");
+        yield return Finder("an empty segment", f => f.Overrides["ledger/entries/000000000"] = [], "bundle-malformed");
         yield return Finder("no entries", f => f.Entries.Clear(), "pack-malformed");
         yield return Finder("a checkpoint that is not UTF-8", f => f.Overrides["ledger/checkpoint"] = [0xff, 0xfe], "pack-malformed");
     }

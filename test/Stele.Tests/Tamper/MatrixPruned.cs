@@ -38,7 +38,7 @@ static partial class Matrix
         yield return Node("cuts what is anchored above the floor", f => f.Logs[origin].Leaves.RemoveRange(100, f.Logs[origin].Leaves.Count - 100), "log-short");
         yield return Finder("its floor left out", f => f.Floors.Remove(origin), "checkpoint-size", "pack-malformed");
         yield return Finder("its floor left out, its bundles kept", f => f.Overrides[Pack.LogFolder(origin) + "/floor"] = null, "member-missing");
-        yield return Finder("a bundle of what was pruned put back", f => f.Overrides[Pack.LogFolder(origin) + "/entries/000000001"] = Tile.EncodeBundle([.. f.Logs[origin].Leaves.Take(Tile.Full)]), "member-unread");
+        yield return Finder("a segment more", f => f.Overrides[Pack.LogFolder(origin) + "/entries/000000001"] = Tile.EncodeBundle([.. f.Logs[origin].Leaves.Take(Tile.Full)]), "bundle-malformed");
         yield return Finder("a floor that is no multiple of 256", f => Raw(f, j => j.With("size", 513)), "pack-malformed");
         yield return Finder("a floor of 0", f => Raw(f, j => Json.Object(("size", 0), ("peaks", Json.EmptyArray))), "pack-malformed");
         yield return Finder("a peak more", f => Raw(f, j => j.With("peaks", Json.Array(j["peaks"].AsArray.Add(Digest.Of("x"u8).Hex)))), "pack-malformed");

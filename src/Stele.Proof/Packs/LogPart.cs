@@ -1,0 +1,118 @@
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+
+namespace Stele.Proof.Packs;
+
+public sealed partial class Verifier
+{
+    /// <summary>Some leaves of a decision log, judged by themselves on any thread: what they say of the ledger, how many there are of each kind, their trees, and what only their neighbours can settle.</summary>
+    sealed class LogPart
+    {
+        /// <summary>Leaves up to the end, or to a size of the log at which someone stated its root and counts.</summary>
+        public sealed record Stretch(IReadOnlyList<(int Level, Digest Root)> Trees, long Opens, long Closes, long Wholes);
+
+        readonly Replay _replay;
+        readonly LogFact _log;
+
+        public LogPart(Replay replay, LogFact log, long? staleAfter, Part part, long[] cuts)
+        {
+            (_replay, _log) = (replay, log);
+            var hashes = part.Hashes();
+            long opens = 0, closes = 0, wholes = 0;
+            // The last leaf that the ledger agreed with, and the head that its node knew: most leaves rest on the very same.
+            var known = default(DecisionLeaf);
+            long? head = null;
+            var begun = 0;
+            var cut = Array.BinarySearch(cuts, part.First + 1) is var at && at < 0 ? ~at : at;
+            for (var i = 0; i < hashes.Length; i++)
+            {
+                var index = part.First + i;
+                var bytes = part.Leaf(i);
+                try
+                {
+                    var plain = DecisionLeaf.TryRead(bytes, out var leaf);
+                    if (!plain || head is null || !leaf.RestsOnTheSame(known))
+                    {
+                        var decision = Decision.Parse(bytes);
+                        var found = Findings.Count;
+                        var newest = Agrees(decision, Decision.Id(log.Origin, index));
+                        if (plain)
+                        {
+                            known = leaf;
+                            head = Findings.Count == found ? newest : null;
+                        }
+                        Count(decision.Kind == Decision.OpenKind, decision.Kind == Decision.CloseKind, index, decision.Open, decision.Staleness, decision.Deployment, newest, () => DecisionLeaf.OperationOf(decision));
+                    }
+                    else if (leaf is { IsOpen: false, IsClose: false })
+                    {
+                        wholes++;
+                        if (leaf.Staleness > staleAfter) Stale++;
+                        if (head > leaf.Deployment) Behind++;
+                    }
+                    else
+                    {
+                        var operation = leaf.Operation;
+                        Count(leaf.IsOpen, leaf.IsClose, index, leaf.IsClose ? leaf.Open : null, leaf.Staleness, leaf.Deployment, head, () => operation);
+                    }
+                }
+                catch (FormatException e)
+                {
+                    Find("decision-malformed", Decision.Id(log.Origin, index), e.Message);
+                }
+                if (i + 1 < hashes.Length && !(cut < cuts.Length && cuts[cut] == index + 1)) continue;
+                Stretches.Add(new(Merkle.Subtrees(part.First + begun, hashes.AsSpan(begun..(i + 1))), opens, closes, wholes));
+                (opens, closes, wholes, begun) = (0, 0, 0, i + 1);
+                if (cut < cuts.Length && cuts[cut] == index + 1) cut++;
+            }
+
+            void Count(bool isOpen, bool isClose, long index, long? closed, long staleness, long deployment, long? newest, Func<byte[]> operation)
+            {
+                if (isOpen) opens++;
+                else if (isClose) closes++;
+                else wholes++;
+                if (isOpen || isClose) Pairs.Add((index, closed, operation()));
+                if (staleness > staleAfter) Stale++;
+                if (newest > deployment) Behind++;
+            }
+        }
+
+        public List<Stretch> Stretches { get; } = [];
+
+        /// <summary>Opens and closes in order: the leaf, the open that a close names, and what both must have in common.</summary>
+        public List<(long Index, long? Opened, byte[] Operation)> Pairs { get; } = [];
+
+        public List<(string Name, string Where, string Message)> Findings { get; } = [];
+
+        /// <summary>How many were served on a ledger older than allowed, and how many by an earlier deployment than the head that the node knew.</summary>
+        public long Stale { get; private set; }
+        public long Behind { get; private set; }
+
+        void Find(string name, string where, string message) => Findings.Add((name, where, message));
+
+        /// <summary>
+        /// A decision must name what the ledger says: a deployment of that place, one of its releases, the policies in force as of the size folded; and the release must not have been stopped by then.
+        /// Returns the head's entry at that size.
+        /// </summary>
+        long? Agrees(Decision d, string where)
+        {
+            if (d.System != _log.System || d.Environment != _log.Environment) Find("decision-place", where, $"it is of {d.System}/{d.Environment}, the log of {_log.System}/{_log.Environment}");
+            if (d.Size > _replay.Entries.Count || d.Deployment >= d.Size)
+            {
+                Find("decision-range", where, $"it names entry {d.Deployment} and ledger size {d.Size}; the pack has {_replay.Entries.Count} entries");
+                return null;
+            }
+            var state = _replay.At(d.Size);
+            var environment = state.Environment(d.System, d.Environment);
+            if (!environment.Heads.TryGetValue(d.Deployment, out var releases) || !releases.Contains(d.Release))
+            {
+                Find("decision-release", where, $"entry {d.Deployment} did not put {d.Release} there");
+                return null;
+            }
+            var release = state.Releases[d.Release];
+            if (!d.Policies.SequenceEqual(state.PoliciesFor(d.System, d.Environment))) Find("decision-policy", where, "it names other policies than were in force");
+            if (d.ReleasePolicy != release.Policy) Find("decision-policy", where, "it names another policy than the release's own");
+            if (d.Outcome == Decision.Allow && state.IsStopped(release)) Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
+            return environment.Head?.Entry;
+        }
+    }
+}
