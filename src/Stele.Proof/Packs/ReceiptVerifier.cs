@@ -29,6 +29,7 @@ public sealed partial class ReceiptVerifier
             if (v.Prove() is not { } proven) return;
             v.Agrees(proven);
             v.Tell(proven);
+            v.Erased();
         });
         return verifier._report;
     }

@@ -36,7 +36,7 @@ static class Fsck
         });
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
-        long lastNoteAt = 0;
+        long lastNoteAt = 0, floor = 0;
         var end = Journal.Scan(journal, batch =>
         {
             foreach (var record in batch)
@@ -54,6 +54,18 @@ static class Fsck
                         if (tree.Size != published?.Size) break;
                         root = tree.Root;
                         foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile) && !files.Exists(new Tile(tile.Level, tile.Index))) wrong.Add($"{tile}: not there, though the checkpoint implies it");
+                        break;
+                    case Log.FloorRecord when record.Index == 0:
+                        try
+                        {
+                            var begins = LogFloor.Parse(record.Bytes);
+                            tree.Restore(floor = begins.Size, begins.Edge);
+                            if (published?.Size == floor) root = tree.Root;
+                        }
+                        catch (FormatException e)
+                        {
+                            wrong.Add($"journal: its floor: {e.Message}");
+                        }
                         break;
                     case Log.CheckpointRecord:
                         (lastNote, lastNoteAt) = (Encoding.UTF8.GetString(record.Bytes), tree.Size);
@@ -76,7 +88,7 @@ static class Fsck
             else if (root != published.Root) wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
-        if (!inUse) foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
+        if (!inUse) foreach (var path in files.Stray(tree.Size, floor).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
         return wrong;
     }
 
@@ -94,6 +106,7 @@ static class Fsck
         var done = new List<string>();
         var files = new TreeFolder(folder);
         string? note = null;
+        var floor = 0L;
         var tree = new Tree((tile, bytes) =>
         {
             if (files.Ensure(tile, bytes)) done.Add($"{tile}: written anew");
@@ -102,10 +115,11 @@ static class Fsck
         {
             foreach (var record in batch)
                 if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes);
+                else if (record.Kind == Log.FloorRecord && record.Index == 0 && LogFloor.Parse(record.Bytes) is var begins) tree.Restore(floor = begins.Size, begins.Edge);
                 else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes);
         });
         files.EnsureEdge(tree, tile => done.Add($"{tile}: written anew"));
-        foreach (var path in files.Stray(tree.Size).ToList())
+        foreach (var path in files.Stray(tree.Size, floor).ToList())
         {
             files.Delete(path);
             done.Add($"{path}: removed");

@@ -22,7 +22,7 @@ namespace Stele.Ledger;
 sealed class Log : IDisposable
 {
     public const int MaxEntry = 65_535;
-    internal const byte EntryRecord = 1, CheckpointRecord = 2;
+    internal const byte EntryRecord = 1, CheckpointRecord = 2, FloorRecord = 3;
     const int CachedTiles = 512;
 
     /// <summary>What the log is at one moment. Replaced whole.</summary>
@@ -40,6 +40,7 @@ sealed class Log : IDisposable
     readonly Tree _tree;
     readonly System.Collections.Concurrent.ConcurrentDictionary<(int, long), Digest[]> _cache = new();
     bool _opening = true;
+    LogFloor? _floor;               // the journal's first record, where one is
     string? _lastNote;              // a replica's: the newest checkpoint record in the journal
     long _lastNoteAt;               // the tree's size at that record
 
@@ -63,7 +64,7 @@ sealed class Log : IDisposable
         {
             Files.Sweep(folder);
             CheckPublished();
-            foreach (var path in _files.Stray(_tree.Size).ToList()) _files.Delete(path);
+            foreach (var path in _files.Stray(_tree.Size, Floor).ToList()) _files.Delete(path);
             _opening = false;
             _head = Sign();
             _files.EnsureEdge(_tree, _ => { });
@@ -102,6 +103,15 @@ sealed class Log : IDisposable
     /// <summary>Entries that are durable and under <see cref="Checkpoint"/>.</summary>
     public long Size => _head.Size;
 
+    /// <summary>The first entry that is in the folder; those below were pruned or moved. 0 unless they were.</summary>
+    public long Floor => _floor?.Size ?? 0;
+
+    /// <summary>How the log begins where its floor is not 0.</summary>
+    public LogFloor? Beginning => _floor;
+
+    // The journal's records count from its own beginning, where the floor is one of them.
+    long Numbered(long record) => _floor is null ? record : record + _floor.Size - 1;
+
     public Digest Root => _head.Root;
     public Frontier Frontier => _head.Frontier;
 
@@ -120,7 +130,7 @@ sealed class Log : IDisposable
         if (entry.Length > MaxEntry) return Task.FromException<long>(TooLarge(entry.Length));
         if (until == Await.Witnessed && _quorum is null) return Task.FromException<long>(NoWitnesses());
         if (!Owned().TryAppend(EntryRecord, entry.ToArray(), out var durable)) return Task.FromException<long>(Busy());
-        return until == Await.Witnessed ? Witnessed(durable) : durable;
+        return until == Await.Witnessed ? Witnessed(Numbered(durable)) : Numbered(durable);
     }
 
     /// <summary>Appends the entry that <paramref name="compose"/> makes for the index it gets. It is called at once, alone, in the order of the calls, and must be quick; if it throws, nothing was taken.</summary>
@@ -130,15 +140,19 @@ sealed class Log : IDisposable
         {
             return Owned().TryAppend(EntryRecord, index =>
             {
-                var entry = compose(index);
+                var entry = compose(Numbered(index));
                 return entry.Length <= MaxEntry ? entry : throw TooLarge(entry.Length);
-            }, out var durable) ? durable : Task.FromException<long>(Busy());
+            }, out var durable) ? Numbered(durable) : Task.FromException<long>(Busy());
         }
         catch (LogException e)
         {
             return Task.FromException<long>(e);
         }
     }
+
+    Task<long> Numbered(Task<long> record) => _floor is null ? record : Awaited(record);
+
+    async Task<long> Awaited(Task<long> record) => Numbered(await record);
 
     async Task<long> Witnessed(Task<long> appended)
     {
@@ -214,6 +228,10 @@ sealed class Log : IDisposable
                     case CheckpointRecord:
                         (_lastNote, _lastNoteAt) = (Encoding.UTF8.GetString(record.Bytes), _tree.Size);
                         break;
+                    case FloorRecord when record.Index == 0 && _opening:
+                        _floor = LogFloor.Parse(record.Bytes);
+                        _tree.Restore(_floor.Size, _floor.Edge);
+                        break;
                     default:
                         throw new LogException(LogError.WrongLog, $"record {record.Index} of the journal is not a log's");
                 }
@@ -260,6 +278,8 @@ sealed class Log : IDisposable
         if (trust != CheckpointTrust.Verified) return;
         if (published!.Size > _tree.Size)
             throw new LogException(LogError.Truncated, $"the published checkpoint covers {published.Size} entries and the journal holds {_tree.Size}: entries were lost, or an old copy was put back");
+        // What was cut below the floor stood under a later checkpoint then; one from before it was put back.
+        if (published.Size < Floor) throw new LogException(LogError.Truncated, $"the published checkpoint covers {published.Size} entries and the journal begins at {Floor}: an old copy was put back");
         if (RootAt(published.Size, _tree.Size) != published.Root)
             throw new LogException(LogError.Forked, $"the journal's first {published.Size} entries are not those of the published checkpoint");
     }
@@ -271,6 +291,7 @@ sealed class Log : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Size);
+        MustBeHere(index);
         lock (_tree) if (index / Proof.Tile.Full == _tree.Size / Proof.Tile.Full) return (byte[])_tree.Entry(index).Clone();
         return Proof.Tile.DecodeBundle(_files.Read(new Tile(Proof.Tile.Entries, index / Proof.Tile.Full)), Proof.Tile.Full)[index % Proof.Tile.Full];
     }
@@ -280,18 +301,25 @@ sealed class Log : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Size);
+        if (from < to) MustBeHere(from);
         return Stream();
 
         IEnumerable<byte[]> Stream()
         {
-            while (from < to)
+            // Its own position: what is given out may be walked more than once.
+            for (var at = from; at < to;)
             {
-                var n = from / Proof.Tile.Full;
+                var n = at / Proof.Tile.Full;
                 var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
-                foreach (var entry in Proof.Tile.DecodeBundle(Bundle(n, width)!, width).AsSpan((int)(from % Proof.Tile.Full)).ToArray()) yield return entry;
-                from = n * Proof.Tile.Full + width;
+                foreach (var entry in Proof.Tile.DecodeBundle(Bundle(n, width)!, width).AsSpan((int)(at % Proof.Tile.Full)).ToArray()) yield return entry;
+                at = n * Proof.Tile.Full + width;
             }
         }
+    }
+
+    void MustBeHere(long index)
+    {
+        if (index < Floor) throw new LogException(LogError.Pruned, $"entry {index} of {Origin} is not here any more: the log begins at {Floor}");
     }
 
     /// <summary>The bytes of an entry bundle of any width that this log has signed for; null when it has not.</summary>
@@ -300,7 +328,7 @@ sealed class Log : IDisposable
     /// <summary>The bytes of a hash tile of any width that this log has signed for; null when it has not.</summary>
     public byte[]? Tile(int level, long n, int width)
     {
-        if (level is < Proof.Tile.Entries or > Proof.Tile.MaxLevel || n < 0 || width < 1 || width > Proof.Tile.WidthAt(Size, level, n)) return null;
+        if (level is < Proof.Tile.Entries or > Proof.Tile.MaxLevel || n < 0 || width < 1 || width > Proof.Tile.WidthAt(Size, level, n) || TreeFolder.IsBelow(new Tile(level, n), Floor)) return null;
         return Bytes(level, n, width);
     }
 
@@ -318,6 +346,7 @@ sealed class Log : IDisposable
     public Digest[] InclusionProof(long index, long size)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, Size);
+        MustBeHere(index);
         return Proofs.Inclusion(index, size, Subtree(size));
     }
 
@@ -325,6 +354,7 @@ sealed class Log : IDisposable
     public Digest[] ConsistencyProof(long a, long b)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(b, Size);
+        if (a < Floor) throw new LogException(LogError.Pruned, $"the tree of {a} entries of {Origin} can't be made again: the log begins at {Floor}");
         return Proofs.Consistency(a, b, Subtree(b));
     }
 
@@ -333,6 +363,7 @@ sealed class Log : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, Size);
+        if (size < Floor) throw new LogException(LogError.Pruned, $"the tree of {size} entries of {Origin} can't be made again: the log begins at {Floor}");
         return RootAt(size, size);
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using Stele.Proof;
 
@@ -14,6 +15,28 @@ sealed class Tree(Action<Tile, byte[]> full)
     readonly List<byte[]> _entries = new(Tile.Full);
 
     public long Size { get; private set; }
+
+    /// <summary>Goes on from where a tree was that had this right edge, in the place of one that is still empty.</summary>
+    public void Restore(long size, ImmutableArray<ImmutableArray<Digest>> edge)
+    {
+        if (Size != 0) throw new InvalidOperationException("the tree has leaves already");
+        Size = LogFloor.Sized(size, edge);
+        for (var level = 1; level <= Tile.MaxLevel; level++)
+        {
+            var hashes = edge[level - 1];
+            _levels[level].AddRange(hashes);
+            var at = 0;
+            for (var bit = 7; bit >= 0; bit--)
+            {
+                if ((hashes.Length >> bit & 1) == 0) continue;
+                _peaks[8 * level + bit] = Merkle.Root(hashes.AsSpan(at, 1 << bit).ToArray());
+                at += 1 << bit;
+            }
+        }
+    }
+
+    /// <summary>The partial tiles of the levels from 1 on: with the size all that it takes to go on, where the size is a multiple of 256.</summary>
+    public ImmutableArray<ImmutableArray<Digest>> EdgeHashes => [.. _levels.Skip(1).Select(l => l.ToImmutableArray())];
 
     public void Add(byte[] entry)
     {

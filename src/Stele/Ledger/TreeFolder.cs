@@ -78,17 +78,20 @@ sealed class TreeFolder(string folder)
             if (Tile.TryParse(Relative(file), out var tile)) yield return tile;
     }
 
-    /// <summary>Every file below <c>tile/</c> that no tree of this size implies, by its path in the folder.</summary>
-    public IEnumerable<string> Stray(long size)
+    /// <summary>Every file below <c>tile/</c> that no tree of this size implies, by its path in the folder; and those that lie wholly below a floor.</summary>
+    public IEnumerable<string> Stray(long size, long floor = 0)
     {
         var root = Path.Combine(folder, "tile");
         if (!Directory.Exists(root)) yield break;
         foreach (var file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories))
         {
             var path = Relative(file);
-            if (!Tile.TryParse(path, out var tile) || tile.Width > Tile.WidthAt(size, tile.Level, tile.Index)) yield return path;
+            if (!Tile.TryParse(path, out var tile) || tile.Width > Tile.WidthAt(size, tile.Level, tile.Index) || IsBelow(tile, floor)) yield return path;
         }
     }
+
+    /// <summary>Whether all that a tile or bundle covers, were it full, lies below a floor.</summary>
+    public static bool IsBelow(Tile tile, long floor) => tile.Index < floor >> (8 * (Math.Max(tile.Level, 0) + 1));
 
     public void Delete(string path) => Files.Delete(Path.Combine(folder, path));
 
