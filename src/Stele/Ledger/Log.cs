@@ -306,12 +306,13 @@ sealed class Log : IDisposable
 
         IEnumerable<byte[]> Stream()
         {
-            while (from < to)
+            // May be walked again: each walk counts for itself.
+            for (var at = from; at < to;)
             {
-                var n = from / Proof.Tile.Full;
+                var n = at / Proof.Tile.Full;
                 var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
-                foreach (var entry in Proof.Tile.DecodeBundle(Bundle(n, width)!, width).AsSpan((int)(from % Proof.Tile.Full)).ToArray()) yield return entry;
-                from = n * Proof.Tile.Full + width;
+                foreach (var entry in Proof.Tile.DecodeBundle(Bundle(n, width)!, width).AsSpan((int)(at % Proof.Tile.Full)).ToArray()) yield return entry;
+                at = n * Proof.Tile.Full + width;
             }
         }
     }
