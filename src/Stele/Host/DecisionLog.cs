@@ -67,6 +67,8 @@ sealed class DecisionLog : IDisposable
         if (known.Key != Key.ToString()) return $"the decision log '{Origin}' was opened with another key";
         if (known.Anchor is not { } anchor) return null;
         if (anchor.Size > Log.Size) return string.Create(CultureInfo.InvariantCulture, $"the ledger anchors {anchor.Size} leaves of '{Origin}' and only {Log.Size} are here: some were lost; an owner declares the log lost");
+        // Pruned since beyond an anchor that this node has not seen followed yet: the newer one, which the floor rests on, is on its way.
+        if (anchor.Size < Log.Floor) return null;
         return anchor.Size > 0 && Log.RootAt(anchor.Size) != anchor.Root ? $"the leaves of '{Origin}' are not those that the ledger anchors" : null;
     }
 
@@ -76,7 +78,7 @@ sealed class DecisionLog : IDisposable
         if (Objection(state) is not null) return null;
         var before = state.Logs[Origin].Anchor;
         if (!Checkpoint.TryOpen(Log.Checkpoint, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
-        if (checkpoint.Size == (before?.Size ?? 0)) return null;
+        if (checkpoint.Size == (before?.Size ?? 0) || (Log.Floor > 0 && (before?.Size ?? 0) < Log.Floor)) return null;
         Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
         // This gateway writes whole leaves only.
         return new Anchor(Origin, Log.Checkpoint, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state)) { Ledger = state.Ledger, Nonce = NodeParts.Nonce(), Issued = now };
