@@ -38,6 +38,7 @@ static class Pruning
         var size = Sound(journal, segments, null);
         if (floor > size) throw new IOException($"the log has {size} entries; it can't begin at {floor}");
         var count = Math.Max(0, segments.ToList().FindLastIndex(s => s.First <= floor && s.HasBasis));
+        if (Whole(segments[count]) <= Log.FloorOf(segments[0])) count = 0;   // the basis would keep all that the files had
         if (count > 0 && Published(folder) is { } published && published < segments[count].First)
             throw new IOException($"the published checkpoint covers {published} entries and no more: open the log once before {segments[count].First} of them are taken out");
 
@@ -65,8 +66,11 @@ static class Pruning
         foreach (var path in files.BundlesBelow(begins).ToList()) files.Delete(path);
         Files.SyncAll(folder);
         if (cold is null && list.Moved.Any(m => m.To <= floor)) new ColdList([.. list.Moved.Where(m => m.To > floor)]).Write(folder);
-        return new(begins, segments.Skip(count + 1).FirstOrDefault(s => s.HasBasis)?.First);
+        return new(begins, segments.Skip(count + 1).FirstOrDefault(s => s.HasBasis && Whole(s) > begins)?.First);
     }
+
+    /// <summary>Where the log would begin if this segment were the first.</summary>
+    static long Whole(JournalSegment segment) => segment.First - segment.First % Tile.Full;
 
     /// <summary>Puts segments back that were moved out of a log, each held to the digest that the log has of it and to the tree that it goes on from. Returns where the log begins now.</summary>
     /// <exception cref="IOException">There is none that leads to where the log begins, or one is not what was moved.</exception>

@@ -12,6 +12,8 @@ public sealed class PruningTests : IDisposable
     readonly Scratch _scratch = new();
     readonly NoteSigner _key = NoteSigner.Create(Path.Combine(Directory.CreateTempSubdirectory("stele-key-").FullName, "key"), Origin);
     readonly List<byte[]> _entries = [];
+    readonly List<Digest> _roots = [Merkle.EmptyRoot];
+    Frontier _frontier = new();
 
     string Folder => _scratch.At("log");
     long _segment = 4 << 10;
@@ -43,13 +45,14 @@ public sealed class PruningTests : IDisposable
             for (var i = first; i < Math.Min(to, first + (_segment > 4096 ? 1000 : 16)); i++)
             {
                 _entries.Add(Entry(i));
+                _roots.Add((_frontier = _frontier.Add(Merkle.Leaf(_entries[i]))).Root);
                 waiting.Add(i % 2 == 0 ? log.Append(_entries[i]) : log.Append(index => Entry(index)));
             }
             for (var i = 0; i < waiting.Count; i++) Assert.Equal(first + i, await waiting[i]);
         }
     }
 
-    Digest Root(long size) => Merkle.Root(_entries.Take((int)size).Select(e => Merkle.Leaf(e)));
+    Digest Root(long size) => _roots[(int)size];
 
     /// <summary>Everything that must hold of a log that begins at a floor, and of its folder.</summary>
     void Holds(long floor)
@@ -85,7 +88,7 @@ public sealed class PruningTests : IDisposable
 
     [Theory]
     [InlineData(700, 600, 4 << 10)]
-    [InlineData(700, 300, 4 << 10)]
+    [InlineData(700, 400, 4 << 10)]
     [InlineData(1100, 1030, 4 << 10)]
     [InlineData(66_400, 65_900, 64 << 10)]
     public async Task What_remains_is_proved_and_the_log_goes_on(int size, long floor, long segment)
@@ -97,16 +100,17 @@ public sealed class PruningTests : IDisposable
         Assert.InRange(begins, 256, floor);
         var pruned = Pruning.Prune(Folder, floor);
         Assert.Equal(begins, pruned.Begins);
-        Assert.True(pruned.Next > floor, $"{pruned.Next}");
+        Assert.True(pruned.Next is null || pruned.Next > floor, $"{pruned.Next}");
         Assert.Equal(first, Segments[0].First);
         Assert.False(File.Exists(Path.Combine(Folder, "tile", "entries", "000")));
         Holds(begins);
-        await Grow(size + 600);
+        var more = segment > 4096 ? 6000 : 600;
+        await Grow(size + more);
         Holds(begins);
         Assert.Equal(begins, Pruning.Prune(Folder, floor).Begins);   // again: nothing to do
-        var further = Whole(FirstAt(size + 400));
+        var further = Whole(FirstAt(size + more - 200));
         Assert.True(further > begins);
-        Assert.Equal(further, Pruning.Prune(Folder, size + 400).Begins);
+        Assert.Equal(further, Pruning.Prune(Folder, size + more - 200).Begins);
         Holds(further);
         foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
             Assert.True(File.ReadAllBytes(file).AsSpan().IndexOf(Entry(7)) < 0, $"{file} still has a pruned entry");
@@ -211,16 +215,16 @@ public sealed class PruningTests : IDisposable
     {
         await Grow(1100);
         var (cold, elsewhere) = (_scratch.At("cold"), _scratch.At("elsewhere"));
-        var (one, two) = (FirstAt(300), FirstAt(900));
+        var (one, two) = (FirstAt(400), FirstAt(900));
         var tiles = Directory.EnumerateFiles(Path.Combine(Folder, "tile"), "*", SearchOption.AllDirectories).ToDictionary(f => f, File.ReadAllBytes);
-        Assert.Equal(Whole(one), Pruning.Move(Folder, Origin, 300, cold).Begins);
+        Assert.Equal(Whole(one), Pruning.Move(Folder, Origin, 400, cold).Begins);
         Assert.Equal(Whole(two), Pruning.Move(Folder, Origin, 900, cold).Begins);
         Holds(Whole(two));
         var moved = Pruning.FloorOf(Folder).Cold.Moved;
         Assert.Equal((0, two), (moved[0].From, moved[^1].To));
         var segments = Journal.Segments(ColdList.Journal(cold, Origin));
         Assert.Equal(moved.Select(m => m.From), segments.Select(s => s.First));
-        Assert.True(segments.Count(s => s.First >= one) >= 2);
+        Assert.True(segments.Count(s => s.First >= one) >= 2 && one >= 256);
 
         // One bit anywhere, a shorter one, none at all.
         var here = Directory.EnumerateFiles(Folder, "journal*").Order(StringComparer.Ordinal).ToArray();
@@ -262,7 +266,7 @@ public sealed class PruningTests : IDisposable
         await Grow(1100);
         var cold = _scratch.At("cold");
         var two = FirstAt(900);
-        Pruning.Move(Folder, Origin, 300, cold);
+        Pruning.Move(Folder, Origin, 400, cold);
         Pruning.Move(Folder, Origin, 900, cold);
         Frontier floor;
         using (var log = Open()) floor = log.Beginning!;
@@ -287,8 +291,8 @@ public sealed class PruningTests : IDisposable
     {
         await Grow(1100);
         var cold = _scratch.At("cold");
-        var (one, two) = (FirstAt(300), FirstAt(900));
-        Pruning.Move(Folder, Origin, 300, cold);
+        var (one, two) = (FirstAt(400), FirstAt(900));
+        Pruning.Move(Folder, Origin, 400, cold);
         Pruning.Move(Folder, Origin, 900, cold);
         Assert.Equal(Whole(two), Pruning.Prune(Folder, one).Begins);
         Assert.Equal((one, two), (Pruning.FloorOf(Folder).Cold.Moved[0].From, Pruning.FloorOf(Folder).Cold.Moved[^1].To));
