@@ -3,7 +3,7 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-// What owners state: protocol, keys, logs, members, systems, policies, revocations, retention.
+// What owners state: protocol, keys, logs, members, systems, policies, revocations. What they erase, prune and hold is in ApplyRetention.
 public static partial class Fold
 {
     static Outcome PutProtocol(Context c, ProtocolStatement s) =>
@@ -64,7 +64,7 @@ public static partial class Fold
         if (!c.State.Members.ContainsKey(s.Owner)) return c.Refuse(RefusalCode.UnknownMember, $"its owner {s.Owner} is not a member");
         if (known && present!.Environments.FirstOrDefault(e => s.Environments.All(x => x.Name != e.Name) && c.State.Environment(s.System, e.Name).Head is { Routes.IsEmpty: false }) is { } running)
             return c.Refuse(RefusalCode.StaleReplace, $"the environment '{running.Name}' still runs a release: halt it first");
-        return Govern(c, "system", s.System, null, null, c.State with { Systems = c.State.Systems.SetItem(s.System, new SystemFact(s.System, c.Index, s.Owner, s.Risk, s.Environments)) });
+        return Govern(c, "system", s.System, null, null, c.State with { Systems = c.State.Systems.SetItem(s.System, new SystemFact(s.System, c.Index, s.Owner, s.Risk, s.Environments) { Retention = s.Retention }) });
     }
 
     static Outcome PutPolicy(Context c, PolicyStatement s)
@@ -105,13 +105,6 @@ public static partial class Fold
         var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, from, effect)) };
         // A leaked key may always be given up by its holder; the recovery key then names new owners.
         return (c.Signers is [var one] && one.Key == s.Digest ? null : TooFew(c, next)) ?? Govern(c, "revocation", null, null, null, next);
-    }
-
-    static Outcome Retain(Context c, Retention s)
-    {
-        if (!c.State.Logs.TryGetValue(s.Log, out var log)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'");
-        if (s.Floor <= log.Floor || s.Floor > (log.Anchor?.Size ?? 0)) return c.Refuse(RefusalCode.OutOfRange, $"a floor rises from {log.Floor}, to {log.Anchor?.Size ?? 0} at most: what is anchored");
-        return c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Floor = s.Floor }) });
     }
 
     /// <summary>Owners who could still sign, as long as that takes them below the threshold or further below.</summary>

@@ -74,7 +74,7 @@ public static partial class Fold
         {
             MemberStatement when signers is [{ Member: RecoveryMember }] => null,
             Revocation r when signers is [var one] && r.Target == Revocation.Key && one.Key == r.Digest => null,
-            ProtocolStatement or LogKeyStatement or LogStatement or MemberStatement or SystemStatement or PolicyStatement or Revocation or Erasure or Retention => Owners(),
+            ProtocolStatement or LogKeyStatement or LogStatement or MemberStatement or SystemStatement or PolicyStatement or Revocation or Erasure or Retention or Hold => Owners(),
             Origin => Each("builder"),
             Release r => Each("builder", r.System),
             Evaluation e => state.Releases.TryGetValue(e.Release, out var of) ? One("evaluator", of.System) : One("evaluator"),

@@ -17,6 +17,7 @@ public sealed record MemberFact(string Id, long Entry, ImmutableArray<Signed> By
 
 public sealed record SystemFact(string Name, long Entry, string Owner, string Risk, ImmutableArray<EnvironmentTerms> Environments)
 {
+    public RetentionTerms? Retention { get; init; }
     public EnvironmentTerms? Environment(string name) => Environments.FirstOrDefault(e => e.Name == name);
 }
 

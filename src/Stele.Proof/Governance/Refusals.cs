@@ -13,6 +13,7 @@ public enum RefusalCode
     PolicyMissing, CheckMissing, PolicyFailed,
     AuthorApproves, ShownDiffers, PoliciesDiffer, Expired, NeverDeployed, BadRoutes, NotAReturn,
     BadCheckpoint, Inconsistent, OutOfRange,
+    OnHold, UnknownHold,
 }
 
 /// <summary>One row a code: its permanent name, the HTTP status it becomes, and what to do next.</summary>
@@ -65,6 +66,8 @@ public static class Refusals
         [RefusalCode.BadCheckpoint] = ("bad-checkpoint", 422, "the checkpoint is not a note signed by the log's key"),
         [RefusalCode.Inconsistent] = ("inconsistent", 409, "the log does not extend what was anchored before: this is a fork or a loss, and worth an investigation"),
         [RefusalCode.OutOfRange] = ("out-of-range", 400, "the number lies outside what the ledger has"),
+        [RefusalCode.OnHold] = ("on-hold", 409, "a legal hold forbids it: stele hold list; owners release it: stele hold release"),
+        [RefusalCode.UnknownHold] = ("unknown-hold", 404, "stele hold list shows the holds that stand, and their entries"),
     };
 
     public static string Name(this RefusalCode code) => Table[code].Name;

@@ -59,7 +59,16 @@ public sealed record State
     public FactMap<string, EnvironmentFact> Environments { get; init; } = FactMap<string, EnvironmentFact>.Create(StringComparer.Ordinal);
     public FactMap<string, LogFact> Logs { get; init; } = FactMap<string, LogFact>.Create(StringComparer.Ordinal);
 
+    /// <summary>Erasures by the root of their list: one and the same can't be counted twice.</summary>
+    public FactMap<Digest, ErasureFact> Erasures { get; init; } = FactMap<Digest, ErasureFact>.Create();
+
+    /// <summary>Legal holds that stand, by the entry that placed them.</summary>
+    public FactMap<long, HoldFact> Holds { get; init; } = FactMap<long, HoldFact>.Create();
+
     // Questions that several rooms ask.
+
+    /// <summary>The holds that cover any of the records [from, to) of a log.</summary>
+    public IEnumerable<HoldFact> HoldsOn(LogFact log, long from = 0, long to = long.MaxValue) => Holds.Values.Where(h => h.Covers(log, from, to));
 
     public static string Place(string system, string environment) => system + "/" + environment;
 

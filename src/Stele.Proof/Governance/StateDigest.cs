@@ -23,7 +23,11 @@ public static class StateDigest
             ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))))),
         ("keyOwners", Map(whole, s.KeyOwners, m => Json.Of(m))),
         ("revocations", Map(whole, s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect)))),
-        ("systems", Map(whole, s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson()))))),
+        ("systems", Map(whole, s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())))),
+        ("erasures", Map(whole, s.Erasures, e => Json.Object(("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause), ("size", e.Size)))),
+        ("holds", Map(whole, s.Holds, h => Json.Object(
+            ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
+            ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null), ("reason", Optional(h.Reason))))),
         ("policies", Map(whole, s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy))))),
         ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)))))),
         ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),

@@ -46,7 +46,7 @@ sealed class Custody(Replay replay, Decision decision, long size)
     }
 
     /// <summary>Adds an entry, and the statements that made its signers members.</summary>
-    void Add(long entry)
+    public void Add(long entry)
     {
         if (entry >= size || !Entries.Add(entry) || entry == 0) return;
         var before = replay.At(entry);

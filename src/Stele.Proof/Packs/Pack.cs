@@ -6,7 +6,11 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Packs;
 
 /// <summary>A decision log as a pack carries it: its leaves from 0 on, walked once, and a checkpoint over exactly those, signed by the log's key.</summary>
-public sealed record PackedLog(string Origin, IEnumerable<byte[]> Leaves, string Checkpoint);
+public sealed record PackedLog(string Origin, IEnumerable<byte[]> Leaves, string Checkpoint)
+{
+    /// <summary>Where the leaves begin, when those before were pruned; null = at 0.</summary>
+    public PackedFloor? Floor { get; init; }
+}
 
 /// <summary>
 /// The audit pack: a zip of one layout (<see cref="Zip"/>) with every ledger entry from 0 to its checkpoint, every document the fold reads, every refused envelope that a refusal names,
@@ -17,6 +21,7 @@ public sealed record PackedLog(string Origin, IEnumerable<byte[]> Leaves, string
 /// ledger/entries/&lt;9 digits&gt;       leaves in order: u16 big-endian length ‖ bytes each, as in C2SP entry bundles (<see cref="Segment"/>)
 /// logs/&lt;64 hex&gt;/checkpoint         the same for each decision log, under the SHA-256 of its origin
 /// logs/&lt;64 hex&gt;/entries/&lt;9 digits&gt;
+/// logs/&lt;64 hex&gt;/floor              of a pruned log, whose leaves begin there: <see cref="PackedFloor"/>
 /// manifest.json                   canonical JSON: the digest of every member, the ledger's and logs' checkpoints
 /// </code>
 /// Same range, same bytes. Written and read in one pass over the leaves, a segment of at most 4 MiB at a time.
@@ -36,6 +41,9 @@ public static class Pack
         var (state, documents) = Needed(entries, find, progress);
         foreach (var log in state.Logs.Values)
             if (log is { Anchor.Size: > 0, Status: not LogStatement.Lost } && packed.All(p => p.Origin != log.Origin)) throw new FormatException($"the decision log '{log.Origin}' is not to be had, and the pack must carry it");
+        foreach (var log in packed)
+            if (log.Floor is { } floor && floor.Size > (state.Logs.GetValueOrDefault(log.Origin)?.Floor ?? 0)) throw new FormatException(
+                $"the first {floor.Size} leaves of '{log.Origin}' are not to be had, and the ledger admits no such floor: they are missing, not pruned");
 
         var zip = new Zip.Writer(output);
         var members = new List<(string Name, long Size, Digest Digest)>();
@@ -44,7 +52,7 @@ public static class Pack
             zip.Add(name, content);
             members.Add((name, content.Length, Digest.Of(content)));
         }
-        void AddLog(string folder, IEnumerable<byte[]> leaves, string note, string what)
+        void AddLog(string folder, IEnumerable<byte[]> leaves, string note, string what, PackedFloor? floor = null)
         {
             Add($"{folder}/checkpoint", Encoding.UTF8.GetBytes(note));
             long written = 0;
@@ -62,11 +70,12 @@ public static class Pack
                 written++;
             }
             if (!segment.Bytes.IsEmpty) Add(Segment.Name(folder, segments), segment.Bytes);
+            if (floor is not null) Add($"{folder}/floor", floor.Encode());
         }
 
         foreach (var digest in documents) Add($"documents/{digest.Hex}", find(digest) ?? throw new FormatException($"the document {digest} is not to be had, and the pack must carry it"));
         AddLog("ledger", entries, checkpoint, "the ledger");
-        foreach (var log in packed) AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint, log.Origin);
+        foreach (var log in packed) AddLog(LogFolder(log.Origin), log.Leaves, log.Checkpoint, log.Origin, log.Floor);
         zip.Add(Manifest, ManifestOf(state, checkpoint, packed.Select(l => (l.Origin, l.Checkpoint)), members));
         zip.Finish();
     }

@@ -14,11 +14,19 @@ public sealed record ProvenEntry(long Index, Entry Entry, ImmutableArray<Digest>
 /// <summary>A leaf of a decision log and the proof that it stands there.</summary>
 public sealed record ProvenLeaf(long Index, Decision Decision, ImmutableArray<Digest> Proof);
 
+/// <summary>The ledger entry that states an erasure, and what shows that the decision is in its list.</summary>
+public sealed record ErasedIn(long Entry, ErasedRecord Record)
+{
+    public Json ToJson() => Json.Object(("entry", Entry), ("record", Record.ToJson()));
+    public static ErasedIn FromJson(Json j) => new(Names.Entry(j["entry"]), ErasedRecord.FromJson(j["record"]));
+}
+
 /// <summary>
 /// The proof of one decision in one self-contained file, canonical JSON:
 /// <code>
 /// {"decision":{"checkpoint":note,"close":{leaf}?,"leaf":{"decision":{…},"index":n,"proof":[hex…]},"log":origin},
 ///  "documents":[{…}…],
+///  "erased":{"entry":n,"record":{"blind":hex,"position":n,"proof":[hex…]}}?,
 ///  "ledger":{"checkpoint":note,"entries":[{"entry":{…},"index":n,"proof":[hex…]}…]},
 ///  "version":0}
 /// </code>
@@ -31,8 +39,11 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     public const int Version = 0;
     public const int MaxBytes = 4 << 20;
 
+    /// <summary>Where its keys and salts were erased: the entry among the receipt's own that states it, and what shows that this decision is in that list. Null = nothing says so.</summary>
+    public ErasedIn? Erased { get; init; }
+
     public Json ToJson() => Json.Object(
-        ("version", Version),
+        ("version", Version), ("erased", Erased?.ToJson()),
         ("decision", Json.Object(("log", Log), ("checkpoint", LogCheckpoint), ("leaf", ToJson(Leaf)), ("close", Close is null ? null : ToJson(Close)))),
         ("ledger", Json.Object(("checkpoint", Checkpoint), ("entries", Json.Array(Entries.Select(e =>
             Json.Object(("index", e.Index), ("entry", CanonicalJson.Parse(e.Entry.Bytes, Entry.MaxBytes)), ("proof", ToJson(e.Proof)))))))),
@@ -50,7 +61,8 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
         var receipt = new Receipt(
             ledger["checkpoint"].AsString,
             [.. ledger["entries"].AsArray.Select(e => new ProvenEntry(Names.Entry(e["index"]), Entry.Parse(e["entry"].ToBytes()), Path(e["proof"])))],
-            j["documents"].AsArray, decision["log"].AsString, decision["checkpoint"].AsString, LeafOf(decision["leaf"]), decision.Find("close") is { } c ? LeafOf(c) : null);
+            j["documents"].AsArray, decision["log"].AsString, decision["checkpoint"].AsString, LeafOf(decision["leaf"]), decision.Find("close") is { } c ? LeafOf(c) : null)
+        { Erased = j.Find("erased") is { } erased ? ErasedIn.FromJson(erased) : null };
         for (var i = 1; i < receipt.Entries.Length; i++)
             if (receipt.Entries[i - 1].Index >= receipt.Entries[i].Index) throw new FormatException("entries are not in order, or one stands twice");
         var digests = receipt.Documents.Select(d => Digest.Of(d.ToBytes())).ToList();
@@ -85,14 +97,16 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     /// <param name="ledger">A checkpoint over entries that <paramref name="replay"/> has folded.</param>
     /// <param name="log">A checkpoint of the node's log over the leaf, and over its close when that is given.</param>
     /// <exception cref="FormatException">A document is not to be had, or the receipt would be too large.</exception>
-    public static Receipt Build(Replay replay, Func<Digest, byte[]?> find, ProvenTree ledger, string origin, ProvenTree log, long index, Decision decision, (long Index, Decision Decision)? close = null)
+    public static Receipt Build(Replay replay, Func<Digest, byte[]?> find, ProvenTree ledger, string origin, ProvenTree log, long index, Decision decision, (long Index, Decision Decision)? close = null, ErasedIn? erased = null)
     {
         var gathered = new Custody(replay, decision, ledger.Size);
         gathered.Gather(origin, log.Checkpoint);
+        if (erased is not null) gathered.Add(erased.Entry);
         Json Document(Digest d) => CanonicalJson.ParseCanonical(find(d) ?? throw new FormatException($"the document {d} is not to be had"), Artifacts.MaxDocument);
         var receipt = new Receipt(
             ledger.Checkpoint, [.. gathered.Entries.Select(e => new ProvenEntry(e, replay.Entries[(int)e].Entry, [.. ledger.Proof(e)]))], [.. gathered.Documents.Select(Document)],
-            origin, log.Checkpoint, new ProvenLeaf(index, decision, [.. log.Proof(index)]), close is { } c ? new ProvenLeaf(c.Index, c.Decision, [.. log.Proof(c.Index)]) : null);
+            origin, log.Checkpoint, new ProvenLeaf(index, decision, [.. log.Proof(index)]), close is { } c ? new ProvenLeaf(c.Index, c.Decision, [.. log.Proof(c.Index)]) : null)
+        { Erased = erased };
         return Parse(receipt.Encode());
     }
 }

@@ -32,6 +32,7 @@ public sealed partial class ReceiptVerifier
             v.Fresh(proven, minSize, notOlderThan);
             v.Agrees(proven);
             v.Tell(proven);
+            v.Erased();
         });
         return verifier._report;
     }

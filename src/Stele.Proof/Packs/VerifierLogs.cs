@@ -11,7 +11,6 @@ public sealed partial class Verifier
     List<(string Origin, string Checkpoint)> Logs(Replay replay)
     {
         var there = new SortedDictionary<string, (string Origin, string Checkpoint)>(StringComparer.Ordinal);
-        var erased = replay.Entries.Select(e => e.Statement).OfType<Erasure>().GroupBy(e => e.Log, StringComparer.Ordinal).ToDictionary(g => g.Key, g => (Statements: g.Count(), Records: g.Sum(e => e.Count)), StringComparer.Ordinal);
         foreach (var log in replay.State.Logs.Values)
         {
             var folder = Pack.LogFolder(log.Origin);
@@ -28,11 +27,7 @@ public sealed partial class Verifier
             }
             else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
             else _report.Note($"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it.");
-            if (erased.TryGetValue(log.Origin, out var e))
-            {
-                _report.DeclaredGaps++;
-                _report.Note($"decision log '{log.Origin}': keys and salts of {e.Records} records were erased, as {e.Statements} entries declare; their leaves are here.");
-            }
+            Gone(replay, log);
         }
         Silence(replay);
         return [.. there.Values];
@@ -79,7 +74,12 @@ public sealed partial class Verifier
                 held.Anchored(at.Entry, at.Anchor, anchored);
                 held.Signed(new Checkpoint(log.Origin, anchored, at.Root), $"entry {Number(at.Entry)}");
             }
-        var frontier = new Frontier();
+        var frontier = Floor(log, folder);
+        var first = frontier.Size;
+        var below = new Below(first);
+        if (promised is { } early && early.Size < first) Promised(log, early, anchors.TryGetValue(early.Size, out var same) ? same.Root : null);
+        if (anchors.TryGetValue(first, out var start) && start.Root != frontier.Root) _report.Find("anchor-root", $"anchor in entry {Number(start.Entry)}", $"the floor of '{log.Origin}' does not have the root that was anchored");
+        if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
         var open = new Dictionary<long, byte[]>();
@@ -98,17 +98,18 @@ public sealed partial class Verifier
                 if (!anchors.TryGetValue(frontier.Size, out var at)) continue;
                 var place = $"anchor in entry {Number(at.Entry)}";
                 if (at.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
-                if ((at.Anchor.Opens, at.Anchor.Closes, at.Anchor.Wholes) != (opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
+                if (!below.Agrees(at.Anchor, opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
             }
             (stale, behind) = (stale + judged.Stale, behind + judged.Behind);
             foreach (var (index, opened, operation) in judged.Pairs)
             {
                 if (opened is not { } o) open.Add(index, operation);
+                else if (o < first) continue;   // how it was opened was pruned
                 else if (!open.Remove(o, out var begun)) _report.Find("decision-unopened", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is not open");
                 else if (!begun.AsSpan().SequenceEqual(operation)) _report.Find("decision-close-differs", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is another operation");
             }
             _progress?.Invoke($"judging {log.Origin}: {Number(frontier.Size)} decisions");
-        });
+        }, first);
         var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
         if (promised is { } beyond && beyond.Size > frontier.Size) _report.Note($"decision log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it.");
         if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
@@ -126,7 +127,7 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : "complete")}, {frontier.Size} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
+        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : first > 0 ? "complete from its floor on" : "complete")}, {frontier.Size - first} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
             $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
             $"{(stale > 0 ? $"; {stale} served on a ledger older than the {staleAfter} ms allowed" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
     }

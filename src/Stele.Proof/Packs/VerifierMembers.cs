@@ -91,13 +91,14 @@ public sealed partial class Verifier
     }
 
     /// <summary>Walks a log's leaves, a segment at a time: <paramref name="work"/> on any thread, <paramref name="take"/> here, in order.</summary>
+    /// <param name="first">The index of the first leaf: above 0 in a pruned log.</param>
     /// <param name="work">Sees the segment after its CRC and digest were looked at.</param>
-    void Walk<T>(string folder, Func<Part, T> work, Action<Part, T> take)
+    void Walk<T>(string folder, Func<Part, T> work, Action<Part, T> take, long first = 0)
     {
         var under = new Queue<(Part Part, Task<(bool Whole, bool Listed, T Result)> Work)>();
         try
         {
-            foreach (var part in Parts(folder))
+            foreach (var part in Parts(folder, first))
             {
                 var crc = _members[part.Name].Crc;
                 under.Enqueue((part, Task.Run(() => (Crc32.Of(part.Bytes) == crc, IsListed(part.Name, part.Bytes), work(part)))));
@@ -123,9 +124,8 @@ public sealed partial class Verifier
     }
 
     /// <summary>The segments of a log, up to the first that is none.</summary>
-    IEnumerable<Part> Parts(string folder)
+    IEnumerable<Part> Parts(string folder, long first)
     {
-        long first = 0;
         var room = 0;
         for (var i = 0; _members.TryGetValue(Segment.Name(folder, i), out var member); i++)
         {

@@ -26,7 +26,16 @@ public sealed partial class Verifier
     void Recount(string folder, LeafReckoning[] reckonings)
     {
         if (reckonings.All(r => r.Count is not null)) return;
-        foreach (var part in Parts(folder))
+        long first = 0;
+        try
+        {
+            if (_members.ContainsKey(folder + "/floor")) first = PackedFloor.Parse(Content(folder + "/floor") ?? []).Size;
+        }
+        catch (FormatException)
+        {
+            return;
+        }
+        foreach (var part in Parts(folder, first))
             try
             {
                 for (var i = 0; i < part.Leaves.Count; i++)

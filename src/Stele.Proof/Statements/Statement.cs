@@ -98,6 +98,7 @@ public abstract record Statement
             "revocation/v1" => Revocation.Read(h),
             "erasure/v1" => Erasure.Read(h),
             "retention/v1" => Retention.Read(h),
+            "hold/v1" => Hold.Read(h),
             "refusal/v1" => Refusal.Read(h),
             "reconcile/v1" => Reconcile.Read(h),
             _ => throw new UnknownKindException(predicateType),

@@ -20,18 +20,22 @@ public sealed record SystemStatement(string System, long? Replaces, string Owner
     /// <summary>The classes of the EU AI Act, in our words.</summary>
     public static readonly string[] Risks = ["minimal", "limited", "high"];
 
+    /// <summary>How long what is recorded of its decisions is kept; null = for ever.</summary>
+    public RetentionTerms? Retention { get; init; }
+
     public override string Kind => "system";
     public override ImmutableArray<Subject> Subjects => Genesis;
 
     internal override Json Body => Json.Object(
-        ("system", System), ("replaces", Replaces is { } r ? Json.Of(r) : null), ("owner", Owner), ("risk", Risk), ("environments", Json.Array(Environments.Select(e => e.ToJson()))));
+        ("system", System), ("replaces", Replaces is { } r ? Json.Of(r) : null), ("owner", Owner), ("risk", Risk), ("environments", Json.Array(Environments.Select(e => e.ToJson()))),
+        ("retention", Retention?.ToJson()));
 
     internal static SystemStatement Read(Parts h)
     {
         var p = h.Predicate;
         var statement = new SystemStatement(Names.Label(p["system"]), p.Find("replaces") is { } r ? Names.Entry(r) : null, Names.Member(p["owner"]), Names.OneOf(p["risk"], Risks),
             [.. p["environments"].AsArray.Select(EnvironmentTerms.FromJson)])
-        { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
+        { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued, Retention = p.Find("retention") is { } terms ? RetentionTerms.FromJson(terms) : null };
         if (statement.Environments.Select(e => e.Name).Distinct(StringComparer.Ordinal).Count() != statement.Environments.Length) throw new FormatException("an environment stands twice");
         return statement;
     }

@@ -14,13 +14,14 @@ static class AuditVerb
         trust file, and nothing else.
         """,
         new Verb("export", "write an audit pack", """
-            stele audit export --out FILE
+            stele audit export --out FILE [--from-cold DIR]
 
             Beside it goes stele-pack.html, one page that opens from the disk and shows any pack, with nothing sent anywhere.
 
             Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes. Decision logs are
-            asked of their node; where it does not run, they are read from its folder, if that is on this machine.
-            """, [new Option<string>("--out") { HelpName = "FILE", Description = "where it is written, whole or not at all" }], Export) { Needs = "a token of the server, and of the node" });
+            asked of their node; where it does not run, they are read from its folder, if that is on this machine. Records that were pruned
+            below their floor are left out, as the ledger declares; those that were moved elsewhere must be given back with --from-cold.
+            """, [new Option<string>("--from-cold") { HelpName = "DIR", Description = "the folder of segments that stele log move wrote; each is checked before it is used" }, new Option<string>("--out") { HelpName = "FILE", Description = "where it is written, whole or not at all" }], Export) { Needs = "a token of the server, and of the node" });
 
     static async Task<int> Export(Call call)
     {
@@ -30,11 +31,13 @@ static class AuditVerb
         await using var desk = await Desk.Open(call);
         using var node = desk.Home.Gateway is { } url ? new NodeClient(url, desk.Home.NodeToken) : null;
         var logs = new List<PackedLog>();
+        var cold = call.Get<string>("--from-cold");
+        if (cold is not null && !Directory.Exists(cold)) throw call.Wrong($"there is no folder {cold}");
         using var folders = new Folders();
         foreach (var log in desk.State.Logs.Values)
         {
             call.Terminal.Progress($"reading {log.Origin}");
-            if (await Have(call, node, log, folders) is { } packed) logs.Add(packed);
+            if (await Have(call, node, log, folders) is { } packed) logs.Add(Whole(packed, log, cold));
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
         if (!await desk.SyncCosigned()) call.Terminal.Note($"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the pack will not verify with this trust file. stele status says what keeps them.");
@@ -58,6 +61,14 @@ static class AuditVerb
             ? throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
                 "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
             : null;
+    }
+
+    /// <summary>The log with what lies in cold storage; held to the floor that the ledger admits.</summary>
+    static PackedLog Whole(PackedLog packed, LogFact log, string? cold)
+    {
+        if (cold is not null) packed = Gateway.NodePruning.WithCold(packed, cold);
+        return packed.Floor is not { } floor || floor.Size <= log.Floor ? packed
+            : throw new CliError($"the first {floor.Size} records of {log.Origin} are not on its node, and the ledger admits {(log.Floor == 0 ? "no floor" : $"a floor of {log.Floor}")}", "give the folder they were moved to: --from-cold DIR");
     }
 
     /// <summary>The log as its node gives it; null where none answers or it is not that node's.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Stele.Control.Views;
 using Stele.Proof;
+using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
 namespace Stele.Cli;
@@ -12,7 +13,7 @@ static class LogVerb
     static readonly string[] Kinds =
     [
         "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation", "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
-        "erasure", "retention", "verdict", "refusal", "reconcile",
+        "erasure", "retention", "hold", "verdict", "refusal", "reconcile",
     ];
 
     // Made anew for each verb: the parser ties a symbol to its command.
@@ -54,6 +55,7 @@ static class LogVerb
 
                 Nothing is anchored of it any more; what was stays provable. ORIGIN is the log's name, as stele status shows it.
                 """, [new Argument<string>("origin")], call => End(call, LogStatement.Close)) { Needs = "the role owner" },
+            .. LogPruneVerbs.All,
         ],
     };
 
@@ -99,6 +101,14 @@ static class LogVerb
         }
         return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System, place.Environment, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
             $"opened decision log {offer.Origin}");
+    }
+
+    /// <summary>A decision log by its name, or by its environment where that has one.</summary>
+    internal static LogFact Known(string name, State state)
+    {
+        if (state.Logs.TryGetValue(name, out var log)) return log;
+        var there = state.Logs.Values.Where(l => State.Place(l.System, l.Environment) == name).ToArray();
+        return there is [var one] ? one : throw new CliError(there.Length == 0 ? $"no decision log '{name}'" : $"{name} has {there.Length} decision logs: {string.Join(", ", there.Select(l => l.Origin))}", "stele status shows the logs");
     }
 
     static async Task<int> End(Call call, string action)

@@ -1,7 +1,9 @@
 using System.Net.Http.Headers;
 using System.Text;
+using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
+using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
 
@@ -50,6 +52,26 @@ sealed class NodeClient : IDisposable
     /// <summary>What was asked and answered; whoever has the node's token may open it.</summary>
     public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
+    /// <summary>What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where nothing does.</summary>
+    public async Task<(Digest List, ErasedRecord Record)?> Erased(string log, long index, CancellationToken stop) =>
+        await Find($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } j ? (j["list"].AsDigest, ErasedRecord.FromJson(j["record"])) : null;
+
+    /// <summary>Has the node erase.</summary>
+    /// <exception cref="CliError">It would not.</exception>
+    public async Task<ErasureAnswer> Erase(ErasureRequest request, TimeProvider clock, CancellationToken stop)
+    {
+        for (var begun = clock.GetTimestamp(); ;)
+        {
+            using var answer = await Send("erasures", stop, request.ToJson().ToBytes());
+            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 64 << 20);
+            if (answer.IsSuccessStatusCode) return ErasureAnswer.FromJson(said);
+            // It folds what this desk has folded a moment later.
+            if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
+                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
+        }
+    }
+
     /// <summary>A whole decision log under its newest checkpoint, asked for bundle by bundle as it is walked; null if the node does not have it.</summary>
     /// <exception cref="CliError">What it gives does not hang together; also while it is walked.</exception>
     public async Task<PackedLog?> Log(LogFact log, CancellationToken stop)
@@ -58,13 +80,15 @@ sealed class NodeClient : IDisposable
         if (!answer.IsSuccessStatusCode) return null;
         var note = await answer.Content.ReadAsStringAsync(stop);
         if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the decision log {log.Origin}: {error}");
-        return new PackedLog(log.Origin, Leaves(log, checkpoint, stop), note);
+        using var begins = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
+        var floor = begins.IsSuccessStatusCode ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop)) : null;
+        return new PackedLog(log.Origin, Leaves(log, checkpoint, floor, stop), note) { Floor = floor };
     }
 
     /// <summary>The leaves of a log; by their end they are known to be those of the checkpoint.</summary>
-    IEnumerable<byte[]> Leaves(LogFact log, Checkpoint checkpoint, CancellationToken stop)
+    IEnumerable<byte[]> Leaves(LogFact log, Checkpoint checkpoint, PackedFloor? floor, CancellationToken stop)
     {
-        var frontier = new Frontier();
+        var frontier = floor?.Frontier ?? new Frontier();
         Task<byte[]>? next = null;
         while (frontier.Size < checkpoint.Size)
         {
@@ -116,11 +140,13 @@ sealed class NodeClient : IDisposable
         return answer.IsSuccessStatusCode ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20) : null;
     }
 
-    async Task<HttpResponseMessage> Send(string path, CancellationToken stop)
+    async Task<HttpResponseMessage> Send(string path, CancellationToken stop, byte[]? post = null)
     {
         try
         {
-            return await _http.GetAsync(path, stop);
+            if (post is null) return await _http.GetAsync(path, stop);
+            using var content = new ByteArrayContent(post);
+            return await _http.PostAsync(path, content, stop);
         }
         catch (HttpRequestException e)
         {

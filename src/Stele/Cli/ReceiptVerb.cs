@@ -51,7 +51,8 @@ static class ReceiptVerb
         }
         var note = anchor?.Anchor.Checkpoint ?? leaf.Checkpoint;
         var size = anchor?.Size ?? leaf.Size;
-        var receipt = Receipt.Build(desk.Replay, desk.Small, desk.Tree, origin, new ProvenTree(note, size, i => node.InclusionProof(log, i, size, call.Stop)), index, leaf.Decision);
+        var receipt = Receipt.Build(desk.Replay, desk.Small, desk.Tree, origin, new ProvenTree(note, size, i => node.InclusionProof(log, i, size, call.Stop)), index, leaf.Decision,
+            erased: await node.Erased(origin, index, call.Stop) is var (list, shown) && desk.State.Erasures.TryGetValue(list, out var stated) ? new ErasedIn(stated.Entry, shown) : null);
         var bytes = receipt.Encode();
         var anchored = receipt.AnchoredBy;
         if (anchored is null && !early) call.Terminal.Note("early: the ledger does not anchor this decision yet; --wait waits for the full receipt");

@@ -83,11 +83,11 @@ static class ReconcileVerb
                 // All of it, to the end: only then is it known to be what the checkpoint says.
                 var index = await Task.Run(() =>
                 {
-                    long read = 0;
+                    var read = packed?.Floor?.Size ?? 0;
                     foreach (var leaf in packed?.Leaves ?? []) reckoning.Add(read++, leaf);
                     return read;
                 }, call.Stop);
-                leaves = reckoning.Count ?? throw new CliError($"{log.Origin}: {window.Past} leaves are anchored, and only {index} are to be had", "some were lost: an owner declares that, stele log lost ORIGIN");
+                leaves = reckoning.Count ?? throw new CliError($"{log.Origin}: {window.Past} leaves are anchored, and only those from {packed?.Floor?.Size ?? 0} to {index} are to be had", "what was pruned is reckoned no more: take a later --from; what was lost an owner declares so: stele log lost ORIGIN");
             }
             rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream, Reconciliation.Differences(window, leaves, upstream)));
         }

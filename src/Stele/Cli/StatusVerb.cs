@@ -56,6 +56,13 @@ static class StatusVerb
         return (asOf, time.ToUnixTimeMilliseconds());
     }
 
+    /// <summary>What is not there any more of a log, and what must stay, as the ledger declares it.</summary>
+    public static string Gone(Json log) => string.Join("; ", new[]
+    {
+        log["erased"].AsInt > 0 ? $"{log["erased"].AsInt} erased" : "", log["floor"].AsInt > 0 ? $"may be pruned below {log["floor"].AsInt}" : "",
+        log["holds"].AsArray is { IsEmpty: false } holds ? $"held by {string.Join(", ", holds.Select(h => $"entry {h.AsInt}"))}" : "",
+    }.Where(s => s.Length > 0));
+
     static void Print(Terminal t, State state, Json status, Witnessing? witnessing)
     {
         t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
@@ -65,7 +72,7 @@ static class StatusVerb
         {
             var environments = system["environments"].AsArray;
             t.Line();
-            t.Line($"{Terminal.Bold(system["system"].AsString)}  {system["risk"].AsString} risk");
+            t.Line($"{Terminal.Bold(system["system"].AsString)}  {system["risk"].AsString} risk{(state.Systems[system["system"].AsString].Retention is { } kept ? "  keeps " + RetentionVerb.Words(kept) : "")}");
             foreach (var e in environments)
             {
                 t.Line("  " + Terminal.Bold(e["place"].AsString));
@@ -83,7 +90,7 @@ static class StatusVerb
                 if (e.Find("observation") is { } o) rows.Add(["node", $"{o["event"].AsString}, {(o["agrees"].AsBool ? "everything agrees with the release" : "something DIFFERS from the release")}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
                 rows.Add(["stale after", e.Find("staleAfter") is { } s ? $"{s.AsInt / 1000} s" : "never (unlimited)"]);
                 foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))
-                    rows.Add(["decisions", $"{log["log"].AsString}: {(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}"]);
+                    rows.Add(["decisions", $"{log["log"].AsString}: {(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"]);
                 t.Table(rows, "    ");
             }
         }

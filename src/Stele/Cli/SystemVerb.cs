@@ -16,6 +16,7 @@ static class SystemVerb
             stele system add NAME --env ENV... [--risk CLASS] [--owner MEMBER] [--stale-after SECONDS] [--observation-gap SECONDS] [--node-return]
 
             States the system's whole set of environments from this entry on: for a system that is known, name all that it is to have.
+            How long its records are kept stays as it was: stele retention set.
             """,
             [
                 new Argument<string>("name"),
@@ -50,7 +51,7 @@ static class SystemVerb
             call.Terminal.Result(Json.Object(("entry", s.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"system {name} is just so already, since entry {s.Entry}"));
             return 0;
         }
-        return await desk.Submit(new SystemStatement(name, s?.Entry, owner, risk, terms) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+        return await desk.Submit(new SystemStatement(name, s?.Entry, owner, risk, terms) { Retention = s?.Retention, Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
             $"{(s is null ? "declared" : "changed")} system {name} with {string.Join(", ", environments.Select(e => $"{name}/{e}"))}");
     }
 

@@ -42,6 +42,9 @@ sealed record UpTerms
     /// <summary>How often a decision log is anchored (seconds). Default 60; besides at every change of head and at an orderly stop.</summary>
     public double AnchorSeconds { get; init; } = 60;
 
+    /// <summary>Where a decision log goes on in a new file (bytes). Default 64 MiB. Whole files are what is pruned and moved.</summary>
+    public long SegmentBytes { get; init; } = 64 << 20;
+
     /// <summary>How often at most the ledger's checkpoint is signed (seconds). Default 0: for each group of statements that shared a flush. A node's logs always are so.</summary>
     public double CheckpointSeconds { get; init; }
 
@@ -52,7 +55,7 @@ sealed record UpTerms
 static class UpVerb
 {
     public static Verb Verb => new("up", "run server and node on this machine", """
-        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--witnesses FILE] [--open-log] [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS]
+        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--witnesses FILE] [--open-log] [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS] [--segment BYTES]
 
         Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
         ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
@@ -69,6 +72,7 @@ static class UpVerb
             new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS", Description = "how often decision logs are anchored in the ledger; 60 unless given" },
             new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS", Description = "how often a running release is inspected without any sign of change; 30 unless given" },
             new Option<double>("--checkpoint") { HelpName = "SECONDS", Description = "how often at most the ledger signs a checkpoint; unless given, one for each group of statements that was written at once, so that nobody waits" },
+            new Option<long>("--segment") { DefaultValueFactory = _ => 64 << 20, HelpName = "BYTES", Description = "where decision logs go on in a new file; whole files are what stele log prune and stele log move take; 67108864 (64 MiB) unless given" },
         ], Run) { Needs = "a data folder and two free ports; bubblewrap, for the node; the role owner, for a node's first start" };
 
     static async Task<int> Run(Call call)
@@ -81,10 +85,12 @@ static class UpVerb
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<Uri>("--follow"),
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
+            SegmentBytes = call.Get<long>("--segment"),
         };
         if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
         if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1) throw call.Wrong("--anchor and --inspect take at least 0.1 seconds");
         if (terms.CheckpointSeconds is not (>= 0 and <= 60)) throw call.Wrong("--checkpoint takes 0 to 60 seconds");
+        if (terms.SegmentBytes < 4096) throw call.Wrong("--segment takes at least 4096 bytes");
         if (terms.Node && !Sandbox.Available) throw new CliError("bubblewrap is not installed, and releases run in it", "apt-get install bubblewrap; or run the server alone: stele up --only server");
         foreach (var name in terms.Invite) Given.Label(name, "a token");
         var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
@@ -177,7 +183,7 @@ sealed class Running : IAsyncDisposable
                 var follow = running.ServerOrNull?.Address ?? terms.Follow ?? (home.Server is { } s ? new Uri(s) : throw new CliError("which server is the node to follow?", "--follow URL"));
                 var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow, nodeToken ?? home.Token,
-                    new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds) },
+                    new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
                     new GatewayTerms { Port = terms.GatewayPort }, call.Clock);
                 home.Set(("gateway", running.Gateway), ("nodeToken", running.Node.Node.Identity.Token), ("data", data));
                 if (terms.Server) await Register(running, home, call);

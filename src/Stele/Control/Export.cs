@@ -45,11 +45,17 @@ static class Export
         return Write(file, replay, checkpoint, find, logs, progress);
     }
 
+    /// <summary>Where a log begins, as packs carry it; null = at 0.</summary>
+    public static PackedFloor? FloorOf(Log log)
+    {
+        return log.Beginning is { } begins ? new PackedFloor(begins.Size, [.. begins.Peaks]) : null;
+    }
+
     /// <summary>A decision log out of its own folder, which must stay open until the pack is written.</summary>
     public static PackedLog Of(Log log)
     {
         var checkpoint = log.Checkpoint;
         if (!Checkpoint.TryOpen(checkpoint, log.Key, out var covers, out var error)) throw new FormatException($"the checkpoint of {log.Origin}: {error}");
-        return new PackedLog(log.Origin, log.ReadEntries(0, covers.Size), checkpoint);
+        return new PackedLog(log.Origin, log.ReadEntries(log.Floor, covers.Size), checkpoint) { Floor = FloorOf(log) };
     }
 }

@@ -24,7 +24,8 @@ namespace Stele.Gateway;
 /// </summary>
 sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Digest, byte[]?> document, TimeProvider time) : IDisposable
 {
-    public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release";
+    public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release", SubjectHeader = "Stele-Subject";
+    const int MaxSubject = 200;
     const string Protocol = "http-json", ProblemType = "application/problem+json";
 
     readonly Principals _principals = new(folder.Principals, time);
@@ -94,6 +95,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         var (hosted, path) = Match(Method(http.Request.Method), http.Request.Path);
         var input = await Body(http.Request);
         var request = Describe(http.Request, path, input);
+        var subject = Subject(http.Request);
         var (table, leg) = Enter(hosted);
         try
         {
@@ -121,7 +123,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
                     leg.Release.Policy, table.State.PoliciesFor(hosted.System, hosted.Environment), outcome, denied?.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
-                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)), input, answer.Body);
+                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)), input, answer.Body, subject);
             }
             catch (GatewayException)
             {
@@ -222,6 +224,14 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
         GatewayException TooLarge() => new(GatewayError.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the body has more than {terms.MaxRequest} bytes"));
     }
+
+    /// <summary>Whom the decision is about, as the caller tags people: so that all that is about one person can be found and erased. It goes no further than the key table, and not as it is.</summary>
+    static string? Subject(HttpRequest request) => request.Headers[SubjectHeader] switch
+    {
+        [] => null,
+        [{ Length: > 0 and <= MaxSubject } tag] when tag.AsSpan().IndexOfAnyExceptInRange('!', '~') < 0 => tag,
+        _ => throw new GatewayException(GatewayError.BadRequest, $"{SubjectHeader} is one tag of 1 to {MaxSubject} visible ASCII characters without spaces"),
+    };
 
     /// <summary>What rules see of a request: <c>{"body"?,"method","path","query","size"}</c>; the body as the JSON value it is, absent when there is none.</summary>
     static Json Describe(HttpRequest request, string path, byte[] body)

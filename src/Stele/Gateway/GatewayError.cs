@@ -35,6 +35,13 @@ enum GatewayError
 
     /// <summary>It could not be recorded, so its result is not given out. It may stand in the log nevertheless.</summary>
     Unrecorded,
+
+    // Of the node's own pages.
+
+    /// <summary>A legal hold forbids to erase it.</summary>
+    OnHold,
+    /// <summary>The node has not folded as much of the ledger as was asked for.</summary>
+    Behind,
 }
 
 /// <summary>What each error is to the client.</summary>
@@ -54,6 +61,8 @@ static class GatewayErrors
         GatewayError.BadUpstream => ("bad-upstream", 502, "the release is at fault; its operator finds the record by the decision's id"),
         GatewayError.UpstreamTimeout => ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
         GatewayError.DriftedMeanwhile => ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
+        GatewayError.OnHold => ("on-hold", 409, "stele hold list shows the holds; owners release one: stele hold release ENTRY"),
+        GatewayError.Behind => ("behind", 503, "the node catches up with its server; try again in a moment"),
         _ => ("unrecorded", 503, "nothing is answered that was not recorded; try again later"),
     };
 

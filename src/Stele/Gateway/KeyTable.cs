@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 using Stele.Disk;
 using Stele.Proof.Decisions;
 
@@ -10,22 +11,26 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 {
     public const int KeyBytes = 32, Size = KeyBytes + 2 * Commitment.SaltBytes;
 
+    /// <summary>What finds a decision by the tag of the person it is about, for whoever has its key and the tag.</summary>
+    public byte[] SubjectMark(string tag) => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes("stele.dev/subject/v1\n" + tag));
+
     public static DecisionKeys Random() => new(RandomNumberGenerator.GetBytes(KeyBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes));
 }
 
 /// <summary>
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32 bytes salt of the input, 32 bytes salt of the output</c>,
-/// and 2: <c>u64 index</c> of a decision whose keys were erased. Erasing writes the file anew without them: what they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
+/// 2: <c>u64 index</c> of a decision whose keys were erased,
+/// and 3, beside some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag (<see cref="DecisionKeys.SubjectMark"/>). Erasing writes the file anew without them: what they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
 /// Where a crash left two records of an index, the later one counts.
 /// </summary>
 sealed class KeyTable : IDisposable
 {
-    const byte Record = 1, Tombstone = 2;
+    const byte Record = 1, Tombstone = 2, Subject = 3;
 
     readonly string _path;
     readonly object _gate = new();        // what Take changes; the journal's writer needs it
     readonly object _rewriting = new();   // held by whoever reads the journal, and while it is replaced
-    readonly Dictionary<long, long> _addresses = [];
+    readonly SortedDictionary<long, long> _addresses = [];
     readonly HashSet<long> _erased = [];
     Journal _journal;
 
@@ -35,14 +40,17 @@ sealed class KeyTable : IDisposable
         _journal = Journal.Open(path, Take, secret: true);
     }
 
-    public bool TryAdd(long index, DecisionKeys keys, out Task<long> durable)
+    public bool TryAdd(long index, DecisionKeys keys, out Task<long> durable) => TryAdd(index, keys, null, out durable);
+
+    /// <param name="subject">The tag of the person it is about; it is not kept as it is.</param>
+    public bool TryAdd(long index, DecisionKeys keys, string? subject, out Task<long> durable)
     {
         var record = new byte[8 + DecisionKeys.Size];
         BinaryPrimitives.WriteInt64BigEndian(record, index);
         keys.Key.CopyTo(record, 8);
         keys.InputSalt.CopyTo(record, 8 + DecisionKeys.KeyBytes);
         keys.OutputSalt.CopyTo(record, 8 + DecisionKeys.KeyBytes + Commitment.SaltBytes);
-        return _journal.TryAppend(Record, record, out durable);
+        return subject is null ? _journal.TryAppend(Record, record, out durable) : _journal.TryAppend([(Record, record), (Subject, (byte[])[.. Number(index), .. keys.SubjectMark(subject)])], out durable);
     }
 
     /// <summary>Null when there are none, or none any more.</summary>
@@ -53,6 +61,28 @@ sealed class KeyTable : IDisposable
             long address;
             lock (_gate) if (!_addresses.TryGetValue(index, out address)) return null;
             return Keys(_journal.Read(address));
+        }
+    }
+
+    /// <summary>The decisions that have keys here, in order.</summary>
+    public long[] Indices
+    {
+        get { lock (_gate) return [.. _addresses.Keys]; }
+    }
+
+    /// <summary>The decisions about the person of this tag, as far as their keys are here. Reads the whole table.</summary>
+    public long[] About(string tag)
+    {
+        lock (_rewriting)
+        {
+            var (keys, marks) = (new Dictionary<long, DecisionKeys>(), new List<(long Index, byte[] Mark)>());
+            Journal.Scan(_path, records =>
+            {
+                foreach (var record in records)
+                    if (record.Kind == Record) keys[IndexOf(record)] = Keys(record.Bytes.Span);
+                    else if (record.Kind == Subject) marks.Add((IndexOf(record), record.Bytes[8..].ToArray()));
+            });
+            return [.. marks.Where(m => keys.TryGetValue(m.Index, out var k) && CryptographicOperations.FixedTimeEquals(k.SubjectMark(tag), m.Mark)).Select(m => m.Index).Distinct().Order()];
         }
     }
 
@@ -91,19 +121,30 @@ sealed class KeyTable : IDisposable
             _journal.Dispose();   // writes what waits; not under the gate, which that takes
             try
             {
-                var kept = new SortedDictionary<long, byte[]>();
+                var (kept, marks) = (new SortedDictionary<long, byte[]>(), new SortedDictionary<long, byte[]>());
                 var erased = new SortedSet<long>();
                 Journal.Scan(_path, records =>
                 {
                     foreach (var record in records)
-                        if (record.Kind == Record) kept[IndexOf(record)] = record.Bytes.ToArray();
+                        if (record.Kind == Record)
+                        {
+                            kept[IndexOf(record)] = record.Bytes.ToArray();
+                            marks.Remove(IndexOf(record));   // that of a decision which a crash left without a leaf
+                        }
+                        else if (record.Kind == Subject) marks[IndexOf(record)] = record.Bytes.ToArray();
                         else erased.Add(IndexOf(record));
                 });
                 var gone = kept.Keys.Where(indices.Contains).ToArray();
                 if (gone.Length == 0) return 0;
                 erased.UnionWith(gone);
-                foreach (var index in gone) kept.Remove(index);
-                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)), .. erased.Select(i => (Tombstone, Number(i)))], secret: true);
+                foreach (var index in gone)
+                {
+                    kept.Remove(index);
+                    marks.Remove(index);
+                }
+                using var old = new Scrub(_path);
+                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)), .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i)))], secret: true);
+                old.Overwrite();
                 return gone.Length;
             }
             finally
@@ -122,7 +163,7 @@ sealed class KeyTable : IDisposable
             foreach (var record in records)
             {
                 if (record.Kind == Record) _addresses[IndexOf(record)] = record.Address;
-                else _erased.Add(IndexOf(record));
+                else if (record.Kind == Tombstone) _erased.Add(IndexOf(record));
             }
     }
 

@@ -61,8 +61,9 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
-            var pages = new ReadEndpoints(node, gateway, link);
-            var web = Listen(gatewayTerms, gateway, pages);
+            var erasures = new Erasures(folder, origin => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time));
+            var pages = new ReadEndpoints(node, gateway, link, erasures);
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, pages, web);
@@ -83,7 +84,7 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages)
+    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -95,7 +96,8 @@ sealed class NodeHost : IAsyncDisposable
         });
         Embedded.In(builder.Services);
         var web = builder.Build();
-        web.Run(http => http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
+        web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
+            : http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
         return web;
     }
 

@@ -72,6 +72,7 @@ sealed class Principals(string path, TimeProvider time)
     public static (string Id, string Token) Add(string path, params IEnumerable<string> roles)
     {
         foreach (var role in roles) if (!Names.IsLabel(role)) throw new FormatException($"'{role}' is not a role's name");
+        using var alone = Libc.LockDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var token = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var principal = new Principal(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), [.. roles]);
         Write(path, Read(path).Append((principal, DigestOf(token))));
@@ -84,6 +85,7 @@ sealed class Principals(string path, TimeProvider time)
     /// <summary>Takes a principal away, durably. Whether there was one of that id.</summary>
     public static bool Remove(string path, string id)
     {
+        using var alone = Libc.LockDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var all = Read(path);
         var left = all.RemoveAll(k => k.Item1.Id == id);
         if (left.Length == all.Length) return false;

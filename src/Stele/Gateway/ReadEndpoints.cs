@@ -16,12 +16,13 @@ namespace Stele.Gateway;
 /// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
 /// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
 /// GET HEAD logs/[hex]/tile/…
+/// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
 /// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early
 /// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone
 /// GET bodies/[hex]/[index]                what was asked and answered, opened: {"input":…,"output":…}, each {"state","base64"?}
 /// </code>
 /// </summary>
-sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
+sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures erasures)
 {
     public async Task Handle(HttpContext http)
     {
@@ -44,14 +45,15 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
         else if (!Allowed(http.Request.Headers.Authorization)) await Send(http, 401, "application/problem+json", GatewayError.Unauthenticated.Body("this needs the node's own token"));
         else if (path.Split('/', 3) is ["logs", var hex, var resource] && LogOf(hex) is { } log)
         {
-            if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
+            if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
+            else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
             else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
         }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
         else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
     }
 
-    bool Allowed(string? authorization) =>
+    internal bool Allowed(string? authorization) =>
         authorization is { Length: < 256 } && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
         && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(authorization[7..].Trim())), SHA256.HashData(Encoding.UTF8.GetBytes(node.Identity.Token)));
 
@@ -69,7 +71,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
 
     DecisionLog? LogOf(string hex) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
 
-    static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size ? index : null;
+    static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size && index >= log.Log.Floor ? index : null;
 
     /// <summary>A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's decision is not shown to be one.</summary>
     async Task<byte[]> Receipt(string id, HttpRequest request)
@@ -77,7 +79,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
         var own = Allowed(request.Headers.Authorization);
         var principal = own ? null : gateway.Known(request) ?? throw new GatewayException(GatewayError.Unauthenticated, "a receipt is shown to the principal who asked for the decision, and to whoever has the node's own token");
         var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;
-        if (log is null || index >= log.Log.Size || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision || (!own && decision.Principal != principal!.Id))
+        if (log is null || index >= log.Log.Size || index < log.Log.Floor || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision || (!own && decision.Principal != principal!.Id))
             throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
         // The ledger is folded a moment after it was fetched, and a decision may be newer than what is folded.
         for (var attempt = 0; attempt < 100; attempt++)
@@ -93,7 +95,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
         var anchor = early ? null : Proof.Packs.Receipt.AnchorOf(link.Replay, log.Origin, index, ledger.Size);
         var note = anchor?.Anchor.Checkpoint ?? log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
-        return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin, new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision).Encode();
+        return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin, new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision,
+            erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown) ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null).Encode();
     }
 
     /// <summary>What shows the decision to whoever has the log's key.</summary>
@@ -135,7 +138,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link)
             ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size), ("counted", log.Tally.Around(() => { }).ToJson())) : null));
     }
 
-    static async Task Send(HttpContext http, int status, string type, byte[] bytes)
+    internal static async Task Send(HttpContext http, int status, string type, byte[] bytes)
     {
         http.Response.StatusCode = status;
         http.Response.ContentType = type;

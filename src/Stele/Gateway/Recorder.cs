@@ -39,10 +39,14 @@ sealed class Recorder : IDisposable
 
     public DecisionLog Log => _log;
 
+    /// <summary>The keys that are here; what changes them is <see cref="Erase"/>.</summary>
+    public KeyTable Keys => _keys;
+
     /// <summary>Records a decision with its bodies; comes back with its index when all of it is durable.</summary>
     /// <param name="decision">The leaf, but for its commitments. Made when its number is known, so that times are those of the record.</param>
+    /// <param name="subject">The tag of the person it is about, if the caller gave one.</param>
     /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/></exception>
-    public async Task<long> Record(Func<Decision> decision, byte[] input, byte[] output)
+    public async Task<long> Record(Func<Decision> decision, byte[] input, byte[] output, string? subject = null)
     {
         var keys = DecisionKeys.Random();
         var (asked, answered) = (Commitment.To(SealedBodies.Input, keys.InputSalt, input), Commitment.To(SealedBodies.Output, keys.OutputSalt, output));
@@ -54,7 +58,7 @@ sealed class Recorder : IDisposable
             {
                 leaf = _log.Log.Append(index =>
                 {
-                    if (!_bodies.TryAdd(index, keys, input, output, out bodies) || !_keys.TryAdd(index, keys, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
+                    if (!_bodies.TryAdd(index, keys, input, output, out bodies) || !_keys.TryAdd(index, keys, subject, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
                     return (decision() with { Input = asked, Output = answered }).Encode();
                 });
             }

@@ -14,10 +14,10 @@ sealed class DecisionLog : IDisposable
 {
     readonly NoteSigner _signer;
 
-    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time)
+    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time, LogOptions? options)
     {
         _signer = signer;
-        Log = Log.Open(folder, signer.Key.Name, signer, time);
+        Log = Log.Open(folder, signer.Key.Name, signer, time, options);
         try
         {
             Tally = new Tally(tally, Log.Size);
@@ -39,7 +39,7 @@ sealed class DecisionLog : IDisposable
     /// <summary>What an owner opens in the ledger: <c>origin</c> and this key.</summary>
     public VerifierKey Key => _signer.Key;
 
-    public static DecisionLog Open(NodeFolder folder, string origin, TimeProvider time)
+    public static DecisionLog Open(NodeFolder folder, string origin, TimeProvider time, LogOptions? options = null)
     {
         var at = folder.Log(origin);
         var keyFile = Path.Combine(at, "key");
@@ -47,7 +47,7 @@ sealed class DecisionLog : IDisposable
         var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
         try
         {
-            return new DecisionLog(at, folder.Tally(origin), signer, time);
+            return new DecisionLog(at, folder.Tally(origin), signer, time, options);
         }
         catch
         {

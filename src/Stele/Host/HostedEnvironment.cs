@@ -113,7 +113,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         {
             _log?.Dispose();
             _log = null;
-            _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time);
+            _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time, new LogOptions { SegmentBytes = _parts.Terms.SegmentBytes });
         }
         catch (Exception e) when (e is IOException or LogException or FormatException)
         {

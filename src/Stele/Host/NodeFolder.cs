@@ -20,6 +20,7 @@ namespace Stele.Host;
 /// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
 /// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
 /// tally/[hex]       what the gateway has counted of a log, mapped into memory
+/// erasures/…        what was erased: lists and salts of their statements; reasons in files of their own, which may be deleted   0600
 /// outbox            statements that the server has not got yet
 /// </code>
 /// [hex] is the SHA-256 of the log's origin. keytable is the one thing that erasure rewrites; back it up apart from bodies, or not at all.
@@ -41,6 +42,7 @@ sealed record NodeFolder(string Path)
     public string Run => At("run");
     public string Outbox => At("outbox");
     public string Logs => At("logs");
+    public string Erasures => At("erasures");
 
     public string Log(string origin) => System.IO.Path.Combine(Logs, NameOf(origin));
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
@@ -57,8 +59,9 @@ sealed record NodeFolder(string Path)
     public NodeIdentity Open()
     {
         Files.CreateDirectory(Path, secret: true);
-        foreach (var directory in (string[])[Releases, Run, Logs, At("bodies"), At("keytable"), At("tally")]) Files.CreateDirectory(directory, secret: true);
+        foreach (var directory in (string[])[Releases, Run, Logs, At("bodies"), At("keytable"), At("tally"), Erasures]) Files.CreateDirectory(directory, secret: true);
         Files.Sweep(Logs);
+        Files.Sweep(Erasures);
         if (!File.Exists(MemberKey))
         {
             using var made = PrivateKey.Create();

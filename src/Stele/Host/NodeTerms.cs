@@ -12,6 +12,9 @@ sealed record NodeTerms
     /// <summary>How often at most a decision log is anchored; besides, at every change of head and at an orderly stop.</summary>
     public TimeSpan AnchorEvery { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>A decision log's journal goes on in a new file when one has reached this. Whole files are what is pruned and moved.</summary>
+    public long SegmentBytes { get; init; } = 64 << 20;
+
     /// <summary>How often a running release is inspected, without any sign of change: files, processes, environment, network.</summary>
     public TimeSpan InspectEvery { get; init; } = TimeSpan.FromSeconds(30);
 

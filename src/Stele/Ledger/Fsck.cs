@@ -41,7 +41,11 @@ static class Fsck
         long provedTo = 0;
         var end = Journal.Scan(journal, (segment, batch) =>
         {
-            if (batch.IsEmpty && tree.Size < limit) CheckBasis(segment, tree, segment == segments[0], lastNote, wrong);
+            if (batch.IsEmpty && tree.Size < limit)
+            {
+                CheckBasis(segment, tree, segment == segments[0], lastNote, wrong);
+                if (tree.Size == published?.Size) root = tree.Root;
+            }
             foreach (var record in batch)
             {
                 if (tree.Size >= limit) continue;
@@ -86,6 +90,7 @@ static class Fsck
             else if (root != published.Root) wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
+        CheckPruned(files, Log.FloorOf(segments[0]), tree.Size, wrong);
         // Of what a damaged journal does not give any more the tiles may be all that is left: they are no strays.
         if (!inUse && end.Problem is null) foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
         return wrong;
@@ -106,6 +111,20 @@ static class Fsck
         {
             wrong.Add($"{name}: {e.Message}");
         }
+    }
+
+    /// <summary>Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to those that the journal gives.</summary>
+    static void CheckPruned(TreeFolder files, long floor, long size, List<string> wrong)
+    {
+        for (var level = 0; level < Tile.MaxLevel; level++)
+            for (long n = 0; n < floor >> 8 * (level + 1); n++)
+            {
+                var (tile, above) = (new Tile(level, n), new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
+                if (!files.Exists(tile)) wrong.Add($"pruned {tile}: not there, nor the entries to make it again");
+                else if (!files.Exists(above)) continue;   // that was said, or is made again
+                else if (files.Read(tile) is var bytes && bytes.Length != Tile.Full * Digest.Size
+                    || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above), above.Width)[(int)(n & 255)]) wrong.Add($"pruned {tile}: not what the tile above it says");
+            }
     }
 
     /// <summary>The tree size at which a full tile or bundle fills up.</summary>

@@ -121,6 +121,7 @@ sealed class Log : IDisposable
             CheckPublished(published);
             foreach (var path in _files.Stray(_tree.Size).ToList()) _files.Delete(path);
             _opening = false;
+            Floor = FloorOf(Journal.Segments(JournalPath(folder))[0]);
             _head = Sign();
             _files.EnsureEdge(_tree, _ => { });
             var size = Publish();
@@ -157,6 +158,44 @@ sealed class Log : IDisposable
 
     /// <summary>Entries that are durable and under <see cref="Checkpoint"/>.</summary>
     public long Size => _head.Size;
+
+    /// <summary>The first entry that the journal can give, by whole bundles; those below were pruned or moved. 0 unless they were.</summary>
+    public long Floor { get; }
+
+    /// <summary>The tree as it was where the log begins; null when it begins at 0.</summary>
+    public Frontier? Beginning
+    {
+        get
+        {
+            if (Floor == 0) return null;
+            var (subtree, peaks, at) = (Subtree(Size), new List<Digest>(), 0L);
+            for (var height = 62; height >= 0; height--)
+            {
+                if ((Floor >> height & 1) == 0) continue;
+                peaks.Add(subtree(height, at >> height));
+                at += 1L << height;
+            }
+            return new Frontier(Floor, [.. peaks]);
+        }
+    }
+
+    /// <summary>The first entry that a journal can give whose first segment is this one: the basis has the entries of the bundle that the segment begins in.</summary>
+    internal static long FloorOf(JournalSegment first)
+    {
+        if (first.First == 0) return 0;
+        var size = first.First;   // of a log of one's own; a replica's journal has more records than entries
+        try
+        {
+            if (first.Basis is { } basis)
+            {
+                var tree = new Tree((_, _) => { });
+                tree.Restore(Basis.Parse(basis).Tree);
+                size = tree.Size;
+            }
+        }
+        catch (FormatException) { }
+        return size - size % Proof.Tile.Full;
+    }
 
     public Digest Root => _head.Root;
     public Frontier Frontier => _head.Frontier;
@@ -530,6 +569,7 @@ sealed class Log : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Size);
+        MustBeHere(index);
         lock (_tree) if (index / Proof.Tile.Full == _tree.Size / Proof.Tile.Full) return _tree.Entry(index);
         return Proof.Tile.DecodeBundle(Bytes(Proof.Tile.Entries, index / Proof.Tile.Full, Proof.Tile.Full), Proof.Tile.Full)[index % Proof.Tile.Full];
     }
@@ -539,11 +579,17 @@ sealed class Log : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Size);
+        if (from < to) MustBeHere(from);
         return Stream();
 
         IEnumerable<byte[]> Stream()
         {
+<<<<<<< HEAD
             for (var at = from; at < to;)   // walked again, it begins anew
+=======
+            // Its own position: what is given out may be walked more than once.
+            for (var at = from; at < to;)
+>>>>>>> erase2
             {
                 var n = at / Proof.Tile.Full;
                 var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
@@ -553,6 +599,11 @@ sealed class Log : IDisposable
         }
     }
 
+    void MustBeHere(long index)
+    {
+        if (index < Floor && !_files.Exists(new Tile(Proof.Tile.Entries, index / Proof.Tile.Full))) throw new LogException(LogError.Pruned, $"entry {index} of {Origin} is not here any more: the log begins at {Floor}");
+    }
+
     /// <summary>The bytes of an entry bundle of any width that this log has signed for; null when it has not.</summary>
     public byte[]? Bundle(long n, int width) => Tile(Proof.Tile.Entries, n, width);
 
@@ -560,6 +611,7 @@ sealed class Log : IDisposable
     public byte[]? Tile(int level, long n, int width)
     {
         if (level is < Proof.Tile.Entries or > Proof.Tile.MaxLevel || n < 0 || width < 1 || width > Proof.Tile.WidthAt(Size, level, n)) return null;
+        if (level == Proof.Tile.Entries && n < Floor / Proof.Tile.Full && !_files.Exists(new Tile(level, n))) return null;
         return Bytes(level, n, width);
     }
 
@@ -606,12 +658,24 @@ sealed class Log : IDisposable
         var tile = Proof.Tile.Holding(level, index, size);
         if (!_cache.TryGetValue((tile.Level, tile.Index), out var hashes) || hashes.Length < tile.Width)
         {
-            hashes = Proof.Tile.Decode(Bytes(tile.Level, tile.Index, tile.Width), tile.Width);
+            hashes = Proof.Tile.Decode(Hashes(tile), tile.Width);
             if (_cache.Count >= CachedTiles) _cache.Clear();
             if (!tile.IsPartial) _cache[(tile.Level, tile.Index)] = hashes;
         }
         return Proof.Tile.Subtree(level, index, hashes);
     };
+
+    byte[] Hashes(Tile tile)
+    {
+        try
+        {
+            return Bytes(tile.Level, tile.Index, tile.Width);
+        }
+        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException && (tile.Index + 1) << 8 * (tile.Level + 1) <= Floor)
+        {
+            throw new LogException(LogError.Pruned, $"{tile} of {Origin} is lost, and the entries to make it again were pruned: the log begins at {Floor}");
+        }
+    }
 
     /// <summary>Completes once the log is larger than <paramref name="size"/>.</summary>
     /// <exception cref="IOException">The log failed before.</exception>

@@ -11,6 +11,8 @@ enum LogError
     Truncated,
     /// <summary>The journal's entries are not those that a checkpoint of this log covers.</summary>
     Forked,
+    /// <summary>The entry is not in the folder any more: pruned, or moved to cold storage.</summary>
+    Pruned,
     /// <summary>The folder belongs to another log, or was written as another kind (own log, replica).</summary>
     WrongLog,
     /// <summary>It was asked to wait for witnesses, and nobody witnesses the log; nothing was taken.</summary>

@@ -90,6 +90,15 @@ sealed class TreeFolder(string folder)
         }
     }
 
+    /// <summary>Every bundle, full or partial, that lies wholly below a floor, by its path in the folder. Hash tiles stay: every proof is made of them.</summary>
+    public IEnumerable<string> BundlesBelow(long floor)
+    {
+        var root = Path.Combine(folder, "tile", "entries");
+        if (!Directory.Exists(root)) yield break;
+        foreach (var file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories))
+            if (Tile.TryParse(Relative(file), out var tile) && tile.Level == Tile.Entries && tile.Index < floor / Tile.Full) yield return Relative(file);
+    }
+
     public void Delete(string path) => Files.Delete(Path.Combine(folder, path));
 
     string Relative(string file) => Path.GetRelativePath(folder, file);

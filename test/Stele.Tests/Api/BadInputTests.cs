@@ -96,7 +96,7 @@ public sealed class BadInputTests
             await Refused(town, 400, "malformed", Encoding.UTF8.GetBytes(new string('[', 5000)));                                                          // too deep
             await Refused(town, 400, "malformed", Signed("{}"));
             await Refused(town, 400, "malformed", Signed("not json"));
-            var unknown = town.Act(new Erasure("x", default, 1) { Nonce = Founding.NewNonce(), Issued = 0 }).Encode();
+            var unknown = town.Act(new Erasure("x", 0, 1, default, 1, Erasure.Request, 1, null) { Nonce = Founding.NewNonce(), Issued = 0 }).Encode();
             await Refused(town, 400, "unknown-kind", Signed(Encoding.UTF8.GetString(unknown).Replace("erasure/v1", "outcome/v1", StringComparison.Ordinal)));
             await Refused(town, 413, "too-large", new byte[64 * 1024 + 1]);
             await Refused(town, 413, "too-large", new byte[64 * 1024]);                                                                                    // fits a request, not an entry

@@ -348,7 +348,7 @@ sealed class OutboxLife : Life
     static readonly PrivateKey Key = PrivateKey.Create();
     static readonly Trust Trust = new(Ledgers.Origin, NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1)).Key, Digest.Of("genesis"u8), [], 0);
     static readonly Envelope[] Envelopes = [.. Enumerable.Range(0, 3).Select(i =>
-        Envelope.Sign(new Erasure("a/log", Digest.Of([(byte)i]), 1) { Ledger = Trust.Genesis, Nonce = Founding.NewNonce(), Issued = 1 }.Encode(), Key))];
+        Envelope.Sign(new Erasure("a/log", 0, 1, Digest.Of([(byte)i]), 1, Erasure.Request, 1, null) { Ledger = Trust.Genesis, Nonce = Founding.NewNonce(), Issued = 1 }.Encode(), Key))];
 
     /// <summary>A server that takes all it is given.</summary>
     sealed class Taking(List<byte[]> into) : HttpMessageHandler

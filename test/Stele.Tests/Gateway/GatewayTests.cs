@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Stele.Control;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
@@ -275,7 +276,7 @@ public sealed class GatewayTests
 
     internal static VerifyReport Verify(Hamlet h, DecisionLog log)
     {
-        var packed = new PackedLog(log.Origin, [.. log.Log.ReadEntries(0, log.Log.Size)], log.Log.Checkpoint);
+        var packed = Export.Of(log.Log);
         var pack = new MemoryStream();
         var server = h.Town.Host;
         Pack.Write(pack, server.Log.ReadEntries(0, server.Log.Size), server.Log.Checkpoint, d => File.Exists(server.Blobs.PathOf(d)) ? File.ReadAllBytes(server.Blobs.PathOf(d)) : null, [packed]);

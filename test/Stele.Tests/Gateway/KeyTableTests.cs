@@ -14,7 +14,7 @@ public sealed class KeyTableTests
         var written = new List<Task<long>>();
         for (var i = 0; i < keys.Length; i++)
         {
-            Assert.True(table.TryAdd(i, keys[i], out var durable));
+            Assert.True(table.TryAdd(i, keys[i], null, out var durable));
             written.Add(durable);
             if (i == 10) await durable;
         }

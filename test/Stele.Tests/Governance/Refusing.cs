@@ -14,9 +14,9 @@ sealed record Provocation(RefusalCode Code, string What, Func<(World World, Outc
 /// <summary>Everything that the fold must refuse, by code. Each case starts from a world in which the same act, done right, is admitted.</summary>
 static partial class Refusing
 {
-    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning()];
+    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning(), .. RefusingRetention.All];
 
-    static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () =>
+    internal static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () =>
     {
         var m = Mortgage.Released();
         return (m.World, act(m));

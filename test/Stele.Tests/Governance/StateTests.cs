@@ -40,7 +40,11 @@ public sealed class StateTests
     [Fact]
     public void The_digest_covers_everything_the_fold_remembers()
     {
-        var state = Lived.World.State with { Threshold = 2 };
+        var m = Mortgage.Lived();
+        m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]) with { Retention = new RetentionTerms(1, 2) }, World.Owners);
+        m.World.Add(World.Erase(m.Log.Origin), World.Owners);
+        m.World.Add(World.PlaceHold(World.Prod, m.Log.Origin, 3, 5), World.Owners);
+        var state = m.World.State with { Threshold = 2 };
         var digest = StateDigest.Of(state);
         string[] derived = [nameof(State.Identities)];
         foreach (var property in typeof(State).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite && !derived.Contains(p.Name)))

@@ -40,7 +40,7 @@ public sealed class OutboxTests
         await using var town = await Town.Found();
         using var outbox = new Outbox(folder.Outbox);
         await using var link = await ServerLink.Open(folder, town.Trust, new Server(new Uri("http://localhost"), null, new Answering(problem)), new BlobStore(folder.Blobs), TimeProvider.System);
-        await outbox.Add(Envelope.Sign(town.Act(new Erasure("a/log", Digest.Of("x"u8), 1) { Nonce = "", Issued = 0 }).Encode(), identity.Key));
+        await outbox.Add(Envelope.Sign(town.Act(new Erasure("a/log", 0, 1, Digest.Of("x"u8), 1, Erasure.Request, 1, null) { Nonce = "", Issued = 0 }).Encode(), identity.Key));
         var trouble = false;
         try
         {

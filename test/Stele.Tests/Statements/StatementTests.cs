@@ -16,7 +16,8 @@ public sealed class StatementTests
         var m = Mortgage.Lived();
         var w = m.World;
         w.Add(World.Evaluate(m.V1, m.Check, w.Report(0.75), w.State.Evaluations.Keys.First()), World.Evaluator);
-        w.Add(World.Erase(m.Log.Origin), World.Owners);
+        w.Add(World.Erase(m.Log.Origin) with { Reason = Digest.Of("why"u8) }, World.Owners);
+        w.Add(World.PlaceHold(World.Prod, m.Log.Origin, 7, 9), World.Owners);
         w.Add(World.Retain(m.Log.Origin, 2), World.Owners);
         m.Log.Counted = new GatewayCount(0, 12, 10, 10, 2, 3);
         m.Anchor();
@@ -35,7 +36,7 @@ public sealed class StatementTests
         .Select(t => ((Statement)System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(t)).Kind)];
 
     [Fact]
-    public void There_are_twenty_two_kinds() => Assert.Equal(22, Kinds().Count);
+    public void There_are_twenty_three_kinds() => Assert.Equal(23, Kinds().Count);
 
     [Theory]
     [MemberData(nameof(Kinds))]

@@ -18,7 +18,11 @@ sealed class Forgery
         _world = world;
         Entries = [.. world.Entries];
         Checkpoint = world.Checkpoint();
-        foreach (var log in world.Logs.Values) Logs.Add(log.Origin, ([.. log.Leaves], log.Checkpoint()));
+        foreach (var log in world.Logs.Values)
+        {
+            Logs.Add(log.Origin, ([.. log.Leaves.Skip((int)(log.Floor?.Size ?? 0))], log.Checkpoint()));
+            if (log.Floor is { } floor) Floors.Add(log.Origin, floor);
+        }
         foreach (var member in Zip.Read(new MemoryStream(Honest(world))).Where(m => m.Name.StartsWith("documents/", StringComparison.Ordinal))) Documents.Add(member.Name, world.Find(Digest.ParseHex(member.Name[10..]))!);
     }
 
@@ -46,6 +50,9 @@ sealed class Forgery
     public SortedDictionary<string, byte[]> Documents { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, (List<byte[]> Leaves, string Checkpoint)> Logs { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Where pruned logs begin.</summary>
+    public Dictionary<string, PackedFloor> Floors { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Further members, or replacements of members; null leaves one out after the manifest was made.</summary>
     public Dictionary<string, byte[]?> Overrides { get; } = new(StringComparer.Ordinal);
     public Func<Json, Json> Manifest { get; set; } = m => m;
@@ -62,20 +69,22 @@ sealed class Forgery
     {
         origin ??= key.Key.Name;
         var leaves = Logs[origin].Leaves;
-        Logs[origin] = (leaves, key.Checkpoint(leaves.Count, Merkle.Root(leaves.Select(l => Merkle.Leaf(l)))));
+        var tree = leaves.Aggregate(Floors.GetValueOrDefault(origin)?.Frontier ?? new Frontier(), (f, l) => f.Add(Merkle.Leaf(l)));
+        Logs[origin] = (leaves, key.Checkpoint(tree.Size, tree.Root));
         return this;
     }
 
     public byte[] Write()
     {
         var members = new SortedDictionary<string, byte[]>(Documents, StringComparer.Ordinal);
-        void Tree(string folder, List<byte[]> leaves, string checkpoint)
+        void Tree(string folder, List<byte[]> leaves, string checkpoint, PackedFloor? floor = null)
         {
+            if (floor is not null) members[$"{folder}/floor"] = floor.Encode();
             members[$"{folder}/checkpoint"] = Encoding.UTF8.GetBytes(checkpoint);
             if (leaves.Count > 0) members[Segment.Name(folder, 0)] = SegmentOf(leaves);
         }
         Tree("ledger", Entries, Checkpoint);
-        foreach (var (origin, log) in Logs) Tree(Pack.LogFolder(origin), log.Leaves, log.Checkpoint);
+        foreach (var (origin, log) in Logs) Tree(Pack.LogFolder(origin), log.Leaves, log.Checkpoint, Floors.GetValueOrDefault(origin));
         foreach (var (name, content) in Overrides) if (content is not null) members[name] = content;
         var manifest = Json.Object(
             ("version", 0),

@@ -27,7 +27,7 @@ static partial class Matrix
     static readonly string[] NotFolding = ["entry-refused", "entry-malformed", "pack-malformed"];
 
     public static readonly ImmutableArray<Attack> All =
-        [.. Bits(), .. Order(), .. Keys(), .. Forms(), .. Acts(), .. Documents(), .. Logs(), .. Layout(), .. Explanations(), .. Receipts(), .. Reckonings()];
+        [.. Bits(), .. Order(), .. Keys(), .. Forms(), .. Acts(), .. Documents(), .. Logs(), .. Layout(), .. Explanations(), .. Receipts(), .. Pruned(), .. Reckonings()];
 
     static Attack Finder(string name, Action<Forgery> change, params string[] expected) => new("finder: " + name, "pack", () =>
     {

@@ -1,5 +1,6 @@
 using Stele.Proof;
 using Stele.Proof.Decisions;
+using Stele.Proof.Packs;
 using Stele.Proof.Statements;
 
 namespace Stele.Tests.Worlds;
@@ -19,7 +20,8 @@ sealed class Mortgage
     public Digest V1 { get; private set; }
     public Digest V2 { get; private set; }
     public Digest V3 { get; private set; }
-    public DecisionLog Log { get; } = new(new NoteSigner("ledger.example/stele/log/node"));
+    public const string LogName = "ledger.example/stele/log/node";
+    public DecisionLog Log { get; } = new(new NoteSigner(LogName));
     public long DeployedV2 { get; private set; }
     public long DeployedV3 { get; private set; }
     public long RolledBack { get; private set; }
@@ -104,6 +106,39 @@ sealed class Mortgage
         w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, w.State.Size), World.Builder2);
         m.Log.Add(w.Decide());
         return m;
+    }
+
+    /// <summary>700 decisions, anchored at 400, 650 and 700, and pruned below an admitted floor, if one is: a pack begins at 512 then.</summary>
+    public static Mortgage Pruned(long? floor = 600)
+    {
+        var m = Released();
+        m.Deploy(m.V2);
+        var open = 0L;
+        for (var i = 0; i < 700; i++)
+        {
+            m.Log.Add(i == 600 ? m.World.Decide(Decision.CloseKind, open) : m.World.Decide(i == 300 ? Decision.OpenKind : Decision.WholeKind));
+            if (i == 300) open = 300;
+            if (i is 399 or 649 or 699) m.Anchor();
+        }
+        if (floor is { } f) m.World.Add(World.Retain(LogName, f), World.Owners);
+        if (floor >= 512) m.Log.Floor = m.Log.FloorAt(512);
+        return m;
+    }
+
+    public static ErasedList ErasedList(params ReadOnlySpan<long> indices) => new(new byte[Stele.Proof.Decisions.ErasedList.SaltBytes], [.. indices]);
+
+    /// <summary>States that the keys of some records were erased.</summary>
+    public long Erase(params ReadOnlySpan<long> indices)
+    {
+        var list = ErasedList(indices);
+        return World.Add(World.Erase(LogName) with { To = Log.Leaves.Count, Count = list.Indices.Length, List = list.Root, Size = World.State.Size }, World.Owners);
+    }
+
+    /// <summary>A receipt of a leaf that was erased among others.</summary>
+    public Receipt ErasedReceipt(long leaf, params ReadOnlySpan<long> indices)
+    {
+        var entry = Erase(indices);
+        return this.Receipt(leaf, erased: new ErasedIn(entry, ErasedList(indices).Prove(leaf)!));
     }
 
     public long Deploy(Digest release, string environment = World.Prod)

@@ -171,7 +171,13 @@ sealed class DecisionLog(NoteSigner key)
 
     public Digest Root(long size) => Merkle.Root(_leaves.Take((int)size).Select(l => Merkle.Leaf(l)));
     public string Checkpoint(long? size = null) => key.Checkpoint(size ?? _leaves.Count, Root(size ?? _leaves.Count));
-    public PackedLog Packed() => new(Origin, _leaves, Checkpoint());
+    public PackedLog Packed() => new(Origin, Floor is null ? _leaves : _leaves[(int)Floor.Size..], Checkpoint()) { Floor = Floor };
+
+    /// <summary>Where a pack of it begins; null = at 0.</summary>
+    public PackedFloor? Floor { get; set; }
+
+    /// <summary>The tree over the first leaves, as a pack of a pruned log carries it.</summary>
+    public PackedFloor FloorAt(long size) => new(size, [.. _leaves.Take((int)size).Aggregate(new Frontier(), (f, l) => f.Add(Merkle.Leaf(l))).Peaks]);
 
     public Digest Subtree(int level, long index) => Merkle.Root(_leaves.Skip((int)(index << level)).Take(1 << level).Select(l => Merkle.Leaf(l)));
     public ImmutableArray<Digest> Consistency(long from, long to) => from == 0 ? [] : [.. Proofs.Consistency(from, to, Subtree)];

@@ -15,10 +15,15 @@ static class Status
         ("systems", Json.Array(state.Systems.Values.Select(s => System(state, s, now)))),
         ("revocations", Json.Array(state.Revocations.Select(r => Json.Object(
             ("target", r.Value.Target), ("digest", r.Key), ("entry", r.Value.Entry), ("fromEntry", r.Value.FromEntry), ("effect", r.Value.Effect))))),
-        ("logs", Json.Array(state.Logs.Values.Select(l => Log(l, now)))));
+        ("logs", Json.Array(state.Logs.Values.Select(l => Log(state, l, now)))),
+        ("holds", Json.Array(state.Holds.Values.Select(Hold))));
+
+    public static Json Hold(HoldFact h) => Json.Object(
+        ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
+        ("from", h.From), ("to", h.To is { } to ? Json.Of(to) : null), ("reason", h.Reason is { } r ? Json.Of(r) : null), ("covers", h.ToString()));
 
     static Json System(State state, SystemFact s, long now) => Json.Object(
-        ("system", s.Name), ("entry", s.Entry), ("owner", s.Owner), ("risk", s.Risk),
+        ("system", s.Name), ("entry", s.Entry), ("owner", s.Owner), ("risk", s.Risk), ("retention", s.Retention?.ToJson()),
         ("environments", Json.Array(s.Environments.Select(e => Environment(state, s.Name, e, now)))));
 
     static Json Environment(State state, string system, EnvironmentTerms terms, long now)
@@ -55,8 +60,9 @@ static class Status
 
     static Json? Name(State state, Digest release) => state.Releases.TryGetValue(release, out var r) ? Json.Of(r.Name) : null;
 
-    static Json Log(LogFact l, long now) => Json.Object(
+    static Json Log(State state, LogFact l, long now) => Json.Object(
         ("log", l.Origin), ("node", l.Node), ("place", State.Place(l.System, l.Environment)), ("entry", l.Entry), ("status", l.Status), ("floor", l.Floor), ("key", l.Key),
+        ("erased", state.Erasures.Values.Where(e => e.Log == l.Origin).Sum(e => e.Count)), ("holds", Json.Array(state.HoldsOn(l).Select(h => Json.Of(h.Entry)))),
         ("anchor", l.Anchor is { } a ? Json.Object(
             ("entry", a.Entry), ("time", a.Time), ("age", Math.Max(0, now - a.Time)), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes)) : null));
 }
