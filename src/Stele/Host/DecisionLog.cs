@@ -79,6 +79,8 @@ sealed class DecisionLog : IDisposable
         if (known.Key != Key.ToString()) return $"the decision log '{Origin}' was opened with another key";
         if (known.Anchor is not { } anchor) return null;
         if (anchor.Size > Log.Size) return string.Create(CultureInfo.InvariantCulture, $"the ledger anchors {anchor.Size} leaves of '{Origin}' and only {Log.Size} are here: some were lost; an owner declares the log lost");
+        // Pruned since beyond an anchor that this node has not seen followed yet: the newer one, which the floor rests on, is on its way.
+        if (anchor.Size < Log.Floor) return null;
         return anchor.Size > 0 && Log.RootAt(anchor.Size) != anchor.Root ? $"the leaves of '{Origin}' are not those that the ledger anchors" : null;
     }
 
@@ -92,6 +94,8 @@ sealed class DecisionLog : IDisposable
         if (!Checkpoint.TryOpen(note, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
         // No leaf more, and the counters at rest as they were stated.
         if (checkpoint.Size == (before?.Size ?? 0) && (before?.Gateway is not { } stated || counted.From != stated.From || (counted.Recorded, counted.Answered, counted.Failed) == (stated.Recorded, stated.Answered, stated.Failed))) return null;
+        // Above a floor, the first anchor builds on the one that the floor rests on.
+        if (Log.Floor > 0 && (before?.Size ?? 0) < Log.Floor) return null;
         Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
         Tally.Flush();
         // Counters that were put back to an earlier state are not vouched for.

@@ -306,7 +306,7 @@ sealed class Log : IDisposable
 
         IEnumerable<byte[]> Stream()
         {
-            // Its own position: what is given out may be walked more than once.
+            // May be walked again: each walk counts for itself.
             for (var at = from; at < to;)
             {
                 var n = at / Proof.Tile.Full;

@@ -46,7 +46,9 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         Assert.Equal(("complete", ""), await Judge(Pack, Lived.World.Trust));
         Assert.Empty(await browser.Complaints());
         Assert.Equal("0", await browser.Run("return performance.getEntriesByType('resource').length"));
+        // The leaves are read from the pack once more, to be looked at: a moment after the result.
         var text = await browser.Run("return document.body.innerText");
+        for (var until = DateTime.UtcNow.AddSeconds(60); !text.Contains("Leaves 0 to 24", StringComparison.Ordinal) && DateTime.UtcNow < until; text = await browser.Run("return document.body.innerText")) await Task.Delay(50, TestContext.Current.CancellationToken);
         foreach (var told in new[] { "Timeline", "Releases", "Verdicts, rule by rule", "Approvals and waivers", "Decisions", "Drift and alerts", "Refusals", "v1", "v2", "v3", "four-fifths", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)", "approval_ratio 0.731", "predict-only", "policies are not executed again" })
             Assert.Contains(told, text, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(Lived.World.Entries.Count.ToString(System.Globalization.CultureInfo.InvariantCulture), await browser.Run("return document.querySelector('.tile b').textContent"));
@@ -54,6 +56,23 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         await browser.Picture("good.png", height: 3000);
         await browser.Picture("good-dark.png", dark: true, height: 3000);
         await browser.Picture("good-narrow.png", width: 400, height: 2400);
+    }
+
+    /// <summary>What was pruned and erased is declared; what is gone without a word is found.</summary>
+    [Fact]
+    public async Task A_pruned_log_is_proved_from_its_floor_on()
+    {
+        var m = Mortgage.Pruned();
+        m.Erase(600, 601);
+        m.World.Add(World.PlaceHold(World.Prod, m.Log.Origin, 650), World.Owners);
+        Assert.Equal(("declared-gaps", ""), await Judge(m.World.Pack(), m.World.Trust));
+        var text = await browser.Run("return document.body.innerText");
+        foreach (var told in new[] { "512 leaves pruned as declared", "188 leaves", "erases 2 records", "places a legal hold" }) Assert.Contains(told, text, StringComparison.Ordinal);
+        foreach (var attack in Matrix.All.Where(a => a.Name is "finder: pruned log: another tree below the floor" or "node: pruned log: another tree below the floor, its log signed anew" or "node: prunes without any floor" or "finder: pruned log: a floor of 0"))
+        {
+            var (pack, trust) = attack.Make();
+            Assert.Equal("failed", (await Judge(pack, trust)).Result);
+        }
     }
 
     [Fact]
