@@ -584,12 +584,7 @@ sealed class Log : IDisposable
 
         IEnumerable<byte[]> Stream()
         {
-<<<<<<< HEAD
             for (var at = from; at < to;)   // walked again, it begins anew
-=======
-            // Its own position: what is given out may be walked more than once.
-            for (var at = from; at < to;)
->>>>>>> erase2
             {
                 var n = at / Proof.Tile.Full;
                 var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
