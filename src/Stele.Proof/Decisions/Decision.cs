@@ -49,6 +49,9 @@ public sealed record Decision(
     public const string Allow = "allow", Deny = "deny", Error = "error";
     public const int MaxBytes = 16 * 1024;
 
+    /// <summary>No decision is shorter: its members' names alone, a release and a principal take more.</summary>
+    public const int MinBytes = 256;
+
     public static string Id(string log, long index) => string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{log}/{index}");
 
     /// <summary>Splits a decision's id at its last slash.</summary>

@@ -11,6 +11,10 @@ public sealed partial class Verifier
         /// <summary>Leaves up to the end, or to a size of the log at which someone stated its root and counts.</summary>
         public sealed record Stretch(IReadOnlyList<(int Level, Digest Root)> Trees, long Opens, long Closes, long Wholes);
 
+        /// <summary>So many findings are kept; the report lists no more either.</summary>
+        const int MaxFindings = 1000;
+
+        long _found;
         readonly Replay _replay;
         readonly LogFact _log;
 
@@ -28,18 +32,19 @@ public sealed partial class Verifier
             {
                 var index = part.First + i;
                 var bytes = part.Leaf(i);
-                try
+                if (bytes.Length < Decision.MinBytes) Find("decision-malformed", Decision.Id(log.Origin, index), "it is too short to be a decision");   // a segment holds two million of these
+                else try
                 {
                     var plain = DecisionLeaf.TryRead(bytes, out var leaf);
                     if (!plain || head is null || !leaf.RestsOnTheSame(known))
                     {
                         var decision = Decision.Parse(bytes);
-                        var found = Findings.Count;
+                        var found = _found;
                         var newest = Agrees(decision, Decision.Id(log.Origin, index));
                         if (plain)
                         {
                             known = leaf;
-                            head = Findings.Count == found ? newest : null;
+                            head = _found == found ? newest : null;
                         }
                         Count(decision.Kind == Decision.OpenKind, decision.Kind == Decision.CloseKind, index, decision.Open, decision.Staleness, decision.Deployment, newest, () => DecisionLeaf.OperationOf(decision));
                     }
@@ -87,7 +92,10 @@ public sealed partial class Verifier
         public long Stale { get; private set; }
         public long Behind { get; private set; }
 
-        void Find(string name, string where, string message) => Findings.Add((name, where, message));
+        void Find(string name, string where, string message)
+        {
+            if (_found++ < MaxFindings) Findings.Add((name, where, message));
+        }
 
         /// <summary>
         /// A decision must name what the ledger says: a deployment of that place, one of its releases, the policies in force as of the size folded; and the release must not have been stopped by then.

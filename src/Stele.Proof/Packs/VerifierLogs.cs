@@ -57,6 +57,9 @@ public sealed partial class Verifier
         }
     }
 
+    /// <summary>So many operations of a log are open at once; a node that lets more through without an end is not one, and they would fill the memory of whoever verifies.</summary>
+    const int MaxOpen = 1 << 20;
+
     void Log(Replay replay, LogFact log, string folder, string note)
     {
         // Every anchor of this log, by the size it covers. Two of one size agree: the fold saw to that.
@@ -82,7 +85,7 @@ public sealed partial class Verifier
         if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
-        var open = new Dictionary<long, byte[]>();
+        var open = new Dictionary<long, Digest>();
         var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
         Walk(folder, part => new LogPart(replay, log, staleAfter, part, cuts), (part, judged) =>
         {
@@ -103,10 +106,14 @@ public sealed partial class Verifier
             (stale, behind) = (stale + judged.Stale, behind + judged.Behind);
             foreach (var (index, opened, operation) in judged.Pairs)
             {
-                if (opened is not { } o) open.Add(index, operation);
+                if (opened is not { } o)
+                {
+                    if (open.Count == MaxOpen) throw new FormatException($"more than {MaxOpen} operations of '{log.Origin}' are open at its leaf {index}: it is not judged further");
+                    open.Add(index, Digest.Of(operation));
+                }
                 else if (o < first) continue;   // how it was opened was pruned
                 else if (!open.Remove(o, out var begun)) _report.Find("decision-unopened", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is not open");
-                else if (!begun.AsSpan().SequenceEqual(operation)) _report.Find("decision-close-differs", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is another operation");
+                else if (begun != Digest.Of(operation)) _report.Find("decision-close-differs", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is another operation");
             }
             _progress?.Invoke($"judging {log.Origin}: {Number(frontier.Size)} decisions");
         }, first);

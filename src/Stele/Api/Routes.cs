@@ -80,7 +80,18 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             ["witnessed"] => Await.Witnessed,
             _ => throw new ProblemException(Trouble.BadRequest, "'await' is 'durable', 'integrated' or 'witnessed'"),
         };
-        switch (await admission.Submit(await http.Body(MaxEnvelope), until).WaitAsync(http.RequestAborted))
+        var body = await http.Body(MaxEnvelope);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
+        Admitted answer;
+        try
+        {
+            answer = await admission.Submit(body, until, ending.Token).WaitAsync(http.RequestAborted);
+        }
+        finally
+        {
+            await ending.CancelAsync();   // for whoever went away nothing waits on
+        }
+        switch (answer)
         {
             case Admitted.Added added:
                 http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/entries/{added.Entry}");

@@ -44,13 +44,15 @@ static class WitnessVerb
         await using var host = await WitnessHost.Start(witness, listen, port, dialect, said => call.Stage.Error.WriteLine(said));
         t.Result(Json.Object(
             ("address", host.Address.ToString()), ("folder", folder), ("keys", Json.Array(witness.Keys.Select(k => Json.Of(k.ToString())))), ("logs", Json.Array(witness.Origins.Select(Json.Of))),
-            ("evidence", Json.Array(witness.Evidence.Select(e => Json.Object(("origin", e.Origin), ("file", e.File)))))), () =>
+            ("evidence", Json.Array(witness.Evidence.Select(e => Json.Object(("origin", e.Origin), ("file", e.File), ("proven", e.Proven)))))), () =>
         {
             t.Line($"witness  {host.Address}");
             foreach (var key in witness.Keys) t.Line($"key      {key}");
             foreach (var origin in witness.Origins) t.Line($"log      {origin}");
             t.Line($"policy   witness {Label(witness)} {witness.Keys[0]} {host.Address}");
-            foreach (var (origin, file) in witness.Evidence) t.Line(Terminal.Red($"FORK     {origin} signed a checkpoint that does not go with what was cosigned before: {file}"));
+            foreach (var (origin, file, proven) in witness.Evidence)
+                t.Line(proven ? Terminal.Red($"FORK     {origin} signed another tree of a size that was cosigned before: {file}")
+                    : $"unproven {origin} signed a checkpoint that came without a good proof that it extends what was cosigned: {file}");
             t.Note("Whoever runs a log puts the policy line into a file, and under it: quorum " + Label(witness) + "; then: stele up --witnesses FILE. Whoever reads it counts the key: stele trust add KEY");
         });
         call.Stage.Output.Flush();

@@ -32,6 +32,9 @@ sealed class Admission : IAsyncDisposable
     /// <summary>The most that waits, from the call to the answer that it is durable; beyond it the answer is "busy".</summary>
     public const int QueueLength = 4096;
 
+    /// <summary>The most that waits for witnesses, who may be away for days; beyond it the answer is "busy", and nothing was taken.</summary>
+    public const int MaxWitnessed = 1024;
+
     /// <summary>The most that shares one append: statements, and bytes.</summary>
     const int MaxBatch = 512, MaxBatchBytes = 4 << 20;
 
@@ -49,7 +52,7 @@ sealed class Admission : IAsyncDisposable
     readonly RefusalBudget _budget;
     readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
     readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.Wait });
-    int _waiting;
+    int _waiting, _witnessed;
     readonly Dictionary<(Digest Envelope, string Code, string? Rule), long> _refused = [];
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -93,7 +96,22 @@ sealed class Admission : IAsyncDisposable
     /// <summary>
     /// Submits the canonical bytes of a signed envelope. Comes back when the statement is in the ledger, as safe as <paramref name="until"/> says, or will never be by this call.
     /// </summary>
-    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope, Await until = Await.Integrated)
+    /// <param name="stop">Ends the wait for witnesses, not the admission.</param>
+    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope, Await until = Await.Integrated, CancellationToken stop = default)
+    {
+        if (until != Await.Witnessed) return await Take(envelope, until, stop);
+        try
+        {
+            if (Interlocked.Increment(ref _witnessed) > MaxWitnessed) return No(Problem.Of(Trouble.Busy, $"{MaxWitnessed} statements are waiting for witnesses already; 'integrated' does not wait for them"));
+            return await Take(envelope, until, stop);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _witnessed);
+        }
+    }
+
+    async Task<Admitted> Take(ReadOnlyMemory<byte> envelope, Await until, CancellationToken stop)
     {
         // 1.
         if (envelope.Length > Entry.MaxBytes) return No(Problem.Of(RefusalCode.TooLarge, $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
@@ -129,12 +147,12 @@ sealed class Admission : IAsyncDisposable
         try
         {
             await _log.WaitBeyond(entry, default);
-            if (until == Await.Witnessed) await _log.WaitCosigned(entry, default);
+            if (until == Await.Witnessed) await _log.WaitCosigned(entry, stop);
             return answer;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            return No(Problem.Of(Trouble.Stopped, $"the statement is in the ledger as entry {entry}, but the server stopped before that was under a checkpoint"));
+            return No(Problem.Of(Trouble.Stopped, $"the statement is in the ledger as entry {entry}, but the server stopped before that was under {(until == Await.Witnessed ? "a witnessed" : "a")} checkpoint"));
         }
     }
 

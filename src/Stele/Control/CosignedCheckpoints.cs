@@ -35,6 +35,7 @@ sealed class CosignedCheckpoints
         if (log.RootAt(checkpoint.Size) != checkpoint.Root) throw new LogException(LogError.Forked, $"{file}: the ledger's first {checkpoint.Size} entries are not those that others have cosigned");
         var note = Note.Parse(text);
         _notes[checkpoint.Size] = note;
+        _publishedSize = checkpoint.Size;   // also under another policy than the one it met: nothing smaller takes its place
         if (_quorum is not null && _quorum(note)) Publish(checkpoint.Size, note);
     }
 

@@ -138,7 +138,7 @@ sealed class Witnesses : IAsyncDisposable
             {
                 trouble = await Submit(member, note);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or FormatException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
+            catch (Exception e) when (e is HttpRequestException or IOException or FormatException or InvalidOperationException or ArgumentException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
             {
                 trouble = e is OperationCanceledException ? "it did not answer in time" : e.GetBaseException().Message;
             }
@@ -178,7 +178,7 @@ sealed class Witnesses : IAsyncDisposable
             var old = member.Recorded;
             var request = new WitnessRequest(old, old == 0 || old == size ? [] : [.. _log.ConsistencyProof(old, size)], Note.Parse(note));
             using var answer = await _http.PostAsync(new Uri(member.Standing.Place.Address!, "add-checkpoint"), new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToString())), _stop.Token);
-            var body = await answer.Content.ReadAsStringAsync(_stop.Token);
+            var body = Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(_stop.Token));   // whatever charset it claims
             switch ((int)answer.StatusCode)
             {
                 case 200:

@@ -262,7 +262,13 @@ sealed class Log : IDisposable
     LogException? Refusal(int length, Await until) =>
         length > MaxEntry ? TooLarge(length)
         : until == Await.Witnessed && _options.Quorum is null ? new(LogError.NoWitnesses, "nobody witnesses this log; wait for 'integrated' instead")
+        : until == Await.Witnessed && Volatile.Read(ref _awaitingWitnesses) >= MaxWitnessed ? Busy()
         : null;
+
+    /// <summary>About so many appends wait for witnesses, who may be away for days.</summary>
+    const int MaxWitnessed = 4096;
+
+    int _awaitingWitnesses;
 
     Task<long> Witnessed(Task<long> appended, int count, Await until)
     {
@@ -270,9 +276,17 @@ sealed class Log : IDisposable
 
         async Task<long> Wait()
         {
-            var index = await appended;
-            await WaitCosigned(index + count - 1, default);
-            return index;
+            Interlocked.Increment(ref _awaitingWitnesses);
+            try
+            {
+                var index = await appended;
+                await WaitCosigned(index + count - 1, default);
+                return index;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _awaitingWitnesses);
+            }
         }
     }
 

@@ -15,15 +15,21 @@ namespace Stele.Ledger;
 ///   key.ml-dsa-44            ML-DSA-44, type 06: the same, where this platform has it              0600
 ///   lock.lock                held while a process witnesses from here
 ///   logs/[hex]/checkpoint    what was cosigned last, with the log's and our signatures; [hex] is the SHA-256 of the origin
-///   logs/[hex]/fork-[hex]    evidence: a checkpoint that the log signed as well and that does not go with the other
+///   logs/[hex]/fork-[hex]    evidence: another tree of a size that was cosigned, signed by the log as well
+///   logs/[hex]/unproven-[hex]  a checkpoint that the log signed and that came without a good proof: of a fork, or only of whoever sent it
 /// </code>
 /// Invariant: a cosignature leaves this class only after its checkpoint is durable in <c>checkpoint</c>, and what replaces it there was proved to extend it; so no two checkpoints that it
 /// ever signed for one log contradict each other, whenever the process dies. Losing the folder, or putting an old copy back, breaks that: a witness that lost its memory needs a new name and key.
 /// </summary>
 sealed class Witness : IDisposable
 {
-    /// <summary>So many pieces of evidence a log; the first ones convict it as well as any.</summary>
+    /// <summary>So many pieces of each kind a log; the first ones convict it as well as any. Anyone can bring an honest checkpoint with a bad proof, so those take no room from what convicts.</summary>
     const int MaxEvidence = 16;
+
+    const string Fork = "fork-", Unproven = "unproven-";
+
+    /// <summary>So many seconds the same checkpoint gets the same cosignature again: anyone can ask, and each new one costs a signature a key and a sync.</summary>
+    const long FreshSeconds = 10;
 
     readonly string _folder;
     readonly TimeProvider _time;
@@ -39,6 +45,9 @@ sealed class Witness : IDisposable
         public readonly Lock Gate = new();
         public Checkpoint? Last;
         public string? Note;
+
+        /// <summary>What this process cosigned last, and when, in POSIX seconds; they stand in <see cref="Note"/>.</summary>
+        public (string Lines, long Time)? Answer;
 
         public string File => Path.Combine(Folder, "checkpoint");
     }
@@ -161,26 +170,28 @@ sealed class Witness : IDisposable
             // 6.
             if (log.Last is { Size: > 0 } last && checkpoint.Size == last.Size && checkpoint.Root != last.Root)
             {
-                Keep(log, request.Note);
+                Keep(log, Fork, request.Note);
                 return new WitnessAnswer.Refused(WitnessRefusal.Fork, "the log signed another tree of this size before: this is a fork");
             }
             var consistent = before == 0 ? request.Proof.IsEmpty : Proofs.VerifyConsistency(before, checkpoint.Size, log.Last!.Root, checkpoint.Root, request.Proof.AsSpan());
             if (!consistent)
             {
-                if (before > 0) Keep(log, request.Note);
+                if (before > 0) Keep(log, Unproven, request.Note);
                 return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent, "the consistency proof does not lead from what was cosigned last to this checkpoint");
             }
             // 7.
             var time = _time.GetUtcNow().ToUnixTimeSeconds();
+            if (log.Answer is { } given && time >= given.Time && time - given.Time < FreshSeconds && Proof.Note.Parse(log.Note!).Text == request.Note.Text) return new WitnessAnswer.Cosigned(given.Lines);
             NoteSignature[] lines = [.. _signers.Select(s => s.Cosign(request.Note, time))];
             NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))), .. lines];
             var note = new Note(request.Note.Text, kept).ToString();
             Files.CreateDirectory(log.Folder);
             Files.Write(log.File, note);
             // From here on the witness is bound to this checkpoint, whether its answer arrives or not.
-            (log.Last, log.Note) = (checkpoint, note);
+            var answer = string.Concat(lines.AsEnumerable());
+            (log.Last, log.Note, log.Answer) = (checkpoint, note, (answer, time));
             // 8.
-            return new WitnessAnswer.Cosigned(string.Concat(lines.AsEnumerable()));
+            return new WitnessAnswer.Cosigned(answer);
         }
     }
 
@@ -222,18 +233,19 @@ sealed class Witness : IDisposable
         return null;
     }
 
-    /// <summary>What is kept of forks: the origin of each log that signed a checkpoint which does not go with what was cosigned before, and the file.</summary>
-    public IEnumerable<(string Origin, string File)> Evidence =>
-        from log in _logs where Directory.Exists(log.Value.Folder) from file in Directory.EnumerateFiles(log.Value.Folder, "fork-*").Order(StringComparer.Ordinal) select (log.Key, file);
+    /// <summary>What is kept against logs: the origin, the file, and whether it proves a fork. What does not is a checkpoint that nobody has proved to extend what was cosigned before.</summary>
+    public IEnumerable<(string Origin, string File, bool Proven)> Evidence =>
+        from log in _logs where Directory.Exists(log.Value.Folder) from kind in (string[])[Fork, Unproven]
+        from file in Directory.EnumerateFiles(log.Value.Folder, kind + "*").Order(StringComparer.Ordinal) select (log.Key, file, kind == Fork);
 
     static bool IsFalselyEmpty(string text) =>
         text.Split('\n') is [_, "0", var root, ..] && Base64.TryDecode(root, out var hash) && hash.Length == Digest.Size && Digest.From(hash) != Merkle.EmptyRoot;
 
     /// <summary>The log signed it: whoever has both can judge. A proof that was merely wrong leaves a harmless piece here; a second tree of one size convicts.</summary>
-    static void Keep(Known log, Note note)
+    static void Keep(Known log, string kind, Note note)
     {
-        var file = Path.Combine(log.Folder, "fork-" + Digest.Of(Encoding.UTF8.GetBytes(note.Text)).Hex[..16]);
-        if (File.Exists(file) || Directory.EnumerateFiles(log.Folder, "fork-*").Take(MaxEvidence).Count() == MaxEvidence) return;
+        var file = Path.Combine(log.Folder, kind + Digest.Of(Encoding.UTF8.GetBytes(note.Text)).Hex[..16]);
+        if (File.Exists(file) || Directory.EnumerateFiles(log.Folder, kind + "*").Take(MaxEvidence).Count() == MaxEvidence) return;
         Files.Write(file, note.ToString());
     }
 

@@ -1,5 +1,9 @@
 using System.Collections.Immutable;
 using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Stele.Api;
 using Stele.Control;
 using Stele.Ledger;
@@ -176,10 +180,65 @@ public sealed class WitnessedServerTests
         Assert.Equal(size, Checkpoint.Parse(Note.Parse(guard.Witness.Latest(Digest.Of(System.Text.Encoding.UTF8.GetBytes(town.Trust.Origin)).Hex)!).Text).Size);
         if (grown > 0)
         {
-            var (_, file) = Assert.Single(guard.Witness.Evidence);
+            var (_, file, proven) = Assert.Single(guard.Witness.Evidence);
+            Assert.Equal(grown == 1, proven);   // two trees of one size
             Assert.True(Checkpoint.TryOpen(await File.ReadAllTextAsync(file, Stop), town.Trust.Key, out var evidence, out _));
             Assert.Equal(size - 1 + grown, evidence.Size);
         }
+        await town.Start();
+    }
+
+    /// <summary>Whatever a witness answers, it is asked again.</summary>
+    [Fact]
+    public async Task A_witness_that_answers_nonsense_is_asked_again()
+    {
+        await using var town = await Town.Found();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var web = builder.Build();
+        var asked = 0;
+        web.MapPost("/add-checkpoint", async (HttpContext http) =>
+        {
+            Interlocked.Increment(ref asked);
+            http.Response.ContentType = "text/plain; charset=no-such-charset";
+            await http.Response.Body.WriteAsync(new byte[] { 0xff, 0xfe, (byte)'x', (byte)'\n' });
+        });
+        await web.StartAsync(Stop);
+        using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);
+        await Restart(town, Terms(1, new WitnessPlace("w1", key.Key, new Uri(web.Urls.Single() + "/"))));
+        await Eventually(() => Volatile.Read(ref asked) >= 2 && town.Host.Witnesses[0].Trouble == "its answer is no cosignature", "it is not asked again");
+        await town.Stop();
+        await web.StopAsync(Stop);
+        await town.Start();
+    }
+
+    [Fact]
+    public async Task Whoever_waits_for_witnesses_takes_a_place_until_he_goes_away()
+    {
+        await using var town = await Town.Found();
+        using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);
+        await Restart(town, Terms(1, new WitnessPlace("w1", key.Key, null)));   // comes by itself, and never does
+        var envelope = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+        Task<Admitted> Wait(CancellationToken stop) => town.Host.Admission.Submit(envelope, Await.Witnessed, stop);
+        using var away = new CancellationTokenSource();
+        var waiting = Enumerable.Range(0, Admission.MaxWitnessed).Select(_ => Wait(away.Token)).ToArray();
+        Assert.True(Assert.IsType<Admitted.Refused>(await Wait(default)).Problem.Is(Trouble.Busy));
+        Assert.IsType<Admitted.Already>(await town.Host.Admission.Submit(envelope));   // nobody else is kept out
+        Assert.DoesNotContain(waiting, w => w.IsCompleted);
+        await away.CancelAsync();
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(60)), a => Assert.True(Assert.IsType<Admitted.Refused>(a).Problem.Is(Trouble.Stopped)));
+        Assert.True(Assert.IsType<Admitted.Refused>(await Wait(away.Token)).Problem.Is(Trouble.Stopped));
+
+        // The server's own end does not wait for those who wait.
+        using var http = new HttpClient { BaseAddress = town.Host.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", town.Founded.Token);
+        var size = town.State.Size;
+        var other = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+        var asking = http.PostAsync("statements?await=witnessed", new ByteArrayContent(other), Stop);
+        await Eventually(() => town.State.Size > size, "it was not admitted");
+        await town.Stop();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await asking.WaitAsync(TimeSpan.FromSeconds(60))).StatusCode);
         await town.Start();
     }
 

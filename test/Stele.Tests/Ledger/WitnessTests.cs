@@ -15,7 +15,7 @@ public sealed class WitnessTests : IDisposable
 
     public void Dispose() => _ledgers.Dispose();
 
-    Witness Open(string name = "witness.example/w1") => Witness.Open(_folder, name, [_ledgers.Signer.Key], TimeProvider.System);
+    Witness Open(string name = "witness.example/w1", TimeProvider? time = null) => Witness.Open(_folder, name, [_ledgers.Signer.Key], time ?? TimeProvider.System);
 
     /// <summary>Leaves of a history: the first some are the ledger's own, what follows is this branch's.</summary>
     static Digest[] Leaves(string branch, int common, int size) => [.. Enumerable.Range(0, size).Select(i => Merkle.Leaf(Encoding.UTF8.GetBytes(i < common ? $"{i}" : $"{branch} {i}")))];
@@ -132,19 +132,46 @@ public sealed class WitnessTests : IDisposable
         using (var witness = Open())
         {
             Ask(witness, Request(one, 0, 20));
+            // What anyone can bring, honest checkpoints without their proofs, proves nothing, and takes no room from what does.
+            for (var size = 21; size <= 40; size++) Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, new WitnessRequest(20, [], Stele.Proof.Note.Parse(Note(one, size))).ToString())));
+            Assert.Equal(16, witness.Evidence.Count(e => !e.Proven));
+            Assert.DoesNotContain(witness.Evidence, e => e.Proven);
             Assert.Equal((WitnessRefusal.Fork, null), Refusal(Ask(witness, Request(two, 20, 20))));
-            for (var size = 21; size <= 40; size++) Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, Request(two, 20, size))));
-            var evidence = witness.Evidence.ToList();
-            Assert.Equal(16, evidence.Count);
-            Assert.Equal(Ledgers.Origin, evidence[0].Origin);
+            var (origin, file, _) = Assert.Single(witness.Evidence, e => e.Proven);
+            Assert.Equal(Ledgers.Origin, origin);
+            Assert.StartsWith("fork-", Path.GetFileName(file), StringComparison.Ordinal);
         }
         // It remembers across its own end, and the evidence still convicts.
         using (var witness = Open())
         {
             Assert.Equal((WitnessRefusal.Fork, null), Refusal(Ask(witness, Request(two, 20, 20))));
             Assert.Equal((WitnessRefusal.OtherSize, 20), Refusal(Ask(witness, Request(two, 0, 40))));
-            Assert.Contains(witness.Evidence, e => Checkpoint.TryOpen(File.ReadAllText(e.File), _ledgers.Signer.Key, out var forked, out _) && forked.Size == 20 && forked.Root == Merkle.Root(two.Take(20)));
+            Assert.Contains(witness.Evidence, e => e.Proven && Checkpoint.TryOpen(File.ReadAllText(e.File), _ledgers.Signer.Key, out var forked, out _) && forked.Size == 20 && forked.Root == Merkle.Root(two.Take(20)));
             Good(witness, Ask(witness, Request(one, 20, 40)), Note(one, 40));
+        }
+    }
+
+    /// <summary>Anyone can ask for the last checkpoint again: that costs no signature and no write until the cosignature has aged.</summary>
+    [Fact]
+    public void The_same_checkpoint_has_the_same_cosignature_for_some_seconds()
+    {
+        var time = new Control.ManualTime(DateTimeOffset.UtcNow);
+        var leaves = Leaves("a", 9, 9);
+        string Lines(Witness witness, int from, int to) => Assert.IsType<WitnessAnswer.Cosigned>(Ask(witness, Request(leaves, from, to))).Lines;
+        string first;
+        using (var witness = Open(time: time))
+        {
+            first = Lines(witness, 0, 5);
+            var record = Directory.GetFiles(_folder, "checkpoint", SearchOption.AllDirectories).Single();
+            var written = File.GetLastWriteTimeUtc(record);
+            time.Pass(TimeSpan.FromSeconds(9));
+            Assert.Equal(first, Lines(witness, 5, 5));
+            Assert.Equal(written, File.GetLastWriteTimeUtc(record));
+            time.Pass(TimeSpan.FromSeconds(1));
+            var second = Lines(witness, 5, 5);
+            Assert.NotEqual(first, second);
+            Assert.Contains(second, File.ReadAllText(record), StringComparison.Ordinal);
+            Assert.NotEqual(second, Lines(witness, 5, 9));
         }
     }
 

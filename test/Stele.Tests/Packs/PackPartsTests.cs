@@ -46,6 +46,23 @@ public sealed class PackPartsTests
         Assert.Throws<FormatException>(() => Segment.Read(new byte[Segment.MaxBytes + 1]));
     }
 
+    /// <summary>A log of two million leaves that are none costs its reader neither two million findings nor so many exceptions.</summary>
+    [Fact]
+    public void Leaves_too_short_to_be_decisions_are_refused_in_bulk()
+    {
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        var d = m.World.Decide();
+        var shortest = d with { Kind = Decision.OpenKind, Time = 0, System = "a", Environment = "b", Deployment = 0, Strength = "attested", ReleasePolicy = null, Policies = [], Outcome = Decision.Deny, Rule = null, Protocol = "p",
+            Operation = "", Status = 0, Input = null, Output = null, Duration = 0, Size = 0, Staleness = 0 };
+        Assert.InRange(Decision.Parse(shortest.Encode()).Encode().Length, Decision.MinBytes, Decision.MinBytes + 100);
+
+        for (var i = 0; i < 400_000; i++) m.Log.AddBytes(i % 2 == 0 ? [] : new byte[Decision.MinBytes - 1 - i % 200]);
+        var report = m.World.Verify();
+        Assert.Equal(1000, report.Findings.Count);
+        Assert.Contains(report.Findings, f => f.Name == "decision-malformed" && f.Message.Contains("too short", StringComparison.Ordinal));
+    }
+
     /// <summary>Whatever the fast reader takes, the slow one takes, and they agree on what it says. Leaves in every shape, and each with bytes changed, taken out and put in.</summary>
     [Fact]
     public void A_leaf_read_fast_is_the_leaf_that_is_parsed()

@@ -169,6 +169,9 @@ sealed class DecisionLog(NoteSigner key)
         return _leaves.Count - 1;
     }
 
+    /// <summary>A leaf that need not be a decision.</summary>
+    public void AddBytes(byte[] leaf) => _leaves.Add(leaf);
+
     public Digest Root(long size) => Merkle.Root(_leaves.Take((int)size).Select(l => Merkle.Leaf(l)));
     public string Checkpoint(long? size = null) => key.Checkpoint(size ?? _leaves.Count, Root(size ?? _leaves.Count));
     public PackedLog Packed() => new(Origin, Floor is null ? _leaves : _leaves[(int)Floor.Size..], Checkpoint()) { Floor = Floor };
