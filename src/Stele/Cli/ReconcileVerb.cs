@@ -40,6 +40,8 @@ static class ReconcileVerb
         var upstream = Upstream(call);
         await using var desk = await Desk.Open(call);
         var (system, environment) = Given.Scope(call.Get<string>("--environment"), desk.State);
+        if (!call.Get<bool>("--dry-run") && !(desk.State.Members.TryGetValue(desk.Member, out var me) && (me.Has("owner", system, environment) || me.Has("service", system, environment))))
+            throw new CliError($"you hold neither the role {new Role("owner", system, environment)} nor {new Role("service", system, environment)}", $"an owner gives it: stele member add --member {desk.Member} --keep --role {new Role("service", system, environment)}; or only look: --dry-run");
         using var node = desk.Home.Gateway is { } url ? new NodeClient(url, desk.Home.NodeToken) : null;
         for (var attempt = 1; ; attempt++)
         {

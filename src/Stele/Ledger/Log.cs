@@ -584,8 +584,7 @@ sealed class Log : IDisposable
 
         IEnumerable<byte[]> Stream()
         {
-            // Its own position: what is given out may be walked more than once.
-            for (var at = from; at < to;)
+            for (var at = from; at < to;)   // walked again, it begins anew
             {
                 var n = at / Proof.Tile.Full;
                 var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
