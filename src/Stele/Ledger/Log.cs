@@ -36,6 +36,7 @@ sealed record LogOptions
 /// folder/
 ///   journal            every entry, in order: the truth. Durable before anything is told to anybody
 ///   journal.N          its next segments, from record N on; journal.N.basis: the tree's right edge there
+///   cold.json          which of the oldest segments were moved elsewhere (ColdList)
 ///   journal.lock       held while a process has the log open
 ///   checkpoint         the newest published signed checkpoint    ┐
 ///   tile/L/…           hash tiles (C2SP tlog-tiles)              ├ derived; any static server may serve them
