@@ -95,7 +95,7 @@ public sealed record Cosignature(VerifierKey Key, long Time, NoteSignature Line)
         foreach (var line in lines)
         {
             if (!witness.IsNamedBy(line)) continue;
-            if (Verify(line, checkpoint, witness) is not { } good) return CosignatureTrust.BadSignature;
+            if (Verify(line, checkpoint, witness) is not { Time: > 0 } good) return CosignatureTrust.BadSignature;
             first ??= good;
         }
         cosignature = first;

@@ -144,4 +144,14 @@ public sealed class Note
         verified = found.ToImmutable();
         return verified.IsEmpty ? NoteTrust.NoKnownKey : NoteTrust.Verified;
     }
+
+    /// <summary>
+    /// The same, for witnesses. A line without a time says no more than "consistent with what I have seen", of whatever size: it is no word on how far the log is, and does not count.
+    /// </summary>
+    public NoteTrust VerifyCosigned(IReadOnlyList<VerifierKey> witnesses, out ImmutableArray<VerifiedSignature> cosigned)
+    {
+        var trust = Verify(witnesses, out cosigned);
+        cosigned = [.. cosigned.Where(c => c.Time > 0)];
+        return trust == NoteTrust.Verified && cosigned.IsEmpty ? NoteTrust.NoKnownKey : trust;
+    }
 }

@@ -119,9 +119,9 @@ public sealed class WitnessPolicy
         {
             var note = Note.Parse(signedNote);
             VerifierKey[] logs = log is null ? [.. Logs.Select(l => l.Key)] : [log];
-            VerifierKey[] witnesses = [.. Witnesses.Where(w => !logs.Contains(w))];
+            VerifierKey[] witnesses = [.. Witnesses.Where(w => !logs.Any(w.SameKey))];
             var signed = note.Verify(logs, out var signers);
-            var cosigned = note.Verify(witnesses, out var cosigners);
+            var cosigned = note.VerifyCosigned(witnesses, out var cosigners);
             if (signed == NoteTrust.BadSignature || cosigned == NoteTrust.BadSignature) return new(PolicyTrust.BadSignature, null, []);
             if (signed == NoteTrust.NoKnownKey) return new(PolicyTrust.UnknownLog, null, []);
             var read = Proof.Checkpoint.Parse(note.Text);

@@ -7,7 +7,9 @@ namespace Stele.Proof.Interchange;
 /// </summary>
 public static class CertificatePath
 {
-    const int MaxDepth = 8, MaxCertificates = 64, KeyCertSign = 5;
+    const int MaxDepth = 8, MaxCertificates = 64, MaxTried = 128, KeyCertSign = 5;
+
+    const string NameConstraints = "2.5.29.30";
 
     static readonly string[] Understood =
     [
@@ -22,6 +24,8 @@ public static class CertificatePath
         if (between.Count + roots.Count > MaxCertificates) throw new FaultException(fault, $"more than {MaxCertificates} certificates to choose from");
         var path = new List<Certificate>();
         var reason = "no certificate among the trusted ones issued it";
+        // Whoever made the certificates chose how many paths there are among them.
+        var tried = 0;
         if (!Walk(end)) throw new FaultException(fault, $"the certificate '{end.Name}' does not lead to a trusted root: {reason}");
         return path;
 
@@ -29,7 +33,7 @@ public static class CertificatePath
         {
             path.Add(certificate);
             if (!certificate.IsValidAt(time)) reason = $"'{certificate.Name}' is not valid at {When.Of(time)}, only from {When.Of(certificate.NotBefore)} to {When.Of(certificate.NotAfter)}";
-            else if (certificate.Extensions.FirstOrDefault(e => e.Value.Critical && !Understood.Contains(e.Key)) is { Key: { } unknown }) reason = $"'{certificate.Name}' has a critical extension {unknown} that is not understood";
+            else if (certificate.Extensions.FirstOrDefault(e => e.Key == NameConstraints || (e.Value.Critical && !Understood.Contains(e.Key))) is { Key: { } unknown }) reason = $"'{certificate.Name}' has the extension {unknown}, which is not understood here and may limit what it vouches for";
             else if (roots.Any(r => r.Same(certificate))) return true;
             else if (path.Count < MaxDepth)
                 foreach (var issuer in roots.Concat(between))
@@ -37,6 +41,7 @@ public static class CertificatePath
                     if (!issuer.Subject.Span.SequenceEqual(certificate.Issuer.Span) || path.Any(p => p.Same(issuer))) continue;
                     // The authorities below it on the path are all but the end certificate.
                     if (!issuer.IsAuthority || !issuer.Allows(KeyCertSign) || issuer.PathLength < path.Count - 1) reason = $"'{issuer.Name}' is not an authority for it";
+                    else if (++tried > MaxTried) throw new FaultException(fault, $"the certificate '{end.Name}' comes with too many others that could be its issuers");
                     else if (!certificate.IsSignedBy(issuer.Key)) reason = $"'{issuer.Name}' has not signed it";
                     else if (Walk(issuer)) return true;
                 }

@@ -38,7 +38,9 @@ public sealed class ForeignKey
         var bytes = spki.ToArray();
         try
         {
-            var sequence = new AsnReader(bytes, AsnEncodingRules.DER).ReadSequence();
+            var whole = new AsnReader(bytes, AsnEncodingRules.DER);
+            var sequence = whole.ReadSequence();
+            whole.ThrowIfNotEmpty();
             var algorithm = sequence.ReadSequence();
             var key = sequence.ReadBitString(out _);
             sequence.ThrowIfNotEmpty();

@@ -29,7 +29,9 @@ public sealed class TimestampToken
     TimestampToken(ReadOnlyMemory<byte> der)
     {
         // ContentInfo, or a response whose second part is one. CMS is BER: authorities list certificates and attributes in any order.
-        var outer = new AsnReader(der, AsnEncodingRules.BER).ReadSequence();
+        var whole = new AsnReader(der, AsnEncodingRules.BER);
+        var outer = whole.ReadSequence();
+        whole.ThrowIfNotEmpty();
         if (outer.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
         {
             var status = outer.ReadSequence();

@@ -69,7 +69,7 @@ public sealed partial class Verifier
         if (_trust.Origin != state.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the pack is of '{state.Origin}'");
         if (_trust.Key.ToString() != state.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
 
-        var verdict = Note.Parse(note).Verify(_trust.Witnesses, out var cosigned);
+        var verdict = Note.Parse(note).VerifyCosigned(_trust.Witnesses, out var cosigned);
         if (verdict == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");
         if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         if (cosigned.IsEmpty)
@@ -79,7 +79,7 @@ public sealed partial class Verifier
             return;
         }
         var newest = Math.Min(cosigned.Max(c => c.Time), Entry.MaxTime / 1000) * 1000;
-        var oldest = cosigned.Min(c => c.Time) * 1000;
+        var oldest = Math.Min(cosigned.Min(c => c.Time), Entry.MaxTime / 1000) * 1000;
         _report.Note($"witnesses: {cosigned.Length} cosigned, last at {Time(newest)}; the newest entry's time is {(oldest - state.Time) / 1000} s before the first of them.");
         // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
         if (state.Time > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger/checkpoint", $"the newest entry says {Time(state.Time)}, which a witness cosigned at {Time(oldest)} already");

@@ -97,8 +97,15 @@ public sealed partial class Verifier
             else if (then != before.Root)
             {
                 // The tiles give the root that the new checkpoint signs, or there was a finding above; so the two checkpoints exclude each other.
-                fork = new Fork(remembered.Checkpoint, note, then!.Value, before.Size == claimed.Size ? [] : [.. Proofs.Consistency(before.Size, claimed.Size, Subtrees(read, claimed.Size))]);
-                if (!fork.Holds(key)) fork = null;
+                try
+                {
+                    fork = new Fork(remembered.Checkpoint, note, then!.Value, before.Size == claimed.Size ? [] : [.. Proofs.Consistency(before.Size, claimed.Size, Subtrees(read, claimed.Size))]);
+                    if (!fork.Holds(key)) fork = null;
+                }
+                catch (FormatException)
+                {
+                    // Whoever is accused withholds tiles; the finding stands without them.
+                }
                 _report.Find("ledger-forked", "checkpoint", $"the ledger that is shown does not extend the one that its key signed before: {(fork is null ? "its tiles do not prove which, and are not those of its checkpoint" : "two histories under one key")}");
             }
             else _report.Note($"it extends the {before.Size} entries that were seen before.");
@@ -137,6 +144,7 @@ public sealed partial class Verifier
     {
         if (read(tile.Path) is { } bytes) return bytes;
         if (!tile.IsPartial || read(new Tile(tile.Level, tile.Index).Path) is not { } full) throw new FormatException($"{tile.Path} is not served");
+        if (tile.Level != Tile.Entries && full.Length != Tile.Full * Digest.Size) throw new FormatException($"{tile.Path}: its full tile has {full.Length} bytes, not {Tile.Full * Digest.Size}");
         return tile.Level != Tile.Entries ? full[..(tile.Width * Digest.Size)] : Tile.EncodeBundle(Tile.DecodeBundle(full, Tile.Full)[..tile.Width]);
     }
 }

@@ -88,7 +88,7 @@ sealed class Desk : IAsyncDisposable
         for (var until = _call.Clock.GetUtcNow() + TimeSpan.FromSeconds(15); ; await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop))
         {
             await Sync();
-            Note.Parse(Checkpoint).Verify(Trust.Witnesses, out var verified);
+            Note.Parse(Checkpoint).VerifyCosigned(Trust.Witnesses, out var verified);
             if (verified.Length >= Trust.Quorum || _call.Clock.GetUtcNow() > until) return verified.Length >= Trust.Quorum;
             _call.Terminal.Progress($"waiting for witnesses to cosign: {verified.Length} of {Trust.Quorum}");
         }

@@ -80,7 +80,7 @@ static class LogPruneVerbs
     }
 
     /// <summary>Why no more went.</summary>
-    static string Whole(Pruned pruned) => pruned.Next is { } next ? $"only whole files go, and the next ends at {next}" : "only whole files go, and the last is being written";
+    static string Whole(Pruned pruned) => pruned.Next is { } next ? $"only whole files go, and the next ends at {next}" : "only whole files go, with whole bundles of 256, and none more is full";
 
     static async Task<int> Move(Call call)
     {

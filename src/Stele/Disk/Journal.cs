@@ -489,7 +489,7 @@ sealed class Journal : IDisposable
             if (end < 0)
             {
                 var found = JournalScan.All([before.Segment], (_, _) => { }, file, out _, out var start);
-                if (found.Tail != JournalTail.Clean || found.Records != segment.First) throw new IOException($"{before.Segment.Path} is damaged: {found.Problem ?? "it ends too early"}");
+                if (!found.EndsBefore(segment) || found.Records != segment.First) throw new IOException($"{before.Segment.Path} is damaged: {found.Problem ?? "it ends too early"}");
                 end = found.Offset - start - (found.Sealed ? JournalFrame.Header : 0);
             }
             file.Write(end, SealFrame(_salt, segment.First));

@@ -14,7 +14,16 @@ enum JournalTail
 }
 
 /// <summary>How far a journal reads: the address of the end of its last whole batch, the number that the next record gets, and what follows.</summary>
-sealed record JournalEnd(long Offset, long Records, bool Sealed, JournalTail Tail, string? Problem);
+/// <param name="Torn">How many bytes there are of what is torn, the last that is not zero included.</param>
+sealed record JournalEnd(long Offset, long Records, bool Sealed, JournalTail Tail, string? Problem, long Torn = 0)
+{
+    /// <summary>
+    /// Whether a file that is not the last ends here, just before that record: whole, or all but for its seal, which is written when the next file has begun already. Power lost meanwhile
+    /// leaves a part of it; it is written again with the next file's basis, and once that stands the seal is on the disk.
+    /// </summary>
+    public bool EndsBefore(JournalSegment next) =>
+        Tail == JournalTail.Clean || Tail == JournalTail.Torn && Torn <= JournalFrame.Header && !Sealed && Records == next.First && !next.HasBasis;
+}
 
 /// <summary>One file of a journal, the number of its first record, and whether a basis stands beside it: then nothing before it is needed to go on from here.</summary>
 sealed record JournalSegment(string Path, long First)
@@ -73,8 +82,8 @@ static class JournalScan
             }
             if (end is not null && here.Tail != JournalTail.Corrupt && (segment.First != end.Records || start != end.Offset + (end.Sealed ? 0 : JournalFrame.Header)))
                 return end with { Tail = JournalTail.Corrupt, Problem = $"{segment.Path} begins with record {segment.First}, and the file before it ends before record {end.Records}" };
-            // Only the last file is written to: what does not end cleanly before it was damaged later.
-            if (!isLast && here.Tail != JournalTail.Clean) return here with { Tail = JournalTail.Corrupt };
+            // Records go to the last file alone: what is bad before it, and not the remains of a seal, was damaged later.
+            if (!isLast && !here.EndsBefore(segments[i + 1])) return here with { Tail = JournalTail.Corrupt };
             end = here;
         }
         return end ?? new(0, 0, false, JournalTail.Corrupt, "not there");
@@ -110,8 +119,8 @@ static class JournalScan
                     continue;
                 }
             }
-            var tail = Judge(read, offset, length, salt, count, out var why);
-            return new(start + offset, count, sealedHere, tail, tail == JournalTail.Clean ? null : $"at byte {offset} of {Path.GetFileName(segment.Path)}, after {count} records: {problem}{why}");
+            var tail = Judge(read, offset, length, salt, count, out var torn, out var why);
+            return new(start + offset, count, sealedHere, tail, tail == JournalTail.Clean ? null : $"at byte {offset} of {Path.GetFileName(segment.Path)}, after {count} records: {problem}{why}", torn);
         }
     }
 
@@ -139,9 +148,9 @@ static class JournalScan
     /// Whether what stands at a bad offset can be the remains of the last write. Batches are written one after the other, each flushed before the next begins; so a whole
     /// batch further on means that this one was whole once.
     /// </summary>
-    static JournalTail Judge(Reader read, long offset, long length, uint salt, long count, out string why)
+    static JournalTail Judge(Reader read, long offset, long length, uint salt, long count, out long torn, out string why)
     {
-        why = "";
+        (torn, why) = (0, "");
         const int Size = 1 << 20;
         var window = new byte[Size + JournalFrame.Header];
         var lastByte = -1L;      // of the last one that is not zero
@@ -168,7 +177,8 @@ static class JournalScan
             }
         }
         if (lastByte < 0) return JournalTail.Clean;
-        if (lastByte - offset <= JournalFrame.Header + (long)JournalFrame.MaxPayload) return JournalTail.Torn;
+        torn = lastByte + 1 - offset;
+        if (torn <= JournalFrame.Header + (long)JournalFrame.MaxPayload) return JournalTail.Torn;
         why = ", and more follows than one write can leave";
         return JournalTail.Corrupt;
     }

@@ -85,6 +85,8 @@ static class NodeFsck
             }
         });
 
+        var begins = Pruning.FloorOf(log);
+        if (begins.Begins > 0) found.Remark(log, $"begins at {begins.Begins}: what was below was {(begins.Cold.Moved is [{ From: var from }, ..] ? $"moved, from {from} on" : "pruned")}");
         var (keys, erased) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>());
         var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
         if (committed.Count > 0 && !File.Exists(table)) found.Wrong(table, "not there: without it no body can be opened");

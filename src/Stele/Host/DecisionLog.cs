@@ -92,8 +92,6 @@ sealed class DecisionLog : IDisposable
         if (!Checkpoint.TryOpen(note, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
         // No leaf more, and the counters at rest as they were stated.
         if (checkpoint.Size == (before?.Size ?? 0) && (before?.Gateway is not { } stated || counted.From != stated.From || (counted.Recorded, counted.Answered, counted.Failed) == (stated.Recorded, stated.Answered, stated.Failed))) return null;
-        // Above a floor, the first anchor builds on the one that the floor rests on.
-        if (Log.Floor > 0 && (before?.Size ?? 0) < Log.Floor) return null;
         Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
         Tally.Flush();
         // Counters that were put back to an earlier state are not vouched for.

@@ -49,7 +49,7 @@ sealed class Findings(string root)
     /// <summary>Makes the derived files of a log again, unless its truth is not sound: then nothing of it is touched.</summary>
     public void Mend(string folder, Proof.VerifierKey key, NoteSigner? signer)
     {
-        if (!File.Exists(Ledger.Log.JournalPath(folder)) || Fsck.Check(folder, key).Any(w => !Fsck.IsDerived(w))) return;
+        if (Disk.Journal.Segments(Ledger.Log.JournalPath(folder)).Count == 0 || Fsck.Check(folder, key).Any(w => !Fsck.IsDerived(w))) return;
         foreach (var line in Fsck.Repair(folder, key, signer)) Named(folder, line, Did);
     }
 

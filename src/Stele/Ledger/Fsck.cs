@@ -113,6 +113,8 @@ static class Fsck
         }
     }
 
+    const string PrunedAway = "not there, nor the entries to make it again", NotAsAbove = "not what the tile above it says, and the entries to make it again are not there";
+
     /// <summary>Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to those that the journal gives.</summary>
     static void CheckPruned(TreeFolder files, long floor, long size, List<string> wrong)
     {
@@ -120,10 +122,10 @@ static class Fsck
             for (long n = 0; n < floor >> 8 * (level + 1); n++)
             {
                 var (tile, above) = (new Tile(level, n), new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
-                if (!files.Exists(tile)) wrong.Add($"pruned {tile}: not there, nor the entries to make it again");
+                if (!files.Exists(tile)) wrong.Add($"{tile}: {PrunedAway}");
                 else if (!files.Exists(above)) continue;   // that was said, or is made again
                 else if (files.Read(tile) is var bytes && bytes.Length != Tile.Full * Digest.Size
-                    || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above), above.Width)[(int)(n & 255)]) wrong.Add($"pruned {tile}: not what the tile above it says");
+                    || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above), above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
             }
     }
 
@@ -188,7 +190,7 @@ static class Fsck
 
     /// <summary>Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the journal is not: then entries are missing, or others than they were.</summary>
     public static bool IsDerived(string violation) =>
-        violation.StartsWith("tile/", StringComparison.Ordinal)
+        violation.StartsWith("tile/", StringComparison.Ordinal) && !violation.EndsWith(PrunedAway, StringComparison.Ordinal) && !violation.EndsWith(NotAsAbove, StringComparison.Ordinal)
         || violation.StartsWith("checkpoint: ", StringComparison.Ordinal) && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint" or "its signature is wrong";
 
     static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)

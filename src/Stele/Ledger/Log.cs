@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text;
 using Stele.Disk;
 using Stele.Proof;
@@ -36,6 +37,7 @@ sealed record LogOptions
 /// folder/
 ///   journal            every entry, in order: the truth. Durable before anything is told to anybody
 ///   journal.N          its next segments, from record N on; journal.N.basis: the tree's right edge there
+///   cold.json          which of the oldest segments were moved elsewhere (ColdList)
 ///   journal.lock       held while a process has the log open
 ///   checkpoint         the newest published signed checkpoint    ┐
 ///   tile/L/…           hash tiles (C2SP tlog-tiles)              ├ derived; any static server may serve them
@@ -68,8 +70,9 @@ sealed class Log : IDisposable
     readonly TimeProvider _time;
     readonly TreeFolder _files;
     readonly Journal _journal;
-    readonly SemaphoreSlim _extending = new(1);
+    readonly SemaphoreSlim _extending = new(1);   // never disposed: at closing whoever has it still gives it back
     readonly CancellationTokenSource _closing = new();
+    readonly CancellationToken _untilClosing;
     readonly Task _publishing;
     readonly Thread _integrating;
 
@@ -86,6 +89,7 @@ sealed class Log : IDisposable
     string? _lastNote;              // a replica's: the newest checkpoint record in the journal
     Frontier _lastFrontier = new(); // the tree at that record
     long _provedTo;                 // a replica's: how far its entries were proved to be those of some checkpoint
+    ImmutableDictionary<long, Digest> _seenAhead = ImmutableDictionary<long, Digest>.Empty;   // a replica's: sizes it does not have yet, and the roots that were signed for them
     Digest[] _leaves = new Digest[256];
 
     // Segments that have begun and have no basis yet, with the edge of the tree there. The log's thread adds, the sealing task takes.
@@ -104,6 +108,7 @@ sealed class Log : IDisposable
     Log(string folder, VerifierKey key, NoteSigner? signer, TimeProvider time, LogOptions options)
     {
         (_folder, _key, _signer, _time, _options, _files) = (folder, key, signer, time, options, new TreeFolder(folder));
+        _untilClosing = _closing.Token;
         _tree = new Tree(Full);
         var published = Published();
         _journal = Journal.Open(JournalPath(folder), new JournalOptions
@@ -302,12 +307,13 @@ sealed class Log : IDisposable
     /// </summary>
     /// <param name="ahead">
     /// For a step of a long way: the checkpoint covers more than what will be held, and this proves that what will be held is where it began. What was taken so is kept, and shown when a later
-    /// call brings the rest.
+    /// call brings the rest: what it signed for ahead must then be what came.
     /// </param>
+    /// <exception cref="OperationCanceledException">The log was closed while another extension was under way; nothing was taken.</exception>
     public async Task<Extension> Extend(IReadOnlyList<byte[]> entries, string checkpointNote, Digest[]? ahead = null)
     {
         if (_signer is not null) throw new InvalidOperationException("one's own log is appended to, not extended");
-        await _extending.WaitAsync();
+        await _extending.WaitAsync(_untilClosing);
         try
         {
             switch (Proof.Checkpoint.Open(checkpointNote, _key, out var checkpoint))
@@ -319,19 +325,23 @@ sealed class Log : IDisposable
                 default: return Extension.Malformed;
             }
             Frontier frontier;
-            lock (_tree) frontier = _tree.Frontier;
+            ImmutableDictionary<long, Digest> seen;
+            lock (_tree) (frontier, seen) = (_tree.Frontier, _seenAhead);
             var size = frontier.Size + entries.Count;
             if (checkpoint!.Size < frontier.Size) return Extension.Smaller;
             if (ahead is null ? checkpoint.Size != size : checkpoint.Size <= size) return Extension.WrongCount;
             var bytes = (long)checkpointNote.Length;
+            var forked = seen.TryGetValue(checkpoint.Size, out var signed) && signed != checkpoint.Root;
             foreach (var entry in entries)
             {
                 if (entry.Length > MaxEntry) return Extension.EntryTooLarge;
                 bytes += entry.Length + JournalFrame.RecordHeader;
                 frontier = frontier.Add(Merkle.Leaf(entry));
+                forked |= seen.TryGetValue(frontier.Size, out signed) && signed != frontier.Root;
             }
             if (ahead is null && frontier.Root != checkpoint.Root) return Extension.Fork;
             if (ahead is not null && !Proofs.VerifyConsistency(size, checkpoint.Size, frontier.Root, checkpoint.Root, ahead)) return Extension.NoProof;
+            if (forked) return Extension.Fork;   // two histories, both signed: these entries are those of one, and not of the other
             if (bytes > MaxGroup) return Extension.TooMuch;
             if (entries.Count == 0 && (ahead is not null || checkpointNote == _head.Checkpoint)) return Extension.Extended;
 
@@ -439,6 +449,7 @@ sealed class Log : IDisposable
                 {
                     case EntryRecord when batch[i].Bytes.Length <= MaxEntry:
                         _tree.Add(batch[i].Bytes.Span, _leaves[i]);
+                        if (!_seenAhead.IsEmpty) _seenAhead = _seenAhead.Remove(_tree.Size);
                         if (_tree.Size == published?.Size) Compare(published);
                         break;
                     case CheckpointRecord:
@@ -446,6 +457,7 @@ sealed class Log : IDisposable
                         break;
                     case AheadRecord:
                         _provedTo = _tree.Size;
+                        if (Proof.Checkpoint.Open(Encoding.UTF8.GetString(batch[i].Bytes.Span), _key, out var ahead) == CheckpointTrust.Verified) _seenAhead = _seenAhead.SetItem(ahead!.Size, ahead.Root);
                         break;
                     default:
                         throw new LogException(LogError.WrongLog, $"record {batch[i].Index} of the journal is not a log's");
@@ -499,11 +511,11 @@ sealed class Log : IDisposable
 
     // ---- Segments
 
-    /// <summary>A segment begins after what is in the tree now. Where it has no basis, it gets one when all that derives from what stands before it is on the disk.</summary>
+    /// <summary>A segment begins after what is in the tree now. Where it has no basis, or a damaged one, it gets one when all that derives from what stands before it is on the disk.</summary>
     void Begin(JournalSegment segment, Checkpoint? published)
     {
         if (_tree.Size == published?.Size) Compare(published);
-        if (segment.First > 0 && !segment.HasBasis) _boundaries.Add((segment, Basis.Encode(_tree.Save(), _lastNote)));
+        if (segment.First > 0 && segment.Basis is null) _boundaries.Add((segment, Basis.Encode(_tree.Save(), _lastNote)));
     }
 
     /// <summary>7, beside everything else, one after the other.</summary>
@@ -828,7 +840,6 @@ sealed class Log : IDisposable
         {
             _journal.Dispose();
             _closing.Dispose();
-            _extending.Dispose();
         }
     }
 }

@@ -311,6 +311,10 @@ public sealed class ErasureTests
         var offered = await node.Log(h.Town.State.Logs[origin], default);
         Assert.Equal((begins, 541 - begins), (offered!.Floor!.Size, offered.Leaves.Count()));
         await h.StopNode();
+        var found = new Stele.Ledger.Findings(h.Folder.Path);
+        NodeFsck.Check(h.Folder, h.Town.Trust, found, default);
+        Assert.Empty(found.Violations);
+        Assert.Contains(found.Remarks, r => r.EndsWith($"begins at {begins}: what was below was pruned", StringComparison.Ordinal));
         var report = GatewayTests.Verify(h);
         Assert.True(report.Result == VerifyResult.DeclaredGaps, string.Join('\n', report.Findings));
         Assert.Contains(report.Notes, n => n.Contains($"{begins} leaves were pruned, below the floor of 530", StringComparison.Ordinal));

@@ -155,4 +155,43 @@ public sealed class ReplicaTests : IDisposable
         Assert.Empty(_ledgers.Check("replica"));
         Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => _ledgers.Open("replica")).Error);
     }
+
+    [Fact]
+    public async Task WhatWasSignedAheadIsHeldToWhenItsSizeIsPassed()
+    {
+        // Two histories, both signed: they part after entry 300. A step towards one was taken, and it is not forgotten by stopping.
+        var other = Enumerable.Range(0, 600).Select(i => i < 300 ? Ledgers.Entry(i) : [(byte)i]).ToArray();
+        string Other(int size) => Note(size, Merkle.Root(other.Take(size).Select(e => Merkle.Leaf(e))));
+        await _ledgers.Make("log", 500);
+        using var log = _ledgers.Open("log");
+        using (var replica = _ledgers.OpenReplica("replica")) Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 100), log.Checkpoint, log.ConsistencyProof(100, 500)));
+        using (var replica = _ledgers.OpenReplica("replica"))
+        {
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(100, 200), Note(200)));   // an older one, on the way
+            Assert.Equal(Extension.Fork, await replica.Extend(other[200..500], Other(500)));
+            Assert.Equal(Extension.Fork, await replica.Extend(other[200..600], Other(600)));
+            Assert.Equal((200, 200), (replica.Size, replica.Held));
+            Assert.Equal(Extension.Extended, await replica.Extend(Entries(200, 600), Note(600)));
+        }
+        Assert.Empty(_ledgers.Check("replica"));
+    }
+
+    [Fact]
+    public async Task ClosingEndsAnExtensionAndThoseThatWaitForIt()
+    {
+        var file = default(Stele.Tests.Disk.FaultyFile);
+        var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, new LogOptions { File = path => file = new(path) });
+        file!.Gate.Reset();
+        var first = replica.Extend(Entries(0, 3), Note(3));
+        var others = Enumerable.Range(0, 3).Select(_ => replica.Extend(Entries(0, 4), Note(4))).ToArray();
+        Assert.DoesNotContain(others, o => o.IsCompleted);
+        var closing = Task.Run(replica.Dispose, TestContext.Current.CancellationToken);
+        foreach (var other in others) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => other.WaitAsync(TimeSpan.FromSeconds(60)));
+        file.Gate.Set();
+        Assert.Equal(Extension.Extended, await first.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        await closing.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => replica.Extend([], Note(4)));
+        using var again = _ledgers.OpenReplica("replica");
+        Assert.Equal((3, Note(3)), (again.Size, again.Checkpoint));
+    }
 }

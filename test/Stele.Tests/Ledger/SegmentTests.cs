@@ -90,8 +90,12 @@ public sealed class SegmentTests : IDisposable
             File.WriteAllBytes(segments[^1].BasisPath, damaged);
             Assert.Contains(_ledgers.Check("log"), w => w.StartsWith(Path.GetFileName(segments[^1].BasisPath), StringComparison.Ordinal));
             using (var log = _ledgers.Open("log", Small)) Assert.Equal(Ledgers.RootOf(2000), log.Root);
+            // And it is made again, so that the next start is as short as it was.
+            Assert.Equal(whole, File.ReadAllBytes(segments[^1].BasisPath));
+            Assert.Empty(_ledgers.Check("log"));
             if (at > 700) break;
         }
+        File.WriteAllBytes(segments[^1].BasisPath, whole[..^1]);
         Assert.NotEmpty(Fsck.Repair(_ledgers.At("log"), _ledgers.Signer.Key));
         Assert.Equal(whole, File.ReadAllBytes(segments[^1].BasisPath));
         Assert.Empty(_ledgers.Check("log"));
@@ -161,6 +165,31 @@ public sealed class SegmentTests : IDisposable
         Assert.Empty(_ledgers.Check("unsealed"));
         Assert.Equal(File.ReadAllBytes(segments[^2].Path), File.ReadAllBytes(before));
         Assert.Equal(File.ReadAllBytes(segments[^1].BasisPath), File.ReadAllBytes(last.BasisPath));
+
+        // Power lost while the seal is written, with a part of it on the disk, in a file that was cut to its length, or in the room.
+        _ledgers.Copy("log", "torn");
+        (last, before) = (Segments("torn")[^1], Segments("torn")[^2].Path);
+        var whole = File.ReadAllBytes(before);
+        for (var kept = 1; kept < JournalFrame.Header; kept++)
+            foreach (var room in new[] { 0, 10_000 })
+            {
+                File.Delete(last.BasisPath);
+                File.WriteAllBytes(before, [.. whole[..^(JournalFrame.Header - kept)], .. new byte[JournalFrame.Header - kept + room]]);
+                Assert.Empty(_ledgers.Check("torn"));
+                using (var log = _ledgers.Open("torn", Small)) Assert.Equal((700, Ledgers.RootOf(700)), (log.Size, log.Root));
+                Assert.Empty(_ledgers.Check("torn"));
+                Assert.Equal(whole, File.ReadAllBytes(before));
+                Assert.Equal(File.ReadAllBytes(segments[^1].BasisPath), File.ReadAllBytes(last.BasisPath));
+            }
+        // Once the next file's basis stands the seal was on the disk; and a seal's remains are no longer than a seal, and stand where the next file's records go on.
+        File.WriteAllBytes(before, [.. whole[..^1], (byte)~whole[^1]]);
+        Assert.Contains(_ledgers.Check("torn"), w => w.StartsWith("journal: damaged", StringComparison.Ordinal));
+        File.Delete(last.BasisPath);
+        Assert.Empty(_ledgers.Check("torn"));
+        File.WriteAllBytes(before, [.. whole[..^1], (byte)~whole[^1], 1]);
+        Assert.Contains(_ledgers.Check("torn"), w => w.StartsWith("journal: damaged", StringComparison.Ordinal));
+        File.WriteAllBytes(before, whole[..(JournalFrame.FileHeader + 20)]);
+        Assert.Contains(_ledgers.Check("torn"), w => w.StartsWith("journal: damaged", StringComparison.Ordinal));
 
         // The new file without a record in it.
         last = Segments("empty")[^1];

@@ -156,6 +156,15 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
         Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(new Note(extended, log.Sign(extended, Sign)).ToString(), log, out var opened));
         Assert.Empty(opened!.Extensions);
 
+        // Without a time it may be the answer to a question about any part: it is by the key, but no witness's word.
+        var timeless = new Note(text, key.Sign(text, Sign, 0));
+        Assert.Equal(NoteTrust.Verified, timeless.Verify([key], out _));
+        Assert.Equal(NoteTrust.NoKnownKey, timeless.VerifyCosigned([key], out var counted));
+        Assert.Empty(counted);
+        Assert.Equal(NoteTrust.Verified, new Note(text, line).VerifyCosigned([key], out counted));
+        Assert.Single(counted);
+        Assert.Equal(CosignatureTrust.BadSignature, Cosignature.Read(timeless.ToString().AsSpan(text.Length + 1), text, key, out _));
+
         var part = new NoteSignature(key.Name, key.Id, [0, 0, 0, 0, 0, 0, 0, 0, .. Sign(Cosignature.SubtreeMessage(key.Name, 0, "example.com/log", 8, 13, root))]);
         Assert.True(Cosignature.VerifySubtree(part, "example.com/log", 8, 13, root, key));
         Assert.False(Cosignature.VerifySubtree(part, "example.com/log", 8, 14, root, key));
