@@ -15,7 +15,7 @@ namespace Stele.Bench;
 static class VerifyBench
 {
     const int Decisions = 1_000_000, Statements = 10_000;
-    const string Trees = "SHA-256 of its leaves and trees, one core", Signatures = "ECDSA P-256 verify, one core";
+    const string Trees = "SHA-256 of its leaves and trees, one core", Signatures = "ECDSA P-256 verify, every processor";
 
     public static Rounds Make(Scratch scratch)
     {
@@ -42,8 +42,6 @@ static class VerifyBench
         var trust = world.Trust;
         var leaves = mortgage.Log.Leaves.Count;
         var bytes = new FileInfo(whole).Length;
-        var entry = Entry.Parse(world.Entries[^1]);
-        var key = World.Node.Key.Public;
         var block = mortgage.Log.Leaves[^1];
 
         var rounds = new Rounds("verify", $"an audit pack of {world.Entries.Count} ledger entries ({signatures} signatures) and {leaves} decisions, {bytes / 1e6:0} MB, by all {Environment.ProcessorCount} cores") { Budget = TimeSpan.FromSeconds(60) };
@@ -52,10 +50,8 @@ static class VerifyBench
             var frontier = new Frontier();
             for (var i = 0; i < 200_000; i++) frontier = frontier.Add(Merkle.Leaf(block));
         })));
-        rounds.Limit(Signatures, "/s", () => Task.FromResult(Timed(2000, 0, () =>
-        {
-            for (var i = 0; i < 2000; i++) if (!entry.Envelope.Verify(entry.Envelope.Signatures[0], key)) throw new InvalidOperationException("the signature is good");
-        })));
+        // By the runtime itself: an envelope remembers that it was verified.
+        rounds.Limit(Signatures, "/s", () => Task.FromResult(new Sample(Machine.EcdsaVerifications(TimeSpan.FromMilliseconds(300), 800, Environment.ProcessorCount))));
         rounds.Add("a ledger: signatures", "/s", Signatures, () => Task.FromResult(Timed(signatures, new FileInfo(statements).Length, () => Judge(statements, trust))));
         rounds.Add("the whole pack: leaves of both", "/s", Trees, () => Task.FromResult(Timed(leaves + world.Entries.Count, bytes, () => Judge(whole, trust))));
         // The same ledger is in both packs; so what the second takes longer, it takes for the decision log.
