@@ -42,7 +42,11 @@ public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> By
 }
 
 /// <summary>A signature that a known key has verified; the time is a cosignature's, in POSIX seconds, else 0.</summary>
-public sealed record VerifiedSignature(VerifierKey Key, long Time);
+public sealed record VerifiedSignature(VerifierKey Key, long Time)
+{
+    /// <summary>The same in milliseconds, as entries count time, and no later than an entry may be: a witness may sign any number.</summary>
+    public long Milliseconds => Math.Min(Time, Entry.MaxTime / 1000) * 1000;
+}
 
 /// <summary>How a note stands against a set of known keys.</summary>
 public enum NoteTrust

@@ -142,8 +142,7 @@ public sealed partial class ReceiptVerifier
             if (notOlderThan is not null) _report.Find("too-old", "ledger", "no trusted witness cosigned it, so nothing says how old it is");
             return;
         }
-        long Clamped(long seconds) => Math.Min(seconds, Entry.MaxTime / 1000) * 1000;
-        var (newest, oldest, last) = (Clamped(proven.Cosigned.Max(c => c.Time)), Clamped(proven.Cosigned.Min(c => c.Time)), _receipt.Entries[^1].Entry.Time);
+        var (newest, oldest, last) = (proven.Cosigned.Max(c => c.Milliseconds), proven.Cosigned.Min(c => c.Milliseconds), _receipt.Entries[^1].Entry.Time);
         // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
         if (last > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger", $"the newest entry says {Time(last)}, which a witness cosigned at {Time(oldest)} already");
         if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");

@@ -78,8 +78,8 @@ public sealed partial class Verifier
             if (notOlderThan is not null) _report.Find("too-old", "ledger/checkpoint", "no trusted witness cosigned it, so nothing says how old it is");
             return;
         }
-        var newest = Math.Min(cosigned.Max(c => c.Time), Entry.MaxTime / 1000) * 1000;
-        var oldest = Math.Min(cosigned.Min(c => c.Time), Entry.MaxTime / 1000) * 1000;
+        var newest = cosigned.Max(c => c.Milliseconds);
+        var oldest = cosigned.Min(c => c.Milliseconds);
         _report.Note($"witnesses: {cosigned.Length} cosigned, last at {Time(newest)}; the newest entry's time is {(oldest - state.Time) / 1000} s before the first of them.");
         // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
         if (state.Time > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger/checkpoint", $"the newest entry says {Time(state.Time)}, which a witness cosigned at {Time(oldest)} already");

@@ -198,7 +198,7 @@ sealed class Log : IDisposable
                 size = tree.Size;
             }
         }
-        catch (FormatException) { }
+        catch (FormatException) { }   // a damaged basis says nothing; in a log of one's own the segment's name says the same
         return size - size % Proof.Tile.Full;
     }
 
