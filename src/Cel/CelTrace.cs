@@ -137,9 +137,12 @@ public sealed class CelTrace
         }
     }
 
+    // Long places are cut, and may look alike.
+    bool Same(CelTrace other) => _value.IsError || other._value.IsError ? _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason : _value.Kind == other._value.Kind && _value.Equals(other._value);
+
     void Add(List<CelTrace> found)
     {
-        if (Evaluated && Kind != CelTraceKind.Constant && !found.Exists(f => string.Equals(f.Place, Place))) found.Add(this);
+        if (Evaluated && Kind != CelTraceKind.Constant && !found.Exists(f => string.Equals(f.Place, Place) && f.Same(this))) found.Add(this);
     }
 
     public override string ToString() => $"{Place}: {(Evaluated ? _value.ToString() : "not evaluated")}";

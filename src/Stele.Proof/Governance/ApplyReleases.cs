@@ -138,7 +138,7 @@ public static partial class Fold
             var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
-            judgement = new Judgement(j.Policies, judgement.Rules.AddRange(j.Rules), s.Routes.Length == 1 ? j.Input : judgement.Input.With(route.Release.ToString(), j.Input));
+            judgement = s.Routes.Length == 1 ? j : judgement.And(j, route.Release);
             waivers.UnionWith(j.Rules.Where(x => x.Waiver is not null).Select(x => x.Waiver!.Value));
         }
         if (s.Routes.IsEmpty)

@@ -73,6 +73,10 @@ public sealed class Policy
         return outcomes.ToImmutable();
     }
 
+    /// <summary>The rules that judge the action, in order, each with what its expression came from. The outcomes are those of <see cref="Judge"/>.</summary>
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input) =>
+        _compiled.Where(c => c.Rule.On.Contains(action)).Select(c => (c.Rule, c.Require.Trace(input, CostLimit).Trace));
+
     static string? Say(CelResult result, CelProgram? message, IReadOnlyDictionary<string, CelValue> input)
     {
         if (result.Error is { } error) return Cut(error.Message);

@@ -174,7 +174,7 @@ static partial class Refusing
         On(TooFewOwners, "one owner where two must sign", m => m.World.Try(m.World.PutPolicy(null), World.Owner)),
         On(TooFewOwners, "one owner revokes another's key", m => m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owner)),
         On(NotTheServer, "a node records a refusal", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null) { Nonce = "", Issued = 0 }, World.Node)),
-        On(NotTheServer, "owners sign a verdict", m => m.World.Try(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Owners)),
+        On(NotTheServer, "owners sign a verdict", m => m.World.Try(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Owners)),
     ];
 
     /// <summary>One statement with the signature of another.</summary>
@@ -852,7 +852,7 @@ static partial class Refusing
         }),
         Running(OutOfRange, "an alert on a range that runs backwards", m => m.World.Try(m.World.Alarm(m.Log) with { From = 5, To = 4 }, World.Monitor)),
         Running(OutOfRange, "a verdict on entries to come", m =>
-            m.World.Try(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
+            m.World.Try(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal in the future", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, m.World.Now + 1, "malformed", null) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal with a code that is none", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "because", null) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal that can't be executed again", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "document-missing", null) { Nonce = "", Issued = 0 }, World.Server)),
