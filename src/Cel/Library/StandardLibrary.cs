@@ -3,8 +3,7 @@ using Cel.Check;
 namespace Cel.Library;
 
 /// <summary>
-/// The functions every program may call: those of the language definition except <c>matches</c>, and of the extensions the
-/// <c>strings</c> and <c>math</c> libraries.
+/// The functions every program may call: those of the language definition, and of the extensions the <c>strings</c> and <c>math</c> libraries.
 /// </summary>
 internal static class StandardLibrary
 {
@@ -16,6 +15,7 @@ internal static class StandardLibrary
         OperatorFunctions.Declare(table);
         Conversions.Declare(table);
         TextFunctions.Declare(table);
+        MatchFunctions.Declare(table);
         TimeFunctions.Declare(table);
         StringExtension.Declare(table);
         Formatting.Declare(table);

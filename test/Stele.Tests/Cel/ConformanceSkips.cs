@@ -131,16 +131,6 @@ static class ConformanceSkips
         type_deduction legacy_nullable_types/null_assignable_to_message_parameter_candidate
         type_deduction legacy_nullable_types/null_assignable_to_duration_parameter_candidate
         type_deduction legacy_nullable_types/null_assignable_to_timestamp_parameter_candidate
-        # Regular expressions wait for an RE2 engine of our own: the runtime's differs in syntax, semantics and versions.
-        string matches/basic
-        string matches/empty_target
-        string matches/empty_arg
-        string matches/empty_empty
-        string matches/re_concat
-        string matches/re_alt
-        string matches/re_rep
-        string matches/unicode
-        string matches/unicode_smp
         # Named time zones: their rules come from the machine, and two machines may differ.
         timestamps timestamp_selectors_tz/getDate
         timestamps timestamp_selectors_tz/getDayOfMonth_name_pos
