@@ -74,7 +74,7 @@ public static partial class Fold
         var scope = s.System is null ? "*" : s.Environment is null ? s.System : State.Place(s.System, s.Environment);
         var present = c.State.Policies.TryGetValue(scope, out var p) ? p.Entry : (long?)null;
         if (s.Replaces != present) return c.Refuse(RefusalCode.StaleReplace, present is null ? $"no policy stands for '{scope}' yet: it replaces nothing" : $"the policy for '{scope}' stands on entry {present}");
-        if (s.Policy is { } digest)
+        foreach (var digest in new[] { s.Policy, s.Candidate }.OfType<Digest>())
         {
             if (c.State.IsRevoked(digest)) return c.Refuse(RefusalCode.Revoked, $"the policy {digest} was revoked");
             try
@@ -86,7 +86,7 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
             }
         }
-        return Govern(c, "policy", s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, new PolicyFact(c.Index, c.Signers, s.Policy)) });
+        return Govern(c, "policy", s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, new PolicyFact(c.Index, c.Signers, s.Policy, s.Candidate, s.Share)) });
     }
 
     static Outcome Revoke(Context c, Revocation s)
