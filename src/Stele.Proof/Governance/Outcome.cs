@@ -6,6 +6,9 @@ namespace Stele.Proof.Governance;
 /// <summary>What the policies in force said of one action: every rule's outcome, and the input they judged, by policy.</summary>
 public sealed record Judgement(ImmutableArray<Digest> Policies, ImmutableArray<RuleOutcome> Rules, Json Input)
 {
+    /// <summary>What candidates beside the policies in force would have said. Nothing is refused by it.</summary>
+    public ImmutableArray<RuleOutcome> Would { get; init; } = [];
+
     public bool Passed => Rules.All(r => r.Allows);
     public RuleOutcome? FirstFailure => Rules.FirstOrDefault(r => !r.Allows);
 }

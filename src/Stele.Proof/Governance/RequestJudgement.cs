@@ -32,8 +32,6 @@ public sealed record Asked(State State, ReleaseFact Release, string System, stri
 /// <param name="Would">What candidates that did not decide would have made of it.</param>
 public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Policies, ImmutableArray<Would> Would)
 {
-    public const string Action = "decide";
-
     /// <param name="policy">The compiled policies; it may throw for one that is not at hand, and then nothing is decided.</param>
     public static RequestJudgement Of(Asked asked, Func<Digest, Policy> policy)
     {
@@ -45,19 +43,19 @@ public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Poli
         var would = ImmutableArray<Would>.Empty;
         foreach (var (scope, fact) in state.Candidates(system, environment))
         {
-            if (fact.CandidateDecidesFor(asked.Principal) || !policy(fact.Candidate!.Value).Judges(Action)) continue;
+            if (fact.CandidateDecidesFor(asked.Principal) || !policy(fact.Candidate!.Value).Judges(Actions.Decide)) continue;
             var other = Together(state.PoliciesDeciding(system, environment, asked.Principal, (scope, fact.Candidate.Value)));
-            would = would.Add(new Would(fact.Candidate.Value, other.Outcome, other.Rule));
+            would = would.Add(new Would(fact.Candidate.Value, other.Effect.Name(), other.Rule));
         }
         return new(ruling, deciding, would);
 
-        Ruling Together(ImmutableArray<Digest> policies) => Governance.Ruling.Of((asked.Release.Policy is { } own ? policies.Insert(0, own) : policies).Select(One));
+        Ruling Together(ImmutableArray<Digest> policies) => (asked.Release.Policy is { } own ? policies.Insert(0, own) : policies).Aggregate(Governance.Ruling.Through, (all, next) => all.And(One(next)));
 
         Ruling One(Digest digest)
         {
             if (known.TryGetValue(digest, out var ruling)) return ruling;
             var compiled = policy(digest);
-            return known[digest] = compiled.Judges(Action) ? compiled.Rule(input ??= asked.Input(), asked.Waived(digest)) : Governance.Ruling.Allowed;
+            return known[digest] = compiled.Judges(Actions.Decide) ? compiled.Decide(input ??= asked.Input(), asked.Waived(digest)) : Governance.Ruling.Through;
         }
     }
 }

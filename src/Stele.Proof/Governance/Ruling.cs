@@ -1,40 +1,65 @@
 using System.Collections.Immutable;
-using Stele.Proof.Decisions;
+using Cel.Values;
+using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>What rules make of one request: whether it is forwarded, and as it is or with values masked; and the rule that this rests on.</summary>
-/// <param name="Outcome">allow, deny, mask or hold.</param>
-/// <param name="Rule">What denied or held, or masked first; null where nothing did.</param>
-/// <param name="Fields">JSON pointers into the body, whose values are masked: those of every rule that masks.</param>
-public sealed record Ruling(string Outcome, Digest? Policy, string? Rule, string? Message, ImmutableArray<string> Fields)
+/// <summary>What one policy, or all of them, say to a request: let it through, with fields masked, after a person's approval, or not at all; and the rule that decided.</summary>
+/// <param name="Policy">Whose rule decided; null where no rule spoke.</param>
+/// <param name="Error">The rule's expression did not evaluate, and so denies.</param>
+public sealed record Ruling(Effect Effect, Digest? Policy = null, string? Rule = null, string? Message = null, bool Error = false)
 {
-    public static readonly Ruling Allowed = new(Decision.Allow, null, null, null, []);
+    /// <summary>Nothing is against it.</summary>
+    public static readonly Ruling Through = new(Effect.Allow);
 
-    /// <summary>Whether the release is not asked.</summary>
-    public bool Refuses => Outcome is Decision.Deny or Decision.Hold;
+    /// <summary>JSON pointers of what is to be masked, sorted: those of every mask that fired.</summary>
+    public ImmutableSortedSet<string> Fields { get; init; } = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
 
-    /// <summary>What several policies come to: deny wins over hold, hold over mask, mask over allow; of two alike the first is named. Masks add up.</summary>
-    public static Ruling Of(IEnumerable<Ruling> rulings)
-    {
-        var found = Allowed;
-        foreach (var ruling in rulings)
-        {
-            var fields = found.Fields.AddRange(ruling.Fields);
-            found = (Weight(ruling) > Weight(found) ? ruling : found) with { Fields = fields };
-        }
-        return found.Outcome == Would.Mask ? found with { Fields = [.. found.Fields.Distinct(StringComparer.Ordinal)] } : found with { Fields = [] };
-    }
-
-    static int Weight(Ruling r) => r.Outcome switch { Decision.Deny => 3, Decision.Hold => 2, Would.Mask => 1, _ => 0 };
+    /// <summary>The stricter of two: deny wins over hold, hold over mask, mask over allow, the first of equals; masks add up.</summary>
+    public Ruling And(Ruling other) => (other.Effect > Effect ? other : this) with { Fields = Fields.Union(other.Fields) };
 }
 
-static class Provisional
+// What the gateway asks.
+public sealed partial class Policy
 {
-    public static Ruling Rule(this Policy policy, IReadOnlyDictionary<string, Cel.Values.CelValue> input, IReadOnlyDictionary<string, long> waived)
+    /// <summary>
+    /// Decides a request. Every rule on <c>decide</c> is asked in order, until one denies: a <c>deny</c> that is true, a <c>require</c> that is not, or any rule that does not evaluate. Where there are
+    /// <c>allow</c> rules, one must be true.
+    /// </summary>
+    /// <param name="waived">Waivers by rule id: such a rule is not asked; if it allows, it does.</param>
+    public Ruling Decide(IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived)
     {
-        foreach (var outcome in policy.Judge("decide", input, waived))
-            if (!outcome.Allows) return new(Decision.Deny, policy.Digest, outcome.Rule, outcome.Message, []);
-        return Ruling.Allowed;
+        var left = JudgementLimit;
+        var ruling = Ruling.Through;
+        Compiled? unmet = null;
+        var allowed = false;
+        foreach (var c in _rules)
+        {
+            var rule = c.Rule;
+            if (rule.Occasion != Occasion.Request) continue;
+            if (waived.ContainsKey(rule.Id))
+            {
+                allowed |= rule.Effect == Effect.Allow;
+                continue;
+            }
+            if (rule.Effect == Effect.Allow && allowed) continue;
+            var (holds, failure) = Eval(c, input, ref left);
+            if (failure is not null) return Said(Effect.Deny, true);
+            switch (rule.Effect)
+            {
+                case Effect.Allow when holds: allowed = true; break;
+                case Effect.Allow: unmet ??= c; break;
+                case Effect.Require when holds: break;
+                case Effect.Require: return Said(Effect.Deny);
+                case Effect.Deny when holds: return Said(Effect.Deny);
+                case Effect.Hold when holds: ruling = ruling.And(Said(Effect.Hold)); break;
+                case Effect.Mask when holds: ruling = ruling.And(Said(Effect.Mask) with { Fields = [.. rule.Fields] }); break;
+            }
+
+            Ruling Said(Effect effect, bool error = false) => new(effect, Digest, rule.Id, Say(c, failure, input, ref left), error);
+        }
+        if (unmet is null || allowed) return ruling;
+        var said = Say(unmet, null, input, ref left);
+        return new Ruling(Effect.Deny, Digest, unmet.Rule.Id, said ?? "no rule allows it");
     }
 }

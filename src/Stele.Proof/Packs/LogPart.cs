@@ -129,6 +129,6 @@ public sealed partial class Verifier
             return environment.Head?.Entry;
         }
 
-        bool Decides(Digest policy) => _replay.Documents.Policy(policy)?.Judges("decide") == true;
+        bool Decides(Digest policy) => _replay.Documents.Policy(policy)?.Judges(Actions.Decide) == true;
     }
 }

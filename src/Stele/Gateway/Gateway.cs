@@ -106,7 +106,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             // 3. May they?
             var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment, table.Deployment, principal.Id, context, body, input.Length));
             var ruling = judged.Ruling;
-            var masked = ruling.Outcome == Would.Mask && body is not null ? Masking.Apply(body, ruling.Fields).ToBytes() : null;
+            var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(body, ruling.Fields).ToBytes() : null;
 
             // From here on it must be recorded, whatever comes.
             var tally = recorder.Log.Tally;
@@ -114,8 +114,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             counted.Admitted = true;
 
             // 4. What does the release say?
-            var (outcome, answer, error) = ruling.Refuses ? Refused(ruling)
-                : masked?.Length > terms.MaxRequest ? Refused(ruling with { Outcome = Decision.Deny, Message = TooMuchMasked }, GatewayError.TooLarge)
+            var (outcome, answer, error) = ruling.Effect is Effect.Deny or Effect.Hold ? Refused(ruling)
+                : masked?.Length > terms.MaxRequest ? Refused(ruling with { Effect = Effect.Deny, Message = TooMuchMasked }, GatewayError.TooLarge)
                 : await Forward(http.Request, path, masked ?? input, masked is not null, leg);
 
             // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not have it, even if the clock was put back.
@@ -265,9 +265,9 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
     static (string Outcome, Answer Answer, GatewayError? Error) Refused(Ruling ruling, GatewayError? error = null)
     {
-        var because = error ?? (ruling.Outcome == Decision.Hold ? GatewayError.Held : GatewayError.Denied);
-        var message = ruling.Message ?? (because == GatewayError.Held ? $"the rule '{ruling.Rule}' demands a person's approval" : $"the rule '{ruling.Rule}' is not fulfilled");
-        return (ruling.Outcome, Problem(because, message, ruling.Rule), because);
+        var because = error ?? (ruling.Effect == Effect.Hold ? GatewayError.Held : GatewayError.Denied);
+        var message = ruling.Message ?? (because == GatewayError.Held ? $"the rule '{ruling.Rule}' demands a person's approval" : $"the rule '{ruling.Rule}' says no");
+        return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because);
     }
 
     async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, bool masked, Leg leg)

@@ -157,7 +157,7 @@ public sealed class GatewayTests
         }
         await Denied("desk-only", "only the desk may ask", h.Ask("/say", token: guest));                   // frozen in the release
         await Denied("not-denied", "nobody may ask for /deny", h.Ask("/deny"));                            // in force for the system
-        await Denied("no-secret", "not fulfilled", h.Ask("/say", "{\"secret\":1}"));                       // by the body
+        await Denied("no-secret", "says no", h.Ask("/say", "{\"secret\":1}"));                       // by the body
         Assert.Equal(3, Size(h));
 
         // A policy that comes into force counts from then on, and is the one recorded.
@@ -169,7 +169,7 @@ public sealed class GatewayTests
         Assert.Equal([stricter], Leaf(h, 3).Policies);
 
         // A rule that does not evaluate says no.
-        var broken = await h.PutPolicy("broken", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("broken", ["decide"], "request.nothing == 1", null));
+        var broken = await h.PutPolicy("broken", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("broken", ["decide"], "request.body.nothing == 1", null));
         before = h.Town.State.Policies[Hamlet.System].Entry;
         await h.Town.Admit(h.Town.Act(new PolicyStatement(Hamlet.System, null, before, broken) { Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.State.Policies[Hamlet.System].Entry > before, "not folded");
