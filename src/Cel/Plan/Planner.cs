@@ -14,7 +14,8 @@ internal sealed class Planner
     readonly Recorder? _recorder;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
-    readonly List<(string Name, int Slot)> _locals = [];
+    /// <summary>Variables of comprehensions, and bindings with the step that computes them.</summary>
+    readonly List<(string Name, int Slot, Node? Value)> _locals = [];
     int _slots;
 
     Planner(Checked program, Recorder? recorder)
@@ -56,7 +57,10 @@ internal sealed class Planner
         {
             case VariableOf v: return new SlotNode(e.Position, _variables[v.Name]);
             case LocalOf l:
-                return new SlotNode(e.Position, _locals.FindLast(x => string.Equals(x.Name, l.Name)).Slot);
+                var (_, slot, value) = _locals.FindLast(x => string.Equals(x.Name, l.Name));
+                if (value is null) return new SlotNode(e.Position, slot);
+                _recorder?.Name(e);
+                return new BoundNode(e.Position, slot, value);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
             case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
             case OverloadsOf o: return VisitCall((Call)e, o);
@@ -69,8 +73,11 @@ internal sealed class Planner
             Logic l => new LogicNode(e.Position, l.IsAnd, Array.ConvertAll(l.Terms, Visit)),
             Conditional c => new ConditionalNode(c.Test.Position, Visit(c.Test), Visit(c.Then), Visit(c.Else)),
             ListLiteral l => VisitList(l),
+            MapLiteral { Optional: { } marks } m => new OptionalMapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit), marks),
             MapLiteral m => new MapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit)),
             Comprehension c => VisitComprehension(c),
+            Bindings b => VisitBindings(b),
+            Call { Function: Operators.OptionalSelect } c => new OptionalSelectNode(e.Position, Visit(c.Args[0]), (string)((Literal)c.Args[1]).Value!),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
     }
@@ -78,6 +85,7 @@ internal sealed class Planner
     Node VisitList(ListLiteral e)
     {
         var elements = Array.ConvertAll(e.Elements, Visit);
+        if (e.Optional is not null) return new OptionalListNode(e.Position, elements, e.Optional);
         return Array.TrueForAll(elements, x => x is ConstantNode)
             && CelValue.OwnList(Array.ConvertAll(elements, x => ((ConstantNode)x).Value)) is { IsError: false } list
             ? new ConstantListNode(e.Position, list)
@@ -107,13 +115,30 @@ internal sealed class Planner
             (Operators.NotEqual, _) => new EqualNode(e.Position, args[0], args[1], negated: true),
             (Operators.In, _) => new InNode(e.Position, args[0], args[1]),
             (Operators.Index, _) => new IndexNode(e.Position, args[0], args[1]),
+            (Operators.OptionalIndex, _) => new OptionalIndexNode(e.Position, args[0], args[1]),
+            ("or", 2) when resolution.Candidates[0].Binary is null => new OrNode(e.Position, args[0], args[1], unwraps: false),
+            ("orValue", 2) when resolution.Candidates[0].Binary is null => new OrNode(e.Position, args[0], args[1], unwraps: true),
             (_, 1) => new UnaryNode(e.Position, e.Function, resolution.Candidates, args[0]),
             (_, 2) => new BinaryNode(e.Position, e.Function, resolution.Candidates, args[0], args[1]),
             _ => new VariadicNode(e.Position, e.Function, resolution.Candidates, [.. args]),
         };
     }
 
-    ComprehensionNode VisitComprehension(Comprehension e)
+    BindingsNode VisitBindings(Bindings e)
+    {
+        var scope = _locals.Count;
+        var slots = new int[e.Names.Length];
+        for (var i = 0; i < slots.Length; i++)
+        {
+            var value = Visit(e.Values[i]);
+            slots[i] = Local(e.Names[i], value);
+        }
+        var body = Visit(e.Body);
+        _locals.RemoveRange(scope, _locals.Count - scope);
+        return new BindingsNode(e.Position, slots, body);
+    }
+
+    Node VisitComprehension(Comprehension e)
     {
         var range = Visit(e.Range);
         var scope = _locals.Count;
@@ -126,14 +151,16 @@ internal sealed class Planner
             MacroKind.All => new QuantifierNode(e.Position, loop, isAll: true, body!),
             MacroKind.Exists => new QuantifierNode(e.Position, loop, isAll: false, body!),
             MacroKind.ExistsOne => new ExistsOneNode(e.Position, loop, body!),
+            MacroKind.OptionalMap or MacroKind.OptionalFlatMap => new OptionalMacroNode(e.Position, range, loop.First, body!, isFlat: e.Kind == MacroKind.OptionalFlatMap),
+            MacroKind.Entries => new EntriesNode(e.Position, loop, filter, body!),
             MacroKind.List => new CollectNode(e.Position, loop, toMap: false, filter, body),
             _ => new CollectNode(e.Position, loop, toMap: true, filter, body),
         };
     }
 
-    int Local(string name)
+    int Local(string name, Node? value = null)
     {
-        _locals.Add((name, _slots));
+        _locals.Add((name, _slots, value));
         return _slots++;
     }
 }

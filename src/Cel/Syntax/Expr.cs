@@ -83,6 +83,10 @@ internal sealed class Conditional : Expr
 internal sealed class ListLiteral : Expr
 {
     public required Expr[] Elements { get; init; }
+
+    /// <summary>Which elements are written <c>?e</c>: an optional whose value, if any, is the element. Null if none is.</summary>
+    public required bool[]? Optional { get; init; }
+
     public override IEnumerable<Expr> Parts => Elements;
 }
 
@@ -90,14 +94,33 @@ internal sealed class MapLiteral : Expr
 {
     public required Expr[] Keys { get; init; }
     public required Expr[] Values { get; init; }
+
+    /// <summary>Which entries are written <c>?k: v</c>, as in <see cref="ListLiteral.Optional"/>.</summary>
+    public required bool[]? Optional { get; init; }
+
     public override IEnumerable<Expr> Parts => Keys.Zip(Values).SelectMany(e => (Expr[])[e.First, e.Second]);
 }
 
-internal enum MacroKind { All, Exists, ExistsOne, List, Map }
+/// <summary>
+/// Names for values: <c>cel.bind</c> has one, <c>cel.block</c> many, each of which may use those before it. A value is computed when
+/// it is first needed, at most once. Invariant: <see cref="Expr.Height"/> counts all values on top of one another, since that is how
+/// they may come to be computed.
+/// </summary>
+internal sealed class Bindings : Expr
+{
+    public required string[] Names { get; init; }
+    public required Expr[] Values { get; init; }
+    public required Expr Body { get; init; }
+
+    public override IEnumerable<Expr> Parts => [.. Values, Body];
+}
+
+internal enum MacroKind { All, Exists, ExistsOne, List, Map, Entries, OptionalMap, OptionalFlatMap }
 
 /// <summary>
 /// A comprehension. With one variable it walks a list's elements or a map's keys, with two a list's indexes and elements or a map's
 /// keys and values. <c>map</c>, <c>filter</c> and <c>transformList</c> are <see cref="MacroKind.List"/>, <c>transformMap</c> is <see cref="MacroKind.Map"/>.
+/// <c>transformMapEntry</c> is <see cref="MacroKind.Entries"/>: its body gives maps, whose entries are put together. <c>optMap</c> and <c>optFlatMap</c> walk the value of an optional, if there is one.
 /// </summary>
 internal sealed class Comprehension : Expr
 {
@@ -129,12 +152,15 @@ internal static class Operators
     public const string Add = "_+_", Subtract = "_-_", Multiply = "_*_", Divide = "_/_", Modulo = "_%_";
     public const string Equal = "_==_", NotEqual = "_!=_", Less = "_<_", LessEqual = "_<=_", Greater = "_>_", GreaterEqual = "_>=_";
     public const string In = "@in", Index = "_[_]", Not = "!_", Negate = "-_";
+    public const string OptionalSelect = "_?._", OptionalIndex = "_[?_]";
 
     /// <summary>How an operator is called in messages: <c>+</c> for <c>_+_</c>.</summary>
     public static string Spell(string function) => function switch
     {
         In => "in",
         Index => "[]",
+        OptionalIndex => "[?]",
+        OptionalSelect => ".?",
         _ when function.Length > 1 && (function[0] == '_' || function[^1] == '_') => function.Trim('_'),
         _ => function,
     };

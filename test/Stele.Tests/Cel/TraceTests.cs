@@ -69,6 +69,11 @@ public class TraceTests
         { "checks.fairness.all(e, e.metrics.auc > 0.5)", "checks.fairness[0].metrics.auc: no such key: 'auc'" },
         { "limit / (limit - 3) == 1", "limit / (limit - 3): division by zero; limit = 3; limit - 3 = 0" },
         { "on && gone == 1", "gone: no value for 'gone'" },
+        // A name rests on what it stands for, where it was needed first.
+        { "cel.bind(x, limit + 1, on && x == 5)", "x = 4" },
+        { "cel.bind(x, limit == 4, x || x)", "limit = 3; x = false" },
+        { "checks.?absent.hasValue()", "checks.?absent = optional.none()" },
+        { "checks.?fairness.optMap(f, size(f)).orValue(0) > 5", "checks.?fairness.optMap(f, size(f)).orValue(0) = 3" },
         { "name\n  == \"v2\" &&\n  limit\n > 2", "name = 'v1'" },
     };
 
