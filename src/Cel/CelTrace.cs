@@ -53,8 +53,11 @@ public sealed class CelTrace
 
     public CelTraceKind Kind { get; }
 
-    /// <summary>The source that <see cref="Start"/> is an offset in.</summary>
+    /// <summary>The source that <see cref="Start"/> is an offset in: the program's, or a definition's.</summary>
     public string Source => _source.Text;
+
+    /// <summary>The definition whose source that is; null for the program itself.</summary>
+    public string? Definition => _source.Definition;
 
     /// <summary>In UTF-16 units, as <see cref="Length"/>.</summary>
     public int Start { get; }

@@ -26,7 +26,7 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         if (record is null) return bare;
         var parts = new List<CelTrace>();
         var omitted = 0;
-        if (recorder.IsName(e)) parts.AddRange(record.Parts.Select(r => Build(r.Expression, r)));
+        if (recorder.IsName(e)) parts.AddRange(record.Parts.Select(r => In(e).Build(r.Expression, r)));
         else if (kind == CelTraceKind.Comprehension) omitted = Walk((Comprehension)e, record, parts);
         else if (kind is not (CelTraceKind.Path or CelTraceKind.Test))
             foreach (var part in Written(e)) parts.Add(Build(part, record.Parts.Find(r => r.Expression == part)));
@@ -34,6 +34,9 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         if (kind == CelTraceKind.Call && !record.Value.IsError && parts.TrueForAll(p => p.Kind == CelTraceKind.Constant)) (kind, parts) = (CelTraceKind.Constant, []);
         return new CelTrace(bare, kind, record.Value, parts, omitted);
     }
+
+    /// <summary>What a name stands for is written here, or in the source of its definition.</summary>
+    Tracer In(Expr name) => program.Resolutions[name.Id] is DefinitionOf { Definition: { Checked: { } body } definition } ? new Tracer(definition.Source, body, recorder) : this;
 
     /// <summary>The parts of an expression that text stands for; what a macro put between is passed over.</summary>
     IEnumerable<Expr> Written(Expr e)
@@ -73,12 +76,14 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not Operators.Index } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
         foreach (var round in record.Rounds)
         {
-            var list = walked.Kind == CelKind.List;
-            var key = list ? CelValue.Int(round.Index) : walked.RawMap.Keys[round.Index];
-            var element = list ? walked.ListItems[round.Index] : walked.RawMap.Values[round.Index];
-            var place = $"{of}[{key}]";
+            var (element, place, variable) = walked.Kind switch
+            {
+                CelKind.List => (walked.ListItems[round.Index], $"{of}[{CelValue.Int(round.Index)}]", null),
+                CelKind.Optional => (walked.RawOptional!.Value, $"{of}.value()", null),
+                _ => (walked.RawMap.Values[round.Index], $"{of}[{walked.RawMap.Keys[round.Index]}]", walked.RawMap.Keys[round.Index].ToString()),
+            };
             var outer = (First: _standing.GetValueOrDefault(e.Variable), Second: e.Second is null ? null : _standing.GetValueOrDefault(e.Second));
-            _standing[e.Variable] = e.Second is not null || !list ? key.ToString() : place;
+            _standing[e.Variable] = variable ?? (e.Second is null ? place : CelValue.Int(round.Index).ToString());
             if (e.Second is not null) _standing[e.Second] = place;
             var inside = new List<CelTrace>();
             if (round.Filter is { } filter) inside.Add(Build(filter.Expression, filter));

@@ -157,6 +157,26 @@ public class TraceTests
         else Assert.Equal(expected, tree);
     }
 
+    /// <summary>A definition stands below the name that needed it first, in its own source; the next name for it has its value alone.</summary>
+    [Fact]
+    public void A_definition_is_seen_through()
+    {
+        var environment = new CelEnvironment(Declared);
+        environment.Define("fair", "checks.fairness.all(e, e.metrics.ratio >= floor)");
+        environment.Define("floor", "double(limit) / 10.0");
+        var program = environment.Compile("on && (fair || floor > 1.0)");
+        var (result, trace) = program.Trace(Bound, 100_000);
+        Assert.Null(Differs(program, Bound, result));
+        Assert.Equal("on = true; checks.fairness[0].metrics.ratio = 0.9; floor = 0.3; checks.fairness[1].metrics.ratio = 0.5; checks.fairness[2].metrics.ratio = 0.4", string.Join("; ", trace.Rests().Select(Say)));
+        var fair = trace.Parts[1].Parts[0];
+        Assert.Equal((CelTraceKind.Named, "fair", null, "fair"), (fair.Kind, fair.Text, fair.Definition, fair.Parts[0].Definition));
+        Assert.Equal("checks.fairness.all(e, e.metrics.ratio >= floor)", fair.Parts[0].Text);
+        // Errors are those of its own source.
+        environment.Define("broken", "checks.nothing.x == 1");
+        (result, trace) = environment.Compile("broken || off").Trace(Bound, 100_000);
+        Assert.Equal(("checks.nothing.x: no such key: 'nothing'", result.Error!.Message), (Say(Assert.Single(trace.Rests())), trace.Rests()[0].Error!.Message));
+    }
+
     /// <summary>The texts are cut from the source just where they stand.</summary>
     [Theory]
     [InlineData("((limit)) + -(3) > - 5", "((limit)) + -(3) > - 5|((limit)) + -(3)|limit|-(3)|- 5")]

@@ -109,7 +109,7 @@ public sealed class GoldenNameTests
         IEnumerable<string> List(string what, IEnumerable<string> words) => words.Select(w => $"{what} {w}");
         return
         [
-            .. List("role", Role.All), .. List("member", [Fold.ServerMember, Fold.RecoveryMember]), .. List("action", Policy.Actions), .. List("deployment", Deployment.Actions),
+            .. List("role", Role.All), .. List("member", [Fold.ServerMember, Fold.RecoveryMember]), .. List("action", Actions.All), .. List("effect", Effects.Names), .. List("severity", Rule.Severities), .. List("deployment", Deployment.Actions),
             .. List("rule-outcome", [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived]), .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
             .. List("observed", Observation.Events), .. List("strength-observed", Dimension.Strengths), .. List("revocation", [Revocation.Key, Revocation.Artifact, Revocation.BlockNew, Revocation.Stop]),
             .. List("erasure", [Erasure.Request, Erasure.Retention]), .. List("hold", [Hold.Place, Hold.Release]), .. List("log", [LogStatement.Open, LogStatement.Close, LogStatement.Lost]),
@@ -129,13 +129,13 @@ public sealed class GoldenNameTests
     {
         ("cost of a name", Costs.Name), ("cost of a selection", Costs.Select), ("cost of a call", Costs.Call), ("cost of a logical operator", Costs.Logic), ("cost of a list", Costs.List), ("cost of a map", Costs.Map), ("cost of a round", Costs.Round),
         ("cost of walking 10", Costs.Traversal(10)), ("cost of walking 1000", Costs.Traversal(1000)), ("cost of hashing 1000 characters", Costs.Hashing(CelValue.String(new string('x', 1000)))),
-        ("cost limit of a rule", Policy.CostLimit), ("rules of a policy", Policy.MaxRules),
+        ("cost limit of an expression", Policy.CostLimit), ("cost limit of a judgement", Policy.JudgementLimit), ("rules of a policy", Policy.MaxRules), ("tests of a policy", Policy.MaxTests), ("definitions of a policy", Policy.MaxDefinitions), ("checks of a policy", Policy.MaxChecks),
         ("characters of an expression", Limits.Source), ("nesting of an expression", Limits.Nesting), ("height of an expression", Limits.Height), ("elements written in an expression", Limits.Elements),
         ("length of a value", ValueLimits.Text), ("elements of a value", ValueLimits.Elements), ("depth of a value", ValueLimits.Depth), ("weight of a value", ValueLimits.Weight),
         ("skew of times", Fold.MaxSkew), ("delay of times", Fold.MaxDelay), ("routes of a deployment", Fold.MaxRoutes), ("length of a waiver", Fold.MaxWaiver), ("waivers for a release", Fold.MaxWaivers), ("length of an attestation", Attestation.MaxTerm),
         ("values of a rule", Rested.MaxValues), ("bytes of a value", Rested.MaxBytes), ("bytes of a payload", Envelope.MaxPayload), ("signatures of an envelope", Envelope.MaxSignatures), ("bytes of an entry", Entry.MaxBytes), ("last time", Entry.MaxTime),
         ("bytes of a document", Artifacts.MaxDocument), ("depth of json", CanonicalJson.MaxDepth), ("integers of json", Json.MaxInt), ("length of a label", Names.MaxLength), ("bytes of a decision", Decision.MaxBytes), ("bytes of a salt", Commitment.SaltBytes),
-        ("bytes of a segment", Segment.MaxBytes), ("bytes of a receipt", Receipt.MaxBytes), ("version of policies", Policy.Version), ("version of release documents", ReleaseDocument.Version), ("version of packs", Pack.Version), ("version of receipts", Receipt.Version),
+        ("bytes of a segment", Segment.MaxBytes), ("bytes of a receipt", Receipt.MaxBytes), ("version of policies", PolicyDocument.Version), ("version of release documents", ReleaseDocument.Version), ("version of packs", Pack.Version), ("version of receipts", Receipt.Version),
     }.Select(n => $"limit {n.Name} {n.Value.ToString(CultureInfo.InvariantCulture)}");
 
     /// <summary>The verifiers' findings, out of their own source.</summary>
