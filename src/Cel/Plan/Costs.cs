@@ -21,8 +21,8 @@ internal static class Costs
     public static long Hashing(in CelValue key) => key.Kind == CelKind.String ? key.RawString.Length / 10 : 0;
 
     /// <summary>
-    /// A tenth a character of the text and one more, times a quarter a character of the pattern; or a quarter an instruction of its code
-    /// where counted repetitions make that more.
+    /// A tenth a character of the text and one more, times a quarter a character of the pattern; of the pattern with counted
+    /// repetitions written out, where that is more.
     /// </summary>
     public static long Match(string text, Pattern pattern) => Traversal(1 + text.Length) * Math.Max(1, (Math.Max(pattern.Text.Length, pattern.Size) + 3) / 4);
 
