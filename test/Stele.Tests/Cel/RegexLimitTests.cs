@@ -41,7 +41,7 @@ public class RegexLimitTests
         => Assert.Contains(reason, Pattern.TryParse(pattern, out _)!.Reason);
 
     [Fact]
-    public void The_largest_patterns_fit_a_small_stack() => OnSmallStack(() =>
+    public void The_largest_patterns_fit_a_small_stack() => LimitTests.OnSmallStack(256, () =>
     {
         foreach (var (pattern, text) in new[]
         {
@@ -55,19 +55,6 @@ public class RegexLimitTests
         })
             Assert.True(RegexTests.Parse(pattern).IsMatch(text), pattern[..6]);
     });
-
-    internal static void OnSmallStack(Action action)
-    {
-        Exception? thrown = null;
-        var thread = new Thread(() =>
-        {
-            try { action(); }
-            catch (Exception e) { thrown = e; }
-        }, 256 * 1024);
-        thread.Start();
-        thread.Join();
-        if (thrown is not null) throw new InvalidOperationException(thrown.Message, thrown);
-    }
 
     [Theory]
     [InlineData("^prod-[a-z0-9-]+$", "prod-mortgage-eu-1")]
