@@ -6,7 +6,7 @@ namespace Cel.Check;
 /// <summary>
 /// What is known about type variables, and whether one type can stand for another given that. The rules are those of the reference
 /// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
-/// agrees with timestamps and durations.
+/// agrees with timestamps, durations, optionals and opaque types.
 /// </summary>
 internal sealed class Unifier(SourceText source)
 {
@@ -54,26 +54,23 @@ internal sealed class Unifier(SourceText source)
         Step();
         if (type.Kind == CelKind.Param)
             return _known.TryGetValue(type.Name, out var known) ? Resolve(known, final) : final ? CelType.Dyn : type;
-        return type.Kind switch
-        {
-            CelKind.List => CelType.List(Resolve(type.Parameters[0], final)),
-            CelKind.Map => CelType.Map(Resolve(type.Parameters[0], final), Resolve(type.Parameters[1], final)),
-            _ => type,
-        };
+        return Over(type, p => Resolve(p, final));
     }
 
     /// <summary>A signature's own parameters replaced by fresh variables.</summary>
     public CelType Instantiate(CelType type, Dictionary<string, CelType> fresh)
     {
-        switch (type.Kind)
-        {
-            case CelKind.Param:
-                if (!fresh.TryGetValue(type.Name, out var variable)) fresh[type.Name] = variable = Fresh();
-                return variable;
-            case CelKind.List: return CelType.List(Instantiate(type.Parameters[0], fresh));
-            case CelKind.Map: return CelType.Map(Instantiate(type.Parameters[0], fresh), Instantiate(type.Parameters[1], fresh));
-            default: return type;
-        }
+        if (type.Kind != CelKind.Param) return Over(type, p => Instantiate(p, fresh));
+        if (!fresh.TryGetValue(type.Name, out var variable)) fresh[type.Name] = variable = Fresh();
+        return variable;
+    }
+
+    static CelType Over(CelType type, Func<CelType, CelType> f)
+    {
+        if (type.Parameters.Count == 0) return type;
+        var parameters = new CelType[type.Parameters.Count];
+        for (var i = 0; i < parameters.Length; i++) parameters[i] = f(type.Parameters[i]);
+        return type.With(parameters);
     }
 
     bool Agree(CelType a, CelType b)
@@ -89,13 +86,14 @@ internal sealed class Unifier(SourceText source)
         if (a.Kind == CelKind.Dyn || b.Kind == CelKind.Dyn) return true;
         if (a.Kind == CelKind.Null) return IsNullable(b.Kind);
         if (b.Kind == CelKind.Null) return IsNullable(a.Kind);
-        if (a.Kind != b.Kind) return false;
+        if (a.Kind != b.Kind || a.Parameters.Count != b.Parameters.Count) return false;
+        if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
         return true;
     }
 
-    static bool IsNullable(CelKind kind) => kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration;
+    static bool IsNullable(CelKind kind) => kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration or CelKind.Optional or CelKind.Ip or CelKind.Cidr or CelKind.Opaque;
 
     /// <summary>Can the variable stand for the type, and was something known of it?</summary>
     (bool Valid, bool Known) Substitute(CelType type, CelType variable)
@@ -141,7 +139,10 @@ internal sealed class Unifier(SourceText source)
     {
         Step();
         if (a.Kind is CelKind.Dyn or CelKind.Param) return true;
-        if (b.Kind is CelKind.Dyn or CelKind.Param || a.Kind != b.Kind) return false;
+        if (b.Kind is CelKind.Dyn or CelKind.Param) return false;
+        // Null is assignable to what it agrees with, and not the other way round.
+        if (a.Kind != b.Kind) return b.Kind == CelKind.Null;
+        if (a.Parameters.Count != b.Parameters.Count) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!IsAsGeneral(a.Parameters[i], b.Parameters[i])) return false;
         return true;
