@@ -179,7 +179,7 @@ public class CelFuzzTests(ITestOutputHelper output)
             // A trace makes its own plan, and has steps between the steps.
             LimitTests.OnSmallStack(1024, () =>
             {
-                foreach (var (source, program, limit, expected) in batch) Agrees(source, expected, Trace(source, program, limit), "when traced");
+                foreach (var (source, program, limit, expected) in batch.Where((_, n) => n % 5 == 0)) Agrees(source, expected, Trace(source, program, limit), "when traced");
             });
         }
 

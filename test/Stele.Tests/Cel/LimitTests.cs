@@ -204,6 +204,9 @@ public class LimitTests
     {
         var bomb = "[]" + Repeat(".map(y, [].map(x, [[{x: x}], [{x: x}].filter(q, x == y)])[0])", 60);
         Assert.Contains("grow too large to check", Assert.Throws<CelException>(() => CelProgram.Compile(bomb, Declared)).Reason);
+        // What is merely long is checked to its end.
+        foreach (var term in new[] { "1<2", "l==l", "d<d", "[l]+[l]==[l]", "{1:l}=={1:l}", "math.greatest(1,2,d)<d", "l.map(x,[x])==[l]" })
+            Assert.NotNull(CelProgram.Compile(term + Repeat("&&" + term, Limits.Source / (term.Length + 2) - 1), Declared));
     }
 
     /// <summary>Numbers whose plain hashes are all the same: as keys they would take a time that grows with the square.</summary>
