@@ -69,12 +69,14 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not Operators.Index } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
         foreach (var round in record.Rounds)
         {
-            var list = walked.Kind == CelKind.List;
-            var key = list ? CelValue.Int(round.Index) : walked.RawMap.Keys[round.Index];
-            var element = list ? walked.ListItems[round.Index] : walked.RawMap.Values[round.Index];
-            var place = $"{of}[{key}]";
+            var (element, place, variable) = walked.Kind switch
+            {
+                CelKind.List => (walked.ListItems[round.Index], $"{of}[{CelValue.Int(round.Index)}]", null),
+                CelKind.Optional => (walked.RawOptional!.Value, $"{of}.value()", null),
+                _ => (walked.RawMap.Values[round.Index], $"{of}[{walked.RawMap.Keys[round.Index]}]", walked.RawMap.Keys[round.Index].ToString()),
+            };
             var outer = (First: _standing.GetValueOrDefault(e.Variable), Second: e.Second is null ? null : _standing.GetValueOrDefault(e.Second));
-            _standing[e.Variable] = e.Second is not null || !list ? key.ToString() : place;
+            _standing[e.Variable] = variable ?? (e.Second is null ? place : CelValue.Int(round.Index).ToString());
             if (e.Second is not null) _standing[e.Second] = place;
             var inside = new List<CelTrace>();
             if (round.Filter is { } filter) inside.Add(Build(filter.Expression, filter));
