@@ -115,7 +115,7 @@ public sealed class CelTrace
             case Conditional:
                 foreach (var part in Parts) part.Rest(found);
                 break;
-            case Comprehension { IsLoop: true, Kind: not (MacroKind.List or MacroKind.Map or MacroKind.Entries) } c when Parts.Count > 0:
+            case Comprehension { Kind: not (MacroKind.List or MacroKind.Map) } c when Parts.Count > 0:
                 // Where no element alone decided, all count: how many there were, at least.
                 var alone = c.Kind == MacroKind.All ? Is(false) : c.Kind == MacroKind.Exists && Is(true);
                 if (Parts.Count == 1 || Omitted > 0 && !alone) Parts[0].Add(found);

@@ -47,7 +47,7 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         _ when IsPath(e) => CelTraceKind.Path,
         Logic => CelTraceKind.Logic,
         Conditional => CelTraceKind.Conditional,
-        Comprehension { IsLoop: true } => CelTraceKind.Comprehension,
+        Comprehension => CelTraceKind.Comprehension,
         _ => CelTraceKind.Call,
     };
 

@@ -113,7 +113,7 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
 {
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
-        if (!f.Spend(Costs.Map)) return f.OverLimit(Position);
+        if (!f.Spend(Costs.Map + Costs.Result)) return f.OverLimit(Position);
         List<CelValue> keys = [], values = [];
         for (var i = 0; i < rounds.Count; i++)
         {

@@ -49,7 +49,7 @@ internal sealed class Recorder
 /// <summary>One expression as it was evaluated once, and what was evaluated for it.</summary>
 internal sealed class Record(Expr expression)
 {
-    readonly Comprehension? _loop = expression is Comprehension { IsLoop: true } c ? c : null;
+    readonly Comprehension? _loop = expression as Comprehension;
 
     // A filter that is a constant takes no step, and begins no round.
     Round? _round;

@@ -122,10 +122,6 @@ internal enum MacroKind { All, Exists, ExistsOne, List, Map, Entries, OptionalMa
 internal sealed class Comprehension : Expr
 {
     public required MacroKind Kind { get; init; }
-
-    /// <summary>Whether it walks more than one value.</summary>
-    public bool IsLoop => Kind is not (MacroKind.OptionalMap or MacroKind.OptionalFlatMap);
-
     public required Expr Range { get; init; }
     public required string Variable { get; init; }
     public required string? Second { get; init; }
