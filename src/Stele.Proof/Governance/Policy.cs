@@ -67,6 +67,19 @@ public sealed partial class Policy
         return outcomes.ToImmutable();
     }
 
+    /// <summary>The rules that judge the action, in order, each with what its expression came from. The outcomes are those of <see cref="Judge"/>.</summary>
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input)
+    {
+        var left = JudgementLimit;
+        foreach (var c in _rules)
+        {
+            if (!c.Rule.On.Contains(action)) continue;
+            var (result, trace) = c.Expr.Trace(input, Math.Min(CostLimit, Math.Max(0, left)));
+            left -= result.Cost;
+            yield return (c.Rule, trace);
+        }
+    }
+
     /// <summary>Whether the expression is true, or why it is nothing.</summary>
     static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)
     {
