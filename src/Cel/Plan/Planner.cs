@@ -18,6 +18,8 @@ internal sealed class Planner
     readonly List<(string Name, int Slot, Node? Value)> _locals = [];
     readonly Dictionary<Definition, int> _definitions = [];
     readonly Dictionary<Definition, Node> _bodies = [];
+    Checked _checked;
+    Recorder? _recorder;
     int _slots;
 
     Planner(Checked program, SourceText source, Recorder? recorder)
@@ -98,10 +100,11 @@ internal sealed class Planner
     {
         if (!_bodies.TryGetValue(definition, out var body))
         {
-            var outer = _checked;
-            _checked = definition.Checked!;
+            // A recorder knows the program's own source alone: a definition is one step to it.
+            var (outer, recorder) = (_checked, _recorder);
+            (_checked, _recorder) = (definition.Checked!, null);
             _bodies[definition] = body = Visit(definition.Root);
-            _checked = outer;
+            (_checked, _recorder) = (outer, recorder);
         }
         return new DefinitionNode(e.Position, _variables.Count + _definitions[definition], body, definition.Source);
     }
