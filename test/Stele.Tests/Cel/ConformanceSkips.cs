@@ -21,7 +21,6 @@ static class ConformanceSkips
         "takes a variable that is a protobuf message" => problem.StartsWith("type message_type cel.expr.conformance.", StringComparison.Ordinal) || problem == "type message_type google.protobuf.Any",
         "names a protobuf enum" => test.Data.Text("expr")!.Contains("Enum", StringComparison.Ordinal) || problem == "enum_value type",
         "waits for regular expressions" => problem.Contains("undeclared function 'matches'", StringComparison.Ordinal),
-        "waits for named time zones" => problem.Contains("is no time zone", StringComparison.Ordinal),
         _ => false,
     };
 
@@ -742,12 +741,6 @@ static class ConformanceSkips
         enums strong_proto3/convert_int_too_neg
         enums strong_proto3/convert_string
         enums strong_proto3/convert_string_bad
-        # waits for named time zones
-        timestamps timestamp_selectors_tz/getDate
-        timestamps timestamp_selectors_tz/getDayOfMonth_name_pos
-        timestamps timestamp_selectors_tz/getDayOfMonth_name_neg
-        timestamps timestamp_selectors_tz/getDayOfYear
-        timestamps timestamp_selectors_tz/getMinutes
         # waits for regular expressions
         block_ext basic/call
         string matches/basic
