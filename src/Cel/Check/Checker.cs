@@ -185,6 +185,16 @@ internal sealed class Checker
                 if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Count) candidates.Add(overload);
             result = CelType.Dyn;
         }
+        if (e.Args is [.., Literal { Value: string constant } literal])
+        {
+            for (var i = 0; i < candidates.Count; i++)
+            {
+                if (candidates[i].Prepare is not { } prepare) continue;
+                var (ready, at, refusal) = prepare(constant);
+                if (ready is null) return Fail(e, Literals.Offset(_source, literal.Position, at), CelErrorKind.InvalidArgument, refusal!);
+                candidates[i] = ready;
+            }
+        }
         _resolutions[e.Id] = new OverloadsOf([.. candidates], namespaced);
         return result!;
     }
@@ -318,9 +328,11 @@ internal sealed class Checker
 
     string Show(CelType type) => _types.Resolve(type, final: true).ToString();
 
-    CelType Fail(Expr e, CelErrorKind kind, string reason)
+    CelType Fail(Expr e, CelErrorKind kind, string reason) => Fail(e, e.Position, kind, reason);
+
+    CelType Fail(Expr e, int at, CelErrorKind kind, string reason)
     {
-        if (_declared.Strict) throw new CelException(_source, e.Position, reason);
+        if (_declared.Strict) throw new CelException(_source, at, reason);
         _resolutions[e.Id] = new FailureOf(kind, reason);
         return CelType.Dyn;
     }

@@ -3,8 +3,8 @@ using Cel.Check;
 namespace Cel.Library;
 
 /// <summary>
-/// The functions every program may call: those of the language definition except <c>matches</c>, and of the extensions
-/// <c>strings</c>, <c>math</c>, <c>encoders</c>, <c>network</c> and <c>optionals</c>.
+/// The functions every program may call: those of the language definition, and of the extensions <c>strings</c>, <c>math</c>,
+/// <c>encoders</c>, <c>network</c> and <c>optionals</c>. docs/CEL.md names them all.
 /// </summary>
 internal static class StandardLibrary
 {
@@ -16,6 +16,7 @@ internal static class StandardLibrary
         OperatorFunctions.Declare(table);
         Conversions.Declare(table);
         TextFunctions.Declare(table);
+        MatchFunctions.Declare(table);
         TimeFunctions.Declare(table);
         StringExtension.Declare(table);
         Formatting.Declare(table);

@@ -55,6 +55,9 @@ public sealed record State
     public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
     public FactMap<long, WaiverFact> Waivers { get; init; } = FactMap<long, WaiverFact>.Create();
 
+    /// <summary>Every word that members gave on controls, by its entry; also those that were replaced, ended or taken back.</summary>
+    public FactMap<long, AttestationFact> Attestations { get; init; } = FactMap<long, AttestationFact>.Create();
+
     /// <summary>By <c>system/environment</c>.</summary>
     public FactMap<string, EnvironmentFact> Environments { get; init; } = FactMap<string, EnvironmentFact>.Create(StringComparer.Ordinal);
     public FactMap<string, LogFact> Logs { get; init; } = FactMap<string, LogFact>.Create(StringComparer.Ordinal);

@@ -20,7 +20,6 @@ static class ConformanceSkips
         "makes a protobuf message" or "makes a well-known protobuf message: a wrapper, a JSON value, Any" => problem.Contains("message literals are not supported", StringComparison.Ordinal),
         "takes a variable that is a protobuf message" => problem.StartsWith("type message_type cel.expr.conformance.", StringComparison.Ordinal) || problem == "type message_type google.protobuf.Any",
         "names a protobuf enum" => test.Data.Text("expr")!.Contains("Enum", StringComparison.Ordinal) || problem == "enum_value type",
-        "waits for regular expressions" => problem.Contains("undeclared function 'matches'", StringComparison.Ordinal),
         _ => false,
     };
 
@@ -741,16 +740,5 @@ static class ConformanceSkips
         enums strong_proto3/convert_int_too_neg
         enums strong_proto3/convert_string
         enums strong_proto3/convert_string_bad
-        # waits for regular expressions
-        block_ext basic/call
-        string matches/basic
-        string matches/empty_target
-        string matches/empty_arg
-        string matches/empty_empty
-        string matches/re_concat
-        string matches/re_alt
-        string matches/re_rep
-        string matches/unicode
-        string matches/unicode_smp
         """);
 }

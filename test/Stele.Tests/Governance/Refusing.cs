@@ -14,7 +14,7 @@ sealed record Provocation(RefusalCode Code, string What, Func<(World World, Outc
 /// <summary>Everything that the fold must refuse, by code. Each case starts from a world in which the same act, done right, is admitted.</summary>
 static partial class Refusing
 {
-    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning(), .. RefusingRetention.All];
+    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning(), .. RefusingRetention.All, .. RefusingAttestations.All];
 
     internal static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () =>
     {
