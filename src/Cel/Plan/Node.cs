@@ -34,6 +34,8 @@ internal sealed class ConstantListNode(int position, CelValue list) : Node(posit
 {
     readonly long _cost = Costs.List + list.ListItems.Length / 10;
 
+    public CelValue List => list;
+
     public override CelValue Eval(Frame f)
     {
         f.Cost += _cost;

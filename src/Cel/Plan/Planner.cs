@@ -11,15 +11,17 @@ internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] 
 internal sealed class Planner
 {
     readonly Checked _checked;
+    readonly Recorder? _recorder;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
     /// <summary>Variables of comprehensions, and bindings with the step that computes them.</summary>
     readonly List<(string Name, int Slot, Node? Value)> _locals = [];
     int _slots;
 
-    Planner(Checked program)
+    Planner(Checked program, Recorder? recorder)
     {
         _checked = program;
+        _recorder = recorder;
         // Locals come after the variables, whose number must be known first.
         foreach (var r in program.Resolutions)
             if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
@@ -29,9 +31,10 @@ internal sealed class Planner
             }
     }
 
-    public static PlannedProgram Plan(Checked program)
+    /// <param name="recorder">Told of every step when the plan is run; null for a plan that is run often.</param>
+    public static PlannedProgram Plan(Checked program, Recorder? recorder = null)
     {
-        var planner = new Planner(program);
+        var planner = new Planner(program, recorder);
         var root = planner.Visit(program.Root);
         var names = new string[planner._variables.Count];
         foreach (var (name, slot) in planner._variables) names[slot] = name;
@@ -39,6 +42,16 @@ internal sealed class Planner
     }
 
     Node Visit(Expr e)
+    {
+        var step = Step(e);
+        if (_recorder is null || e.End == 0) return step;
+        // What takes no step keeps its shape, which the steps above it look at.
+        if (step is not (ConstantNode or ConstantListNode)) return new RecordingNode(e, step, _recorder);
+        _recorder.Constant(e, step is ConstantNode c ? c.Value : ((ConstantListNode)step).List);
+        return step;
+    }
+
+    Node Step(Expr e)
     {
         switch (_checked.Resolutions[e.Id])
         {

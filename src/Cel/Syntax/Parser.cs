@@ -40,6 +40,7 @@ internal sealed class Parser
     Expr Expression()
     {
         if (++_nesting > Limits.Nesting) throw Fail(Current.Start, $"the expression is nested more than {Limits.Nesting} deep");
+        var start = _at;
         var test = Binary(0);
         if (Current.Kind == TokenKind.Question)
         {
@@ -48,6 +49,7 @@ internal sealed class Parser
             Expect(TokenKind.Colon, "':'");
             var otherwise = Expression();
             test = new Conditional { Id = _ids++, Position = at, Height = Above(at, test, then, otherwise), Test = test, Then = then, Else = otherwise };
+            Mark(test, start);
         }
         _nesting--;
         return test;
@@ -75,6 +77,7 @@ internal sealed class Parser
     /// <summary>Operators that bind tighter than <paramref name="level"/>.</summary>
     Expr Binary(int level)
     {
+        var start = _at;
         var left = Unary();
         while (true)
         {
@@ -84,10 +87,12 @@ internal sealed class Parser
             if (op.Kind is TokenKind.OrOr or TokenKind.AndAnd)
             {
                 left = Chain(op, found, left);
+                Mark(left, start);
                 continue;
             }
             Take();
             left = MakeCall(op.Start, function, null, [left, Binary(found)]);
+            Mark(left, start);
         }
     }
 
@@ -116,15 +121,22 @@ internal sealed class Parser
             signs.RemoveAt(signs.Count - 1);
         }
         var operand = Member(negative);
-        for (var i = signs.Count - 1; i >= 0; i--) operand = MakeCall(signs[i], op == TokenKind.Not ? Operators.Not : Operators.Negate, null, [operand]);
+        for (var i = signs.Count - 1; i >= 0; i--)
+        {
+            operand = MakeCall(signs[i], op == TokenKind.Not ? Operators.Not : Operators.Negate, null, [operand]);
+            operand.Mark(signs[i], _tokens[_at - 1].End);
+        }
         return operand;
     }
 
     Expr Member(int? negative)
     {
+        var start = _at;
         var operand = Primary(negative);
+        if (negative is { } sign) operand.Mark(sign, _tokens[_at - 1].End);
         while (true)
         {
+            Mark(operand, start);
             if (Current.Kind == TokenKind.LeftBracket)
             {
                 var at = Take().Start;
@@ -287,6 +299,9 @@ internal sealed class Parser
     }
 
     public CelException Fail(int at, string reason) => new(_source, at, reason);
+
+    /// <summary>It stands from that token to the last one taken.</summary>
+    void Mark(Expr e, int first) => e.Mark(_tokens[first].Start, _tokens[_at - 1].End);
 
     int Above(int at, params ReadOnlySpan<Expr> below)
     {

@@ -53,7 +53,7 @@ internal sealed class NetAddress : IEquatable<NetAddress>
         problem = "not a network such as 10.0.0.0/8";
         var slash = text.LastIndexOf('/');
         if (text.Contains('%', StringComparison.Ordinal)) problem = "a network with a zone is not allowed";
-        else if (slash >= 0 && Read(text[..slash], out var bits, out var v6, out _))
+        else if (slash >= 0 && Read(text.AsSpan(0, slash), out var bits, out var v6, out _))
         {
             var length = text.AsSpan(slash + 1);
             if (length.Length is < 1 or > 3 || (length.Length > 1 && length[0] == '0')) return null;

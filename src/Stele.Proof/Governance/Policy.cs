@@ -27,9 +27,12 @@ public sealed class Policy
     /// <summary>Rules of one policy, and checks. Bounds what one admission costs every judge.</summary>
     public const int MaxRules = 64;
 
+    /// <summary>What moves an environment's head.</summary>
+    public static readonly ImmutableArray<string> Deployments = [Deployment.Deploy, Deployment.Rollback, Deployment.Canary, Deployment.Halt];
+
     /// <summary>Everything a rule may be asked about.</summary>
     public static readonly ImmutableArray<string> Actions =
-        [Deployment.Deploy, Deployment.Rollback, Deployment.Canary, Deployment.Halt, "decide", "policy", "system", "member", "waiver", "revocation"];
+        [.. Deployments, "decide", "policy", "system", "member", "waiver", "revocation"];
 
     /// <summary>The variables of a rule's expressions; those that an action does not have are null.</summary>
     public static readonly ImmutableArray<string> Variables = ["action", "actor", "approvals", "checks", "environment", "principal", "release", "request", "system", "time", "waived"];
@@ -72,6 +75,10 @@ public sealed class Policy
         }
         return outcomes.ToImmutable();
     }
+
+    /// <summary>The rules that judge the action, in order, each with what its expression came from. The outcomes are those of <see cref="Judge"/>.</summary>
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input) =>
+        _compiled.Where(c => c.Rule.On.Contains(action)).Select(c => (c.Rule, c.Require.Trace(input, CostLimit).Trace));
 
     static string? Say(CelResult result, CelProgram? message, IReadOnlyDictionary<string, CelValue> input)
     {

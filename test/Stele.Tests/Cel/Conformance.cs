@@ -66,6 +66,7 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
         if (Data.Word("check_only") == "true") return null;
 
         var result = program.Eval(bindings, 1_000_000);
+        if (TraceTests.Differs(program, bindings, result) is { } traced) return $"traced, {traced}";
         if (wantsError) return result.Error is null ? $"gave {result.Value}, expected an error" : null;
         if (result.Error is not null) return result.Error.Message;
         var expected = (Data.Message("value") ?? typed?.Message("result")) is { } v ? ValueOf(v) : CelValue.True;
