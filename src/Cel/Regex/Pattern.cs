@@ -21,7 +21,10 @@ internal sealed class Pattern
         _code = code;
         var asserted = Edge.None;
         foreach (var i in code)
+        {
+            if (i.Op is Op.Take or Op.Assert) Size++;
             if (i.Op == Op.Assert) asserted |= (Edge)i.A;
+        }
         _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0, (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
         _anchored = Simulation.IsAnchored(code);
         _automaton = new Automaton(NewSimulation(), _alphabet);
@@ -29,8 +32,11 @@ internal sealed class Pattern
 
     public string Text { get; }
 
-    /// <summary>Instructions with counted repetitions written out: what a code point of a text may cost at worst.</summary>
-    public int Size => _code.Length;
+    /// <summary>
+    /// What takes or asserts, with counted repetitions written out: the threads that a code point of a text may have to move at worst. Without such
+    /// repetitions no more than the pattern has characters.
+    /// </summary>
+    public int Size { get; }
 
     /// <summary>Bytes, about, without the automaton's.</summary>
     public int Weight => Text.Length * 2 + _code.Length * 24 + _alphabet.Weight;
