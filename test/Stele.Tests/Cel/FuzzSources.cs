@@ -123,11 +123,19 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 2 => $"{Sub('m')}.transformMap({Local('s')}, {Local('i')}, {Scoped('b', depth, 0)}, {Scoped('i', depth, 2)})",
                 _ => Leaf('m'),
             },
-            _ => _random.Next(6) switch
+            _ => _random.Next(14) switch
             {
                 0 => $"dyn({Sub(Pick('b', 'i', 'd', 's', 'l', 'L', 'm'))})",
                 1 => $"o{Pick(".a", ".b[0]", ".b", "['c']", ".d.e.f", "")}",
                 2 => $"[dyn({Sub('y')}), dyn({Sub(Pick('i', 's', 'l'))})]",
+                5 => $"[?optional.ofNonZeroValue({Sub('y')}), ?{Sub('y')}.?a, {Sub('y')}]",
+                6 => $"{{?'k': optional.of({Sub('y')}), 'l': {Sub('s')}}}.{Pick("?", "")}k",
+                7 => $"{Sub(Pick('y', 'l', 'm'))}[?{Sub('y')}]{Pick("", ".orValue(0)", ".or(optional.none())", ".hasValue()", ".value()")}",
+                8 => $"optional.of({Sub('y')}).{Pick("optMap", "optFlatMap")}({Local('y')}, {Scoped('y', depth, 1)})",
+                9 => $"cel.block([{Sub('y')}, [cel.index(0), {Sub('s')}]], {Pick("cel.index(1)", "[cel.index(0), cel.index(1)]", "type(cel.index(0))")})",
+                10 => $"{Sub('l')}.transformMapEntry({Local('i')}, {Local('i')}, {{{Scoped('i', depth, 2)}: 1}})",
+                11 => $"{Pick("ip", "cidr", "isIP", "base64.decode", "timestamp", "duration", "strings.quote")}({Sub('s')})",
+                12 => $"timestamp({Sub('i')}).{Pick("getHours", "getFullYear", "getDayOfYear")}({Pick("'Europe/Berlin'", "'-07:00'", "'Pacific/Apia'", Sub('s'))})",
                 3 => $"{{'k': dyn({Sub('y')})}}",
                 4 => $"({Sub('y')} + {Sub('y')})",
                 _ => $"[{Sub('y')}].map({Local('y')}, {Scoped('y', depth, 1)})",
@@ -220,6 +228,12 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
             ("[0]", ".map(x, [x] + [x])", ""),
             ("s", ".split('')", ""),
             ("big", ".matches('(a|b)*' + big)", ""),
+            ("optional.of(l)", ".optMap(x, x)", ""),
+            ("o", ".?a", ".hasValue()"),
+            ("[dyn(1)]", ".map(x, [optional.of(x)])[0]", ""),
+            ("", "cel.bind(x, [x, x], ", "x"),
+            ("", "{?'a': optional.of(", "1"),
+            ("l", ".transformMapEntry(i, x, {i: x})", ""),
             ("dyn(l)", ".map(x, dyn([x, o, s]))", ""));
         var n = Pick(2, 5, 12, 30, 70, 200, 600);
         var b = new StringBuilder(start);

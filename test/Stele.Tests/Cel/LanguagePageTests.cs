@@ -18,7 +18,7 @@ public class LanguagePageTests
 
     static string[] Code(string cell) => [.. Regex.Matches(cell, "`([^`]+)`").Select(m => m.Groups[1].Value)];
 
-    static IEnumerable<(string Section, string[] Names, string Example)> Examples
+    internal static IEnumerable<(string Section, string[] Names, string Example)> Examples
         => Rows.Where(r => r.Section is "Macros" or "Functions").Select(r => (r.Section, Code(r.Cells[0]), Code(r.Cells[2]).Single()));
 
     [Fact]
