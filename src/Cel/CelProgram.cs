@@ -26,7 +26,7 @@ public sealed class CelProgram
     {
         _source = source;
         _checked = program;
-        _plan = Planner.Plan(program);
+        _plan = Planner.Plan(program, source);
         _demanded = demanded;
         Type = program.Type;
     }
@@ -77,7 +77,7 @@ public sealed class CelProgram
     public (CelResult Result, CelTrace Trace) Trace(IReadOnlyDictionary<string, CelValue> variables, long costLimit)
     {
         var recorder = new Recorder();
-        var plan = Planner.Plan(_checked, recorder);
+        var plan = Planner.Plan(_checked, _source, recorder);
         var result = Run(plan, new Frame(plan.Slots), variables, costLimit);
         return (result, new Tracer(_source, _checked, recorder).Build());
     }
@@ -86,6 +86,7 @@ public sealed class CelProgram
     {
         for (var i = 0; i < plan.Variables.Length; i++)
             frame.Slots[i] = variables.TryGetValue(plan.Variables[i], out var bound) ? bound : plan.Unbound[i];
+        frame.Slots.AsSpan(plan.Variables.Length, plan.Definitions).Fill(DefinitionNode.Pending);
         frame.Cost = 0;
         frame.Limit = costLimit;
 

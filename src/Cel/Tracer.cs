@@ -85,22 +85,14 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not (Operators.Index or Operators.OptionalIndex or Operators.OptionalSelect) } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
         foreach (var round in record.Rounds)
         {
-            if (walked.Kind == CelKind.Optional)
+            var (element, place, variable) = walked.Kind switch
             {
-                // One round, if there is a value.
-                var standing = _standing.GetValueOrDefault(e.Variable);
-                _standing[e.Variable] = $"{of}.value()";
-                List<CelTrace> made = round.Body is { } b ? [Build(b.Expression, b)] : [];
-                Restore(e.Variable, standing);
-                parts.Add(new CelTrace(new CelTrace(source, CelTraceKind.Round, null, e.Start, e.End, $"{of}.value()"), CelTraceKind.Round, walked.RawOptional!.Value, made, 0));
-                continue;
-            }
-            var list = walked.Kind == CelKind.List;
-            var key = list ? CelValue.Int(round.Index) : walked.RawMap.Keys[round.Index];
-            var element = list ? walked.ListItems[round.Index] : walked.RawMap.Values[round.Index];
-            var place = $"{of}[{key}]";
+                CelKind.List => (walked.ListItems[round.Index], $"{of}[{CelValue.Int(round.Index)}]", null),
+                CelKind.Optional => (walked.RawOptional!.Value, $"{of}.value()", null),
+                _ => (walked.RawMap.Values[round.Index], $"{of}[{walked.RawMap.Keys[round.Index]}]", walked.RawMap.Keys[round.Index].ToString()),
+            };
             var outer = (First: _standing.GetValueOrDefault(e.Variable), Second: e.Second is null ? null : _standing.GetValueOrDefault(e.Second));
-            _standing[e.Variable] = e.Second is not null || !list ? key.ToString() : place;
+            _standing[e.Variable] = variable ?? (e.Second is null ? place : CelValue.Int(round.Index).ToString());
             if (e.Second is not null) _standing[e.Second] = place;
             var inside = new List<CelTrace>();
             if (round.Filter is { } filter) inside.Add(Build(filter.Expression, filter));

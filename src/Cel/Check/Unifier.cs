@@ -6,7 +6,7 @@ namespace Cel.Check;
 /// <summary>
 /// What is known about type variables, and whether one type can stand for another given that. The rules are those of the reference
 /// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
-/// agrees with timestamps, durations, optionals and opaque types.
+/// agrees with timestamps, durations, optionals, opaque types and objects.
 /// </summary>
 internal sealed class Unifier(SourceText source)
 {
@@ -67,7 +67,7 @@ internal sealed class Unifier(SourceText source)
 
     static CelType Over(CelType type, Func<CelType, CelType> f)
     {
-        if (type.Parameters.Count == 0) return type;
+        if (type.Parameters.Count == 0 || type.Fields is not null) return type;
         var parameters = new CelType[type.Parameters.Count];
         for (var i = 0; i < parameters.Length; i++) parameters[i] = f(type.Parameters[i]);
         return type.With(parameters);
@@ -84,16 +84,18 @@ internal sealed class Unifier(SourceText source)
         }
         if (a.Kind == CelKind.Param) return Substitute(b, a).Valid;
         if (a.Kind == CelKind.Dyn || b.Kind == CelKind.Dyn) return true;
-        if (a.Kind == CelKind.Null) return IsNullable(b.Kind);
-        if (b.Kind == CelKind.Null) return IsNullable(a.Kind);
+        if (a.Kind == CelKind.Null) return IsNullable(b);
+        if (b.Kind == CelKind.Null) return IsNullable(a);
         if (a.Kind != b.Kind || a.Parameters.Count != b.Parameters.Count) return false;
         if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
+        if (a.Fields is not null && b.Fields is not null) return a.Equals(b);
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
         return true;
     }
 
-    static bool IsNullable(CelKind kind) => kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration or CelKind.Optional or CelKind.Ip or CelKind.Cidr or CelKind.Opaque;
+    static bool IsNullable(CelType type) =>
+        type.Kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration or CelKind.Optional or CelKind.Ip or CelKind.Cidr or CelKind.Opaque || type.Fields is not null;
 
     /// <summary>Can the variable stand for the type, and was something known of it?</summary>
     (bool Valid, bool Known) Substitute(CelType type, CelType variable)
@@ -142,6 +144,7 @@ internal sealed class Unifier(SourceText source)
         if (b.Kind is CelKind.Dyn or CelKind.Param) return false;
         // Null is assignable to what it agrees with, and not the other way round.
         if (a.Kind != b.Kind) return b.Kind == CelKind.Null;
+        if (a.Fields is not null) return a.Equals(b);
         if (a.Parameters.Count != b.Parameters.Count) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!IsAsGeneral(a.Parameters[i], b.Parameters[i])) return false;

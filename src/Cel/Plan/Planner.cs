@@ -4,41 +4,50 @@ using Cel.Values;
 
 namespace Cel.Plan;
 
-/// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order.</summary>
-internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, int Slots);
+/// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order; then come the definitions, then the locals.</summary>
+internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, int Definitions, int Slots);
 
 /// <summary>Turns a checked tree into steps: names become slots, calls become the node of their shape.</summary>
 internal sealed class Planner
 {
-    readonly Checked _checked;
-    readonly Recorder? _recorder;
+    Checked _checked;
+    Recorder? _recorder;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
     /// <summary>Variables of comprehensions, and bindings with the step that computes them.</summary>
     readonly List<(string Name, int Slot, Node? Value)> _locals = [];
+    readonly Dictionary<Definition, int> _definitions = [];
+    readonly Dictionary<Definition, Node> _bodies = [];
     int _slots;
 
-    Planner(Checked program, Recorder? recorder)
+    Planner(Checked program, SourceText source, Recorder? recorder)
     {
         _checked = program;
         _recorder = recorder;
-        // Locals come after the variables, whose number must be known first.
-        foreach (var r in program.Resolutions)
-            if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
-            {
-                _slots++;
-                _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'", v.Position)));
-            }
+        // Locals come after the variables and definitions, whose number must be known first.
+        List<(Checked Tree, SourceText Source)> trees = [(program, source)];
+        for (var i = 0; i < trees.Count; i++)
+            foreach (var r in trees[i].Tree.Resolutions)
+                if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
+                {
+                    _slots++;
+                    _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'", v.Position) { Source = trees[i].Source }));
+                }
+                else if (r is DefinitionOf d && _definitions.TryAdd(d.Definition, _definitions.Count))
+                {
+                    trees.Add((d.Definition.Checked!, d.Definition.Source));
+                }
+        _slots += _definitions.Count;
     }
 
     /// <param name="recorder">Told of every step when the plan is run; null for a plan that is run often.</param>
-    public static PlannedProgram Plan(Checked program, Recorder? recorder = null)
+    public static PlannedProgram Plan(Checked program, SourceText source, Recorder? recorder = null)
     {
-        var planner = new Planner(program, recorder);
+        var planner = new Planner(program, source, recorder);
         var root = planner.Visit(program.Root);
         var names = new string[planner._variables.Count];
         foreach (var (name, slot) in planner._variables) names[slot] = name;
-        return new PlannedProgram(root, names, [.. planner._unbound], planner._slots);
+        return new PlannedProgram(root, names, [.. planner._unbound], planner._definitions.Count, planner._slots);
     }
 
     Node Visit(Expr e)
@@ -59,6 +68,7 @@ internal sealed class Planner
             case LocalOf l:
                 var (_, slot, value) = _locals.FindLast(x => string.Equals(x.Name, l.Name));
                 return value is null ? new SlotNode(e.Position, slot) : new BoundNode(e.Position, slot, value);
+            case DefinitionOf d: return VisitDefinition(e, d.Definition);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
             case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
             case OverloadsOf o: return VisitCall((Call)e, o);
@@ -78,6 +88,19 @@ internal sealed class Planner
             Call { Function: Operators.OptionalSelect } c => new OptionalSelectNode(e.Position, Visit(c.Args[0]), (string)((Literal)c.Args[1]).Value!),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
+    }
+
+    DefinitionNode VisitDefinition(Expr e, Definition definition)
+    {
+        if (!_bodies.TryGetValue(definition, out var body))
+        {
+            // To a recorder a definition is one step: what it came to.
+            var (outer, recorder) = (_checked, _recorder);
+            (_checked, _recorder) = (definition.Checked!, null);
+            _bodies[definition] = body = Visit(definition.Root);
+            (_checked, _recorder) = (outer, recorder);
+        }
+        return new DefinitionNode(e.Position, _variables.Count + _definitions[definition], body, definition.Source);
     }
 
     Node VisitList(ListLiteral e)

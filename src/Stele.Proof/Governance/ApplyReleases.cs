@@ -35,9 +35,11 @@ public static partial class Fold
             var config = CanonicalJson.ParseCanonical(manifest, Artifacts.MaxDocument)["config"];
             if (config["digest"].AsDigest != s.Document || config["mediaType"].AsString != ReleaseDocument.MediaType)
                 return c.Refuse(RefusalCode.DocumentInvalid, "the release document is not the config of the release's manifest");
-            if (document.Policy is { } policy)
+            if (document.Policy is { } digest)
             {
-                if (c.Documents.Policy(policy) is null) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {policy} is not at hand");
+                if (c.Documents.Policy(digest) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {digest} is not at hand");
+                if (policy.Document.Scope is { } most && most.System != document.System) return c.Refuse(RefusalCode.OutOfScope, $"the release's own policy '{policy.Name}' is for {most}");
+                if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the release's own policy '{policy.Name}' fails its own {broken}");
             }
         }
         catch (FormatException e)
@@ -107,7 +109,7 @@ public static partial class Fold
             if (c.Documents.Policy(s.Policy) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
             if (policy.Rules.FirstOrDefault(r => r.Id == s.Rule) is not { } rule) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
             // Acts of governance and requests are not let off.
-            if (!rule.On.Any(Policy.Deployments.Contains)) return c.Refuse(RefusalCode.OutOfRange, $"the rule '{s.Rule}' judges no deployment: there is nothing to waive");
+            if (!rule.On.Any(Actions.Deployments.Contains)) return c.Refuse(RefusalCode.OutOfRange, $"the rule '{s.Rule}' judges no deployment: there is nothing to waive");
         }
         catch (FormatException e)
         {

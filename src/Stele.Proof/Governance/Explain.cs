@@ -40,7 +40,7 @@ public static class Explain
     /// <summary>The outcomes with what they rested on. The sittings have the same rules in the same order.</summary>
     static ImmutableArray<RuleOutcome> Rested(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)
     {
-        var traces = sittings.SelectMany(s => s.Policy.Trace(s.Action, PolicyInput.ToCel(s.Input)));
+        var traces = sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)));
         return [.. outcomes.Zip(traces, (o, t) => o with { Values = Governance.Rested.On(t.Trace) })];
     }
 

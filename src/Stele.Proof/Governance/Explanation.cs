@@ -11,7 +11,7 @@ public sealed record ExplainedRule(RuleOutcome Outcome, string PolicyName, Rule 
     const int MaxBytes = 4096;
 
     public Json ToJson() => Outcome.ToJson()
-        .With("policyName", PolicyName).With("expr", Rule.Require)
+        .With("policyName", PolicyName).With("expr", Rule.Expr)
         .With("tree", Tree(Trace));
 
     static Json Tree(CelTrace t)
@@ -57,7 +57,7 @@ public sealed class Explanation
     }
 
     static ImmutableArray<ExplainedRule> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
-        [.. outcomes.Zip(sittings.SelectMany(s => s.Policy.Trace(s.Action, PolicyInput.ToCel(s.Input)).Select(t => (s.Policy.Name, t.Rule, t.Trace))),
+        [.. outcomes.Zip(sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)).Select(t => (s.Policy.Name, t.Rule, t.Trace))),
             (o, t) => new ExplainedRule(o with { Values = Rested.On(t.Trace) }, t.Name, t.Rule, t.Trace))];
 
     public Json ToJson() => Json.Object(

@@ -32,12 +32,12 @@ public static partial class Fold
                     foreach (var (name, check) in policy.Checks)
                         if (!PolicyInput.ValidEvaluations(c.State, release, check).Any())
                             return (null, (RefusalCode.CheckMissing, $"the policy '{policy.Name}' requires the check '{name}' ({check}), and release {release.Digest} has no evaluation of it that counts"));
-                var waived = release is null || system is null || environment is null || !Policy.Deployments.Contains(action) ? ImmutableDictionary<string, long>.Empty
+                var waived = release is null || system is null || environment is null || !Actions.Deployments.Contains(action) ? ImmutableDictionary<string, long>.Empty
                     : PolicyInput.ValidWaivers(c.State, release, system, environment, digest, c.Time);
                 var input = PolicyInput.ForAction(c.State, action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], policy, waived, c.Documents);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), input));
                 sittings.Add(new Sitting(policy, action, null, input, waived));
-                rules.AddRange(policy.Judge(action, PolicyInput.ToCel(input), waived));
+                rules.AddRange(policy.Judge(action, InputSchema.ToCel(input), waived));
             }
             catch (DocumentMissingException e)
             {

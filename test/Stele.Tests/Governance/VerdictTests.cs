@@ -33,10 +33,10 @@ public sealed class VerdictTests
     public void An_error_is_a_value_too_and_fails_closed()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("absent", "deploy", "release.name == 'v2' && checks.nothing.all(e, e.metrics.x > 1.0)"))), World.Owners);
+        m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("absent", "deploy", "release.name == 'v2' && environment.head.entry > 0"))), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V2), World.Deployer);
         var rule = Assert.Single(Verdicts(m).Single().Rules);
-        Assert.Equal((RuleOutcome.Error, "checks.nothing: no such key: 'nothing'"), (rule.Result, Values(rule)));
+        Assert.Equal((RuleOutcome.Error, "environment.head.entry: no such key: 'head'"), (rule.Result, Values(rule)));
     }
 
     [Fact]
