@@ -18,8 +18,6 @@ internal sealed class Planner
     readonly List<(string Name, int Slot, Node? Value)> _locals = [];
     readonly Dictionary<Definition, int> _definitions = [];
     readonly Dictionary<Definition, Node> _bodies = [];
-    Checked _checked;
-    Recorder? _recorder;
     int _slots;
 
     Planner(Checked program, SourceText source, Recorder? recorder)
