@@ -102,7 +102,7 @@ static class GatewayBench
             }
             Task Member(string id, PublicKey key, params Role[] roles) => Admit(new MemberStatement(id, null, [key], [.. roles], null) { Nonce = "", Issued = 0 }, owner);
             Task<Digest> Rules(string name, params (string Id, string On, string Require)[] rules) => server.Blobs.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal),
-                [.. rules.Select(r => new Rule(r.Id, [r.On], r.Require, null))]).ToJson().ToBytes());
+                [.. rules.Select(r => Rule.Require(r.Id, [r.On], r.Require, null))]).ToJson().ToBytes());
 
             await Member(builderId, builder.Public, new Role("builder"), new Role("deployer"));
             await Member(identity.Member, identity.Key.Public, new Role("node"));

@@ -42,7 +42,7 @@ public sealed class CelProgram
         var text = new SourceText(source);
         var (root, ids) = Parser.Parse(text);
         var program = Checker.Check(text, root, ids, declarations, result);
-        return new CelProgram(text, Planner.Plan(program), program.Type, result);
+        return new CelProgram(text, Planner.Plan(program, text), program.Type, result);
     }
 
     public string Source => _source.Text;
@@ -63,6 +63,7 @@ public sealed class CelProgram
         var frame = Interlocked.Exchange(ref _spare, null) ?? new Frame(_plan.Slots);
         for (var i = 0; i < _plan.Variables.Length; i++)
             frame.Slots[i] = variables.TryGetValue(_plan.Variables[i], out var bound) ? bound : _plan.Unbound[i];
+        frame.Slots.AsSpan(_plan.Variables.Length, _plan.Definitions).Fill(DefinitionNode.Pending);
         frame.Cost = 0;
         frame.Limit = costLimit;
 

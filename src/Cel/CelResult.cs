@@ -33,9 +33,12 @@ public sealed class CelFailure
 
     internal CelFailure(SourceText source, CelError error)
     {
-        _source = source;
+        _source = error.Source ?? source;
         _error = error;
     }
+
+    /// <summary>The definition it happened in; null for the program itself. Line and column are those of its source.</summary>
+    public string? Definition => _source.Definition;
 
     public CelErrorKind Kind => _error.Kind;
 

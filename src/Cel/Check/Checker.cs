@@ -11,6 +11,7 @@ internal sealed class Checker
     readonly Resolution?[] _resolutions;
     readonly Unifier _types = new();
     readonly List<(string Name, CelType Type)> _locals = [];
+    int _depth, _height;
 
     Checker(SourceText source, Declarations declared, int ids)
     {
@@ -20,18 +21,28 @@ internal sealed class Checker
     }
 
     /// <param name="expected">What the program's value must be, if that matters.</param>
-    public static Checked Check(SourceText source, Expr root, int ids, Declarations declared, CelType? expected)
+    /// <param name="depth">How deep in other trees this one stands, when it is a definition.</param>
+    public static Checked Check(SourceText source, Expr root, int ids, Declarations declared, CelType? expected, int depth = 0)
     {
-        var checker = new Checker(source, declared, ids);
+        var checker = new Checker(source, declared, ids) { _depth = depth, _height = depth + root.Height };
+        if (checker._height > Limits.Height) throw new CelException(source, root.Position, $"with the definitions in it, the expression's tree is more than {Limits.Height} high");
         var type = checker.Visit(root);
         if (expected is not null && !checker._types.Assignable(type, expected))
             throw new CelException(source, root.Position, $"the expression is of type {checker.Show(type)}, not {expected}");
-        return new Checked(root, checker._resolutions, checker._types.Resolve(type, final: true));
+        return new Checked(root, checker._resolutions, checker._types.Resolve(type, final: true)) { Height = checker._height - depth };
     }
 
-    CelType Visit(Expr e) => e switch
+    CelType Visit(Expr e)
     {
-        Literal l => TypeOf(l.Value),
+        _depth++;
+        var type = TypeOf(e);
+        _depth--;
+        return type;
+    }
+
+    CelType TypeOf(Expr e) => e switch
+    {
+        Literal l => OfLiteral(l.Value),
         Ident i => VisitIdent(i),
         Select s => VisitSelect(s),
         Call c => VisitCall(c),
@@ -43,7 +54,7 @@ internal sealed class Checker
         _ => throw new InvalidOperationException(e.GetType().Name),
     };
 
-    static CelType TypeOf(object? literal) => literal switch
+    static CelType OfLiteral(object? literal) => literal switch
     {
         null => CelType.Null,
         bool => CelType.Bool,
@@ -61,8 +72,10 @@ internal sealed class Checker
             _resolutions[e.Id] = new LocalOf(e.Name);
             return local;
         }
-        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable, $"undeclared reference to '{e.Name}'");
+        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable, $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, Known())}");
     }
+
+    IEnumerable<string> Known() => _locals.Select(l => l.Name).Concat(_declared.Variables.Keys).Concat(_declared.Definitions?.Names ?? []);
 
     CelType? Local(string name)
     {
@@ -81,6 +94,11 @@ internal sealed class Checker
                 _resolutions[e.Id] = new VariableOf(candidate, e.Position);
                 return _declared.Strict ? type : CelType.Dyn;
             }
+            if (_declared.Definitions?.Find(candidate) is { } definition)
+            {
+                _resolutions[e.Id] = new DefinitionOf(definition);
+                return VisitDefinition(e, definition);
+            }
             if (CelType.Named(candidate) is { } named)
             {
                 _resolutions[e.Id] = new TypeNamed(named);
@@ -88,6 +106,16 @@ internal sealed class Checker
             }
         }
         return null;
+    }
+
+    /// <summary>A definition is checked when it is first needed, as if its tree stood here: so the stack of whatever walks through it is bounded as a tree's is.</summary>
+    CelType VisitDefinition(Expr e, Definition definition)
+    {
+        var found = _declared.Definitions!.Check(definition, _declared, _depth - 1, circle => throw new CelException(_source, e.Position, $"the definitions go in a circle: {circle}"));
+        var height = _depth - 1 + found.Height;
+        if (height > Limits.Height) throw new CelException(_source, e.Position, $"with the definition '{definition.Name}' in it, the expression's tree is more than {Limits.Height} high");
+        _height = Math.Max(_height, height);
+        return found.Type;
     }
 
     IEnumerable<string> Candidates(string name, bool rooted)
@@ -113,6 +141,9 @@ internal sealed class Checker
         var operand = _types.Resolve(Visit(e.Operand));
         switch (operand.Kind)
         {
+            case CelKind.Map when operand.Fields is { } fields:
+                if (!fields.TryGetValue(e.Field, out var field)) return Fail(e, CelErrorKind.NoSuchKey, $"{operand.Name} has no field '{e.Field}'{Spelling.Hint(e.Field, fields.Keys)}");
+                return e.Test ? CelType.Bool : field;
             case CelKind.Map: return e.Test ? CelType.Bool : operand.Parameters[1];
             case CelKind.Param: _types.Assignable(CelType.Dyn, operand); break;
             case CelKind.Dyn: break;

@@ -9,6 +9,9 @@ internal abstract record Resolution;
 /// <summary>A declared variable, by its full name, and where it is named.</summary>
 internal sealed record VariableOf(string Name, int Position) : Resolution;
 
+/// <summary>A definition of the environment.</summary>
+internal sealed record DefinitionOf(Definition Definition) : Resolution;
+
 /// <summary>The variable of an enclosing comprehension.</summary>
 internal sealed record LocalOf(string Name) : Resolution;
 
@@ -22,13 +25,20 @@ internal sealed record OverloadsOf(Overload[] Candidates, bool Namespaced) : Res
 internal sealed record FailureOf(CelErrorKind Kind, string Reason) : Resolution;
 
 /// <summary>A checked tree: resolutions under the ids of its nodes, and the type of its value.</summary>
-internal sealed record Checked(Expr Root, Resolution?[] Resolutions, CelType Type);
+internal sealed record Checked(Expr Root, Resolution?[] Resolutions, CelType Type)
+{
+    /// <summary>Of the tree with the definitions that it uses in their places.</summary>
+    public required int Height { get; init; }
+}
 
 /// <summary>What a program may name.</summary>
 internal sealed record Declarations(IReadOnlyDictionary<string, CelType> Variables, FunctionTable Functions)
 {
     /// <summary>The namespace names are looked up from, innermost first; empty for the root.</summary>
     public string Container { get; init; } = "";
+
+    /// <summary>Expressions with names, that programs and one another may use.</summary>
+    public Definitions? Definitions { get; init; }
 
     /// <summary>Off, anything the checker would refuse becomes an error of evaluation instead.</summary>
     public bool Strict { get; init; } = true;

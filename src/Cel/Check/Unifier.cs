@@ -5,7 +5,7 @@ namespace Cel.Check;
 /// <summary>
 /// What is known about type variables, and whether one type can stand for another given that. The rules are those of the reference
 /// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
-/// agrees with timestamps and durations.
+/// agrees with timestamps, durations and objects.
 /// </summary>
 internal sealed class Unifier
 {
@@ -48,7 +48,7 @@ internal sealed class Unifier
         return type.Kind switch
         {
             CelKind.List => CelType.List(Resolve(type.Parameters[0], final)),
-            CelKind.Map => CelType.Map(Resolve(type.Parameters[0], final), Resolve(type.Parameters[1], final)),
+            CelKind.Map when type.Fields is null => CelType.Map(Resolve(type.Parameters[0], final), Resolve(type.Parameters[1], final)),
             _ => type,
         };
     }
@@ -62,7 +62,7 @@ internal sealed class Unifier
                 if (!fresh.TryGetValue(type.Name, out var variable)) fresh[type.Name] = variable = Fresh();
                 return variable;
             case CelKind.List: return CelType.List(Instantiate(type.Parameters[0], fresh));
-            case CelKind.Map: return CelType.Map(Instantiate(type.Parameters[0], fresh), Instantiate(type.Parameters[1], fresh));
+            case CelKind.Map when type.Fields is null: return CelType.Map(Instantiate(type.Parameters[0], fresh), Instantiate(type.Parameters[1], fresh));
             default: return type;
         }
     }
@@ -77,15 +77,16 @@ internal sealed class Unifier
         }
         if (a.Kind == CelKind.Param) return Substitute(b, a).Valid;
         if (a.Kind == CelKind.Dyn || b.Kind == CelKind.Dyn) return true;
-        if (a.Kind == CelKind.Null) return IsNullable(b.Kind);
-        if (b.Kind == CelKind.Null) return IsNullable(a.Kind);
+        if (a.Kind == CelKind.Null) return IsNullable(b);
+        if (b.Kind == CelKind.Null) return IsNullable(a);
         if (a.Kind != b.Kind) return false;
+        if (a.Fields is not null && b.Fields is not null) return a.Equals(b);
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
         return true;
     }
 
-    static bool IsNullable(CelKind kind) => kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration;
+    static bool IsNullable(CelType type) => type.Kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration || type.Fields is not null;
 
     /// <summary>Can the variable stand for the type, and was something known of it?</summary>
     (bool Valid, bool Known) Substitute(CelType type, CelType variable)
@@ -119,6 +120,7 @@ internal sealed class Unifier
     {
         if (a.Kind is CelKind.Dyn or CelKind.Param) return true;
         if (b.Kind is CelKind.Dyn or CelKind.Param || a.Kind != b.Kind) return false;
+        if (a.Fields is not null) return a.Equals(b);
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!IsAsGeneral(a.Parameters[i], b.Parameters[i])) return false;
         return true;

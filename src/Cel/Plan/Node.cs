@@ -1,3 +1,4 @@
+using Cel.Syntax;
 using Cel.Values;
 
 namespace Cel.Plan;
@@ -48,6 +49,25 @@ internal sealed class SlotNode(int position, int slot) : Node(position)
     {
         f.Cost += Costs.Name;
         return f.Slots[slot];
+    }
+}
+
+/// <summary>A definition: evaluated where it is first needed, kept for the rest of the evaluation. Its errors point into its own source.</summary>
+internal sealed class DefinitionNode(int position, int slot, Node body, SourceText source) : Node(position)
+{
+    static readonly CelError NotYet = new(CelErrorKind.NoSuchVariable, "not evaluated");
+
+    /// <summary>What its slot holds until then.</summary>
+    public static readonly CelValue Pending = CelValue.Error(NotYet);
+
+    public override CelValue Eval(Frame f)
+    {
+        f.Cost += Costs.Name;
+        var value = f.Slots[slot];
+        if (!value.IsError || !ReferenceEquals(value.RawError, NotYet)) return value;
+        value = body.Eval(f);
+        if (value.IsError) value.RawError.Source ??= source;
+        return f.Slots[slot] = value;
     }
 }
 

@@ -4,37 +4,46 @@ using Cel.Values;
 
 namespace Cel.Plan;
 
-/// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order.</summary>
-internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, int Slots);
+/// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order; then come the definitions, then the locals.</summary>
+internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, int Definitions, int Slots);
 
 /// <summary>Turns a checked tree into steps: names become slots, calls become the node of their shape.</summary>
 internal sealed class Planner
 {
-    readonly Checked _checked;
+    Checked _checked;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
     readonly List<(string Name, int Slot)> _locals = [];
+    readonly Dictionary<Definition, int> _definitions = [];
+    readonly Dictionary<Definition, Node> _bodies = [];
     int _slots;
 
-    Planner(Checked program)
+    Planner(Checked program, SourceText source)
     {
         _checked = program;
-        // Locals come after the variables, whose number must be known first.
-        foreach (var r in program.Resolutions)
-            if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
-            {
-                _slots++;
-                _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'", v.Position)));
-            }
+        // Locals come after the variables and definitions, whose number must be known first.
+        List<(Checked Tree, SourceText Source)> trees = [(program, source)];
+        for (var i = 0; i < trees.Count; i++)
+            foreach (var r in trees[i].Tree.Resolutions)
+                if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
+                {
+                    _slots++;
+                    _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'", v.Position) { Source = trees[i].Source }));
+                }
+                else if (r is DefinitionOf d && _definitions.TryAdd(d.Definition, _definitions.Count))
+                {
+                    trees.Add((d.Definition.Checked!, d.Definition.Source));
+                }
+        _slots += _definitions.Count;
     }
 
-    public static PlannedProgram Plan(Checked program)
+    public static PlannedProgram Plan(Checked program, SourceText source)
     {
-        var planner = new Planner(program);
+        var planner = new Planner(program, source);
         var root = planner.Visit(program.Root);
         var names = new string[planner._variables.Count];
         foreach (var (name, slot) in planner._variables) names[slot] = name;
-        return new PlannedProgram(root, names, [.. planner._unbound], planner._slots);
+        return new PlannedProgram(root, names, [.. planner._unbound], planner._definitions.Count, planner._slots);
     }
 
     Node Visit(Expr e)
@@ -44,6 +53,7 @@ internal sealed class Planner
             case VariableOf v: return new SlotNode(e.Position, _variables[v.Name]);
             case LocalOf l:
                 return new SlotNode(e.Position, _locals.FindLast(x => string.Equals(x.Name, l.Name)).Slot);
+            case DefinitionOf d: return VisitDefinition(e, d.Definition);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
             case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
             case OverloadsOf o: return VisitCall((Call)e, o);
@@ -60,6 +70,18 @@ internal sealed class Planner
             Comprehension c => VisitComprehension(c),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
+    }
+
+    DefinitionNode VisitDefinition(Expr e, Definition definition)
+    {
+        if (!_bodies.TryGetValue(definition, out var body))
+        {
+            var outer = _checked;
+            _checked = definition.Checked!;
+            _bodies[definition] = body = Visit(definition.Root);
+            _checked = outer;
+        }
+        return new DefinitionNode(e.Position, _variables.Count + _definitions[definition], body, definition.Source);
     }
 
     Node VisitList(ListLiteral e)

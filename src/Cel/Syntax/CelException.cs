@@ -9,12 +9,16 @@ public sealed class CelException : Exception
     /// <summary>From 1, in code points.</summary>
     public int Column { get; }
 
+    /// <summary>The definition it stands in; null if in the program itself.</summary>
+    public string? Definition { get; }
+
     /// <summary>What is wrong, without place and source line.</summary>
     public string Reason { get; }
 
     internal CelException(SourceText source, int position, string reason) : base(source.Describe(position, reason))
     {
         Reason = reason;
+        Definition = source.Definition;
         (Line, Column) = source.Locate(position);
     }
 }

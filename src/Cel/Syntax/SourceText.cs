@@ -3,11 +3,14 @@ using System.Text;
 namespace Cel.Syntax;
 
 /// <summary>A source and the way to point into it.</summary>
-internal sealed class SourceText(string text)
+/// <param name="definition">What it defines; null for a program's own source.</param>
+internal sealed class SourceText(string text, string? definition = null)
 {
     const int Window = 100;
 
     public string Text { get; } = text;
+
+    public string? Definition { get; } = definition;
 
     /// <summary>Line and column from 1; the column counts code points.</summary>
     public (int Line, int Column) Locate(int position)
@@ -22,7 +25,7 @@ internal sealed class SourceText(string text)
     ///  | 1 + foo
     ///  | ....^
     /// </code>
-    /// A long line is cut to the part around the caret.
+    /// The source of a definition is named first. A long line is cut to the part around the caret.
     /// </summary>
     public string Describe(int position, string reason)
     {
@@ -38,6 +41,7 @@ internal sealed class SourceText(string text)
         if (to < end && to > 0 && char.IsHighSurrogate(Text[to - 1])) to--;
 
         var b = new StringBuilder();
+        if (Definition is not null) b.Append("definition '").Append(Definition).Append("', ");
         b.Append(line).Append(':').Append(CodePoints(start, position) + 1).Append(": ").Append(reason);
         b.Append("\n | ");
         if (from > start) b.Append('…');

@@ -42,6 +42,9 @@ internal sealed class CelError(CelErrorKind kind, string reason, int position = 
 
     /// <summary>Offset in the source; -1 until the node that called the failing function fills it in.</summary>
     public int Position { get; set; } = position;
+
+    /// <summary>Whose position it is; null for the program's own, until a definition it leaves says that it is its own.</summary>
+    public Syntax.SourceText? Source { get; set; }
 }
 
 /// <summary>How large one value may grow, whatever the cost limit.</summary>

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Cel.Values;
 
 /// <summary>A type of the language. Compare with <see cref="Equals(CelType)"/>; instances without parameters are shared.</summary>
@@ -21,6 +23,14 @@ public sealed class CelType : IEquatable<CelType>
 
     public static CelType Map(CelType key, CelType value) => new(CelKind.Map, "map", key, value);
 
+    /// <summary>
+    /// A map whose string keys the checker knows: selecting a field that is not among them is an error of the program. At run time any map will do, and a field that is not
+    /// there is an error of the evaluation. Null agrees with it, so that a program can ask whether there is one.
+    /// </summary>
+    /// <param name="name">As messages call it.</param>
+    public static CelType Object(string name, IEnumerable<KeyValuePair<string, CelType>> fields) =>
+        new(CelKind.Map, name, String, Dyn) { Fields = fields.ToImmutableSortedDictionary(StringComparer.Ordinal) };
+
     /// <summary>A type parameter of a function, or the checker's own unknown.</summary>
     internal static CelType Param(string name) => new(CelKind.Param, name);
 
@@ -38,6 +48,9 @@ public sealed class CelType : IEquatable<CelType>
 
     /// <summary>Element of a list; key and value of a map.</summary>
     public IReadOnlyList<CelType> Parameters { get; }
+
+    /// <summary>The fields of an <see cref="Object"/>; null for every other type.</summary>
+    public ImmutableSortedDictionary<string, CelType>? Fields { get; private init; }
 
     /// <summary>The type named so in programs (<c>int</c>, <c>list</c>, <c>google.protobuf.Timestamp</c>), or null. <c>dyn</c> has no such name.</summary>
     internal static CelType? Named(string name) => name switch
@@ -84,7 +97,7 @@ public sealed class CelType : IEquatable<CelType>
         if (other is null || Kind != other.Kind || !string.Equals(Name, other.Name, StringComparison.Ordinal)) return false;
         for (var i = 0; i < Parameters.Count; i++)
             if (!Parameters[i].Equals(other.Parameters[i])) return false;
-        return true;
+        return Fields is null ? other.Fields is null : other.Fields is not null && Fields.Count == other.Fields.Count && Fields.All(f => other.Fields.TryGetValue(f.Key, out var type) && type.Equals(f.Value));
     }
 
     public override bool Equals(object? obj) => Equals(obj as CelType);
@@ -94,7 +107,7 @@ public sealed class CelType : IEquatable<CelType>
     /// <summary>As error messages and docs write it: <c>map(string, list(int))</c>.</summary>
     public override string ToString() => Kind switch
     {
-        CelKind.List or CelKind.Map => $"{Name}({string.Join(", ", Parameters)})",
+        CelKind.List or CelKind.Map when Fields is null => $"{Name}({string.Join(", ", Parameters)})",
         CelKind.Timestamp => "timestamp",
         CelKind.Duration => "duration",
         _ => Name,

@@ -79,7 +79,9 @@ public static partial class Fold
             if (c.State.IsRevoked(digest)) return c.Refuse(RefusalCode.Revoked, $"the policy {digest} was revoked");
             try
             {
-                if (c.Documents.Policy(digest) is null) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
+                if (c.Documents.Policy(digest) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
+                if (policy.Document.Scope is { } most && !most.Allows(s.System, s.Environment)) return c.Refuse(RefusalCode.OutOfScope, $"the policy '{policy.Name}' is for {most}, not for {(scope == "*" ? "the whole ledger" : scope)}");
+                if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the policy '{policy.Name}' fails its own {broken}");
             }
             catch (FormatException e)
             {

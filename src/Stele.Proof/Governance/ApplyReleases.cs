@@ -47,9 +47,11 @@ public static partial class Fold
             var config = CanonicalJson.ParseCanonical(manifest, Artifacts.MaxDocument)["config"];
             if (config["digest"].AsDigest != s.Document || config["mediaType"].AsString != ReleaseDocument.MediaType)
                 return c.Refuse(RefusalCode.DocumentInvalid, "the release document is not the config of the release's manifest");
-            if (document.Policy is { } policy)
+            if (document.Policy is { } digest)
             {
-                if (c.Documents.Policy(policy) is null) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {policy} is not at hand");
+                if (c.Documents.Policy(digest) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the release's own policy {digest} is not at hand");
+                if (policy.Document.Scope is { } most && most.System != document.System) return c.Refuse(RefusalCode.OutOfScope, $"the release's own policy '{policy.Name}' is for {most}");
+                if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the release's own policy '{policy.Name}' fails its own {broken}");
             }
         }
         catch (FormatException e)

@@ -35,7 +35,7 @@ public static partial class Fold
                     : PolicyInput.ValidWaivers(c.State, release, system, environment, digest, c.Time);
                 var input = PolicyInput.ForAction(c.State, action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], policy, waived, c.Documents);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), input));
-                rules.AddRange(policy.Judge(action, PolicyInput.ToCel(input), waived));
+                rules.AddRange(policy.Judge(action, InputSchema.ToCel(input), waived));
             }
             catch (DocumentMissingException e)
             {

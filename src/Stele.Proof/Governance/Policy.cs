@@ -6,109 +6,177 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>One rule: the actions it judges, the CEL expression that must be true, and the CEL expression of the message when it is not.</summary>
-public sealed record Rule(string Id, ImmutableArray<string> On, string Require, string? Message)
-{
-    public Json ToJson() => Json.Object(("id", Id), ("on", Json.Array(On.Select(Json.Of))), ("require", Require), ("message", Message is null ? null : Json.Of(Message)));
-}
-
 /// <summary>
-/// A compiled policy: canonical JSON <c>{"checks":{name:digest},"name":…,"rules":[{"id","on","require","message"?}],"version":0}</c>, whose digest is what is in force.
-/// Rules keep their order; checks name the evaluations that must exist, by the digest of the check document.
+/// A compiled policy: every expression checked against the input of its rule's actions, ready to judge, from any thread. Judging is a pure function of the document and the input: the same
+/// outcomes on every machine. What a judgement may cost is bounded, for one expression and for all together; a rule that does not evaluate fails closed.
 /// </summary>
-public sealed class Policy
+public sealed partial class Policy
 {
     public const string MediaType = "application/vnd.stele.policy.v1+json";
-    public const int Version = 0;
 
-    /// <summary>What one rule may cost in CEL's cost units before it fails.</summary>
-    public const long CostLimit = 100_000;
+    /// <summary>What one expression may cost in CEL's cost units before it fails, and all those of one judgement together.</summary>
+    public const long CostLimit = 100_000, JudgementLimit = 2_000_000;
 
-    /// <summary>Rules of one policy, and checks. Bounds what one admission costs every judge.</summary>
-    public const int MaxRules = 64;
+    public const int MaxRules = 1024, MaxTests = 256, MaxDefinitions = 256, MaxChecks = 64;
 
-    /// <summary>Everything a rule may be asked about.</summary>
-    public static readonly ImmutableArray<string> Actions =
-        [Deployment.Deploy, Deployment.Rollback, Deployment.Canary, Deployment.Halt, "decide", "policy", "system", "member", "waiver", "revocation"];
+    readonly ImmutableArray<Compiled> _rules;
 
-    /// <summary>The variables of a rule's expressions; those that an action does not have are null.</summary>
-    public static readonly ImmutableArray<string> Variables = ["action", "actor", "approvals", "checks", "environment", "principal", "release", "request", "system", "time", "waived"];
-
-    static readonly IReadOnlyDictionary<string, CelType> Types = Variables.ToDictionary(v => v, _ => CelType.Dyn, StringComparer.Ordinal);
-
-    readonly ImmutableArray<(Rule Rule, CelProgram Require, CelProgram? Message)> _compiled;
-
-    public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules)
+    /// <exception cref="PolicyException">What is wrong with it; CEL errors show their line and a caret.</exception>
+    public Policy(PolicyDocument document)
     {
-        (Name, Checks, Rules) = (name, checks, rules);
-        if (rules.Length > MaxRules || checks.Count > MaxRules) throw new FormatException($"a policy has at most {MaxRules} rules and {MaxRules} checks");
-        if (rules.Select(r => r.Id).Distinct(StringComparer.Ordinal).Count() != rules.Length) throw new FormatException("two rules have the same id");
-        _compiled = [.. rules.Select(r => (r, Compile(r, r.Require, "require", CelType.Bool), r.Message is null ? null : Compile(r, r.Message, "message", CelType.String)))];
-        Digest = Digest.Of(ToJson().ToBytes());
+        var problems = new List<PolicyProblem>();
+        PolicyCheck.Names(document, problems.Add);
+        if (problems.Count == 0) _rules = Compile(document, problems.Add);
+        if (problems.Count == 0) CheckTests(document, problems.Add);
+        if (problems.Count > 0) throw new PolicyException(problems);
+        Document = document;
+        var bytes = document.ToJson().ToBytes();
+        if (bytes.Length > Artifacts.MaxDocument) throw new PolicyException([new("", null, $"{bytes.Length} bytes compiled: a policy has at most {Artifacts.MaxDocument}; split it")]);
+        Digest = Digest.Of(bytes);
     }
 
-    public string Name { get; }
-    public ImmutableSortedDictionary<string, Digest> Checks { get; }
-    public ImmutableArray<Rule> Rules { get; }
+    public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules) : this(new PolicyDocument(name) { Checks = checks, Rules = rules }) { }
+
+    public PolicyDocument Document { get; }
+    public string Name => Document.Name;
+    public ImmutableSortedDictionary<string, Digest> Checks => Document.Checks;
+    public ImmutableArray<Rule> Rules => Document.Rules;
     public Digest Digest { get; }
+
+    public Json ToJson() => Document.ToJson();
+
+    /// <exception cref="FormatException">Not a compiled policy in canonical form, or one with an expression that does not compile.</exception>
+    public static Policy Parse(ReadOnlySpan<byte> utf8) => new(PolicyDocument.Parse(utf8));
 
     public bool Judges(string action) => Rules.Any(r => r.On.Contains(action));
 
-    /// <summary>Every rule that judges the action, in order. A rule that does not evaluate fails closed.</summary>
+    /// <summary>Every rule that an act on the ledger must pass, in order.</summary>
     /// <param name="waived">Waivers by rule id.</param>
     public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived)
     {
         var outcomes = ImmutableArray.CreateBuilder<RuleOutcome>();
-        foreach (var (rule, require, message) in _compiled)
+        var left = JudgementLimit;
+        foreach (var c in _rules)
         {
-            if (!rule.On.Contains(action)) continue;
-            var result = require.Eval(input, CostLimit);
-            if (result.Error is null && result.Value.Kind == CelKind.Bool && result.Value.AsBool())
-                outcomes.Add(new RuleOutcome(Digest, rule.Id, RuleOutcome.Passed, null, null));
-            else if (waived.TryGetValue(rule.Id, out var waiver))
-                outcomes.Add(new RuleOutcome(Digest, rule.Id, RuleOutcome.Waived, Say(result, message, input), waiver));
-            else
-                outcomes.Add(new RuleOutcome(Digest, rule.Id, result.Error is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(result, message, input), null));
+            if (!c.Rule.On.Contains(action)) continue;
+            var (holds, failure) = Eval(c, input, ref left);
+            if (holds) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Passed, null, null));
+            else if (waived.TryGetValue(c.Rule.Id, out var waiver)) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, ref left), waiver));
+            else outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, ref left), null));
         }
         return outcomes.ToImmutable();
     }
 
-    static string? Say(CelResult result, CelProgram? message, IReadOnlyDictionary<string, CelValue> input)
+    /// <summary>Whether the expression is true, or why it is nothing.</summary>
+    static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)
     {
-        if (result.Error is { } error) return Cut(error.Message);
-        if (message is null) return null;
-        var said = message.Eval(input, CostLimit);
-        return Cut(said.Error is { } e ? e.Message : said.Value.Kind == CelKind.String ? said.Value.AsString() : said.Value.ToString());
+        var result = c.Expr.Eval(input, Math.Min(CostLimit, Math.Max(0, left)));
+        var whole = left < CostLimit;
+        left -= result.Cost;
+        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && whole ? $"the judgement as a whole costs more than {JudgementLimit}" : error.Message) : (result.Value.AsBool(), null);
+    }
+
+    static string? Say(Compiled c, string? failure, IReadOnlyDictionary<string, CelValue> input, ref long left)
+    {
+        if (failure is not null) return Cut(failure);
+        if (c.Message is null) return null;
+        var said = c.Message.Eval(input, Math.Min(CostLimit, Math.Max(0, left)));
+        left -= said.Cost;
+        return Cut(said.Error is { } e ? e.Message : said.Value.AsString());
     }
 
     /// <summary>Messages stand in leaves: bounded, whatever an expression computes.</summary>
     static string Cut(string s) => s.Length <= 600 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
 
-    static CelProgram Compile(Rule rule, string source, string part, CelType result)
-    {
-        try
-        {
-            return CelProgram.Compile(source, Types, result);
-        }
-        catch (CelException e)
-        {
-            throw new FormatException($"rule '{rule.Id}', {part}: {e.Message}", e);
-        }
-    }
+    sealed record Compiled(Rule Rule, CelProgram Expr, CelProgram? Message);
 
-    public Json ToJson() => Json.Object(
-        ("version", Version), ("name", Name), ("checks", Json.Object(Checks.Select(c => KeyValuePair.Create(c.Key, Json.Of(c.Value))))), ("rules", Json.Array(Rules.Select(r => r.ToJson()))));
-
-    /// <exception cref="FormatException">Not a compiled policy in canonical form, or an expression that does not compile (the message shows the line and a caret).</exception>
-    public static Policy Parse(ReadOnlySpan<byte> utf8)
+    /// <summary>Expressions are compiled in the environment of their rule's occasion; a definition that no rule uses must make sense on one.</summary>
+    static ImmutableArray<Compiled> Compile(PolicyDocument d, Action<PolicyProblem> tell)
     {
-        var j = CanonicalJson.ParseCanonical(utf8, Artifacts.MaxDocument);
-        if (j["version"].AsInt != Version) throw new FormatException($"policy version {j["version"].AsInt} is not known here");
-        var rules = j["rules"].AsArray.Select(r => new Rule(
-            Names.Label(r["id"]), [.. r["on"].AsArray.Select(a => Names.OneOf(a, Actions.AsSpan()))], r["require"].AsString, r.Find("message")?.AsString));
-        foreach (var name in j["checks"].AsObject.Keys) if (!Names.IsLabel(name)) throw new FormatException($"'{name}' is not a check's name");
-        var policy = new Policy(Names.Label(j["name"]), j["checks"].AsObject.ToImmutableSortedDictionary(c => c.Key, c => c.Value.AsDigest, StringComparer.Ordinal), [.. rules]);
-        if (!policy.ToJson().Equals(j)) throw new FormatException("the policy has members that a policy does not have");
-        return policy;
+        var environments = new CelEnvironment?[3];
+        var compiled = ImmutableArray.CreateBuilder<Compiled>(d.Rules.Length);
+        if (!Define(new CelEnvironment(InputSchema.Variables(Occasion.Admission)))) return [];
+        var blamed = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < d.Rules.Length; i++)
+        {
+            var (rule, at) = (d.Rules[i], PolicyCheck.At("/rules", i));
+            var expr = Try(rule, at + "/expr", rule.Effect.Name(), rule.Expr, CelType.Bool);
+            var message = rule.Message is null ? null : Try(rule, at + "/message", "message", rule.Message, CelType.String);
+            if (expr is not null) compiled.Add(new Compiled(rule, expr, message));
+        }
+        foreach (var name in d.Definitions.Keys)
+        {
+            if (blamed.Contains(name)) continue;
+            CelException? first = null;
+            // Where a rule uses it, it has been checked already.
+            if (!Enum.GetValues<Occasion>().OrderBy(o => environments[(int)o] is null).Any(o => Checks(o, name, ref first)) && blamed.Add(first!.Definition ?? name)) tell(Blame(first, null));
+        }
+        return compiled.ToImmutable();
+
+        CelEnvironment In(Occasion occasion)
+        {
+            if (environments[(int)occasion] is { } known) return known;
+            var made = new CelEnvironment(InputSchema.Variables(occasion, d.Checks.Keys));
+            Define(made);
+            return environments[(int)occasion] = made;
+        }
+
+        bool Define(CelEnvironment environment)
+        {
+            var good = true;
+            foreach (var (name, source) in d.Definitions)
+            {
+                try
+                {
+                    if (!CelEnvironment.IsName(name)) Wrong($"'{name}' can't be the name of a definition: letters, digits and '_', and no word of CEL");
+                    else if (Enum.GetValues<Occasion>().Any(o => InputSchema.Variables(o).ContainsKey(name))) Wrong($"'{name}' is an input: give the definition another name");
+                    else environment.Define(name, source);
+                }
+                catch (CelException e)
+                {
+                    (good, _) = (false, Tell(Blame(e, null)));
+                }
+
+                void Wrong(string reason) => (good, _) = (false, Tell(new PolicyProblem(InputSchema.Pointer("/define", name), null, reason)));
+            }
+            return good;
+        }
+
+        bool Tell(PolicyProblem problem)
+        {
+            tell(problem);
+            return true;
+        }
+
+        bool Checks(Occasion occasion, string name, ref CelException? first)
+        {
+            try
+            {
+                In(occasion).Check(name);
+                return true;
+            }
+            catch (CelException e)
+            {
+                first ??= e;
+                return false;
+            }
+        }
+
+        CelProgram? Try(Rule rule, string path, string part, string source, CelType result)
+        {
+            try
+            {
+                return In(rule.Occasion).Compile(source, result);
+            }
+            catch (CelException e)
+            {
+                if (e.Definition is null) tell(new PolicyProblem(path, $"rule '{rule.Id}', {part}", e.Reason, e));
+                else if (blamed.Add(e.Definition)) tell(Blame(e, rule));
+                return null;
+            }
+        }
+
+        static PolicyProblem Blame(CelException e, Rule? user) =>
+            new(InputSchema.Pointer("/define", e.Definition!), user is null ? null : $"rule '{user.Id}' (on {user.On[0]})", e.Reason, e);
     }
 }

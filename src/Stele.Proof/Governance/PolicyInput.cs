@@ -5,8 +5,8 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// What a policy's rules see. Built from the state alone, so every judge builds the same; a JSON document whose digest a verdict names. The schema is fixed:
-/// numbers under <c>metrics</c> and <c>groups</c> of a check's report are CEL doubles, all others ints; a metric that is undefined is absent.
+/// What a policy's rules see. Built from the state alone, so every judge builds the same; a JSON document whose digest a verdict names, with the types of <see cref="InputSchema"/>.
+/// A metric that is undefined is absent.
 /// </summary>
 public static class PolicyInput
 {
@@ -27,12 +27,24 @@ public static class PolicyInput
             ("checks", Json.Object(policy.Checks.Select(c => KeyValuePair.Create(c.Key, release is null ? Json.EmptyArray : Evaluations(state, release, c.Value, documents))))),
             ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
                 : Json.Array(ValidApprovals(state, release, system, environment, action, time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Approval.Expires))))),
+            ("attestations", Json.Object(policy.Document.Attestations.Select(a => KeyValuePair.Create(a, Json.EmptyArray)))),
             ("waived", Json.Array(waived.Keys.Order(StringComparer.Ordinal).Select(Json.Of))));
     }
 
     /// <summary>What the gateway's rules see for one request. The body is at hand only while deciding; it is never written to a leaf.</summary>
-    public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => ToCel(Json.Object(
-        ("action", "decide"), ("time", time), ("principal", principal), ("request", request), ("release", release), ("system", system), ("environment", environment)));
+    public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => InputSchema.ToCel(Json.Object(
+        ("action", Actions.Decide), ("time", time), ("principal", principal), ("request", Described(request)), ("release", release), ("system", system), ("environment", environment)));
+
+    /// <summary>What a body says in the protocols that are known here: the tool that an agent calls (JSON-RPC <c>tools/call</c>) with its arguments, the model that is asked for.</summary>
+    static Json Described(Json request)
+    {
+        var body = request.Find("body") is { Kind: JsonKind.Object } b ? b : Json.EmptyObject;
+        var call = body.Find("method") is { Kind: JsonKind.String, AsString: "tools/call" } && body.Find("params") is { Kind: JsonKind.Object } p ? p : Json.EmptyObject;
+        return request
+            .With("tool", call.Find("name") is { Kind: JsonKind.String } tool ? tool : "")
+            .With("arguments", call.Find("arguments") is { Kind: JsonKind.Object } arguments ? arguments : Json.EmptyObject)
+            .With("model", body.Find("model") is { Kind: JsonKind.String } model ? model : "");
+    }
 
     static Json Head(HeadFact head) => Json.Object(("entry", head.Entry), ("action", head.Action), ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))));
 
@@ -86,26 +98,4 @@ public static class PolicyInput
             .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Waiver.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
     }
-
-    /// <summary>An input document as the variables of a rule; absent ones are null. Only reports of checks hold measured numbers: what a client sends is taken as it stands.</summary>
-    public static IReadOnlyDictionary<string, CelValue> ToCel(Json input)
-    {
-        var variables = new Dictionary<string, CelValue>(StringComparer.Ordinal);
-        foreach (var name in Policy.Variables) variables[name] = input.Find(name) is { } v ? Value(v, name == "checks" ? Numbers.OfReports : Numbers.AsTheyStand) : CelValue.Null;
-        return variables;
-    }
-
-    /// <summary>Whether whole numbers are ints; in reports those below <c>metrics</c> and <c>groups</c> are doubles, whatever they happen to come to.</summary>
-    enum Numbers { AsTheyStand, OfReports, Measured }
-
-    static CelValue Value(Json j, Numbers numbers) => j.Kind switch
-    {
-        JsonKind.Null => CelValue.Null,
-        JsonKind.Bool => CelValue.Bool(j.AsBool),
-        JsonKind.Int => numbers == Numbers.Measured ? CelValue.Double(j.AsInt) : CelValue.Int(j.AsInt),
-        JsonKind.Double => CelValue.Double(j.AsDouble),
-        JsonKind.String => CelValue.String(j.AsString),
-        JsonKind.Array => CelValue.List(j.AsArray.Select(v => Value(v, numbers)).ToArray()),
-        _ => CelValue.Map(j.AsObject.Select(m => KeyValuePair.Create(m.Key, Value(m.Value, numbers == Numbers.OfReports && m.Key is ("metrics" or "groups") ? Numbers.Measured : numbers))).ToArray()),
-    };
 }

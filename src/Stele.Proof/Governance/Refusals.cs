@@ -14,6 +14,7 @@ public enum RefusalCode
     AuthorApproves, ShownDiffers, PoliciesDiffer, Expired, NeverDeployed, BadRoutes, NotAReturn,
     BadCheckpoint, Inconsistent, OutOfRange,
     OnHold, UnknownHold,
+    PolicyTestFailed, OutOfScope,
 }
 
 /// <summary>One row a code: its permanent name, the HTTP status it becomes, and what to do next.</summary>
@@ -68,6 +69,8 @@ public static class Refusals
         [RefusalCode.OutOfRange] = ("out-of-range", 400, "the number lies outside what the ledger has"),
         [RefusalCode.OnHold] = ("on-hold", 409, "a legal hold forbids it: stele hold list; owners release it: stele hold release"),
         [RefusalCode.UnknownHold] = ("unknown-hold", 404, "stele hold list shows the holds that stand, and their entries"),
+        [RefusalCode.PolicyTestFailed] = ("policy-test-failed", 422, "mend the rule or its test: stele policy test FILE"),
+        [RefusalCode.OutOfScope] = ("out-of-scope", 409, "its 'scope' says where it may be put in force at most: set it there"),
     };
 
     public static string Name(this RefusalCode code) => Table[code].Name;

@@ -28,14 +28,21 @@ static class PolicySource
         var yaml = Yaml.Parse(file, text, parameters);
         try
         {
-            Only(yaml, "name", "checks", "rules");
-            var rules = yaml["rules"].AsArray.Select(r =>
+            Only(yaml, "name", "description", "scope", "checks", "attestations", "define", "rules", "tests");
+            return new Policy(new PolicyDocument(yaml["name"].AsString)
             {
-                Only(r, "id", "on", "require", "message");
-                return new Rule(Names.Label(r["id"]), [.. r["on"].AsArray.Select(a => Names.OneOf(a, Policy.Actions.AsSpan()))], r["require"].AsString, r.Find("message")?.AsString);
+                Description = yaml.Find("description")?.AsString,
+                Scope = yaml.Find("scope") is { } s ? new PolicyScope(s["system"].AsString, s.Find("environment")?.AsString) : null,
+                Checks = Map(yaml.Find("checks")).ToImmutableSortedDictionary(c => c.Key, c => c.Value.AsDigest, StringComparer.Ordinal),
+                Attestations = Strings(yaml.Find("attestations")),
+                Definitions = Map(yaml.Find("define")).ToImmutableSortedDictionary(c => c.Key, c => c.Value.AsString, StringComparer.Ordinal),
+                Rules = [.. yaml["rules"].AsArray.Select(ReadRule)],
+                Tests = [.. (yaml.Find("tests") ?? Json.EmptyArray).AsArray.Select(t =>
+                {
+                    Only(t, "name", "on", "input", "expect");
+                    return new PolicyTest(t["name"].AsString, t["on"].AsString, t.Find("input") ?? Json.EmptyObject, t["expect"].AsObject.ToImmutableSortedDictionary(e => e.Key, e => e.Value.AsString, StringComparer.Ordinal));
+                })],
             });
-            var checks = (yaml.Find("checks") ?? Json.EmptyObject).AsObject.ToImmutableSortedDictionary(c => c.Key, c => c.Value.AsDigest, StringComparer.Ordinal);
-            return new Policy(Names.Label(yaml["name"]), checks, [.. rules]);
         }
         catch (FormatException e)
         {
@@ -51,6 +58,25 @@ static class PolicySource
         var artifact = await Artifact.OfDocument(blobs, "policy", new About(policy.Name), Policy.MediaType, policy.ToJson().ToBytes(), stop);
         return (artifact, policy);
     }
+
+    static Rule ReadRule(Json r)
+    {
+        Only(r, ["id", "description", "severity", "controls", "on", "message", "fields", .. Effects.Names]);
+        var effects = Effects.Names.Where(n => r.Find(n) is not null).ToArray();
+        if (effects.Length != 1) throw new FormatException($"the rule '{r["id"].AsString}' has {effects.Length} effects: write exactly one of {string.Join(", ", Effects.Names)}");
+        return new Rule(r["id"].AsString, Strings(r["on"]), Effects.Parse(effects[0])!.Value, r[effects[0]].AsString)
+        {
+            Description = r.Find("description")?.AsString,
+            Severity = r.Find("severity")?.AsString ?? "medium",
+            Controls = Strings(r.Find("controls")),
+            Fields = Strings(r.Find("fields")),
+            Message = r.Find("message")?.AsString,
+        };
+    }
+
+    static IEnumerable<KeyValuePair<string, Json>> Map(Json? j) => (j ?? Json.EmptyObject).AsObject;
+
+    static ImmutableArray<string> Strings(Json? j) => [.. (j ?? Json.EmptyArray).AsArray.Select(s => s.AsString)];
 
     internal static void Only(Json j, params ReadOnlySpan<string> known)
     {

@@ -88,7 +88,7 @@ static class PolicyVerb
             foreach (var rule in policy.Rules)
             {
                 call.Terminal.Line($"  {Terminal.Bold(rule.Id)}  on {string.Join(", ", rule.On)}");
-                foreach (var line in rule.Require.TrimEnd().Split('\n')) call.Terminal.Line($"    {line}");
+                foreach (var line in rule.Expr.TrimEnd().Split('\n')) call.Terminal.Line($"    {line}");
             }
         });
         return 0;

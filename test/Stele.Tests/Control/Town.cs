@@ -131,9 +131,9 @@ sealed class Town : IAsyncDisposable
 
     async Task<Digest> PutPolicy() => await Server.Put(new Policy("fair", ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal).Add("fairness", Check),
     [
-        new Rule("four-fifths", ["deploy"], "checks.fairness.all(e, e.metrics.ratio >= 0.8)", "'the approval ratio is ' + string(checks.fairness[0].metrics.ratio) + ', below 0.8'"),
-        new Rule("approved", ["deploy"], "size(approvals) > 0", "'nobody approved'"),
-        new Rule("any-return", ["rollback"], "true", null),
+        Rule.Require("four-fifths", ["deploy"], "checks.fairness.all(e, e.metrics.ratio >= 0.8)", "'the approval ratio is ' + string(checks.fairness[0].metrics.ratio) + ', below 0.8'"),
+        Rule.Require("approved", ["deploy"], "size(approvals) > 0", "'nobody approved'"),
+        Rule.Require("any-return", ["rollback"], "true", null),
     ]).ToJson().ToBytes());
 
     /// <summary>A release of one frozen model, with its origin stated, and checked with the given ratio.</summary>

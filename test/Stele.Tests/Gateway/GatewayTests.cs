@@ -169,7 +169,7 @@ public sealed class GatewayTests
         Assert.Equal([stricter], Leaf(h, 3).Policies);
 
         // A rule that does not evaluate says no.
-        var broken = await h.PutPolicy("broken", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("broken", ["decide"], "request.nothing == 1", null));
+        var broken = await h.PutPolicy("broken", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("broken", ["decide"], "request.body.nothing == 1", null));
         before = h.Town.State.Policies[Hamlet.System].Entry;
         await h.Town.Admit(h.Town.Act(new PolicyStatement(Hamlet.System, null, before, broken) { Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.State.Policies[Hamlet.System].Entry > before, "not folded");

@@ -233,7 +233,7 @@ public sealed class AdmissionTests
     {
         var m = Mortgage.Released();
         var w = m.World;
-        var rules = Enumerable.Range(0, Policy.MaxRules).Select(i => new Rule($"{new string('r', 60)}{i}", ["canary"], "false", $"'{new string('€', 590)}'"));
+        var rules = Enumerable.Range(0, 64).Select(i => Rule.Require($"{new string('r', 60)}{i}", ["canary"], "false", $"'{new string('€', 590)}'"));
         foreach (var (system, environment) in new (string?, string?)[] { (null, null), (World.Sys, World.Prod) })
             w.Add(w.PutPolicy(w.Put(new Policy("wordy" + environment, State.Empty.Policies.ToDictionary(p => p.Key, _ => default(Digest)).ToImmutable(), [.. rules]).ToJson()), system, environment), World.Owners);
         var entry = w.Sign(w.Fresh(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3)), World.Deployer);

@@ -46,5 +46,5 @@ public sealed class RefusalTests
         "malformed too-large unknown-kind not-genesis unknown-fold-version wrong-ledger time-backwards outside-window bad-signature unknown-signer revoked-key same-member-twice role-missing too-few-owners " +
         "not-the-server stale-head stale-replace unknown-system unknown-environment unknown-member unknown-release unknown-log unknown-artifact unknown-evaluation already-known key-taken last-owner " +
         "document-missing document-invalid wrong-system no-origin revoked policy-missing check-missing policy-failed author-approves shown-differs policies-differ expired never-deployed bad-routes not-a-return " +
-        "bad-checkpoint inconsistent out-of-range on-hold unknown-hold", string.Join(' ', Enum.GetValues<RefusalCode>().Select(c => c.Name())));
+        "bad-checkpoint inconsistent out-of-range on-hold unknown-hold policy-test-failed out-of-scope", string.Join(' ', Enum.GetValues<RefusalCode>().Select(c => c.Name())));
 }

@@ -242,6 +242,10 @@ static partial class Refusing
         },
     ];
 
+    static PolicyDocument Of(string name, params Rule[] rules) => new(name) { Rules = [.. rules] };
+
+    static PolicyTest Expecting(string rule, string outcome) => new("as it should be", "deploy", Json.EmptyObject, ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal).Add(rule, outcome));
+
     static IEnumerable<Provocation> Owning() =>
     [
         On(UnknownFoldVersion, "a protocol of the same version", m => m.World.Try(World.Protocol(0), World.Owners)),
@@ -303,10 +307,14 @@ static partial class Refusing
         On(DocumentMissing, "a policy that is not at hand", m => m.World.Try(m.World.PutPolicy(Digest.Of("nowhere"u8)), World.Owners)),
         On(DocumentMissing, "a policy larger than a document may be", m => m.World.Try(m.World.PutPolicy(m.World.Put(new byte[Artifacts.MaxDocument + 1])), World.Owners)),
         On(DocumentInvalid, "a policy that is no policy", m => m.World.Try(m.World.PutPolicy(m.World.Put("{}")), World.Owners)),
-        On(DocumentInvalid, "a policy whose rule does not compile", m => m.World.Try(m.World.PutPolicy(m.World.Put(Json.Object(("checks", Json.EmptyObject), ("name", "x"), ("version", 0),
-            ("rules", Json.Array(Json.Object(("id", "a"), ("on", Json.Array(Json.Of("deploy"))), ("require", "1 +"))))))), World.Owners)),
-        On(DocumentInvalid, "a policy of more rules than may be", m => m.World.Try(m.World.PutPolicy(m.World.Put(Json.Object(("checks", Json.EmptyObject), ("name", "x"), ("version", 0),
-            ("rules", Json.Array(Enumerable.Range(0, Policy.MaxRules + 1).Select(i => Json.Object(("id", $"r{i}"), ("on", Json.Array(Json.Of("deploy"))), ("require", "true")))))))), World.Owners)),
+        On(DocumentInvalid, "a policy whose rule does not compile", m => m.World.Try(m.World.PutPolicy(m.World.Put(Of("x", Rule.Require("a", ["deploy"], "1 +")).ToJson())), World.Owners)),
+        On(DocumentInvalid, "a policy whose rule misspells a field", m => m.World.Try(m.World.PutPolicy(m.World.Put(Of("x", Rule.Require("a", ["deploy"], "release.nmae == 'v2'")).ToJson())), World.Owners)),
+        On(DocumentInvalid, "a policy of more rules than may be",
+            m => m.World.Try(m.World.PutPolicy(m.World.Put(Of("x", [.. Enumerable.Range(0, Policy.MaxRules + 1).Select(i => Rule.Require($"r{i}", ["deploy"], "true"))]).ToJson())), World.Owners)),
+        On(PolicyTestFailed, "a policy that fails its own test", m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Tests = [Expecting("a", "failed")] }).ToJson())), World.Owners)),
+        On(OutOfScope, "a policy for another system than its scope", m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new("other", null) }).ToJson())), World.Owners)),
+        On(OutOfScope, "a policy for more than its scope",
+            m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new(World.Sys, World.Prod) }).ToJson())), World.Owners)),
         On(Revoked, "a policy that was revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
@@ -368,6 +376,16 @@ static partial class Refusing
         On(DocumentMissing, "a release whose own policy is not at hand", m =>
         {
             var (release, document) = m.World.Close("v4", Digest.Of("nowhere"u8), ("code", "code", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(PolicyTestFailed, "a release whose own policy fails its own test", m =>
+        {
+            var (release, document) = m.World.Close("v4", m.World.Put((Of("x", Rule.Require("a", ["deploy"], "false")) with { Tests = [Expecting("a", "passed")] }).ToJson()), ("code", "code", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(OutOfScope, "a release whose own policy is for another system", m =>
+        {
+            var (release, document) = m.World.Close("v4", m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new("other", null) }).ToJson()), ("code", "code", m.Code));
             return m.World.Try(World.Release(release, document), World.Builder);
         }),
         On(DocumentInvalid, "a release whose document is not its manifest's config", m =>
@@ -569,7 +587,7 @@ static partial class Refusing
         }),
         On(PolicyFailed, "a rule that does not evaluate", m =>
         {
-            m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("odd", "deploy", "checks.nothing[0].metrics.x > 0.0")), environment: World.Prod), World.Owners);
+            m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("odd", "deploy", "approvals[9].entry > 0")), environment: World.Prod), World.Owners);
             m.World.Add(m.World.Approve(m.V2), World.Approver);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),

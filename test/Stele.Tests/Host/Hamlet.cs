@@ -94,7 +94,7 @@ sealed class Hamlet : IAsyncDisposable
     }
 
     public async Task<Digest> PutPolicy(string name, params (string Id, string[] On, string Require, string? Message)[] rules) =>
-        await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal), [.. rules.Select(r => new Rule(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());
+        await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal), [.. rules.Select(r => Rule.Require(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());
 
     /// <summary>A release that answers with this word, stated in the ledger.</summary>
     public async Task<Digest> Release(string name, string word, Action<Dictionary<string, string>>? env = null)

@@ -159,7 +159,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         m.Log.Add(m.World.Decide() with { Operation = Evil });
-        var policy = m.World.Put(new Stele.Proof.Governance.Policy("evil", ImmutableSortedDictionary<string, Digest>.Empty, [new("evil", ["deploy"], $"'{Evil}' == ''", $"'{Evil}'")]).ToJson());
+        var policy = m.World.Put(new Stele.Proof.Governance.Policy("evil", ImmutableSortedDictionary<string, Digest>.Empty, [Stele.Proof.Governance.Rule.Require("evil", ["deploy"], $"'{Evil}' == ''", $"'{Evil}'")]).ToJson());
         m.World.Add(m.World.PutPolicy(policy), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V3), World.Deployer);
         m.Anchor();

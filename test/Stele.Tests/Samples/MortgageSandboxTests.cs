@@ -64,7 +64,7 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
             return figures;
         }
 
-        ImmutableArray<RuleOutcome> Judge(Report report) => admission.Judge("deploy", PolicyInput.ToCel(Json.Object(
+        ImmutableArray<RuleOutcome> Judge(Report report) => admission.Judge("deploy", InputSchema.ToCel(Json.Object(
             ("action", "deploy"), ("checks", Json.Object(("fairness", Json.Array([Json.Object(("metrics", report.Metrics))])))),
             ("release", Json.Object(("components", Json.Array([Json.Object(("role", "model"), ("kind", "model"), ("strength", "built"))])))),
             ("approvals", Json.Array([Json.Object(("member", "m"))])))), ImmutableDictionary<string, long>.Empty);

@@ -108,7 +108,7 @@ sealed partial class World
     public Digest Policy(string name, IReadOnlyDictionary<string, Digest>? checks, params ReadOnlySpan<(string Id, string On, string Require)> rules)
     {
         var all = ImmutableArray.CreateBuilder<Rule>();
-        foreach (var r in rules) all.Add(new Rule(r.Id, [.. r.On.Split(' ')], r.Require, $"'the rule {r.Id} is not fulfilled for ' + action"));
+        foreach (var r in rules) all.Add(Rule.Require(r.Id, [.. r.On.Split(' ')], r.Require, $"'the rule {r.Id} is not fulfilled for ' + action"));
         return Put(new Policy(name, (checks ?? new Dictionary<string, Digest>()).ToImmutableSortedDictionary(StringComparer.Ordinal), all.ToImmutable()).ToJson());
     }
 
