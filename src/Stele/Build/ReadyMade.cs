@@ -18,7 +18,7 @@ static class ReadyMade
     public static IReadOnlyList<string> CatalogueNames { get; } = [.. All().Where(n => n.StartsWith(Catalogues, StringComparison.Ordinal)).Select(n => n[Catalogues.Length..^Extension.Length])];
 
     /// <summary>A bundle's text, in YAML; null when there is none of that name.</summary>
-    public static string? Text(string bundle) => Read(Folder + bundle + Extension);
+    public static string? Text(string bundle) => Names.Contains(bundle) ? Read(Folder + bundle + Extension) : null;
 
     static readonly Lazy<IReadOnlyList<Catalogue>> Parsed = new(() => [.. CatalogueNames.Select(n => Build.Catalogue.Parse(n + Extension, Read(Catalogues + n + Extension)!))]);
 
