@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 
 namespace Stele.Build;
@@ -19,6 +20,15 @@ static class ReadyMade
 
     /// <summary>A bundle's text, in YAML; null when there is none of that name.</summary>
     public static string? Text(string bundle) => Names.Contains(bundle) ? Read(Folder + bundle + Extension) : null;
+
+    /// <summary>What it is for, in one sentence, and its parameters with what stands for each that is not set (null: it must be).</summary>
+    public static (string Description, IReadOnlyList<(string Name, string? Default)> Parameters) About(string bundle)
+    {
+        var text = Text(bundle)!;
+        var parameters = Yaml.Parameters(text);
+        var yaml = Yaml.Parse(Prefix + bundle, text, parameters.ToImmutableSortedDictionary(p => p.Name, p => p.Default ?? "", StringComparer.Ordinal));
+        return (yaml["description"].AsString, parameters);
+    }
 
     static readonly Lazy<IReadOnlyList<Catalogue>> Parsed = new(() => [.. CatalogueNames.Select(n => Build.Catalogue.Parse(n + Extension, Read(Catalogues + n + Extension)!))]);
 
