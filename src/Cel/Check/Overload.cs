@@ -51,6 +51,16 @@ internal sealed class FunctionTable
 {
     readonly Dictionary<string, List<Overload>> _functions = new(StringComparer.Ordinal);
 
+    public FunctionTable() { }
+
+    /// <summary>These functions, to which more may be added.</summary>
+    public FunctionTable(FunctionTable others)
+    {
+        foreach (var (name, overloads) in others._functions) _functions[name] = [.. overloads];
+    }
+
+    public IReadOnlyCollection<string> Names => _functions.Keys;
+
     public void Add(string name, Overload overload)
     {
         if (!_functions.TryGetValue(name, out var overloads)) _functions[name] = overloads = [];

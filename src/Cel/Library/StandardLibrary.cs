@@ -3,7 +3,8 @@ using Cel.Check;
 namespace Cel.Library;
 
 /// <summary>
-/// The functions every program may call: those of the language definition, and of the extensions the <c>strings</c> and <c>math</c> libraries.
+/// The functions every program may call: those of the language definition, and of the extensions
+/// <c>strings</c>, <c>math</c>, <c>encoders</c>, <c>network</c> and <c>optionals</c>.
 /// </summary>
 internal static class StandardLibrary
 {
@@ -20,6 +21,9 @@ internal static class StandardLibrary
         StringExtension.Declare(table);
         Formatting.Declare(table);
         MathExtension.Declare(table);
+        EncoderExtension.Declare(table);
+        NetworkExtension.Declare(table);
+        OptionalExtension.Declare(table);
         return table;
     }
 }

@@ -14,6 +14,7 @@ public static partial class Fold
         var policies = c.State.PoliciesFor(system, environment);
         var rules = ImmutableArray.CreateBuilder<RuleOutcome>();
         var inputs = new List<KeyValuePair<string, Json>>();
+        var sittings = ImmutableArray.CreateBuilder<Sitting>();
         foreach (var fact in c.State.PolicyFacts(system, environment))
         {
             var digest = fact.Policy!.Value;
@@ -31,10 +32,11 @@ public static partial class Fold
                     foreach (var (name, check) in policy.Checks)
                         if (!PolicyInput.ValidEvaluations(c.State, release, check).Any())
                             return (null, (RefusalCode.CheckMissing, $"the policy '{policy.Name}' requires the check '{name}' ({check}), and release {release.Digest} has no evaluation of it that counts"));
-                var waived = release is null || system is null || environment is null ? ImmutableDictionary<string, long>.Empty
+                var waived = release is null || system is null || environment is null || !Actions.Deployments.Contains(action) ? ImmutableDictionary<string, long>.Empty
                     : PolicyInput.ValidWaivers(c.State, release, system, environment, digest, c.Time);
                 var input = PolicyInput.ForAction(c.State, action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], policy, waived, c.Documents);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), input));
+                sittings.Add(new Sitting(policy, action, null, input, waived));
                 rules.AddRange(policy.Judge(action, InputSchema.ToCel(input), waived));
             }
             catch (DocumentMissingException e)
@@ -46,7 +48,7 @@ public static partial class Fold
                 return (null, (RefusalCode.DocumentInvalid, e.Message));
             }
         }
-        return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs)), null);
+        return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs)) { Sittings = sittings.ToImmutable() }, null);
     }
 
     /// <summary>Runs the policies over an act of governance itself (policy, system, member, waiver, revocation); accepts with the given state when they let it pass.</summary>

@@ -114,6 +114,12 @@ public sealed record State
     /// <summary>Whether an evaluation still counts: not signed by a key that lost force, not replaced by one that did not, and nothing it rests on revoked.</summary>
     public bool Stands(EvaluationFact e) => InForce(e.By) && !(e.SupersededBy is { } by && InForce(by)) && !IsRevoked(e.Check) && !IsRevoked(e.Report);
 
+    /// <summary>
+    /// Whether a waiver still counts for what it names: not expired, its key still good, its giver still an approver there and no author of the release.
+    /// </summary>
+    public bool Stands(WaiverFact w, long time) =>
+        w.Waiver.Expires > time && InForce(w.By) && Member(w.By.Member)?.Has("approver", w.Waiver.System, w.Waiver.Environment) == true && !(Releases.TryGetValue(w.Waiver.Release, out var release) && Authors(release).Contains(w.By.Member));
+
     /// <summary>Whether a release must not run any more: it, anything in its closure, or the key that declared it was revoked with effect <c>stop</c>.</summary>
     public bool IsStopped(ReleaseFact release) =>
         Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == Revocation.Stop) ||
