@@ -13,7 +13,7 @@ public static class Limits
     public const int Height = 256;
 
     /// <summary>Steps of type checking: types that contain one another can be made exponentially large.</summary>
-    public const int Checking = 2_000_000;
+    public const int Checking = 500_000;
 
     /// <summary>Arguments, list elements or map entries written in one place.</summary>
     public const int Elements = 1024;

@@ -26,6 +26,7 @@ public class CelFuzzTests(ITestOutputHelper output)
         ["big"] = CelType.String,
         ["l"] = CelType.List(CelType.Int),
         ["L"] = CelType.List(CelType.String),
+        ["huge"] = CelType.List(CelType.Int),
         ["m"] = CelType.Map(CelType.String, CelType.Int),
         ["o"] = CelType.Dyn,
         ["x"] = CelType.Dyn,
@@ -46,6 +47,7 @@ public class CelFuzzTests(ITestOutputHelper output)
             ["big"] = CelValue.String(string.Concat(Enumerable.Repeat("aaaaaaaaab", 10_000))),
             ["l"] = CelValue.List([.. Enumerable.Range(0, 500).Select(n => CelValue.Int(n % 97))]),
             ["L"] = CelValue.List([.. Enumerable.Range(0, 60).Select(n => CelValue.String(new string('a', n) + "é"))]),
+            ["huge"] = CelValue.List([.. Enumerable.Range(0, 40_000).Select(n => CelValue.Int(n))]),
             ["m"] = CelValue.Map([.. Enumerable.Range(0, 30).Select(n => KeyValuePair.Create(((char)('a' + n)).ToString(), CelValue.Int(n)))]),
             ["o"] = CelValue.Map([KeyValuePair.Create("a", deep), KeyValuePair.Create("b", CelValue.List([deep, CelValue.Null])), KeyValuePair.Create("c", CelValue.Bytes([1, 2, 255]))]),
             ["x"] = CelValue.List([CelValue.Int(1), CelValue.String("x"), CelValue.Null]),
@@ -84,11 +86,11 @@ public class CelFuzzTests(ITestOutputHelper output)
         readonly FuzzSources _sources = new(seed, people);
         readonly HashSet<string> _seen = [];
         int _count, _compiled, _values, _limited;
-        (double Worst, string Source) _slow = (0, ""), _compiling = (0, ""), _large = (0, "");
+        (double Worst, string Source) _slow = (0, ""), _compiling = (0, ""), _large = (0, ""), _tracing = (0, "");
 
         public bool Verbose { get; init; }
 
-        public string Summary => $"seed {seed}: {_count} expressions, {_compiled} compiled, {_values} gave values, {_limited} hit the limit\nslowest: {_slow.Worst:F0} ms {Cut(_slow.Source)}\nslowest to compile: {_compiling.Worst:F0} ms {Cut(_compiling.Source)}\nmost memory: {_large.Worst / 1048576:F0} MiB {Cut(_large.Source)}";
+        public string Summary => $"seed {seed}: {_count} expressions, {_compiled} compiled, {_values} gave values, {_limited} hit the limit\nslowest: {_slow.Worst:F0} ms {Cut(_slow.Source)}\nslowest to compile: {_compiling.Worst:F0} ms {Cut(_compiling.Source)}\nslowest to trace: {_tracing.Worst:F0} ms {Cut(_tracing.Source)}\nmost memory: {_large.Worst / 1048576:F0} MiB {Cut(_large.Source)}";
 
         static string Cut(string source) => source.Length > 500 ? source[..500] + "…" : source;
 
@@ -185,18 +187,35 @@ public class CelFuzzTests(ITestOutputHelper output)
             : $"{result.Cost} {result.Value.TypeOf()} {Extent.Of(result.Value)} {result.Value}";
 
         void Repeat(List<(string Source, CelProgram Program, long Limit, string Expected)> batch)
-            => LimitTests.OnSmallStack(256, () =>
+        {
+            LimitTests.OnSmallStack(256, () =>
             {
                 foreach (var (source, program, limit, expected) in batch)
-                {
-                    if (Verbose) File.WriteAllText(Path.Combine(Path.GetTempPath(), "stele-fuzz-current.txt"), source);
-                    for (var n = 0; n < 2; n++)
-                    {
-                        var told = Told(program.Eval(Bound, limit));
-                        Hold(told == expected, source, $"came to {Cut(expected)}, and on a small stack to {Cut(told)}");
-                    }
-                }
+                    for (var n = 0; n < 2; n++) Agrees(source, expected, program.Eval(Bound, limit), "on a small stack");
             });
+            // A trace makes its own plan, and has steps between the steps.
+            LimitTests.OnSmallStack(1024, () =>
+            {
+                foreach (var (source, program, limit, expected) in batch.Where((_, n) => n % 5 == 0)) Agrees(source, expected, Trace(source, program, limit), "when traced");
+            });
+        }
+
+        CelResult Trace(string source, CelProgram program, long limit)
+        {
+            if (Verbose) File.WriteAllText(Path.Combine(Path.GetTempPath(), "stele-fuzz-current.txt"), source);
+            var clock = Stopwatch.StartNew();
+            var (result, trace) = program.Trace(Bound, limit);
+            trace.Rests();
+            Hold(clock.Elapsed < Patience, source, $"tracing took {clock.Elapsed}");
+            if (clock.Elapsed.TotalMilliseconds > _tracing.Worst) _tracing = (clock.Elapsed.TotalMilliseconds, source);
+            return result;
+        }
+
+        void Agrees(string source, string expected, CelResult result, string where)
+        {
+            var told = Told(result);
+            Hold(told == expected, source, $"came to {Cut(expected)}, and {where} to {Cut(told)}");
+        }
 
         void Hold(bool holds, string source, string fault)
         {

@@ -24,7 +24,7 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
     {
         _locals.Clear();
         _left = _random.Next(4, 60);
-        return Of("bisdlLmy"[_random.Next(8)], _random.Next(1, 9));
+        return Of("bisdlLmyO"[_random.Next(9)], _random.Next(1, 9));
     }
 
     T Pick<T>(params ReadOnlySpan<T> from) => from[_random.Next(from.Length)];
@@ -60,8 +60,12 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 15 => $"{Sub('l')}.{Pick("all", "exists", "existsOne")}({Local('i')}, {Local('i')}, {Scoped('b', depth, 2)})",
                 _ => $"bool({Pick("'true'", "'0'", "s", "dyn(b)")})",
             },
-            'i' => _random.Next(14) switch
+            'i' => _random.Next(17) switch
             {
+                14 => $"{Sub('O')}.orValue({Sub('i')})",
+                15 => $"[{Sub('O')}, {Sub('O')}].unwrapOpt()[0]",
+                16 => $"cidr({Pick("'10.0.0.0/8'", "'::/0'", "s")}).prefixLength()",
+
                 < 4 => $"({Sub('i')} {Pick("+", "-", "*", "/", "%")} {Sub('i')})",
                 4 => $"-({Sub('i')})",
                 5 => $"size({Sub(Pick('s', 'l', 'L', 'm'))})",
@@ -80,8 +84,11 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 3 => $"double({Sub(Pick('i', 's'))})",
                 _ => $"math.{Pick("ceil", "floor", "sqrt", "round")}({Sub('d')})",
             },
-            's' => _random.Next(16) switch
+            's' => _random.Next(18) switch
             {
+                16 => $"base64.encode(bytes({Sub('s')}))",
+                17 => $"string(base64.decode({Sub('s')}))",
+
                 < 3 => $"({Sub('s')} + {Sub('s')})",
                 3 => $"string({Sub(Pick('i', 'd', 'b', 's'))})",
                 4 => $"{Sub('s')}.replace({Sub('s')}, {Sub('s')})",
@@ -116,8 +123,21 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 5 => Macro('L', depth, x => $"filter({x}, ", 'b'),
                 _ => $"{Sub('s')}.split({Sub('s')}, {Sub('i')})",
             },
-            'm' => _random.Next(4) switch
+            'O' => _random.Next(7) switch
             {
+                0 => $"optional.of({Sub('i')})",
+                1 => $"m[?{Sub('s')}]",
+                2 => $"l[?{Sub('i')}]",
+                3 => $"{Sub('O')}.optMap({Local('i')}, {Scoped('i', depth, 1)})",
+                4 => $"{Sub('O')}.optFlatMap({Local('i')}, {Scoped('O', depth, 1)})",
+                5 => $"{Sub('O')}.or({Sub('O')})",
+                _ => $"optional.ofNonZeroValue({Sub('i')})",
+            },
+            'm' => _random.Next(6) switch
+            {
+                4 => $"l.transformMapEntry({Local('i')}, {Local('i')}, {{{Pick("string(i)", "'k'", "s")} + string({_locals[^1].Name}): {Scoped('i', depth, 2)}}})",
+                5 => $"{{?{Sub('s')}: {Sub('O')}}}",
+
                 0 => $"{{{Sub('s')}: {Sub('i')}, {Sub('s')}: {Sub('i')}}}",
                 1 => $"m.transformMap({Local('s')}, {Local('i')}, {Scoped('i', depth, 2)})",
                 2 => $"{Sub('m')}.transformMap({Local('s')}, {Local('i')}, {Scoped('b', depth, 0)}, {Scoped('i', depth, 2)})",
@@ -166,7 +186,7 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
 
     string Bound(char type, int depth)
     {
-        var of = Pick('i', 's', 'l');
+        var of = Pick('i', 's', 'l', 'O');
         var value = Of(of, depth - 1);
         return $"cel.bind({Local(of)}, {value}, {Scoped(type, depth, 1)})";
     }
@@ -178,10 +198,11 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
         return type switch
         {
             'b' => Pick("true", "false", "b"),
+            'O' => Pick("optional.none()", "m.?a", "optional.of(i)", "m.?zz"),
             'i' => Pick("0", "1", "-1", "2", "7", "100", "i", "9223372036854775807", "-9223372036854775808", "4294967297"),
             'd' => Pick("0.0", "1.5", "-1e300", "1e-300", "d", "0.1"),
             's' => Pick("''", "'a'", "s", "big", "'é😀'", "'aaaaaaaaaab'", "'%s%d'", "'1h30m'", "'12'", Pattern()),
-            'l' => Pick("l", "[]", "[1, 2, 3]", "[0]"),
+            'l' => Pick("l", "[]", "[1, 2, 3]", "[0]", "huge", "[?m.?a]"),
             'L' => Pick("L", "['a', 'b']", "[s]", "[]"),
             'm' => Pick("m", "{'a': 1}", "{}"),
             _ => Pick("o", "null", "dyn(1)", "dyn('x')", "b'bytes'", "int", "dyn([])"),
@@ -234,7 +255,19 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
             ("", "cel.bind(x, [x, x], ", "x"),
             ("", "{?'a': optional.of(", "1"),
             ("l", ".transformMapEntry(i, x, {i: x})", ""),
-            ("dyn(l)", ".map(x, dyn([x, o, s]))", ""));
+            ("dyn(l)", ".map(x, dyn([x, o, s]))", ""),
+            ("", "cel.bind(x, ", "1, x + x)"),
+            ("optional.of(i)", ".optMap(x, [x, x])", ""),
+            ("", "optional.of(", "i"),
+            ("{}", ".transformMap(k, v, {'a': v}).transformMapEntry(k, v, {k + 'a': v, k + 'b': v})", ""),
+            ("{'': 1}", ".transformMapEntry(k, v, {k + 'a': v, k + 'b': v})", ".size()"),
+            ("bytes(s)", " + bytes(s + s)", ""),
+            ("huge", " + huge", ".size()"),
+            ("huge.map(x, [x, x])", ".map(x, x + x)", ""),
+            ("big", " + big", ""),
+            ("[big]", ".map(x, x.split('a').join('aa'))", ""),
+            ("s", ".matches('x{1,1000}' + s) ? s : s", ""),
+            ("'%.100f'", ".format([1e300]) + '%.100e%s'", ".format([1e-300, big])"));
         var n = Pick(2, 5, 12, 30, 70, 200, 600);
         var b = new StringBuilder(start);
         for (var i = 0; i < n; i++) b.Append(link);

@@ -214,6 +214,9 @@ public class LimitTests
     {
         var bomb = "[]" + Repeat(".map(y, [].map(x, [[{x: x}], [{x: x}].filter(q, x == y)])[0])", 60);
         Assert.Contains("grow too large to check", Assert.Throws<CelException>(() => CelProgram.Compile(bomb, Declared)).Reason);
+        // What is merely long is checked to its end.
+        foreach (var term in new[] { "1<2", "l==l", "d<d", "[l]+[l]==[l]", "{1:l}=={1:l}", "math.greatest(1,2,d)<d", "l.map(x,[x])==[l]" })
+            Assert.NotNull(CelProgram.Compile(term + Repeat("&&" + term, Limits.Source / (term.Length + 2) - 1), Declared));
     }
 
     /// <summary>Numbers whose plain hashes are all the same: as keys they would take a time that grows with the square.</summary>
@@ -300,5 +303,41 @@ public class LimitTests
         Assert.Throws<ArgumentException>(() => CelValue.Map([KeyValuePair.Create("a", v)]));
         Assert.Equal(v, v);
         Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile("[d]", Declared).Eval(new Dictionary<string, CelValue> { ["d"] = v }, 100).Error!.Kind);
+    }
+
+    /// <summary>Each definition is checked by itself first, where none of them is high: together they would be.</summary>
+    [Fact]
+    public void Definitions_on_top_of_one_another_are_one_tower()
+    {
+        var environment = new CelEnvironment(Declared);
+        var reason = "";
+        environment.Define("d0", "1" + Repeat("+1", 100));
+        for (var i = 1; i < 100 && reason.Length == 0; i++)
+        {
+            environment.Define($"d{i}", Repeat("1+(", 20) + $"d{i - 1}" + Repeat(")", 20) + Repeat("+1", 10));
+            try
+            {
+                environment.Check($"d{i}");
+                var program = environment.Compile($"d{i} > 0");
+                OnSmallStack(256, () => Assert.True(program.Eval(Bind(1), 100_000).Value.AsBool()));
+            }
+            catch (CelException e)
+            {
+                reason = e.Reason;
+            }
+        }
+        Assert.Contains($"more than {Limits.Height} high", reason);
+    }
+
+    /// <summary>Used twice by each of the next, they would be evaluated more often than there are atoms; they are evaluated once.</summary>
+    [Fact]
+    public void Definitions_are_evaluated_once_however_often_they_are_used()
+    {
+        var environment = new CelEnvironment(Declared);
+        environment.Define("d0", "size(l)");
+        for (var i = 1; i < 60; i++) environment.Define($"d{i}", $"d{i - 1} == d{i - 1} ? d{i - 1} : d{i - 1}");
+        var result = environment.Compile("d59").Eval(Bind(3), 1000);
+        Assert.Equal(3, result.Value.AsInt());
+        Assert.InRange(result.Cost, 60, 300);
     }
 }
