@@ -20,6 +20,7 @@ static class AppendBench
     {
         var rounds = new Rounds("append", "entries into a log: raw (durable, 1 KiB), in batches, awaited under a signed checkpoint, and admitted; against the bare disk and bare signature checks") { Disk = true, Budget = TimeSpan.FromSeconds(60) };
         rounds.Limit("disk: append 1 KiB to a growing file + fdatasync", "/s", () => Machine.Flushes(scratch.Next(), EntryBytes, 1, Duration, grow: true));
+        rounds.Limit("disk: make and rename a file of 8 KiB", "/s", () => Machine.FilesMade(scratch.Next(), Duration / 4));
         foreach (var n in Writers) rounds.Limit(Disk(n), "/s", () => Machine.Flushes(scratch.Next(), EntryBytes, n, Duration));
         rounds.Limit(Disk(Group), "/s", () => Machine.Flushes(scratch.Next(), EntryBytes, Group, Duration));
         rounds.Limit(Verify, "/s", () => Task.FromResult(new Sample(Machine.EcdsaVerifications(Duration, 800, Environment.ProcessorCount))));

@@ -50,6 +50,20 @@ static partial class Machine
         }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
+    /// <summary>
+    /// Makes small files and renames each, as tiles are made. ext4 steps, at every new file, over each one that was deleted in its block group in the last five minutes: where a disk has seen much of that,
+    /// this falls from tens of thousands a second to hundreds, and so does whatever makes tiles.
+    /// </summary>
+    public static Task<Sample> FilesMade(string folder, TimeSpan duration)
+    {
+        var bytes = new byte[8 << 10];
+        var made = 0;
+        return Task.FromResult(new Sample(Rate(duration, () =>
+        {
+            Derived.Write(Path.Combine(folder, made++.ToString(System.Globalization.CultureInfo.InvariantCulture)), bytes);
+        })));
+    }
+
     /// <summary>Calls something on one thread until the time is up; calls a second.</summary>
     public static double Rate(TimeSpan duration, Action what, int group = 1)
     {

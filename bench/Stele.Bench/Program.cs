@@ -3,8 +3,8 @@ using System.Globalization;
 using Stele.Bench;
 using Stele.Proof;
 
-// Stele.Bench [NAME…] [--json]: measures, and with --json also writes out/bench/NAME.json.
-const string Usage = "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [--json]";
+// Stele.Bench [NAME…] [--row TEXT] [--json]: measures, and with --json also writes out/bench/NAME.json.
+const string Usage = "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [--row TEXT] [--json]";
 
 if (args is [Idlers.Verb]) return Idlers.Burn();
 if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
@@ -16,7 +16,8 @@ if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
 ];
 
 var json = args.Contains("--json");
-var chosen = args.Where(a => a != "--json").ToArray();
+var row = Array.IndexOf(args, "--row") is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+var chosen = args.Where((a, i) => a is not ("--json" or "--row") && (i == 0 || args[i - 1] != "--row")).ToArray();
 if (chosen.FirstOrDefault(c => benches.All(b => b.Name != c)) is { } unknown)
 {
     Console.Error.WriteLine($"bench: error: there is no '{unknown}'\n{Usage}");
@@ -38,6 +39,7 @@ using (var scratch = new Scratch(Path.Combine(output, string.Create(CultureInfo.
     {
         Progress($"{name}: making ready");
         var rounds = await make(scratch);
+        if (row is not null) rounds.Only(row);
         Table table;
         try
         {

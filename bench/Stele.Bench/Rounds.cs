@@ -40,6 +40,14 @@ sealed class Rounds(string name, string about)
     /// <summary>A number computed from one round's samples.</summary>
     public void Derive(string row, string unit, Func<IReadOnlyDictionary<string, Sample>, double> of) => _derived.Add((row, unit, of));
 
+    /// <summary>Leaves only the sides whose names hold the text, and what they are held against; and no derived number.</summary>
+    public void Only(string text)
+    {
+        var kept = _sides.Where(s => s.Name.Contains(text, StringComparison.OrdinalIgnoreCase)).ToArray();
+        _sides.RemoveAll(s => !kept.Contains(s) && kept.All(k => k.Limit != s.Name));
+        _derived.Clear();
+    }
+
     public async Task<Table> Run(Action<string> progress)
     {
         var began = Stopwatch.GetTimestamp();

@@ -17,16 +17,18 @@ namespace Cel;
 public sealed class CelProgram
 {
     readonly SourceText _source;
+    readonly Checked _checked;
     readonly PlannedProgram _plan;
     readonly CelType? _demanded;
     Frame? _spare;
 
-    CelProgram(SourceText source, PlannedProgram plan, CelType type, CelType? demanded)
+    CelProgram(SourceText source, Checked program, CelType? demanded)
     {
         _source = source;
-        _plan = plan;
+        _checked = program;
+        _plan = Planner.Plan(program, source);
         _demanded = demanded;
-        Type = type;
+        Type = program.Type;
     }
 
     /// <param name="source">At most <see cref="Limits.Source"/> characters.</param>
@@ -42,7 +44,7 @@ public sealed class CelProgram
         var text = new SourceText(source);
         var (root, ids) = Parser.Parse(text);
         var program = Checker.Check(text, root, ids, declarations, result);
-        return new CelProgram(text, Planner.Plan(program, text), program.Type, result);
+        return new CelProgram(text, program, result);
     }
 
     public string Source => _source.Text;
@@ -61,21 +63,38 @@ public sealed class CelProgram
     public CelResult Eval(IReadOnlyDictionary<string, CelValue> variables, long costLimit)
     {
         var frame = Interlocked.Exchange(ref _spare, null) ?? new Frame(_plan.Slots);
-        for (var i = 0; i < _plan.Variables.Length; i++)
-            frame.Slots[i] = variables.TryGetValue(_plan.Variables[i], out var bound) ? bound : _plan.Unbound[i];
-        frame.Slots.AsSpan(_plan.Variables.Length, _plan.Definitions).Fill(DefinitionNode.Pending);
-        frame.Cost = 0;
-        frame.Limit = costLimit;
-
-        var value = _plan.Root.Eval(frame);
-        var cost = frame.Cost;
-        if (cost > costLimit && !(value.IsError && value.RawError.Kind == CelErrorKind.CostLimit)) value = frame.OverLimit(_plan.Root.Position);
-        else if (!value.IsError && _demanded is not null && _demanded.Kind != CelKind.Dyn && value.Kind != _demanded.Kind)
-            value = CelValue.Error(new CelError(CelErrorKind.NoSuchOverload, $"the value is {value.TypeOf()}, not {_demanded}", _plan.Root.Position));
-
+        var result = Run(_plan, frame, variables, costLimit);
         // The frame must not keep the caller's values alive.
         Array.Clear(frame.Slots);
         _spare = frame;
+        return result;
+    }
+
+    /// <summary>
+    /// Evaluates, and shows what the result came from. The result and its cost are those of <see cref="Eval"/>; only this takes longer. The trace is a pure function of
+    /// source and variables too, and bounded.
+    /// </summary>
+    public (CelResult Result, CelTrace Trace) Trace(IReadOnlyDictionary<string, CelValue> variables, long costLimit)
+    {
+        var recorder = new Recorder();
+        var plan = Planner.Plan(_checked, _source, recorder);
+        var result = Run(plan, new Frame(plan.Slots), variables, costLimit);
+        return (result, new Tracer(_source, _checked, recorder).Build());
+    }
+
+    CelResult Run(PlannedProgram plan, Frame frame, IReadOnlyDictionary<string, CelValue> variables, long costLimit)
+    {
+        for (var i = 0; i < plan.Variables.Length; i++)
+            frame.Slots[i] = variables.TryGetValue(plan.Variables[i], out var bound) ? bound : plan.Unbound[i];
+        frame.Slots.AsSpan(plan.Variables.Length, plan.Definitions).Fill(DefinitionNode.Pending);
+        frame.Cost = 0;
+        frame.Limit = costLimit;
+
+        var value = plan.Root.Eval(frame);
+        var cost = frame.Cost;
+        if (cost > costLimit && !(value.IsError && value.RawError.Kind == CelErrorKind.CostLimit)) value = frame.OverLimit(plan.Root.Position);
+        else if (!value.IsError && _demanded is not null && _demanded.Kind != CelKind.Dyn && value.Kind != _demanded.Kind)
+            value = CelValue.Error(new CelError(CelErrorKind.NoSuchOverload, $"the value is {value.TypeOf()}, not {_demanded}", plan.Root.Position));
         return value.IsError ? new CelResult(default, new CelFailure(_source, value.RawError), cost) : new CelResult(value, null, cost);
     }
 }

@@ -9,17 +9,21 @@ sealed class Call
 {
     readonly Dictionary<string, string> _options = new(StringComparer.Ordinal);
 
-    Call(string? operand) => Operand = operand;
+    readonly List<string> _operands = [];
 
     /// <summary>The file or folder that is to be judged; null where it was left out.</summary>
-    public string? Operand { get; private set; }
+    public string? Operand => _operands.FirstOrDefault();
+
+    /// <summary>What the command takes behind that.</summary>
+    public string Second => _operands[1];
 
     public string File => Operand!;
     public bool Json => _options.ContainsKey("--json");
 
     public static Call Of(Command command, ReadOnlySpan<string> args)
     {
-        var call = new Call(null);
+        var call = new Call();
+        var most = command.Operand.Split(' ').Length;
         for (var i = 0; i < args.Length; i++)
         {
             if (args[i] is ['-', _, ..])
@@ -29,10 +33,10 @@ sealed class Call
                 if (option.Value is not null && i + 1 == args.Length) throw new MisuseException($"{option.Name} wants a value", $"stele-verify {command.Name} --help");
                 if (!call._options.TryAdd(option.Name, option.Value is null ? "" : args[++i])) throw new MisuseException($"{option.Name} is given twice");
             }
-            else if (call.Operand is not null) throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
-            else call.Operand = args[i];
+            else if (call._operands.Count == most) throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
+            else call._operands.Add(args[i]);
         }
-        if (command.Operand is [>= 'A' and <= 'Z', ..] && call.Operand is null) throw new MisuseException("say what to verify", command.Synopsis);
+        if (command.Operand is [>= 'A' and <= 'Z', ..] && call._operands.Count < most) throw new MisuseException(call._operands.Count == 0 ? "say what to verify" : $"{command.Operand.Split(' ')[call._operands.Count]} is missing", command.Synopsis);
         return call;
     }
 

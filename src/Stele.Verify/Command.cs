@@ -4,7 +4,7 @@ namespace Stele.Verify;
 sealed record Option(string Name, string? Value, string Help);
 
 /// <summary>One thing that can be verified: what is typed, the help in prose, and what it does. It returns the exit code.</summary>
-/// <param name="Operand">The name of its one operand as the help shows it, as <c>FILE</c>, in brackets where it may be left out.</param>
+/// <param name="Operand">The names of its operands as the help shows them, as <c>FILE</c>, in brackets where it may be left out.</param>
 sealed record Command(string Name, string Operand, string Help, Option[] Options, Func<Call, int> Run)
 {
     public const int Usage = 2;

@@ -8,6 +8,7 @@ Command[] commands =
 [
     PackCommand.Command,
     ReceiptCommand.Command,
+    VerdictCommand.Command,
     FraudCommand.Command,
     BundleCommand.Command,
     ModelCommand.Command,

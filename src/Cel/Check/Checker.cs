@@ -50,7 +50,9 @@ internal sealed class Checker
         Conditional c => VisitConditional(c),
         ListLiteral l => VisitList(l),
         MapLiteral m => VisitMap(m),
+        Comprehension { Kind: MacroKind.OptionalMap or MacroKind.OptionalFlatMap } c => VisitOptionalMap(c),
         Comprehension c => VisitComprehension(c),
+        Bindings b => VisitBindings(b),
         _ => throw new InvalidOperationException(e.GetType().Name),
     };
 
@@ -139,22 +141,35 @@ internal sealed class Checker
         if (!e.Test && Qualified(e) is var (name, rooted) && Global(e, name, rooted) is { } global) return global;
 
         var operand = _types.Resolve(Visit(e.Operand));
+        var field = operand.Kind == CelKind.Optional ? CelType.Optional(Field(e, operand.Parameters[0], e.Field)) : Field(e, operand, e.Field);
+        return e.Test ? CelType.Bool : field;
+    }
+
+    CelType Field(Expr e, CelType operand, string name)
+    {
         switch (operand.Kind)
         {
             case CelKind.Map when operand.Fields is { } fields:
-                if (!fields.TryGetValue(e.Field, out var field)) return Fail(e, CelErrorKind.NoSuchKey, $"{operand.Name} has no field '{e.Field}'{Spelling.Hint(e.Field, fields.Keys)}");
-                return e.Test ? CelType.Bool : field;
-            case CelKind.Map: return e.Test ? CelType.Bool : operand.Parameters[1];
+                return fields.TryGetValue(name, out var field) ? field : Fail(e, CelErrorKind.NoSuchKey, $"{operand.Name} has no field '{name}'{Spelling.Hint(name, fields.Keys)}");
+            case CelKind.Map: return operand.Parameters[1];
             case CelKind.Param: _types.Assignable(CelType.Dyn, operand); break;
             case CelKind.Dyn: break;
             // Lenient, the plan's own node gives the error.
             default: return _declared.Strict ? Fail(e, CelErrorKind.NoSuchKey, $"type {Show(operand)} has no fields to select") : CelType.Dyn;
         }
-        return e.Test ? CelType.Bool : CelType.Dyn;
+        return CelType.Dyn;
+    }
+
+    CelType VisitOptionalSelect(Call e)
+    {
+        var operand = _types.Resolve(Visit(e.Args[0]));
+        return CelType.Optional(Field(e, operand.Kind == CelKind.Optional ? operand.Parameters[0] : operand, (string)((Literal)e.Args[1]).Value!));
     }
 
     CelType VisitCall(Call e)
     {
+        if (e.Function == Operators.OptionalSelect) return VisitOptionalSelect(e);
+
         IReadOnlyList<Overload>? overloads = null;
         var namespaced = false;
         if (e.Target is null)
@@ -200,6 +215,16 @@ internal sealed class Checker
                 if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Count) candidates.Add(overload);
             result = CelType.Dyn;
         }
+        if (e.Args is [.., Literal { Value: string constant } literal])
+        {
+            for (var i = 0; i < candidates.Count; i++)
+            {
+                if (candidates[i].Prepare is not { } prepare) continue;
+                var (ready, at, refusal) = prepare(constant);
+                if (ready is null) return Fail(e, Literals.Offset(_source, literal.Position, at), CelErrorKind.InvalidArgument, refusal!);
+                candidates[i] = ready;
+            }
+        }
         _resolutions[e.Id] = new OverloadsOf([.. candidates], namespaced);
         return result!;
     }
@@ -242,7 +267,8 @@ internal sealed class Checker
     CelType VisitList(ListLiteral e)
     {
         CelType? element = null;
-        foreach (var x in e.Elements) element = _types.Join(element, Visit(x));
+        for (var i = 0; i < e.Elements.Length; i++)
+            element = _types.Join(element, e.Optional?[i] == true ? VisitOptional(e.Elements[i], "an element written ?e is") : Visit(e.Elements[i]));
         return CelType.List(element ?? _types.Fresh());
     }
 
@@ -255,7 +281,7 @@ internal sealed class Checker
             if (_declared.Strict && type.Kind is not (CelKind.Dyn or CelKind.Param) && !CelMap.IsKey(type.Kind))
                 throw new CelException(_source, e.Keys[i].Position, $"a map key is a string, int, uint or bool, not {Show(type)}");
             key = _types.Join(key, type);
-            value = _types.Join(value, Visit(e.Values[i]));
+            value = _types.Join(value, e.Optional?[i] == true ? VisitOptional(e.Values[i], "the value of an entry written ?k: v is") : Visit(e.Values[i]));
         }
         return CelType.Map(key ?? _types.Fresh(), value ?? _types.Fresh());
     }
@@ -283,7 +309,12 @@ internal sealed class Checker
         if (e.Second is not null) _locals.Add((e.Second, second));
         if (e.Filter is not null) Demand(e.Filter, CelType.Bool, "the filter of a macro is");
         CelType result;
-        if (e.Kind is MacroKind.List or MacroKind.Map)
+        if (e.Kind == MacroKind.Entries)
+        {
+            result = CelType.Map(_types.Fresh(), _types.Fresh());
+            Demand(e.Body!, result, "transformMapEntry() puts together");
+        }
+        else if (e.Kind is MacroKind.List or MacroKind.Map)
         {
             var element = e.Body is null ? only : Visit(e.Body);
             result = e.Kind == MacroKind.List ? CelType.List(element) : CelType.Map(first, element);
@@ -297,11 +328,41 @@ internal sealed class Checker
         return result;
     }
 
+    /// <summary>The type inside an expression that must be an optional.</summary>
+    CelType VisitOptional(Expr e, string who)
+    {
+        var type = Visit(e);
+        var value = _types.Fresh();
+        if (!_types.Assignable(type, CelType.Optional(value)))
+            return _declared.Strict ? throw new CelException(_source, e.Position, $"{who} an optional, not {Show(type)}") : CelType.Dyn;
+        return _types.Resolve(type).Kind == CelKind.Dyn ? CelType.Dyn : _types.Resolve(value);
+    }
+
+    CelType VisitOptionalMap(Comprehension e)
+    {
+        var isFlat = e.Kind == MacroKind.OptionalFlatMap;
+        _locals.Add((e.Variable, VisitOptional(e.Range, isFlat ? "optFlatMap() is a method of" : "optMap() is a method of")));
+        var body = isFlat ? VisitOptional(e.Body!, "the body of optFlatMap() is") : Visit(e.Body!);
+        _locals.RemoveAt(_locals.Count - 1);
+        return CelType.Optional(body);
+    }
+
+    CelType VisitBindings(Bindings e)
+    {
+        var scope = _locals.Count;
+        for (var i = 0; i < e.Names.Length; i++) _locals.Add((e.Names[i], Visit(e.Values[i])));
+        var body = Visit(e.Body);
+        _locals.RemoveRange(scope, _locals.Count - scope);
+        return body;
+    }
+
     string Show(CelType type) => _types.Resolve(type, final: true).ToString();
 
-    CelType Fail(Expr e, CelErrorKind kind, string reason)
+    CelType Fail(Expr e, CelErrorKind kind, string reason) => Fail(e, e.Position, kind, reason);
+
+    CelType Fail(Expr e, int at, CelErrorKind kind, string reason)
     {
-        if (_declared.Strict) throw new CelException(_source, e.Position, reason);
+        if (_declared.Strict) throw new CelException(_source, at, reason);
         _resolutions[e.Id] = new FailureOf(kind, reason);
         return CelType.Dyn;
     }

@@ -14,6 +14,9 @@ internal delegate long BinaryCost(in CelValue a, in CelValue b);
 
 internal delegate long VariadicCost(ReadOnlySpan<CelValue> args);
 
+/// <summary>What a call with this last argument uses instead of its overload, or why there can't be such a call and at which UTF-16 unit of the argument.</summary>
+internal delegate (Overload? Ready, int At, string? Refusal) Preparation(string constant);
+
 /// <summary>
 /// One way to call a function: the types it takes (receiver first) and gives, what it does and what it costs.
 /// Implementations only ever see values of the kinds their parameters name, and return errors as values.
@@ -33,6 +36,9 @@ internal sealed class Overload
     public BinaryCost? BinaryCost { get; init; }
     public VariadicCost? VariadicCost { get; init; }
 
+    /// <summary>Set where a last argument that is a text literal is worth work at compile time.</summary>
+    public Preparation? Prepare { get; init; }
+
     public bool Takes(int index, CelKind kind)
     {
         var wanted = Parameters[index].Kind;
@@ -44,6 +50,16 @@ internal sealed class Overload
 internal sealed class FunctionTable
 {
     readonly Dictionary<string, List<Overload>> _functions = new(StringComparer.Ordinal);
+
+    public FunctionTable() { }
+
+    /// <summary>These functions, to which more may be added.</summary>
+    public FunctionTable(FunctionTable others)
+    {
+        foreach (var (name, overloads) in others._functions) _functions[name] = [.. overloads];
+    }
+
+    public IReadOnlyCollection<string> Names => _functions.Keys;
 
     public void Add(string name, Overload overload)
     {

@@ -5,7 +5,7 @@ namespace Cel.Check;
 /// <summary>
 /// What is known about type variables, and whether one type can stand for another given that. The rules are those of the reference
 /// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
-/// agrees with timestamps, durations and objects.
+/// agrees with timestamps, durations, optionals, opaque types and objects.
 /// </summary>
 internal sealed class Unifier
 {
@@ -45,26 +45,23 @@ internal sealed class Unifier
     {
         if (type.Kind == CelKind.Param)
             return _known.TryGetValue(type.Name, out var known) ? Resolve(known, final) : final ? CelType.Dyn : type;
-        return type.Kind switch
-        {
-            CelKind.List => CelType.List(Resolve(type.Parameters[0], final)),
-            CelKind.Map when type.Fields is null => CelType.Map(Resolve(type.Parameters[0], final), Resolve(type.Parameters[1], final)),
-            _ => type,
-        };
+        return Over(type, p => Resolve(p, final));
     }
 
     /// <summary>A signature's own parameters replaced by fresh variables.</summary>
     public CelType Instantiate(CelType type, Dictionary<string, CelType> fresh)
     {
-        switch (type.Kind)
-        {
-            case CelKind.Param:
-                if (!fresh.TryGetValue(type.Name, out var variable)) fresh[type.Name] = variable = Fresh();
-                return variable;
-            case CelKind.List: return CelType.List(Instantiate(type.Parameters[0], fresh));
-            case CelKind.Map when type.Fields is null: return CelType.Map(Instantiate(type.Parameters[0], fresh), Instantiate(type.Parameters[1], fresh));
-            default: return type;
-        }
+        if (type.Kind != CelKind.Param) return Over(type, p => Instantiate(p, fresh));
+        if (!fresh.TryGetValue(type.Name, out var variable)) fresh[type.Name] = variable = Fresh();
+        return variable;
+    }
+
+    static CelType Over(CelType type, Func<CelType, CelType> f)
+    {
+        if (type.Parameters.Count == 0 || type.Fields is not null) return type;
+        var parameters = new CelType[type.Parameters.Count];
+        for (var i = 0; i < parameters.Length; i++) parameters[i] = f(type.Parameters[i]);
+        return type.With(parameters);
     }
 
     bool Agree(CelType a, CelType b)
@@ -79,14 +76,16 @@ internal sealed class Unifier
         if (a.Kind == CelKind.Dyn || b.Kind == CelKind.Dyn) return true;
         if (a.Kind == CelKind.Null) return IsNullable(b);
         if (b.Kind == CelKind.Null) return IsNullable(a);
-        if (a.Kind != b.Kind) return false;
+        if (a.Kind != b.Kind || a.Parameters.Count != b.Parameters.Count) return false;
+        if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         if (a.Fields is not null && b.Fields is not null) return a.Equals(b);
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
         return true;
     }
 
-    static bool IsNullable(CelType type) => type.Kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration || type.Fields is not null;
+    static bool IsNullable(CelType type) =>
+        type.Kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration or CelKind.Optional or CelKind.Ip or CelKind.Cidr or CelKind.Opaque || type.Fields is not null;
 
     /// <summary>Can the variable stand for the type, and was something known of it?</summary>
     (bool Valid, bool Known) Substitute(CelType type, CelType variable)
@@ -119,8 +118,11 @@ internal sealed class Unifier
     static bool IsAsGeneral(CelType a, CelType b)
     {
         if (a.Kind is CelKind.Dyn or CelKind.Param) return true;
-        if (b.Kind is CelKind.Dyn or CelKind.Param || a.Kind != b.Kind) return false;
+        if (b.Kind is CelKind.Dyn or CelKind.Param) return false;
+        // Null is assignable to what it agrees with, and not the other way round.
+        if (a.Kind != b.Kind) return b.Kind == CelKind.Null;
         if (a.Fields is not null) return a.Equals(b);
+        if (a.Parameters.Count != b.Parameters.Count) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!IsAsGeneral(a.Parameters[i], b.Parameters[i])) return false;
         return true;

@@ -24,6 +24,10 @@ internal static class Declaring
     public static void Method(this FunctionTable t, string name, CelType[] parameters, CelType result, Variadic f, VariadicCost? cost = null)
         => t.Add(name, new Overload { IsMethod = true, Parameters = parameters, Result = result, Variadic = f, VariadicCost = cost });
 
+    /// <summary>A method that the plan has its own node for.</summary>
+    public static void OperatorMethod(this FunctionTable t, string name, CelType a, CelType b, CelType result)
+        => t.Add(name, new Overload { IsMethod = true, Parameters = [a, b], Result = result });
+
     /// <summary>An operator that the plan has its own node for; here are only its types.</summary>
     public static void Operator(this FunctionTable t, string name, CelType a, CelType b, CelType result)
         => t.Add(name, new Overload { IsMethod = false, Parameters = [a, b], Result = result });

@@ -1,4 +1,5 @@
 using Cel.Check;
+using Cel.Syntax;
 using Cel.Values;
 
 namespace Cel.Library;
@@ -6,9 +7,6 @@ namespace Cel.Library;
 /// <summary>The math extension: extremes, rounding, signs and bits.</summary>
 internal static class MathExtension
 {
-    /// <summary>Arguments of <c>greatest</c> and <c>least</c> that can be written out; more go in a list.</summary>
-    const int MostExtremes = 8;
-
     public static void Declare(FunctionTable t)
     {
         CelType i = CelType.Int, u = CelType.UInt, d = CelType.Double, b = CelType.Bool;
@@ -66,7 +64,7 @@ internal static class MathExtension
             foreach (var y in numbers)
                 t.Global(name, x, y, x.Equals(y) ? x : CelType.Dyn, (in CelValue v, in CelValue w) => Pick([v, w], name, direction));
         }
-        for (var n = 3; n <= MostExtremes; n++)
+        for (var n = 3; n <= Limits.Extremes; n++)
             t.Global(name, Enumerable.Repeat(CelType.Dyn, n).ToArray(), CelType.Dyn, values => Pick(values, name, direction), values => values.Length);
     }
 

@@ -3,8 +3,8 @@ using Cel.Check;
 namespace Cel.Library;
 
 /// <summary>
-/// The functions every program may call: those of the language definition except <c>matches</c>, and of the extensions the
-/// <c>strings</c> and <c>math</c> libraries.
+/// The functions every program may call: those of the language definition, and of the extensions
+/// <c>strings</c>, <c>math</c>, <c>encoders</c>, <c>network</c> and <c>optionals</c>.
 /// </summary>
 internal static class StandardLibrary
 {
@@ -16,10 +16,14 @@ internal static class StandardLibrary
         OperatorFunctions.Declare(table);
         Conversions.Declare(table);
         TextFunctions.Declare(table);
+        MatchFunctions.Declare(table);
         TimeFunctions.Declare(table);
         StringExtension.Declare(table);
         Formatting.Declare(table);
         MathExtension.Declare(table);
+        EncoderExtension.Declare(table);
+        NetworkExtension.Declare(table);
+        OptionalExtension.Declare(table);
         return table;
     }
 }

@@ -104,6 +104,35 @@ internal sealed class ExistsOneNode(int position, Loop loop, Node predicate) : C
     }
 }
 
+/// <summary><c>transformMapEntry</c>: the entries of the maps that the body gives, in one map. A key that comes twice is an error.</summary>
+internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node body) : ComprehensionNode(position, loop)
+{
+    protected override CelValue Walk(Frame f, Rounds rounds)
+    {
+        if (!f.Spend(Costs.Map)) return f.OverLimit(Position);
+        List<CelValue> keys = [], values = [];
+        for (var i = 0; i < rounds.Count; i++)
+        {
+            if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
+            rounds.Bind(f, Loop, i);
+            if (filter is not null)
+            {
+                var keep = filter.Eval(f);
+                if (keep.Kind != CelKind.Bool) return NotBool(in keep);
+                if (!keep.RawBool) continue;
+            }
+            var entries = body.Eval(f);
+            if (entries.Kind != CelKind.Map) return entries.IsError ? entries : Fail(CelErrorKind.NoSuchOverload, $"transformMapEntry() puts together maps, not {entries.TypeOf()}");
+            var map = entries.RawMap;
+            if (!f.Spend(map.Count)) return f.OverLimit(Position);
+            if (keys.Count + map.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("map"));
+            keys.AddRange(map.Keys);
+            values.AddRange(map.Values);
+        }
+        return CelMap.TryCreate([.. keys], [.. values], out var all, out var bad) ? Placed(CelValue.Map(all)) : Fail(CelErrorKind.BadKey, $"the key {bad} is there twice");
+    }
+}
+
 /// <summary><c>map</c>, <c>filter</c>, <c>transformList</c> and <c>transformMap</c>.</summary>
 internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? filter, Node? body) : ComprehensionNode(position, loop)
 {

@@ -1,3 +1,4 @@
+using Cel.Regex;
 using Cel.Values;
 
 namespace Cel.Plan;
@@ -18,6 +19,15 @@ internal static class Costs
 
     /// <summary>What a key costs beyond the lookup it is part of: nothing unless it is a long string.</summary>
     public static long Hashing(in CelValue key) => key.Kind == CelKind.String ? key.RawString.Length / 10 : 0;
+
+    /// <summary>
+    /// A tenth a character of the text and one more, times a quarter a character of the pattern; or a quarter an instruction of its code
+    /// where counted repetitions make that more.
+    /// </summary>
+    public static long Match(string text, Pattern pattern) => Traversal(1 + text.Length) * Math.Max(1, (Math.Max(pattern.Text.Length, pattern.Size) + 3) / 4);
+
+    /// <summary>What comes to that where a pattern is compiled while evaluating: its characters, and a tenth of what was made of them.</summary>
+    public static long Compiling(string pattern, Pattern? compiled) => Math.Max(1, pattern.Length) + (compiled is null ? 0 : Traversal(compiled.Work));
 
     /// <summary>The units of a value: characters, bytes, elements.</summary>
     public static long Size(in CelValue v) => v.Kind switch

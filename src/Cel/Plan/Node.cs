@@ -35,6 +35,8 @@ internal sealed class ConstantListNode(int position, CelValue list) : Node(posit
 {
     readonly long _cost = Costs.List + list.ListItems.Length / 10;
 
+    public CelValue List => list;
+
     public override CelValue Eval(Frame f)
     {
         f.Cost += _cost;
@@ -96,6 +98,7 @@ internal sealed class SelectNode : Node
         var operand = _operand.Eval(f);
         f.Cost += Costs.Select;
         if (operand.Kind == CelKind.Map) return operand.RawMap.TryGet(_field, out var value) ? value : _missing;
+        if (operand.Kind == CelKind.Optional) return Placed(Optionals.Select(in operand, _field));
         return operand.IsError ? operand : Fail(CelErrorKind.NoSuchKey, $"{operand.TypeOf()} has no field '{_field}'");
     }
 }
@@ -107,6 +110,7 @@ internal sealed class HasNode(int position, Node operand, string field) : Node(p
         var value = operand.Eval(f);
         f.Cost += Costs.Select;
         if (value.Kind == CelKind.Map) return CelValue.Bool(value.RawMap.TryGet(field, out _));
+        if (value.Kind == CelKind.Optional) return Placed(Optionals.Has(in value, field));
         return value.IsError ? value : Fail(CelErrorKind.NoSuchKey, $"{value.TypeOf()} has no field '{field}'");
     }
 }

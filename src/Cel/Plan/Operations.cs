@@ -63,6 +63,7 @@ internal sealed class IndexNode(int position, Node operand, Node index) : Node(p
                 if (at.Kind is not (CelKind.Int or CelKind.UInt)) return Fail(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at}");
                 var items = container.ListItems;
                 return at.RawUInt < (ulong)items.Length ? items[(int)at.RawInt] : Fail(CelErrorKind.IndexOutOfRange, $"index {at} is outside a list of {items.Length}");
+            case CelKind.Optional: return Placed(Optionals.Index(in container, in at));
             default: return Fail(CelErrorKind.NoSuchOverload, $"{container.TypeOf()} can't be indexed");
         }
     }

@@ -11,16 +11,19 @@ internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] 
 internal sealed class Planner
 {
     Checked _checked;
+    Recorder? _recorder;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
-    readonly List<(string Name, int Slot)> _locals = [];
+    /// <summary>Variables of comprehensions, and bindings with the step that computes them.</summary>
+    readonly List<(string Name, int Slot, Node? Value)> _locals = [];
     readonly Dictionary<Definition, int> _definitions = [];
     readonly Dictionary<Definition, Node> _bodies = [];
     int _slots;
 
-    Planner(Checked program, SourceText source)
+    Planner(Checked program, SourceText source, Recorder? recorder)
     {
         _checked = program;
+        _recorder = recorder;
         // Locals come after the variables and definitions, whose number must be known first.
         List<(Checked Tree, SourceText Source)> trees = [(program, source)];
         for (var i = 0; i < trees.Count; i++)
@@ -37,9 +40,10 @@ internal sealed class Planner
         _slots += _definitions.Count;
     }
 
-    public static PlannedProgram Plan(Checked program, SourceText source)
+    /// <param name="recorder">Told of every step when the plan is run; null for a plan that is run often.</param>
+    public static PlannedProgram Plan(Checked program, SourceText source, Recorder? recorder = null)
     {
-        var planner = new Planner(program, source);
+        var planner = new Planner(program, source, recorder);
         var root = planner.Visit(program.Root);
         var names = new string[planner._variables.Count];
         foreach (var (name, slot) in planner._variables) names[slot] = name;
@@ -48,11 +52,22 @@ internal sealed class Planner
 
     Node Visit(Expr e)
     {
+        var step = Step(e);
+        if (_recorder is null || e.End == 0) return step;
+        // What takes no step keeps its shape, which the steps above it look at.
+        if (step is not (ConstantNode or ConstantListNode)) return new RecordingNode(e, step, _recorder);
+        _recorder.Constant(e, step is ConstantNode c ? c.Value : ((ConstantListNode)step).List);
+        return step;
+    }
+
+    Node Step(Expr e)
+    {
         switch (_checked.Resolutions[e.Id])
         {
             case VariableOf v: return new SlotNode(e.Position, _variables[v.Name]);
             case LocalOf l:
-                return new SlotNode(e.Position, _locals.FindLast(x => string.Equals(x.Name, l.Name)).Slot);
+                var (_, slot, value) = _locals.FindLast(x => string.Equals(x.Name, l.Name));
+                return value is null ? new SlotNode(e.Position, slot) : new BoundNode(e.Position, slot, value);
             case DefinitionOf d: return VisitDefinition(e, d.Definition);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
             case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
@@ -66,8 +81,11 @@ internal sealed class Planner
             Logic l => new LogicNode(e.Position, l.IsAnd, Array.ConvertAll(l.Terms, Visit)),
             Conditional c => new ConditionalNode(c.Test.Position, Visit(c.Test), Visit(c.Then), Visit(c.Else)),
             ListLiteral l => VisitList(l),
+            MapLiteral { Optional: { } marks } m => new OptionalMapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit), marks),
             MapLiteral m => new MapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit)),
             Comprehension c => VisitComprehension(c),
+            Bindings b => VisitBindings(b),
+            Call { Function: Operators.OptionalSelect } c => new OptionalSelectNode(e.Position, Visit(c.Args[0]), (string)((Literal)c.Args[1]).Value!),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
     }
@@ -76,10 +94,11 @@ internal sealed class Planner
     {
         if (!_bodies.TryGetValue(definition, out var body))
         {
-            var outer = _checked;
-            _checked = definition.Checked!;
+            // To a recorder a definition is one step: what it came to.
+            var (outer, recorder) = (_checked, _recorder);
+            (_checked, _recorder) = (definition.Checked!, null);
             _bodies[definition] = body = Visit(definition.Root);
-            _checked = outer;
+            (_checked, _recorder) = (outer, recorder);
         }
         return new DefinitionNode(e.Position, _variables.Count + _definitions[definition], body, definition.Source);
     }
@@ -87,6 +106,7 @@ internal sealed class Planner
     Node VisitList(ListLiteral e)
     {
         var elements = Array.ConvertAll(e.Elements, Visit);
+        if (e.Optional is not null) return new OptionalListNode(e.Position, elements, e.Optional);
         return Array.TrueForAll(elements, x => x is ConstantNode)
             && CelValue.OwnList(Array.ConvertAll(elements, x => ((ConstantNode)x).Value)) is { IsError: false } list
             ? new ConstantListNode(e.Position, list)
@@ -116,13 +136,30 @@ internal sealed class Planner
             (Operators.NotEqual, _) => new EqualNode(e.Position, args[0], args[1], negated: true),
             (Operators.In, _) => new InNode(e.Position, args[0], args[1]),
             (Operators.Index, _) => new IndexNode(e.Position, args[0], args[1]),
+            (Operators.OptionalIndex, _) => new OptionalIndexNode(e.Position, args[0], args[1]),
+            ("or", 2) when resolution.Candidates[0].Binary is null => new OrNode(e.Position, args[0], args[1], unwraps: false),
+            ("orValue", 2) when resolution.Candidates[0].Binary is null => new OrNode(e.Position, args[0], args[1], unwraps: true),
             (_, 1) => new UnaryNode(e.Position, e.Function, resolution.Candidates, args[0]),
             (_, 2) => new BinaryNode(e.Position, e.Function, resolution.Candidates, args[0], args[1]),
             _ => new VariadicNode(e.Position, e.Function, resolution.Candidates, [.. args]),
         };
     }
 
-    ComprehensionNode VisitComprehension(Comprehension e)
+    BindingsNode VisitBindings(Bindings e)
+    {
+        var scope = _locals.Count;
+        var slots = new int[e.Names.Length];
+        for (var i = 0; i < slots.Length; i++)
+        {
+            var value = Visit(e.Values[i]);
+            slots[i] = Local(e.Names[i], value);
+        }
+        var body = Visit(e.Body);
+        _locals.RemoveRange(scope, _locals.Count - scope);
+        return new BindingsNode(e.Position, slots, body);
+    }
+
+    Node VisitComprehension(Comprehension e)
     {
         var range = Visit(e.Range);
         var scope = _locals.Count;
@@ -135,14 +172,16 @@ internal sealed class Planner
             MacroKind.All => new QuantifierNode(e.Position, loop, isAll: true, body!),
             MacroKind.Exists => new QuantifierNode(e.Position, loop, isAll: false, body!),
             MacroKind.ExistsOne => new ExistsOneNode(e.Position, loop, body!),
+            MacroKind.OptionalMap or MacroKind.OptionalFlatMap => new OptionalMacroNode(e.Position, range, loop.First, body!, isFlat: e.Kind == MacroKind.OptionalFlatMap),
+            MacroKind.Entries => new EntriesNode(e.Position, loop, filter, body!),
             MacroKind.List => new CollectNode(e.Position, loop, toMap: false, filter, body),
             _ => new CollectNode(e.Position, loop, toMap: true, filter, body),
         };
     }
 
-    int Local(string name)
+    int Local(string name, Node? value = null)
     {
-        _locals.Add((name, _slots));
+        _locals.Add((name, _slots, value));
         return _slots++;
     }
 }

@@ -14,4 +14,7 @@ public static class Limits
 
     /// <summary>Arguments, list elements or map entries written in one place.</summary>
     public const int Elements = 1024;
+
+    /// <summary>Arguments of <c>math.greatest</c> and <c>math.least</c> with types of their own; beyond, they are a list.</summary>
+    internal const int Extremes = 8;
 }

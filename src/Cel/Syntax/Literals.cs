@@ -48,6 +48,23 @@ internal static class Literals
         return bytes ? Bytes(source, body, start, raw) : Text(source, body, start, raw);
     }
 
+    /// <summary>Where in the source a UTF-16 unit of a string literal's value is written, for messages that point into it.</summary>
+    public static int Offset(SourceText source, int literal, int unit)
+    {
+        var text = source.Text;
+        var at = literal;
+        var raw = false;
+        for (; text[at] is not ('\'' or '"'); at++) raw |= text[at] is 'r' or 'R';
+        at += at + 2 < text.Length && text[at + 1] == text[at] && text[at + 2] == text[at] ? 3 : 1;
+        for (; unit > 0 && at < text.Length; unit--)
+        {
+            if (raw || text[at] != '\\') { at++; continue; }
+            if (text[at + 1] == 'U' && string.CompareOrdinal(text, at + 2, "0000", 0, 4) != 0) unit--;
+            at += text[at + 1] switch { 'x' or 'X' => 4, 'u' => 6, 'U' => 10, >= '0' and <= '3' => 4, _ => 2 };
+        }
+        return Math.Min(at, text.Length);
+    }
+
     static string Text(SourceText source, ReadOnlySpan<char> body, int at, bool raw)
     {
         if (raw || !body.Contains('\\')) return body.ToString();

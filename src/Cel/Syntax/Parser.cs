@@ -6,10 +6,10 @@ namespace Cel.Syntax;
 /// expr     = binary ["?" binary ":" expr]
 /// binary   = unary {op unary}          loosest first: || && relations (+ -) (* / %), all left-associative
 /// unary    = {"!"} member | {"-"} member
-/// member   = primary {"." name ["(" args ")"] | "[" expr "]"}
+/// member   = primary {"." ["?"] name | "." name "(" args ")" | "[" ["?"] expr "]"}
 /// primary  = ["."] name ["(" args ")"] | "(" expr ")" | "[" list "]" | "{" entries "}" | literal
 /// </code>
-/// Message literals and optional syntax are not part of this implementation.
+/// In a list an element, in a map an entry, may start with <c>?</c>. Message literals are not part of this implementation.
 /// </summary>
 internal sealed class Parser
 {
@@ -40,6 +40,7 @@ internal sealed class Parser
     Expr Expression()
     {
         if (++_nesting > Limits.Nesting) throw Fail(Current.Start, $"the expression is nested more than {Limits.Nesting} deep");
+        var start = _at;
         var test = Binary(0);
         if (Current.Kind == TokenKind.Question)
         {
@@ -48,6 +49,7 @@ internal sealed class Parser
             Expect(TokenKind.Colon, "':'");
             var otherwise = Expression();
             test = new Conditional { Id = _ids++, Position = at, Height = Above(at, test, then, otherwise), Test = test, Then = then, Else = otherwise };
+            Mark(test, start);
         }
         _nesting--;
         return test;
@@ -75,6 +77,7 @@ internal sealed class Parser
     /// <summary>Operators that bind tighter than <paramref name="level"/>.</summary>
     Expr Binary(int level)
     {
+        var start = _at;
         var left = Unary();
         while (true)
         {
@@ -84,10 +87,12 @@ internal sealed class Parser
             if (op.Kind is TokenKind.OrOr or TokenKind.AndAnd)
             {
                 left = Chain(op, found, left);
+                Mark(left, start);
                 continue;
             }
             Take();
             left = MakeCall(op.Start, function, null, [left, Binary(found)]);
+            Mark(left, start);
         }
     }
 
@@ -116,28 +121,42 @@ internal sealed class Parser
             signs.RemoveAt(signs.Count - 1);
         }
         var operand = Member(negative);
-        for (var i = signs.Count - 1; i >= 0; i--) operand = MakeCall(signs[i], op == TokenKind.Not ? Operators.Not : Operators.Negate, null, [operand]);
+        for (var i = signs.Count - 1; i >= 0; i--)
+        {
+            operand = MakeCall(signs[i], op == TokenKind.Not ? Operators.Not : Operators.Negate, null, [operand]);
+            operand.Mark(signs[i], _tokens[_at - 1].End);
+        }
         return operand;
     }
 
     Expr Member(int? negative)
     {
+        var start = _at;
         var operand = Primary(negative);
+        if (negative is { } sign) operand.Mark(sign, _tokens[_at - 1].End);
         while (true)
         {
+            Mark(operand, start);
             if (Current.Kind == TokenKind.LeftBracket)
             {
                 var at = Take().Start;
+                var function = TakeQuestion() ? Operators.OptionalIndex : Operators.Index;
                 var index = Expression();
                 Expect(TokenKind.RightBracket, "']'");
-                operand = MakeCall(at, Operators.Index, null, [operand, index]);
+                operand = MakeCall(at, function, null, [operand, index]);
             }
             else if (Current.Kind == TokenKind.Dot)
             {
                 var at = Take().Start;
-                if (Current.Kind is not (TokenKind.Ident or TokenKind.QuotedIdent)) throw Unexpected("a field or function name");
+                var optional = TakeQuestion();
+                if (Current.Kind is not (TokenKind.Ident or TokenKind.QuotedIdent)) throw Unexpected(optional ? "a field name" : "a field or function name");
                 var name = Take();
-                if (name.Kind == TokenKind.Ident && Current.Kind == TokenKind.LeftParen)
+                if (optional)
+                {
+                    var field = name.Kind == TokenKind.QuotedIdent ? TextOf(name)[1..^1] : TextOf(name);
+                    operand = MakeCall(at, Operators.OptionalSelect, null, [operand, MakeLiteral(name.Start, field)]);
+                }
+                else if (name.Kind == TokenKind.Ident && Current.Kind == TokenKind.LeftParen)
                 {
                     var function = TextOf(name);
                     Take();
@@ -176,8 +195,9 @@ internal sealed class Parser
                 Expect(TokenKind.RightParen, "')'");
                 return inner;
             case TokenKind.LeftBracket:
-                var elements = Sequence(TokenKind.RightBracket, "']'", trailingComma: true);
-                return new ListLiteral { Id = _ids++, Position = token.Start, Height = Above(token.Start, elements), Elements = elements };
+                var marks = new List<bool>();
+                var elements = Sequence(TokenKind.RightBracket, "']'", trailingComma: true, marks);
+                return new ListLiteral { Id = _ids++, Position = token.Start, Height = Above(token.Start, elements), Elements = elements, Optional = Marks(marks) };
             case TokenKind.LeftBrace:
                 return Entries(token.Start);
             case TokenKind.Int or TokenKind.UInt or TokenKind.Double:
@@ -206,12 +226,14 @@ internal sealed class Parser
         return Macros.Expand(this, token.Start, rooted ? "." + name : name, null, Sequence(TokenKind.RightParen, "')'"));
     }
 
-    Expr[] Sequence(TokenKind close, string what, bool trailingComma = false)
+    /// <summary>Comma-separated expressions; where <paramref name="marks"/> is given, each may start with <c>?</c>.</summary>
+    Expr[] Sequence(TokenKind close, string what, bool trailingComma = false, List<bool>? marks = null)
     {
         var items = new List<Expr>();
         while (Current.Kind != close)
         {
             if (items.Count == Limits.Elements) throw Fail(Current.Start, $"more than {Limits.Elements} elements");
+            marks?.Add(TakeQuestion());
             items.Add(Expression());
             if (Current.Kind != TokenKind.Comma) break;
             Take();
@@ -224,9 +246,11 @@ internal sealed class Parser
     MapLiteral Entries(int at)
     {
         List<Expr> keys = [], values = [];
+        var marks = new List<bool>();
         while (Current.Kind != TokenKind.RightBrace)
         {
             if (keys.Count == Limits.Elements) throw Fail(Current.Start, $"more than {Limits.Elements} entries");
+            marks.Add(TakeQuestion());
             keys.Add(Expression());
             Expect(TokenKind.Colon, "':'");
             values.Add(Expression());
@@ -234,8 +258,17 @@ internal sealed class Parser
             Take();
         }
         Expect(TokenKind.RightBrace, "',' or '}'");
-        return new MapLiteral { Id = _ids++, Position = at, Height = Above(at, [.. keys, .. values]), Keys = [.. keys], Values = [.. values] };
+        return new MapLiteral { Id = _ids++, Position = at, Height = Above(at, [.. keys, .. values]), Keys = [.. keys], Values = [.. values], Optional = Marks(marks) };
     }
+
+    bool TakeQuestion()
+    {
+        if (Current.Kind != TokenKind.Question) return false;
+        Take();
+        return true;
+    }
+
+    static bool[]? Marks(List<bool> marks) => marks.Contains(true) ? [.. marks] : null;
 
     public Literal MakeLiteral(int at, object? value) => new() { Id = _ids++, Position = at, Height = 1, Value = value };
 
@@ -253,7 +286,22 @@ internal sealed class Parser
         return new() { Id = _ids++, Position = at, Height = Above(at, [.. parts]), Kind = kind, Range = range, Variable = variable, Second = second, Filter = filter, Body = body };
     }
 
+    public Ident MakeIdent(int at, string name) => new() { Id = _ids++, Position = at, Height = 1, Name = name, Rooted = false };
+
+    public ListLiteral MakeList(int at, Expr[] elements) => new() { Id = _ids++, Position = at, Height = Above(at, elements), Elements = elements, Optional = null };
+
+    public Bindings MakeBindings(int at, string[] names, Expr[] values, Expr body)
+    {
+        var height = body.Height;
+        foreach (var value in values)
+            if ((height += value.Height) >= Limits.Height) throw Fail(at, $"the bindings' trees are together more than {Limits.Height} high");
+        return new() { Id = _ids++, Position = at, Height = height + 1, Names = names, Values = values, Body = body };
+    }
+
     public CelException Fail(int at, string reason) => new(_source, at, reason);
+
+    /// <summary>It stands from that token to the last one taken.</summary>
+    void Mark(Expr e, int first) => e.Mark(_tokens[first].Start, _tokens[_at - 1].End);
 
     int Above(int at, params ReadOnlySpan<Expr> below)
     {

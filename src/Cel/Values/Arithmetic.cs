@@ -91,5 +91,5 @@ internal static class Arithmetic
     }
 
     public static CelValue TooLong(string what)
-        => CelValue.Error(CelErrorKind.TooLarge, what == "list" ? $"the list would have more than {ValueLimits.Elements} elements" : $"the {what} would be longer than {ValueLimits.Text}");
+        => CelValue.Error(CelErrorKind.TooLarge, what is "list" or "map" ? $"the {what} would have more than {ValueLimits.Elements} elements" : $"the {what} would be longer than {ValueLimits.Text}");
 }

@@ -25,6 +25,7 @@ internal readonly record struct Extent(int Depth, long Weight)
     {
         CelKind.List => v.RawList.Extent,
         CelKind.Map => v.RawMap.Extent,
+        CelKind.Optional => v.RawOptional?.Extent ?? new(1, 1),
         CelKind.String => new(0, 1 + v.RawString.Length),
         CelKind.Bytes => new(0, 1 + v.RawBytes.Length),
         _ => new(0, 1),

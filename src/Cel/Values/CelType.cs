@@ -19,9 +19,24 @@ public sealed class CelType : IEquatable<CelType>
     /// <summary>The type of types.</summary>
     public static readonly CelType Type = new(CelKind.Type, "type");
 
+    /// <summary>An IPv4 or IPv6 address.</summary>
+    public static readonly CelType Ip = new(CelKind.Ip, "net.IP");
+
+    /// <summary>An address and the length of a prefix.</summary>
+    public static readonly CelType Cidr = new(CelKind.Cidr, "net.CIDR");
+
     public static CelType List(CelType element) => new(CelKind.List, "list", element);
 
     public static CelType Map(CelType key, CelType value) => new(CelKind.Map, "map", key, value);
+
+    /// <summary>A value that may be absent.</summary>
+    public static CelType Optional(CelType value) => new(CelKind.Optional, "optional_type", value);
+
+    /// <summary>A type of which the checker knows no more than name and parameters.</summary>
+    internal static CelType Opaque(string name, params CelType[] parameters) => new(CelKind.Opaque, name, parameters);
+
+    /// <summary>The same type over other parameters.</summary>
+    internal CelType With(CelType[] parameters) => new(Kind, Name, parameters);
 
     /// <summary>
     /// A map whose string keys the checker knows: selecting a field that is not among them is an error of the program. At run time any map will do, and a field that is not
@@ -46,7 +61,7 @@ public sealed class CelType : IEquatable<CelType>
     /// <summary>As <c>type(x)</c> shows it: without parameters.</summary>
     public string Name { get; }
 
-    /// <summary>Element of a list; key and value of a map.</summary>
+    /// <summary>Element of a list; key and value of a map; value of an optional.</summary>
     public IReadOnlyList<CelType> Parameters { get; }
 
     /// <summary>The fields of an <see cref="Object"/>; null for every other type.</summary>
@@ -65,6 +80,9 @@ public sealed class CelType : IEquatable<CelType>
         "list" => AnyList,
         "map" => AnyMap,
         "type" => Type,
+        "optional_type" => AnyOptional,
+        "net.IP" => Ip,
+        "net.CIDR" => Cidr,
         "google.protobuf.Timestamp" => Timestamp,
         "google.protobuf.Duration" => Duration,
         _ => null,
@@ -85,16 +103,20 @@ public sealed class CelType : IEquatable<CelType>
         CelKind.Timestamp => Timestamp,
         CelKind.Duration => Duration,
         CelKind.Type => Type,
+        CelKind.Optional => AnyOptional,
+        CelKind.Ip => Ip,
+        CelKind.Cidr => Cidr,
         _ => Dyn,
     };
 
     static readonly CelType AnyList = List(Dyn);
     static readonly CelType AnyMap = Map(Dyn, Dyn);
+    static readonly CelType AnyOptional = Optional(Dyn);
 
     public bool Equals(CelType? other)
     {
         if (ReferenceEquals(this, other)) return true;
-        if (other is null || Kind != other.Kind || !string.Equals(Name, other.Name, StringComparison.Ordinal)) return false;
+        if (other is null || Kind != other.Kind || !string.Equals(Name, other.Name, StringComparison.Ordinal) || Parameters.Count != other.Parameters.Count) return false;
         for (var i = 0; i < Parameters.Count; i++)
             if (!Parameters[i].Equals(other.Parameters[i])) return false;
         return Fields is null ? other.Fields is null : other.Fields is not null && Fields.Count == other.Fields.Count && Fields.All(f => other.Fields.TryGetValue(f.Key, out var type) && type.Equals(f.Value));
@@ -107,7 +129,7 @@ public sealed class CelType : IEquatable<CelType>
     /// <summary>As error messages and docs write it: <c>map(string, list(int))</c>.</summary>
     public override string ToString() => Kind switch
     {
-        CelKind.List or CelKind.Map when Fields is null => $"{Name}({string.Join(", ", Parameters)})",
+        _ when Parameters.Count > 0 && Fields is null => $"{Name}({string.Join(", ", Parameters)})",
         CelKind.Timestamp => "timestamp",
         CelKind.Duration => "duration",
         _ => Name,

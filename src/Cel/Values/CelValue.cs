@@ -120,6 +120,22 @@ public readonly struct CelValue : IEquatable<CelValue>
     /// <param name="nanos">Nanoseconds, of either sign.</param>
     public static CelValue Duration(long nanos) => new(CelKind.Duration, null, nanos);
 
+    /// <summary>The optional that has no value.</summary>
+    public static CelValue None => new(CelKind.Optional, null, 0);
+
+    /// <summary>The optional that has this one.</summary>
+    /// <exception cref="ArgumentException">Optionals inside one another beyond <see cref="ValueLimits"/>.</exception>
+    public static CelValue Some(CelValue value) => OrThrow(OwnSome(in value));
+
+    /// <summary>An error when beyond <see cref="ValueLimits"/>.</summary>
+    internal static CelValue OwnSome(in CelValue value)
+    {
+        var optional = new CelOptional(in value);
+        return optional.Extent.IsAllowed ? new(CelKind.Optional, optional, 0) : Error(CelErrorKind.TooLarge, "the optional would be too deep or too large");
+    }
+
+    internal static CelValue Address(NetAddress address) => new(address.IsRange ? CelKind.Cidr : CelKind.Ip, address, 0);
+
     public static CelValue Type(CelType type) => new(CelKind.Type, type, 0);
 
     internal static CelValue Error(CelError error) => new(CelKind.Error, error, 0);
@@ -158,6 +174,9 @@ public readonly struct CelValue : IEquatable<CelValue>
     /// <summary>Nanoseconds.</summary>
     public long AsDuration() => Expect(CelKind.Duration)._bits;
 
+    /// <summary>Null when the optional has no value.</summary>
+    public CelValue? AsOptional() => Expect(CelKind.Optional).RawOptional is { } optional ? optional.Value : null;
+
     public CelType AsType() => Expect(CelKind.Type).RawType;
 
     CelValue Expect(CelKind kind) => _kind == kind ? this : throw new InvalidOperationException($"the value is {TypeOf()}, not {CelType.Of(kind)}");
@@ -174,6 +193,9 @@ public readonly struct CelValue : IEquatable<CelValue>
     internal CelValue[] ListItems => ((CelList)_ref!).Items;
     internal CelMap RawMap => (CelMap)_ref!;
     internal CelType RawType => (CelType)_ref!;
+    /// <summary>Null for the optional without a value.</summary>
+    internal CelOptional? RawOptional => (CelOptional?)_ref;
+    internal NetAddress RawAddress => (NetAddress)_ref!;
     internal CelError RawError => (CelError)_ref!;
     internal bool IsError => _kind == CelKind.Error;
     internal bool IsTrue => _kind == CelKind.Bool && _bits != 0;
@@ -221,6 +243,13 @@ public readonly struct CelValue : IEquatable<CelValue>
             case CelKind.Timestamp: b.Append("timestamp('").Append(Times.Format(v._bits, v._nanos)).Append("')"); break;
             case CelKind.Duration: b.Append("duration('").Append(Times.Format(v._bits)).Append("')"); break;
             case CelKind.Type: b.Append(v.RawType.Name); break;
+            case CelKind.Ip or CelKind.Cidr: b.Append(v._kind == CelKind.Ip ? "ip('" : "cidr('").Append(v.RawAddress.ToString()).Append("')"); break;
+            case CelKind.Optional when v.RawOptional is { } optional:
+                b.Append("optional.of(");
+                Write(b, in optional.Value);
+                b.Append(')');
+                break;
+            case CelKind.Optional: b.Append("optional.none()"); break;
             case CelKind.Error: b.Append("error: ").Append(v.RawError.Reason); break;
             case CelKind.List:
                 b.Append('[');

@@ -18,6 +18,10 @@ internal static class Equality
             case CelKind.Double: return a.RawDouble == b.RawDouble;
             case CelKind.Timestamp: return a.RawInt == b.RawInt && a.RawNanos == b.RawNanos;
             case CelKind.Type: return string.Equals(a.RawType.Name, b.RawType.Name);
+            case CelKind.Ip or CelKind.Cidr: return a.RawAddress.Equals(b.RawAddress);
+            case CelKind.Optional:
+                var (o, n) = (a.RawOptional, b.RawOptional);
+                return o is null || n is null ? ReferenceEquals(o, n) : Equal(in o.Value, in n.Value, ref work);
             case CelKind.String:
                 var (s, t) = (a.RawString, b.RawString);
                 if (s.Length != t.Length) return false;
@@ -84,6 +88,8 @@ internal static class Equality
                 var h = new HashCode();
                 h.AddBytes(v.RawBytes);
                 return h.ToHashCode();
+            case CelKind.Ip or CelKind.Cidr: return v.RawAddress.GetHashCode();
+            case CelKind.Optional: return HashCode.Combine(CelKind.Optional, v.RawOptional is { } o ? Hash(in o.Value) : 0);
             case CelKind.List: return HashCode.Combine(CelKind.List, v.ListItems.Length);
             case CelKind.Map: return HashCode.Combine(CelKind.Map, v.RawMap.Count);
             default: return (int)v.Kind;

@@ -83,6 +83,7 @@ public static partial class Fold
             Verdict s => s.Size <= state.Size && s.Time <= entry.Time ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
             Refusal s => PutRefusal(context, s),
             Reconcile s => PutReconcile(context, s),
+            Attestation s => Attest(context, s),
             _ => throw new InvalidOperationException($"a statement kind without a rule: {statement.Kind}"),
         };
         if (outcome is not Outcome.Accepted accepted) return outcome;

@@ -91,21 +91,32 @@ public static partial class Fold
         return c.Accept(c.State with { Approvals = c.State.Approvals.Add(c.Index, new ApprovalFact(c.Signer, s)) });
     }
 
+    /// <summary>How long a waiver may last, and how many may count at once for one release in one place: a rule that is waived for longer, or everywhere, is to be changed.</summary>
+    public const long MaxWaiver = 90 * 24 * 60 * 60 * 1000L;
+
+    /// <inheritdoc cref="MaxWaiver"/>
+    public const int MaxWaivers = 256;
+
     static Outcome Waive(Context c, Waiver s)
     {
         if (Place(c, s.Release, s.System, s.Environment, out var release) is { } no) return no;
         if (c.State.Authors(release).Contains(c.Signer.Member)) return c.Refuse(RefusalCode.AuthorApproves, $"the member {c.Signer.Member} is an author of the release");
         if (s.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the waiver would be void at once");
+        if (s.Expires > c.Time + MaxWaiver) return c.Refuse(RefusalCode.OutOfRange, $"a waiver lasts at most {MaxWaiver / 86_400_000} days");
         if (!c.State.PoliciesFor(s.System, s.Environment).Contains(s.Policy)) return c.Refuse(RefusalCode.PoliciesDiffer, $"the policy {s.Policy} is not in force there");
         try
         {
             if (c.Documents.Policy(s.Policy) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
-            if (policy.Rules.All(r => r.Id != s.Rule)) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
+            if (policy.Rules.FirstOrDefault(r => r.Id == s.Rule) is not { } rule) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
+            // Acts of governance and requests are not let off.
+            if (!rule.On.Any(Actions.Deployments.Contains)) return c.Refuse(RefusalCode.OutOfRange, $"the rule '{s.Rule}' judges no deployment: there is nothing to waive");
         }
         catch (FormatException e)
         {
             return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
         }
+        if (c.State.Waivers.Values.Count(w => w.Waiver.Release == s.Release && w.Waiver.System == s.System && w.Waiver.Environment == s.Environment && w.Waiver.Expires > c.Time) >= MaxWaivers)
+            return c.Refuse(RefusalCode.OutOfRange, $"{MaxWaivers} waivers count for that release there already");
         return Govern(c, "waiver", s.System, s.Environment, release, c.State with { Waivers = c.State.Waivers.Add(c.Index, new WaiverFact(c.Signer, s)) });
     }
 
@@ -140,7 +151,7 @@ public static partial class Fold
             var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
-            judgement = new Judgement(j.Policies, judgement.Rules.AddRange(j.Rules), s.Routes.Length == 1 ? j.Input : judgement.Input.With(route.Release.ToString(), j.Input)) { Would = judgement.Would.AddRange(j.Would) };
+            judgement = s.Routes.Length == 1 ? j : judgement.And(j, route.Release);
             waivers.UnionWith(j.Rules.Where(x => x.Waiver is not null).Select(x => x.Waiver!.Value));
         }
         if (s.Routes.IsEmpty)

@@ -87,6 +87,8 @@ public static partial class Fold
             Alert a => One("node", a.System, a.Environment) is { } no && One("service", a.System, a.Environment) is not null ? no : null,
             // Never the node that is reckoned with.
             Reconcile r => Over("owner", r.System, r.Environment) is { } no && Over("service", r.System, r.Environment) is not null ? no : null,
+            // A word on a whole system: whoever approves for one environment alone can't give it.
+            Attestation a => Over("approver", a.System, null) is { } no && Over("owner", a.System, null) is not null ? no : null,
             Verdict or Refusal => Server(),
             _ => Refused(RefusalCode.RoleMissing, $"nobody may sign a {statement.Kind} here"),
         };

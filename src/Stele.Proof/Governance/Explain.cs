@@ -17,28 +17,54 @@ public static class Explain
     /// <param name="before">The state the envelope was judged on.</param>
     public static Verdict? Verdict(State before, Entry entry, Outcome outcome)
     {
-        var (statement, judgement) = outcome switch
-        {
-            Outcome.Accepted a => (a.Statement, a.Judgement),
-            Outcome.Refused r => (r.Statement, r.Judgement),
-            _ => (null, null),
-        };
-        if (judgement is null || statement is not Deployment { Routes: [var first, ..] } deployment) return null;
+        var (statement, judgement) = Judged(outcome);
+        if (judgement is null || judgement.Rules.IsEmpty || statement is not Deployment deployment) return null;
         var envelope = EnvelopeDigest(entry.Envelope);
-        // A verdict must fit an entry: first the messages go, then the rules that passed, then all but the first failure.
-        var rules = judgement.Rules;
-        var failure = judgement.FirstFailure;
-        ImmutableArray<RuleOutcome>[] shorter =
-        [
-            rules, [.. rules.Select(r => r == failure ? r : r with { Message = null })], [.. rules.Where(r => r.Result != RuleOutcome.Passed).Select(r => r == failure ? r : r with { Message = null })],
-        ];
-        foreach (var some in shorter)
-            if (With(some) is var verdict && verdict.Encode().Length <= Envelope.MaxPayload) return verdict;
-        return With(failure is null ? [] : [failure]);
+        var whole = new Verdict([.. deployment.Routes.Select(r => r.Release)], deployment.System, deployment.Environment, envelope, before.Size, entry.Time, outcome is Outcome.Accepted, judgement.Policies,
+            Rested(judgement.Rules, judgement.Sittings), Digest.Of(judgement.Input.ToBytes()), before.FoldVersion)
+        {
+            Waivers = [.. judgement.Rules.Where(r => r.Waiver is not null).Select(r => r.Waiver!.Value).Distinct().Order()],
+            Would = Rested(judgement.Would, judgement.WouldSittings),
+            Ledger = before.Ledger, Issued = entry.Time, Nonce = Nonce("verdict", envelope, before.Size, entry.Time),
+        };
+        return Fitting(whole);
+    }
 
-        Verdict With(ImmutableArray<RuleOutcome> rules) => new(first.Release, deployment.System, deployment.Environment, envelope, before.Size, entry.Time, outcome is Outcome.Accepted, judgement.Policies, rules,
-            Digest.Of(judgement.Input.ToBytes()), before.FoldVersion)
-        { Ledger = before.Ledger, Issued = entry.Time, Nonce = Nonce("verdict", envelope, before.Size, entry.Time) };
+    internal static (Statement? Statement, Judgement? Judgement) Judged(Outcome outcome) => outcome switch
+    {
+        Outcome.Accepted a => (a.Statement, a.Judgement),
+        Outcome.Refused r => (r.Statement, r.Judgement),
+        _ => (null, null),
+    };
+
+    /// <summary>The outcomes with what they rested on. The sittings have the same rules in the same order.</summary>
+    static ImmutableArray<RuleOutcome> Rested(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)
+    {
+        var traces = sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)));
+        return [.. outcomes.Zip(traces, (o, t) => o with { Values = Governance.Rested.On(t.Trace) })];
+    }
+
+    /// <summary>
+    /// A verdict must fit an entry. What is left out, in this order, as far as must be: 1 values of rules that passed · 2 candidates' rules that passed, and their messages and values ·
+    /// 3 messages but that of the first failure · 4 values but those of the first failure · 5 rules that passed · 6 what candidates would have said · 7 all rules but the first failure.
+    /// The verdict says how far it went.
+    /// </summary>
+    static Verdict Fitting(Verdict verdict)
+    {
+        var failure = verdict.Rules.FirstOrDefault(r => !r.Allows);
+        ImmutableArray<RuleOutcome> Each(Func<RuleOutcome, RuleOutcome> cut) => [.. verdict.Rules.Select(r => ReferenceEquals(r, failure) ? r : cut(r))];
+        Func<Verdict>[] cuts =
+        [
+            () => verdict with { Rules = Each(r => r.Result == RuleOutcome.Passed ? r with { Values = [] } : r) },
+            () => verdict with { Would = [.. verdict.Would.Where(r => r.Result != RuleOutcome.Passed).Select(r => r with { Message = null, Values = [] })] },
+            () => verdict with { Rules = Each(r => r with { Message = null }) },
+            () => verdict with { Rules = Each(r => r with { Values = [] }) },
+            () => verdict with { Rules = [.. verdict.Rules.Where(r => r.Result != RuleOutcome.Passed)] },
+            () => verdict with { Would = [] },
+            () => verdict with { Rules = failure is null ? [] : [failure] },
+        ];
+        for (var i = 0; i < cuts.Length && verdict.Encode().Length > Envelope.MaxPayload; i++) verdict = cuts[i]() with { Cut = i + 1 };
+        return verdict;
     }
 
     /// <summary>The record of a refusal, for signatures that were good.</summary>

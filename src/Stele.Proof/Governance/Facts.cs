@@ -46,6 +46,8 @@ public sealed record ApprovalFact(Signed By, Approval Approval);
 
 public sealed record WaiverFact(Signed By, Waiver Waiver);
 
+public sealed record AttestationFact(Signed By, Attestation Attestation);
+
 /// <summary>Where an environment stands: the deployment entry, what it routes to, the policies that let it pass and the waivers it leans on.</summary>
 public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArray<Route> Routes, ImmutableArray<Digest> Policies, ImmutableArray<long> Waivers, ImmutableArray<Route> PreviousRoutes);
 

@@ -3,11 +3,29 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
+/// <summary>One policy judging one action: what it saw, and the rules that were waived. Whoever asks again gets the same outcomes.</summary>
+/// <param name="Release">The release that it was about, where a deployment routes to several.</param>
+public sealed record Sitting(Policy Policy, string Action, Digest? Release, Json Input, IReadOnlyDictionary<string, long> Waived);
+
 /// <summary>What the policies in force said of one action: every rule's outcome, and the input they judged, by policy.</summary>
 public sealed record Judgement(ImmutableArray<Digest> Policies, ImmutableArray<RuleOutcome> Rules, Json Input)
 {
-    /// <summary>What candidates beside the policies in force would have said. Nothing is refused by it.</summary>
+    /// <summary>How the outcomes came about, in their order.</summary>
+    public ImmutableArray<Sitting> Sittings { get; init; } = [];
+
+    /// <summary>What candidates beside the policies in force would have said, and how that came about. Nothing is refused by it.</summary>
     public ImmutableArray<RuleOutcome> Would { get; init; } = [];
+
+    /// <inheritdoc cref="Would"/>
+    public ImmutableArray<Sitting> WouldSittings { get; init; } = [];
+
+    /// <summary>This, and what was said of a further release.</summary>
+    public Judgement And(Judgement other, Digest release) => new(other.Policies, Rules.AddRange(other.Rules.Select(r => r with { Release = release })), Input.With(release.ToString(), other.Input))
+    {
+        Sittings = Sittings.AddRange(other.Sittings.Select(s => s with { Release = release })),
+        Would = Would.AddRange(other.Would.Select(r => r with { Release = release })),
+        WouldSittings = WouldSittings.AddRange(other.WouldSittings.Select(s => s with { Release = release })),
+    };
 
     public bool Passed => Rules.All(r => r.Allows);
     public RuleOutcome? FirstFailure => Rules.FirstOrDefault(r => !r.Allows);

@@ -67,6 +67,10 @@ public sealed partial class Policy
         return outcomes.ToImmutable();
     }
 
+    /// <summary>The rules that judge the action, in order, each with what its expression came from. The outcomes are those of <see cref="Judge"/>.</summary>
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input) =>
+        _rules.Where(c => c.Rule.On.Contains(action)).Select(c => (c.Rule, c.Expr.Trace(input, CostLimit).Trace));
+
     /// <summary>Whether the expression is true, or why it is nothing.</summary>
     static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)
     {

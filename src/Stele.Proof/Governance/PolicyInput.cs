@@ -89,14 +89,9 @@ public static class PolicyInput
     }
 
     /// <summary>The waivers that count for a release in a place under one policy, by rule; where several do, the one that lasts longest.</summary>
-    public static IReadOnlyDictionary<string, long> ValidWaivers(State state, ReleaseFact release, string system, string environment, Digest policy, long time)
-    {
-        var authors = state.Authors(release);
-        return state.Waivers.Values
-            .Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && w.Waiver.Policy == policy
-                && w.Waiver.Expires > time && state.InForce(w.By) && !authors.Contains(w.By.Member)
-                && state.Member(w.By.Member)?.Has("approver", system, environment) == true)
+    public static IReadOnlyDictionary<string, long> ValidWaivers(State state, ReleaseFact release, string system, string environment, Digest policy, long time) =>
+        state.Waivers.Values
+            .Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && w.Waiver.Policy == policy && state.Stands(w, time))
             .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Waiver.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
-    }
 }

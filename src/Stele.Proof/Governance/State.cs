@@ -55,6 +55,9 @@ public sealed record State
     public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
     public FactMap<long, WaiverFact> Waivers { get; init; } = FactMap<long, WaiverFact>.Create();
 
+    /// <summary>Every word that members gave on controls, by its entry; also those that were replaced, ended or taken back.</summary>
+    public FactMap<long, AttestationFact> Attestations { get; init; } = FactMap<long, AttestationFact>.Create();
+
     /// <summary>By <c>system/environment</c>.</summary>
     public FactMap<string, EnvironmentFact> Environments { get; init; } = FactMap<string, EnvironmentFact>.Create(StringComparer.Ordinal);
     public FactMap<string, LogFact> Logs { get; init; } = FactMap<string, LogFact>.Create(StringComparer.Ordinal);
@@ -129,6 +132,12 @@ public sealed record State
 
     /// <summary>Whether an evaluation still counts: not signed by a key that lost force, not replaced by one that did not, and nothing it rests on revoked.</summary>
     public bool Stands(EvaluationFact e) => InForce(e.By) && !(e.SupersededBy is { } by && InForce(by)) && !IsRevoked(e.Check) && !IsRevoked(e.Report);
+
+    /// <summary>
+    /// Whether a waiver still counts for what it names: not expired, its key still good, its giver still an approver there and no author of the release.
+    /// </summary>
+    public bool Stands(WaiverFact w, long time) =>
+        w.Waiver.Expires > time && InForce(w.By) && Member(w.By.Member)?.Has("approver", w.Waiver.System, w.Waiver.Environment) == true && !(Releases.TryGetValue(w.Waiver.Release, out var release) && Authors(release).Contains(w.By.Member));
 
     /// <summary>Whether a release must not run any more: it, anything in its closure, or the key that declared it was revoked with effect <c>stop</c>.</summary>
     public bool IsStopped(ReleaseFact release) =>

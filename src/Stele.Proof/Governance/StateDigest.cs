@@ -34,6 +34,7 @@ public static class StateDigest
         ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
         ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
         ("waivers", Map(whole, s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity)))),
+        ("attestations", Map(whole, s.Attestations, a => Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity)))),
         ("environments", Map(whole, s.Environments, e => Json.Object(
             ("head", e.Head is { } h ? Json.Object(
                 ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())), ("policies", List(h.Policies, Json.Of)),

@@ -206,7 +206,7 @@ public sealed partial class ReceiptVerifier
 
         var envelope = Explain.EnvelopeDigest(At(d.Deployment).Entry.Envelope);
         foreach (var (index, v) in Verdicts)
-            if (v.Envelope != envelope || !v.Passed || v.Time != At(d.Deployment).Entry.Time || deployment.Routes.All(r => r.Release != v.Release)) _report.Find("verdict-differs", $"entry {N(index)}", "it explains something else than this deployment's admission");
+            if (v.Envelope != envelope || !v.Passed || v.Time != At(d.Deployment).Entry.Time || !deployment.Routes.Select(r => r.Release).SequenceEqual(v.Releases)) _report.Find("verdict-differs", $"entry {N(index)}", "it explains something else than this deployment's admission");
     }
 
     ProvenEntry At(long index) => _receipt.Entries.First(e => e.Index == index);

@@ -19,6 +19,9 @@ public sealed partial class Verifier
     readonly Trust? _trust;
     readonly Receipt? _receipt;
     HeldReceipt? _held;
+    long? _asked;
+    Reexecuted? _again;
+    string? _why;
     readonly Action<string>? _progress;
     readonly VerifyReport _report = new();
 
@@ -34,6 +37,16 @@ public sealed partial class Verifier
     {
         var verifier = new Verifier(pack, trust, receipt, progress);
         verifier.Judge(minSize, notOlderThan);
+        return verifier._report;
+    }
+
+    /// <summary>Judges the pack, and in particular one act that its ledger tells of: a verdict, a refusal, or what policies judged, executed again from the pack alone.</summary>
+    /// <param name="error">Why there is nothing to execute again; null if there is.</param>
+    public static VerifyReport Verify(Stream pack, Trust? trust, long entry, out Reexecuted? again, out string? error)
+    {
+        var verifier = new Verifier(pack, trust, null, null) { _asked = entry };
+        verifier.Judge(0, null);
+        (again, error) = (verifier._again, verifier._again is null ? verifier._why ?? "the pack's ledger can't be read" : null);
         return verifier._report;
     }
 
@@ -82,6 +95,15 @@ public sealed partial class Verifier
 
         // 3. Explanations.
         Explanations(replay, Find);
+        if (_asked is { } asked)
+            try
+            {
+                _again = Reexecuted.Of(replay, Find, asked);
+            }
+            catch (FormatException e)
+            {
+                _why = e.Message;
+            }
 
         // 4. Decision logs.
         var logs = Logs(replay);

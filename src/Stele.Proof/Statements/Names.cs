@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Stele.Proof.Statements;
 
 /// <summary>Names that stand in leaves: lower-case ASCII labels, never a person's name.</summary>
@@ -11,6 +13,19 @@ public static class Names
 
     /// <summary>A label as systems, environments, rules, artifacts and releases have: a-z 0-9 . _ -, at most 64, first a letter or digit.</summary>
     public static string Label(Json j) => IsLabel(j.AsString) ? j.AsString : throw new FormatException($"not a name: '{Cut(j.AsString)}' (a-z, 0-9, '.', '_', '-'; at most {MaxLength}; first a letter or digit)");
+
+    /// <summary>
+    /// A control as policies refer to it and people attest it: <c>catalogue/control</c>, as in <c>iso-42001/A.6.2.4</c>. The catalogue is a label; the control has letters, digits and <c>. _ -</c>, at most 64, first a letter or digit.
+    /// </summary>
+    public static bool IsControl(string s) =>
+        s.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash && IsLabel(s[..slash])
+        && s.Length - slash - 1 is > 0 and <= MaxLength && char.IsAsciiLetterOrDigit(s[slash + 1])
+        && s.AsSpan(slash + 1).IndexOfAnyExcept(ControlCharacters) < 0;
+
+    static readonly SearchValues<char> ControlCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-");
+
+    /// <inheritdoc cref="IsControl"/>
+    public static string Control(Json j) => IsControl(j.AsString) ? j.AsString : throw new FormatException($"not a control: '{Cut(j.AsString)}' (CATALOGUE/CONTROL, as in iso-42001/A.6.2.4)");
 
     public static bool IsMember(string s) => s.Length == 32 && s.All(char.IsAsciiHexDigitLower);
 

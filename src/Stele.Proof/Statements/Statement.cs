@@ -101,6 +101,7 @@ public abstract record Statement
             "hold/v1" => Hold.Read(h),
             "refusal/v1" => Refusal.Read(h),
             "reconcile/v1" => Reconcile.Read(h),
+            "attestation/v1" => Attestation.Read(h),
             _ => throw new UnknownKindException(predicateType),
         },
         _ => throw new UnknownKindException(predicateType),

@@ -74,7 +74,7 @@ static class PolicySource
         };
     }
 
-    static IEnumerable<KeyValuePair<string, Json>> Map(Json? j) => (j ?? Json.EmptyObject).AsObject;
+    static JsonMembers Map(Json? j) => (j ?? Json.EmptyObject).AsObject;
 
     static ImmutableArray<string> Strings(Json? j) => [.. (j ?? Json.EmptyArray).AsArray.Select(s => s.AsString)];
 

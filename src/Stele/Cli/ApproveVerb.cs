@@ -49,26 +49,4 @@ static class ApproveVerb
         return await desk.Submit(new Approval(release.Digest, place.System, place.Environment, action, head?.Entry, policies, Digest.Of(shown.ToBytes()), expires)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"approved: {action} {release.Name} → {place}, until {Terminal.Time(expires)}");
     }
-
-    public static Verb Waive => new("waive", "let one rule pass for one release, for a while (approvers)", """
-        stele waive RULE RELEASE SYSTEM/ENV --expires HOURS [--policy DIGEST]
-
-        A waiver names one rule of one policy in force, one release, one environment, and an expiry after which it counts no longer
-        for admissions; an environment still standing on it is then shown as lapsed. Never given by an author of the release.
-        """,
-        [
-            new Argument<string>("rule"), new Argument<string>("release"), new Argument<string>("system/env"),
-            new Option<double?>("--expires") { HelpName = "HOURS", Description = "how long the rule is waived; there is no waiver without an end" },
-            new Option<string>("--policy") { HelpName = "DIGEST", Description = "the policy whose rule it is; needed where two in force have a rule of that name" },
-        ], async call =>
-    {
-        var expires = Given.Expiry(call.Get<double?>("--expires") ?? throw call.Wrong("a waiver needs an expiry: --expires HOURS"), call.Now);
-        Digest? given = call.Get<string>("--policy") is { } p ? Given.Digest(p, "a policy") : null;
-        await using var desk = await Desk.Open(call);
-        var place = Place.Known(call.Need("system/env"), desk.State);
-        var release = desk.Release(call.Need("release"));
-        var rule = call.Need("rule");
-        return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, given ?? desk.PolicyWithRule(place, rule), rule, expires, null)
-        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"waived rule {rule} for {release.Name} in {place}, until {Terminal.Time(expires)}");
-    }) { Needs = "the role approver for the environment" };
 }

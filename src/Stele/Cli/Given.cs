@@ -31,6 +31,14 @@ static class Given
         DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time.ToUnixTimeMilliseconds()
         : throw new CliError($"'{text}' is not a time", "as in 2026-01-31T12:00:00Z", CliError.Usage);
 
+    /// <summary>How long, in milliseconds: a number and s, m, h, d or w.</summary>
+    public static long Duration(string text, string flag)
+    {
+        var unit = text is [.., var u] ? u switch { 's' => 1_000L, 'm' => 60_000, 'h' => 3_600_000, 'd' => 86_400_000, 'w' => 604_800_000, _ => 0 } : 0;
+        return unit > 0 && long.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 && n <= 3_155_760_000_000 / unit
+            ? n * unit : throw new CliError($"{flag} takes how long, not '{text}'", $"a number and a unit (s, m, h, d, w), as in {flag} 7d", CliError.Usage);
+    }
+
     /// <summary>A time to come, from hours.</summary>
     public static long Expiry(double hours, long now) =>
         hours is > 0 and <= 24 * 366 * 10 ? now + (long)(hours * 3_600_000) : throw new CliError("--expires takes hours to come: more than 0, at most ten years", "as in --expires 48", CliError.Usage);

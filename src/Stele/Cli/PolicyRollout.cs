@@ -11,11 +11,12 @@ namespace Stele.Cli;
 static class PolicyRollout
 {
     static Argument<string> Scope => new("scope");
+    static Option<string> Draft => new("--draft") { HelpName = "NEW", Description = "sign it into this new file instead of handing it in, for further owners: stele policy sign FILE" };
 
     public static Verb Set => new("set", "put a policy in force for a scope, or beside it as a candidate (owners)", """
         stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
         stele policy set FILE|DIGEST --observe [--for SYSTEM[/ENV]]
-        stele policy set FILE|DIGEST --share N [--for SYSTEM[/ENV]]
+        stele policy set FILE|DIGEST --share N [--for SYSTEM[/ENV]] [--draft NEW]
 
         A FILE is compiled and frozen first. The statement names the entry it replaces, so an old one can't be played again; the
         policies in force judge the change themselves, and see whether it loosens anything.
@@ -24,25 +25,34 @@ static class PolicyRollout
         and what it would have said is recorded with every decision and verdict. With --share it decides for so many in a hundred of the
         gateway's principals, in the place of the policy in force, and is only asked for the others; deployments it never decides.
         stele policy status counts what it would have refused; stele policy promote puts it in force.
+
+        Where more than one owner must sign, --draft writes the signed statement to a file instead of handing it in.
         """,
         [
             new Argument<string>("file|digest"), new Option<string>("--for") { HelpName = "SCOPE", Description = "a system, or one environment of it; the whole ledger unless given" },
             new Option<bool>("--observe") { Description = "as the candidate, which is asked and decides nothing" },
-            new Option<int?>("--share") { HelpName = "N", Description = "as the candidate, which decides for N percent of principals: the same ones for as long as it stands, and more of them the larger N is" }, Sets.Option,
+            new Option<int?>("--share") { HelpName = "N", Description = "as the candidate, which decides for N percent of principals: the same ones for as long as it stands, and more of them the larger N is" }, Draft, Sets.Option,
         ], Put) { Needs = "the role owner" };
 
     public static Verb Promote => new("promote", "put a scope's candidate in force (owners)", """
-        stele policy promote SCOPE
+        stele policy promote SCOPE [--draft NEW]
 
         SCOPE is a system, one environment of it, or * for the whole ledger. The candidate takes the place of the policy in force; none is left beside it.
-        """, [Scope], PromoteIt) { Needs = "the role owner" };
+        """, [Scope, Draft], PromoteIt) { Needs = "the role owner" };
 
     public static Verb Remove => new("remove", "take a scope's policy, or its candidate, away (owners)", """
-        stele policy remove SCOPE [--candidate]
+        stele policy remove SCOPE [--candidate] [--draft NEW]
 
         SCOPE is a system, one environment of it, or * for the whole ledger. A scope without a policy is under those of the wider ones alone;
         where there is none at all, nothing can be deployed.
-        """, [Scope, new Option<bool>("--candidate") { Description = "the candidate alone; what is in force stays" }], RemoveIt) { Needs = "the role owner" };
+        """, [Scope, new Option<bool>("--candidate") { Description = "the candidate alone; what is in force stays" }, Draft], RemoveIt) { Needs = "the role owner" };
+
+    public static Verb Sign => new("sign", "sign a change of policy beside another owner, and hand it in (owners)", """
+        stele policy sign FILE
+
+        FILE is what stele policy set, promote or remove wrote with --draft. Shows what it changes, adds your signature to it, and hands it in. If more owners
+        must sign, it is refused and FILE has your signature too: the next one does the same. A statement is good for a day.
+        """, [new Argument<string>("file")], SignIt) { Needs = "the role owner" };
 
     public static Verb List => new("list", "which policies are in force where, and which candidates stand beside them", """
         stele policy list
@@ -90,8 +100,45 @@ static class PolicyRollout
             : await Submit(call, desk, system, environment, digest, present?.Candidate == digest ? null : present?.Candidate, present?.Candidate == digest ? 0 : present?.Share ?? 0, $"policy {name} {digest.Short} is in force for {Of(system, environment)}");
     }
 
-    static Task<int> Submit(Call call, Desk desk, string? system, string? environment, Digest? policy, Digest? candidate, int share, string done) =>
-        desk.Submit(new PolicyStatement(system, environment, desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1])?.Entry, policy, candidate, share) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, done);
+    static async Task<int> Submit(Call call, Desk desk, string? system, string? environment, Digest? policy, Digest? candidate, int share, string done)
+    {
+        var statement = new PolicyStatement(system, environment, desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1])?.Entry, policy, candidate, share) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
+        if (call.Get<string>("--draft") is not { } draft) return await desk.Submit(statement, done);
+        if (System.IO.Path.Exists(draft)) throw call.Wrong($"{draft} is there already");
+        using var key = desk.Home.Key();
+        Disk.Files.Write(draft, Envelope.Sign(statement.Encode(), key).ToJson().ToBytes());
+        call.Terminal.Result(Json.Object(("draft", draft), ("identity", statement.Identity), ("signatures", 1)), () => call.Terminal.Line($"{draft} is signed by you and not handed in; the next owner: stele policy sign {draft}"));
+        return 0;
+    }
+
+    static async Task<int> SignIt(Call call)
+    {
+        var file = call.NeedFile("file");
+        await using var desk = await Desk.Open(call);
+        desk.Hold("owner");
+        Envelope envelope;
+        PolicyStatement statement;
+        try
+        {
+            envelope = Envelope.Parse(await File.ReadAllBytesAsync(file, call.Stop));
+            statement = Statement.Parse(envelope.Payload) as PolicyStatement ?? throw new FormatException("it is no change of a policy");
+        }
+        catch (Exception e) when (e is FormatException or UnknownKindException)
+        {
+            throw new CliError($"{file} is not what --draft writes: {e.Message}", "stele policy set FILE --draft NEW");
+        }
+        var scope = State.Scopes(statement.System, statement.Environment)[^1];
+        var present = desk.State.Policies.GetValueOrDefault(scope);
+        if (statement.Ledger != desk.State.Ledger || statement.Replaces != present?.Entry) throw new CliError("it was made for what stood before: something else was stated since", "have it written anew, with --draft");
+        call.Terminal.Note($"for {Spell(scope)}: policy {present?.Policy?.ToString() ?? "(none)"} → {statement.Policy?.ToString() ?? "(none)"}{(statement.Candidate is { } c ? $"; candidate {c}, {Words(statement.Share)}" : present?.Candidate is null ? "" : "; no candidate")}");
+        using var key = desk.Home.Key();
+        envelope = envelope.SignedAlso(key);
+        Disk.Files.Write(file, envelope.ToJson().ToBytes());
+        var (entry, leaf) = await desk.HandIn(envelope);
+        call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("identity", statement.Identity), ("signatures", envelope.Signatures.Length)),
+            () => call.Terminal.Line($"it stands, signed by {envelope.Signatures.Length} owners  {Terminal.Dim($"entry {entry} {leaf.Short}")}"));
+        return 0;
+    }
 
     static string Of(string? system, string? environment) => Spell(State.Scopes(system, environment)[^1]);
     static string Spell(string scope) => scope == "*" ? "the whole ledger" : scope;

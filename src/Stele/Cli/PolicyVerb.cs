@@ -18,7 +18,7 @@ static class PolicyVerb
             Prints the digest of the compiled policy, and states its origin (you). ${NAME} in the file is replaced; the digest of a
             check goes in that way. A CEL error is shown with its line and a caret.
             """, [new Argument<string>("file"), Sets.Option], FreezeIt) { Needs = "the role builder" },
-        PolicyRollout.Set, PolicyRollout.Promote, PolicyRollout.Remove, PolicyRollout.List, PolicyRollout.Status,
+        PolicyRollout.Set, PolicyRollout.Promote, PolicyRollout.Remove, PolicyRollout.Sign, PolicyRollout.List, PolicyRollout.Status,
         new("show", "the rules of a policy", """
             stele policy show DIGEST|FILE [--set NAME=VALUE]...
 

@@ -82,7 +82,7 @@ static class StatusVerb
                     foreach (var r in head["routes"].AsArray) rows.Add(["runs", $"{r.Find("name")?.AsString} {r["release"].AsString}{(r["weight"].AsInt == 100 ? "" : $"  {r["weight"].AsInt} %")}"]);
                     if (head["routes"].AsArray.IsEmpty) rows.Add(["runs", "nothing: halted"]);
                     rows.Add(["since", $"{Terminal.Time(head["since"].AsInt)}, entry {head["entry"].AsInt} ({head["action"].AsString})"]);
-                    if (head["lapsed"].AsBool) rows.Add(["lapsed", "it stands on a waiver that has expired"]);
+                    foreach (var w in head["waivers"].AsArray) rows.Add(WaiverVerbs.Row(w));
                     if (head["revoked"].AsBool) rows.Add(["revoked", "something in its closure was revoked"]);
                 }
                 else rows.Add(["runs", "nothing yet"]);

@@ -14,7 +14,7 @@ sealed record Provocation(RefusalCode Code, string What, Func<(World World, Outc
 /// <summary>Everything that the fold must refuse, by code. Each case starts from a world in which the same act, done right, is admitted.</summary>
 static partial class Refusing
 {
-    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning(), .. RefusingRetention.All];
+    public static readonly ImmutableArray<Provocation> All = [.. Shapes(), .. Signing(), .. Genesis(), .. Owning(), .. Building(), .. Approving(), .. Deploying(), .. Observing(), .. Reckoning(), .. RefusingRetention.All, .. RefusingAttestations.All];
 
     internal static Provocation On(RefusalCode code, string what, Func<Mortgage, Outcome> act) => new(code, what, () =>
     {
@@ -174,7 +174,7 @@ static partial class Refusing
         On(TooFewOwners, "one owner where two must sign", m => m.World.Try(m.World.PutPolicy(null), World.Owner)),
         On(TooFewOwners, "one owner revokes another's key", m => m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owner)),
         On(NotTheServer, "a node records a refusal", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null) { Nonce = "", Issued = 0 }, World.Node)),
-        On(NotTheServer, "owners sign a verdict", m => m.World.Try(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Owners)),
+        On(NotTheServer, "owners sign a verdict", m => m.World.Try(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Owners)),
     ];
 
     /// <summary>One statement with the signature of another.</summary>
@@ -491,6 +491,33 @@ static partial class Refusing
         }),
         On(PoliciesDiffer, "waiving a policy that is not in force", m => m.World.Try(m.World.Waive(m.V1, m.Frozen, "predict-only"), World.Approver)),
         On(OutOfRange, "waiving a rule that the policy does not have", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "nothing"), World.Approver)),
+        On(OutOfRange, "waiving a rule for longer than a quarter of a year", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: Fold.MaxWaiver + 1), World.Approver)),
+        On(OutOfRange, "waiving a rule that judges requests", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("gate", null, ("any", "deploy", "true"), ("predict-only", "decide", "request.path == '/predict'")), environment: World.Prod), World.Owners);
+            return m.World.Try(m.World.Waive(m.V1, m.World.State.PoliciesFor(World.Sys, World.Prod)[^1], "predict-only"), World.Approver);
+        }),
+        On(OutOfRange, "waiving more for one release than may count", m =>
+        {
+            for (var i = 0; i < Fold.MaxWaivers; i++) m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+            return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+        }),
+        On(Malformed, "a waiver without a reason", m =>
+        {
+            var waiver = m.World.Fresh(m.World.Waive(m.V1, m.Policy, "four-fifths"));
+            var predicate = CanonicalJson.Parse(waiver.Encode(), Envelope.MaxPayload);
+            var bare = predicate.With("predicate", Json.Object(predicate["predicate"].AsObject.Where(p => p.Key != "reason")));
+            return m.World.Judge(new Entry(m.World.Now, Envelope.Sign(bare.ToBytes(), World.Approver.Key)));
+        }),
+        On(RoleMissing, "waiving a rule in another environment than one's own", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", World.Test), World.Approver2)),
+        On(RoleMissing, "an owner waives", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Owner)),
+        On(Malformed, "two approvers waive in one envelope", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver, World.Approver2)),
+        On(UnknownRelease, "waiving a rule for a release that nobody declared", m => m.World.Try(m.World.Waive(Digest.Of("x"u8), m.Policy, "four-fifths"), World.Approver)),
+        On(PolicyFailed, "a waiver that a rule on waivers forbids", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("no-waivers", "waiver", "false"), ("any", "deploy", "true")), environment: World.Prod), World.Owners);
+            return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+        }),
         On(ShownDiffers, "approving what was shown before a new report came", m =>
         {
             var old = m.World.Approve(m.V2);
@@ -666,6 +693,33 @@ static partial class Refusing
         On(PolicyFailed, "a waiver for another rule", m =>
         {
             m.World.Add(m.World.Waive(m.V1, m.Policy, "built"), World.Approver);
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver of a rule that the policy put in force since has again", m =>
+        {
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+            m.World.Add(m.World.PutPolicy(m.World.Policy("admission-2", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("four-fifths", "deploy", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)"))), World.Owners);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver for another release", m =>
+        {
+            m.World.Add(m.World.Waive(m.V2, m.Policy, "four-fifths"), World.Approver);
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver by someone who is no approver any more", m =>
+        {
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+            m.World.Add(m.World.Member(World.Approver2, new Role("deployer", World.Sys)), World.Owners);
+            m.World.Add(m.World.Approve(m.V1), World.Approver);
+            return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
+        }),
+        On(PolicyFailed, "a waiver by someone who became an author", m =>
+        {
+            m.World.Add(m.World.Member(World.Approver2, new Role("approver", World.Sys), new Role("builder")), World.Owners);
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+            m.World.Add(World.OriginOf(World.Approver2, Origin.Freeze, m.Code), World.Approver2);
             m.World.Add(m.World.Approve(m.V1), World.Approver);
             return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
         }),
@@ -870,7 +924,7 @@ static partial class Refusing
         }),
         Running(OutOfRange, "an alert on a range that runs backwards", m => m.World.Try(m.World.Alarm(m.Log) with { From = 5, To = 4 }, World.Monitor)),
         Running(OutOfRange, "a verdict on entries to come", m =>
-            m.World.Try(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
+            m.World.Try(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal in the future", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, m.World.Now + 1, "malformed", null) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal with a code that is none", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "because", null) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal that can't be executed again", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "document-missing", null) { Nonce = "", Issued = 0 }, World.Server)),

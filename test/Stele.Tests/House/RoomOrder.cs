@@ -8,7 +8,7 @@ sealed record RoomOrder(string Root, params string[] Rooms)
 {
     public const string Entrance = "";
 
-    public static readonly RoomOrder Cel = new("Cel", "Syntax", "Values", "Check", "Plan", "Library", Entrance);
+    public static readonly RoomOrder Cel = new("Cel", "Syntax", "Values", "Regex", "Check", "Plan", "Library", Entrance);
     public static readonly RoomOrder Proof = new("Stele.Proof", Entrance, "Interchange", "Statements", "Decisions", "Governance", "Packs");
     public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Build", "Control", "Host", "Gateway", "Api", "Cli", Entrance);
 

@@ -22,6 +22,8 @@ public sealed class StatementTests
         m.Log.Counted = new GatewayCount(0, 12, 10, 10, 2, 3);
         m.Anchor();
         w.Add(w.Reckon(World.Start, w.Now - 1000, 7, World.Sys, World.Prod), World.Monitor);
+        w.Add(w.Attest(World.Approver, release: m.V2), World.Approver);
+        w.Add(w.Attest(World.Approver, release: m.V2, evidence: m.Data), World.Approver);
         w.Add(World.LogKey(new NoteSigner(World.Name, secret: "next"), w.State.Size + 1), World.Owners);
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod), World.Owners);
         w.Add(w.Member(World.Approver2, new Role("approver", World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
@@ -36,7 +38,7 @@ public sealed class StatementTests
         .Select(t => ((Statement)System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(t)).Kind)];
 
     [Fact]
-    public void There_are_twenty_three_kinds() => Assert.Equal(23, Kinds().Count);
+    public void There_are_twenty_four_kinds() => Assert.Equal(24, Kinds().Count);
 
     [Theory]
     [MemberData(nameof(Kinds))]

@@ -194,8 +194,12 @@ static partial class Matrix
         }, expected);
         yield return Told<Verdict>("a verdict that passes what failed", v => v with { Passed = true, Rules = [.. v.Rules.Select(r => r with { Result = RuleOutcome.Passed, Message = null })] }, "verdict-differs");
         yield return Told<Verdict>("a verdict with another message", v => v with { Rules = v.Rules.SetItem(0, v.Rules[0] with { Message = "ratio 0.99" }) }, "verdict-differs");
+        yield return Told<Verdict>("a verdict with another value", v => v with { Rules = v.Rules.SetItem(0, v.Rules[0] with { Values = [v.Rules[0].Values[0] with { Value = 0.99 }] }) }, "verdict-differs");
+        yield return Told<Verdict>("a verdict without values", v => v with { Rules = [.. v.Rules.Select(r => r with { Values = [] })] }, "verdict-differs");
+        yield return Told<Verdict>("a verdict with a waiver that nothing used", v => v with { Waivers = [1] }, "verdict-differs");
+        yield return Told<Verdict>("a verdict that was cut for no reason", v => v with { Cut = 1 }, "verdict-differs");
         yield return Told<Verdict>("a verdict with a rule less", v => v with { Rules = v.Rules.RemoveAt(0) }, "verdict-differs");
-        yield return Told<Verdict>("a verdict of another release", v => v with { Release = Lived.V3 }, "verdict-differs");
+        yield return Told<Verdict>("a verdict of another release", v => v with { Releases = [Lived.V3] }, "verdict-differs");
         yield return Told<Verdict>("a verdict on another input", v => v with { Input = Digest.Of("x"u8) }, "verdict-differs");
         yield return Told<Verdict>("a verdict under other policies", v => v with { Policies = [] }, "verdict-differs");
         yield return Told<Verdict>("a verdict of another size", v => v with { Size = v.Size - 1 }, "verdict-differs");
@@ -293,7 +297,7 @@ static partial class Matrix
             var m = Mortgage.Released();
             m.World.Add(m.World.Approve(m.V2), World.Approver);
             var deployed = m.World.Add(m.World.Deploying(m.V2), World.Deployer);
-            m.World.Add(new Verdict(m.V2, World.Sys, World.Prod, Digest.Of("x"u8), deployed, m.World.Now - 1000, true, [m.Policy], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server);
+            m.World.Add(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), deployed, m.World.Now - 1000, true, [m.Policy], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server);
             m.Log.Add(m.World.Decide());
             m.Anchor();
             return (m.Receipt(0).Encode(), m.World.Trust);

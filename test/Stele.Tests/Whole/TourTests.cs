@@ -85,7 +85,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         var failed = Assert.Single(verdicts, v => !v.Passed);
         Assert.Equal(deployments.Count, verdicts.Count(v => v.Passed));
 
-        var (v1, v2) = (Ratio(replay, failed.Release), Ratio(replay, verdicts.First(v => v.Passed).Release));
+        var (v1, v2) = (Ratio(replay, failed.Releases[0]), Ratio(replay, verdicts.First(v => v.Passed).Releases[0]));
         output.WriteLine($"v1 {v1:R}, v2 {v2:R}");
         Assert.InRange(v1, 0.01, 0.7999);
         Assert.InRange(v2, 0.8, 1.25);
@@ -95,7 +95,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         Assert.Equal(RuleOutcome.Failed, rule.Result);
         Assert.Contains(said, rule.Message, StringComparison.Ordinal);
         Assert.All(verdicts.Where(v => v.Passed), v => Assert.All(v.Rules, r => Assert.Equal(RuleOutcome.Passed, r.Result)));
-        Assert.DoesNotContain(deployments, d => ((Deployment)d.Statement).Routes.Any(r => r.Release == failed.Release));
+        Assert.DoesNotContain(deployments, d => ((Deployment)d.Statement).Routes.Any(r => r.Release == failed.Releases[0]));
     }
 
     /// <summary>From the counts of each group, which the check froze in the release's report.</summary>

@@ -91,6 +91,10 @@ sealed partial class World
         return new Reconcile(system, environment, from, to, rows.ToImmutable()) { Nonce = Unset, Issued = 0 };
     }
 
+    /// <summary>A member's word on a control, in the place of their last one.</summary>
+    public Attestation Attest(Person by, string control = "eu-ai-act/14", Digest? release = null, long? validFor = 3_600_000, Digest? evidence = null) => new(
+        control, Sys, release, Attestations.LastOf(State, by.Id, control, Sys, release)?.By.Entry, Now + validFor, evidence, Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
+
     public static ProtocolStatement Protocol(int version) => new(version) { Nonce = Unset, Issued = 0 };
     public static LogKeyStatement LogKey(NoteSigner key, long fromSize) => new(key.Key.ToString(), fromSize) { Nonce = Unset, Issued = 0 };
 

@@ -103,6 +103,8 @@ sealed class Mortgage
         m.Anchor();
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths", World.Test), World.Approver);
         w.Add(w.Alarm(m.Log), World.Monitor);
+        w.Add(w.Attest(World.Approver), World.Approver);
+        w.Add(w.Attest(World.Owner, "iso-42001/A.6.2.4", m.V2, evidence: m.Data), World.Owner);
         w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, w.State.Size), World.Builder2);
         m.Log.Add(w.Decide());
         return m;

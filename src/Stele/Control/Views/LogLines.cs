@@ -60,9 +60,11 @@ static class LogLines
             Retention r => $"decision log {r.Log} may be pruned below {N(r.Floor)}",
             Hold { Releases: { } entry } => $"hold of entry {N(entry)} released",
             Hold h => $"hold placed on {s.Holds.GetValueOrDefault(f.Index)?.ToString() ?? h.System}",
-            Verdict v => $"verdict on {Name(v.Release)} for {v.System}/{v.Environment}: {(v.Passed ? "passed" : "failed: " + string.Join(", ", v.Rules.Where(r => !r.Allows).Select(r => r.Rule)))}",
+            Verdict v => $"verdict on {(v.Releases.IsEmpty ? "a halt" : string.Join(", ", v.Releases.Select(r => Name(r))))} for {v.System}/{v.Environment}: {(v.Passed ? "passed" : "failed: " + string.Join(", ", v.Rules.Where(r => !r.Allows).Select(r => r.Rule)))}",
             Refusal r => $"refused: {r.Code}{(r.Rule is null ? "" : $", rule {r.Rule}")} (envelope {r.Envelope.Short}, as of size {N(r.Size)})",
             Reconcile r => $"reconciled {(r.System is null ? "everything" : r.Environment is null ? r.System : $"{r.System}/{r.Environment}")}: {(r.Logs.Sum(l => l.Differences.Length) is > 0 and var n ? $"{N(n)} differences: {string.Join(", ", r.Logs.SelectMany(l => l.Differences).Select(d => $"{N(d.Count)} {d.Name}"))}" : "nothing is missing")}",
+            Attestation { Expires: null } a => $"word of entry {N(a.Replaces ?? 0)} on {a.Control} taken back",
+            Attestation a => $"{a.Control} attested for {(a.Release is { } of ? Name(of) : a.System)}, until {DateTimeOffset.FromUnixTimeMilliseconds(a.Expires.Value).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}",
             _ => f.Statement.Kind,
         };
     }

@@ -45,14 +45,13 @@ static class Status
 
     static Json Head(State state, HeadFact head, long now)
     {
-        var waivers = head.Waivers.Select(w => (Entry: w, state.Waivers[w].Waiver)).ToList();
+        var waivers = head.Waivers.Select(w => Waivers.One(state, state.Waivers[w], now)).ToList();
         return Json.Object(
             ("entry", head.Entry), ("time", head.Time), ("action", head.Action), ("since", head.Time),
             ("routes", Json.Array(head.Routes.Select(r => Route(state, r)))), ("previousRoutes", Json.Array(head.PreviousRoutes.Select(r => Route(state, r)))),
             ("policies", Json.Array(head.Policies.Select(Json.Of))),
-            ("waivers", Json.Array(waivers.Select(w => Json.Object(
-                ("entry", w.Entry), ("policy", w.Waiver.Policy), ("rule", w.Waiver.Rule), ("expires", w.Waiver.Expires), ("lapsed", w.Waiver.Expires <= now))))),
-            ("lapsed", waivers.Any(w => w.Waiver.Expires <= now)),
+            ("waivers", Json.Array(waivers)),
+            ("lapsed", waivers.Any(w => w["standing"].AsString is Waivers.Lapsed or Waivers.Revoked)),
             ("revoked", head.Routes.Any(r => state.Closure(state.Releases[r.Release]).Any(state.IsRevoked))));
     }
 

@@ -1,0 +1,149 @@
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Cel;
+
+/// <summary>What sort of expression a part of a trace is.</summary>
+public enum CelTraceKind
+{
+    /// <summary>Known before anything is evaluated.</summary>
+    Constant,
+
+    /// <summary>A name, and fields and elements selected from it: <c>a.b["c"].d</c>.</summary>
+    Path,
+
+    /// <summary><c>has(a.b)</c>.</summary>
+    Test,
+
+    /// <summary>A function, method or operator, a selection from what was computed, a list or a map.</summary>
+    Call,
+
+    /// <summary>A chain of <c>&amp;&amp;</c> or <c>||</c>.</summary>
+    Logic,
+
+    /// <summary><c>a ? b : c</c>.</summary>
+    Conditional,
+
+    /// <summary><c>all</c>, <c>exists</c>, <c>map</c> and their kin: what is walked, then rounds.</summary>
+    Comprehension,
+
+    /// <summary>One round of a comprehension: its element, and what was evaluated with it.</summary>
+    Round,
+}
+
+/// <summary>
+/// An expression with what it came to, and its sub-expressions with what they came to, or that they were not evaluated. Of a comprehension those rounds are there that decided, or the first few where
+/// all of them did.
+/// </summary>
+public sealed class CelTrace
+{
+    readonly SourceText _source;
+    readonly CelValue _value;
+    readonly Expr? _expression;
+
+    internal CelTrace(SourceText source, CelTraceKind kind, Expr? expression, int start, int end, string place)
+        => (_source, Kind, _expression, Start, Length, Place) = (source, kind, expression, start, end - start, place);
+
+    internal CelTrace(CelTrace of, CelTraceKind kind, in CelValue value, IReadOnlyList<CelTrace> parts, int omitted)
+        : this(of._source, kind, of._expression, of.Start, of.Start + of.Length, of.Place)
+        => (_value, Evaluated, Parts, Omitted) = (value, true, parts, omitted);
+
+    public CelTraceKind Kind { get; }
+
+    /// <summary>The source that <see cref="Start"/> is an offset in.</summary>
+    public string Source => _source.Text;
+
+    /// <summary>In UTF-16 units, as <see cref="Length"/>.</summary>
+    public int Start { get; }
+
+    public int Length { get; }
+
+    /// <summary>As it is written; of a round, its variables.</summary>
+    public string Text => Source.Substring(Start, Length);
+
+    /// <summary>
+    /// As it is written, with what the variables of comprehensions stand for in their places: <c>reports[0].ratio</c> for the <c>r.ratio</c> in <c>reports.all(r, r.ratio > 1)</c>.
+    /// </summary>
+    public string Place { get; }
+
+    /// <summary>False for what nothing asked for: behind a term that decided, or the branch not taken.</summary>
+    public bool Evaluated { get; }
+
+    /// <exception cref="InvalidOperationException">There is an <see cref="Error"/> instead, or it was not evaluated.</exception>
+    public CelValue Value => Evaluated && !_value.IsError ? _value : throw new InvalidOperationException($"'{Text}' has no value");
+
+    /// <summary>Null if there is a value, and where it was not evaluated.</summary>
+    public CelFailure? Error => Evaluated && _value.IsError ? new CelFailure(_source, _value.RawError) : null;
+
+    /// <summary>In the order of the source.</summary>
+    public IReadOnlyList<CelTrace> Parts { get; } = [];
+
+    /// <summary>Rounds that are not among the parts.</summary>
+    public int Omitted { get; }
+
+    /// <summary>
+    /// The smallest set of sub-expressions whose values suffice for this one's: of a false <c>&amp;&amp;</c> the term that is false, of a comparison its operands, of <c>all</c> the element that failed.
+    /// Constants are left out, and no place stands twice.
+    /// </summary>
+    public IReadOnlyList<CelTrace> Rests()
+    {
+        var found = new List<CelTrace>();
+        Rest(found);
+        return found;
+    }
+
+    /// <summary>Whether this very error came out of it; out of a round, whose value is its element, it comes from within.</summary>
+    bool Has(CelError error) => Kind == CelTraceKind.Round ? Parts.Any(p => p.Has(error)) : _value.IsError && _value.RawError == error;
+
+    bool Is(bool value) => Evaluated && (value ? _value.IsTrue : _value.IsFalse);
+
+    void Rest(List<CelTrace> found)
+    {
+        if (!Evaluated || Kind == CelTraceKind.Constant) return;
+        // Where the error came from below, that is what it rests on.
+        if (_value.IsError && Parts.FirstOrDefault(p => p.Has(_value.RawError)) is { } culprit)
+        {
+            culprit.Rest(found);
+            return;
+        }
+        switch (_expression)
+        {
+            case Logic l when !_value.IsError:
+                if (Parts.FirstOrDefault(p => p.Is(!l.IsAnd)) is { } decided) decided.Rest(found);
+                else foreach (var part in Parts) part.Rest(found);
+                break;
+            case Conditional:
+                foreach (var part in Parts) part.Rest(found);
+                break;
+            case Comprehension { Kind: not (MacroKind.List or MacroKind.Map) } c when Parts.Count > 0:
+                // Where no element alone decided, all count: how many there were, at least.
+                var alone = c.Kind == MacroKind.All ? Is(false) : c.Kind == MacroKind.Exists && Is(true);
+                if (Parts.Count == 1 || Omitted > 0 && !alone) Parts[0].Add(found);
+                foreach (var round in Parts.Skip(1)) round.Rest(found);
+                break;
+            case Call { Function: Operators.Not }:
+                Parts[0].Rest(found);
+                break;
+            case Call when Kind == CelTraceKind.Call && (_value.IsError || _value.Kind == CelKind.Bool):
+                if (_value.IsError) Add(found);
+                foreach (var part in Parts) part.Add(found);
+                break;
+            case null:
+                foreach (var part in Parts) part.Rest(found);
+                break;
+            default:
+                Add(found);
+                break;
+        }
+    }
+
+    // Long places are cut, and may look alike.
+    bool Same(CelTrace other) => _value.IsError || other._value.IsError ? _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason : _value.Kind == other._value.Kind && _value.Equals(other._value);
+
+    void Add(List<CelTrace> found)
+    {
+        if (Evaluated && Kind != CelTraceKind.Constant && !found.Exists(f => string.Equals(f.Place, Place) && f.Same(this))) found.Add(this);
+    }
+
+    public override string ToString() => $"{Place}: {(Evaluated ? _value.ToString() : "not evaluated")}";
+}

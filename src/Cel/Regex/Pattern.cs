@@ -1,0 +1,97 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Cel.Regex;
+
+/// <summary>
+/// A regular expression with RE2's syntax and meaning: does it match anywhere in a text? Compiled once and used from any thread. Time is linear in
+/// the text, memory is bounded (<see cref="PatternLimits"/>), a match that has been walked before allocates nothing, and the answer
+/// depends on nothing but pattern and text: the character tables are <see cref="UnicodeTables"/>.
+/// </summary>
+internal sealed class Pattern
+{
+    readonly Instruction[] _code;
+    readonly Alphabet _alphabet;
+    readonly bool _anchored;
+    Automaton _automaton;
+    Simulation? _spare;
+
+    Pattern(string text, Instruction[] code, List<CharSet> sets)
+    {
+        Text = text;
+        _code = code;
+        var asserted = Edge.None;
+        foreach (var i in code)
+            if (i.Op == Op.Assert) asserted |= (Edge)i.A;
+        _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0, (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
+        _anchored = Simulation.IsAnchored(code);
+        _automaton = new Automaton(NewSimulation(), _alphabet);
+    }
+
+    public string Text { get; }
+
+    /// <summary>Instructions with counted repetitions written out: what a code point of a text may cost at worst.</summary>
+    public int Size => _code.Length;
+
+    /// <summary>Bytes, about, without the automaton's.</summary>
+    public int Weight => Text.Length * 2 + _code.Length * 24 + _alphabet.Weight;
+
+    /// <summary>Instructions and words of the tables that compiling made.</summary>
+    public int Work => _code.Length + _alphabet.Weight / 8;
+
+    /// <summary>States known so far.</summary>
+    internal int States => _automaton.Count;
+
+    public static PatternError? TryParse(string text, [NotNullWhen(true)] out Pattern? pattern)
+    {
+        var error = PatternParser.TryParse(text, out var code, out var sets);
+        pattern = error is null ? new Pattern(text, code, sets) : null;
+        return error;
+    }
+
+    /// <summary>Whether some part of the text matches. Half a surrogate pair counts as the code point of its number.</summary>
+    public bool IsMatch(string text)
+    {
+        var automaton = Volatile.Read(ref _automaton);
+        var state = automaton.Start;
+        var (renewed, room) = (0, -1);
+        for (var i = 0; i < text.Length;)
+        {
+            if (state.Next.Length == 0) break;
+            int c = text[i++];
+            if (char.IsHighSurrogate((char)c) && i < text.Length && char.IsLowSurrogate(text[i])) c = char.ConvertToUtf32((char)c, text[i++]);
+            var @class = _alphabet.Class(c);
+            var next = state.Next[@class] ?? automaton.Step(state, @class);
+            if (next is null)
+            {
+                // The automaton is full. A fresh one helps if the last one did for long enough; else it is quicker to do without.
+                if (room >= 0 && i - renewed < room) return Simulate(state, text, i, @class);
+                (renewed, room) = (i, automaton.Count * 10);
+                automaton = new Automaton(NewSimulation(), _alphabet);
+                Volatile.Write(ref _automaton, automaton);
+                if (automaton.Adopt(state) is not { } adopted || automaton.Step(adopted, @class) is not { } found) return Simulate(state, text, i, @class);
+                next = found;
+            }
+            state = next;
+        }
+        return automaton.MatchesAtEnd(state);
+    }
+
+    /// <summary>Goes on without an automaton: from a state over a class, then the rest of the text.</summary>
+    bool Simulate(Automaton.State from, string text, int at, int @class)
+    {
+        var simulation = Interlocked.Exchange(ref _spare, null) ?? NewSimulation();
+        simulation.Resume(from.Threads, from.Before);
+        var matched = simulation.Take(@class);
+        while (!matched && at < text.Length && !simulation.IsOver)
+        {
+            int c = text[at++];
+            if (char.IsHighSurrogate((char)c) && at < text.Length && char.IsLowSurrogate(text[at])) c = char.ConvertToUtf32((char)c, text[at++]);
+            matched = simulation.Take(_alphabet.Class(c));
+        }
+        matched = matched || simulation.Take(Simulation.End);
+        _spare = simulation;
+        return matched;
+    }
+
+    Simulation NewSimulation() => new(_code, _alphabet, _anchored);
+}

@@ -1,0 +1,23 @@
+namespace Cel.Regex;
+
+/// <summary>What bounds a pattern's time and memory. Part of the language version: a change makes patterns fail that passed.</summary>
+internal static class PatternLimits
+{
+    /// <summary>UTF-16 units of a pattern.</summary>
+    public const int Length = 16 * 1024;
+
+    /// <summary>Groups inside one another.</summary>
+    public const int Nesting = 1000;
+
+    /// <summary>Copies that a counted repetition makes, together with those inside it.</summary>
+    public const int Repetitions = 1000;
+
+    /// <summary>Instructions after counted repetitions are written out.</summary>
+    public const int Instructions = 10_000;
+
+    /// <summary>Different sets of characters, and ranges in all of them.</summary>
+    public const int Sets = 1024, Ranges = 8192;
+
+    /// <summary>Bytes, about, that a pattern's automaton may hold; beyond them it starts afresh or goes without.</summary>
+    public const int Automaton = 256 * 1024;
+}

@@ -1,0 +1,131 @@
+using System.Text;
+using Cel.Check;
+using Cel.Plan;
+using Cel.Syntax;
+using Cel.Values;
+
+namespace Cel;
+
+/// <summary>Makes a trace of what was recorded: the tree of the source, with what its parts came to.</summary>
+internal sealed class Tracer(SourceText source, Checked program, Recorder recorder)
+{
+    /// <summary>A place that would be longer is cut there.</summary>
+    const int MostPlace = 200;
+
+    // What the variables of the comprehensions around stand for.
+    readonly Dictionary<string, string> _standing = new(StringComparer.Ordinal);
+
+    public CelTrace Build() => Build(program.Root, recorder.Root);
+
+    CelTrace Build(Expr e, Record? record)
+    {
+        var constant = recorder.TryConstant(e, out var known);
+        var kind = constant ? CelTraceKind.Constant : KindOf(e);
+        var bare = new CelTrace(source, kind, e, e.Start, e.End, Place(e));
+        if (constant) return new CelTrace(bare, kind, in known, [], 0);
+        if (record is null) return bare;
+        var parts = new List<CelTrace>();
+        var omitted = 0;
+        if (kind == CelTraceKind.Comprehension) omitted = Walk((Comprehension)e, record, parts);
+        else if (kind is not (CelTraceKind.Path or CelTraceKind.Test))
+            foreach (var part in Written(e)) parts.Add(Build(part, record.Parts.Find(r => r.Expression == part)));
+        // Whether a plan computes such a thing ahead is its own affair.
+        if (kind == CelTraceKind.Call && !record.Value.IsError && parts.TrueForAll(p => p.Kind == CelTraceKind.Constant)) (kind, parts) = (CelTraceKind.Constant, []);
+        return new CelTrace(bare, kind, record.Value, parts, omitted);
+    }
+
+    /// <summary>The parts of an expression that text stands for; what a macro put between is passed over.</summary>
+    IEnumerable<Expr> Written(Expr e)
+    {
+        var parts = e is Call { Target: not null } c && program.Resolutions[e.Id] is OverloadsOf { Namespaced: true } ? c.Args : e.Parts;
+        return parts.SelectMany(p => p.End > 0 ? [p] : Written(p));
+    }
+
+    CelTraceKind KindOf(Expr e) => e switch
+    {
+        Select { Test: true } s when IsPath(s.Operand) => CelTraceKind.Test,
+        _ when IsPath(e) => CelTraceKind.Path,
+        Logic => CelTraceKind.Logic,
+        Conditional => CelTraceKind.Conditional,
+        Comprehension => CelTraceKind.Comprehension,
+        _ => CelTraceKind.Call,
+    };
+
+    bool IsPath(Expr e) => e switch
+    {
+        Ident => true,
+        Select { Test: false } s => IsPath(s.Operand),
+        Call { Function: Operators.Index, Args: [var of, var at] } => IsPath(of) && recorder.TryConstant(at, out _),
+        _ => false,
+    };
+
+    /// <summary>What is walked, then its rounds. Says how many rounds are not there.</summary>
+    int Walk(Comprehension e, Record record, List<CelTrace> parts)
+    {
+        var range = Build(e.Range, record.Parts.Find(r => r.Expression == e.Range));
+        parts.Add(range);
+        if (!range.Evaluated || range.Error is not null) return 0;
+        var walked = range.Value;
+        var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not Operators.Index } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
+        foreach (var round in record.Rounds)
+        {
+            var (element, place, variable) = walked.Kind switch
+            {
+                CelKind.List => (walked.ListItems[round.Index], $"{of}[{CelValue.Int(round.Index)}]", null),
+                CelKind.Optional => (walked.RawOptional!.Value, $"{of}.value()", null),
+                _ => (walked.RawMap.Values[round.Index], $"{of}[{walked.RawMap.Keys[round.Index]}]", walked.RawMap.Keys[round.Index].ToString()),
+            };
+            var outer = (First: _standing.GetValueOrDefault(e.Variable), Second: e.Second is null ? null : _standing.GetValueOrDefault(e.Second));
+            _standing[e.Variable] = variable ?? (e.Second is null ? place : CelValue.Int(round.Index).ToString());
+            if (e.Second is not null) _standing[e.Second] = place;
+            var inside = new List<CelTrace>();
+            if (round.Filter is { } filter) inside.Add(Build(filter.Expression, filter));
+            if (round.Body is { } body) inside.Add(Build(body.Expression, body));
+            Restore(e.Variable, outer.First);
+            if (e.Second is not null) Restore(e.Second, outer.Second);
+            // Its own text is the comprehension's: nothing else names it.
+            parts.Add(new CelTrace(new CelTrace(source, CelTraceKind.Round, null, e.Start, e.End, place), CelTraceKind.Round, in element, inside, 0));
+        }
+        return record.Walked - record.Rounds.Count;
+    }
+
+    void Restore(string variable, string? outer)
+    {
+        if (outer is null) _standing.Remove(variable);
+        else _standing[variable] = outer;
+    }
+
+    /// <summary>The text of an expression, in one line, with what its free variables stand for.</summary>
+    string Place(Expr e)
+    {
+        var text = new StringBuilder();
+        var at = e.Start;
+        Fill(e, []);
+        Append(e.End);
+        return text.Length <= MostPlace ? text.ToString() : text.ToString(0, char.IsHighSurrogate(text[MostPlace - 1]) ? MostPlace - 1 : MostPlace) + "…";
+
+        void Append(int to)
+        {
+            for (; at < to && text.Length <= MostPlace; at++)
+            {
+                var c = source.Text[at];
+                if (!char.IsControl(c)) text.Append(c);
+                else if (text is [.., not ' ']) text.Append(' ');
+            }
+        }
+
+        void Fill(Expr within, HashSet<string> hidden)
+        {
+            if (text.Length > MostPlace) return;
+            if (within is Ident { Rooted: false } i && program.Resolutions[i.Id] is LocalOf && i.End > 0 && i.Start >= at && !hidden.Contains(i.Name) && _standing.TryGetValue(i.Name, out var stands))
+            {
+                Append(i.Start);
+                text.Append(stands);
+                at = i.End;
+            }
+            // A comprehension's own variables hide those around it, but not in what it walks.
+            var inner = within is Comprehension c ? [.. hidden, c.Variable, .. c.Second is null ? (string[])[] : [c.Second]] : hidden;
+            foreach (var part in within.Parts.OrderBy(p => p.Start)) Fill(part, within is Comprehension { Range: var range } && part == range ? hidden : inner);
+        }
+    }
+}

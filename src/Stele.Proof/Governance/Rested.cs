@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using Cel;
+using Cel.Values;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+/// <summary>
+/// What a rule's outcome rested on, as it stands in verdicts. Part of the fold version: a change makes verdicts come out as other bytes.
+/// It holds what the input holds, which is derived from the ledger: labels, digests, pseudonyms, measured numbers; and nothing personal.
+/// </summary>
+static class Rested
+{
+    /// <summary>Sub-expressions of one rule; and bytes of the JSON of one value, beyond which it is given by its size.</summary>
+    public const int MaxValues = 16, MaxBytes = 256;
+
+    public static ImmutableArray<RestedValue> On(CelTrace trace) => [.. trace.Rests().Take(MaxValues).Select(Of)];
+
+    static RestedValue Of(CelTrace t)
+    {
+        if (t.Error is { } error) return new(t.Place, null, error.Reason, null);
+        var (value, size) = Bounded(t.Value, MaxBytes);
+        return new(t.Place, value, null, size);
+    }
+
+    /// <summary>The value as JSON of at most so many bytes, or else its size.</summary>
+    public static (Json? Value, long? Size) Bounded(CelValue v, int most)
+    {
+        var size = Size(v);
+        // Nothing of a value that is surely too long is written at all.
+        return size <= most && Json(v) is var value && value.ToBytes().Length <= most ? (value, null) : (null, size);
+    }
+
+    static long Size(CelValue v) => v.Kind switch
+    {
+        CelKind.String => v.AsString().Length,
+        CelKind.Bytes => v.AsBytes().Length,
+        CelKind.List => v.AsList().Count,
+        CelKind.Map => v.AsMap().Count(),
+        _ => 1,
+    };
+
+    /// <summary>A CEL value as JSON. What JSON has no form for is text: whole numbers beyond 2⁵³, NaN and infinities, bytes (base64), times, types.</summary>
+    public static Json Json(CelValue v) => v.Kind switch
+    {
+        CelKind.Null => Proof.Json.Null,
+        CelKind.Bool => v.AsBool(),
+        CelKind.Int when v.AsInt() is >= -Proof.Json.MaxInt and <= Proof.Json.MaxInt => v.AsInt(),
+        CelKind.UInt when v.AsUInt() <= Proof.Json.MaxInt => (long)v.AsUInt(),
+        CelKind.Double when double.IsFinite(v.AsDouble()) => v.AsDouble(),
+        CelKind.String => v.AsString(),
+        CelKind.Bytes => Convert.ToBase64String(v.AsBytes()),
+        CelKind.List => Proof.Json.Array(v.AsList().Select(Json)),
+        // Keys that are written alike, such as 1 and "1", are one member: the last.
+        CelKind.Map => Proof.Json.Object(v.AsMap().GroupBy(e => e.Key.Kind == CelKind.String ? e.Key.AsString() : e.Key.ToString(), StringComparer.Ordinal).Select(g => KeyValuePair.Create(g.Key, Json(g.Last().Value)))),
+        _ => v.ToString(),
+    };
+}

@@ -1,0 +1,145 @@
+using System.Collections.Immutable;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Packs;
+using Stele.Proof.Statements;
+using Stele.Tests.Worlds;
+
+namespace Stele.Tests.Governance;
+
+/// <summary>Verdicts say what each rule's outcome rested on, and come out as the same bytes wherever they are made again.</summary>
+public sealed class VerdictTests
+{
+    static readonly Mortgage Lived = Mortgage.Lived();
+
+    static IEnumerable<Verdict> Verdicts(Mortgage m) => m.World.Replay.Entries.Select(f => f.Statement).OfType<Verdict>();
+
+    static string Values(RuleOutcome rule) => string.Join("; ", rule.Values);
+
+    [Fact]
+    public void It_names_the_values_that_each_rule_rested_on()
+    {
+        var refused = Verdicts(Lived).First(v => !v.Passed);
+        Assert.Equal([Lived.V1], refused.Releases);
+        Assert.Equal("checks.fairness[0].metrics.approval_ratio = 0.731", Values(refused.Rules.Single(r => r.Rule == "four-fifths")));
+        Assert.Equal("size(approvals) = 1", Values(refused.Rules.Single(r => r.Rule == "two-person")));
+        Assert.Equal("release.components.filter(c, c.kind == 'model')[0].strength = \"built\"", Values(refused.Rules.Single(r => r.Rule == "built")));
+        Assert.Equal("checks.fairness[0].metrics.approval_ratio = 0.842", Values(Verdicts(Lived).First(v => v.Passed).Rules.Single(r => r.Rule == "four-fifths")));
+        Assert.All(Verdicts(Lived), v => Assert.Equal((0, true), (v.Cut, v.Waivers.IsEmpty)));
+    }
+
+    /// <summary>All there is in it comes from the ledger: labels, digests, pseudonyms and measured numbers.</summary>
+    [Fact]
+    public void An_error_is_a_value_too_and_fails_closed()
+    {
+        var m = Mortgage.Released();
+        m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("absent", "deploy", "release.name == 'v2' && environment.head.entry > 0"))), World.Owners);
+        m.World.Refuse(m.World.Deploying(m.V2), World.Deployer);
+        var rule = Assert.Single(Verdicts(m).Single().Rules);
+        Assert.Equal((RuleOutcome.Error, "environment.head.entry: no such key: 'head'"), (rule.Result, Values(rule)));
+    }
+
+    [Fact]
+    public void A_canary_is_judged_release_by_release()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        foreach (var v in new[] { m.V1, m.V2 }) w.Add(w.Approve(v, Deployment.Canary), World.Approver);
+        w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V1, m.V2), World.Deployer);
+        var verdict = Verdicts(m).Single();
+        Assert.Equal([m.V1, m.V2], verdict.Releases);
+        Assert.Equal([(m.V1, "failed"), (m.V2, "passed")], verdict.Rules.Where(r => r.Rule == "four-fifths").Select(r => (r.Release!.Value, r.Result)));
+        Assert.Equal(["checks.fairness[0].metrics.approval_ratio = 0.731", "checks.fairness[0].metrics.approval_ratio = 0.842"], verdict.Rules.Where(r => r.Rule == "four-fifths").Select(Values));
+        Assert.Empty(w.Verify().Findings);
+    }
+
+    [Fact]
+    public void A_halt_that_a_rule_judges_has_its_verdict()
+    {
+        var m = Mortgage.Lived();
+        var w = m.World;
+        w.Deploy(w.Move(Deployment.Halt, World.Prod));
+        Assert.Equal(Verdicts(Lived).Count(), Verdicts(m).Count());   // no rule on it, nothing to tell
+        m.Deploy(m.V3);
+        w.Add(w.PutPolicy(w.Policy("stopping", null, ("never", "halt", "actor.members.size() > 5"), ("any", "deploy", "true"))), World.Owners);
+        w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        var verdict = Verdicts(m).Last();
+        Assert.Equal((false, true, "actor.members.size() = 1"), (verdict.Passed, verdict.Releases.IsEmpty, Values(Assert.Single(verdict.Rules))));
+        Assert.Empty(w.Verify().Findings);
+    }
+
+    /// <summary>However much there is to tell, a verdict fits an entry, and says how far it was cut: the first failure with what it rested on stays.</summary>
+    [Theory]
+    [InlineData(60, 1)]
+    [InlineData(64, 4)]
+    public void It_fits_an_entry(int rules, int cut)
+    {
+        var m = Mortgage.Released();
+        var long1 = string.Join(" + ", Enumerable.Repeat("release.name", 30));
+        var all = Enumerable.Range(0, rules - 1).Select(i => ($"rule-{i}", "deploy", $"{(cut == 1 ? "" : "!")}({string.Join(" && ", Enumerable.Range(0, 5).Select(k => $"'{k}' + {long1} != 'x'"))})")).Append(("last", "deploy", "release.name == 'other'")).ToArray();
+        m.World.Add(m.World.PutPolicy(m.World.Policy("many", null, all)), World.Owners);
+        m.World.Refuse(m.World.Deploying(m.V2), World.Deployer);
+        var verdict = Verdicts(m).Single();
+        Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);
+        Assert.Equal(cut, verdict.Cut);
+        var failure = verdict.Rules.First(r => !r.Allows);
+        Assert.NotEmpty(failure.Values);
+        Assert.NotNull(failure.Message);
+        Assert.Equal(rules, verdict.Rules.Length);
+        Assert.Empty(m.World.Verify().Findings);
+    }
+
+    [Fact]
+    public void Every_verdict_and_refusal_is_reproduced_and_explained()
+    {
+        foreach (var folded in Lived.World.Replay.Entries.Where(f => f.Statement is Verdict or Refusal))
+        {
+            var again = Reexecuted.Of(Lived.World.Replay, Lived.World.Find, folded.Index);
+            Assert.True(again.Agrees);
+            Assert.Empty(again.Differences());
+            Assert.Equal(folded.Index, again.Told!.Index);
+            if (folded.Statement is not Verdict v) continue;
+            // An explanation says what the verdict says, and shows all of it.
+            var explained = again.Explanation!.ToJson();
+            Assert.Equal(v.Input, explained["input"].AsDigest);
+            Assert.Equal(v.Rules.Select(r => r.ToJson().ToString()), again.Explanation.Rules.Select(r => r.Outcome.ToJson().ToString()));
+            Assert.All(explained["rules"].AsArray, r => Assert.Equal("bool", r["tree"]["value"].Kind.ToString().ToLowerInvariant()));
+        }
+        // The act itself leads to its verdict, and any act that was judged can be explained.
+        Assert.IsType<Verdict>(Reexecuted.Of(Lived.World.Replay, Lived.World.Find, Lived.DeployedV2).Told!.Statement);
+        Assert.Null(Reexecuted.Of(Lived.World.Replay, Lived.World.Find, 0).Explanation);
+        Assert.Throws<FormatException>(() => Reexecuted.Of(Lived.World.Replay, Lived.World.Find, Lived.World.State.Size));
+    }
+
+    [Fact]
+    public void What_differs_is_named()
+    {
+        var m = Mortgage.Lived();
+        var (index, verdict) = m.World.Replay.Entries.Where(f => f.Statement is Verdict { Passed: false }).Select(f => (f.Index, (Verdict)f.Statement)).First();
+        var forged = m.World.Add(new Entry(m.World.Now, Envelope.Sign((verdict with { Passed = true, Rules = verdict.Rules.SetItem(0, verdict.Rules[0] with { Result = "passed" }) }).Encode(), World.Server.Key)));
+        var again = Reexecuted.Of(m.World.Replay, m.World.Find, forged);
+        Assert.False(again.Agrees);
+        Assert.Equal(["/predicate/https://stele.dev/verdict/v1/rules/0/result", "/predicate/verificationResult", "/predicate/verifiedLevels/0"], again.Differences());
+        Assert.Contains(m.World.Verify().Findings, f => f.Name == "verdict-differs");
+        Assert.True(Reexecuted.Of(m.World.Replay, m.World.Find, index).Agrees);
+    }
+
+    [Fact]
+    public void People_read_the_tree()
+    {
+        var index = Lived.World.Replay.Entries.First(f => f.Statement is Verdict { Passed: false }).Index;
+        var lines = ExplanationLines.Of(Reexecuted.Of(Lived.World.Replay, Lived.World.Find, index).Explanation!).Select(l => l.Line.TrimEnd()).ToArray();
+        Assert.Equal($"""
+
+            failed  four-fifths
+              a rule of the policy admission {Lived.Policy.Short}
+              checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)  false
+                checks.fairness                                        a list of 1 element
+                with checks.fairness[0]
+                  e.metrics.approval_ratio >= 0.8                      false
+                    e.metrics.approval_ratio                           0.731
+              rests on  checks.fairness[0].metrics.approval_ratio = 0.731
+              says      the rule four-fifths is not fulfilled for deploy
+            """, string.Join('\n', lines.Take(10)));
+    }
+}
