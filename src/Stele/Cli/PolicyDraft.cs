@@ -12,6 +12,7 @@ static class PolicyDraft
     static async Task<Policy> Read(Call call, string given)
     {
         if (File.Exists(given)) return PolicySource.Compile(given, await File.ReadAllTextAsync(given, call.Stop), Sets.Plain(call), draft: true);
+        if (!Digest.TryParse(given, out _) && Path.GetExtension(given) is ".yaml" or ".yml") throw call.Wrong($"there is no file {given}");
         await using var desk = await Desk.Open(call);
         var digest = desk.State.Policies.TryGetValue(given, out var fact) && fact.Policy is { } inForce ? inForce
             : Digest.TryParse(given, out var d) ? d : throw call.Wrong($"'{given}' is neither a file, nor a digest, nor a scope with a policy in force", "stele policy list shows the scopes");

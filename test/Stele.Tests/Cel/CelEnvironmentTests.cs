@@ -4,7 +4,7 @@ using Cel.Values;
 
 namespace Stele.Tests.Cel;
 
-public sealed class EnvironmentTests
+public sealed class CelEnvironmentTests
 {
     static readonly CelType Head = CelType.Object("head", [new("entry", CelType.Int)]);
     static readonly CelType Release = CelType.Object("release", [new("name", CelType.String), new("strength", CelType.String), new("head", Head), new("tags", CelType.List(CelType.String))]);
