@@ -10,14 +10,14 @@ internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] 
 /// <summary>Turns a checked tree into steps: names become slots, calls become the node of their shape.</summary>
 internal sealed class Planner
 {
+    Checked _checked;
+    Recorder? _recorder;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
     /// <summary>Variables of comprehensions, and bindings with the step that computes them.</summary>
     readonly List<(string Name, int Slot, Node? Value)> _locals = [];
     readonly Dictionary<Definition, int> _definitions = [];
     readonly Dictionary<Definition, Node> _bodies = [];
-    Checked _checked;
-    Recorder? _recorder;
     int _slots;
 
     Planner(Checked program, SourceText source, Recorder? recorder)
@@ -69,8 +69,12 @@ internal sealed class Planner
             case VariableOf v: return new SlotNode(e.Position, _variables[v.Name]);
             case LocalOf l:
                 var (_, slot, value) = _locals.FindLast(x => string.Equals(x.Name, l.Name));
-                return value is null ? new SlotNode(e.Position, slot) : new BoundNode(e.Position, slot, value);
-            case DefinitionOf d: return VisitDefinition(e, d.Definition);
+                if (value is null) return new SlotNode(e.Position, slot);
+                _recorder?.Name(e);
+                return new BoundNode(e.Position, slot, value);
+            case DefinitionOf d:
+                _recorder?.Name(e);
+                return VisitDefinition(e, d.Definition);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
             case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
             case OverloadsOf o: return VisitCall((Call)e, o);

@@ -29,14 +29,6 @@ public sealed class CelType : IEquatable<CelType>
 
     public static CelType Map(CelType key, CelType value) => new(CelKind.Map, "map", key, value);
 
-    /// <summary>
-    /// A map whose string keys the checker knows: selecting a field that is not among them is an error of the program. At run time any map will do, and a field that is not
-    /// there is an error of the evaluation. Null agrees with it, so that a program can ask whether there is one.
-    /// </summary>
-    /// <param name="name">As messages call it.</param>
-    public static CelType Object(string name, IEnumerable<KeyValuePair<string, CelType>> fields) =>
-        new(CelKind.Map, name, String, Dyn) { Fields = fields.ToImmutableSortedDictionary(StringComparer.Ordinal) };
-
     /// <summary>A value that may be absent.</summary>
     public static CelType Optional(CelType value) => new(CelKind.Optional, "optional_type", value);
 
@@ -45,6 +37,14 @@ public sealed class CelType : IEquatable<CelType>
 
     /// <summary>The same type over other parameters.</summary>
     internal CelType With(CelType[] parameters) => new(Kind, Name, parameters);
+
+    /// <summary>
+    /// A map whose string keys the checker knows: selecting a field that is not among them is an error of the program. At run time any map will do, and a field that is not
+    /// there is an error of the evaluation. Null agrees with it, so that a program can ask whether there is one.
+    /// </summary>
+    /// <param name="name">As messages call it.</param>
+    public static CelType Object(string name, IEnumerable<KeyValuePair<string, CelType>> fields) =>
+        new(CelKind.Map, name, String, Dyn) { Fields = fields.ToImmutableSortedDictionary(StringComparer.Ordinal) };
 
     /// <summary>A type parameter of a function, or the checker's own unknown.</summary>
     internal static CelType Param(string name) => new(CelKind.Param, name);

@@ -14,6 +14,8 @@ public sealed record PolicyChange(ImmutableArray<string> Added, ImmutableArray<s
 
     public bool IsNothing => Added.IsEmpty && Removed.IsEmpty && Changed.IsEmpty && Loosening.IsEmpty;
 
+    public static PolicyChange Of(Policy? from, Policy? to) => Between(from?.Document, to?.Document);
+
     /// <param name="from">Null: there was none.</param>
     /// <param name="to">Null: there is none any more.</param>
     public static PolicyChange Between(PolicyDocument? from, PolicyDocument? to)

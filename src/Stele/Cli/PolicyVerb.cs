@@ -8,7 +8,7 @@ namespace Stele.Cli;
 
 static class PolicyVerb
 {
-    static Argument<string> File => new("file") { Description = "a policy in YAML" };
+    static Argument<string> OneFile => new("file") { Description = "a policy in YAML" };
 
     public static Verb Verb => Verb.Group("policy", "write, try and put policies in force", """
         A policy is a list of CEL rules in YAML, with tests beside them. It is compiled to canonical JSON; the digest of that is what is in
@@ -46,7 +46,7 @@ static class PolicyVerb
             Definitions and checks that nothing uses; rules without a test, a message or a control, or that no test shows both ways; rules
             that read nothing, or inputs that their action does not have; names that hide others or look alike. Each with its place.
             Exit code 0: nothing to remark. 1: something is.
-            """, [File, Sets.Option], PolicyDraft.Lint) { Needs = Verb.Nothing },
+            """, [OneFile, Sets.Option], PolicyDraft.Lint) { Needs = Verb.Nothing },
         new("explain", "what a policy demands, in plain words", """
             stele policy explain FILE|DIGEST|SCOPE [--set NAME=VALUE]...
 
@@ -65,7 +65,7 @@ static class PolicyVerb
 
             Keys in the order in which one reads them, two spaces, short lists on one line, an empty line between rules. Comments stay where
             they are; words, quotes and the lines of expressions too. Prints the file unless --write is given. Never changes what it means.
-            """, [File, new Option<bool>("--write") { Description = "write it back to the file" }, new Option<bool>("--check") { Description = "only say whether it is laid out so; exit code 1 if not" }], PolicyDraft.Format) { Needs = Verb.Nothing },
+            """, [OneFile, new Option<bool>("--write") { Description = "write it back to the file" }, new Option<bool>("--check") { Description = "only say whether it is laid out so; exit code 1 if not" }], PolicyDraft.Format) { Needs = Verb.Nothing },
         new("freeze", "compile a policy and freeze it (builders)", """
             stele policy freeze FILE [--set NAME=VALUE]...
 
@@ -88,7 +88,8 @@ static class PolicyVerb
 
             Each rule: what it judges and what it requires. A FILE is compiled here, and nothing of it is sent: this is how a policy is
             tried while it is written.
-            """, [new Argument<string>("digest|file"), Sets.Option], Show));
+            """, [new Argument<string>("digest|file"), Sets.Option], Show),
+        PolicyReplayVerb.Verb);
 
     static async Task<int> FreezeIt(Call call)
     {
@@ -106,7 +107,7 @@ static class PolicyVerb
     static async Task<int> Set(Call call)
     {
         var given = call.Need("file|digest");
-        var isFile = System.IO.File.Exists(given);
+        var isFile = File.Exists(given);
         var digest = default(Digest);
         if (!isFile && !Digest.TryParse(given, out digest)) throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
         await using var desk = await Desk.Open(call);
@@ -129,12 +130,16 @@ static class PolicyVerb
             $"policy {name} {digest.Short} is in force for {(key == "*" ? "the whole ledger" : key)}");
     }
 
+    /// <summary>A policy out of a file, compiled here, or by its digest.</summary>
+    internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
+        File.Exists(given) ? PolicySource.Compile(given, await File.ReadAllTextAsync(given, call.Stop), Sets.Of(call, desk))
+            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
+
     static async Task<int> Show(Call call)
     {
         var given = call.Need("digest|file");
         await using var desk = await Desk.Open(call);
-        var policy = System.IO.File.Exists(given) ? PolicySource.Compile(given, await System.IO.File.ReadAllTextAsync(given, call.Stop), Sets.Of(call, desk))
-            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
+        var policy = await Read(call, desk, given);
         call.Terminal.Result(policy.ToJson().With("digest", policy.Digest), () =>
         {
             call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}");

@@ -33,10 +33,10 @@ public sealed class VerdictTests
     public void An_error_is_a_value_too_and_fails_closed()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("absent", "deploy", "release.name == 'v2' && attestations.nothing.all(a, a.entry > 1)"))), World.Owners);
+        m.World.Add(m.World.PutPolicy(m.World.Policy("strict", null, ("absent", "deploy", "release.name == 'v2' && environment.head.entry > 0"))), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V2), World.Deployer);
         var rule = Assert.Single(Verdicts(m).Single().Rules);
-        Assert.Equal((RuleOutcome.Error, "attestations.nothing: no such key: 'nothing'"), (rule.Result, Values(rule)));
+        Assert.Equal((RuleOutcome.Error, "environment.head.entry: no such key: 'head'"), (rule.Result, Values(rule)));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class VerdictTests
         Assert.Equal($"""
 
             failed  four-fifths
-              a rule of the policy admission {Lived.Policy.Short}
+              medium, of the policy admission {Lived.Policy.Short}
               checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)  false
                 checks.fairness                                        a list of 1 element
                 with checks.fairness[0]
