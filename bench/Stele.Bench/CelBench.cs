@@ -1,5 +1,8 @@
+using System.Collections.Immutable;
 using Cel;
 using Cel.Values;
+using Stele.Proof;
+using Stele.Proof.Governance;
 
 namespace Stele.Bench;
 
@@ -39,6 +42,15 @@ static class CelBench
         },
     };
 
+    /// <summary>A policy of a thousand rules with messages and a definition, as its bytes stand in a store.</summary>
+    static byte[] Thousand() => new PolicyDocument("thousand")
+    {
+        Definitions = ImmutableSortedDictionary<string, string>.Empty.Add("built", "release.components.all(c, c.strength in ['built', 'reproduced'])"),
+        Checks = ImmutableSortedDictionary<string, Digest>.Empty.Add("fairness", default),
+        Rules = [.. Enumerable.Range(0, 1000).Select(i => Rule.Require($"rule-{i}", ["deploy", "canary"],
+            $"built && size(approvals) >= {i % 3} && checks.fairness.all(e, has(e.metrics.approval_ratio) && e.metrics.approval_ratio >= 0.{i % 9 + 1})", $"'rule {i}: the ratio is too low for ' + release.name"))],
+    }.ToJson().ToBytes();
+
     public static Rounds Make()
     {
         var rounds = new Rounds("cel", "one evaluation of a compiled rule, against the same condition in C# over dictionaries");
@@ -57,6 +69,8 @@ static class CelBench
             rounds.Add($"CEL: {name}", "ns", $"C#: {name}", () => Measure(() => program.Eval(Input, CostLimit).Value.AsBool(), expected));
         }
         rounds.Add("CEL: compile typical", "µs", null, () => Task.FromResult(new Sample(1e6 / Machine.Rate(Duration, () => CelProgram.Compile(Typical, Types, CelType.Bool), 10))));
+        var thousand = Thousand();
+        rounds.Add("policy: compile 1,000 rules", "ms", null, () => Task.FromResult(new Sample(1e3 / Machine.Rate(Duration, () => Policy.Parse(thousand), 1))));
         return rounds;
     }
 

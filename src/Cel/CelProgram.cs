@@ -52,8 +52,15 @@ public sealed class CelProgram
     /// <summary>The type found by checking.</summary>
     public CelType Type { get; }
 
-    /// <summary>The variables the expression names.</summary>
+    /// <summary>The variables the expression names, itself or in definitions.</summary>
     public IReadOnlyList<string> Variables => _plan.Variables;
+
+    /// <summary>The definitions it uses, itself or in others.</summary>
+    public IReadOnlyList<string> Definitions => _plan.Definitions;
+
+    /// <summary>The source's words, without what stands between them: two sources with the same words are the same program.</summary>
+    /// <exception cref="CelException">It has something that is no word of the language.</exception>
+    public static IReadOnlyList<string> Words(string source) => [.. new Lexer(new SourceText(source)).Run().Where(t => t.Kind != TokenKind.End).Select(t => source[t.Start..t.End])];
 
     /// <summary>
     /// Evaluates; whatever goes wrong is the result's error, never an exception. A variable without a binding is an error only where it is needed.
@@ -86,7 +93,7 @@ public sealed class CelProgram
     {
         for (var i = 0; i < plan.Variables.Length; i++)
             frame.Slots[i] = variables.TryGetValue(plan.Variables[i], out var bound) ? bound : plan.Unbound[i];
-        frame.Slots.AsSpan(plan.Variables.Length, plan.Definitions).Fill(DefinitionNode.Pending);
+        frame.Slots.AsSpan(plan.Variables.Length, plan.Definitions.Length).Fill(DefinitionNode.Pending);
         frame.Cost = 0;
         frame.Limit = costLimit;
 

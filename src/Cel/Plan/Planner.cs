@@ -5,7 +5,7 @@ using Cel.Values;
 namespace Cel.Plan;
 
 /// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order; then come the definitions, then the locals.</summary>
-internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, int Definitions, int Slots);
+internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, string[] Definitions, int Slots);
 
 /// <summary>Turns a checked tree into steps: names become slots, calls become the node of their shape.</summary>
 internal sealed class Planner
@@ -47,7 +47,9 @@ internal sealed class Planner
         var root = planner.Visit(program.Root);
         var names = new string[planner._variables.Count];
         foreach (var (name, slot) in planner._variables) names[slot] = name;
-        return new PlannedProgram(root, names, [.. planner._unbound], planner._definitions.Count, planner._slots);
+        var definitions = new string[planner._definitions.Count];
+        foreach (var (definition, slot) in planner._definitions) definitions[slot] = definition.Name;
+        return new PlannedProgram(root, names, [.. planner._unbound], definitions, planner._slots);
     }
 
     Node Visit(Expr e)

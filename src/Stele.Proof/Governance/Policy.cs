@@ -89,6 +89,12 @@ public sealed partial class Policy
         return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && whole ? $"the judgement as a whole costs more than {JudgementLimit}" : error.Message) : (result.Value.AsBool(), null);
     }
 
+    /// <summary>The definitions that a rule uses, itself or in others, by name.</summary>
+    public IEnumerable<string> DefinitionsOf(string rule) => _rules.First(r => r.Rule.Id == rule).Expr.Definitions.Order(StringComparer.Ordinal);
+
+    /// <summary>A rule's compiled expression and message.</summary>
+    internal (CelProgram Expr, CelProgram? Message) ProgramsOf(int rule) => (_rules[rule].Expr, _rules[rule].Message);
+
     static string? Say(Compiled c, string? failure, IReadOnlyDictionary<string, CelValue> input, ref long left)
     {
         if (failure is not null) return Cut(failure);
@@ -119,7 +125,8 @@ public sealed partial class Policy
         }
         foreach (var name in d.Definitions.Keys)
         {
-            if (blamed.Contains(name)) continue;
+            // One that is wrong where it is used may make others wrong too: it is mended first.
+            if (blamed.Count > 0) break;
             CelException? first = null;
             // Where a rule uses it, it has been checked already.
             if (!Enum.GetValues<Occasion>().OrderBy(o => environments[(int)o] is null).Any(o => Checks(o, name, ref first)) && blamed.Add(first!.Definition ?? name)) tell(Blame(first, null));
@@ -183,13 +190,23 @@ public sealed partial class Policy
             }
             catch (CelException e)
             {
-                if (e.Definition is null) tell(new PolicyProblem(path, $"rule '{rule.Id}', {part}", e.Reason, e));
+                if (e.Definition is null) tell(new PolicyProblem(path, $"rule '{rule.Id}', {part}", e.Reason + Advice(e, rule, part), e));
                 else if (blamed.Add(e.Definition)) tell(Blame(e, rule));
                 return null;
             }
         }
 
         static PolicyProblem Blame(CelException e, Rule? user) =>
-            new(InputSchema.Pointer("/define", e.Definition!), user is null ? null : $"rule '{user.Id}' (on {user.On[0]})", e.Reason, e);
+            new(InputSchema.Pointer("/define", e.Definition!), user is null ? null : $"rule '{user.Id}' (on {user.On[0]})", e.Reason + (user is null ? "" : Advice(e, user, "")), e);
+
+        // What to write instead, where the expression alone can't tell.
+        static string Advice(CelException e, Rule rule, string part)
+        {
+            if (part == "message" && e.Reason.StartsWith("expected an operator", StringComparison.Ordinal)) return "; a message is a CEL expression: put text in quotes of its own, as in '\"too low\"'";
+            foreach (var other in Enum.GetValues<Occasion>())
+                foreach (var name in InputSchema.Variables(other).Keys)
+                    if (e.Reason.StartsWith($"undeclared reference to '{name}'", StringComparison.Ordinal)) return $"; it is an input of {other.Spell()}, and '{rule.On[0]}' has {string.Join(", ", InputSchema.Variables(rule.Occasion).Keys)}";
+            return "";
+        }
     }
 }

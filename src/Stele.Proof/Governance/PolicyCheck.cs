@@ -13,7 +13,7 @@ static class PolicyCheck
 
     public static void Names(PolicyDocument d, Action<PolicyProblem> tell)
     {
-        if (!Statements.Names.IsLabel(d.Name)) tell(new("/name", null, Label("name", d.Name)));
+        if (!Statements.Names.IsLabel(d.Name)) tell(new("/name", null, Label("policy", d.Name)));
         Text(d.Description, "/description", null);
         if (d.Scope is { } scope)
         {

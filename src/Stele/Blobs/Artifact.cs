@@ -94,12 +94,17 @@ sealed record Artifact(string Kind, Descriptor Config, ImmutableArray<Descriptor
         : blobs.Read(Config.Digest, maxBytes, stop);
 
     /// <summary>Stores and lists an artifact that is one document, as its config blob.</summary>
-    public static async Task<Digest> OfDocument(IBlobs blobs, string kind, About about, string mediaType, ReadOnlyMemory<byte> document, CancellationToken stop = default)
+    public static Task<Digest> OfDocument(IBlobs blobs, string kind, About about, string mediaType, ReadOnlyMemory<byte> document, CancellationToken stop = default) =>
+        OfDocument(blobs, kind, about, mediaType, document, null, stop);
+
+    /// <param name="source">What people wrote of which the document was made; its one layer.</param>
+    public static async Task<Digest> OfDocument(IBlobs blobs, string kind, About about, string mediaType, ReadOnlyMemory<byte> document, (string MediaType, byte[] Bytes)? source, CancellationToken stop = default)
     {
         var annotations = Checked(kind, about);
-        await blobs.Put("{}"u8.ToArray(), stop);
+        if (source is null) await blobs.Put("{}"u8.ToArray(), stop);
+        var layer = source is { } s ? new Descriptor(s.MediaType, await blobs.Put(s.Bytes, stop), s.Bytes.Length) : Descriptor.Empty;
         var config = new Descriptor(mediaType, await blobs.Put(document, stop), document.Length);
-        return await Store(blobs, new Artifact(kind, config, [Descriptor.Empty], annotations), stop);
+        return await Store(blobs, new Artifact(kind, config, [layer], annotations), stop);
     }
 
     internal static async Task<Digest> Of(IBlobs blobs, string kind, About about, ImmutableArray<Descriptor> layers, CancellationToken stop)

@@ -8,10 +8,64 @@ namespace Stele.Cli;
 
 static class PolicyVerb
 {
-    public static Verb Verb => Verb.Group("policy", "compile, try and put policies in force", """
-        A policy is a list of CEL rules in YAML. It is compiled to canonical JSON; the digest of that is what is in force, and all that
-        any judge reads. Every policy in force for a scope must pass: the ledger's own, the system's, the environment's.
+    static Argument<string> OneFile => new("file") { Description = "a policy in YAML" };
+
+    public static Verb Verb => Verb.Group("policy", "write, try and put policies in force", """
+        A policy is a list of CEL rules in YAML, with tests beside them. It is compiled to canonical JSON; the digest of that is what is in
+        force, and all that any judge reads. Every policy in force for a scope must pass: the ledger's own, the system's, the environment's.
+
+        While you write one, nothing but the file is needed:
+
+            stele policy test FILE      do its rules do what its tests say?
+            stele policy lint FILE      what was probably not meant?
+            stele policy explain FILE   what does it demand, in plain words?
+            stele policy fmt FILE       in the one layout
+            stele policy diff OLD NEW   which rules change, and does it loosen anything?
+
+        Then `freeze` it, or `set` it for a scope. A policy whose own tests fail is refused, by every judge.
         """,
+        new("test", "run a policy's own tests", """
+            stele policy test FILE|DIGEST [--set NAME=VALUE]...
+
+            Each test gives part of an input, and says what some rules make of it; what it leaves out is empty. A FILE is compiled here and
+            nothing of it is sent; ${NAME} that --set does not give is made up, as a digest. A DIGEST is fetched from the server.
+            Exit code 0: every rule came out as expected. 1: one did not, or the policy does not compile.
+
+                tests:
+                  - name: an unequal model is refused
+                    on: deploy
+                    input: { checks: { fairness: [ { metrics: { approval_ratio: 0.7 } } ] } }
+                    expect: { four-fifths: failed }
+
+            Outcomes are passed, failed or error for rules about acts on the ledger; deny, hold, mask, allow or silent for rules about
+            requests; alert or silent for monitoring.
+            """, [new Argument<string>("file|digest"), Sets.Option], PolicyDraft.Test) { Needs = Verb.Nothing },
+        new("lint", "what in a policy was probably not meant", """
+            stele policy lint FILE [--set NAME=VALUE]...
+
+            Definitions and checks that nothing uses; rules without a test, a message or a control, or that no test shows both ways; rules
+            that read nothing, or inputs that their action does not have; names that hide others or look alike. Each with its place.
+            Exit code 0: nothing to remark. 1: something is.
+            """, [OneFile, Sets.Option], PolicyDraft.Lint) { Needs = Verb.Nothing },
+        new("explain", "what a policy demands, in plain words", """
+            stele policy explain FILE|DIGEST|SCOPE [--set NAME=VALUE]...
+
+            Rule by rule: when it is asked, what must hold, which controls it serves, which tests show it. A SCOPE is one of
+            `stele policy list`, and means the policy in force there; it is fetched from the server, as a DIGEST is.
+            """, [new Argument<string>("file|digest"), Sets.Option], PolicyDraft.Explain) { Needs = Verb.Nothing },
+        new("diff", "which rules differ between two policies, and whether that loosens", """
+            stele policy diff FROM TO [--set NAME=VALUE]...
+
+            FROM and TO are files, digests or scopes. Rules are compared by their ids and by what they judge: order, layout, descriptions
+            and controls don't count, and a definition counts where it is used. What can't be told counts as looser. Exit code 0: TO is at
+            least as strict. 1: it loosens something, and each reason is listed.
+            """, [new Argument<string>("from"), new Argument<string>("to"), Sets.Option], PolicyDraft.Diff) { Needs = Verb.Nothing },
+        new("fmt", "lay a policy's YAML out in the one way", """
+            stele policy fmt FILE [--write | --check]
+
+            Keys in the order in which one reads them, two spaces, short lists on one line, an empty line between rules. Comments stay where
+            they are; words, quotes and the lines of expressions too. Prints the file unless --write is given. Never changes what it means.
+            """, [OneFile, new Option<bool>("--write") { Description = "write it back to the file" }, new Option<bool>("--check") { Description = "only say whether it is laid out so; exit code 1 if not" }], PolicyDraft.Format) { Needs = Verb.Nothing },
         new("freeze", "compile a policy and freeze it (builders)", """
             stele policy freeze FILE [--set NAME=VALUE]...
 

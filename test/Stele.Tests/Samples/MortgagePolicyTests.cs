@@ -9,6 +9,17 @@ namespace Stele.Tests.Samples;
 /// <summary>The sample's policies, read from their YAML and judged by the engine that judges them in a ledger.</summary>
 public sealed class MortgagePolicyTests
 {
+    [Theory]
+    [InlineData("admission")]
+    [InlineData("service")]
+    public void Their_own_tests_pass_and_nothing_is_to_be_remarked(string name)
+    {
+        var policy = Read(name);
+        Assert.NotEmpty(policy.Try());
+        Assert.All(policy.Try(), t => Assert.True(t.Passed, t.ToString()));
+        Assert.Empty(PolicyLint.Read(policy));
+    }
+
     [Fact]
     public void A_release_that_shows_everything_passes() => Assert.All(Admit(Input()), o => Assert.Equal(RuleOutcome.Passed, o.Result));
 

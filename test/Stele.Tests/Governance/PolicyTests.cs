@@ -1,0 +1,159 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Stele.Proof;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+
+namespace Stele.Tests.Governance;
+
+public sealed class PolicyTests
+{
+    static readonly ImmutableDictionary<string, long> NoWaivers = ImmutableDictionary<string, long>.Empty;
+
+    static Rule On(string action, string id, Effect effect, string expr) => new(id, [action], effect, expr);
+    static Rule Ask(string id, Effect effect, string expr, params string[] fields) => On("decide", id, effect, expr) with { Fields = [.. fields] };
+    static PolicyDocument Of(params Rule[] rules) => new("p") { Rules = [.. rules] };
+
+    static Json Request(string method = "POST", string? body = null) => Json.Object(
+        ("method", method), ("path", "/predict"), ("query", ""), ("size", 1), ("body", body is null ? null : CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(body), 1000)));
+
+    static Ruling Decide(PolicyDocument d, Json? request = null, IReadOnlyDictionary<string, long>? waived = null) => new Policy(d).Decide(PolicyInput.ForRequest(
+        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request ?? Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1), waived ?? NoWaivers);
+
+    [Fact]
+    public void A_policy_has_one_form()
+    {
+        var document = Of(Rule.Require("a", ["rollback", "deploy"], "size(approvals) > 0", "'no'") with { Controls = ["x/2", "x/1"], Severity = "high", Description = "d" }, Ask("m", Effect.Mask, "true", "/b", "/a")) with
+        {
+            Description = "d", Scope = new("mortgage", "prod"), Attestations = ["eu-ai-act/14"], Definitions = ImmutableSortedDictionary<string, string>.Empty.Add("one", "1"),
+            Checks = ImmutableSortedDictionary<string, Digest>.Empty.Add("fairness", default),
+            Tests = [new("t", "deploy", Json.EmptyObject, ImmutableSortedDictionary<string, string>.Empty.Add("a", "failed"))],
+        };
+        var bytes = document.ToJson().ToBytes();
+        Assert.Equal(
+            """{"attestations":["eu-ai-act/14"],"checks":{"fairness":"sha256:0000000000000000000000000000000000000000000000000000000000000000"},"define":{"one":"1"},"description":"d","name":"p","rules":[{"controls":["x/1","x/2"],"description":"d","effect":"require","expr":"size(approvals) > 0","id":"a","message":"'no'","on":["deploy","rollback"],"severity":"high"},{"controls":[],"effect":"mask","expr":"true","fields":["/a","/b"],"id":"m","on":["decide"],"severity":"medium"}],"scope":{"environment":"prod","system":"mortgage"},"tests":[{"expect":{"a":"failed"},"input":{},"name":"t","on":"deploy"}],"version":1}""",
+            System.Text.Encoding.UTF8.GetString(bytes));
+        var policy = Policy.Parse(bytes);
+        Assert.Equal(Digest.Of(bytes), policy.Digest);
+        Assert.Null(policy.FirstBroken);
+        // Every list that is a set has one order, and nothing else is taken.
+        Assert.Throws<FormatException>(() => PolicyDocument.Parse(System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace("[\"x/1\",\"x/2\"]", "[\"x/2\",\"x/1\"]", StringComparison.Ordinal))));
+        Assert.Throws<FormatException>(() => PolicyDocument.Parse(System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace("\"version\":1", "\"version\":1,\"w\":1", StringComparison.Ordinal))));
+        Assert.Throws<FormatException>(() => PolicyDocument.Parse(System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal))));
+    }
+
+    /// <summary>Persisted for ever: they may only grow.</summary>
+    [Fact]
+    public void Names_are_permanent()
+    {
+        Assert.Equal("allow mask hold deny require alert", string.Join(' ', Effects.Names));
+        Assert.Equal("deploy rollback canary halt policy system member waiver revocation decide monitor", string.Join(' ', Actions.All));
+        Assert.Equal("low medium high critical", string.Join(' ', Rule.Severities));
+    }
+
+    [Fact]
+    public void Deny_wins_over_hold_over_mask_over_allow()
+    {
+        Rule allow = Ask("allow", Effect.Allow, "true"), mask = Ask("mask", Effect.Mask, "true", "/a"), hold = Ask("hold", Effect.Hold, "true"), deny = Ask("deny", Effect.Deny, "true");
+        Assert.Equal(Ruling.Through, Decide(Of(On("deploy", "other", Effect.Require, "false"))));
+        Assert.Equal(Effect.Allow, Decide(Of(allow)).Effect);
+        Assert.Equal(("mask", Effect.Mask), (Decide(Of(mask, allow)).Rule, Decide(Of(mask, allow)).Effect));
+        Assert.Equal(("hold", Effect.Hold), (Decide(Of(mask, hold, allow)).Rule, Decide(Of(hold, mask, allow)).Effect));
+        foreach (var order in new[] { new[] { deny, hold, mask, allow }, [allow, mask, hold, deny], [mask, deny, allow, hold] }) Assert.Equal(("deny", Effect.Deny), (Decide(Of(order)).Rule, Decide(Of(order)).Effect));
+        Assert.Equal(("need", Effect.Deny), (Decide(Of(allow, Ask("need", Effect.Require, "false"))).Rule, Decide(Of(Ask("need", Effect.Require, "false"))).Effect));
+        Assert.Equal(["/a", "/b", "/c"], Decide(Of(mask, Ask("more", Effect.Mask, "true", "/c", "/b"), Ask("not", Effect.Mask, "false", "/z"))).Fields);
+        Assert.Equal((Effect.Hold, "/a"), (Decide(Of(mask)).And(Decide(Of(hold))).Effect, Decide(Of(mask)).And(Decide(Of(hold))).Fields.Single()));
+    }
+
+    [Fact]
+    public void Where_some_allow_one_must()
+    {
+        var policy = Of(Ask("read", Effect.Allow, "request.method == 'GET'") with { Message = "'only reading'" }, Ask("predict", Effect.Allow, "request.path == '/predict' && request.method == 'PUT'"));
+        Assert.Equal((Effect.Deny, new Policy(policy).Digest, "read", "only reading"), (Decide(policy).Effect, Decide(policy).Policy!.Value, Decide(policy).Rule, Decide(policy).Message));
+        Assert.Equal(Effect.Allow, Decide(policy, Request("GET")).Effect);
+        Assert.Equal(Effect.Allow, Decide(policy, Request("PUT")).Effect);
+        Assert.Equal(Effect.Allow, Decide(policy, waived: NoWaivers.Add("predict", 3)).Effect);
+    }
+
+    [Theory]
+    [InlineData(Effect.Allow)]
+    [InlineData(Effect.Mask)]
+    [InlineData(Effect.Hold)]
+    [InlineData(Effect.Deny)]
+    [InlineData(Effect.Require)]
+    public void What_does_not_evaluate_denies(Effect effect)
+    {
+        var ruling = Decide(Of(Ask("odd", effect, "request.body.nothing == 1", effect == Effect.Mask ? ["/a"] : []), Ask("fine", Effect.Allow, "true")));
+        Assert.Equal((Effect.Deny, "odd", true), (ruling.Effect, ruling.Rule, ruling.Error));
+    }
+
+    [Fact]
+    public void A_tool_call_is_told_from_other_bodies()
+    {
+        var shell = Of(Ask("no-shell", Effect.Deny, "request.tool == 'shell'"), Ask("small", Effect.Require, "request.tool != 'query' || size(string(request.arguments.sql)) < 10"), Ask("models", Effect.Require, "request.model in ['', 'm-1']"));
+        Assert.Equal("no-shell", Decide(shell, Request(body: """{"method":"tools/call","params":{"name":"shell","arguments":{}}}""")).Rule);
+        Assert.Equal("small", Decide(shell, Request(body: """{"method":"tools/call","params":{"name":"query","arguments":{"sql":"select everything"}}}""")).Rule);
+        Assert.Equal("models", Decide(shell, Request(body: """{"model":"m-2"}""")).Rule);
+        foreach (var body in new[] { null, """{"method":"tools/list"}""", """{"params":{"name":"shell"}}""", """{"method":1,"params":[],"model":2}""" }) Assert.Equal(Effect.Allow, Decide(shell, Request(body: body)).Effect);
+    }
+
+    /// <summary>A policy may cost so much and no more, whatever its rules are; those after the limit fail.</summary>
+    [Fact]
+    public void A_judgement_is_bounded_as_a_whole()
+    {
+        const string Heavy = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a + b + c > 0)))";
+        var policy = new Policy(Of([.. Enumerable.Range(0, 1000).Select(i => Rule.Require($"r{i}", ["member"], Heavy))]));
+        var clock = Stopwatch.GetTimestamp();
+        var outcomes = policy.Judge("member", InputSchema.ToCel(Json.Object(("action", "member"))), NoWaivers);
+        Assert.Equal(RuleOutcome.Passed, outcomes[0].Result);
+        Assert.Equal((RuleOutcome.Error, $"the judgement as a whole costs more than {Policy.JudgementLimit}"), (outcomes[^1].Result, outcomes[^1].Message));
+        Assert.True(Stopwatch.GetElapsedTime(clock) < TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
+    public void Its_own_tests_show_what_a_rule_comes_to()
+    {
+        static ImmutableSortedDictionary<string, string> Expect(params string[] all) => all.ToImmutableSortedDictionary(a => a.Split('=')[0], a => a.Split('=')[1], StringComparer.Ordinal);
+        var policy = new Policy(Of(
+            Rule.Require("a", ["deploy"], "size(approvals) > 0", "'nobody'"), Rule.Require("b", ["deploy"], "approvals[0].entry > 0"), Ask("deny", Effect.Deny, "request.tool == 'shell'"), On("monitor", "slow", Effect.Alert, "metrics.p99_ms > 500.0")) with
+        {
+            Tests =
+            [
+                new("nobody", "deploy", Json.EmptyObject, Expect("a=failed", "b=error")),
+                new("somebody", "deploy", CanonicalJson.Parse("""{"approvals":[{"entry":1}]}"""u8, 100), Expect("a=passed", "b=passed")),
+                new("shell", "decide", CanonicalJson.Parse("""{"request":{"tool":"shell"}}"""u8, 100), Expect("deny=deny")),
+                new("other", "decide", Json.EmptyObject, Expect("deny=silent")),
+                new("slow", "monitor", CanonicalJson.Parse("""{"metrics":{"p99_ms":501}}"""u8, 100), Expect("slow=alert")),
+                new("quick", "monitor", CanonicalJson.Parse("""{"metrics":{"p99_ms":500}}"""u8, 100), Expect("slow=silent")),
+                new("wrong", "monitor", Json.EmptyObject, Expect("slow=alert")),
+            ],
+        });
+        Assert.Equal("test 'wrong': the rule 'slow' should be alert and is error (1:8: no such key: 'p99_ms'\n | metrics.p99_ms > 500.0\n | .......^)", policy.FirstBroken!.ToString());
+        Assert.All(policy.Try().SkipLast(1), t => Assert.True(t.Passed, t.ToString()));
+        Assert.Equal(9, policy.Try().Length);
+    }
+
+    /// <summary>Half a second on a machine as busy as it likes; alone it takes some tens of milliseconds, which the benchmarks show.</summary>
+    [Fact]
+    public void A_policy_of_a_thousand_rules_compiles()
+    {
+        var bytes = Thousand().ToJson().ToBytes();
+        Policy.Parse(bytes);
+        var best = Enumerable.Range(0, 5).Min(_ =>
+        {
+            var began = Stopwatch.GetTimestamp();
+            Policy.Parse(bytes);
+            return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+        });
+        TestContext.Current.SendDiagnosticMessage($"1,000 rules compiled in {best:0.0} ms");
+        Assert.True(best < 5000, $"{best} ms");
+    }
+
+    public static PolicyDocument Thousand() => new("thousand")
+    {
+        Definitions = ImmutableSortedDictionary<string, string>.Empty.Add("built", "release.components.all(c, c.strength in ['built', 'reproduced'])"),
+        Checks = ImmutableSortedDictionary<string, Digest>.Empty.Add("fairness", default),
+        Rules = [.. Enumerable.Range(0, 1000).Select(i => Rule.Require($"rule-{i}", ["deploy", "canary"],
+            $"built && size(approvals) >= {i % 3} && checks.fairness.all(e, has(e.metrics.approval_ratio) && e.metrics.approval_ratio >= 0.{i % 9 + 1})", $"'rule {i}: the ratio is too low for ' + release.name"))],
+    };
+}
