@@ -16,7 +16,10 @@ internal static class Formatting
 
     public static void Declare(FunctionTable t)
         => t.Method("format", CelType.String, CelType.List(CelType.Dyn), CelType.String, Format,
-            (in CelValue f, in CelValue args) => Costs.Traversal(Costs.Size(in f) + Extent.Of(in args).Weight));
+            (in CelValue f, in CelValue args) => Costs.Traversal(Costs.Size(in f) + Extent.Of(in args).Weight + Clause * f.RawString.AsSpan().Count('%')));
+
+    /// <summary>The units of a clause, beside its text and argument: a number may be shown with hundreds of digits.</summary>
+    const int Clause = 100;
 
     static CelValue Format(in CelValue format, in CelValue args)
     {

@@ -57,8 +57,7 @@ public sealed class Explanation
     }
 
     static ImmutableArray<ExplainedRule> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
-        [.. outcomes.Zip(sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)).Select(t => (s.Policy.Name, t.Rule, t.Trace))),
-            (o, t) => new ExplainedRule(o with { Values = Rested.On(t.Trace) }, t.Name, t.Rule, t.Trace))];
+        [.. Explain.Traced(outcomes, sittings).Where(t => t.Of is not null).Select(t => new ExplainedRule(t.Outcome with { Values = Rested.On(t.Of!.Value.Trace) }, t.Of.Value.Policy.Name, t.Of.Value.Rule, t.Of.Value.Trace))];
 
     public Json ToJson() => Json.Object(
         ("kind", Statement.Kind), ("passed", Outcome is Outcome.Accepted), ("code", Outcome is Outcome.Refused r ? Json.Of(r.Code.Name()) : null),
