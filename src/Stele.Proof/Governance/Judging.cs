@@ -47,7 +47,8 @@ public static partial class Fold
                     continue;
                 }
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the policy in force {digest} is not at hand"));
-                if (!policy.Judges(action)) continue;
+                // One that is in force for two scopes says the same for both.
+                if (!policy.Judges(action) || sittings.Any(s => s.Policy.Digest == digest)) continue;
                 var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
                 if (refusal is not null) return (null, refusal);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), sitting!.Input));
@@ -58,7 +59,7 @@ public static partial class Fold
             {
                 var digest = fact.Candidate!.Value;
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the candidate {digest} is not at hand"));
-                if (!policy.Judges(action)) continue;
+                if (!policy.Judges(action) || would.Any(w => w.Policy == digest)) continue;
                 var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
                 if (sitting is not null) wouldSittings.Add(sitting);
                 would.AddRange(refusal is { } r ? [new RuleOutcome(digest, r.Code.Name(), RuleOutcome.Failed, r.Message, null)] : outcomes);
