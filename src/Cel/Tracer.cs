@@ -73,7 +73,7 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         parts.Add(range);
         if (!range.Evaluated || range.Error is not null) return 0;
         var walked = range.Value;
-        var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not Operators.Index } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
+        var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not (Operators.Index or Operators.OptionalIndex or Operators.OptionalSelect) } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
         foreach (var round in record.Rounds)
         {
             var (element, place, variable) = walked.Kind switch

@@ -87,8 +87,8 @@ internal sealed class Unifier(SourceText source)
         if (a.Kind == CelKind.Null) return IsNullable(b);
         if (b.Kind == CelKind.Null) return IsNullable(a);
         if (a.Kind != b.Kind || a.Parameters.Count != b.Parameters.Count) return false;
-        if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         if (a.Fields is not null && b.Fields is not null) return a.Equals(b);
+        if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
         return true;

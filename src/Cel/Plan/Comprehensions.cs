@@ -128,7 +128,7 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
             var entries = body.Eval(f);
             if (entries.Kind != CelKind.Map) return entries.IsError ? entries : Fail(CelErrorKind.NoSuchOverload, $"transformMapEntry() puts together maps, not {entries.TypeOf()}");
             var map = entries.RawMap;
-            if (!f.Spend(map.Count)) return f.OverLimit(Position);
+            if (!f.Spend(Costs.KeepingInMap + map.Count)) return f.OverLimit(Position);
             if (keys.Count + map.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("map"));
             keys.AddRange(map.Keys);
             values.AddRange(map.Values);

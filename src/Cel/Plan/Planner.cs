@@ -98,10 +98,11 @@ internal sealed class Planner
     {
         if (!_bodies.TryGetValue(definition, out var body))
         {
-            var outer = _checked;
-            _checked = definition.Checked!;
+            // A recorder knows the program's own source alone: a definition is one step to it.
+            var (outer, recorder) = (_checked, _recorder);
+            (_checked, _recorder) = (definition.Checked!, null);
             _bodies[definition] = body = Visit(definition.Root);
-            _checked = outer;
+            (_checked, _recorder) = (outer, recorder);
         }
         return new DefinitionNode(e.Position, _variables.Count + _definitions[definition], body, definition.Source);
     }

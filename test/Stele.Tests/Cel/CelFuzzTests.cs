@@ -56,9 +56,10 @@ public class CelFuzzTests(ITestOutputHelper output)
 
     static List<string> People()
     {
+        var documented = LanguagePageTests.Examples.Select(e => e.Example);
         if (!Vectors.AreInstalled)
-            return ["1 + 2 == 3 && 'a' < 'b'", "l.filter(x, x > 2).map(x, x * 2).exists(x, x == 8)", "has(o.a) ? o.a.size() : m['a']", "'%s-%d'.format([s, i]).matches('a+b')", "{'a': [1, 2, 3], 'b': []}.transformMap(k, v, size(v))"];
-        return [.. Vectors.Files("cel-spec", "*.textproto").SelectMany(ConformanceTest.Load).Select(t => t.Data.Text("expr")).OfType<string>().Where(e => e.Length < 3000)];
+            return [.. documented, "1 + 2 == 3 && 'a' < 'b'", "l.filter(x, x > 2).map(x, x * 2).exists(x, x == 8)", "has(o.a) ? o.a.size() : m['a']", "'%s-%d'.format([s, i]).matches('a+b')", "{'a': [1, 2, 3], 'b': []}.transformMap(k, v, size(v))"];
+        return [.. documented, .. Vectors.Files("cel-spec", "*.textproto").SelectMany(ConformanceTest.Load).Select(t => t.Data.Text("expr")).OfType<string>().Where(e => e.Length < 3000)];
     }
 
     [Theory]
@@ -106,6 +107,7 @@ public class CelFuzzTests(ITestOutputHelper output)
                 _compiled++;
                 long limit = (_count % 4) switch { 0 => 1_000, 1 => 1_000_000, _ => 100_000 };
                 batch.Add((source, program, limit, Once(source, program, limit)));
+                Trace(source, program, limit, batch[^1].Expected);
                 if (batch.Count < 200) continue;
                 Repeat(batch);
                 batch.Clear();
@@ -162,6 +164,21 @@ public class CelFuzzTests(ITestOutputHelper output)
             if (result.Error is null) _values++;
             else if (result.Error.Kind == CelErrorKind.CostLimit) _limited++;
             return Told(result);
+        }
+
+        /// <summary>A trace comes to the same, and can be shown.</summary>
+        void Trace(string source, CelProgram program, long limit, string expected)
+        {
+            try
+            {
+                var (result, trace) = program.Trace(Bound, limit);
+                Hold(Told(result) == expected, source, $"came to {Cut(expected)}, and traced to {Cut(Told(result))}");
+                Hold(trace.Rests().All(r => r.ToString().Length > 0), source, "rests on what can't be shown");
+            }
+            catch (Exception e) when (e is not InvalidOperationException { Message: ['s', 'e', 'e', 'd', ..] })
+            {
+                throw Fault(source, e.ToString());
+            }
         }
 
         /// <summary>All that two runs must agree on: a value by its text, which is cut, and by its extent and hash.</summary>

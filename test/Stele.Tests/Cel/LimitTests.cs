@@ -35,6 +35,11 @@ public class LimitTests
         { "chained macros", "l" + Repeat(".map(x,x)", 1500) },
         { "relations", "1" + Repeat("<1", 8000) },
         { "or in and", Repeat("true||(true&&", 1200) },
+        { "bindings", Repeat("cel.bind(x,1,", 1000) },
+        { "a long block", "cel.block([" + string.Join(',', Enumerable.Range(0, 500).Select(i => i == 0 ? "1" : $"cel.index({i - 1})+1")) + "],cel.index(499))" },
+        { "optional selections", "d" + Repeat(".?a", 5000) },
+        { "optional elements", Repeat("[?", 5000) },
+        { "optional maps", "optional.of(1)" + Repeat(".optMap(x,x)", 1300) },
         { "back quotes", "d" + Repeat(".`a`", 4000) },
     };
 
@@ -53,6 +58,11 @@ public class LimitTests
             "l" + Repeat(".map(x, x + 1)", Limits.Height - 5),
             Repeat("!", Limits.Height - 2) + "true",
             Repeat("[1].map(x, ", Limits.Nesting - 2) + "x" + Repeat(")", Limits.Nesting - 2),
+            // Each value is computed while the one that names it is.
+            "cel.block([" + string.Join(',', Enumerable.Range(0, Limits.Height / 2 - 1).Select(i => i == 0 ? "1" : $"cel.index({i - 1})+1")) + $"],cel.index({Limits.Height / 2 - 2}))",
+            Repeat("cel.bind(x, 1, ", Limits.Nesting - 1) + "x" + Repeat(")", Limits.Nesting - 1),
+            "d" + Repeat(".?a", Limits.Height - 4) + ".hasValue() || true",
+            "optional.of(1)" + Repeat(".optMap(x, x)", Limits.Height - 4),
         ];
         foreach (var source in sources)
         {
@@ -226,6 +236,39 @@ public class LimitTests
         Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(doubling, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
         var lists = "[l]" + Repeat(".map(x, x + x)", 30) + ".size() > 0";
         Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(lists, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
+    }
+
+    /// <summary>Whatever makes larger values out of values stops: names, formats, encodings, maps from entries, optionals in one another.</summary>
+    [Theory]
+    [InlineData("cel.block([s + s, cel.index(0) + cel.index(0), cel.index(1) + cel.index(1), cel.index(2) + cel.index(2), cel.index(3) + cel.index(3)], l.map(x, cel.index(4)).join() != '')")]
+    [InlineData("l.map(x, s).join(s)")]
+    [InlineData("l.map(x, '%s'.format([s])).join()")]
+    [InlineData("('%s' + s.replace('s', '%s')).format([s] + l.map(x, s))")]
+    [InlineData("'%s'.format([l.map(x, l.map(y, 5e-324))])")]
+    [InlineData("'%s'.format([{'k': l.map(x, l.map(y, timestamp(0)))}])")]
+    [InlineData("s.replace('', s)")]
+    [InlineData("s.replace('s', s)")]
+    [InlineData("bytes(s.replace('s', l.filter(x, x < 400).map(x, '€').join()))")]
+    [InlineData("base64.encode(bytes(s.replace('s', s.substring(0, 750))))")]
+    [InlineData("strings.quote(s.replace('s', l.filter(x, x < 700).map(x, '\\n').join()))")]
+    [InlineData("l.transformMapEntry(i, x, l.transformMapEntry(j, y, {i * 1000000 + j: y}))")]
+    public void Growth_stops(string source)
+    {
+        var result = CelProgram.Compile(source, Declared).Eval(Bind(1200), long.MaxValue);
+        Assert.Equal(CelErrorKind.TooLarge, result.Error?.Kind);
+    }
+
+    [Fact]
+    public void Optionals_in_one_another_stop()
+    {
+        var v = CelValue.Int(1);
+        for (var i = 0; i < ValueLimits.Depth; i++) v = CelValue.Some(v);
+        Assert.Throws<ArgumentException>(() => CelValue.Some(v));
+        var bound = new Dictionary<string, CelValue> { ["d"] = v };
+        foreach (var source in new[] { "optional.of(d)", "[d].first()", "{'a': d}.?a", "[d][?0]", "optional.of(1).optMap(x, d)" })
+            Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(source, Declared).Eval(bound, 100).Error!.Kind);
+        Assert.Equal(v, v);
+        Assert.True(v.ToString().Length > 1000);
     }
 
     /// <summary>Shared elements make a value of 2^100 leaves out of a few hundred objects; comparing or printing it would never end.</summary>
