@@ -100,11 +100,10 @@ internal sealed class Planner
     {
         if (!_bodies.TryGetValue(definition, out var body))
         {
-            // A recorder knows the program's own source alone: a definition is one step to it.
-            var (outer, recorder) = (_checked, _recorder);
-            (_checked, _recorder) = (definition.Checked!, null);
+            var outer = _checked;
+            _checked = definition.Checked!;
             _bodies[definition] = body = Visit(definition.Root);
-            (_checked, _recorder) = (outer, recorder);
+            _checked = outer;
         }
         return new DefinitionNode(e.Position, _variables.Count + _definitions[definition], body, definition.Source);
     }

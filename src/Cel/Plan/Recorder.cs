@@ -47,14 +47,8 @@ internal sealed class Recorder
         var record = _open.Pop();
         record.Value = value;
         _held -= record.Close();
-        if (!_open.TryPeek(out var above))
-        {
-            Root = record;
-            return;
-        }
-        // What a bound name stands for is computed where it is first needed, and belongs to its binding.
-        if (above.Expression is Ident) above = _open.FirstOrDefault(r => r.Expression is Bindings b && Array.IndexOf(b.Values, record.Expression) >= 0) ?? above;
-        _held -= above.Take(record);
+        if (!_open.TryPeek(out var above)) Root = record;
+        else _held -= above.Take(record);
     }
 }
 

@@ -44,8 +44,9 @@ public static class Explain
     /// <summary>Each outcome with how it came about: an outcome that no rule stands for, as of a check that was never run, has no such thing.</summary>
     internal static IEnumerable<(RuleOutcome Outcome, (Policy Policy, Rule Rule, CelTrace Trace)? Of)> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)
     {
-        var traces = sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)).Select(t => (s.Policy, s.Release, t.Rule, t.Trace)))
-            .ToDictionary(t => (t.Policy.Digest, t.Release, t.Rule.Id), t => (t.Policy, t.Rule, t.Trace));
+        var traces = new Dictionary<(Digest, Digest?, string), (Policy, Rule, CelTrace)>();
+        foreach (var s in sittings)
+            foreach (var (rule, trace) in s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input))) traces.TryAdd((s.Policy.Digest, s.Release, rule.Id), (s.Policy, rule, trace));
         return outcomes.Select(o => (o, traces.TryGetValue((o.Policy, o.Release, o.Rule), out var of) ? of : ((Policy, Rule, CelTrace)?)null));
     }
 

@@ -4,14 +4,14 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>One rule's outcome, and the tree of what its expression came from.</summary>
-public sealed record ExplainedRule(RuleOutcome Outcome, string PolicyName, Rule Rule, CelTrace Trace)
+/// <summary>One rule's outcome, and the tree of what its expression came from; null for an outcome that no expression gave, as of a check that a candidate asks for and nobody ran.</summary>
+public sealed record ExplainedRule(RuleOutcome Outcome, string? PolicyName, Rule? Rule, CelTrace? Trace)
 {
     /// <summary>Bytes of one value's JSON; a longer one is given by its size.</summary>
     const int MaxBytes = 4096;
 
-    public Json ToJson() => Json.Object(Outcome.ToJson().AsObject.Concat(Json.Object(
-        ("policyName", PolicyName), ("expr", Rule.Expr), ("description", Rule.Description is { } d ? Json.Of(d) : null), ("severity", Rule.Severity), ("controls", Json.Array(Rule.Controls.Select(Json.Of))),
+    public Json ToJson() => Rule is null || Trace is null ? Outcome.ToJson() : Json.Object(Outcome.ToJson().AsObject.Concat(Json.Object(
+        ("policyName", PolicyName!), ("expr", Rule.Expr), ("description", Rule.Description is { } d ? Json.Of(d) : null), ("severity", Rule.Severity), ("controls", Json.Array(Rule.Controls.Select(Json.Of))),
         ("tree", Tree(Trace))).AsObject));
 
     static Json Tree(CelTrace t)
@@ -57,7 +57,7 @@ public sealed class Explanation
     }
 
     static ImmutableArray<ExplainedRule> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
-        [.. Explain.Traced(outcomes, sittings).Where(t => t.Of is not null).Select(t => new ExplainedRule(t.Outcome with { Values = Rested.On(t.Of!.Value.Trace) }, t.Of.Value.Policy.Name, t.Of.Value.Rule, t.Of.Value.Trace))];
+        [.. Explain.Traced(outcomes, sittings).Select(t => t.Of is { } of ? new ExplainedRule(t.Outcome with { Values = Rested.On(of.Trace) }, of.Policy.Name, of.Rule, of.Trace) : new ExplainedRule(t.Outcome, null, null, null))];
 
     public Json ToJson() => Json.Object(
         ("kind", Statement.Kind), ("passed", Outcome is Outcome.Accepted), ("code", Outcome is Outcome.Refused r ? Json.Of(r.Code.Name()) : null),

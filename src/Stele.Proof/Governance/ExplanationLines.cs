@@ -29,11 +29,14 @@ public static class ExplanationLines
         yield return (Tone.Plain, "");
         yield return (o.Result == RuleOutcome.Passed ? Tone.Good : o.Allows ? Tone.Strong : Tone.Bad,
             $"{o.Result}  {o.Rule}{(o.Waiver is { } w ? string.Create(CultureInfo.InvariantCulture, $"  by the waiver in entry {w}") : "")}");
-        yield return (Tone.Faint, $"  {(rule.Rule.Description is { } d ? OneLine(d) + " — " : "")}{rule.Rule.Severity}, of the policy {rule.PolicyName} {o.Policy.Short}{(rule.Rule.Controls.IsEmpty ? "" : $", for {string.Join(", ", rule.Rule.Controls)}")}{(o.Release is { } r ? $", on the release {r.Short}" : "")}");
-        var rows = new List<(string Text, string Value, bool Known)>();
-        Walk(rule.Trace, 1, rows);
-        var column = rows.Where(x => x.Value.Length > 0).Select(x => x.Text.Length).Where(n => n <= MostColumn).DefaultIfEmpty(0).Max() + 2;
-        foreach (var (text, value, known) in rows) yield return (known ? Tone.Plain : Tone.Faint, value.Length == 0 ? text : text.PadRight(column) + (text.Length > column ? "  " : "") + value);
+        if (rule is { Rule: { } asked, Trace: { } trace })
+        {
+            yield return (Tone.Faint, $"  {(asked.Description is { } d ? OneLine(d) + " — " : "")}{asked.Severity}, of the policy {rule.PolicyName} {o.Policy.Short}{(asked.Controls.IsEmpty ? "" : $", for {string.Join(", ", asked.Controls)}")}{(o.Release is { } r ? $", on the release {r.Short}" : "")}");
+            var rows = new List<(string Text, string Value, bool Known)>();
+            Walk(trace, 1, rows);
+            var column = rows.Where(x => x.Value.Length > 0).Select(x => x.Text.Length).Where(n => n <= MostColumn).DefaultIfEmpty(0).Max() + 2;
+            foreach (var (text, value, known) in rows) yield return (known ? Tone.Plain : Tone.Faint, value.Length == 0 ? text : text.PadRight(column) + (text.Length > column ? "  " : "") + value);
+        }
         if (!o.Values.IsEmpty) yield return (Tone.Plain, $"  rests on  {string.Join("; ", o.Values)}");
         if (o.Message is { } message)
             foreach (var (i, line) in message.Split('\n').Index()) yield return (Tone.Plain, $"  {(i == 0 ? "says      " : "          ")}{line}");

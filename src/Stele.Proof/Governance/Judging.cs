@@ -48,7 +48,8 @@ public static partial class Fold
                     continue;
                 }
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the policy in force {digest} is not at hand"));
-                if (!policy.Judges(action)) continue;
+                // One that is in force for two scopes says the same for both.
+                if (!policy.Judges(action) || sittings.Any(s => s.Policy.Digest == digest)) continue;
                 var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
                 if (refusal is not null) return (null, refusal);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), sitting.Input));
@@ -59,7 +60,7 @@ public static partial class Fold
             {
                 var digest = fact.Candidate!.Value;
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the candidate {digest} is not at hand"));
-                if (!policy.Judges(action)) continue;
+                if (!policy.Judges(action) || would.Any(w => w.Policy == digest)) continue;
                 var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
                 wouldSittings.Add(sitting);
                 // Without a check that it requires none of its rules would have let it pass.

@@ -149,6 +149,8 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         var verdict = log["lines"].AsArray[^1]["entry"].AsInt.ToString(CultureInfo.InvariantCulture);
         var judged = await stage.Do(Risk, "verdict", verdict);
         if (!judged["reexecuted"].AsBool) throw new CliError("the verdict did not re-execute to the same bytes");
+        foreach (var rule in judged["rules"].AsArray.Where(r => r["result"].AsString == RuleOutcome.Failed))
+            stage.Fact("it rested on", string.Join("; ", rule["values"].AsArray.Select(v => RestedValue.FromJson(v).ToString())));
         stage.Fact("re-executed", $"the same payload bytes, {judged["payload"].AsString}");
         stage.Without("v1 would be in production, and its unfairness a finding of next year's audit.");
     }

@@ -68,6 +68,38 @@ public sealed class VerdictTests
         Assert.Empty(w.Verify().Findings);
     }
 
+    [Fact]
+    public void A_policy_in_force_for_two_scopes_judges_once()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        w.Add(w.PutPolicy(m.Policy, environment: World.Prod), World.Owners);
+        w.Add(w.PutPolicy(m.Policy, system: null), World.Owners);
+        m.Deploy(m.V2);
+        var verdict = Verdicts(m).Single();
+        Assert.Equal((3, 3), (verdict.Policies.Length, verdict.Rules.Length));
+        Assert.Empty(w.Verify().Findings);
+    }
+
+    /// <summary>Candidates are told of too, with what they rested on; one that asks for a check that nobody ran has nothing to rest on.</summary>
+    [Fact]
+    public void What_candidates_would_have_said_stands_in_it()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        var stricter = w.Policy("stricter", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("nine-tenths", "deploy", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.9)"));
+        var unready = w.Policy("unready", new Dictionary<string, Digest> { ["safety"] = w.Put("safety") }, ("safe", "deploy", "checks.safety.all(e, true)"));
+        w.Add(w.PutPolicy(m.Policy) with { Candidate = stricter }, World.Owners);
+        w.Add(w.PutPolicy(null, environment: World.Prod) with { Candidate = unready }, World.Owners);
+        var deployed = m.Deploy(m.V2);
+        var verdict = Verdicts(m).Single();
+        Assert.True(verdict.Passed);
+        Assert.Equal([(stricter, "nine-tenths", "failed", "checks.fairness[0].metrics.approval_ratio = 0.842"), (unready, "check-missing", "failed", "")], verdict.Would.Select(r => (r.Policy, r.Rule, r.Result, Values(r))));
+        Assert.Equal(["nine-tenths", "check-missing"], Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!.Would.Select(x => x.Outcome.Rule));
+        Assert.Contains("failed  check-missing", ExplanationLines.Of(Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!).Select(l => l.Line));
+        Assert.Empty(w.Verify().Findings);
+    }
+
     /// <summary>However much there is to tell, a verdict fits an entry, and says how far it was cut: the first failure with what it rested on stays.</summary>
     [Theory]
     [InlineData(60, 1)]

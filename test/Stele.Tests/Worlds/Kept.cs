@@ -46,6 +46,10 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Refuse(w.Waive(m.V2, m.Policy, "four-fifths"), World.Builder);
         w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
         m.Log.Add(w.Decide() with { Outcome = Decision.Deny, Rule = "predict-only", Status = 403, Output = null });
+        // A candidate beside the policy in force, which would have said otherwise; and one that asks for a check that nobody ran.
+        w.Add(w.PutPolicy(m.Policy) with { Candidate = w.Policy("stricter", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("nine-tenths", "deploy canary rollback", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.9)")), Share = 0 }, World.Owners);
+        w.Add(w.PutPolicy(m.Policy, environment: World.Prod) with { Candidate = w.Policy("unready", new Dictionary<string, Digest> { ["safety"] = w.Put(Json.Object(("name", "safety"))) }, ("safe", "deploy", "checks.safety.all(e, true)")), Share = 0 }, World.Owners);
+        m.Deploy(m.V2);
         // What is gone, held and reckoned.
         m.Log.Counted = new GatewayCount(0, m.Log.Leaves.Count + 1, m.Log.Leaves.Count, m.Log.Leaves.Count, 0, 0);
         m.Anchor();
