@@ -25,6 +25,7 @@ static class GatewayBench
     const string System = "bench", Environment = "prod", Flush = "disk: write 1 KiB in place + fdatasync";
     static readonly TimeSpan Duration = TimeSpan.FromMilliseconds(400);
     static readonly byte[] Asked = Encoding.UTF8.GetBytes($"{{\"amount\":250000,\"note\":\"{new string('n', 980)}\",\"purpose\":\"home\"}}");
+    static readonly byte[] Context = Encoding.UTF8.GetBytes("{\"method\":\"POST\",\"path\":\"/say\",\"query\":\"\",\"roles\":[\"desk\"],\"time\":1700000000000}");
 
     public static async Task<Rounds> Make(Scratch scratch)
     {
@@ -65,7 +66,7 @@ static class GatewayBench
         using var log = DecisionLog.Open(node, "bench.example/log", TimeProvider.System);
         using var recorder = new Recorder(node, log);
         var decision = new Decision(Decision.WholeKind, 1, null, System, Environment, 1, Digest.Of("release"u8), "verified-at-load", null, [], Decision.Allow, null, Founding.NewNonce(), "http-json", "POST /say", 200, null, null, 1, 1, 1);
-        return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision, Asked, Asked));
+        return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision, [(SealedBodies.Context, Context), (SealedBodies.Input, Asked), (SealedBodies.Output, Asked)]));
     }
 
     /// <summary>A server, a node that follows it, and a release that the node serves.</summary>

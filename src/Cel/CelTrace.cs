@@ -24,6 +24,9 @@ public enum CelTraceKind
     /// <summary><c>a ? b : c</c>.</summary>
     Conditional,
 
+    /// <summary>A name for another expression, which stands below it where it was evaluated for it; or <c>cel.bind</c>, with its body.</summary>
+    Named,
+
     /// <summary><c>all</c>, <c>exists</c>, <c>map</c> and their kin: what is walked, then rounds.</summary>
     Comprehension,
 
@@ -50,8 +53,11 @@ public sealed class CelTrace
 
     public CelTraceKind Kind { get; }
 
-    /// <summary>The source that <see cref="Start"/> is an offset in.</summary>
+    /// <summary>The source that <see cref="Start"/> is an offset in: the program's, or a definition's.</summary>
     public string Source => _source.Text;
+
+    /// <summary>The definition whose source that is; null for the program itself.</summary>
+    public string? Definition => _source.Definition;
 
     /// <summary>In UTF-16 units, as <see cref="Length"/>.</summary>
     public int Start { get; }
@@ -115,7 +121,7 @@ public sealed class CelTrace
             case Conditional:
                 foreach (var part in Parts) part.Rest(found);
                 break;
-            case Comprehension { Kind: not (MacroKind.List or MacroKind.Map) } c when Parts.Count > 0:
+            case Comprehension { Kind: MacroKind.All or MacroKind.Exists or MacroKind.ExistsOne } c when Parts.Count > 0:
                 // Where no element alone decided, all count: how many there were, at least.
                 var alone = c.Kind == MacroKind.All ? Is(false) : c.Kind == MacroKind.Exists && Is(true);
                 if (Parts.Count == 1 || Omitted > 0 && !alone) Parts[0].Add(found);
@@ -129,6 +135,7 @@ public sealed class CelTrace
                 foreach (var part in Parts) part.Add(found);
                 break;
             case null:
+            case not null when Kind == CelTraceKind.Named && Parts.Count > 0:
                 foreach (var part in Parts) part.Rest(found);
                 break;
             default:

@@ -26,7 +26,8 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         if (record is null) return bare;
         var parts = new List<CelTrace>();
         var omitted = 0;
-        if (kind == CelTraceKind.Comprehension) omitted = Walk((Comprehension)e, record, parts);
+        if (recorder.IsName(e)) parts.AddRange(record.Parts.Select(r => In(e).Build(r.Expression, r)));
+        else if (kind == CelTraceKind.Comprehension) omitted = Walk((Comprehension)e, record, parts);
         else if (kind is not (CelTraceKind.Path or CelTraceKind.Test))
             foreach (var part in Written(e)) parts.Add(Build(part, record.Parts.Find(r => r.Expression == part)));
         // Whether a plan computes such a thing ahead is its own affair.
@@ -34,9 +35,14 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         return new CelTrace(bare, kind, record.Value, parts, omitted);
     }
 
+    /// <summary>What a name stands for is written here, or in the source of its definition.</summary>
+    Tracer In(Expr name) => program.Resolutions[name.Id] is DefinitionOf { Definition: { Checked: { } body } definition } ? new Tracer(definition.Source, body, recorder) : this;
+
     /// <summary>The parts of an expression that text stands for; what a macro put between is passed over.</summary>
     IEnumerable<Expr> Written(Expr e)
     {
+        // What is bound stands below the name that it was first needed for.
+        if (e is Bindings { Body: var body }) return body.End > 0 ? [body] : Written(body);
         var parts = e is Call { Target: not null } c && program.Resolutions[e.Id] is OverloadsOf { Namespaced: true } ? c.Args : e.Parts;
         return parts.SelectMany(p => p.End > 0 ? [p] : Written(p));
     }
@@ -45,15 +51,16 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
     {
         Select { Test: true } s when IsPath(s.Operand) => CelTraceKind.Test,
         _ when IsPath(e) => CelTraceKind.Path,
+        _ when recorder.IsName(e) || e is Bindings => CelTraceKind.Named,
         Logic => CelTraceKind.Logic,
         Conditional => CelTraceKind.Conditional,
-        Comprehension => CelTraceKind.Comprehension,
+        Comprehension { Kind: not (MacroKind.OptionalMap or MacroKind.OptionalFlatMap) } => CelTraceKind.Comprehension,
         _ => CelTraceKind.Call,
     };
 
     bool IsPath(Expr e) => e switch
     {
-        Ident => true,
+        Ident => !recorder.IsName(e),
         Select { Test: false } s => IsPath(s.Operand),
         Call { Function: Operators.Index, Args: [var of, var at] } => IsPath(of) && recorder.TryConstant(at, out _),
         _ => false,
@@ -66,7 +73,7 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         parts.Add(range);
         if (!range.Evaluated || range.Error is not null) return 0;
         var walked = range.Value;
-        var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not Operators.Index } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
+        var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not (Operators.Index or Operators.OptionalIndex or Operators.OptionalSelect) } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
         foreach (var round in record.Rounds)
         {
             var (element, place, variable) = walked.Kind switch
@@ -123,8 +130,14 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
                 text.Append(stands);
                 at = i.End;
             }
-            // A comprehension's own variables hide those around it, but not in what it walks.
-            var inner = within is Comprehension c ? [.. hidden, c.Variable, .. c.Second is null ? (string[])[] : [c.Second]] : hidden;
+            // A comprehension's own variables hide those around it, but not in what it walks; and so do bindings.
+            HashSet<string> inner = within switch
+            {
+                Comprehension { Second: { } second } c => [.. hidden, c.Variable, second],
+                Comprehension c => [.. hidden, c.Variable],
+                Bindings b => [.. hidden, .. b.Names],
+                _ => hidden,
+            };
             foreach (var part in within.Parts.OrderBy(p => p.Start)) Fill(part, within is Comprehension { Range: var range } && part == range ? hidden : inner);
         }
     }

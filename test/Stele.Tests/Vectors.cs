@@ -5,6 +5,9 @@ static class Vectors
 {
     static readonly string Root = Environment.GetEnvironmentVariable("STELE_VECTORS") ?? Beside();
 
+    /// <summary>For tests that can do without.</summary>
+    public static bool AreInstalled => Directory.Exists(Root);
+
     /// <summary>The folder of one suite. Skips the test, saying so, when no vectors are installed; fails when the suite is missing or empty.</summary>
     public static string Dir(string suite)
     {

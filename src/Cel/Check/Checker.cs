@@ -9,7 +9,7 @@ internal sealed class Checker
     readonly SourceText _source;
     readonly Declarations _declared;
     readonly Resolution?[] _resolutions;
-    readonly Unifier _types = new();
+    readonly Unifier _types;
     readonly List<(string Name, CelType Type)> _locals = [];
     int _depth, _height;
 
@@ -18,6 +18,7 @@ internal sealed class Checker
         _source = source;
         _declared = declared;
         _resolutions = new Resolution?[ids];
+        _types = new Unifier(source);
     }
 
     /// <param name="expected">What the program's value must be, if that matters.</param>
@@ -166,53 +167,59 @@ internal sealed class Checker
         return CelType.Optional(Field(e, operand.Kind == CelKind.Optional ? operand.Parameters[0] : operand, (string)((Literal)e.Args[1]).Value!));
     }
 
+    // Trees are high: what a call needs besides its arguments' types is in methods of their own, so that it takes no stack while they are visited.
     CelType VisitCall(Call e)
     {
         if (e.Function == Operators.OptionalSelect) return VisitOptionalSelect(e);
+        var isMethod = Overloads(e, out var overloads);
+        var first = isMethod ? 1 : 0;
+        var args = new CelType[e.Args.Length + first];
+        if (isMethod) args[0] = Visit(e.Target!);
+        for (var i = 0; i < e.Args.Length; i++) args[i + first] = Visit(e.Args[i]);
+        return Resolve(e, overloads, isMethod, args);
+    }
 
-        IReadOnlyList<Overload>? overloads = null;
-        var namespaced = false;
+    /// <summary>True if the call is a method's: else its target, if any, is part of the function's name.</summary>
+    bool Overloads(Call e, out IReadOnlyList<Overload>? overloads)
+    {
         if (e.Target is null)
         {
             var rooted = e.Function[0] == '.';
             overloads = Function(rooted ? e.Function[1..] : e.Function, rooted);
+            return false;
         }
-        else if (Qualified(e.Target) is var (prefix, fromRoot) && Function($"{prefix}.{e.Function}", fromRoot) is { } found)
+        if (Qualified(e.Target) is var (prefix, fromRoot) && Function($"{prefix}.{e.Function}", fromRoot) is { } found)
         {
             overloads = found;
-            namespaced = true;
+            return false;
         }
-        else
-        {
-            overloads = _declared.Functions.Find(e.Function);
-        }
+        overloads = _declared.Functions.Find(e.Function);
+        return true;
+    }
 
-        var isMethod = e.Target is not null && !namespaced;
-        var args = new List<CelType>();
-        if (isMethod) args.Add(Visit(e.Target!));
-        foreach (var a in e.Args) args.Add(Visit(a));
-
+    CelType Resolve(Call e, IReadOnlyList<Overload>? overloads, bool isMethod, CelType[] args)
+    {
         if (overloads is null) return Fail(e, CelErrorKind.NoSuchOverload, $"undeclared function '{e.Function.TrimStart('.')}'");
 
         var candidates = new List<Overload>();
         CelType? result = null;
         foreach (var overload in overloads)
         {
-            if (overload.IsMethod != isMethod || overload.Parameters.Length != args.Count) continue;
+            if (overload.IsMethod != isMethod || overload.Parameters.Length != args.Length) continue;
             var fresh = new Dictionary<string, CelType>(StringComparer.Ordinal);
             var parameters = Array.ConvertAll(overload.Parameters, p => _types.Instantiate(p, fresh));
-            if (!_types.Assignable(args.ToArray(), parameters)) continue;
+            if (!_types.Assignable(args, parameters)) continue;
             candidates.Add(overload);
             var type = _types.Resolve(_types.Instantiate(overload.Result, fresh));
             if (result is null) result = type;
-            else if (!result.Equals(type)) result = CelType.Dyn;
+            else if (!_types.Same(result, type)) result = CelType.Dyn;
         }
 
         if (candidates.Count == 0)
         {
             if (_declared.Strict) return Fail(e, CelErrorKind.NoSuchOverload, NoOverload(e, isMethod, args));
             foreach (var overload in overloads)
-                if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Count) candidates.Add(overload);
+                if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Length) candidates.Add(overload);
             result = CelType.Dyn;
         }
         if (e.Args is [.., Literal { Value: string constant } literal])
@@ -225,7 +232,7 @@ internal sealed class Checker
                 candidates[i] = ready;
             }
         }
-        _resolutions[e.Id] = new OverloadsOf([.. candidates], namespaced);
+        _resolutions[e.Id] = new OverloadsOf([.. candidates], e.Target is not null && !isMethod);
         return result!;
     }
 
@@ -236,9 +243,9 @@ internal sealed class Checker
         return null;
     }
 
-    string NoOverload(Call e, bool isMethod, List<CelType> args)
+    string NoOverload(Call e, bool isMethod, CelType[] args)
     {
-        var shown = args.ConvertAll(Show);
+        var shown = Array.ConvertAll(args, Show);
         var call = isMethod ? $"{shown[0]}.({string.Join(", ", shown.Skip(1))})" : $"({string.Join(", ", shown)})";
         return $"'{Operators.Spell(e.Function)}' can't be applied to {call}";
     }
@@ -350,7 +357,16 @@ internal sealed class Checker
     CelType VisitBindings(Bindings e)
     {
         var scope = _locals.Count;
-        for (var i = 0; i < e.Names.Length; i++) _locals.Add((e.Names[i], Visit(e.Values[i])));
+        // A value is computed where its name stands: below the body, and below the values behind it, which may use it.
+        var above = e.Body.Height;
+        foreach (var value in e.Values) above += value.Height;
+        for (var i = 0; i < e.Names.Length; i++)
+        {
+            above -= e.Values[i].Height;
+            _depth += above;
+            _locals.Add((e.Names[i], Visit(e.Values[i])));
+            _depth -= above;
+        }
         var body = Visit(e.Body);
         _locals.RemoveRange(scope, _locals.Count - scope);
         return body;

@@ -1,3 +1,4 @@
+using Cel.Syntax;
 using Cel.Values;
 
 namespace Cel.Check;
@@ -7,11 +8,18 @@ namespace Cel.Check;
 /// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
 /// agrees with timestamps, durations, optionals, opaque types and objects.
 /// </summary>
-internal sealed class Unifier
+internal sealed class Unifier(SourceText source)
 {
     readonly Dictionary<string, CelType> _known = new(StringComparer.Ordinal);
     readonly List<(string Name, CelType? Before)> _trail = [];
     int _fresh;
+    int _steps;
+
+    /// <summary>Counts what walks types. Invariant: whatever is built or compared is paid for step by step.</summary>
+    void Step()
+    {
+        if (++_steps > Limits.Checking) throw new CelException(source, 0, "the types in this expression grow too large to check");
+    }
 
     public CelType Fresh() => CelType.Param("%" + _fresh++);
 
@@ -43,6 +51,7 @@ internal sealed class Unifier
     /// <summary>With what is known put in; variables nothing is known of stay, or become dyn at the end.</summary>
     public CelType Resolve(CelType type, bool final = false)
     {
+        Step();
         if (type.Kind == CelKind.Param)
             return _known.TryGetValue(type.Name, out var known) ? Resolve(known, final) : final ? CelType.Dyn : type;
         return Over(type, p => Resolve(p, final));
@@ -66,6 +75,7 @@ internal sealed class Unifier
 
     bool Agree(CelType a, CelType b)
     {
+        Step();
         if (b.Kind == CelKind.Param)
         {
             var (valid, known) = Substitute(a, b);
@@ -77,8 +87,8 @@ internal sealed class Unifier
         if (a.Kind == CelKind.Null) return IsNullable(b);
         if (b.Kind == CelKind.Null) return IsNullable(a);
         if (a.Kind != b.Kind || a.Parameters.Count != b.Parameters.Count) return false;
-        if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         if (a.Fields is not null && b.Fields is not null) return a.Equals(b);
+        if (a.Kind == CelKind.Opaque && !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Agree(a.Parameters[i], b.Parameters[i])) return false;
         return true;
@@ -90,10 +100,10 @@ internal sealed class Unifier
     /// <summary>Can the variable stand for the type, and was something known of it?</summary>
     (bool Valid, bool Known) Substitute(CelType type, CelType variable)
     {
-        if (type.Equals(variable)) return (true, true);
+        if (Same(type, variable)) return (true, true);
         if (_known.TryGetValue(variable.Name, out var known))
         {
-            if (type.Equals(known)) return (true, true);
+            if (Same(type, known)) return (true, true);
             if (!Agree(type, known)) return (false, true);
             var general = General(type, known);
             if (!Mentions(general, variable)) Learn(variable.Name, general);
@@ -106,17 +116,31 @@ internal sealed class Unifier
 
     bool Mentions(CelType type, CelType variable)
     {
-        if (type.Equals(variable)) return true;
+        Step();
+        if (Same(type, variable)) return true;
         if (type.Kind == CelKind.Param) return _known.TryGetValue(type.Name, out var known) && Mentions(known, variable);
         foreach (var p in type.Parameters)
             if (Mentions(p, variable)) return true;
         return false;
     }
 
-    static CelType General(CelType a, CelType b) => IsAsGeneral(a, b) ? a : b;
-
-    static bool IsAsGeneral(CelType a, CelType b)
+    /// <summary>As <see cref="CelType.Equals(CelType)"/>, counted.</summary>
+    public bool Same(CelType a, CelType b)
     {
+        Step();
+        if (ReferenceEquals(a, b)) return true;
+        if (a.Parameters.Count == 0 || a.Parameters.Count != b.Parameters.Count || a.Fields is not null || b.Fields is not null) return a.Equals(b);
+        if (a.Kind != b.Kind || !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
+        for (var i = 0; i < a.Parameters.Count; i++)
+            if (!Same(a.Parameters[i], b.Parameters[i])) return false;
+        return true;
+    }
+
+    CelType General(CelType a, CelType b) => IsAsGeneral(a, b) ? a : b;
+
+    bool IsAsGeneral(CelType a, CelType b)
+    {
+        Step();
         if (a.Kind is CelKind.Dyn or CelKind.Param) return true;
         if (b.Kind is CelKind.Dyn or CelKind.Param) return false;
         // Null is assignable to what it agrees with, and not the other way round.

@@ -46,7 +46,7 @@ internal static class Conversions
         t.Global("string", time, s, (in CelValue x) => CelValue.ValidString(Times.Format(x.RawInt, x.RawNanos)));
         t.Global("string", span, s, (in CelValue x) => CelValue.ValidString(Times.Format(x.RawInt)));
 
-        t.Global("bytes", s, y, (in CelValue x) => CelValue.OwnBytes(Texts.Utf8(x.RawString)), Traverse);
+        t.Global("bytes", s, y, (in CelValue x) => Texts.Utf8(x.RawString) is { Length: <= ValueLimits.Text } utf8 ? CelValue.OwnBytes(utf8) : Arithmetic.TooLong("bytes"), Traverse);
 
         t.Global("timestamp", i, time, (in CelValue x) => x.RawInt is >= Times.MinSeconds and <= Times.MaxSeconds ? CelValue.Timestamp(x.RawInt) : OutOfRange(in x, "timestamp"));
         t.Global("timestamp", s, time, (in CelValue x) => Times.TryParse(x.RawString, out var seconds, out var nanos) ? CelValue.Timestamp(seconds, nanos) : Bad(in x, "timestamp"), Traverse);

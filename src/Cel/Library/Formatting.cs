@@ -16,7 +16,10 @@ internal static class Formatting
 
     public static void Declare(FunctionTable t)
         => t.Method("format", CelType.String, CelType.List(CelType.Dyn), CelType.String, Format,
-            (in CelValue f, in CelValue args) => Costs.Traversal(Costs.Size(in f) + Extent.Of(in args).Weight));
+            (in CelValue f, in CelValue args) => Costs.Traversal(Costs.Size(in f) + Extent.Of(in args).Weight + Clause * f.RawString.AsSpan().Count('%')));
+
+    /// <summary>The units of a clause, beside its text and argument: a number may be shown with hundreds of digits.</summary>
+    const int Clause = 100;
 
     static CelValue Format(in CelValue format, in CelValue args)
     {
@@ -55,8 +58,8 @@ internal static class Formatting
     {
         switch (verb)
         {
-            case 's': Text(b, in v); return null;
-            case 'd' when v.Kind is CelKind.Int or CelKind.UInt: Text(b, in v); return null;
+            case 's': return Text(b, in v);
+            case 'd' when v.Kind is CelKind.Int or CelKind.UInt: return Text(b, in v);
             case 'd' when v.Kind == CelKind.Double: b.Append(Numbers.Shortest(v.RawDouble)); return null;
             case 'f' or 'e' when v.Kind is CelKind.Int or CelKind.UInt or CelKind.Double:
                 var d = v.Kind switch { CelKind.Int => v.RawInt, CelKind.UInt => v.RawUInt, _ => v.RawDouble };
@@ -74,8 +77,10 @@ internal static class Formatting
         }
     }
 
-    static void Text(StringBuilder b, in CelValue v)
+    /// <summary>Appends, and stops once there is more than a string may hold; the problem if there is no way to show the value.</summary>
+    static string? Text(StringBuilder b, in CelValue v)
     {
+        string? problem = null;
         switch (v.Kind)
         {
             case CelKind.Null: b.Append("null"); break;
@@ -88,13 +93,14 @@ internal static class Formatting
             case CelKind.Timestamp: b.Append(Times.Format(v.RawInt, v.RawNanos)); break;
             case CelKind.Duration: b.Append(Times.Format(v.RawInt)); break;
             case CelKind.Type: b.Append(v.RawType.Name); break;
+            case CelKind.Ip or CelKind.Cidr: b.Append(v.RawAddress.ToString()); break;
             case CelKind.List:
                 b.Append('[');
                 var items = v.ListItems;
-                for (var i = 0; i < items.Length; i++)
+                for (var i = 0; i < items.Length && problem is null && b.Length <= ValueLimits.Text; i++)
                 {
                     if (i > 0) b.Append(", ");
-                    Text(b, in items[i]);
+                    problem = Text(b, in items[i]);
                 }
                 b.Append(']');
                 break;
@@ -106,20 +112,22 @@ internal static class Formatting
                 for (var i = 0; i < shown.Length; i++)
                 {
                     var key = new StringBuilder();
-                    Text(key, in map.Keys[i]);
+                    problem ??= Text(key, in map.Keys[i]);
                     (shown[i], order[i]) = (key.ToString(), i);
                 }
                 Array.Sort(order, (x, y) => Texts.Compare(shown[x], shown[y]) is var c and not 0 ? c : map.Keys[x].Kind.CompareTo(map.Keys[y].Kind));
                 b.Append('{');
-                for (var i = 0; i < order.Length; i++)
+                for (var i = 0; i < order.Length && problem is null && b.Length <= ValueLimits.Text; i++)
                 {
                     if (i > 0) b.Append(", ");
                     b.Append(shown[order[i]]).Append(": ");
-                    Text(b, in map.Values[order[i]]);
+                    problem = Text(b, in map.Values[order[i]]);
                 }
                 b.Append('}');
                 break;
+            default: return $"%s can't show {v.TypeOf()}";
         }
+        return problem;
     }
 
     static void Radix(StringBuilder b, in CelValue v, int bits, bool upper)

@@ -20,11 +20,12 @@ internal static class TextFunctions
 
         t.Method("contains", s, s, b, (in CelValue x, in CelValue z) => CelValue.Bool(x.RawString.Contains(z.RawString, StringComparison.Ordinal)),
             (in CelValue x, in CelValue z) => Costs.Traversal(Costs.Size(in x)) * Costs.Traversal(Costs.Size(in z)));
-        t.Method("startsWith", s, s, b, (in CelValue x, in CelValue z) => CelValue.Bool(x.RawString.StartsWith(z.RawString, StringComparison.Ordinal)), Second);
-        t.Method("endsWith", s, s, b, (in CelValue x, in CelValue z) => CelValue.Bool(x.RawString.EndsWith(z.RawString, StringComparison.Ordinal)), Second);
+        t.Method("startsWith", s, s, b, (in CelValue x, in CelValue z) => CelValue.Bool(x.RawString.StartsWith(z.RawString, StringComparison.Ordinal)), Smaller);
+        t.Method("endsWith", s, s, b, (in CelValue x, in CelValue z) => CelValue.Bool(x.RawString.EndsWith(z.RawString, StringComparison.Ordinal)), Smaller);
     }
 
     static CelValue Size(in CelValue x) => CelValue.Int(x.Kind == CelKind.String ? Texts.Length(x.RawString) : Costs.Size(in x));
 
-    static long Second(in CelValue x, in CelValue z) => Costs.Traversal(Costs.Size(in z));
+    // No more than the shorter one is looked at.
+    static long Smaller(in CelValue x, in CelValue z) => Costs.Traversal(Math.Min(Costs.Size(in x), Costs.Size(in z)));
 }

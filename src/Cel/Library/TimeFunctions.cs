@@ -3,7 +3,7 @@ using Cel.Values;
 
 namespace Cel.Library;
 
-/// <summary>Parts of timestamps, in UTC or a fixed offset, and durations in whole units.</summary>
+/// <summary>Parts of timestamps, in UTC, a fixed offset or a named zone, and durations in whole units.</summary>
 internal static class TimeFunctions
 {
     public static void Declare(FunctionTable t)
@@ -17,10 +17,10 @@ internal static class TimeFunctions
         Part(t, "getHours", c => c.Hour);
         Part(t, "getMinutes", c => c.Minute);
         Part(t, "getSeconds", c => c.Second);
-        // An offset of whole seconds leaves the fraction alone, but must still be one.
+        // An offset of whole seconds leaves the fraction alone, but the zone must still be one.
         t.Method("getMilliseconds", CelType.Timestamp, CelType.Int, (in CelValue x) => CelValue.Int(x.RawNanos / 1_000_000));
         t.Method("getMilliseconds", CelType.Timestamp, CelType.String, CelType.Int, (in CelValue x, in CelValue zone)
-            => Times.TryOffset(zone.RawString, out _) ? CelValue.Int(x.RawNanos / 1_000_000) : BadZone(in zone));
+            => Times.TryOffset(zone.RawString, x.RawInt, out _) ? CelValue.Int(x.RawNanos / 1_000_000) : BadZone(in zone));
 
         Whole(t, "getHours", 3_600_000_000_000);
         Whole(t, "getMinutes", 60_000_000_000);
@@ -33,12 +33,12 @@ internal static class TimeFunctions
     {
         t.Method(name, CelType.Timestamp, CelType.Int, (in CelValue x) => CelValue.Int(part(Times.ToCivil(x.RawInt))));
         t.Method(name, CelType.Timestamp, CelType.String, CelType.Int, (in CelValue x, in CelValue zone)
-            => Times.TryOffset(zone.RawString, out var offset) ? CelValue.Int(part(Times.ToCivil(x.RawInt + offset))) : BadZone(in zone));
+            => Times.TryOffset(zone.RawString, x.RawInt, out var offset) ? CelValue.Int(part(Times.ToCivil(x.RawInt + offset))) : BadZone(in zone));
     }
 
     static void Whole(FunctionTable t, string name, long unit)
         => t.Method(name, CelType.Duration, CelType.Int, (in CelValue x) => CelValue.Int(x.RawInt / unit));
 
     static CelValue BadZone(in CelValue zone)
-        => CelValue.Error(CelErrorKind.InvalidArgument, $"{zone} is no time zone: UTC or an offset such as +02:00 (named zones differ between machines)");
+        => CelValue.Error(CelErrorKind.InvalidArgument, $"{zone} is no time zone: UTC, an offset such as +02:00 or a name such as Europe/Berlin");
 }

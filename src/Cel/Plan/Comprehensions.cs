@@ -68,9 +68,10 @@ internal sealed class QuantifierNode(int position, Loop loop, bool isAll, Node p
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
         CelValue error = default;
+        f.Cost += Costs.Result;
         for (var i = 0; i < rounds.Count; i++)
         {
-            if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
+            if (!f.Spend(isAll ? Costs.RoundOfAll : Costs.RoundOfExists)) return f.OverLimit(Position);
             rounds.Bind(f, Loop, i);
             var value = predicate.Eval(f);
             if (value.Kind == CelKind.Bool)
@@ -92,13 +93,16 @@ internal sealed class ExistsOneNode(int position, Loop loop, Node predicate) : C
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
         var found = 0;
+        f.Cost += Costs.ResultOfOne;
         for (var i = 0; i < rounds.Count; i++)
         {
             if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
             rounds.Bind(f, Loop, i);
             var value = predicate.Eval(f);
             if (value.Kind != CelKind.Bool) return NotBool(in value);
-            if (value.RawBool) found++;
+            if (!value.RawBool) continue;
+            found++;
+            f.Cost += Costs.Counting;
         }
         return CelValue.Bool(found == 1);
     }
@@ -109,7 +113,7 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
 {
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
-        if (!f.Spend(Costs.Map)) return f.OverLimit(Position);
+        if (!f.Spend(Costs.Map + Costs.Result)) return f.OverLimit(Position);
         List<CelValue> keys = [], values = [];
         for (var i = 0; i < rounds.Count; i++)
         {
@@ -124,7 +128,7 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
             var entries = body.Eval(f);
             if (entries.Kind != CelKind.Map) return entries.IsError ? entries : Fail(CelErrorKind.NoSuchOverload, $"transformMapEntry() puts together maps, not {entries.TypeOf()}");
             var map = entries.RawMap;
-            if (!f.Spend(map.Count)) return f.OverLimit(Position);
+            if (!f.Spend(Costs.KeepingInMap + map.Count)) return f.OverLimit(Position);
             if (keys.Count + map.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("map"));
             keys.AddRange(map.Keys);
             values.AddRange(map.Values);
@@ -138,7 +142,7 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
 {
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
-        if (!f.Spend(toMap ? Costs.Map : Costs.List)) return f.OverLimit(Position);
+        if (!f.Spend((toMap ? Costs.Map : Costs.List) + Costs.Result)) return f.OverLimit(Position);
         if (rounds.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("list"));
         // Grown with the rounds that are paid for, since an error may end them early.
         var values = new CelValue[Math.Min(rounds.Count, 8)];
@@ -154,8 +158,10 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
                 if (keep.Kind != CelKind.Bool) return NotBool(in keep);
                 if (!keep.RawBool) continue;
             }
+            if (body is null) f.Cost += Costs.Name;
             var value = body is null ? f.Slots[Loop.First] : body.Eval(f);
             if (value.IsError) return value;
+            if (!f.Spend(toMap ? Costs.KeepingInMap : Costs.KeepingInList)) return f.OverLimit(Position);
             if (count == values.Length)
             {
                 Array.Resize(ref values, Math.Min(rounds.Count, count * 2));

@@ -120,7 +120,6 @@ internal sealed class LogicNode(int position, bool isAnd, Node[] terms) : Node(p
 {
     public override CelValue Eval(Frame f)
     {
-        f.Cost += Costs.Logic;
         CelValue error = default;
         foreach (var term in terms)
         {

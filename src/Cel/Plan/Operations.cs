@@ -13,7 +13,7 @@ internal sealed class EqualNode(int position, Node left, Node right, bool negate
         if (b.IsError) return b;
         long work = 0;
         var equal = Equality.Equal(in a, in b, ref work);
-        return f.Spend(Costs.Traversal(work)) ? CelValue.Bool(equal != negated) : f.OverLimit(Position);
+        return f.Spend(Costs.Equality(in a, in b, work)) ? CelValue.Bool(equal != negated) : f.OverLimit(Position);
     }
 }
 

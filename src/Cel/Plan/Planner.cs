@@ -67,8 +67,12 @@ internal sealed class Planner
             case VariableOf v: return new SlotNode(e.Position, _variables[v.Name]);
             case LocalOf l:
                 var (_, slot, value) = _locals.FindLast(x => string.Equals(x.Name, l.Name));
-                return value is null ? new SlotNode(e.Position, slot) : new BoundNode(e.Position, slot, value);
-            case DefinitionOf d: return VisitDefinition(e, d.Definition);
+                if (value is null) return new SlotNode(e.Position, slot);
+                _recorder?.Name(e);
+                return new BoundNode(e.Position, slot, value);
+            case DefinitionOf d:
+                _recorder?.Name(e);
+                return VisitDefinition(e, d.Definition);
             case TypeNamed t: return new ConstantNode(e.Position, CelValue.Type(t.Type));
             case FailureOf f: return new FailureNode(e.Position, f.Kind, f.Reason);
             case OverloadsOf o: return VisitCall((Call)e, o);
@@ -94,7 +98,7 @@ internal sealed class Planner
     {
         if (!_bodies.TryGetValue(definition, out var body))
         {
-            // To a recorder a definition is one step: what it came to.
+            // A recorder knows the program's own source alone: a definition is one step to it.
             var (outer, recorder) = (_checked, _recorder);
             (_checked, _recorder) = (definition.Checked!, null);
             _bodies[definition] = body = Visit(definition.Root);

@@ -17,6 +17,7 @@ internal sealed class Recorder
 
     readonly Stack<Record> _open = new();
     readonly Dictionary<Expr, CelValue> _constants = [];
+    readonly HashSet<Expr> _names = [];
     int _held;
 
     /// <summary>The record of the whole expression; null before it was evaluated, or where it is a constant.</summary>
@@ -26,6 +27,11 @@ internal sealed class Recorder
     public void Constant(Expr e, in CelValue value) => _constants[e] = value;
 
     public bool TryConstant(Expr e, out CelValue value) => _constants.TryGetValue(e, out value);
+
+    /// <summary>A name for an expression that stands elsewhere, which is evaluated where the name first is.</summary>
+    public void Name(Expr e) => _names.Add(e);
+
+    public bool IsName(Expr e) => _names.Contains(e);
 
     /// <summary>False when there is no room for it.</summary>
     public bool Enter(Expr e)
@@ -41,15 +47,21 @@ internal sealed class Recorder
         var record = _open.Pop();
         record.Value = value;
         _held -= record.Close();
-        if (!_open.TryPeek(out var above)) Root = record;
-        else _held -= above.Take(record);
+        if (!_open.TryPeek(out var above))
+        {
+            Root = record;
+            return;
+        }
+        // What a bound name stands for is computed where it is first needed, and belongs to its binding.
+        if (above.Expression is Ident) above = _open.FirstOrDefault(r => r.Expression is Bindings b && Array.IndexOf(b.Values, record.Expression) >= 0) ?? above;
+        _held -= above.Take(record);
     }
 }
 
 /// <summary>One expression as it was evaluated once, and what was evaluated for it.</summary>
 internal sealed class Record(Expr expression)
 {
-    readonly Comprehension? _loop = expression as Comprehension;
+    readonly Comprehension? _loop = expression is Comprehension { Kind: not (MacroKind.OptionalMap or MacroKind.OptionalFlatMap) } c ? c : null;
 
     // A filter that is a constant takes no step, and begins no round.
     Round? _round;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Cel.Regex;
 
@@ -12,6 +13,9 @@ internal sealed class Pattern
     readonly Instruction[] _code;
     readonly Alphabet _alphabet;
     readonly bool _anchored;
+
+    /// <summary>The pattern where it is nothing but text: then searching for that is quicker.</summary>
+    readonly string? _plain;
     Automaton _automaton;
     Simulation? _spare;
 
@@ -21,16 +25,23 @@ internal sealed class Pattern
         _code = code;
         var asserted = Edge.None;
         foreach (var i in code)
+        {
+            if (i.Op is Op.Take or Op.Assert) Size++;
             if (i.Op == Op.Assert) asserted |= (Edge)i.A;
+        }
         _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0, (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
+        _plain = Plain(code, sets);
         _anchored = Simulation.IsAnchored(code);
         _automaton = new Automaton(NewSimulation(), _alphabet);
     }
 
     public string Text { get; }
 
-    /// <summary>Instructions with counted repetitions written out: what a code point of a text may cost at worst.</summary>
-    public int Size => _code.Length;
+    /// <summary>
+    /// What takes or asserts, with counted repetitions written out: the threads that a code point of a text may have to move at worst. Without such
+    /// repetitions no more than the pattern has characters.
+    /// </summary>
+    public int Size { get; }
 
     /// <summary>Bytes, about, without the automaton's.</summary>
     public int Weight => Text.Length * 2 + _code.Length * 24 + _alphabet.Weight;
@@ -51,6 +62,7 @@ internal sealed class Pattern
     /// <summary>Whether some part of the text matches. Half a surrogate pair counts as the code point of its number.</summary>
     public bool IsMatch(string text)
     {
+        if (_plain is not null) return text.Contains(_plain, StringComparison.Ordinal);
         var automaton = Volatile.Read(ref _automaton);
         var state = automaton.Start;
         var (renewed, room) = (0, -1);
@@ -91,6 +103,18 @@ internal sealed class Pattern
         matched = matched || simulation.Take(Simulation.End);
         _spare = simulation;
         return matched;
+    }
+
+    static string? Plain(Instruction[] code, List<CharSet> sets)
+    {
+        var text = new StringBuilder(code.Length);
+        foreach (var i in code.AsSpan(0, code.Length - 1))
+        {
+            // Half a surrogate pair would be found inside a whole one.
+            if (i.Op != Op.Take || sets[i.A].Bounds is not [var c, var end] || end != c + 1 || !Rune.TryCreate(c, out var rune)) return null;
+            text.Append(rune.ToString());
+        }
+        return text.ToString();
     }
 
     Simulation NewSimulation() => new(_code, _alphabet, _anchored);

@@ -25,7 +25,8 @@ internal static class Unicode
         {
             var at = Array.BinarySearch(codes, set.Bounds[range]);
             for (at = at < 0 ? ~at : at; at < codes.Length && codes[at] < set.Bounds[range + 1]; at++)
-                foreach (var c in orbits[at]) b.Add(c, c);
+                foreach (var c in orbits[at])
+                    if (!set.Contains(c)) b.Add(c, c);
         }
         return set.With(b.ToSet());
     }

@@ -86,6 +86,7 @@ internal sealed class ListLiteral : Expr
 
     /// <summary>Which elements are written <c>?e</c>: an optional whose value, if any, is the element. Null if none is.</summary>
     public required bool[]? Optional { get; init; }
+
     public override IEnumerable<Expr> Parts => Elements;
 }
 
@@ -96,6 +97,7 @@ internal sealed class MapLiteral : Expr
 
     /// <summary>Which entries are written <c>?k: v</c>, as in <see cref="ListLiteral.Optional"/>.</summary>
     public required bool[]? Optional { get; init; }
+
     public override IEnumerable<Expr> Parts => Keys.Zip(Values).SelectMany(e => (Expr[])[e.First, e.Second]);
 }
 
@@ -109,6 +111,7 @@ internal sealed class Bindings : Expr
     public required string[] Names { get; init; }
     public required Expr[] Values { get; init; }
     public required Expr Body { get; init; }
+
     public override IEnumerable<Expr> Parts => [.. Values, Body];
 }
 

@@ -12,6 +12,9 @@ public static class Limits
     /// <summary>Height of the syntax tree, which also grows along chains such as <c>a + b + c</c>: bounds the stack of everything that walks it.</summary>
     public const int Height = 256;
 
+    /// <summary>Steps of type checking: types that contain one another can be made exponentially large.</summary>
+    public const int Checking = 500_000;
+
     /// <summary>Arguments, list elements or map entries written in one place.</summary>
     public const int Elements = 1024;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Cel.Values;
 
-/// <summary>The proleptic Gregorian calendar from year 1 to 9999 with nanoseconds, RFC 3339, and durations. No time zones but fixed offsets.</summary>
+/// <summary>The proleptic Gregorian calendar from year 1 to 9999 with nanoseconds, RFC 3339, and durations.</summary>
 internal static class Times
 {
     /// <summary>0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.</summary>
@@ -22,7 +22,7 @@ internal static class Times
     }
 
     /// <summary>Days since 1970-01-01, by eras of 400 years that start in March.</summary>
-    static long ToDays(int year, int month, int day)
+    public static long ToDays(int year, int month, int day)
     {
         long y = month <= 2 ? year - 1 : year;
         var era = (y >= 0 ? y : y - 399) / 400;
@@ -144,11 +144,17 @@ internal static class Times
         return true;
     }
 
-    /// <summary>Seconds of <c>UTC</c> or a fixed offset <c>±hh:mm</c> (the sign may be missing). Named zones are no part of this implementation: their rules change between machines.</summary>
-    public static bool TryOffset(string zone, out int seconds)
+    /// <summary>Seconds east of UTC at a moment: of <c>UTC</c>, a fixed offset <c>±hh:mm</c> (the sign may be missing), or a zone of <see cref="Zones"/>.</summary>
+    public static bool TryOffset(string zone, long at, out int seconds)
     {
         seconds = 0;
         if (zone is "UTC" or "Z" or "") return zone.Length > 0;
+        return zone.Contains(':', StringComparison.Ordinal) ? TryFixed(zone, out seconds) : Zones.TryOffset(zone, at, out seconds);
+    }
+
+    static bool TryFixed(string zone, out int seconds)
+    {
+        seconds = 0;
         var at = zone[0] is '+' or '-' ? 1 : 0;
         if (zone.Length != at + 5 || zone[at + 2] != ':') return false;
         if (!Digits(zone, at, 2, out var h) || !Digits(zone, at + 3, 2, out var m) || h > 23 || m > 59) return false;

@@ -23,6 +23,20 @@ public sealed record Commitment(Digest Value, long Size)
     public static Commitment FromJson(Json j) => new(Digest.ParseHex(j["commitment"].AsString), Names.Entry(j["size"]));
 }
 
+/// <summary>What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, and the rule that it rests on.</summary>
+public sealed record Would(Digest Policy, string Outcome, string? Rule)
+{
+    /// <summary>Beside the outcomes of a decision: it would have been forwarded, with values masked.</summary>
+    public const string Mask = "mask";
+
+    /// <summary>Whether it would have been refused.</summary>
+    public bool Refuses => Outcome is Decision.Deny or Decision.Hold;
+
+    public Json ToJson() => Json.Object(("policy", Policy), ("outcome", Outcome), ("rule", Rule is null ? null : Json.Of(Rule)));
+
+    public static Would FromJson(Json j) => new(j["policy"].AsDigest, Names.OneOf(j["outcome"], Decision.Allow, Decision.Deny, Mask, Decision.Hold), j.Find("rule") is { } r ? Names.Label(r) : null);
+}
+
 /// <summary>
 /// One leaf of a decision log, canonical JSON without anything personal. <c>open</c>: an operation was let through; <c>close</c>: how it ended (names its open);
 /// <c>whole</c>: both at once. A decision's id is <c>&lt;log origin&gt;/&lt;index of its open or whole leaf&gt;</c>.
@@ -32,9 +46,9 @@ public sealed record Commitment(Digest Value, long Size)
 /// <param name="Deployment">The ledger entry that put the release here.</param>
 /// <param name="Strength">How the release was known to be the one running: verified-at-load, attested, configured, unavailable.</param>
 /// <param name="ReleasePolicy">The policy frozen in the release; null if it has none.</param>
-/// <param name="Policies">The policies in force for the environment.</param>
-/// <param name="Outcome">allow, deny, or error (the release did not answer).</param>
-/// <param name="Rule">The rule that denied; null when allowed.</param>
+/// <param name="Policies">Those that decided for this principal beside the release's own, the widest scope first: the ones in force, or the candidate in one's place.</param>
+/// <param name="Outcome">allow, deny, hold (a person must approve; refused so far), or error (the release did not answer).</param>
+/// <param name="Rule">The rule that denied or held; the first that masked, where something was; null otherwise.</param>
 /// <param name="Principal">A random pseudonym.</param>
 /// <param name="Operation">The route's name, never a path with data in it.</param>
 /// <param name="Status">The status the client got.</param>
@@ -46,11 +60,23 @@ public sealed record Decision(
     string Outcome, string? Rule, string Principal, string Protocol, string Operation, int Status, Commitment? Input, Commitment? Output, long Duration, long Size, long Staleness)
 {
     public const string OpenKind = "open", CloseKind = "close", WholeKind = "whole";
-    public const string Allow = "allow", Deny = "deny", Error = "error";
+    public const string Allow = "allow", Deny = "deny", Hold = "hold", Error = "error";
     public const int MaxBytes = 16 * 1024;
+
+    /// <summary>What the rules saw of the request beside its body, canonical JSON: whoever has it, the body and the ledger can decide again, and must come to the same.</summary>
+    public Commitment? Context { get; init; }
+
+    /// <summary>The body as it was forwarded, where a rule masked values in it; <see cref="Input"/> is what was asked.</summary>
+    public Commitment? Masked { get; init; }
+
+    /// <summary>What candidates that did not decide would have made of it, by the scope, the widest first.</summary>
+    public ImmutableArray<Would> Would { get; init; } = [];
 
     /// <summary>No decision is shorter: its members' names alone, a release and a principal take more.</summary>
     public const int MinBytes = 256;
+
+    /// <summary>What is committed to of a field: <c>input</c>, <c>output</c>, <c>context</c> or <c>masked</c>.</summary>
+    public Commitment? Committed(string field) => field switch { "input" => Input, "output" => Output, "context" => Context, "masked" => Masked, _ => null };
 
     public static string Id(string log, long index) => string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{log}/{index}");
 
@@ -64,7 +90,7 @@ public sealed record Decision(
     }
 
     public Json ToJson() => Json.Object(
-        ("kind", Kind), ("time", Time), ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment), ("deployment", Deployment), ("release", Release),
+        ("context", Context?.ToJson()), ("masked", Masked?.ToJson()), ("would", Would.IsEmpty ? null : Json.Array(Would.Select(w => w.ToJson()))), ("kind", Kind), ("time", Time), ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment), ("deployment", Deployment), ("release", Release),
         ("strength", Strength), ("releasePolicy", ReleasePolicy is { } p ? Json.Of(p) : null), ("policies", Json.Array(Policies.Select(Json.Of))), ("outcome", Outcome),
         ("rule", Rule is null ? null : Json.Of(Rule)), ("principal", Principal), ("protocol", Protocol), ("operation", Operation), ("status", Status),
         ("input", Input?.ToJson()), ("output", Output?.ToJson()), ("duration", Duration), ("size", Size), ("staleness", Staleness));
@@ -79,9 +105,13 @@ public sealed record Decision(
         var d = new Decision(
             Names.OneOf(j["kind"], OpenKind, CloseKind, WholeKind), Names.Time(j["time"]), j.Find("open") is { } o ? Names.Entry(o) : null, Names.Label(j["system"]), Names.Label(j["environment"]),
             Names.Entry(j["deployment"]), j["release"].AsDigest, Names.OneOf(j["strength"], Dimension.Strengths), j.Find("releasePolicy")?.AsDigest, [.. j["policies"].AsArray.Select(p => p.AsDigest)],
-            Names.OneOf(j["outcome"], Allow, Deny, Error), j.Find("rule") is { } r ? Names.Label(r) : null, Names.Member(j["principal"]), Names.Label(j["protocol"]), j["operation"].AsString,
+            Names.OneOf(j["outcome"], Allow, Deny, Hold, Error), j.Find("rule") is { } r ? Names.Label(r) : null, Names.Member(j["principal"]), Names.Label(j["protocol"]), j["operation"].AsString,
             Names.Small(j["status"]), j.Find("input") is { } i ? Commitment.FromJson(i) : null, j.Find("output") is { } u ? Commitment.FromJson(u) : null,
-            Names.Entry(j["duration"]), Names.Entry(j["size"]), j["staleness"].AsInt);
+            Names.Entry(j["duration"]), Names.Entry(j["size"]), j["staleness"].AsInt)
+        {
+            Context = j.Find("context") is { } c ? Commitment.FromJson(c) : null, Masked = j.Find("masked") is { } m ? Commitment.FromJson(m) : null,
+            Would = j.Find("would") is { } w ? [.. w.AsArray.Select(Decisions.Would.FromJson)] : [],
+        };
         if ((d.Kind == CloseKind) != (d.Open is not null)) throw new FormatException("a close, and only a close, names its open");
         return d;
     }

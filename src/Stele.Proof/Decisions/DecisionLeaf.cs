@@ -13,7 +13,7 @@ public ref struct DecisionLeaf
     static readonly SearchValues<byte> LabelBytes = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-"u8), HexBytes = SearchValues.Create("0123456789abcdef"u8), DigitBytes = SearchValues.Create("0123456789"u8);
     static readonly SearchValues<byte> PlainBytes = SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c).Where(b => b is not ((byte)'"' or (byte)'\\'))]);
 
-    ReadOnlySpan<byte> _environment, _outcome, _policies, _release, _releasePolicy, _system, _principal, _protocol, _operation;
+    ReadOnlySpan<byte> _environment, _outcome, _policies, _release, _releasePolicy, _system, _principal, _protocol, _operation, _would;
     long _deployment, _size;
 
     /// <summary>The index of the open that a close ends; 0 otherwise.</summary>
@@ -27,7 +27,7 @@ public ref struct DecisionLeaf
     /// <summary>Whether the ledger says of both the same: all is alike that it speaks of.</summary>
     public readonly bool RestsOnTheSame(in DecisionLeaf o) =>
         _deployment == o._deployment && _size == o._size && _release.SequenceEqual(o._release) && _outcome.SequenceEqual(o._outcome) && _policies.SequenceEqual(o._policies)
-        && _releasePolicy.SequenceEqual(o._releasePolicy) && _environment.SequenceEqual(o._environment) && _system.SequenceEqual(o._system);
+        && _releasePolicy.SequenceEqual(o._releasePolicy) && _environment.SequenceEqual(o._environment) && _system.SequenceEqual(o._system) && _would.SequenceEqual(o._would);
 
     /// <summary>What an open and its close must have in common.</summary>
     public readonly byte[] Operation
@@ -55,11 +55,13 @@ public ref struct DecisionLeaf
         d = default;
         if (leaf.Length > Decision.MaxBytes) return false;
         var rest = leaf;
-        if (!Take(ref rest, "{\"deployment\":"u8) || !Number(ref rest, out d._deployment)) return false;
+        if (!Take(ref rest, "{"u8) || (Take(ref rest, "\"context\":"u8) && !(Committed(ref rest) && Take(ref rest, ","u8)))) return false;
+        if (!Take(ref rest, "\"deployment\":"u8) || !Number(ref rest, out d._deployment)) return false;
         if (!Take(ref rest, ",\"duration\":"u8) || !Number(ref rest, out _)) return false;
         if (!Take(ref rest, ",\"environment\":\""u8) || !Label(ref rest, out d._environment)) return false;
         if (Take(ref rest, ",\"input\":"u8) && !Committed(ref rest)) return false;
         if (!Take(ref rest, ",\"kind\":\""u8) || !Text(ref rest, LabelBytes, out var kind)) return false;
+        if (Take(ref rest, ",\"masked\":"u8) && !Committed(ref rest)) return false;
         if (Take(ref rest, ",\"open\":"u8))
         {
             if (!Number(ref rest, out var open)) return false;
@@ -67,7 +69,7 @@ public ref struct DecisionLeaf
         }
         if (!(d.IsClose ? kind.SequenceEqual("close"u8) : kind.SequenceEqual("whole"u8) || (d.IsOpen = kind.SequenceEqual("open"u8)))) return false;
         if (!Take(ref rest, ",\"operation\":\""u8) || !Text(ref rest, PlainBytes, out d._operation)) return false;
-        if (!Take(ref rest, ",\"outcome\":\""u8) || !Text(ref rest, LabelBytes, out d._outcome) || !(d._outcome.SequenceEqual("allow"u8) || d._outcome.SequenceEqual("deny"u8) || d._outcome.SequenceEqual("error"u8))) return false;
+        if (!Take(ref rest, ",\"outcome\":\""u8) || !Text(ref rest, LabelBytes, out d._outcome) || !(d._outcome.SequenceEqual("allow"u8) || d._outcome.SequenceEqual("deny"u8) || d._outcome.SequenceEqual("error"u8) || d._outcome.SequenceEqual("hold"u8))) return false;
         if (Take(ref rest, ",\"output\":"u8) && !Committed(ref rest)) return false;
         if (!Take(ref rest, ",\"policies\":["u8)) return false;
         var policies = rest;
@@ -95,7 +97,22 @@ public ref struct DecisionLeaf
         if (!Take(ref rest, ",\"status\":"u8) || !Number(ref rest, out var status) || status > int.MaxValue) return false;
         if (!Take(ref rest, ",\"strength\":\""u8) || !Text(ref rest, LabelBytes, out var strength) || !IsStrength(strength)) return false;
         if (!Take(ref rest, ",\"system\":\""u8) || !Label(ref rest, out d._system)) return false;
-        return Take(ref rest, ",\"time\":"u8) && Number(ref rest, out var time) && time <= Entry.MaxTime && rest is [(byte)'}'];
+        if (!Take(ref rest, ",\"time\":"u8) || !Number(ref rest, out var time) || time > Entry.MaxTime) return false;
+        var would = rest;
+        if (Take(ref rest, ",\"would\":["u8))
+        {
+            do
+            {
+                if (!Take(ref rest, "{\"outcome\":\""u8) || !Text(ref rest, LabelBytes, out var outcome) || !(outcome.SequenceEqual("allow"u8) || outcome.SequenceEqual("deny"u8) || outcome.SequenceEqual("mask"u8) || outcome.SequenceEqual("hold"u8))) return false;
+                if (!Take(ref rest, ",\"policy\":\"sha256:"u8) || !Hex(ref rest, 64, out _)) return false;
+                if (Take(ref rest, ",\"rule\":\""u8) && !Label(ref rest, out _)) return false;
+                if (!Take(ref rest, "}"u8)) return false;
+            }
+            while (Take(ref rest, ","u8));
+            if (!Take(ref rest, "]"u8)) return false;
+        }
+        d._would = would[..^rest.Length];
+        return rest is [(byte)'}'];
     }
 
     static bool IsStrength(ReadOnlySpan<byte> text) => text.SequenceEqual("verified-at-load"u8) || text.SequenceEqual("attested"u8) || text.SequenceEqual("configured"u8) || text.SequenceEqual("unavailable"u8);

@@ -3,7 +3,7 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-// What owners state: protocol, keys, logs, members, systems, policies, revocations. What they erase, prune and hold is in ApplyRetention.
+// What owners state: protocol, keys, logs, members, systems, revocations. Policies are in ApplyPolicy; what they erase, prune and hold is in ApplyRetention.
 public static partial class Fold
 {
     static Outcome PutProtocol(Context c, ProtocolStatement s) =>
@@ -65,30 +65,6 @@ public static partial class Fold
         if (known && present!.Environments.FirstOrDefault(e => s.Environments.All(x => x.Name != e.Name) && c.State.Environment(s.System, e.Name).Head is { Routes.IsEmpty: false }) is { } running)
             return c.Refuse(RefusalCode.StaleReplace, $"the environment '{running.Name}' still runs a release: halt it first");
         return Govern(c, "system", s.System, null, null, c.State with { Systems = c.State.Systems.SetItem(s.System, new SystemFact(s.System, c.Index, s.Owner, s.Risk, s.Environments) { Retention = s.Retention }) });
-    }
-
-    static Outcome PutPolicy(Context c, PolicyStatement s)
-    {
-        if (s.System is not null && !c.State.Systems.ContainsKey(s.System)) return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");
-        if (s.Environment is not null && c.State.Systems[s.System!].Environment(s.Environment) is null) return c.Refuse(RefusalCode.UnknownEnvironment, $"no environment '{s.System}/{s.Environment}'");
-        var scope = s.System is null ? "*" : s.Environment is null ? s.System : State.Place(s.System, s.Environment);
-        var present = c.State.Policies.TryGetValue(scope, out var p) ? p.Entry : (long?)null;
-        if (s.Replaces != present) return c.Refuse(RefusalCode.StaleReplace, present is null ? $"no policy stands for '{scope}' yet: it replaces nothing" : $"the policy for '{scope}' stands on entry {present}");
-        if (s.Policy is { } digest)
-        {
-            if (c.State.IsRevoked(digest)) return c.Refuse(RefusalCode.Revoked, $"the policy {digest} was revoked");
-            try
-            {
-                if (c.Documents.Policy(digest) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
-                if (policy.Document.Scope is { } most && !most.Allows(s.System, s.Environment)) return c.Refuse(RefusalCode.OutOfScope, $"the policy '{policy.Name}' is for {most}, not for {(scope == "*" ? "the whole ledger" : scope)}");
-                if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the policy '{policy.Name}' fails its own {broken}");
-            }
-            catch (FormatException e)
-            {
-                return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
-            }
-        }
-        return Govern(c, "policy", s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, new PolicyFact(c.Index, c.Signers, s.Policy)) });
     }
 
     static Outcome Revoke(Context c, Revocation s)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using Cel;
 using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
@@ -37,11 +38,15 @@ public static class Explain
         _ => (null, null),
     };
 
-    /// <summary>The outcomes with what they rested on. The sittings have the same rules in the same order.</summary>
-    static ImmutableArray<RuleOutcome> Rested(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)
+    static ImmutableArray<RuleOutcome> Rested(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
+        [.. Traced(outcomes, sittings).Select(t => t.Of is { } of ? t.Outcome with { Values = Governance.Rested.On(of.Trace) } : t.Outcome)];
+
+    /// <summary>Each outcome with how it came about: an outcome that no rule stands for, as of a check that was never run, has no such thing.</summary>
+    internal static IEnumerable<(RuleOutcome Outcome, (Policy Policy, Rule Rule, CelTrace Trace)? Of)> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)
     {
-        var traces = sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)));
-        return [.. outcomes.Zip(traces, (o, t) => o with { Values = Governance.Rested.On(t.Trace) })];
+        var traces = sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)).Select(t => (s.Policy, s.Release, t.Rule, t.Trace)))
+            .ToDictionary(t => (t.Policy.Digest, t.Release, t.Rule.Id), t => (t.Policy, t.Rule, t.Trace));
+        return outcomes.Select(o => (o, traces.TryGetValue((o.Policy, o.Release, o.Rule), out var of) ? of : ((Policy, Rule, CelTrace)?)null));
     }
 
     /// <summary>

@@ -10,15 +10,15 @@ public sealed record ExplainedRule(RuleOutcome Outcome, string PolicyName, Rule 
     /// <summary>Bytes of one value's JSON; a longer one is given by its size.</summary>
     const int MaxBytes = 4096;
 
-    public Json ToJson() => Outcome.ToJson()
-        .With("policyName", PolicyName).With("expr", Rule.Expr)
-        .With("tree", Tree(Trace));
+    public Json ToJson() => Json.Object(Outcome.ToJson().AsObject.Concat(Json.Object(
+        ("policyName", PolicyName), ("expr", Rule.Expr), ("description", Rule.Description is { } d ? Json.Of(d) : null), ("severity", Rule.Severity), ("controls", Json.Array(Rule.Controls.Select(Json.Of))),
+        ("tree", Tree(Trace))).AsObject));
 
     static Json Tree(CelTrace t)
     {
         var (value, size) = t is { Evaluated: true, Error: null } ? Rested.Bounded(t.Value, MaxBytes) : (null, null);
         return Json.Object(
-            ("text", t.Text), ("place", t.Place == t.Text ? null : Json.Of(t.Place)), ("kind", t.Kind.ToString().ToLowerInvariant()),
+            ("text", t.Text), ("definition", t.Definition is { } name ? Json.Of(name) : null), ("place", t.Place == t.Text ? null : Json.Of(t.Place)), ("kind", t.Kind.ToString().ToLowerInvariant()),
             ("value", value), ("size", size is { } s ? Json.Of(s) : null), ("error", t.Error is { } e ? Json.Of(e.Reason) : null), ("evaluated", t.Evaluated ? null : Json.False),
             ("parts", t.Parts.Count == 0 ? null : Json.Array(t.Parts.Select(Tree))), ("omitted", t.Omitted == 0 ? null : Json.Of((long)t.Omitted)));
     }
@@ -57,8 +57,7 @@ public sealed class Explanation
     }
 
     static ImmutableArray<ExplainedRule> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
-        [.. outcomes.Zip(sittings.SelectMany(s => s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input)).Select(t => (s.Policy.Name, t.Rule, t.Trace))),
-            (o, t) => new ExplainedRule(o with { Values = Rested.On(t.Trace) }, t.Name, t.Rule, t.Trace))];
+        [.. Explain.Traced(outcomes, sittings).Where(t => t.Of is not null).Select(t => new ExplainedRule(t.Outcome with { Values = Rested.On(t.Of!.Value.Trace) }, t.Of.Value.Policy.Name, t.Of.Value.Rule, t.Of.Value.Trace))];
 
     public Json ToJson() => Json.Object(
         ("kind", Statement.Kind), ("passed", Outcome is Outcome.Accepted), ("code", Outcome is Outcome.Refused r ? Json.Of(r.Code.Name()) : null),

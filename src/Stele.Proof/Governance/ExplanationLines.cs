@@ -29,7 +29,7 @@ public static class ExplanationLines
         yield return (Tone.Plain, "");
         yield return (o.Result == RuleOutcome.Passed ? Tone.Good : o.Allows ? Tone.Strong : Tone.Bad,
             $"{o.Result}  {o.Rule}{(o.Waiver is { } w ? string.Create(CultureInfo.InvariantCulture, $"  by the waiver in entry {w}") : "")}");
-        yield return (Tone.Faint, $"  a rule of the policy {rule.PolicyName} {o.Policy.Short}{(o.Release is { } r ? $", on the release {r.Short}" : "")}");
+        yield return (Tone.Faint, $"  {(rule.Rule.Description is { } d ? OneLine(d) + " — " : "")}{rule.Rule.Severity}, of the policy {rule.PolicyName} {o.Policy.Short}{(rule.Rule.Controls.IsEmpty ? "" : $", for {string.Join(", ", rule.Rule.Controls)}")}{(o.Release is { } r ? $", on the release {r.Short}" : "")}");
         var rows = new List<(string Text, string Value, bool Known)>();
         Walk(rule.Trace, 1, rows);
         var column = rows.Where(x => x.Value.Length > 0).Select(x => x.Text.Length).Where(n => n <= MostColumn).DefaultIfEmpty(0).Max() + 2;

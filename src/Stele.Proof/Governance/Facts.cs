@@ -21,7 +21,12 @@ public sealed record SystemFact(string Name, long Entry, string Owner, string Ri
     public EnvironmentTerms? Environment(string name) => Environments.FirstOrDefault(e => e.Name == name);
 }
 
-public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? Policy);
+/// <param name="Candidate">A policy that is judged beside the one in force and only recorded, but for <paramref name="Share"/> percent of the gateway's principals.</param>
+public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? Policy, Digest? Candidate = null, int Share = 0)
+{
+    /// <summary>Whether the candidate decides for a principal in the place of the policy in force.</summary>
+    public bool CandidateDecidesFor(string principal) => Candidate is { } candidate && PolicyStatement.FallsInto(Share, candidate, principal);
+}
 
 /// <summary>How well an origin is known, weakest first. Derived by the fold, never stated.</summary>
 public enum Strength { None, Claimed, Imported, Built, Reproduced }

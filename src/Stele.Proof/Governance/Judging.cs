@@ -6,55 +6,79 @@ namespace Stele.Proof.Governance;
 // The policies in force, run over the input derived from the state.
 public static partial class Fold
 {
+    /// <summary>What policies are asked: an act, who signed it, and what it is about.</summary>
+    internal sealed record Question(string Action, long Time, string? System, string? Environment, ReleaseFact? Release, IReadOnlyCollection<string> Actors, Json? Change = null);
+
+    /// <summary>What one policy says to an act, and the input it judged. A refusal comes back instead when a required check was never run.</summary>
+    /// <exception cref="DocumentMissingException">A report is not at hand.</exception>
+    /// <exception cref="FormatException">A report is none.</exception>
+    internal static (ImmutableArray<RuleOutcome> Rules, Sitting? Sitting, (RefusalCode Code, string Message)? Refusal) Judge(State state, Question q, Policy policy, Documents documents)
+    {
+        if (q.Release is not null)
+            foreach (var (name, check) in policy.Checks)
+                if (!PolicyInput.ValidEvaluations(state, q.Release, check).Any())
+                    return ([], null, (RefusalCode.CheckMissing, $"the policy '{policy.Name}' requires the check '{name}' ({check}), and release {q.Release.Digest} has no evaluation of it that counts"));
+        var waived = q.Release is null || q.System is null || q.Environment is null || !Actions.Deployments.Contains(q.Action) ? ImmutableDictionary<string, long>.Empty
+            : PolicyInput.ValidWaivers(state, q.Release, q.System, q.Environment, policy.Digest, q.Time);
+        var input = PolicyInput.ForAction(state, q.Action, q.Time, q.System, q.Environment, q.Release, q.Actors, policy, waived, documents, q.Change);
+        return (policy.Judge(q.Action, InputSchema.ToCel(input), waived), new Sitting(policy, q.Action, null, input, waived), null);
+    }
+
     /// <summary>
     /// Judges an action by every policy in force for its scope; all must pass. A refusal comes back when a document is missing or broken, or a required check was never run.
+    /// Candidates are judged too, and nothing is refused by them.
     /// </summary>
-    static (Judgement? Judgement, (RefusalCode Code, string Message)? Refusal) Judge(Context c, string action, string? system, string? environment, ReleaseFact? release)
+    static (Judgement? Judgement, (RefusalCode Code, string Message)? Refusal) Judge(Context c, string action, string? system, string? environment, ReleaseFact? release, Json? change = null)
     {
         var policies = c.State.PoliciesFor(system, environment);
-        var rules = ImmutableArray.CreateBuilder<RuleOutcome>();
+        var (rules, would) = (ImmutableArray.CreateBuilder<RuleOutcome>(), ImmutableArray.CreateBuilder<RuleOutcome>());
         var inputs = new List<KeyValuePair<string, Json>>();
-        var sittings = ImmutableArray.CreateBuilder<Sitting>();
-        foreach (var fact in c.State.PolicyFacts(system, environment))
+        var (sittings, wouldSittings) = (ImmutableArray.CreateBuilder<Sitting>(), ImmutableArray.CreateBuilder<Sitting>());
+        var question = new Question(action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], change);
+        try
         {
-            var digest = fact.Policy!.Value;
-            if (!c.State.Stands(fact))
+            foreach (var fact in c.State.PolicyFacts(system, environment))
             {
-                // A policy that lost its force lets nothing move; but owners must still be able to replace it.
-                if (c.Statement is Deployment) return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked, or the key that put it in force: owners must put one in force anew"));
-                continue;
-            }
-            try
-            {
+                var digest = fact.Policy!.Value;
+                if (!c.State.Stands(fact))
+                {
+                    // A policy that lost its force lets nothing move; but owners must still be able to replace it.
+                    if (c.Statement is Deployment) return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked, or the key that put it in force: owners must put one in force anew"));
+                    continue;
+                }
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the policy in force {digest} is not at hand"));
                 if (!policy.Judges(action)) continue;
-                if (release is not null)
-                    foreach (var (name, check) in policy.Checks)
-                        if (!PolicyInput.ValidEvaluations(c.State, release, check).Any())
-                            return (null, (RefusalCode.CheckMissing, $"the policy '{policy.Name}' requires the check '{name}' ({check}), and release {release.Digest} has no evaluation of it that counts"));
-                var waived = release is null || system is null || environment is null || !Actions.Deployments.Contains(action) ? ImmutableDictionary<string, long>.Empty
-                    : PolicyInput.ValidWaivers(c.State, release, system, environment, digest, c.Time);
-                var input = PolicyInput.ForAction(c.State, action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], policy, waived, c.Documents);
-                inputs.Add(KeyValuePair.Create(digest.ToString(), input));
-                sittings.Add(new Sitting(policy, action, null, input, waived));
-                rules.AddRange(policy.Judge(action, InputSchema.ToCel(input), waived));
+                var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
+                if (refusal is not null) return (null, refusal);
+                inputs.Add(KeyValuePair.Create(digest.ToString(), sitting!.Input));
+                sittings.Add(sitting);
+                rules.AddRange(outcomes);
             }
-            catch (DocumentMissingException e)
+            foreach (var (_, fact) in c.State.Candidates(system, environment))
             {
-                return (null, (RefusalCode.DocumentMissing, e.Message));
-            }
-            catch (FormatException e)
-            {
-                return (null, (RefusalCode.DocumentInvalid, e.Message));
+                var digest = fact.Candidate!.Value;
+                if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the candidate {digest} is not at hand"));
+                if (!policy.Judges(action)) continue;
+                var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
+                if (sitting is not null) wouldSittings.Add(sitting);
+                would.AddRange(refusal is { } r ? [new RuleOutcome(digest, r.Code.Name(), RuleOutcome.Failed, r.Message, null)] : outcomes);
             }
         }
-        return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs)) { Sittings = sittings.ToImmutable() }, null);
+        catch (DocumentMissingException e)
+        {
+            return (null, (RefusalCode.DocumentMissing, e.Message));
+        }
+        catch (FormatException e)
+        {
+            return (null, (RefusalCode.DocumentInvalid, e.Message));
+        }
+        return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs)) { Sittings = sittings.ToImmutable(), Would = would.ToImmutable(), WouldSittings = wouldSittings.ToImmutable() }, null);
     }
 
     /// <summary>Runs the policies over an act of governance itself (policy, system, member, waiver, revocation); accepts with the given state when they let it pass.</summary>
-    static Outcome Govern(Context c, string action, string? system, string? environment, ReleaseFact? release, State next)
+    static Outcome Govern(Context c, string action, string? system, string? environment, ReleaseFact? release, State next, Json? change = null)
     {
-        var (judgement, refusal) = Judge(c, action, system, environment, release);
+        var (judgement, refusal) = Judge(c, action, system, environment, release, change);
         if (refusal is { } r) return c.Refuse(r.Code, r.Message);
         return judgement!.FirstFailure is { } failure ? Failed(c, judgement, failure) : c.Accept(next, judgement.Rules.IsEmpty ? null : judgement);
     }

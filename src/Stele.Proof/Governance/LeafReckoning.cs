@@ -39,7 +39,7 @@ public sealed class LeafReckoning
         }
         if (d.Kind == Decision.OpenKind) _open.Add(index);
         if (d.Outcome == Decision.Allow) _allowed++;
-        else if (d.Outcome == Decision.Deny) _denied++;
+        else if (d.Outcome is Decision.Deny or Decision.Hold) _denied++;
         else _errors++;
         var terms = d.Size <= _replay.Entries.Count ? _replay.At(d.Size).Systems.GetValueOrDefault(_log.System)?.Environment(_log.Environment) : null;
         if (d.Staleness > terms?.StaleAfter) _stale++;

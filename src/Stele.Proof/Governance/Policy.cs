@@ -67,9 +67,18 @@ public sealed partial class Policy
         return outcomes.ToImmutable();
     }
 
-    /// <summary>The rules that judge the action, in order, each with what its expression came from. The outcomes are those of <see cref="Judge"/>.</summary>
-    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input) =>
-        _rules.Where(c => c.Rule.On.Contains(action)).Select(c => (c.Rule, c.Expr.Trace(input, CostLimit).Trace));
+    /// <summary>The rules that judge the action, in order, each with what its expression came from. What the judgement may cost is counted as <see cref="Judge"/> counts it, so nothing comes out otherwise.</summary>
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input)
+    {
+        var left = JudgementLimit;
+        foreach (var c in _rules.Where(c => c.Rule.On.Contains(action)))
+        {
+            var (result, trace) = c.Expr.Trace(input, Math.Min(CostLimit, Math.Max(0, left)));
+            left -= result.Cost;
+            if (result.Error is null && !result.Value.AsBool()) Say(c, null, input, ref left);
+            yield return (c.Rule, trace);
+        }
+    }
 
     /// <summary>Whether the expression is true, or why it is nothing.</summary>
     static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)

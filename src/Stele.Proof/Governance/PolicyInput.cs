@@ -12,7 +12,7 @@ public static class PolicyInput
 {
     /// <param name="release">The release an action is about; null for acts on policies, systems and members.</param>
     public static Json ForAction(State state, string action, long time, string? system, string? environment, ReleaseFact? release, IReadOnlyCollection<string> actors, Policy policy,
-        IReadOnlyDictionary<string, long> waived, Documents documents)
+        IReadOnlyDictionary<string, long> waived, Documents documents, Json? change = null)
     {
         var head = system is not null && environment is not null ? state.Environment(system, environment).Head : null;
         return Json.Object(
@@ -28,6 +28,7 @@ public static class PolicyInput
             ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
                 : Json.Array(ValidApprovals(state, release, system, environment, action, time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Approval.Expires))))),
             ("attestations", Json.Object(policy.Document.Attestations.Select(a => KeyValuePair.Create(a, system is null ? Json.EmptyArray : Json.Array(Attestations.InForce(state, a, system, release?.Digest, time).Select(Word)))))),
+            ("change", change),
             ("waived", Json.Array(waived.Keys.Order(StringComparer.Ordinal).Select(Json.Of))));
     }
 

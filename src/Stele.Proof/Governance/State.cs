@@ -84,16 +84,35 @@ public sealed record State
     /// <summary>The policies in force for a scope, the widest first. A null system asks for the ledger's own.</summary>
     public ImmutableArray<Digest> PoliciesFor(string? system, string? environment) => [.. PolicyFacts(system, environment).Select(p => p.Policy!.Value)];
 
-    internal ImmutableArray<PolicyFact> PolicyFacts(string? system, string? environment)
+    internal ImmutableArray<PolicyFact> PolicyFacts(string? system, string? environment) => [.. Scoped(system, environment).Where(s => s.Fact.Policy is not null).Select(s => s.Fact)];
+
+    /// <summary>A scope and those around it, the widest first: <c>*</c>, <c>system</c>, <c>system/environment</c>.</summary>
+    public static ImmutableArray<string> Scopes(string? system, string? environment) =>
+        system is null ? ["*"] : environment is null ? ["*", system] : ["*", system, Place(system, environment)];
+
+    /// <summary>What stands for a scope and those around it, the widest first.</summary>
+    public IEnumerable<(string Scope, PolicyFact Fact)> Scoped(string? system, string? environment)
     {
-        var found = ImmutableArray.CreateBuilder<PolicyFact>();
-        void Take(string scope)
-        {
-            if (Policies.TryGetValue(scope, out var fact) && fact.Policy is not null) found.Add(fact);
-        }
-        Take("*");
-        if (system is not null) Take(system);
-        if (system is not null && environment is not null) Take(Place(system, environment));
+        foreach (var scope in Scopes(system, environment)) if (Policies.TryGetValue(scope, out var fact)) yield return (scope, fact);
+    }
+
+    /// <summary>Whether the candidate of a scope is to be regarded: not revoked, nor put there by a key that lost its force before.</summary>
+    public bool StandsAsCandidate(PolicyFact fact) => fact.Candidate is { } candidate && fact.By.All(InForce) && !IsRevoked(candidate);
+
+    /// <summary>The candidates that stand for a scope and those around it, the widest first.</summary>
+    public ImmutableArray<(string Scope, PolicyFact Fact)> Candidates(string? system, string? environment) => [.. Scoped(system, environment).Where(s => StandsAsCandidate(s.Fact))];
+
+    /// <summary>
+    /// The policies that decide a principal's requests to an environment, beside the one frozen in the release, the widest first: those in force, but a candidate in the place of its scope's
+    /// policy where it decides for this principal.
+    /// </summary>
+    /// <param name="instead">Another policy in the place of whatever decides for one scope: what would be, if it were in force there.</param>
+    public ImmutableArray<Digest> PoliciesDeciding(string system, string environment, string principal, (string Scope, Digest Policy)? instead = null)
+    {
+        var found = ImmutableArray.CreateBuilder<Digest>(3);
+        foreach (var scope in Scopes(system, environment))
+            if (scope == instead?.Scope) found.Add(instead.Value.Policy);
+            else if (Policies.TryGetValue(scope, out var fact) && (fact.CandidateDecidesFor(principal) && StandsAsCandidate(fact) ? fact.Candidate : fact.Policy) is { } policy) found.Add(policy);
         return found.ToImmutable();
     }
 

@@ -28,7 +28,7 @@ public static class StateDigest
         ("holds", Map(whole, s.Holds, h => Json.Object(
             ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
             ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null), ("reason", Optional(h.Reason))))),
-        ("policies", Map(whole, s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy))))),
+        ("policies", Map(whole, s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)), ("share", p.Share)))),
         ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)),
             ("source", o.Source is { } x ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)), ("licence", Text(x.Licence))) : null))))),
         ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),

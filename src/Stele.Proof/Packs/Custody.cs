@@ -28,8 +28,8 @@ sealed class Custody(Replay replay, Decision decision, long size)
         foreach (var digest in closure)
             if (then.Origins.TryGetValue(digest, out var origins)) foreach (var o in origins) Add(o.By[0].Entry);
         foreach (var state in new[] { then, before })
-            foreach (var policy in state.Policies.Values)
-                if (policy.Policy is { } p && state.PoliciesFor(decision.System, decision.Environment).Contains(p)) Add(policy.Entry);
+            foreach (var (_, policy) in state.Scoped(decision.System, decision.Environment))
+                if (policy.Policy is not null || policy.CandidateDecidesFor(decision.Principal)) Add(policy.Entry);
         if (replay.Entries[(int)decision.Deployment].Statement is Deployment deployment)
             foreach (var a in PolicyInput.ValidApprovals(before, release, decision.System, decision.Environment, deployment.Action, replay.Entries[(int)decision.Deployment].Entry.Time)) Add(a.By.Entry);
         foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e))) Add(e.By.Entry);
@@ -41,7 +41,7 @@ sealed class Custody(Replay replay, Decision decision, long size)
                 case Anchor a when a.Log == log && a.Checkpoint.StartsWith(signed, StringComparison.Ordinal): Add(i); break;
             }
 
-        Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System, decision.Environment), .. before.PoliciesFor(decision.System, decision.Environment)]);
+        Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System, decision.Environment), .. decision.Policies, .. before.PoliciesFor(decision.System, decision.Environment)]);
         if (release.Policy is { } own) Documents.Add(own);
     }
 

@@ -40,11 +40,11 @@ public sealed partial class Verifier
                     {
                         var decision = Decision.Parse(bytes);
                         var found = _found;
-                        var newest = Agrees(decision, Decision.Id(log.Origin, index));
+                        var newest = Agrees(decision, Decision.Id(log.Origin, index), out var same);
                         if (plain)
                         {
                             known = leaf;
-                            head = _found == found ? newest : null;
+                            head = _found == found && same ? newest : null;
                         }
                         Count(decision.Kind == Decision.OpenKind, decision.Kind == Decision.CloseKind, index, decision.Open, decision.Staleness, decision.Deployment, newest, () => DecisionLeaf.OperationOf(decision));
                     }
@@ -99,10 +99,12 @@ public sealed partial class Verifier
 
         /// <summary>
         /// A decision must name what the ledger says: a deployment of that place, one of its releases, the policies in force as of the size folded; and the release must not have been stopped by then.
-        /// Returns the head's entry at that size.
+        /// What candidates would have made of it is told of just those that stood then and did not decide for this principal. Returns the head's entry at that size.
         /// </summary>
-        long? Agrees(Decision d, string where)
+        /// <param name="same">Whether that goes for every principal.</param>
+        long? Agrees(Decision d, string where, out bool same)
         {
+            same = true;
             if (d.System != _log.System || d.Environment != _log.Environment) Find("decision-place", where, $"it is of {d.System}/{d.Environment}, the log of {_log.System}/{_log.Environment}");
             if (d.Size > _replay.Entries.Count || d.Deployment >= d.Size)
             {
@@ -117,10 +119,16 @@ public sealed partial class Verifier
                 return null;
             }
             var release = state.Releases[d.Release];
-            if (!d.Policies.SequenceEqual(state.PoliciesFor(d.System, d.Environment))) Find("decision-policy", where, "it names other policies than were in force");
+            if (!d.Policies.SequenceEqual(state.PoliciesDeciding(d.System, d.Environment, d.Principal))) Find("decision-policy", where, "it names other policies than were to decide for its principal");
+            var candidates = state.Candidates(d.System, d.Environment);
+            same = candidates.All(c => c.Fact.Share == 0);
+            if (d.Kind != Decision.CloseKind && !d.Would.Select(w => w.Policy).SequenceEqual(candidates.Where(c => !c.Fact.CandidateDecidesFor(d.Principal) && Decides(c.Fact.Candidate!.Value)).Select(c => c.Fact.Candidate!.Value)))
+                Find("decision-candidate", where, "what it tells of candidates is not of those that stood and did not decide");
             if (d.ReleasePolicy != release.Policy) Find("decision-policy", where, "it names another policy than the release's own");
             if (d.Outcome == Decision.Allow && state.IsStopped(release)) Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
             return environment.Head?.Entry;
         }
+
+        bool Decides(Digest policy) => _replay.Documents.Policy(policy)?.Judges(Actions.Decide) == true;
     }
 }

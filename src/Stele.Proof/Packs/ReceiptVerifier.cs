@@ -217,11 +217,11 @@ public sealed partial class ReceiptVerifier
     List<(long Index, Origin Origin)> Origins(Digest artifact) =>
         [.. _statements.Where(s => s.Value is Origin o && s.Key < _receipt.Leaf.Decision.Deployment && o.Outputs.Any(x => x.Digest == artifact)).OrderBy(s => s.Key).Select(s => (s.Key, (Origin)s.Value))];
 
-    /// <summary>The last entry before the decision that put a policy in force for its place.</summary>
+    /// <summary>The last entry before the decision that put a policy in force for its place, or that made it a candidate which decides for its principal.</summary>
     long? PutInForce(Digest policy)
     {
         var d = _receipt.Leaf.Decision;
-        return _statements.Where(s => s.Value is PolicyStatement p && p.Policy == policy && s.Key < d.Size && (p.System ?? d.System) == d.System && (p.Environment ?? d.Environment) == d.Environment).Select(s => (long?)s.Key).Max();
+        return _statements.Where(s => s.Value is PolicyStatement p && (p.Policy == policy || (p.Candidate == policy && PolicyStatement.FallsInto(p.Share, policy, d.Principal))) && s.Key < d.Size && (p.System ?? d.System) == d.System && (p.Environment ?? d.Environment) == d.Environment).Select(s => (long?)s.Key).Max();
     }
 
     IEnumerable<(long Index, Verdict Verdict)> Verdicts => _statements.Where(s => s.Value is Verdict v && v.Size == _receipt.Leaf.Decision.Deployment).OrderBy(s => s.Key).Select(s => (s.Key, (Verdict)s.Value));

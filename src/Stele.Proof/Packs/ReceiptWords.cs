@@ -45,7 +45,9 @@ public sealed partial class ReceiptVerifier
         { Kind: Decision.OpenKind } when _receipt.Close is { } c => $"It was let through, and closed by leaf {N(c.Index)} with '{c.Decision.Outcome}', status {c.Decision.Status}.",
         { Kind: Decision.OpenKind } => "It was let through; how it ended is unknown: no close is shown.",
         { Outcome: Decision.Deny } => $"It was denied by rule '{d.Rule}', with status {d.Status}; the release was not asked.",
+        { Outcome: Decision.Hold } => $"It was held by rule '{d.Rule}' for a person's approval, and so refused, with status {d.Status}; the release was not asked.",
         { Outcome: Decision.Error } => $"It was let through, and the release gave no answer that could be passed on: status {d.Status}.",
+        { Masked: not null } => $"It was let through with values masked by rule '{d.Rule}', and answered '{d.Outcome}', with status {d.Status}.",
         _ => $"It was let through and answered '{d.Outcome}', with status {d.Status}.",
     };
 

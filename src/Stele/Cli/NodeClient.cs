@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net.Http.Headers;
 using System.Text;
 using Stele.Gateway;
@@ -66,6 +67,21 @@ sealed class NodeClient : IDisposable
             var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 64 << 20);
             if (answer.IsSuccessStatusCode) return ErasureAnswer.FromJson(said);
             // It folds what this desk has folded a moment later.
+            if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
+                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
+        }
+    }
+
+    /// <summary>Has the node judge its decisions again under another policy. It is its own word: the bodies stay there.</summary>
+    /// <exception cref="CliError">It would not.</exception>
+    public async Task<ImmutableArray<ReplayedLog>> Replay(ReplayRequest request, TimeProvider clock, CancellationToken stop)
+    {
+        for (var begun = clock.GetTimestamp(); ;)
+        {
+            using var answer = await Send("replay", stop, request.ToJson().ToBytes());
+            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 256 << 20);
+            if (answer.IsSuccessStatusCode) return [.. said["logs"].AsArray.Select(ReplayedLog.FromJson)];
             if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
                 throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
             await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);

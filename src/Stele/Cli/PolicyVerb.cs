@@ -35,7 +35,7 @@ static class PolicyVerb
             Each rule: what it judges and what it requires. A FILE is compiled here, and nothing of it is sent: this is how a policy is
             tried while it is written.
             """, [new Argument<string>("digest|file"), Sets.Option], Show),
-        PolicyBundleVerbs.Bundle, PolicyBundleVerbs.Controls, PolicyCoverageVerb.Verb);
+        PolicyReplayVerb.Verb, PolicyBundleVerbs.Bundle, PolicyBundleVerbs.Controls, PolicyCoverageVerb.Verb);
 
     static async Task<int> FreezeIt(Call call)
     {
@@ -79,12 +79,16 @@ static class PolicyVerb
             $"policy {name} {digest.Short} is in force for {(key == "*" ? "the whole ledger" : key)}");
     }
 
+    /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
+    internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
+        PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk))
+            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
+
     static async Task<int> Show(Call call)
     {
         var given = call.Need("digest|file");
         await using var desk = await Desk.Open(call);
-        var policy = PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk))
-            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
+        var policy = await Read(call, desk, given);
         call.Terminal.Result(policy.ToJson().With("digest", policy.Digest), () =>
         {
             call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}");

@@ -20,11 +20,15 @@ static class Forwarder
         "Authorization", "Cookie", "Set-Cookie", "Host", "Content-Length", "Expect", "Date", "Server", "Alt-Svc",
     };
 
+    /// <summary>What tells of the bytes of a body: where values in it were masked, it would tell of what was there, and be wrong.</summary>
+    static readonly HashSet<string> OfBody = new(StringComparer.OrdinalIgnoreCase) { "Content-Digest", "Content-MD5", "Digest", "Repr-Digest", "Signature", "Signature-Input" };
+
     static bool Passes(string name, HashSet<string> ofConnection) =>
         !Dropped.Contains(name) && !ofConnection.Contains(name) && !name.StartsWith("Stele-", StringComparison.OrdinalIgnoreCase) && name[0] != ':';
 
+    /// <param name="masked">Whether the body is another than the one that was asked with.</param>
     /// <exception cref="ForwardException"/>
-    public static async Task<Answer> Send(Instance instance, HttpRequest request, string path, byte[] body, int maxBytes, TimeSpan patience, TimeProvider time)
+    public static async Task<Answer> Send(Instance instance, HttpRequest request, string path, byte[] body, bool masked, int maxBytes, TimeSpan patience, TimeProvider time)
     {
         using var limit = new CancellationTokenSource(patience, time);
         try
@@ -36,7 +40,7 @@ static class Forwarder
             var connection = Listed(request.Headers.Connection.ToString());
             foreach (var (name, values) in request.Headers)
             {
-                if (!Passes(name, connection)) continue;
+                if (!Passes(name, connection) || (masked && OfBody.Contains(name))) continue;
                 if (!message.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) message.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
             }
             using var response = await instance.Http.SendAsync(message, limit.Token);

@@ -15,7 +15,8 @@ namespace Stele.Gateway;
 ///   1 authenticate   by token: a principal, known here by a pseudonym        401
 ///   2 match          the environment, its standing, one of its releases      404, 400, 413, 503
 ///   3 decide         by the release's own rules and those in force           403
-///   4 forward        to the release's socket; the principal's token stays    502, 504
+///   4 forward        to the release's socket; the principal's token stays,   502, 504
+///                    and so do values that a rule masks                      413
 ///   5 record         leaf, sealed bodies and keys, all durable               503
 ///   6 respond        with Stele-Decision and Stele-Release
 ///
@@ -94,16 +95,18 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
         var (hosted, path) = Match(Method(http.Request.Method), http.Request.Path);
         var input = await Body(http.Request);
-        var request = Describe(http.Request, path, input);
+        var (query, body) = Describe(http.Request, input);
         var subject = Subject(http.Request);
         var (table, leg) = Enter(hosted);
         try
         {
             var recorder = RecorderOf(table.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
-            var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            var context = new RequestContext(http.Request.Method, path, query, principal.Roles, time.GetUtcNow().ToUnixTimeMilliseconds());
 
             // 3. May they?
-            var denied = _rules.Deny(table, leg, principal, request, now);
+            var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment, table.Deployment, principal.Id, context, body, input.Length));
+            var ruling = judged.Ruling;
+            var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(body, ruling.Fields).ToBytes() : null;
 
             // From here on it must be recorded, whatever comes.
             var tally = recorder.Log.Tally;
@@ -111,9 +114,9 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             counted.Admitted = true;
 
             // 4. What does the release say?
-            var (outcome, answer, error) = denied is not null
-                ? (Decision.Deny, Problem(GatewayError.Denied, denied.Message ?? $"the rule '{denied.Rule}' is not fulfilled", denied.Rule), GatewayError.Denied)
-                : await Forward(http.Request, path, input, leg);
+            var (outcome, answer, error) = ruling.Effect is Effect.Deny or Effect.Hold ? Refused(ruling)
+                : masked?.Length > terms.MaxRequest ? Refused(ruling with { Effect = Effect.Deny, Message = TooMuchMasked }, GatewayError.TooLarge)
+                : await Forward(http.Request, path, masked ?? input, masked is not null, leg);
 
             // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not have it, even if the clock was put back.
             var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
@@ -122,8 +125,12 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             {
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
-                    leg.Release.Policy, table.State.PoliciesFor(hosted.System, hosted.Environment), outcome, denied?.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
-                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)), input, answer.Body, subject);
+                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
+                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { Would = judged.Would }, Bodies(), subject);
+
+                IReadOnlyList<(string, byte[])> Bodies() => masked is null || outcome == Decision.Deny
+                    ? [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Output, answer.Body)]
+                    : [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Masked, masked), (SealedBodies.Output, answer.Body)];
             }
             catch (GatewayException)
             {
@@ -233,8 +240,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         _ => throw new GatewayException(GatewayError.BadRequest, $"{SubjectHeader} is one tag of 1 to {MaxSubject} visible ASCII characters without spaces"),
     };
 
-    /// <summary>What rules see of a request: <c>{"body"?,"method","path","query","size"}</c>; the body as the JSON value it is, absent when there is none.</summary>
-    static Json Describe(HttpRequest request, string path, byte[] body)
+    /// <summary>A request's query as it was sent, and its body as the JSON value it is; null when there is none.</summary>
+    static (string Query, Json? Body) Describe(HttpRequest request, byte[] body)
     {
         Json? json = null;
         if (body.Length > 0)
@@ -251,14 +258,23 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
         var query = request.QueryString.ToUriComponent();
         if (query.AsSpan().ContainsAnyExceptInRange('!', '~')) throw new GatewayException(GatewayError.BadRequest, "the query has characters that must be escaped");
-        return Json.Object(("method", request.Method), ("path", path), ("query", query), ("size", body.Length), ("body", json));
+        return (query, json);
     }
 
-    async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, Leg leg)
+    const string TooMuchMasked = "with values masked the body is larger than this gateway takes, so it was not forwarded";
+
+    static (string Outcome, Answer Answer, GatewayError? Error) Refused(Ruling ruling, GatewayError? error = null)
+    {
+        var because = error ?? (ruling.Effect == Effect.Hold ? GatewayError.Held : GatewayError.Denied);
+        var message = ruling.Message ?? (because == GatewayError.Held ? $"the rule '{ruling.Rule}' demands a person's approval" : $"the rule '{ruling.Rule}' says no");
+        return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because);
+    }
+
+    async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, bool masked, Leg leg)
     {
         try
         {
-            var answer = await Forwarder.Send(leg.Instance, request, path, input, terms.MaxAnswer, terms.Patience, time);
+            var answer = await Forwarder.Send(leg.Instance, request, path, input, masked, terms.MaxAnswer, terms.Patience, time);
             // Drift seen while it answered: whose answer that was, nobody can say.
             return leg.Instance.Trusted ? (Decision.Allow, answer, null)
                 : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile);

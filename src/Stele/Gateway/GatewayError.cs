@@ -25,6 +25,8 @@ enum GatewayError
 
     /// <summary>A rule said no.</summary>
     Denied,
+    /// <summary>A rule demands a person's approval, and this gateway can't wait for one yet.</summary>
+    Held,
     /// <summary>The release did not answer, or answered too much.</summary>
     BadUpstream,
     UpstreamTimeout,
@@ -58,6 +60,7 @@ static class GatewayErrors
         GatewayError.Stale => ("stale", 503, "this node has not heard from its server for too long"),
         GatewayError.Undecidable => ("undecidable", 503, "this node lacks a document it needs; it fetches it when its server answers"),
         GatewayError.Denied => ("denied", 403, "see the rule; the decision's record names the policies"),
+        GatewayError.Held => ("held", 403, "a person must approve this, and the gateway can't wait for that yet: it was refused, and recorded under the rule"),
         GatewayError.BadUpstream => ("bad-upstream", 502, "the release is at fault; its operator finds the record by the decision's id"),
         GatewayError.UpstreamTimeout => ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
         GatewayError.DriftedMeanwhile => ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),

@@ -14,6 +14,14 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
     /// <summary>What finds a decision by the tag of the person it is about, for whoever has its key and the tag.</summary>
     public byte[] SubjectMark(string tag) => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes("stele.dev/subject/v1\n" + tag));
 
+    /// <summary>The salt of a field's commitment. Those beyond input and output are derived from the key: they go with it.</summary>
+    public byte[] Salt(string field) => field switch
+    {
+        SealedBodies.Input => InputSalt,
+        SealedBodies.Output => OutputSalt,
+        _ => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes($"stele.dev/salt/{field}/v1")),
+    };
+
     public static DecisionKeys Random() => new(RandomNumberGenerator.GetBytes(KeyBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes));
 }
 

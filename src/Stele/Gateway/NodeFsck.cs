@@ -76,8 +76,7 @@ static class NodeFsck
             try
             {
                 var decision = Decision.Parse(bytes);
-                if (decision.Input is { } input) committed[(index, SealedBodies.Input)] = input;
-                if (decision.Output is { } output) committed[(index, SealedBodies.Output)] = output;
+                foreach (var field in SealedBodies.Fields) if (decision.Committed(field) is { } commitment) committed[(index, field)] = commitment;
             }
             catch (FormatException e)
             {
@@ -100,7 +99,7 @@ static class NodeFsck
         if (File.Exists(bodies)) found.Journal(bodies, () => SealedBodies.Scan(bodies, origin, keys.GetValueOrDefault, (index, field, body) =>
         {
             stop.ThrowIfCancellationRequested();
-            if (committed.TryGetValue((index, field), out var commitment)) seen[(index, field)] = body is not null && Commitment.To(field, field == SealedBodies.Input ? keys[index].InputSalt : keys[index].OutputSalt, body) == commitment;
+            if (committed.TryGetValue((index, field), out var commitment)) seen[(index, field)] = body is not null && Commitment.To(field, keys[index].Salt(field), body) == commitment;
         }));
         foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
             if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");

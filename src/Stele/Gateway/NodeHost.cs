@@ -61,9 +61,10 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
-            var erasures = new Erasures(folder, origin => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time));
+            (Recorder, IDisposable?)? Recorded(string origin) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time);
+            var erasures = new Erasures(folder, Recorded);
             var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time));
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time), new ReplayEndpoint(new DecisionReplays(Recorded), pages, () => link.Replay));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, pages, web);
@@ -84,19 +85,20 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures)
+    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures, ReplayEndpoint replays)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
-            kestrel.Limits.MaxRequestBodySize = 4L * terms.MaxRequest;
+            kestrel.Limits.MaxRequestBodySize = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes);
             kestrel.Listen(IPAddress.Loopback, terms.Port);
         });
         Embedded.In(builder.Services);
         var web = builder.Build();
         web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
+            : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
             : http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
         return web;
     }

@@ -19,7 +19,7 @@ namespace Stele.Gateway;
 /// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
 /// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early
 /// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone
-/// GET bodies/[hex]/[index]                what was asked and answered, opened: {"input":…,"output":…}, each {"state","base64"?}
+/// GET bodies/[hex]/[index]                what was asked and answered, opened: {"context"?,"input","masked"?,"output"}, each {"state","base64"?}
 /// </code>
 /// </summary>
 sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures erasures)
@@ -112,11 +112,12 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
     Json Bodies(DecisionLog log, long index)
     {
         var recorder = gateway.RecorderOf(log);
-        return Json.Object(("input", Opened(SealedBodies.Input)), ("output", Opened(SealedBodies.Output)));
+        var decision = Decision.Parse(log.Log.ReadEntry(index));
+        return Json.Object(SealedBodies.Fields.Where(f => f is SealedBodies.Input or SealedBodies.Output || decision.Committed(f) is not null).Select(f => KeyValuePair.Create(f, Opened(f))));
 
         Json Opened(string field)
         {
-            var (state, body) = recorder.Open(index, field);
+            var (state, body) = recorder.Open(index, field, decision);
             return Json.Object(("state", state.ToString().ToLowerInvariant()), ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
         }
     }

@@ -44,22 +44,27 @@ sealed class Recorder : IDisposable
 
     /// <summary>Records a decision with its bodies; comes back with its index when all of it is durable.</summary>
     /// <param name="decision">The leaf, but for its commitments. Made when its number is known, so that times are those of the record.</param>
+    /// <param name="bodies">By field (see <see cref="SealedBodies"/>).</param>
     /// <param name="subject">The tag of the person it is about, if the caller gave one.</param>
     /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/></exception>
-    public async Task<long> Record(Func<Decision> decision, byte[] input, byte[] output, string? subject = null)
+    public async Task<long> Record(Func<Decision> decision, IReadOnlyList<(string Field, byte[] Body)> bodies, string? subject = null)
     {
         var keys = DecisionKeys.Random();
-        var (asked, answered) = (Commitment.To(SealedBodies.Input, keys.InputSalt, input), Commitment.To(SealedBodies.Output, keys.OutputSalt, output));
+        var committed = bodies.ToDictionary(b => b.Field, b => Commitment.To(b.Field, keys.Salt(b.Field), b.Body), StringComparer.Ordinal);
         try
         {
-            Task<long> bodies = null!, table = null!, leaf;
+            Task<long> sealed_ = null!, table = null!, leaf;
             _erasing.EnterReadLock();
             try
             {
                 leaf = _log.Log.Append(index =>
                 {
-                    if (!_bodies.TryAdd(index, keys, input, output, out bodies) || !_keys.TryAdd(index, keys, subject, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
-                    return (decision() with { Input = asked, Output = answered }).Encode();
+                    if (!_bodies.TryAdd(index, keys, bodies, out sealed_) || !_keys.TryAdd(index, keys, subject, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
+                    return (decision() with
+                    {
+                        Input = committed.GetValueOrDefault(SealedBodies.Input), Output = committed.GetValueOrDefault(SealedBodies.Output),
+                        Context = committed.GetValueOrDefault(SealedBodies.Context), Masked = committed.GetValueOrDefault(SealedBodies.Masked),
+                    }).Encode();
                 });
             }
             finally
@@ -67,7 +72,7 @@ sealed class Recorder : IDisposable
                 _erasing.ExitReadLock();
             }
             var index = await leaf;
-            await Task.WhenAll(bodies, table);
+            await Task.WhenAll(sealed_, table);
             return index;
         }
         catch (Exception e) when (e is IOException or LogException or ObjectDisposedException or OperationCanceledException)
@@ -77,16 +82,18 @@ sealed class Recorder : IDisposable
     }
 
     /// <summary>Opens one body of a decision, and says whether it is the one committed to.</summary>
-    public (BodyState State, byte[]? Body) Open(long index, string field)
+    public (BodyState State, byte[]? Body) Open(long index, string field) => Open(index, field, Decision.Parse(_log.Log.ReadEntry(index)));
+
+    /// <summary>The same of a leaf that was read.</summary>
+    public (BodyState State, byte[]? Body) Open(long index, string field, Decision decision)
     {
-        var decision = Decision.Parse(_log.Log.ReadEntry(index));
-        var commitment = field == SealedBodies.Input ? decision.Input : decision.Output;
+        var commitment = decision.Committed(field);
         if (_keys.IsErased(index)) return (BodyState.Erased, null);
         if (commitment is null || _keys.Find(index) is not { } keys) return (BodyState.Missing, null);
         try
         {
             if (_bodies.Open(index, field, keys) is not { } body) return (BodyState.Missing, null);
-            return Commitment.To(field, field == SealedBodies.Input ? keys.InputSalt : keys.OutputSalt, body) == commitment ? (BodyState.Whole, body) : (BodyState.Damaged, null);
+            return Commitment.To(field, keys.Salt(field), body) == commitment ? (BodyState.Whole, body) : (BodyState.Damaged, null);
         }
         catch (Exception e) when (e is CryptographicException or IOException)
         {

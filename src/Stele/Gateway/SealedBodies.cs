@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Stele.Disk;
@@ -7,14 +8,17 @@ using Stele.Proof.Decisions;
 namespace Stele.Gateway;
 
 /// <summary>
-/// What was asked and answered, sealed, outside of the log: a journal of records <c>u64 index, AES-256-GCM ciphertext, 16 bytes tag</c>, of kind 1 (input) or 2 (output).
+/// What was asked and answered, sealed, outside of the log: a journal of records <c>u64 index, AES-256-GCM ciphertext, 16 bytes tag</c>, of kind 1 (input), 2 (output), 3 (context: what
+/// the rules saw beside the input) or 4 (masked: the input as it was forwarded).
 /// The key is the decision's own, used once for each field, the nonce is the field's number; the associated data is <c>[decision id] LF [field]</c>, so that no body can stand for another.
 /// </summary>
 sealed class SealedBodies : IDisposable
 {
-    public const string Input = "input", Output = "output";
-    const byte InputRecord = 1, OutputRecord = 2;
+    public const string Input = "input", Output = "output", Context = "context", Masked = "masked";
     const int Tag = 16;
+
+    /// <summary>Every field, in the order of the records' kinds, from 1 on. It may only grow.</summary>
+    public static readonly ImmutableArray<string> Fields = [Input, Output, Context, Masked];
 
     readonly object _gate = new();
     readonly Dictionary<(long Index, byte Field), long> _addresses = [];
@@ -27,13 +31,13 @@ sealed class SealedBodies : IDisposable
         _journal = Journal.Open(path, Take, secret: true);
     }
 
-    public bool TryAdd(long index, DecisionKeys keys, byte[] input, byte[] output, out Task<long> durable) =>
-        _journal.TryAppend([(InputRecord, Seal(index, InputRecord, keys, input)), (OutputRecord, Seal(index, OutputRecord, keys, output))], out durable);
+    public bool TryAdd(long index, DecisionKeys keys, IEnumerable<(string Field, byte[] Body)> bodies, out Task<long> durable) =>
+        _journal.TryAppend([.. bodies.Select(b => (KindOf(b.Field), (ReadOnlyMemory<byte>)Seal(index, KindOf(b.Field), keys, b.Body)))], out durable);
 
     /// <summary>Null when the body is not there; a <see cref="CryptographicException"/> when it is not what was sealed.</summary>
     public byte[]? Open(long index, string field, DecisionKeys keys)
     {
-        var kind = field == Input ? InputRecord : OutputRecord;
+        var kind = KindOf(field);
         long address;
         lock (_gate) if (!_addresses.TryGetValue((index, kind), out address)) return null;
         return Unseal(_origin, kind, _journal.Read(address), keys);
@@ -59,8 +63,8 @@ sealed class SealedBodies : IDisposable
     {
         foreach (var record in records)
         {
-            var (index, field) = (BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), record.Kind == InputRecord ? Input : Output);
-            if (keys(index) is not { } with) continue;
+            var (index, field) = (BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), FieldOf(record.Kind));
+            if (field is null || keys(index) is not { } with) continue;
             try
             {
                 body(index, field, Unseal(origin, record.Kind, record.Bytes.Span, with));
@@ -83,7 +87,11 @@ sealed class SealedBodies : IDisposable
 
     static byte[] Nonce(byte kind) => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, kind];
 
-    static byte[] Associated(string origin, long index, byte kind) => Encoding.UTF8.GetBytes($"{Decision.Id(origin, index)}\n{(kind == InputRecord ? Input : Output)}");
+    static byte[] Associated(string origin, long index, byte kind) => Encoding.UTF8.GetBytes($"{Decision.Id(origin, index)}\n{FieldOf(kind)}");
+
+    static byte KindOf(string field) => checked((byte)(Fields.IndexOf(field) + 1));
+
+    static string? FieldOf(byte kind) => kind > 0 && kind <= Fields.Length ? Fields[kind - 1] : null;
 
     void Take(ReadOnlySpan<JournalRecord> records)
     {

@@ -69,6 +69,11 @@ public class TraceTests
         { "checks.fairness.all(e, e.metrics.auc > 0.5)", "checks.fairness[0].metrics.auc: no such key: 'auc'" },
         { "limit / (limit - 3) == 1", "limit / (limit - 3): division by zero; limit = 3; limit - 3 = 0" },
         { "on && gone == 1", "gone: no value for 'gone'" },
+        // A name rests on what it stands for, where it was needed first.
+        { "cel.bind(x, limit + 1, on && x == 5)", "x = 4" },
+        { "cel.bind(x, limit == 4, x || x)", "limit = 3; x = false" },
+        { "checks.?absent.hasValue()", "checks.?absent = optional.none()" },
+        { "checks.?fairness.optMap(f, size(f)).orValue(0) > 5", "checks.?fairness.optMap(f, size(f)).orValue(0) = 3" },
         { "name\n  == \"v2\" &&\n  limit\n > 2", "name = 'v1'" },
     };
 
@@ -150,6 +155,26 @@ public class TraceTests
             Assert.EndsWith("    12 more", tree, StringComparison.Ordinal);   // eight rounds are kept
         }
         else Assert.Equal(expected, tree);
+    }
+
+    /// <summary>A definition stands below the name that needed it first, in its own source; the next name for it has its value alone.</summary>
+    [Fact]
+    public void A_definition_is_seen_through()
+    {
+        var environment = new CelEnvironment(Declared);
+        environment.Define("fair", "checks.fairness.all(e, e.metrics.ratio >= floor)");
+        environment.Define("floor", "double(limit) / 10.0");
+        var program = environment.Compile("on && (fair || floor > 1.0)");
+        var (result, trace) = program.Trace(Bound, 100_000);
+        Assert.Null(Differs(program, Bound, result));
+        Assert.Equal("on = true; checks.fairness[0].metrics.ratio = 0.9; floor = 0.3; checks.fairness[1].metrics.ratio = 0.5; checks.fairness[2].metrics.ratio = 0.4", string.Join("; ", trace.Rests().Select(Say)));
+        var fair = trace.Parts[1].Parts[0];
+        Assert.Equal((CelTraceKind.Named, "fair", null, "fair"), (fair.Kind, fair.Text, fair.Definition, fair.Parts[0].Definition));
+        Assert.Equal("checks.fairness.all(e, e.metrics.ratio >= floor)", fair.Parts[0].Text);
+        // Errors are those of its own source.
+        environment.Define("broken", "checks.nothing.x == 1");
+        (result, trace) = environment.Compile("broken || off").Trace(Bound, 100_000);
+        Assert.Equal(("checks.nothing.x: no such key: 'nothing'", result.Error!.Message), (Say(Assert.Single(trace.Rests())), trace.Rests()[0].Error!.Message));
     }
 
     /// <summary>The texts are cut from the source just where they stand.</summary>

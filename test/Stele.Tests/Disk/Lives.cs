@@ -314,7 +314,7 @@ sealed class BodyLife : Life
 
     async Task Add(SealedBodies bodies, int i)
     {
-        Assert.True(bodies.TryAdd(i, Keys, Body(i, "asked"), Body(i, "answered"), out var durable));
+        Assert.True(bodies.TryAdd(i, Keys, [(SealedBodies.Input, Body(i, "asked")), (SealedBodies.Output, Body(i, "answered"))], out var durable));
         await durable;
         _told.Add(i);
     }

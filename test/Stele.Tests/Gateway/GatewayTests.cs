@@ -157,7 +157,7 @@ public sealed class GatewayTests
         }
         await Denied("desk-only", "only the desk may ask", h.Ask("/say", token: guest));                   // frozen in the release
         await Denied("not-denied", "nobody may ask for /deny", h.Ask("/deny"));                            // in force for the system
-        await Denied("no-secret", "not fulfilled", h.Ask("/say", "{\"secret\":1}"));                       // by the body
+        await Denied("no-secret", "says no", h.Ask("/say", "{\"secret\":1}"));                       // by the body
         Assert.Equal(3, Size(h));
 
         // A policy that comes into force counts from then on, and is the one recorded.

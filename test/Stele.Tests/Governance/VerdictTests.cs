@@ -132,7 +132,7 @@ public sealed class VerdictTests
         Assert.Equal($"""
 
             failed  four-fifths
-              a rule of the policy admission {Lived.Policy.Short}
+              medium, of the policy admission {Lived.Policy.Short}
               checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)  false
                 checks.fairness                                        a list of 1 element
                 with checks.fairness[0]

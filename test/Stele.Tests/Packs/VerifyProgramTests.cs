@@ -61,12 +61,42 @@ public sealed class VerifyProgramTests
         Assert.Equal(0, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--receipt", receipt).Code);
     }
 
+    /// <summary>The auditor's own program, with the pack alone: every sub-value, and the same bytes.</summary>
+    [Fact]
+    public void A_verdict_is_explained_and_made_again_from_the_pack_alone()
+    {
+        using var box = new VerifyProgram(Lived);
+        var pack = box.Write("pack.zip", Lived.World.Pack());
+        var refused = Lived.World.Replay.Entries.First(f => f.Statement is Stele.Proof.Statements.Verdict { Passed: false }).Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var (code, output, error) = box.Run("verdict", pack, refused, "--trust", box.Trust);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("    e.metrics.approval_ratio >= 0.8                      false\n        e.metrics.approval_ratio                           0.731\n", output, StringComparison.Ordinal);
+        Assert.Contains("executed again: the same ", output, StringComparison.Ordinal);
+        Assert.EndsWith("the pack: complete\n", output, StringComparison.Ordinal);
+        (code, output, _) = box.Run("verdict", pack, refused, "--json");
+        var json = CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20);
+        Assert.Equal((3, true, 0.731), (code, json["reproduced"]["same"].AsBool, json["explained"]["rules"].AsArray[0]["values"].AsArray[0]["value"].AsDouble));
+        Assert.Equal(0, box.Run("verdict", pack, Lived.DeployedV2.ToString(System.Globalization.CultureInfo.InvariantCulture), "--trust", box.Trust).Code);
+        Assert.Equal(2, box.Run("verdict", pack, "99999").Code);
+
+        var forged = Mortgage.Lived();
+        var told = forged.World.Replay.Entries.Select(f => f.Statement).OfType<Stele.Proof.Statements.Verdict>().First(v => !v.Passed);
+        var entry = forged.World.Add(new Entry(forged.World.Now, Envelope.Sign((told with { Rules = told.Rules.RemoveAt(0) }).Encode(), World.Server.Key)));
+        (code, output, _) = box.Run("verdict", box.Write("forged.zip", forged.World.Pack()), entry.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal(1, code);
+        Assert.Contains("OTHER BYTES", output, StringComparison.Ordinal);
+        Assert.Contains("/predicate/https://stele.dev/verdict/v1/rules", output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("pack")]
     [InlineData("pack nowhere.zip")]
     [InlineData("pack a b")]
     [InlineData("artifact a")]
+    [InlineData("verdict a")]
+    [InlineData("verdict a one")]
+    [InlineData("verdict a 1 2")]
     [InlineData("pack a --trust")]
     [InlineData("pack a --trust nowhere.json")]
     [InlineData("pack a --frobnicate")]

@@ -10,6 +10,9 @@ public sealed class StatementTests
 {
     static readonly Lazy<IReadOnlyDictionary<string, byte[]>> One = new(Collect);
 
+    /// <inheritdoc cref="Collect"/>
+    internal static IEnumerable<byte[]> Payloads => One.Value.Values;
+
     /// <summary>One payload of every kind, with optional members there.</summary>
     static Dictionary<string, byte[]> Collect()
     {

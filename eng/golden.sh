@@ -1,0 +1,11 @@
+#!/bin/bash
+# golden.sh: keeps anew what test/Stele.Tests/Golden holds of the fold version that is not released yet (packs, receipts, what they come to, and the persisted names).
+# Of released versions it changes nothing: to their names it only adds. Then it runs those tests.
+set -eu
+cd "$(dirname "$0")/.."
+
+configuration=${1:-Debug}
+dotnet build test/Stele.Tests -c "$configuration" -v q --nologo
+tests=test/Stele.Tests/bin/$configuration/net10.0/Stele.Tests
+STELE_GOLDEN=write "$tests" -noLogo -noColor -class 'Stele.Tests.Golden.GoldenPackTests' -class 'Stele.Tests.Golden.GoldenNameTests' >/dev/null || true
+"$tests" -noLogo -noColor -class 'Stele.Tests.Golden.GoldenPackTests' -class 'Stele.Tests.Golden.GoldenNameTests'

@@ -1,0 +1,72 @@
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
+using Stele.Proof.Statements;
+using Stele.Tests.Worlds;
+
+namespace Stele.Tests.Packs;
+
+/// <summary>What a decision's record says of candidates is held to the ledger: which stood, for whom one decided, and that none is passed over.</summary>
+public sealed class CandidateLeafTests
+{
+    static readonly string[] People = [.. Enumerable.Range(0, 40).Select(i => Digest.Of(BitConverter.GetBytes(i)).Hex[..32])];
+
+    static (Mortgage M, Digest Policy, Digest Candidate) Watched(int share)
+    {
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        var candidate = m.World.Put(new Policy(new PolicyDocument("candidate") { Rules = [new Rule("never", ["decide"], Effect.Deny, "true")] }).ToJson());
+        var fact = m.World.State.Policies[World.Sys];
+        m.World.Add(m.World.PutPolicy(fact.Policy) with { Candidate = candidate, Share = share }, World.Owners);
+        return (m, fact.Policy!.Value, candidate);
+    }
+
+    /// <summary>As an honest gateway records it.</summary>
+    static Decision Honest(Mortgage m, Digest policy, Digest candidate, int share, string principal)
+    {
+        var d = m.World.Decide() with { Principal = principal };
+        return PolicyStatement.FallsInto(share, candidate, principal)
+            ? d with { Policies = [.. d.Policies.Select(p => p == policy ? candidate : p)], Outcome = Decision.Deny, Rule = "never", Status = 403 }
+            : d with { Would = [new Would(candidate, Decision.Deny, "never")] };
+    }
+
+    static string[] Findings(Mortgage m) => [.. m.World.Verify().Findings.Where(f => f.Name.StartsWith("decision-", StringComparison.Ordinal)).Select(f => $"{f.Name} {f.Where[(f.Where.LastIndexOf('/') + 1)..]}")];
+
+    [Theory]
+    [InlineData(0), InlineData(50), InlineData(100)]
+    public void Honest_records_are_as_they_must_be(int share)
+    {
+        var (m, policy, candidate) = Watched(share);
+        foreach (var person in People) m.Log.Add(Honest(m, policy, candidate, share, person));
+        Assert.Empty(Findings(m));
+    }
+
+    [Fact]
+    public void A_candidate_that_is_passed_over_or_made_up_is_found()
+    {
+        var (m, policy, candidate) = Watched(0);
+        var honest = Honest(m, policy, candidate, 0, People[0]);
+        m.Log.Add(honest);
+        m.Log.Add(honest with { Would = [] });
+        m.Log.Add(honest with { Would = [.. honest.Would, .. honest.Would] });
+        m.Log.Add(honest with { Would = [new Would(m.V3, Decision.Allow, null)] });
+        m.Log.Add(honest);
+        Assert.Equal(["decision-candidate 1", "decision-candidate 2", "decision-candidate 3"], Findings(m));
+    }
+
+    /// <summary>Leaves that look alike are of principals for whom different policies decide: each is looked at.</summary>
+    [Fact]
+    public void Whoever_is_decided_for_by_the_wrong_policy_is_found()
+    {
+        var (m, policy, candidate) = Watched(50);
+        var expected = new List<string>();
+        for (var i = 0; i < People.Length; i++)
+        {
+            var chosen = PolicyStatement.FallsInto(50, candidate, People[i]);
+            m.Log.Add(Honest(m, policy, candidate, 0, People[i]));   // as if nobody were in the share
+            if (chosen) expected.AddRange([$"decision-candidate {i}", $"decision-policy {i}"]);
+        }
+        Assert.True(expected.Count > 10);
+        Assert.Equal(expected, Findings(m).Order(Comparer<string>.Create((a, b) => (int.Parse(a.Split(' ')[1]), a).CompareTo((int.Parse(b.Split(' ')[1]), b)))));
+    }
+}

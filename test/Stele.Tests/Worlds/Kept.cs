@@ -1,0 +1,63 @@
+using Stele.Proof;
+using Stele.Proof.Decisions;
+using Stele.Proof.Packs;
+using Stele.Proof.Statements;
+
+namespace Stele.Tests.Worlds;
+
+/// <summary>A world as it is kept for good: its pack and trust file, and receipts with how each must end.</summary>
+sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[] Receipt, VerifyResult Result)> Receipts)
+{
+    public static IEnumerable<Kept> All() => [Plain(), Eventful()];
+
+    /// <summary>One release, approved, deployed and asked.</summary>
+    static Kept Plain()
+    {
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        m.World.Add(m.World.Observe("started"), World.Node);
+        for (var i = 0; i < 3; i++) m.Log.Add(m.World.Decide());
+        m.Anchor();
+        return new("plain", m.World, new Dictionary<string, (byte[], VerifyResult)> { ["full"] = (m.Receipt(1).Encode(), VerifyResult.Complete) });
+    }
+
+    /// <summary>Everything that may happen: refusals of several sorts, waivers that were used and that lapsed, a canary, a rollback, a halt, erasure, holds, a reckoning, and receipts early and full.</summary>
+    static Kept Eventful()
+    {
+        var m = Mortgage.Lived();
+        var w = m.World;
+        // A waiver that is used, and another that lapses first.
+        w.Add(w.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+        m.Deploy(m.V1);
+        m.Log.Add(w.Decide());
+        w.Add(w.Waive(m.V1, m.Policy, "four-fifths", World.Test, validFor: 1500), World.Approver);
+        w.Add(w.Approve(m.V1, environment: World.Test), World.Approver);
+        w.Refuse(w.Deploying(m.V1, World.Test) with { Replaces = 0 }, World.Deployer);
+        foreach (var release in new[] { m.V2, m.V3 }) w.Add(w.Approve(release, Deployment.Canary), World.Approver);
+        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+        m.Log.Add(w.Decide());
+        w.Deploy(w.Move(Deployment.Halt, World.Prod));
+        m.Deploy(m.V2);
+        // Policies that refuse, and fail closed.
+        w.Add(w.PutPolicy(w.Policy("strict", null, ("few", "deploy canary", "size(release.components) < 2"), ("absent", "deploy", "checks.all(c, c == 'nothing') && release.components[7].kind == 'model'"), ("never-halt", "halt", "false")), environment: World.Prod), World.Owners);
+        w.Refuse(w.Deploying(m.V3), World.Deployer);
+        w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer);
+        w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        w.Refuse(w.Waive(m.V2, m.Policy, "four-fifths"), World.Builder);
+        w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
+        m.Log.Add(w.Decide() with { Outcome = Decision.Deny, Rule = "predict-only", Status = 403, Output = null });
+        // What is gone, held and reckoned.
+        m.Log.Counted = new GatewayCount(0, m.Log.Leaves.Count + 1, m.Log.Leaves.Count, m.Log.Leaves.Count, 0, 0);
+        m.Anchor();
+        var erased = m.ErasedReceipt(1, 0, 1);
+        w.Add(World.PlaceHold(World.Prod, m.Log.Origin, 2, 4), World.Owners);
+        w.Add(w.Reckon(World.Start, w.Now - 1000, null, World.Sys, World.Prod), World.Monitor);
+        m.Log.Add(w.Decide());
+        return new("eventful", w, new Dictionary<string, (byte[], VerifyResult)>
+        {
+            ["full"] = (m.Receipt(8).Encode(), VerifyResult.Complete),
+            ["erased"] = (erased.Encode(), VerifyResult.Complete),
+            ["early"] = (m.Receipt(m.Log.Leaves.Count - 1).Encode(), VerifyResult.Early),
+        });
+    }
+}
