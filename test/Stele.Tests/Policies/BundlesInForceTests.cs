@@ -101,4 +101,34 @@ public sealed class BundlesInForceTests
         w.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
         Assert.Equal(["recorded"], Failing(w.Try(w.Deploying(m.V2), World.Deployer)));
     }
+
+    /// <summary>Requests as the gateway describes them, decided by the agent's bundle.</summary>
+    [Theory]
+    [InlineData("allow", "")]
+    [InlineData("allow", """{"jsonrpc":"2.0","id":1,"method":"tools/list"}""")]
+    [InlineData("allow", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{"q":"tides"}}}""")]
+    [InlineData("deny tools", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"shell","arguments":{}}}""")]
+    [InlineData("deny tool-names", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search,send_mail","arguments":{}}}""")]
+    [InlineData("hold approval", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"send_mail","arguments":{}}}""")]
+    [InlineData("deny one-call", """[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"shell","arguments":{}}}]""")]
+    [InlineData("deny one-call", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":["shell"]}}""")]
+    [InlineData("deny argument-patterns", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{"path":"a/../../b"}}}""")]
+    [InlineData("allow", """{"model":"m1","max_completion_tokens":100,"messages":[]}""")]
+    [InlineData("deny models", """{"model":"m2","max_completion_tokens":100}""")]
+    [InlineData("deny token-budget", """{"model":"m1","messages":[]}""")]
+    [InlineData("deny token-budget", """{"model":"m1","max_completion_tokens":"many"}""")]
+    [InlineData("deny token-budget", """{"model":"m1","max_completion_tokens":5000}""")]
+    [InlineData("deny offered-tools", """{"model":"m1","max_tokens":1,"tools":[{"type":"function","function":{"name":"shell"}}]}""")]
+    public void The_agents_bundle_decides_requests(string expected, string body)
+    {
+        var policy = PolicySource.Compile("llm-agent", ReadyMade.Text("llm-agent")!, ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, [KeyValuePair.Create("tools", "search,send_mail"), KeyValuePair.Create("models", "m1")]));
+        var bytes = System.Text.Encoding.UTF8.GetBytes(body);
+        Json Request(string role) => Json.Object(("id", new string('0', 32)), ("roles", Json.Array(role)));
+        var request = Json.Object(("method", "POST"), ("path", "/mcp"), ("query", ""), ("size", bytes.Length), ("body", bytes.Length == 0 ? null : CanonicalJson.Parse(bytes, bytes.Length)));
+        Ruling Decide(string role) => policy.Decide(PolicyInput.ForRequest(Request(role), request, Json.Object(("digest", ""), ("name", "v1"), ("document", "")),
+            Json.Object(("name", "desk"), ("risk", "limited"), ("owner", "")), Json.Object(("name", "prod"), ("deployment", 1)), 1), ImmutableDictionary<string, long>.Empty);
+        var ruling = Decide("agent");
+        Assert.Equal(expected, ruling.Rule is null ? ruling.Effect.Name() : $"{ruling.Effect.Name()} {ruling.Rule}");
+        Assert.Equal("known-agent", Decide("clerk").Rule);
+    }
 }
