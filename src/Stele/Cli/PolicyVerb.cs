@@ -18,17 +18,7 @@ static class PolicyVerb
             Prints the digest of the compiled policy, and states its origin (you). ${NAME} in the file is replaced; the digest of a
             check goes in that way. A CEL error is shown with its line and a caret.
             """, [new Argument<string>("file"), Sets.Option], FreezeIt) { Needs = "the role builder" },
-        new("set", "put a policy in force for a scope (owners)", """
-            stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
-
-            A FILE is compiled and frozen first; bundle:NAME is one that comes with the program. The statement names the entry it replaces, so an old one can't be played again; the
-            policies in force judge the change themselves.
-            """, [new Argument<string>("file|digest"), new Option<string>("--for") { HelpName = "SCOPE", Description = "a system, or one environment of it; the whole ledger unless given" }, Sets.Option], Set) { Needs = "the role owner" },
-        new("list", "which policies are in force where", """
-            stele policy list
-
-            Each scope with the digest of the policy in force for it, and the entry that put it there.
-            """, [], List),
+        PolicyRollout.Set, PolicyRollout.Promote, PolicyRollout.Remove, PolicyRollout.Sign, PolicyRollout.List, PolicyRollout.Status,
         new("show", "the rules of a policy", """
             stele policy show DIGEST|FILE [--set NAME=VALUE]...
 
@@ -52,33 +42,6 @@ static class PolicyVerb
 
     static string Rules(int n) => n == 1 ? "1 rule" : $"{n} rules";
 
-    static async Task<int> Set(Call call)
-    {
-        var given = call.Need("file|digest");
-        var isFile = PolicyText.Is(given);
-        var text = isFile ? await PolicyText.Read(given, call.Stop) : "";
-        var digest = default(Digest);
-        if (!isFile && !Digest.TryParse(given, out digest)) throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
-        await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
-        var (system, environment) = Given.Scope(call.Get<string>("--for"), desk.State);
-        var name = given;
-        if (isFile)
-        {
-            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, text, Sets.Of(call, desk), call.Stop);
-            (digest, name) = (policy.Digest, policy.Name);
-        }
-        var key = system is null ? "*" : environment is null ? system : State.Place(system, environment);
-        var present = desk.State.Policies.GetValueOrDefault(key);
-        if (present?.Policy == digest)
-        {
-            call.Terminal.Result(Json.Object(("entry", present.Entry), ("policy", digest), ("done", "nothing: it is so already")), () => call.Terminal.Line($"policy {name} {digest.Short} is in force there already, since entry {present.Entry}"));
-            return 0;
-        }
-        return await desk.Submit(new PolicyStatement(system, environment, present?.Entry, digest) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
-            $"policy {name} {digest.Short} is in force for {(key == "*" ? "the whole ledger" : key)}");
-    }
-
     /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
     internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
         PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk))
@@ -99,15 +62,6 @@ static class PolicyVerb
                 foreach (var line in rule.Expr.TrimEnd().Split('\n')) call.Terminal.Line($"    {line}");
             }
         });
-        return 0;
-    }
-
-    static async Task<int> List(Call call)
-    {
-        await using var desk = await Desk.Open(call);
-        call.Terminal.Result(
-            Json.Object(("policies", Json.Array(desk.State.Policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry), ("policy", p.Value.Policy is { } d ? Json.Of(d) : null)))))),
-            () => call.Terminal.Table(desk.State.Policies.IsEmpty ? [["none is in force, and without one nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]] : desk.State.Policies.Select(p => new[] { p.Key == "*" ? "the whole ledger" : p.Key, p.Value.Policy?.ToString() ?? "(none)", $"entry {p.Value.Entry}" })));
         return 0;
     }
 }
