@@ -78,11 +78,14 @@ sealed class PolicySource
     static string Made(string parameter) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(parameter)).ToString();
 
     /// <summary>Freezes a policy: the compiled document is the artifact's config, and what was written rides along. Returns the artifact and the compiled policy.</summary>
-    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default) =>
+        await Freeze(blobs, path, await File.ReadAllTextAsync(path, stop), parameters, stop);
+
+    /// <param name="file">What the text is called in messages.</param>
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string file, string text, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
     {
-        var text = await File.ReadAllTextAsync(path, stop);
-        var policy = Compile(path, text, parameters);
-        if (policy.FirstBroken is { } broken) throw new FormatException($"{path}: the policy fails its own {broken}");
+        var policy = Compile(file, text, parameters);
+        if (policy.FirstBroken is { } broken) throw new FormatException($"{file}: the policy fails its own {broken}");
         var artifact = await Artifact.OfDocument(blobs, "policy", new About(policy.Name), Policy.MediaType, policy.ToJson().ToBytes(), (YamlMedia, System.Text.Encoding.UTF8.GetBytes(text)), stop);
         return (artifact, policy);
     }

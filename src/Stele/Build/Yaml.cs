@@ -9,7 +9,7 @@ namespace Stele.Build;
 /// <summary>
 /// What people write (policies, pipelines, checks, releases) as a JSON value: one YAML document, plain scalars by YAML's core schema (true, false, null, numbers),
 /// everything quoted is a string. Anchors, aliases, tags, directives, duplicate keys, several documents, and words that other parsers take for something else are refused.
-/// <c>${name}</c> in a string is replaced by a parameter.
+/// <c>${name}</c> in a string or key is replaced by a parameter; <c>${name:-text}</c> by that text, if the parameter is not given.
 /// </summary>
 sealed class Yaml
 {
@@ -139,12 +139,13 @@ sealed class Yaml
         {
             var at = _parser.Current!.Start;
             if (_parser.Current is not Scalar { Anchor.IsEmpty: true, Tag.IsEmpty: true } key) throw Wrong(at, "a key is a plain word");
+            var name = Substitute(key, new YamlMark(0, 0));
             if (key.Value == "<<") throw Wrong(at, "merge keys are not taken here: write out what is merged");
-            var here = $"{pointer}/{key.Value.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
-            if (members.ContainsKey(key.Value)) throw Wrong(at, $"'{key.Value}' stands twice, first in line {_marks[KeyOf(here)].Line}: keep one");
+            var here = $"{pointer}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+            if (members.ContainsKey(name)) throw Wrong(at, $"'{name}' stands twice, first in line {_marks[KeyOf(here)].Line}: keep one");
             _marks[KeyOf(here)] = new YamlMark((int)at.Line, (int)at.Column);
             _parser.MoveNext();
-            members.Add(key.Value, Node(here, depth + 1));
+            members.Add(name, Node(here, depth + 1));
         }
         _parser.MoveNext();
         return Json.Object(members);
@@ -165,8 +166,8 @@ sealed class Yaml
             }
             var end = text.IndexOf('}', start);
             if (end < 0) throw Wrong(scalar.Start, "${ without }");
-            var name = text[(start + 2)..end];
-            if (!_parameters.TryGetValue(name, out var value) && (value = _missing?.Invoke(name)) is null) throw Wrong(scalar.Start, $"the parameter '{name}' is not given (--set {name}=…)");
+            var (name, otherwise) = Split(text[(start + 2)..end]);
+            if (!_parameters.TryGetValue(name, out var value) && (value = otherwise ?? _missing?.Invoke(name)) is null) throw Wrong(scalar.Start, $"the parameter '{name}' is not given (--set {name}=…)");
             _used.Add(name);
             result.Append(text.AsSpan(i, start - i));
             mark.Substituted.Add((result.Length, value.Length, end + 1 - start));
@@ -174,6 +175,17 @@ sealed class Yaml
             i = end + 1;
         }
         return result.ToString();
+    }
+
+    static (string Name, string? Default) Split(string parameter) => parameter.IndexOf(":-", StringComparison.Ordinal) is >= 0 and var at ? (parameter[..at], parameter[(at + 2)..]) : (parameter, null);
+
+    /// <summary>The parameters that a document asks for, in their order, with what stands for each that is not given; null: it must be.</summary>
+    public static IReadOnlyList<(string Name, string? Default)> Parameters(string text)
+    {
+        var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
+        var scalars = new List<string>();
+        while (parser.MoveNext()) if (parser.Current is Scalar scalar) scalars.Add(scalar.Value);
+        return [.. scalars.SelectMany(s => s.Split("${").Skip(1).Where(p => p.Contains('}', StringComparison.Ordinal)).Select(p => Split(p[..p.IndexOf('}', StringComparison.Ordinal)]))).DistinctBy(p => p.Name, StringComparer.Ordinal)];
     }
 
     Json? Plain(Scalar scalar)

@@ -11,7 +11,7 @@ static class PolicyDraft
     /// <summary>A policy by its file, its digest, or the scope it is in force for.</summary>
     static async Task<Policy> Read(Call call, string given)
     {
-        if (File.Exists(given)) return PolicySource.Compile(given, await File.ReadAllTextAsync(given, call.Stop), Sets.Plain(call), draft: true);
+        if (PolicyText.Is(given)) return PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Plain(call), draft: true);
         if (!Digest.TryParse(given, out _) && Path.GetExtension(given) is ".yaml" or ".yml") throw call.Wrong($"there is no file {given}");
         await using var desk = await Desk.Open(call);
         var digest = desk.State.Policies.TryGetValue(given, out var fact) && fact.Policy is { } inForce ? inForce

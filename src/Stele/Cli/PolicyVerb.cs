@@ -75,7 +75,7 @@ static class PolicyVerb
         new("set", "put a policy in force for a scope (owners)", """
             stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
 
-            A FILE is compiled and frozen first. The statement names the entry it replaces, so an old one can't be played again; the
+            A FILE is compiled and frozen first; bundle:NAME is one that comes with the program. The statement names the entry it replaces, so an old one can't be played again; the
             policies in force judge the change themselves.
             """, [new Argument<string>("file|digest"), new Option<string>("--for") { HelpName = "SCOPE", Description = "a system, or one environment of it; the whole ledger unless given" }, Sets.Option], Set) { Needs = "the role owner" },
         new("list", "which policies are in force where", """
@@ -89,14 +89,16 @@ static class PolicyVerb
             Each rule: what it judges and what it requires. A FILE is compiled here, and nothing of it is sent: this is how a policy is
             tried while it is written.
             """, [new Argument<string>("digest|file"), Sets.Option], Show),
-        PolicyReplayVerb.Verb);
+        PolicyReplayVerb.Verb, PolicyBundleVerbs.Bundle, PolicyBundleVerbs.Controls, PolicyCoverageVerb.Verb);
 
     static async Task<int> FreezeIt(Call call)
     {
-        var file = call.NeedFile("file");
+        var file = call.Need("file");
+        if (!PolicyText.Is(file)) file = call.NeedFile("file");
+        var text = await PolicyText.Read(file, call.Stop);
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
-        var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, Sets.Of(call, desk), call.Stop);
+        var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, text, Sets.Of(call, desk), call.Stop);
         await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
         call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact), ("rules", policy.Rules.Length)), () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}"));
         return 0;
@@ -107,7 +109,8 @@ static class PolicyVerb
     static async Task<int> Set(Call call)
     {
         var given = call.Need("file|digest");
-        var isFile = File.Exists(given);
+        var isFile = PolicyText.Is(given);
+        var text = isFile ? await PolicyText.Read(given, call.Stop) : "";
         var digest = default(Digest);
         if (!isFile && !Digest.TryParse(given, out digest)) throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
         await using var desk = await Desk.Open(call);
@@ -116,7 +119,7 @@ static class PolicyVerb
         var name = given;
         if (isFile)
         {
-            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), call.Stop);
+            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, text, Sets.Of(call, desk), call.Stop);
             (digest, name) = (policy.Digest, policy.Name);
         }
         var key = system is null ? "*" : environment is null ? system : State.Place(system, environment);
@@ -130,9 +133,9 @@ static class PolicyVerb
             $"policy {name} {digest.Short} is in force for {(key == "*" ? "the whole ledger" : key)}");
     }
 
-    /// <summary>A policy out of a file, compiled here, or by its digest.</summary>
+    /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
     internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
-        File.Exists(given) ? PolicySource.Compile(given, await File.ReadAllTextAsync(given, call.Stop), Sets.Of(call, desk))
+        PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk))
             : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
 
     static async Task<int> Show(Call call)
