@@ -9,7 +9,7 @@ namespace Stele.Build;
 /// <summary>
 /// What people write (policies, pipelines, checks, releases) as a JSON value: one YAML document, plain scalars by YAML's core schema (true, false, null, numbers),
 /// everything quoted is a string. Anchors, aliases, tags, directives, duplicate keys, several documents, and words that other parsers take for something else are refused.
-/// <c>${name}</c> in a string is replaced by a parameter; <c>${name:-text}</c> by that text, if the parameter is not given.
+/// <c>${name}</c> in a string or key is replaced by a parameter; <c>${name:-text}</c> by that text, if the parameter is not given.
 /// </summary>
 sealed class Yaml
 {
@@ -139,27 +139,16 @@ sealed class Yaml
         {
             var at = _parser.Current!.Start;
             if (_parser.Current is not Scalar { Anchor.IsEmpty: true, Tag.IsEmpty: true } key) throw Wrong(at, "a key is a plain word");
+            var name = Substitute(key, new YamlMark(0, 0));
             if (key.Value == "<<") throw Wrong(at, "merge keys are not taken here: write out what is merged");
-            var here = $"{pointer}/{key.Value.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
-            if (members.ContainsKey(key.Value)) throw Wrong(at, $"'{key.Value}' stands twice, first in line {_marks[KeyOf(here)].Line}: keep one");
+            var here = $"{pointer}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+            if (members.ContainsKey(name)) throw Wrong(at, $"'{name}' stands twice, first in line {_marks[KeyOf(here)].Line}: keep one");
             _marks[KeyOf(here)] = new YamlMark((int)at.Line, (int)at.Column);
             _parser.MoveNext();
-            members.Add(key.Value, Node(here, depth + 1));
+            members.Add(name, Node(here, depth + 1));
         }
         _parser.MoveNext();
         return Json.Object(members);
-    }
-
-    static (string Name, string? Default) Split(string parameter) => parameter.IndexOf(":-", StringComparison.Ordinal) is >= 0 and var at ? (parameter[..at], parameter[(at + 2)..]) : (parameter, null);
-
-    /// <summary>The parameters that a document asks for, in their order, with what stands for each that is not given; null: it must be.</summary>
-    public static IReadOnlyList<(string Name, string? Default)> Parameters(string text)
-    {
-        var stream = new YamlDotNet.RepresentationModel.YamlStream();
-        stream.Load(new StringReader(text));
-        return [.. stream.Documents.SelectMany(d => d.AllNodes).OfType<YamlDotNet.RepresentationModel.YamlScalarNode>()
-            .SelectMany(n => (n.Value ?? "").Split("${").Skip(1).Where(p => p.Contains('}', StringComparison.Ordinal)).Select(p => Split(p[..p.IndexOf('}', StringComparison.Ordinal)])))
-            .DistinctBy(p => p.Name, StringComparer.Ordinal)];
     }
 
     string Substitute(Scalar scalar, YamlMark mark)
@@ -188,6 +177,19 @@ sealed class Yaml
         return result.ToString();
     }
 
+    static (string Name, string? Default) Split(string parameter) => parameter.IndexOf(":-", StringComparison.Ordinal) is >= 0 and var at ? (parameter[..at], parameter[(at + 2)..]) : (parameter, null);
+
+    /// <summary>The parameters that a document asks for, in their order, with what stands for each that is not given; null: it must be.</summary>
+    public static IReadOnlyList<(string Name, string? Default)> Parameters(string text)
+    {
+        var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
+        var scalars = new List<string>();
+        while (parser.MoveNext()) if (parser.Current is Scalar scalar) scalars.Add(scalar.Value);
+        return [.. scalars.SelectMany(s => s.Split("${").Skip(1).Where(p => p.Contains('}', StringComparison.Ordinal)).Select(p => Split(p[..p.IndexOf('}', StringComparison.Ordinal)]))).DistinctBy(p => p.Name, StringComparer.Ordinal)];
+    }
+
+    static readonly System.Buffers.SearchValues<char> DigitsAndMarks = System.Buffers.SearchValues.Create("0123456789_.");
+
     Json? Plain(Scalar scalar)
     {
         var s = scalar.Value;
@@ -196,7 +198,7 @@ sealed class Yaml
             case "" or "~" or "null": return Json.Null;
             case "true": return Json.True;
             case "false": return Json.False;
-            case "yes" or "no" or "on" or "off" or "Yes" or "No" or "On" or "Off" or "YES" or "NO" or "ON" or "OFF" or "True" or "False" or "TRUE" or "FALSE" or "y" or "n" or "Y" or "N" or "Null" or "NULL":
+            case "yes" or "no" or "on" or "off" or "Yes" or "No" or "On" or "Off" or "YES" or "NO" or "ON" or "OFF" or "True" or "False" or "TRUE" or "FALSE" or "Null" or "NULL":
                 throw Wrong(scalar.Start, $"'{s}' is a word to some YAML parsers and true, false or null to others: write \"{s}\" in quotes, or true, false or null");
             case ".inf" or "-.inf" or "+.inf" or ".nan" or ".Inf" or ".NaN": throw Wrong(scalar.Start, $"'{s}' is not a number that can stand here");
         }
@@ -204,7 +206,7 @@ sealed class Yaml
         var digits = s.AsSpan().TrimStart("+-");
         if (digits.Length > 1 && digits[0] == '0' && (digits[1] is 'x' or 'o' || digits.IndexOfAnyExceptInRange('0', '9') < 0))
             throw Wrong(scalar.Start, $"'{s}' is a different number to different YAML parsers: write it in decimal, or in quotes");
-        if (digits.Length > 0 && char.IsAsciiDigit(digits[0]) && digits.Contains('_') && digits.IndexOfAnyExcept("0123456789_.") < 0)
+        if (digits.Length > 0 && char.IsAsciiDigit(digits[0]) && digits.Contains('_') && digits.IndexOfAnyExcept(DigitsAndMarks) < 0)
             throw Wrong(scalar.Start, $"'{s}' is a number to some YAML parsers and a word to others: write it without '_', or in quotes");
         if (long.TryParse(s, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var i))
             return i is >= -Json.MaxInt and <= Json.MaxInt ? Json.Of(i) : throw Wrong(scalar.Start, $"{s} is outside ±(2^53−1): write it in quotes");
