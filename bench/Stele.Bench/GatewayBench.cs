@@ -70,7 +70,7 @@ static class GatewayBench
     }
 
     /// <summary>A server, a node that follows it, and a release that the node serves.</summary>
-    sealed class Site : IAsyncDisposable
+    internal sealed class Site : IAsyncDisposable
     {
         readonly ServerHost _server;
         readonly NodeHost _node;
@@ -84,6 +84,11 @@ static class GatewayBench
 
         /// <summary>To the gateway.</summary>
         public HttpClient Through { get; }
+
+        public NodeHost Node => _node;
+
+        /// <summary>The ledger as its server has folded it.</summary>
+        public Replay Ledger => _server.Admission.Replay;
 
         public static async Task<Site> Open(string folder)
         {
@@ -106,7 +111,7 @@ static class GatewayBench
                 [.. rules.Select(r => Rule.Require(r.Id, [r.On], r.Require, null))]).ToJson().ToBytes());
 
             await Member(builderId, builder.Public, new Role("builder"), new Role("deployer"));
-            await Member(identity.Member, identity.Key.Public, new Role("node"));
+            await Member(identity.Member, identity.Key.Public, new Role("node", System, Environment));
             await Admit(new SystemStatement(System, null, ownerId, "limited", [new EnvironmentTerms(Environment, null, null, false)]) { Nonce = "", Issued = 0 }, owner);
             var inForce = await Rules("in-force", ("any", "deploy", "true"), ("amount", "decide", "request.path == '/say' && request.body.amount <= 1000000"));
             await Admit(new PolicyStatement(System, null, null, inForce) { Nonce = "", Issued = 0 }, owner);

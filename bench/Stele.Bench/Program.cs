@@ -4,7 +4,7 @@ using Stele.Bench;
 using Stele.Proof;
 
 // Stele.Bench [NAME…] [--row TEXT] [--json]: measures, and with --json also writes out/bench/NAME.json.
-const string Usage = "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [--row TEXT] [--json]";
+const string Usage = "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [--row TEXT] [--json]";
 
 if (args is [Idlers.Verb]) return Idlers.Burn();
 if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
@@ -12,7 +12,7 @@ if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
 (string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
 [
     ("append", s => Task.FromResult(AppendBench.Make(s))), ("big", BigBench.Make), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", s => Task.FromResult(VerifyBench.Make(s))),
-    ("cel", _ => Task.FromResult(CelBench.Make())), ("gateway", GatewayBench.Make),
+    ("cel", _ => Task.FromResult(CelBench.Make())), ("gateway", GatewayBench.Make), ("replay", ReplayBench.Make),
 ];
 
 var json = args.Contains("--json");

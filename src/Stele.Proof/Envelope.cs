@@ -41,6 +41,10 @@ public sealed class Envelope
         return new Envelope(payload.ToArray(), [.. signatures.OrderBy(s => s.KeyId)]);
     }
 
+    /// <summary>The same with one signature more; nothing changes for a key that has signed already.</summary>
+    public Envelope SignedAlso(PrivateKey key) => Signatures.Any(s => s.KeyId == key.Public.Id) ? this
+        : new Envelope(PayloadBytes, [.. Signatures.Append(new Signature(key.Public.Id, [.. key.Sign(PreAuth(PayloadType, PayloadBytes))])).OrderBy(s => s.KeyId)]);
+
     // Signatures of this envelope that were found good. Whether one is depends on nothing but the envelope and the key, which its id stands for; so whoever asks first, on whatever thread, asks for all.
     volatile Signature[] _good = [];
 

@@ -357,7 +357,16 @@ internal sealed class Checker
     CelType VisitBindings(Bindings e)
     {
         var scope = _locals.Count;
-        for (var i = 0; i < e.Names.Length; i++) _locals.Add((e.Names[i], Visit(e.Values[i])));
+        // A value is computed where its name stands: below the body, and below the values behind it, which may use it.
+        var above = e.Body.Height;
+        foreach (var value in e.Values) above += value.Height;
+        for (var i = 0; i < e.Names.Length; i++)
+        {
+            above -= e.Values[i].Height;
+            _depth += above;
+            _locals.Add((e.Names[i], Visit(e.Values[i])));
+            _depth -= above;
+        }
         var body = Visit(e.Body);
         _locals.RemoveRange(scope, _locals.Count - scope);
         return body;

@@ -11,7 +11,7 @@ internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] 
 internal sealed class Planner
 {
     Checked _checked;
-    readonly Recorder? _recorder;
+    Recorder? _recorder;
     readonly Dictionary<string, int> _variables = new(StringComparer.Ordinal);
     readonly List<CelValue> _unbound = [];
     /// <summary>Variables of comprehensions, and bindings with the step that computes them.</summary>

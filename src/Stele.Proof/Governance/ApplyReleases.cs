@@ -18,7 +18,19 @@ public static partial class Fold
         var recipe = Digest.Of(Json.Object(("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(s.Materials.Select(m => m.Digest).Distinct().Order().Select(Json.Of)))).ToBytes());
         var fact = new OriginFact(c.Signers, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
         var origins = c.State.Origins;
-        foreach (var output in s.Outputs.Select(o => o.Digest).Distinct()) origins = origins.SetItem(output, origins.TryGetValue(output, out var all) ? all.Add(fact) : [fact]);
+        foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
+        {
+            var of = fact;
+            try
+            {
+                if (s.BuildType != Statements.Origin.Pipeline) of = fact with { Source = SourceTerms.Of(s, output.Name) };
+            }
+            catch (FormatException e)
+            {
+                return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
+            }
+            origins = origins.SetItem(output.Digest, origins.TryGetValue(output.Digest, out var all) ? all.Add(of) : [of]);
+        }
         return c.Accept(c.State with { Origins = origins });
     }
 

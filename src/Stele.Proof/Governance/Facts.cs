@@ -32,7 +32,26 @@ public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? P
 public enum Strength { None, Claimed, Imported, Built, Reproduced }
 
 /// <param name="Recipe">Digest of build type, parameters and materials: two builds of one recipe that agree are a reproduction.</param>
-public sealed record OriginFact(ImmutableArray<Signed> By, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials);
+public sealed record OriginFact(ImmutableArray<Signed> By, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials)
+{
+    /// <summary>What its freezer says of it; null where nothing is said, and of everything that was built.</summary>
+    public SourceTerms? Source { get; init; }
+}
+
+/// <summary>What is said of an artifact that came from outside: its name, its kind, where it is from (usually an address), and its licence, an SPDX expression. All of it is the freezer's claim.</summary>
+public sealed record SourceTerms(string? Name, string? Kind, string? From, string? Licence)
+{
+    /// <summary>The longest origin that is kept.</summary>
+    public const int MaxFrom = 2000;
+
+    /// <exception cref="FormatException">A parameter of an origin is not what it should be.</exception>
+    internal static SourceTerms Of(Origin s, string? name)
+    {
+        var from = s.Parameters.Find("origin")?.AsString;
+        if (from?.Length > MaxFrom) throw new FormatException($"an 'origin' of more than {MaxFrom} characters");
+        return new(name, s.Parameters.Find("kind") is { } k ? Names.OneOf(k, Artifacts.Kinds) : null, from, s.Parameters.Find("licence") is { } l ? Names.Licence(l) : null);
+    }
+}
 
 public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, string System, string Name, Digest Document, ImmutableArray<Component> Components, Digest? Policy)
 {

@@ -15,15 +15,17 @@ public static class InputSchema
     static readonly CelType Strings = CelType.List(CelType.String), Numbers = CelType.Map(CelType.String, CelType.Double);
 
     static readonly CelType Actor = Object("actor", ("members", Strings), ("roles", Strings));
-    static readonly CelType System = Object("system", ("name", String), ("owner", String), ("risk", String));
+    static readonly CelType Retention = Object("retention", ("bodies", Int), ("leaves", Int));
+    static readonly CelType System = Object("system", ("name", String), ("owner", String), ("retention", Retention), ("risk", String));
     static readonly CelType Head = Object("head", ("action", String), ("entry", Int), ("releases", Strings));
-    static readonly CelType Environment = Object("environment", ("head", Head), ("name", String));
+    static readonly CelType Environment = Object("environment", ("head", Head), ("name", String), ("observationGap", Int), ("recorded", CelType.Bool), ("staleAfter", Int));
     static readonly CelType Origin = Object("origin", ("builders", Strings), ("entry", Int), ("strength", String));
     static readonly CelType Component = Object("component", ("digest", String), ("kind", String), ("name", String), ("origins", CelType.List(Origin)), ("role", String), ("strength", String));
-    static readonly CelType Release = Object("release", ("authors", Strings), ("components", CelType.List(Component)), ("digest", String), ("document", String), ("name", String));
+    static readonly CelType Source = Object("source", ("builders", Strings), ("digest", String), ("entry", Int), ("from", String), ("kind", String), ("licence", String), ("name", String), ("strength", String));
+    static readonly CelType Release = Object("release", ("authors", Strings), ("components", CelType.List(Component)), ("digest", String), ("document", String), ("name", String), ("sources", CelType.List(Source)));
     static readonly CelType Evaluation = Object("evaluation", ("counts", CelType.Map(String, CelType.Dyn)), ("entry", Int), ("evaluator", String), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers));
     static readonly CelType Approval = Object("approval", ("entry", Int), ("expires", Int), ("member", String));
-    static readonly CelType Attestation = Object("attestation", ("entry", Int), ("expires", Int), ("member", String), ("release", String));
+    static readonly CelType Attestation = Object("attestation", ("entry", Int), ("evidence", String), ("expires", Int), ("member", String), ("release", String));
     static readonly CelType Change = Object("change", ("added", Strings), ("candidate", String), ("changed", Strings), ("environment", String), ("from", String), ("loosens", CelType.Bool), ("removed", Strings),
         ("scope", String), ("share", Int), ("system", String), ("to", String));
 
@@ -42,7 +44,8 @@ public static class InputSchema
     ];
 
     /// <summary>Fields that may be absent, by the type they are in: ask with <c>has()</c>.</summary>
-    public static bool Optional(CelType owner, string field) => (owner.Name, field) is ("environment", "head") or ("attestation", "release") or ("request", "body");
+    public static bool Optional(CelType owner, string field) => (owner.Name, field) is
+        ("environment", "head" or "observationGap" or "staleAfter") or ("system", "retention") or ("retention", "bodies" or "leaves") or ("attestation", "release" or "evidence") or ("request", "body");
 
     /// <summary>The variables of an occasion, where nothing is known of the policy.</summary>
     public static ImmutableSortedDictionary<string, CelType> Variables(Occasion occasion) => ByOccasion[(int)occasion].Types;

@@ -9,19 +9,20 @@ public static partial class Fold
     /// <summary>What policies are asked: an act, who signed it, and what it is about.</summary>
     internal sealed record Question(string Action, long Time, string? System, string? Environment, ReleaseFact? Release, IReadOnlyCollection<string> Actors, Json? Change = null);
 
-    /// <summary>What one policy says to an act, and the input it judged. A refusal comes back instead when a required check was never run.</summary>
+    /// <summary>What one policy says to an act, and what it saw. A refusal comes with it when a required check was never run.</summary>
     /// <exception cref="DocumentMissingException">A report is not at hand.</exception>
     /// <exception cref="FormatException">A report is none.</exception>
-    internal static (ImmutableArray<RuleOutcome> Rules, Sitting? Sitting, (RefusalCode Code, string Message)? Refusal) Judge(State state, Question q, Policy policy, Documents documents)
+    internal static (ImmutableArray<RuleOutcome> Rules, Sitting Sitting, (RefusalCode Code, string Message)? Refusal) Judge(State state, Question q, Policy policy, Documents documents)
     {
+        (RefusalCode, string)? refusal = null;
         if (q.Release is not null)
             foreach (var (name, check) in policy.Checks)
-                if (!PolicyInput.ValidEvaluations(state, q.Release, check).Any())
-                    return ([], null, (RefusalCode.CheckMissing, $"the policy '{policy.Name}' requires the check '{name}' ({check}), and release {q.Release.Digest} has no evaluation of it that counts"));
+                if (refusal is null && !PolicyInput.ValidEvaluations(state, q.Release, check).Any())
+                    refusal = (RefusalCode.CheckMissing, $"the policy '{policy.Name}' requires the check '{name}' ({check}), and release {q.Release.Digest} has no evaluation of it that counts");
         var waived = q.Release is null || q.System is null || q.Environment is null || !Actions.Deployments.Contains(q.Action) ? ImmutableDictionary<string, long>.Empty
             : PolicyInput.ValidWaivers(state, q.Release, q.System, q.Environment, policy.Digest, q.Time);
         var input = PolicyInput.ForAction(state, q.Action, q.Time, q.System, q.Environment, q.Release, q.Actors, policy, waived, documents, q.Change);
-        return (policy.Judge(q.Action, InputSchema.ToCel(input), waived), new Sitting(policy, q.Action, null, input, waived), null);
+        return (policy.Judge(q.Action, InputSchema.ToCel(input), waived), new Sitting(policy, q.Action, null, input, waived), refusal);
     }
 
     /// <summary>
@@ -32,8 +33,8 @@ public static partial class Fold
     {
         var policies = c.State.PoliciesFor(system, environment);
         var (rules, would) = (ImmutableArray.CreateBuilder<RuleOutcome>(), ImmutableArray.CreateBuilder<RuleOutcome>());
-        var inputs = new List<KeyValuePair<string, Json>>();
         var (sittings, wouldSittings) = (ImmutableArray.CreateBuilder<Sitting>(), ImmutableArray.CreateBuilder<Sitting>());
+        var inputs = new List<KeyValuePair<string, Json>>();
         var question = new Question(action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], change);
         try
         {
@@ -51,7 +52,7 @@ public static partial class Fold
                 if (!policy.Judges(action) || sittings.Any(s => s.Policy.Digest == digest)) continue;
                 var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
                 if (refusal is not null) return (null, refusal);
-                inputs.Add(KeyValuePair.Create(digest.ToString(), sitting!.Input));
+                inputs.Add(KeyValuePair.Create(digest.ToString(), sitting.Input));
                 sittings.Add(sitting);
                 rules.AddRange(outcomes);
             }
@@ -61,8 +62,9 @@ public static partial class Fold
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the candidate {digest} is not at hand"));
                 if (!policy.Judges(action) || would.Any(w => w.Policy == digest)) continue;
                 var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
-                if (sitting is not null) wouldSittings.Add(sitting);
-                would.AddRange(refusal is { } r ? [new RuleOutcome(digest, r.Code.Name(), RuleOutcome.Failed, r.Message, null)] : outcomes);
+                wouldSittings.Add(sitting);
+                // Without a check that it requires none of its rules would have let it pass.
+                would.AddRange(refusal is { } r ? outcomes.Select(o => o with { Result = RuleOutcome.Failed, Message = r.Message, Waiver = null }) : outcomes);
             }
         }
         catch (DocumentMissingException e)
@@ -73,7 +75,10 @@ public static partial class Fold
         {
             return (null, (RefusalCode.DocumentInvalid, e.Message));
         }
-        return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs)) { Sittings = sittings.ToImmutable(), Would = would.ToImmutable(), WouldSittings = wouldSittings.ToImmutable() }, null);
+        return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs))
+        {
+            Sittings = sittings.ToImmutable(), Would = would.ToImmutable(), WouldSittings = wouldSittings.ToImmutable(),
+        }, null);
     }
 
     /// <summary>Runs the policies over an act of governance itself (policy, system, member, waiver, revocation); accepts with the given state when they let it pass.</summary>

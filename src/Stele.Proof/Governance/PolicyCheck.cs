@@ -27,7 +27,7 @@ static class PolicyCheck
         Bound(d.Attestations.Length, Policy.MaxChecks, "attestations");
         foreach (var name in d.Checks.Keys) if (!CelEnvironment.IsName(name) && !Statements.Names.IsLabel(name)) tell(new(InputSchema.Pointer("/checks", name), null, Label("check", name)));
         for (var i = 0; i < d.Attestations.Length; i++)
-            if (!IsControl(d.Attestations[i])) tell(new(At("/attestations", i), null, Control(d.Attestations[i])));
+            if (!Statements.Names.IsControl(d.Attestations[i])) tell(new(At("/attestations", i), null, Control(d.Attestations[i])));
 
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var i = 0; i < d.Rules.Length; i++)
@@ -54,7 +54,7 @@ static class PolicyCheck
             Text(rule.Description, at + "/description", subject);
             if (!Rule.Severities.Contains(rule.Severity)) tell(new(at + "/severity", subject, OneOf("severity", rule.Severity, Rule.Severities)));
             for (var i = 0; i < rule.Controls.Length; i++)
-                if (!IsControl(rule.Controls[i])) tell(new(At(at + "/controls", i), subject, Control(rule.Controls[i])));
+                if (!Statements.Names.IsControl(rule.Controls[i])) tell(new(At(at + "/controls", i), subject, Control(rule.Controls[i])));
             if (rule.On.IsEmpty) tell(new(at + "/on", subject, $"it is asked about nothing: name one or more of {string.Join(", ", Actions.All)}"));
             var known = true;
             for (var i = 0; i < rule.On.Length; i++)
@@ -77,13 +77,6 @@ static class PolicyCheck
                 if (!IsPointer(rule.Fields[i])) tell(new(At(at + "/fields", i), subject, $"'{rule.Fields[i]}' is not a JSON pointer such as /applicant/name"));
         }
     }
-
-    /// <summary>A catalogue and a control in it.</summary>
-    public static bool IsControl(string s) =>
-        s.IndexOf('/', StringComparison.Ordinal) is > 0 and var i && Statements.Names.IsLabel(s[..i]) && s.Length - i - 1 is > 0 and <= 64
-        && char.IsAsciiLetterOrDigit(s[i + 1]) && s.AsSpan(i + 1).IndexOfAnyExcept(ControlCharacters) < 0;
-
-    static readonly System.Buffers.SearchValues<char> ControlCharacters = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._()-");
 
     static string Control(string s) => $"'{s}' is not a control: write <catalogue>/<control>, such as eu-ai-act/14 or iso-42001/A.6.2.4";
 

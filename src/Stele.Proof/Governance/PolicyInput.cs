@@ -21,13 +21,13 @@ public static class PolicyInput
             ("actor", Json.Object(
                 ("members", Json.Array(actors.Order(StringComparer.Ordinal).Select(Json.Of))),
                 ("roles", Json.Array(actors.SelectMany(a => state.Members.TryGetValue(a, out var m) ? m.Roles.Select(r => r.ToString()) : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(Json.Of))))),
-            ("system", system is not null && state.Systems.TryGetValue(system, out var s) ? Json.Object(("name", s.Name), ("risk", s.Risk), ("owner", s.Owner)) : null),
-            ("environment", environment is null ? null : Json.Object(("name", environment), ("head", head is null ? null : Head(head)))),
+            ("system", system is not null && state.Systems.TryGetValue(system, out var s) ? Json.Object(("name", s.Name), ("risk", s.Risk), ("owner", s.Owner), ("retention", s.Retention?.ToJson())) : null),
+            ("environment", environment is null ? null : Environment(state, system!, environment, head)),
             ("release", release is null ? null : Release(state, release)),
             ("checks", Json.Object(policy.Checks.Select(c => KeyValuePair.Create(c.Key, release is null ? Json.EmptyArray : Evaluations(state, release, c.Value, documents))))),
             ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
                 : Json.Array(ValidApprovals(state, release, system, environment, action, time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Approval.Expires))))),
-            ("attestations", Json.Object(policy.Document.Attestations.Select(a => KeyValuePair.Create(a, Json.EmptyArray)))),
+            ("attestations", Json.Object(policy.Document.Attestations.Select(a => KeyValuePair.Create(a, system is null ? Json.EmptyArray : Json.Array(Attestations.InForce(state, a, system, release?.Digest, time).Select(Word)))))),
             ("change", change),
             ("waived", Json.Array(waived.Keys.Order(StringComparer.Ordinal).Select(Json.Of))));
     }
@@ -49,9 +49,34 @@ public static class PolicyInput
 
     static Json Head(HeadFact head) => Json.Object(("entry", head.Entry), ("action", head.Action), ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))));
 
+    /// <summary>An environment with its limits, and whether an open decision log stands behind it.</summary>
+    static Json Environment(State state, string system, string environment, HeadFact? head)
+    {
+        var terms = state.Systems.GetValueOrDefault(system)?.Environment(environment);
+        return Json.Object(
+            ("name", environment), ("head", head is null ? null : Head(head)), ("recorded", state.Logs.Values.Any(l => l.System == system && l.Environment == environment && l.Status == LogStatement.Open)),
+            ("observationGap", terms?.ObservationGap is { } gap ? Json.Of(gap) : null), ("staleAfter", terms?.StaleAfter is { } stale ? Json.Of(stale) : null));
+    }
+
+    static Json Word(AttestationFact a) => Json.Object(
+        ("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Attestation.Expires!.Value), ("release", a.Attestation.Release is { } r ? Json.Of(r) : null), ("evidence", a.Attestation.Evidence is { } e ? Json.Of(e) : null));
+
+    /// <summary>Where the walk down from a release ends: everything in its closure that was not built here, once for each statement of where it comes from. What nobody stated is empty.</summary>
+    public static IEnumerable<(Digest Digest, OriginFact Origin)> SourcesOf(State state, ReleaseFact release) =>
+        from digest in state.Closure(release)
+        from origin in state.OriginsOf(digest)
+        where origin.BuildType != Origin.Pipeline
+        orderby origin.By[0].Entry
+        select (digest, origin);
+
+    static Json Source(Digest digest, OriginFact origin) => Json.Object(
+        ("digest", digest), ("name", origin.Source?.Name ?? ""), ("kind", origin.Source?.Kind ?? ""), ("from", origin.Source?.From ?? ""), ("licence", origin.Source?.Licence ?? ""),
+        ("strength", Name(State.StrengthOf(origin))), ("builders", Json.Array(origin.By.Select(b => Json.Of(b.Member)))), ("entry", origin.By[0].Entry));
+
     static Json Release(State state, ReleaseFact release) => Json.Object(
         ("digest", release.Digest), ("name", release.Name), ("document", release.Document),
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
+        ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
         ("components", Json.Array(release.Components.Select(c => Json.Object(
             ("role", c.Role), ("kind", c.Kind), ("name", c.Name), ("digest", c.Digest), ("strength", Name(state.StrengthOf(c.Digest))),
             ("origins", Json.Array(state.OriginsOf(c.Digest).Select(o => Json.Object(

@@ -65,6 +65,24 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         return unknown;
     }
 
+    /// <summary>Every verdict of a time, judged again.</summary>
+    /// <param name="since">The first millisecond, and <paramref name="until"/> the last.</param>
+    /// <param name="find">Envelopes that were refused, by the digest that their verdict names.</param>
+    public Flips Acts(long since, long until, Func<Digest, byte[]?> find)
+    {
+        var flips = new Flips();
+        foreach (var folded in ledger.Entries)
+        {
+            if (folded.Statement is not Verdict v || v.Time < since || v.Time > until || !Covers(v.System, v.Environment)) continue;
+            var of = string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"entry {folded.Index}");
+            var stands = v.Size < ledger.Entries.Count && Explain.EnvelopeDigest(ledger.Entries[(int)v.Size].Entry.Envelope) == v.Envelope;
+            var envelope = stands ? ledger.Entries[(int)v.Size].Entry.Envelope : find(v.Envelope) is { } bytes && Digest.Of(bytes) == v.Envelope ? Envelope.Parse(bytes) : null;
+            if (envelope is null) flips.Add(new Rejudged(of, v.Time, v.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, v.Rules.FirstOrDefault(r => !r.Allows)?.Rule, null, null, "the envelope that was refused is not at hand", []));
+            else if (Act(of, v, envelope) is { } act) flips.Add(act);
+        }
+        return flips;
+    }
+
     /// <summary>A judged act on the ledger, judged again: for each of its releases where it routes to several.</summary>
     /// <param name="of">What it is called.</param>
     /// <param name="envelope">What was judged.</param>

@@ -29,7 +29,8 @@ public static class StateDigest
             ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
             ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null), ("reason", Optional(h.Reason))))),
         ("policies", Map(whole, s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)), ("share", p.Share)))),
-        ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)))))),
+        ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)),
+            ("source", o.Source is { } x ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)), ("licence", Text(x.Licence))) : null))))),
         ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
         ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
         ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
@@ -49,6 +50,7 @@ public static class StateDigest
                 ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson())) : null)))));
 
     static Json? Optional(Digest? d) => d is { } x ? Json.Of(x) : null;
+    static Json? Text(string? s) => s is null ? null : Json.Of(s);
     static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));

@@ -15,17 +15,28 @@ public static class Names
     public static string Label(Json j) => IsLabel(j.AsString) ? j.AsString : throw new FormatException($"not a name: '{Cut(j.AsString)}' (a-z, 0-9, '.', '_', '-'; at most {MaxLength}; first a letter or digit)");
 
     /// <summary>
-    /// A control as policies refer to it and people attest it: <c>catalogue/control</c>, as in <c>iso-42001/A.6.2.4</c>. The catalogue is a label; the control has letters, digits and <c>. _ -</c>, at most 64, first a letter or digit.
+    /// A control as policies refer to it and people attest it: <c>catalogue/control</c>, as in <c>iso-42001/A.6.2.4</c>. The catalogue is a label; the control has letters, digits and <c>. _ - ( )</c>, at most 64, first a letter or digit.
     /// </summary>
     public static bool IsControl(string s) =>
         s.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash && IsLabel(s[..slash])
         && s.Length - slash - 1 is > 0 and <= MaxLength && char.IsAsciiLetterOrDigit(s[slash + 1])
         && s.AsSpan(slash + 1).IndexOfAnyExcept(ControlCharacters) < 0;
 
-    static readonly SearchValues<char> ControlCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-");
+    static readonly SearchValues<char> ControlCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._()-");
 
     /// <inheritdoc cref="IsControl"/>
     public static string Control(Json j) => IsControl(j.AsString) ? j.AsString : throw new FormatException($"not a control: '{Cut(j.AsString)}' (CATALOGUE/CONTROL, as in iso-42001/A.6.2.4)");
+
+    /// <summary>
+    /// A licence: an SPDX expression, as in <c>MIT</c> or <c>Apache-2.0 OR (GPL-2.0-only WITH Classpath-exception-2.0)</c>. Held to its characters and its length, not to the list of licences: that grows.
+    /// </summary>
+    public static bool IsLicence(string s) =>
+        s.Length is > 0 and <= 200 && (char.IsAsciiLetterOrDigit(s[0]) || s[0] == '(') && s[^1] != ' ' && !s.Contains("  ", StringComparison.Ordinal) && s.AsSpan().IndexOfAnyExcept(LicenceCharacters) < 0;
+
+    static readonly SearchValues<char> LicenceCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-+:() ");
+
+    /// <inheritdoc cref="IsLicence"/>
+    public static string Licence(Json j) => IsLicence(j.AsString) ? j.AsString : throw new FormatException($"not an SPDX licence expression: '{Cut(j.AsString)}' (as in MIT, CC0-1.0, LicenseRef-ours)");
 
     public static bool IsMember(string s) => s.Length == 32 && s.All(char.IsAsciiHexDigitLower);
 

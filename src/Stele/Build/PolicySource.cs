@@ -51,10 +51,13 @@ static class PolicySource
     }
 
     /// <summary>Freezes a policy: the compiled document is the artifact's config. Returns the artifact and the compiled policy.</summary>
-    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default) =>
+        await Freeze(blobs, path, await File.ReadAllTextAsync(path, stop), parameters, stop);
+
+    /// <param name="file">What the text is called in messages.</param>
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string file, string text, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
     {
-        var text = await File.ReadAllTextAsync(path, stop);
-        var policy = Compile(path, text, parameters);
+        var policy = Compile(file, text, parameters);
         var artifact = await Artifact.OfDocument(blobs, "policy", new About(policy.Name), Policy.MediaType, policy.ToJson().ToBytes(), stop);
         return (artifact, policy);
     }

@@ -8,7 +8,8 @@ namespace Stele.Build;
 
 /// <summary>
 /// What people write (policies, pipelines, checks, releases) as a JSON value: one YAML document, plain scalars by YAML's core schema (true, false, null, numbers),
-/// everything quoted is a string. Anchors, tags, duplicate keys and several documents are refused. <c>${name}</c> in a string is replaced by a parameter.
+/// everything quoted is a string. Anchors, tags, duplicate keys and several documents are refused. <c>${name}</c> in a string is replaced by a parameter; <c>${name:-text}</c> by
+/// that text, if the parameter is not given.
 /// </summary>
 static class Yaml
 {
@@ -50,7 +51,8 @@ static class Yaml
                 var members = ImmutableSortedDictionary.CreateBuilder<string, Json>(StringComparer.Ordinal);
                 foreach (var (key, value) in map.Children)
                 {
-                    if (key is not YamlScalarNode { Value: { } name }) throw Wrong("a key must be a plain string");
+                    if (key is not YamlScalarNode { Value: { } written }) throw Wrong("a key must be a plain string");
+                    var name = Substitute(written);
                     if (!members.TryAdd(name, Value(file, value, parameters, used, depth + 1))) throw Wrong($"'{name}' stands twice");
                 }
                 return Json.Object(members);
@@ -72,14 +74,26 @@ static class Yaml
                 if (start < 0) return result.Append(text.AsSpan(i)).ToString();
                 var end = text.IndexOf('}', start);
                 if (end < 0) throw Wrong("${ without }");
-                var name = text[(start + 2)..end];
-                if (!parameters.TryGetValue(name, out var value)) throw Wrong($"the parameter '{name}' is not given (--set {name}=…)");
+                var (name, otherwise) = Split(text[(start + 2)..end]);
+                if (!parameters.TryGetValue(name, out var value)) value = otherwise ?? throw Wrong($"the parameter '{name}' is not given (--set {name}=…)");
                 used.Add(name);
                 result.Append(text.AsSpan(i, start - i)).Append(value);
                 i = end + 1;
             }
             return result.ToString();
         }
+    }
+
+    static (string Name, string? Default) Split(string parameter) => parameter.IndexOf(":-", StringComparison.Ordinal) is >= 0 and var at ? (parameter[..at], parameter[(at + 2)..]) : (parameter, null);
+
+    /// <summary>The parameters that a document asks for, in their order, with what stands for each that is not given; null: it must be.</summary>
+    public static IReadOnlyList<(string Name, string? Default)> Parameters(string text)
+    {
+        var stream = new YamlStream();
+        stream.Load(new StringReader(text));
+        return [.. stream.Documents.SelectMany(d => d.AllNodes).OfType<YamlScalarNode>()
+            .SelectMany(n => (n.Value ?? "").Split("${").Skip(1).Where(p => p.Contains('}', StringComparison.Ordinal)).Select(p => Split(p[..p.IndexOf('}', StringComparison.Ordinal)])))
+            .DistinctBy(p => p.Name, StringComparer.Ordinal)];
     }
 
     static Json? Plain(string s) => s switch

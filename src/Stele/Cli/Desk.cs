@@ -105,7 +105,14 @@ sealed class Desk : IAsyncDisposable
     public async Task<(long Entry, Digest Leaf)> Sign(Statement statement, string? key = null)
     {
         using var signer = Home.Key(key);
-        var admitted = await Server.Submit(Envelope.Sign(statement.Encode(), signer), _call.Stop);
+        return await HandIn(Envelope.Sign(statement.Encode(), signer));
+    }
+
+    /// <summary>Hands in what was signed.</summary>
+    /// <exception cref="CliError">It was refused: code, message and the rules' outcomes are in the message.</exception>
+    public async Task<(long Entry, Digest Leaf)> HandIn(Envelope envelope)
+    {
+        var admitted = await Server.Submit(envelope, _call.Stop);
         switch (admitted)
         {
             case Admitted.Added a:

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Stele.Blobs;
 using Stele.Build;
 using Stele.Proof;
+using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
 namespace Stele.Cli;
@@ -25,7 +26,7 @@ static class FreezeVerb
             new Option<string>("--kind") { HelpName = "KIND", Description = "what it is; one of the kinds above" },
             new Option<string>("--name") { HelpName = "NAME", Description = "what others call it by: a-z, 0-9, '.', '_' and '-'" },
             new Option<string>("--origin") { HelpName = "URL", Description = "where you have it from" },
-            new Option<string>("--licence") { HelpName = "ID", Description = "under which licence, as in CC0-1.0" },
+            new Option<string>("--licence") { HelpName = "ID", Description = "under which licence: an SPDX expression, as in CC0-1.0" },
             new Option<string[]>("--note") { HelpName = "NAME=TEXT", Description = "an annotation of the artifact; part of what its digest covers" },
             new Option<string>("--environment") { HelpName = "RECIPE", Description = "freeze an environment: dotnet, dotnet-sdk, native or python" },
             new Option<string[]>("--also") { HelpName = "PATH", Description = "a file or folder that the environment has, too" },
@@ -38,6 +39,8 @@ static class FreezeVerb
         var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [{ Length: > 0 } k, var v] ? KeyValuePair.Create(k, v) : throw call.Wrong($"'{n}' is not NAME=TEXT")).ToArray();
         if (notes.DistinctBy(n => n.Key, StringComparer.Ordinal).Count() != notes.Length) throw call.Wrong("a note is given twice");
         var about = new About(name, call.Get<string>("--origin"), call.Get<string>("--licence"), System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, notes));
+        if (about.Licence is { } licence && !Names.IsLicence(licence)) throw call.Wrong($"'{licence}' is not an SPDX licence expression", "as in MIT, CC0-1.0, Apache-2.0 OR MIT; one that is not listed: LicenseRef-OURS");
+        if (about.Origin?.Length > SourceTerms.MaxFrom) throw call.Wrong($"--origin takes at most {SourceTerms.MaxFrom} characters");
         var recipe = call.Get<string>("--environment");
         var kind = recipe is null ? call.Need("--kind") : "environment";
         if (!Artifacts.Kinds.Contains(kind) || (recipe is null && kind is "environment" or "release"))

@@ -43,6 +43,14 @@ static class Given
     public static long Expiry(double hours, long now) =>
         hours is > 0 and <= 24 * 366 * 10 ? now + (long)(hours * 3_600_000) : throw new CliError("--expires takes hours to come: more than 0, at most ten years", "as in --expires 48", CliError.Usage);
 
+    /// <summary>A time to come, from a term: days or hours.</summary>
+    public static long Term(string text, long now)
+    {
+        var unit = text.Length > 1 ? text[^1] switch { 'd' => 24, 'h' => 1, _ => 0 } : 0;
+        return unit > 0 && double.TryParse(text.AsSpan(0, text.Length - 1), global::System.Globalization.NumberStyles.AllowDecimalPoint, global::System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 && n * unit <= Attestation.MaxTerm / 3_600_000.0
+            ? now + (long)(n * unit * 3_600_000) : throw new CliError($"'{text}' is not a term: days or hours, more than 0, at most three years", "as in 365d or 12h", CliError.Usage);
+    }
+
     public static Trust Trust(string file)
     {
         if (!File.Exists(file)) throw new CliError($"there is no trust file {file}", "DATA/trust.json, from someone you trust", CliError.Usage);

@@ -13,7 +13,7 @@ static class LogVerb
     static readonly string[] Kinds =
     [
         "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation", "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
-        "erasure", "retention", "hold", "verdict", "refusal", "reconcile",
+        "erasure", "retention", "hold", "verdict", "refusal", "reconcile", "attestation",
     ];
 
     // Made anew for each verb: the parser ties a symbol to its command.

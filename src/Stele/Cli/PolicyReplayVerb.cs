@@ -1,11 +1,9 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Stele.Build;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Governance;
-using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
@@ -51,10 +49,7 @@ static class PolicyReplayVerb
 
         var replay = new PolicyReplay(desk.Replay, scope, policy);
         call.Terminal.Progress("judging past deployments");
-        var acts = new Flips();
-        foreach (var folded in desk.Replay.Entries)
-            if (folded.Statement is Verdict v && v.Time >= since && v.Time <= until && Judged(desk, v) is { } envelope && replay.Act($"entry {folded.Index}", v, envelope) is { } act) acts.Add(act);
-
+        var acts = replay.Acts(since, until, desk.Small);
         var logs = await Decisions(call, desk, new ReplayRequest(policy, scope, since, until, desk.State.Size));
         var decisions = new Flips();
         foreach (var log in logs) decisions.Add(log.Flips);
@@ -64,13 +59,6 @@ static class PolicyReplayVerb
                 ("logs", Json.Array(logs.Select(l => Json.Object(("log", l.Log), ("judged", l.Flips.All), ("erased", l.Erased), ("missing", l.Missing), ("damaged", l.Damaged))))), ("unseen", Json.Array(unseen.Select(Json.Of)))),
             () => Tell(call.Terminal, policy, scope, acts, decisions, logs, unseen));
         return unseen.Length > 0 ? Partly : 0;
-    }
-
-    /// <summary>The envelope that a verdict is about: in the ledger, or kept because it was refused.</summary>
-    static Envelope? Judged(Desk desk, Verdict verdict)
-    {
-        if (verdict.Size < desk.State.Size && desk.Replay.Entries[(int)verdict.Size].Entry.Envelope is var there && Explain.EnvelopeDigest(there) == verdict.Envelope) return there;
-        return desk.Small(verdict.Envelope) is { } bytes ? Envelope.Parse(bytes) : null;
     }
 
     static async Task<ImmutableArray<ReplayedLog>> Decisions(Call call, Desk desk, ReplayRequest request)

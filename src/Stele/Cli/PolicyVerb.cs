@@ -18,31 +18,23 @@ static class PolicyVerb
             Prints the digest of the compiled policy, and states its origin (you). ${NAME} in the file is replaced; the digest of a
             check goes in that way. A CEL error is shown with its line and a caret.
             """, [new Argument<string>("file"), Sets.Option], FreezeIt) { Needs = "the role builder" },
-        new("set", "put a policy in force for a scope (owners)", """
-            stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
-
-            A FILE is compiled and frozen first. The statement names the entry it replaces, so an old one can't be played again; the
-            policies in force judge the change themselves.
-            """, [new Argument<string>("file|digest"), new Option<string>("--for") { HelpName = "SCOPE", Description = "a system, or one environment of it; the whole ledger unless given" }, Sets.Option], Set) { Needs = "the role owner" },
-        new("list", "which policies are in force where", """
-            stele policy list
-
-            Each scope with the digest of the policy in force for it, and the entry that put it there.
-            """, [], List),
+        PolicyRollout.Set, PolicyRollout.Promote, PolicyRollout.Remove, PolicyRollout.Sign, PolicyRollout.List, PolicyRollout.Status,
         new("show", "the rules of a policy", """
             stele policy show DIGEST|FILE [--set NAME=VALUE]...
 
             Each rule: what it judges and what it requires. A FILE is compiled here, and nothing of it is sent: this is how a policy is
             tried while it is written.
             """, [new Argument<string>("digest|file"), Sets.Option], Show),
-        PolicyReplayVerb.Verb);
+        PolicyReplayVerb.Verb, PolicyBundleVerbs.Bundle, PolicyBundleVerbs.Controls, PolicyCoverageVerb.Verb);
 
     static async Task<int> FreezeIt(Call call)
     {
-        var file = call.NeedFile("file");
+        var file = call.Need("file");
+        if (!PolicyText.Is(file)) file = call.NeedFile("file");
+        var text = await PolicyText.Read(file, call.Stop);
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
-        var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, Sets.Of(call, desk), call.Stop);
+        var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, text, Sets.Of(call, desk), call.Stop);
         await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
         call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact), ("rules", policy.Rules.Length)), () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}"));
         return 0;
@@ -50,35 +42,9 @@ static class PolicyVerb
 
     static string Rules(int n) => n == 1 ? "1 rule" : $"{n} rules";
 
-    static async Task<int> Set(Call call)
-    {
-        var given = call.Need("file|digest");
-        var isFile = File.Exists(given);
-        var digest = default(Digest);
-        if (!isFile && !Digest.TryParse(given, out digest)) throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
-        await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
-        var (system, environment) = Given.Scope(call.Get<string>("--for"), desk.State);
-        var name = given;
-        if (isFile)
-        {
-            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, Sets.Of(call, desk), call.Stop);
-            (digest, name) = (policy.Digest, policy.Name);
-        }
-        var key = system is null ? "*" : environment is null ? system : State.Place(system, environment);
-        var present = desk.State.Policies.GetValueOrDefault(key);
-        if (present?.Policy == digest)
-        {
-            call.Terminal.Result(Json.Object(("entry", present.Entry), ("policy", digest), ("done", "nothing: it is so already")), () => call.Terminal.Line($"policy {name} {digest.Short} is in force there already, since entry {present.Entry}"));
-            return 0;
-        }
-        return await desk.Submit(new PolicyStatement(system, environment, present?.Entry, digest) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
-            $"policy {name} {digest.Short} is in force for {(key == "*" ? "the whole ledger" : key)}");
-    }
-
-    /// <summary>A policy out of a file, compiled here, or by its digest.</summary>
+    /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
     internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
-        File.Exists(given) ? PolicySource.Compile(given, await File.ReadAllTextAsync(given, call.Stop), Sets.Of(call, desk))
+        PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk))
             : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
 
     static async Task<int> Show(Call call)
@@ -96,15 +62,6 @@ static class PolicyVerb
                 foreach (var line in rule.Expr.TrimEnd().Split('\n')) call.Terminal.Line($"    {line}");
             }
         });
-        return 0;
-    }
-
-    static async Task<int> List(Call call)
-    {
-        await using var desk = await Desk.Open(call);
-        call.Terminal.Result(
-            Json.Object(("policies", Json.Array(desk.State.Policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry), ("policy", p.Value.Policy is { } d ? Json.Of(d) : null)))))),
-            () => call.Terminal.Table(desk.State.Policies.IsEmpty ? [["none is in force, and without one nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]] : desk.State.Policies.Select(p => new[] { p.Key == "*" ? "the whole ledger" : p.Key, p.Value.Policy?.ToString() ?? "(none)", $"entry {p.Value.Entry}" })));
         return 0;
     }
 }

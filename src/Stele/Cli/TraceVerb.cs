@@ -61,6 +61,7 @@ static class TraceVerb
         Step("observed", trace.Find("observed"));
         Step("release", trace["release"]);
         foreach (var e in trace["evaluations"].AsArray) Step("evaluation", e);
+        foreach (var a in trace["attestations"].AsArray) Step("attested", a);
         foreach (var c in trace["components"].AsArray)
         {
             t.Line($"  {c["role"].AsString} {c["name"].AsString} {c["digest"].AsDigest.Short}  {c["strength"].AsString}");

@@ -238,6 +238,19 @@ public class LimitTests
         Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(lists, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
     }
 
+    /// <summary>A definition that a bound value uses is computed below all that stands around the name: in the body of this binding, and of the one that uses it.</summary>
+    [Fact]
+    public void Definitions_in_bound_values_pile_up_no_higher_than_a_tree()
+    {
+        var environment = new CelEnvironment(Declared);
+        for (var i = 0; i < 30; i++) environment.Define($"a{i}", $"cel.bind(x, {(i == 0 ? "1" : $"a{i - 1}")}, x{Repeat(" + 1", 200)})");
+        OnSmallStack(512, () =>
+        {
+            Assert.Contains("tree is more than 256 high", Assert.Throws<CelException>(() => environment.Compile("a29 > 0")).Reason);
+            Assert.True(environment.Compile("a0 > 0").Eval(Bind(0), 1000).Value.AsBool());
+        });
+    }
+
     /// <summary>Whatever makes larger values out of values stops: names, formats, encodings, maps from entries, optionals in one another.</summary>
     [Theory]
     [InlineData("cel.block([s + s, cel.index(0) + cel.index(0), cel.index(1) + cel.index(1), cel.index(2) + cel.index(2), cel.index(3) + cel.index(3)], l.map(x, cel.index(4)).join() != '')")]

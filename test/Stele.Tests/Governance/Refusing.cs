@@ -357,6 +357,8 @@ static partial class Refusing
             m.World.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
             return m.World.Try(World.OriginOf(World.Builder, Origin.Pipeline, Digest.Of("x"u8), Digest.Of("late"u8)), World.Builder);
         }),
+        .. new[] { ("a licence that is no SPDX expression", "licence", "see the README; it's free!"), ("a kind of artifact that is none", "kind", "thing"), ("an origin that is a book", "origin", new string('x', 2001)) }
+            .Select(x => On(Malformed, x.Item1, m => m.World.Try(World.OriginOf(World.Builder, Origin.Freeze, Digest.Of("x"u8)) with { Parameters = Json.Object((x.Item2, x.Item3)) }, World.Builder))),
         On(UnknownSystem, "a release of a system that is not", m => m.World.Try(World.Release(m.V1, Digest.Of("x"u8), "nowhere"), World.Builder)),
         On(AlreadyKnown, "a release declared twice", m => m.World.Try(World.Release(m.V1, m.World.State.Releases[m.V1].Document), World.Builder)),
         On(DocumentMissing, "a release whose manifest is not at hand", m =>

@@ -43,6 +43,7 @@ public sealed class StateTests
         var m = Mortgage.Lived();
         m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]) with { Retention = new RetentionTerms(1, 2) }, World.Owners);
         m.World.Add(World.Erase(m.Log.Origin), World.Owners);
+        m.World.Add(World.Frozen(World.Builder, Digest.Of("rows"u8), "rows", "dataset", "CC0-1.0", "https://example.com/rows"), World.Builder);
         m.World.Add(World.PlaceHold(World.Prod, m.Log.Origin, 3, 5), World.Owners);
         var state = m.World.State with { Threshold = 2 };
         var digest = StateDigest.Of(state);

@@ -49,7 +49,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         // The leaves are read from the pack once more, to be looked at: a moment after the result.
         var text = await browser.Run("return document.body.innerText");
         for (var until = DateTime.UtcNow.AddSeconds(60); !text.Contains("Leaves 0 to 24", StringComparison.Ordinal) && DateTime.UtcNow < until; text = await browser.Run("return document.body.innerText")) await Task.Delay(50, TestContext.Current.CancellationToken);
-        foreach (var told in new[] { "Timeline", "Releases", "Verdicts, rule by rule", "Approvals and waivers", "Decisions", "Drift and alerts", "Refusals", "v1", "v2", "v3", "four-fifths", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)", "approval_ratio 0.731", "checks.fairness[0].metrics.approval_ratio = 0.731", "predict-only", "policies are not executed again" })
+        foreach (var told in new[] { "Timeline", "Releases", "Verdicts, rule by rule", "Approvals and waivers", "attests eu-ai-act/14", "Decisions", "Drift and alerts", "Refusals", "v1", "v2", "v3", "four-fifths", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)", "approval_ratio 0.731", "checks.fairness[0].metrics.approval_ratio = 0.731", "predict-only", "policies are not executed again" })
             Assert.Contains(told, text, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(Lived.World.Entries.Count.ToString(System.Globalization.CultureInfo.InvariantCulture), await browser.Run("return document.querySelector('.tile b').textContent"));
         Assert.Contains("Leaves 0 to 24 of 70", text, StringComparison.Ordinal);

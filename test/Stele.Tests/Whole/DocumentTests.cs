@@ -10,7 +10,7 @@ namespace Stele.Tests.Whole;
 [Collection(WholeCollection.Name)]
 public sealed class DocumentTests(TourWorld tour)
 {
-    static readonly string[] Pages = ["README.md", "CONTRIBUTING.md", "docs/VERIFY.md", "docs/ARCHITECTURE.md", "samples/mortgage/README.md"];
+    static readonly string[] Pages = ["README.md", "CONTRIBUTING.md", "docs/VERIFY.md", "docs/ARCHITECTURE.md", "samples/mortgage/README.md", "policies/README.md"];
 
     static string Read(string page) => File.ReadAllText(Path.Combine(Repository.Root, page));
 

@@ -30,6 +30,10 @@ sealed partial class World
         return new([new Subject(output, "output")], type, Json.EmptyObject, inputs.ToImmutable(), builder.Id, type == Origin.Pipeline ? new BuildRuns(2, true) : null) { Nonce = Unset, Issued = 0 };
     }
 
+    /// <summary>An origin with what its freezer says of the artifact.</summary>
+    public static Origin Frozen(Person builder, Digest output, string name, string kind, string? licence, string? from = null, string type = Origin.Freeze) =>
+        OriginOf(builder, type, output) with { Outputs = [new Subject(output, name)], Parameters = Json.Object(("kind", kind), ("licence", licence is null ? null : Json.Of(licence)), ("origin", from is null ? null : Json.Of(from))) };
+
     public static Release Release(Digest release, Digest document, string system = Sys) => new(release, system, document) { Nonce = Unset, Issued = 0 };
 
     public static Evaluation Evaluate(Digest release, Digest check, Digest report, long? supersedes = null) =>

@@ -16,7 +16,8 @@ static class Status
         ("revocations", Json.Array(state.Revocations.Select(r => Json.Object(
             ("target", r.Value.Target), ("digest", r.Key), ("entry", r.Value.Entry), ("fromEntry", r.Value.FromEntry), ("effect", r.Value.Effect))))),
         ("logs", Json.Array(state.Logs.Values.Select(l => Log(state, l, now)))),
-        ("holds", Json.Array(state.Holds.Values.Select(Hold))));
+        ("holds", Json.Array(state.Holds.Values.Select(Hold))),
+        ("attestations", Json.Array(Attestations.InForce(state, now).Select(a => Words.One(a, true)))));
 
     public static Json Hold(HoldFact h) => Json.Object(
         ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),

@@ -53,6 +53,8 @@ static class Trace
             ("evaluations", Json.Array(state.Evaluations.Values.Where(e => e.Release == digest).Select(e => LogLines.One(replay.Entries[(int)e.By.Entry])
                 .With("check", e.Check).With("report", e.Report).With("counts", state.Stands(e)).With("metrics", Metrics(find, e.Report))))),
             ("components", Json.Array(release.Components.Select(c => c.ToJson().With("strength", PolicyInput.Name(state.StrengthOf(c.Digest))).With("origins", Origins(replay, c.Digest, seen, 0))))),
+            ("attestations", Json.Array(Attestations.InForce(state, state.Time).Where(a => a.Attestation.System == release.System && (a.Attestation.Release is not { } of || of == digest))
+                .Select(a => LogLines.One(replay.Entries[(int)a.By.Entry]).With("control", a.Attestation.Control).With("expires", a.Attestation.Expires!.Value)))),
             ("sources", Sources(replay, release)));
     }
 

@@ -1,0 +1,16 @@
+using Stele.Build;
+
+namespace Stele.Cli;
+
+/// <summary>A policy's text as people name it: a file, or a ready-made one (<c>bundle:NAME</c>).</summary>
+static class PolicyText
+{
+    public static bool Is(string given) => IsBundle(given) || File.Exists(given);
+
+    public static async Task<string> Read(string given, CancellationToken stop) => IsBundle(given) ? Bundle(given[ReadyMade.Prefix.Length..]) : await File.ReadAllTextAsync(given, stop);
+
+    /// <summary>A bundle's text.</summary>
+    public static string Bundle(string name) => ReadyMade.Text(name) ?? throw new CliError($"there is no bundle '{name}'", $"these come with the program: {string.Join(", ", ReadyMade.Names)}", CliError.Usage);
+
+    static bool IsBundle(string given) => given.StartsWith(ReadyMade.Prefix, StringComparison.Ordinal);
+}
