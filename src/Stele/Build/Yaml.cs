@@ -196,7 +196,7 @@ sealed class Yaml
             case "" or "~" or "null": return Json.Null;
             case "true": return Json.True;
             case "false": return Json.False;
-            case "yes" or "no" or "on" or "off" or "Yes" or "No" or "On" or "Off" or "YES" or "NO" or "ON" or "OFF" or "True" or "False" or "TRUE" or "FALSE" or "y" or "n" or "Y" or "N" or "Null" or "NULL":
+            case "yes" or "no" or "on" or "off" or "Yes" or "No" or "On" or "Off" or "YES" or "NO" or "ON" or "OFF" or "True" or "False" or "TRUE" or "FALSE" or "Null" or "NULL":
                 throw Wrong(scalar.Start, $"'{s}' is a word to some YAML parsers and true, false or null to others: write \"{s}\" in quotes, or true, false or null");
             case ".inf" or "-.inf" or "+.inf" or ".nan" or ".Inf" or ".NaN": throw Wrong(scalar.Start, $"'{s}' is not a number that can stand here");
         }
