@@ -7,7 +7,8 @@ using Stele.Proof.Governance;
 namespace Stele.Bench;
 
 /// <summary>
-/// Evaluating rules, compiled once, with the cost limit on. Beside each: the same condition written in C# over dictionaries of boxed values, which is what any evaluator must do at least.
+/// Evaluating rules, compiled once, with the cost limit on: with variables looked up by name, and with variables given in their order. Beside each: the same condition written in C# over
+/// dictionaries of boxed values, which is what any evaluator must do at least, and the two evaluators that npm has, where node is installed.
 /// </summary>
 static class CelBench
 {
@@ -51,9 +52,14 @@ static class CelBench
             $"built && size(approvals) >= {i % 3} && checks.fairness.all(e, has(e.metrics.approval_ratio) && e.metrics.approval_ratio >= 0.{i % 9 + 1})", $"'rule {i}: the ratio is too low for ' + release.name"))],
     }.ToJson().ToBytes();
 
-    public static Rounds Make()
+    public static Rounds Make(string root)
     {
-        var rounds = new Rounds("cel", "one evaluation of a compiled rule, against the same condition in C# over dictionaries");
+        var node = JavaScript.Start(root, out var why);
+        if (node is null) Console.WriteLine($"cel: the evaluators in JavaScript are left out: {why}\n");
+        var rounds = new Rounds("cel", "one evaluation of a compiled rule, against the same condition in C# over dictionaries, and against evaluators in JavaScript")
+        {
+            Budget = TimeSpan.FromSeconds(60), End = () => { node?.Dispose(); return Task.CompletedTask; },
+        };
         foreach (var (name, source, plain) in new (string, string, Func<bool>)[]
         {
             ("trivial", Trivial, () => (long)Boxed["tokens"] < 4096),
@@ -64,15 +70,24 @@ static class CelBench
         })
         {
             var program = CelProgram.Compile(source, Types, CelType.Bool);
+            var values = program.Variables.Select(v => Input[v]).ToArray();
             var expected = plain();
             rounds.Limit($"C#: {name}", "ns", () => Measure(plain, expected));
-            rounds.Add($"CEL: {name}", "ns", $"C#: {name}", () => Measure(() => program.Eval(Input, CostLimit).Value.AsBool(), expected));
+            if (node is not null)
+                foreach (var engine in new[] { "cel-js", "bufbuild" }) rounds.Limit($"{engine}: {name}", "ns", () => node.Measure(engine, source, NodeTypes, NodeInput, expected, Duration));
+            rounds.Add($"CEL: {name}, by name", "ns", node is null ? $"C#: {name}" : $"cel-js: {name}", () => Measure(() => program.Eval(Input, CostLimit).Value.AsBool(), expected));
+            rounds.Add($"CEL: {name}", "ns", node is null ? $"C#: {name}" : $"cel-js: {name}", () => Measure(() => program.Eval(values, CostLimit).Value.AsBool(), expected));
         }
         rounds.Add("CEL: compile typical", "µs", null, () => Task.FromResult(new Sample(1e6 / Machine.Rate(Duration, () => CelProgram.Compile(Typical, Types, CelType.Bool), 10))));
         var thousand = Thousand();
         rounds.Add("policy: compile 1,000 rules", "ms", null, () => Task.FromResult(new Sample(1e3 / Machine.Rate(Duration, () => Policy.Parse(thousand), 1))));
         return rounds;
     }
+
+    static readonly Json NodeTypes = Json.Object(("model", "string"), ("tokens", "int"), ("request", "map<string, dyn>"));
+
+    static readonly Json NodeInput = Json.Object(("model", "gpt-x"), ("tokens", 512), ("request", Json.Object(
+        ("model", "gpt-x"), ("tokens", 512), ("user", "team-blue"), ("tool", "search"), ("labels", Json.Array("abcdefgh".Select(c => Json.Of(c.ToString())))))));
 
     static Task<Sample> Measure(Func<bool> evaluate, bool expected)
     {

@@ -12,7 +12,7 @@ if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
 (string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
 [
     ("append", s => Task.FromResult(AppendBench.Make(s))), ("big", BigBench.Make), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", s => Task.FromResult(VerifyBench.Make(s))),
-    ("cel", _ => Task.FromResult(CelBench.Make())), ("gateway", GatewayBench.Make), ("replay", ReplayBench.Make),
+    ("cel", _ => Task.FromResult(CelBench.Make(Root()))), ("gateway", GatewayBench.Make), ("replay", ReplayBench.Make),
 ];
 
 var json = args.Contains("--json");
@@ -25,9 +25,7 @@ if (chosen.FirstOrDefault(c => benches.All(b => b.Name != c)) is { } unknown)
 }
 
 // Where the working copy's results go; the bench's own files too, so that its disk is the one measured.
-var root = new DirectoryInfo(AppContext.BaseDirectory);
-while (root is not null && !File.Exists(Path.Combine(root.FullName, "stele.slnx"))) root = root.Parent;
-var output = Path.Combine((root ?? new DirectoryInfo(Environment.CurrentDirectory)).FullName, "out", "bench");
+var output = Path.Combine(Root(), "out", "bench");
 Directory.CreateDirectory(output);
 
 var began = Stopwatch.GetTimestamp();
@@ -55,6 +53,14 @@ using (var scratch = new Scratch(Path.Combine(output, string.Create(CultureInfo.
     }
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s in all{(json ? $"; as JSON in {output}" : "")}"));
 return 0;
+
+// The working copy that the program was built in; elsewhere the current folder.
+static string Root()
+{
+    var root = new DirectoryInfo(AppContext.BaseDirectory);
+    while (root is not null && !File.Exists(Path.Combine(root.FullName, "stele.slnx"))) root = root.Parent;
+    return (root ?? new DirectoryInfo(Environment.CurrentDirectory)).FullName;
+}
 
 // One line that is written over, on a terminal; nothing elsewhere.
 static void Progress(string what)

@@ -70,7 +70,23 @@ public sealed class CelProgram
     public CelResult Eval(IReadOnlyDictionary<string, CelValue> variables, long costLimit)
     {
         var frame = Interlocked.Exchange(ref _spare, null) ?? new Frame(_plan.Slots);
-        var result = Run(_plan, frame, variables, costLimit);
+        Bind(_plan, frame, variables);
+        return RunAndKeep(frame, costLimit);
+    }
+
+    /// <summary>The same for variables that are at hand already in the order of <see cref="Variables"/>: nothing is looked up by name.</summary>
+    /// <exception cref="ArgumentException">Not as many values as variables.</exception>
+    public CelResult Eval(ReadOnlySpan<CelValue> values, long costLimit)
+    {
+        if (values.Length != _plan.Variables.Length) throw new ArgumentException($"{values.Length} values for {_plan.Variables.Length} variables", nameof(values));
+        var frame = Interlocked.Exchange(ref _spare, null) ?? new Frame(_plan.Slots);
+        values.CopyTo(frame.Slots);
+        return RunAndKeep(frame, costLimit);
+    }
+
+    CelResult RunAndKeep(Frame frame, long costLimit)
+    {
+        var result = Run(_plan, frame, costLimit);
         // The frame must not keep the caller's values alive.
         Array.Clear(frame.Slots);
         _spare = frame;
@@ -85,14 +101,20 @@ public sealed class CelProgram
     {
         var recorder = new Recorder();
         var plan = Planner.Plan(_checked, _source, recorder);
-        var result = Run(plan, new Frame(plan.Slots), variables, costLimit);
+        var frame = new Frame(plan.Slots);
+        Bind(plan, frame, variables);
+        var result = Run(plan, frame, costLimit);
         return (result, new Tracer(_source, _checked, recorder).Build());
     }
 
-    CelResult Run(PlannedProgram plan, Frame frame, IReadOnlyDictionary<string, CelValue> variables, long costLimit)
+    static void Bind(PlannedProgram plan, Frame frame, IReadOnlyDictionary<string, CelValue> variables)
     {
         for (var i = 0; i < plan.Variables.Length; i++)
             frame.Slots[i] = variables.TryGetValue(plan.Variables[i], out var bound) ? bound : plan.Unbound[i];
+    }
+
+    CelResult Run(PlannedProgram plan, Frame frame, long costLimit)
+    {
         frame.Slots.AsSpan(plan.Variables.Length, plan.Definitions.Length).Fill(DefinitionNode.Pending);
         frame.Cost = 0;
         frame.Limit = costLimit;

@@ -27,12 +27,20 @@ internal sealed class UnaryNode(int position, string function, Overload[] candid
 /// <inheritdoc cref="UnaryNode"/>
 internal sealed class BinaryNode(int position, string function, Overload[] candidates, Node left, Node right) : Node(position)
 {
+    /// <summary>Which outcomes of comparing two ints make it true, as bits for less, equal and greater; 0 where it does not order ints. What most rules do goes past the search for an overload.</summary>
+    readonly int _order = !Array.Exists(candidates, c => c.Takes(0, CelKind.Int) && c.Takes(1, CelKind.Int)) ? 0 : function switch
+    {
+        Operators.Less => 0b001, Operators.LessEqual => 0b011, Operators.Greater => 0b100, Operators.GreaterEqual => 0b110, _ => 0,
+    };
+
     public override CelValue Eval(Frame f)
     {
         var a = left.Eval(f);
         if (a.IsError) return a;
         var b = right.Eval(f);
         if (b.IsError) return b;
+        if (_order != 0 && a.Kind == CelKind.Int && b.Kind == CelKind.Int)
+            return f.Spend(Costs.Call) ? CelValue.Bool((_order & (a.RawInt < b.RawInt ? 0b001 : a.RawInt == b.RawInt ? 0b010 : 0b100)) != 0) : f.OverLimit(Position);
         foreach (var c in candidates)
         {
             if (!c.Takes(0, a.Kind) || !c.Takes(1, b.Kind)) continue;
