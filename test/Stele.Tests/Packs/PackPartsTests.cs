@@ -155,4 +155,15 @@ public sealed class PackPartsTests
         // One fact, as it is specified.
         Assert.Equal(Merkle.Leaf("{\"key\":\"a\",\"value\":1}"u8), FactMap<string, long>.Create().Add("a", 1).Digest(Value));
     }
+
+    /// <summary>A browser runs nothing of the page but what its own policy names by hash: whoever changes the script or the style changes that too.</summary>
+    [Theory]
+    [InlineData("script")]
+    [InlineData("style")]
+    public void The_page_allows_just_its_own_script_and_style(string element)
+    {
+        var page = System.Text.Encoding.UTF8.GetString(PackPage.Bytes());
+        var text = System.Text.RegularExpressions.Regex.Match(page, $"<{element}[^>]*>(.*?)</{element}>", System.Text.RegularExpressions.RegexOptions.Singleline).Groups[1].Value;
+        Assert.Contains($"{element}-src 'sha256-{Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)))}'", page, StringComparison.Ordinal);
+    }
 }
