@@ -168,12 +168,15 @@ public class ExtensionTests
     [InlineData("timestamp(0).getHours('Europe/Berlin')", 2)]
     public void Costs(string source, long cost) => Assert.Equal(cost, Eval(source).Cost);
 
-    /// <summary>A trace tells of what is made of optionals and bound values, and costs the same.</summary>
+    /// <summary>A trace shows what a bound name stands for below the name that needed it first; what is made of an optional is one step.</summary>
     [Theory]
     [InlineData("m.?a.optMap(x, x + 1).value() == 3", "x + 1: 2", "m.?a.optMap(x, x + 1).value(): 2")]
     [InlineData("m.?a.optFlatMap(x, m.?zz).hasValue()", "m.?zz: optional.none()", "m.?a.optFlatMap(x, m.?zz): optional.none()")]
     [InlineData("m.?zz.optMap(x, x + 1).hasValue()", "m.?zz: optional.none()", "m.?zz.optMap(x, x + 1): optional.none()")]
-    [InlineData("cel.block([m.a + 1, cel.index(0) * 2], cel.index(1) == 5)", "cel.index(1): 4", "cel.index(1): 4")]
+    [InlineData("cel.bind(x, m.a + 1, x == 5 && x > 3)", "x > 3: not evaluated", "x: 2")]
+    [InlineData("cel.bind(x, m.a, cel.bind(x, x, x > 3))", "x > 3: false", "x: 1")]
+    [InlineData("cel.bind(x, 1 / 0, m.a == 2)", "m.a == 2: false", "m.a: 1")]
+    [InlineData("cel.block([m.a + 1, cel.index(0) * 2], cel.index(1) == 5)", "cel.index(0) * 2: 4", "cel.index(1): 4")]
     [InlineData("m.transformMapEntry(k, v, {k + 'x': v}) == {}", "'a' + 'x': 'ax'", "m.transformMapEntry(k, v, {k + 'x': v}): {'ax': 1}")]
     public void Is_traced(string source, string within, string rests)
     {

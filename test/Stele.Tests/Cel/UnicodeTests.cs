@@ -30,7 +30,7 @@ public class UnicodeTests
             if (ours.Count == 0) continue;
             assigned++;
             if (theirs != (UnicodeCategory)Array.IndexOf(Order, ours[0])) moved++;
-            Assert.True(Unicode.Class(ours[0][..1])!.Contains(c));
+            Assert.True(Unicode.Class(ours[0].AsSpan(0, 1))!.Contains(c));
         }
         Assert.InRange(moved, 0, 20);
         Assert.Equal(288_767, assigned);

@@ -81,7 +81,7 @@ public sealed class VerdictTests
         Assert.Empty(w.Verify().Findings);
     }
 
-    /// <summary>Candidates are told of too, with what they rested on; one that asks for a check that nobody ran has nothing to rest on.</summary>
+    /// <summary>Candidates are told of too, with what they rested on; one that asks for a check that nobody ran fails.</summary>
     [Fact]
     public void What_candidates_would_have_said_stands_in_it()
     {
@@ -94,9 +94,9 @@ public sealed class VerdictTests
         var deployed = m.Deploy(m.V2);
         var verdict = Verdicts(m).Single();
         Assert.True(verdict.Passed);
-        Assert.Equal([(stricter, "nine-tenths", "failed", "checks.fairness[0].metrics.approval_ratio = 0.842"), (unready, "check-missing", "failed", "")], verdict.Would.Select(r => (r.Policy, r.Rule, r.Result, Values(r))));
-        Assert.Equal(["nine-tenths", "check-missing"], Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!.Would.Select(x => x.Outcome.Rule));
-        Assert.Contains("failed  check-missing", ExplanationLines.Of(Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!).Select(l => l.Line));
+        Assert.Equal([(stricter, "nine-tenths", "failed", "checks.fairness[0].metrics.approval_ratio = 0.842"), (unready, "safe", "failed", "checks.safety = []")], verdict.Would.Select(r => (r.Policy, r.Rule, r.Result, Values(r))));
+        Assert.Equal(["nine-tenths", "safe"], Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!.Would.Select(x => x.Outcome.Rule));
+        Assert.Contains("failed  safe", ExplanationLines.Of(Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!).Select(l => l.Line));
         Assert.Empty(w.Verify().Findings);
     }
 
