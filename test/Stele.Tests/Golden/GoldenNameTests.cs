@@ -113,7 +113,7 @@ public sealed class GoldenNameTests
             .. List("rule-outcome", [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived]), .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
             .. List("observed", Observation.Events), .. List("strength-observed", Dimension.Strengths), .. List("revocation", [Revocation.Key, Revocation.Artifact, Revocation.BlockNew, Revocation.Stop]),
             .. List("erasure", [Erasure.Request, Erasure.Retention]), .. List("hold", [Hold.Place, Hold.Release]), .. List("log", [LogStatement.Open, LogStatement.Close, LogStatement.Lost]),
-            .. List("difference", Difference.All), .. List("decision", [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind]), .. List("decision-outcome", [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error]),
+            .. List("difference", Difference.All), .. List("decision", [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind]), .. List("decision-outcome", [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error]), .. List("decision-would", [Decision.Allow, Would.Mask, Decision.Hold, Decision.Deny]), .. List("sealed", [.. Stele.Gateway.SealedBodies.Fields]),
             .. List("build", [Origin.Freeze, Origin.Import, Origin.Pipeline]),
             .. List("type", [Statement.Type, Statement.OwnTypes, Verdict.SlsaSummary, Origin.SlsaProvenance, Evaluation.TestResult, Envelope.PayloadType, Policy.MediaType, ReleaseDocument.MediaType, Report.MediaType, Stele.Build.Pipeline.MediaType, Stele.Build.PolicySource.YamlMedia]),
             .. List("file", [Pack.Manifest, PackPage.FileName]),

@@ -47,7 +47,8 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
         m.Log.Add(w.Decide() with { Outcome = Decision.Deny, Rule = "predict-only", Status = 403, Output = null });
         // A candidate beside the policy in force, which would have said otherwise; and one that asks for a check that nobody ran.
-        w.Add(w.PutPolicy(m.Policy) with { Candidate = w.Policy("stricter", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("nine-tenths", "deploy canary rollback", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.9)")), Share = 0 }, World.Owners);
+        var stricter = w.Policy("stricter", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("nine-tenths", "deploy canary rollback", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.9)"), ("small", "decide", "request.size < 2"));
+        w.Add(w.PutPolicy(m.Policy) with { Candidate = stricter, Share = 0 }, World.Owners);
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod) with { Candidate = w.Policy("unready", new Dictionary<string, Digest> { ["safety"] = w.Put(Json.Object(("name", "safety"))) }, ("safe", "deploy", "checks.safety.all(e, true)")), Share = 0 }, World.Owners);
         m.Deploy(m.V2);
         // What is gone, held and reckoned.
@@ -56,7 +57,10 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         var erased = m.ErasedReceipt(1, 0, 1);
         w.Add(World.PlaceHold(World.Prod, m.Log.Origin, 2, 4), World.Owners);
         w.Add(w.Reckon(World.Start, w.Now - 1000, null, World.Sys, World.Prod), World.Monitor);
-        m.Log.Add(w.Decide());
+        // Forwarded with values masked; held; and what the candidate would have made of both.
+        var (context, masked) = (Commitment.To("context", new byte[32], "{}"u8), Commitment.To("masked", new byte[32], "***"u8));
+        m.Log.Add(w.Decide() with { Outcome = Decision.Hold, Rule = "large", Status = 403, Context = context, Would = [new(stricter, Decision.Deny, "small")] });
+        m.Log.Add(w.Decide() with { Rule = "names", Context = context, Masked = masked, Would = [new(stricter, Decision.Deny, "small")] });
         return new("eventful", w, new Dictionary<string, (byte[], VerifyResult)>
         {
             ["full"] = (m.Receipt(8).Encode(), VerifyResult.Complete),
