@@ -17,7 +17,7 @@ help:
 	@echo 'make tour [DATA=DIR]      watch one AI system being governed, step by step, on real data'
 	@echo 'make up [DATA=DIR]        server and node on this machine'
 	@echo 'make test [ARGS=...]      every test; ARGS go to the test runner, as in ARGS='"'"'-class "*Ledger*"'"'"
-	@echo 'make bench [ONLY=name] [JSON=1]   measurements, each beside the limit of this machine'
+	@echo 'make bench [ONLY=name] [ROW=text] [JSON=1]   measurements, each beside the limit of this machine'
 	@echo 'make publish              out/stele and out/stele-verify, one self-contained file each'
 	@echo 'make clean                remove what was built'
 
@@ -39,7 +39,7 @@ test:
 bench:
 	@eng/packages.sh $(PACKAGES)
 	@eng/build.sh Release bench/Stele.Bench/Stele.Bench.csproj
-	@$(BENCH) $(ONLY) $(if $(JSON),--json)
+	@$(BENCH) $(ONLY) $(if $(ROW),--row "$(ROW)") $(if $(JSON),--json)
 
 publish:
 	@eng/publish.sh
