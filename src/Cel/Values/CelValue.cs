@@ -229,6 +229,9 @@ public readonly struct CelValue : IEquatable<CelValue>
     /// <summary>Where <see cref="ToString"/> starts to leave things out.</summary>
     const int Shown = 200;
 
+    /// <summary>As much of a string as is shown; never half a character, since what is shown goes into messages, and those into statements.</summary>
+    static ReadOnlySpan<char> Start(string s) => s.Length <= Shown ? s : s.AsSpan(0, char.IsHighSurrogate(s[Shown - 1]) ? Shown - 1 : Shown);
+
     static void Write(StringBuilder b, in CelValue v)
     {
         switch (v._kind)
@@ -238,7 +241,7 @@ public readonly struct CelValue : IEquatable<CelValue>
             case CelKind.Int: b.Append(v._bits.ToString(CultureInfo.InvariantCulture)); break;
             case CelKind.UInt: b.Append(v.RawUInt.ToString(CultureInfo.InvariantCulture)).Append('u'); break;
             case CelKind.Double: b.Append(Numbers.Shortest(v.RawDouble)); break;
-            case CelKind.String: b.Append('\'').Append(v.RawString.AsSpan(0, Math.Min(Shown, v.RawString.Length))).Append(v.RawString.Length > Shown ? "…'" : "'"); break;
+            case CelKind.String: b.Append('\'').Append(Start(v.RawString)).Append(v.RawString.Length > Shown ? "…'" : "'"); break;
             case CelKind.Bytes: b.Append("b'").Append(Convert.ToHexStringLower(v.RawBytes.AsSpan(0, Math.Min(Shown, v.RawBytes.Length)))).Append('\''); break;
             case CelKind.Timestamp: b.Append("timestamp('").Append(Times.Format(v._bits, v._nanos)).Append("')"); break;
             case CelKind.Duration: b.Append("duration('").Append(Times.Format(v._bits)).Append("')"); break;

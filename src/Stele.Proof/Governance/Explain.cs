@@ -53,7 +53,7 @@ public static class Explain
     /// <summary>
     /// A verdict must fit an entry. What is left out, in this order, as far as must be: 1 values of rules that passed · 2 candidates' rules that passed, and their messages and values ·
     /// 3 messages but that of the first failure · 4 values but those of the first failure · 5 rules that passed · 6 what candidates would have said · 7 all rules but the first failure.
-    /// The verdict says how far it went.
+    /// A verdict that could not be read again, whatever words and values the rules came upon, goes without them: 8. The verdict says how far it went.
     /// </summary>
     static Verdict Fitting(Verdict verdict)
     {
@@ -69,8 +69,40 @@ public static class Explain
             () => verdict with { Would = [] },
             () => verdict with { Rules = failure is null ? [] : [failure] },
         ];
-        for (var i = 0; i < cuts.Length && verdict.Encode().Length > Envelope.MaxPayload; i++) verdict = cuts[i]() with { Cut = i + 1 };
-        return verdict;
+        Verdict Bare()
+        {
+            static ImmutableArray<RuleOutcome> Silent(ImmutableArray<RuleOutcome> rules) => [.. rules.Select(r => r with { Message = null, Values = [] })];
+            var bare = verdict with { Rules = Silent(verdict.Rules), Would = Silent(verdict.Would), Cut = cuts.Length + 1 };
+            failure = bare.Rules.FirstOrDefault(r => !r.Allows);
+            return bare;
+        }
+        if (!CanBeWritten(verdict)) verdict = Bare();
+        for (var i = 0; i < cuts.Length && verdict.Encode().Length > Envelope.MaxPayload; i++) verdict = cuts[i]() with { Cut = Math.Max(verdict.Cut, i + 1) };
+        return CanBeRead(verdict) ? verdict : Bare();
+    }
+
+    static bool CanBeWritten(Verdict verdict)
+    {
+        try
+        {
+            return verdict.Encode().Length > 0;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+
+    static bool CanBeRead(Verdict verdict)
+    {
+        try
+        {
+            return Statement.Parse(verdict.Encode()) is Verdict;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The record of a refusal, for signatures that were good.</summary>

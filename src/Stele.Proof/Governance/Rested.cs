@@ -14,6 +14,9 @@ static class Rested
     /// <summary>Sub-expressions of one rule; and bytes of the JSON of one value, beyond which it is given by its size.</summary>
     public const int MaxValues = 16, MaxBytes = 256;
 
+    /// <summary>Lists and maps in one another, beyond which a value is given by its size: a statement can't be nested without end, and a value stands deep in one.</summary>
+    public const int MaxDepth = 8;
+
     public static ImmutableArray<RestedValue> On(CelTrace trace) => [.. trace.Rests().Take(MaxValues).Select(Of)];
 
     static RestedValue Of(CelTrace t)
@@ -28,8 +31,15 @@ static class Rested
     {
         var size = Size(v);
         // Nothing of a value that is surely too long is written at all.
-        return size <= most && Json(v) is var value && value.ToBytes().Length <= most ? (value, null) : (null, size);
+        return size <= most && IsShallow(v, MaxDepth) && Json(v) is var value && value.ToBytes().Length <= most ? (value, null) : (null, size);
     }
+
+    static bool IsShallow(CelValue v, int depth) => v.Kind switch
+    {
+        CelKind.List => depth > 0 && v.AsList().All(e => IsShallow(e, depth - 1)),
+        CelKind.Map => depth > 0 && v.AsMap().All(e => IsShallow(e.Value, depth - 1)),
+        _ => true,
+    };
 
     static long Size(CelValue v) => v.Kind switch
     {

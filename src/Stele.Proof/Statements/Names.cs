@@ -57,7 +57,7 @@ public static class Names
     /// <summary>A small number: a version, a threshold, a weight, a status.</summary>
     public static int Small(Json j) => j.AsInt is >= 0 and <= int.MaxValue ? (int)j.AsInt : throw new FormatException("a number is out of range");
 
-    static string Cut(string s) => s.Length <= 80 ? s : s[..80] + "…";
+    static string Cut(string s) => s.Length <= 80 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[79]) ? 79 : 80), "…");
 }
 
 /// <summary>A role a member holds, everywhere or within a system or one of its environments.</summary>

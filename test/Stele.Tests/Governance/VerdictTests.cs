@@ -39,6 +39,25 @@ public sealed class VerdictTests
         Assert.Equal((RuleOutcome.Error, "environment.head.entry: no such key: 'head'"), (rule.Result, Values(rule)));
     }
 
+    /// <summary>Whatever stands in a report, the server can write down what it made of it: half a character is not shown, and what is nested without end is given by its size.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_no_statement_could_hold_is_not_in_a_verdict(bool deep)
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        var odd = deep ? Enumerable.Range(0, 60).Aggregate(Json.Of(1), (j, _) => Json.Array(j)) : Json.Of(new string('a', 199) + "😀" + new string('b', 300));
+        var report = w.Put(Json.Object(("metrics", Json.EmptyObject), ("counts", Json.Object(("rows", odd)))));
+        w.Add(World.Evaluate(m.V2, m.Check, report), World.Evaluator);
+        w.Add(w.PutPolicy(w.Policy("odd", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("rows", "deploy", "checks.fairness.all(e, int(e.counts.rows) >= 100)"))), World.Owners);
+        w.Refuse(w.Deploying(m.V2), World.Deployer);
+        var verdict = Verdicts(m).Single();
+        Assert.Equal(RuleOutcome.Error, verdict.Rules.Single().Result);
+        Assert.Equal(verdict.Encode(), Statement.Parse(verdict.Encode()).Encode());
+        Assert.Empty(w.Verify().Findings);
+    }
+
     [Fact]
     public void A_canary_is_judged_release_by_release()
     {
