@@ -46,7 +46,7 @@ public static class Explain
     {
         var traces = new Dictionary<(Digest, Digest?, string), (Policy, Rule, CelTrace)>();
         foreach (var s in sittings)
-            foreach (var (rule, trace) in s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input))) traces.TryAdd((s.Policy.Digest, s.Release, rule.Id), (s.Policy, rule, trace));
+            foreach (var (rule, trace) in s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input), new Budget(s.Left))) traces.TryAdd((s.Policy.Digest, s.Release, rule.Id), (s.Policy, rule, trace));
         return outcomes.Select(o => (o, traces.TryGetValue((o.Policy, o.Release, o.Rule), out var of) ? of : ((Policy, Rule, CelTrace)?)null));
     }
 

@@ -12,7 +12,7 @@ public static partial class Fold
     /// <summary>What one policy says to an act, and what it saw. A refusal comes with it when a required check was never run.</summary>
     /// <exception cref="DocumentMissingException">A report is not at hand.</exception>
     /// <exception cref="FormatException">A report is none.</exception>
-    internal static (ImmutableArray<RuleOutcome> Rules, Sitting Sitting, (RefusalCode Code, string Message)? Refusal) Judge(State state, Question q, Policy policy, Documents documents)
+    internal static (ImmutableArray<RuleOutcome> Rules, Sitting Sitting, (RefusalCode Code, string Message)? Refusal) Judge(State state, Question q, Policy policy, Documents documents, Budget budget)
     {
         (RefusalCode, string)? refusal = null;
         if (q.Release is not null)
@@ -22,12 +22,13 @@ public static partial class Fold
         var waived = q.Release is null || q.System is null || q.Environment is null || !Actions.Deployments.Contains(q.Action) ? ImmutableDictionary<string, long>.Empty
             : PolicyInput.ValidWaivers(state, q.Release, q.System, q.Environment, policy.Digest, q.Time);
         var input = PolicyInput.ForAction(state, q.Action, q.Time, q.System, q.Environment, q.Release, q.Actors, policy, waived, documents, q.Change);
-        return (policy.Judge(q.Action, InputSchema.ToCel(input), waived), new Sitting(policy, q.Action, null, input, waived), refusal);
+        var sitting = new Sitting(policy, q.Action, null, input, waived, budget.Left);
+        return (policy.Judge(q.Action, InputSchema.ToCel(input), waived, budget), sitting, refusal);
     }
 
     /// <summary>
     /// Judges an action by every policy in force for its scope; all must pass. A refusal comes back when a document is missing or broken, or a required check was never run.
-    /// Candidates are judged too, and nothing is refused by them.
+    /// Candidates are judged too, each as if it had the judgement for itself, and nothing is refused by them.
     /// </summary>
     static (Judgement? Judgement, (RefusalCode Code, string Message)? Refusal) Judge(Context c, string action, string? system, string? environment, ReleaseFact? release, Json? change = null)
     {
@@ -36,6 +37,7 @@ public static partial class Fold
         var (sittings, wouldSittings) = (ImmutableArray.CreateBuilder<Sitting>(), ImmutableArray.CreateBuilder<Sitting>());
         var inputs = new List<KeyValuePair<string, Json>>();
         var question = new Question(action, c.Time, system, environment, release, [.. c.Signers.Select(s => s.Member)], change);
+        var budget = new Budget();
         try
         {
             foreach (var fact in c.State.PolicyFacts(system, environment))
@@ -50,7 +52,7 @@ public static partial class Fold
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the policy in force {digest} is not at hand"));
                 // One that is in force for two scopes says the same for both.
                 if (!policy.Judges(action) || sittings.Any(s => s.Policy.Digest == digest)) continue;
-                var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
+                var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents, budget);
                 if (refusal is not null) return (null, refusal);
                 inputs.Add(KeyValuePair.Create(digest.ToString(), sitting.Input));
                 sittings.Add(sitting);
@@ -61,7 +63,7 @@ public static partial class Fold
                 var digest = fact.Candidate!.Value;
                 if (c.Documents.Policy(digest) is not { } policy) return (null, (RefusalCode.DocumentMissing, $"the candidate {digest} is not at hand"));
                 if (!policy.Judges(action) || would.Any(w => w.Policy == digest)) continue;
-                var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents);
+                var (outcomes, sitting, refusal) = Judge(c.State, question, policy, c.Documents, new Budget());
                 wouldSittings.Add(sitting);
                 // Without a check that it requires none of its rules would have let it pass.
                 would.AddRange(refusal is { } r ? outcomes.Select(o => o with { Result = RuleOutcome.Failed, Message = r.Message, Waiver = null }) : outcomes);

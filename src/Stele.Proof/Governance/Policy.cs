@@ -52,41 +52,39 @@ public sealed partial class Policy
 
     /// <summary>Every rule that an act on the ledger must pass, in order.</summary>
     /// <param name="waived">Waivers by rule id.</param>
-    public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived)
+    public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived, Budget budget)
     {
         var outcomes = ImmutableArray.CreateBuilder<RuleOutcome>();
-        var left = JudgementLimit;
         foreach (var c in _rules)
         {
             if (!c.Rule.On.Contains(action)) continue;
-            var (holds, failure) = Eval(c, input, ref left);
+            var (holds, failure) = Eval(c, input, budget);
             if (holds) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Passed, null, null));
-            else if (waived.TryGetValue(c.Rule.Id, out var waiver)) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, ref left), waiver));
-            else outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, ref left), null));
+            else if (waived.TryGetValue(c.Rule.Id, out var waiver)) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, budget), waiver));
+            else outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, budget), null));
         }
         return outcomes.ToImmutable();
     }
 
     /// <summary>The rules that judge the action, in order, each with what its expression came from. What the judgement may cost is counted as <see cref="Judge"/> counts it, so nothing comes out otherwise.</summary>
-    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input)
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
-        var left = JudgementLimit;
         foreach (var c in _rules.Where(c => c.Rule.On.Contains(action)))
         {
-            var (result, trace) = c.Expr.Trace(input, Math.Min(CostLimit, Math.Max(0, left)));
-            left -= result.Cost;
-            if (result.Error is null && !result.Value.AsBool()) Say(c, null, input, ref left);
+            var (result, trace) = c.Expr.Trace(input, budget.Next);
+            budget.Spend(result.Cost);
+            if (result.Error is null && !result.Value.AsBool()) Say(c, null, input, budget);
             yield return (c.Rule, trace);
         }
     }
 
     /// <summary>Whether the expression is true, or why it is nothing.</summary>
-    static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)
+    static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
-        var result = c.Expr.Eval(input, Math.Min(CostLimit, Math.Max(0, left)));
-        var whole = left < CostLimit;
-        left -= result.Cost;
-        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && whole ? $"the judgement as a whole costs more than {JudgementLimit}" : error.Message) : (result.Value.AsBool(), null);
+        var isShort = budget.IsShort;
+        var result = c.Expr.Eval(input, budget.Next);
+        budget.Spend(result.Cost);
+        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? $"the judgement as a whole costs more than {budget.Most}" : error.Message) : (result.Value.AsBool(), null);
     }
 
     /// <summary>The definitions that a rule uses, itself or in others, by name.</summary>
@@ -95,12 +93,12 @@ public sealed partial class Policy
     /// <summary>A rule's compiled expression and message.</summary>
     internal (CelProgram Expr, CelProgram? Message) ProgramsOf(int rule) => (_rules[rule].Expr, _rules[rule].Message);
 
-    static string? Say(Compiled c, string? failure, IReadOnlyDictionary<string, CelValue> input, ref long left)
+    static string? Say(Compiled c, string? failure, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
         if (failure is not null) return Cut(failure);
         if (c.Message is null) return null;
-        var said = c.Message.Eval(input, Math.Min(CostLimit, Math.Max(0, left)));
-        left -= said.Cost;
+        var said = c.Message.Eval(input, budget.Next);
+        budget.Spend(said.Cost);
         return Cut(said.Error is { } e ? e.Message : said.Value.AsString());
     }
 

@@ -35,14 +35,14 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         var whole = held.Context is not null && (held.Body is not null || d.Input is null or { Size: 0 });
         var asked = new Asked(state, release, d.System, d.Environment, d.Deployment, d.Principal, held.Context ?? Known(d), held.Body, d.Input?.Size ?? 0);
         var input = asked.Input();
-        var unknown = whole ? null : Unknown(d, held);
+        var unknown = whole ? [] : Unknown(d, held);
+        var budget = new Budget();
         var ruling = new PartialRuling(Ruling.Through, []);
         var policies = state.PoliciesDeciding(d.System, d.Environment, d.Principal, (scope, instead.Digest));
         foreach (var digest in release.Policy is { } own ? policies.Insert(0, own) : policies)
         {
             if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
-            var waived = asked.Waived(digest);
-            ruling = ruling.And(unknown is null ? new(policy.Decide(input, waived), []) : policy.Decide(input, waived, unknown));
+            ruling = ruling.And(policy.Decide(input, unknown, budget));
         }
         return ruling.Refuses is null ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Message);
     }
@@ -100,12 +100,13 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
             foreach (var release in deployment.Routes.IsEmpty ? [null] : deployment.Routes.Select(r => (ReleaseFact?)state.Releases[r.Release]))
             {
                 var judged = false;
+                var budget = new Budget();
                 foreach (var at in State.Scopes(deployment.System, deployment.Environment))
                 {
                     if ((at == scope ? instead.Digest : state.Policies.GetValueOrDefault(at)?.Policy) is not { } digest) continue;
                     if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
                     if (!policy.Judges(deployment.Action)) continue;
-                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors), policy, ledger.Documents);
+                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors), policy, ledger.Documents, budget);
                     if (refusal is { } r) return Comes(Decisions.Decision.Deny, r.Code.Name(), r.Message);
                     judged |= !rules.IsEmpty;
                     if (rules.FirstOrDefault(x => !x.Allows) is { } first) return Comes(Decisions.Decision.Deny, first.Rule, first.Message);

@@ -34,13 +34,13 @@ public sealed partial class Policy
     {
         if (!_trials.IsDefault) return _trials;
         var trials = ImmutableArray.CreateBuilder<Trial>();
-        var left = TestsLimit;
+        var budget = new Budget(TestsLimit);
         foreach (var test in Document.Tests)
         {
             var input = InputSchema.ToCel(InputOf(Document, test, (_, _) => { }));
             foreach (var (id, expected) in test.Expect)
             {
-                var (got, message) = OutcomeOf(_rules.First(r => r.Rule.Id == id), input, ref left);
+                var (got, message) = OutcomeOf(_rules.First(r => r.Rule.Id == id), input, budget);
                 trials.Add(new Trial(test, id, expected, got, message));
             }
         }
@@ -50,12 +50,12 @@ public sealed partial class Policy
     /// <summary>The first expectation that its own tests don't meet.</summary>
     public Trial? FirstBroken => Try().FirstOrDefault(t => !t.Passed);
 
-    static (string Outcome, string? Message) OutcomeOf(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)
+    static (string Outcome, string? Message) OutcomeOf(Compiled c, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
-        var (holds, failure) = Eval(c, input, ref left);
+        var (holds, failure) = Eval(c, input, budget);
         if (failure is not null) return (RuleOutcome.Error, failure);
         if (holds == (c.Rule.Effect == Effect.Require)) return (c.Rule.Occasion == Occasion.Admission ? RuleOutcome.Passed : Silent, null);
-        return (c.Rule.Occasion == Occasion.Admission ? RuleOutcome.Failed : OutcomesOf(c.Rule)[0], Say(c, null, input, ref left));
+        return (c.Rule.Occasion == Occasion.Admission ? RuleOutcome.Failed : OutcomesOf(c.Rule)[0], Say(c, null, input, budget));
     }
 
     static Json InputOf(PolicyDocument d, PolicyTest test, Action<string, string> problem) => InputSchema.Complete(test.On, d.Checks.Keys, d.Attestations, test.Input, problem);

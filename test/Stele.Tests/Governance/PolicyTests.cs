@@ -8,7 +8,6 @@ namespace Stele.Tests.Governance;
 
 public sealed class PolicyTests
 {
-    static readonly ImmutableDictionary<string, long> NoWaivers = ImmutableDictionary<string, long>.Empty;
 
     static Rule On(string action, string id, Effect effect, string expr) => new(id, [action], effect, expr);
     static Rule Ask(string id, Effect effect, string expr, params string[] fields) => On("decide", id, effect, expr) with { Fields = [.. fields] };
@@ -17,8 +16,8 @@ public sealed class PolicyTests
     static Json Request(string method = "POST", string? body = null) => Json.Object(
         ("method", method), ("path", "/predict"), ("query", ""), ("size", 1), ("body", body is null ? null : CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(body), 1000)));
 
-    static Ruling Decide(PolicyDocument d, Json? request = null, IReadOnlyDictionary<string, long>? waived = null) => new Policy(d).Decide(PolicyInput.ForRequest(
-        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request ?? Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1), waived ?? NoWaivers);
+    static Ruling Decide(PolicyDocument d, Json? request = null) => new Policy(d).Decide(PolicyInput.ForRequest(
+        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request ?? Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1), new Budget());
 
     [Fact]
     public void A_policy_has_one_form()
@@ -72,7 +71,6 @@ public sealed class PolicyTests
         Assert.Equal((Effect.Deny, new Policy(policy).Digest, "read", "only reading"), (Decide(policy).Effect, Decide(policy).Policy!.Value, Decide(policy).Rule, Decide(policy).Message));
         Assert.Equal(Effect.Allow, Decide(policy, Request("GET")).Effect);
         Assert.Equal(Effect.Allow, Decide(policy, Request("PUT")).Effect);
-        Assert.Equal(Effect.Allow, Decide(policy, waived: NoWaivers.Add("predict", 3)).Effect);
     }
 
     [Theory]
@@ -84,6 +82,9 @@ public sealed class PolicyTests
     public void What_does_not_evaluate_denies(Effect effect)
     {
         var ruling = Decide(Of(Ask("odd", effect, "request.body.nothing == 1", effect == Effect.Mask ? ["/a"] : []), Ask("fine", Effect.Allow, "true")));
+        Assert.Equal((Effect.Deny, "odd", true), (ruling.Effect, ruling.Rule, ruling.Error));
+        // Also where something allows it before.
+        ruling = Decide(Of(Ask("fine", Effect.Allow, "true"), Ask("odd", effect, "request.body.nothing == 1", effect == Effect.Mask ? ["/a"] : [])));
         Assert.Equal((Effect.Deny, "odd", true), (ruling.Effect, ruling.Rule, ruling.Error));
     }
 
@@ -104,7 +105,7 @@ public sealed class PolicyTests
         const string Heavy = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a + b + c > 0)))";
         var policy = new Policy(Of([.. Enumerable.Range(0, 1000).Select(i => Rule.Require($"r{i}", ["member"], Heavy))]));
         var clock = Stopwatch.GetTimestamp();
-        var outcomes = policy.Judge("member", InputSchema.ToCel(Json.Object(("action", "member"))), NoWaivers);
+        var outcomes = policy.Judge("member", InputSchema.ToCel(Json.Object(("action", "member"))), ImmutableDictionary<string, long>.Empty, new Budget());
         Assert.Equal(RuleOutcome.Passed, outcomes[0].Result);
         Assert.Equal((RuleOutcome.Error, $"the judgement as a whole costs more than {Policy.JudgementLimit}"), (outcomes[^1].Result, outcomes[^1].Message));
         Assert.True(Stopwatch.GetElapsedTime(clock) < TimeSpan.FromSeconds(60));

@@ -126,7 +126,7 @@ public sealed class BundlesInForceTests
         Json Request(string role) => Json.Object(("id", new string('0', 32)), ("roles", Json.Array(role)));
         var request = Json.Object(("method", "POST"), ("path", "/mcp"), ("query", ""), ("size", bytes.Length), ("body", bytes.Length == 0 ? null : CanonicalJson.Parse(bytes, bytes.Length)));
         Ruling Decide(string role) => policy.Decide(PolicyInput.ForRequest(Request(role), request, Json.Object(("digest", ""), ("name", "v1"), ("document", "")),
-            Json.Object(("name", "desk"), ("risk", "limited"), ("owner", "")), Json.Object(("name", "prod"), ("deployment", 1)), 1), ImmutableDictionary<string, long>.Empty);
+            Json.Object(("name", "desk"), ("risk", "limited"), ("owner", "")), Json.Object(("name", "prod"), ("deployment", 1)), 1), new Budget());
         var ruling = Decide("agent");
         Assert.Equal(expected, ruling.Rule is null ? ruling.Effect.Name() : $"{ruling.Effect.Name()} {ruling.Rule}");
         Assert.Equal("known-agent", Decide("clerk").Rule);
