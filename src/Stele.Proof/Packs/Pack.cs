@@ -29,7 +29,7 @@ public sealed record PackedLog(string Origin, IEnumerable<byte[]> Leaves, string
 public static class Pack
 {
     public const string Manifest = "manifest.json";
-    public const int Version = 0;
+    public const int Version = 1;
 
     /// <param name="entries">The ledger's entries, from 0 to the checkpoint's size. Walked twice: the documents they need come first in the pack.</param>
     /// <param name="find">Blobs by digest; null when not to be had.</param>
