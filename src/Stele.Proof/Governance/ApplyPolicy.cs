@@ -48,11 +48,15 @@ public static partial class Fold
         var change = PolicyChange.Of(Known(c, before?.Policy), Known(c, after.Policy));
         return Json.Object(
             ("scope", scope), ("system", s.System ?? ""), ("environment", s.Environment ?? ""), ("from", before?.Policy?.ToString() ?? ""), ("to", after.Policy?.ToString() ?? ""),
-            ("added", Ids(change.Added)), ("removed", Ids(change.Removed)), ("changed", Ids(change.Changed)), ("loosens", Steps(c, before, after).Any(step => PolicyChange.Of(Known(c, step.From), Known(c, step.To)).Loosens)),
+            ("added", Ids(change.Added)), ("removed", Ids(change.Removed)), ("changed", Ids(change.Changed)), ("loosens", Opens(c, s, after) || Steps(c, before, after).Any(step => PolicyChange.Of(Known(c, step.From), Known(c, step.To)).Loosens)),
             ("candidate", after.Candidate?.ToString() ?? ""), ("share", after.Share));
 
         static Json Ids(IEnumerable<string> ids) => Json.Array(ids.Select(Json.Of));
     }
+
+    /// <summary>Whether a deployment becomes possible that was not, as no policy there had a rule on it: by the policies of this scope and those around it, whatever narrower ones say.</summary>
+    static bool Opens(Context c, PolicyStatement s, PolicyFact after) => Actions.Deployments.Any(action => action != Deployment.Halt
+        && Known(c, after.Policy)?.Judges(action) == true && !c.State.PoliciesFor(s.System, s.Environment).Any(p => Known(c, p)!.Judges(action)));
 
     /// <summary>
     /// From which policy to which the statement takes someone: always from the one in force to the next, by which acts are judged; and whoever asks at the gateway, from what decided for them to what

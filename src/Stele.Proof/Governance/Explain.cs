@@ -114,5 +114,5 @@ public static class Explain
     }
 
     static string Nonce(string kind, Digest envelope, long size, long time) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"stele/{kind}/v0 {envelope} {size} {time}"))).AsSpan(0, 16));
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"stele/{kind}/v1 {envelope} {size} {time}"))).AsSpan(0, 16));
 }

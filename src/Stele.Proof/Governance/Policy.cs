@@ -32,7 +32,7 @@ public sealed partial class Policy
         Document = document;
         var bytes = document.ToJson().ToBytes();
         if (bytes.Length > Artifacts.MaxDocument) throw new PolicyException([new("", null, $"{bytes.Length} bytes compiled: a policy has at most {Artifacts.MaxDocument}; split it")]);
-        Digest = Digest.Of(bytes);
+        (Digest, Size) = (Digest.Of(bytes), bytes.Length);
     }
 
     public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules) : this(new PolicyDocument(name) { Checks = checks, Rules = rules }) { }
@@ -42,6 +42,9 @@ public sealed partial class Policy
     public ImmutableSortedDictionary<string, Digest> Checks => Document.Checks;
     public ImmutableArray<Rule> Rules => Document.Rules;
     public Digest Digest { get; }
+
+    /// <summary>Bytes of its canonical form.</summary>
+    public int Size { get; }
 
     public Json ToJson() => Document.ToJson();
 

@@ -18,8 +18,6 @@ public sealed record HeldRequest(RequestContext? Context, Json? Body)
 /// <param name="Scope"><c>*</c>, <c>system</c> or <c>system/environment</c>.</param>
 public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
 {
-    readonly Dictionary<Digest, Policy> _policies = new() { [instead.Digest] = instead };
-
     /// <summary>Whether decisions of an environment are under the scope.</summary>
     public bool Covers(string system, string environment) => State.Scopes(system, environment).Contains(scope);
 
@@ -122,9 +120,5 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         }
     }
 
-    Policy? Find(Digest digest)
-    {
-        if (_policies.TryGetValue(digest, out var known)) return known;
-        return ledger.Documents.Policy(digest) is { } policy ? _policies[digest] = policy : null;
-    }
+    Policy? Find(Digest digest) => digest == instead.Digest ? instead : ledger.Documents.Policy(digest);
 }

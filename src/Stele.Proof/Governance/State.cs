@@ -8,8 +8,8 @@ namespace Stele.Proof.Governance;
 /// </summary>
 public sealed record State
 {
-    /// <summary>The fold version this code judges by. Version 0 may still change; version 1 will be frozen.</summary>
-    public const int CurrentFold = 0;
+    /// <summary>The fold version this code judges by. A version that was released is final: what it makes of a ledger never changes.</summary>
+    public const int CurrentFold = 1;
 
     public static readonly State Empty = new();
 

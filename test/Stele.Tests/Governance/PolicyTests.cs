@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Governance;
 
@@ -109,6 +110,34 @@ public sealed class PolicyTests
         Assert.Equal(RuleOutcome.Passed, outcomes[0].Result);
         Assert.Equal((RuleOutcome.Error, $"the judgement as a whole costs more than {Policy.JudgementLimit}"), (outcomes[^1].Result, outcomes[^1].Message));
         Assert.True(Stopwatch.GetElapsedTime(clock) < TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>What the policy of one scope spent, that of the next lacks: more policies are no way to more work.</summary>
+    [Fact]
+    public void All_policies_share_one_budget()
+    {
+        const string Heavy = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a + b + c > 0)))";
+        static Policy Of(string name, string action, int rules) => new(new PolicyDocument(name) { Rules = [.. Enumerable.Range(0, rules).Select(i => new Rule($"r{i}", [action], Effect.Require, Heavy))] });
+        var one = new Budget();
+        Of("one", "policy", 1).Judge("policy", InputSchema.ToCel(Json.Object(("action", "policy"))), ImmutableDictionary<string, long>.Empty, one);
+        var most = (int)(Policy.JudgementLimit * 6 / 10 / (Policy.JudgementLimit - one.Left));
+
+        var w = new World();
+        w.Add(World.Genesis(threshold: 1), World.Owner);
+        w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, null, null, false)), World.Owner);
+        w.Add(w.PutPolicy(w.Put(Of("wide", "policy", most).ToJson()), null), World.Owner);
+        w.Add(w.PutPolicy(w.Put(Of("narrow", "policy", most).ToJson())), World.Owner);      // judged by the wide one alone
+        var refused = Assert.IsType<Outcome.Refused>(w.Try(w.PutPolicy(null), World.Owner));
+        Assert.Equal(RefusalCode.PolicyFailed, refused.Code);
+        Assert.Contains($"the judgement as a whole costs more than {Policy.JudgementLimit}", refused.Message);
+        // Whoever traces it comes to the same.
+        foreach (var (outcome, of) in Explain.Traced(refused.Judgement!.Rules, refused.Judgement.Sittings)) Assert.Equal(outcome.Result == RuleOutcome.Error, of!.Value.Trace.Error is not null);
+
+        // A request too.
+        var input = PolicyInput.ForRequest(Json.Object(("id", "x"), ("roles", Json.EmptyArray)), Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1);
+        var budget = new Budget();
+        Assert.Equal(Effect.Allow, Of("own", "decide", most).Decide(input, budget).Effect);
+        Assert.Equal((Effect.Deny, true), (Of("in-force", "decide", most).Decide(input, budget) is var said ? said.Effect : default, said.Error));
     }
 
     [Fact]

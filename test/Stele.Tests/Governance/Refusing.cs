@@ -251,8 +251,9 @@ static partial class Refusing
 
     static IEnumerable<Provocation> Owning() =>
     [
-        On(UnknownFoldVersion, "a protocol of the same version", m => m.World.Try(World.Protocol(0), World.Owners)),
-        On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(1), World.Owners)),
+        On(UnknownFoldVersion, "a protocol of the same version", m => m.World.Try(World.Protocol(State.CurrentFold), World.Owners)),
+        On(UnknownFoldVersion, "a protocol of a version before", m => m.World.Try(World.Protocol(State.CurrentFold - 1), World.Owners)),
+        On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(State.CurrentFold + 1), World.Owners)),
         On(BadCheckpoint, "the next log key has another name", m => m.World.Try(World.LogKey(new NoteSigner("elsewhere"), 1000), World.Owners)),
         On(OutOfRange, "a log key for sizes that were signed already", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size), World.Owners)),
         On(KeyTaken, "the present log key as the next", m => m.World.Try(World.LogKey(m.World.Key, 1000), World.Owners)),
