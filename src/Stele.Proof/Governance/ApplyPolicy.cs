@@ -19,6 +19,8 @@ public static partial class Fold
             {
                 if (c.Documents.Policy(digest) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
                 if (policy.Document.Scope is { } most && !most.Allows(s.System, s.Environment)) return c.Refuse(RefusalCode.OutOfScope, $"the policy '{policy.Name}' is for {most}, not for {(scope == "*" ? "the whole ledger" : scope)}");
+                if (scope != "*" && policy.Rules.FirstOrDefault(r => r.On.Any(Actions.OfLedger.Contains)) is { } whole)
+                    return c.Refuse(RefusalCode.OutOfScope, $"the rule '{whole.Id}' of the policy '{policy.Name}' is on '{whole.On.First(Actions.OfLedger.Contains)}', of which the whole ledger's policies alone are asked: it would never be, for {scope}");
                 if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the policy '{policy.Name}' fails its own {broken}");
             }
             catch (FormatException e)
@@ -29,7 +31,7 @@ public static partial class Fold
         var next = new PolicyFact(c.Index, c.Signers, s.Policy, s.Candidate, s.Share);
         try
         {
-            return Govern(c, Actions.Policy, s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, next) }, Change(c, scope, s, present, next));
+            return Govern(c, Actions.Policy, s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, next) }, ("change", Change(c, scope, s, present, next)));
         }
         catch (DocumentMissingException e)
         {
@@ -63,8 +65,9 @@ public static partial class Fold
     static IEnumerable<(Digest? From, Digest? To)> Steps(Context c, PolicyFact? before, PolicyFact after)
     {
         yield return (before?.Policy, after.Policy);
-        // A candidate that lost its force decides for nobody.
-        var (share, old) = before is not null && c.State.StandsAsCandidate(before) ? (before.Share, before.Candidate) : (0, null);
+        var (share, old) = before is { Candidate: not null } ? (before.Share, before.Candidate) : (0, null);
+        // Beside a candidate that lost its force the policy in force decides too.
+        if (share > 0 && after.Share > 0 && !c.State.StandsAsCandidate(before!)) yield return (before!.Policy, after.Candidate);
         if (old == after.Candidate)
         {
             // The same principals are the first of any share.

@@ -92,6 +92,7 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         Rejudged Comes(string? now, string? rule = null, string? message = null) => new(of, told.Time, told.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, failed?.Rule, now, rule, message, []);
 
         var state = ledger.At(told.Size);
+        var routes = Json.Object(("routes", PolicyInput.Routes(deployment.Routes)));
         var actors = envelope.Signatures.Select(s => state.KeyOwners.GetValueOrDefault(s.KeyId, "")).ToArray();
         try
         {
@@ -104,7 +105,7 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
                     if ((at == scope ? instead.Digest : state.Policies.GetValueOrDefault(at)?.Policy) is not { } digest) continue;
                     if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
                     if (!policy.Judges(deployment.Action)) continue;
-                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors), policy, ledger.Documents, budget);
+                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors, routes), policy, ledger.Documents, budget);
                     if (refusal is { } r) return Comes(Decisions.Decision.Deny, r.Code.Name(), r.Message);
                     judged |= !rules.IsEmpty;
                     if (rules.FirstOrDefault(x => !x.Allows) is { } first) return Comes(Decisions.Decision.Deny, first.Rule, first.Message);
