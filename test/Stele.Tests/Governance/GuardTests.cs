@@ -194,7 +194,7 @@ public sealed class GuardTests
             if (seed % 4 < 2) w.Add(w.PutPolicy(guard, null), World.Owner2);
             var strict = w.Put(new Policy(new PolicyDocument("strict") { Rules = [Rule.Require("never", ["deploy"], "false"), new Rule("no", ["decide"], Effect.Deny, "true")] }).ToJson());
             var (third, closed) = (Any(Third, World.Owner2), w.Policy("closed", null, ("never", "deploy", "false")));
-            w.Add(seed % 2 == 0 ? w.PutPolicy(strict) : w.PutPolicy(closed) with { Candidate = strict, Share = 100 }, third);
+            w.Add(seed % 2 == 0 ? w.PutPolicy(strict) : w.PutPolicy(closed) with { Candidate = strict, Share = 100 }, third.Id == World.Owner2.Id ? World.Owners : [third, World.Owner2]);
             w.Add(w.Member(World.Builder, new Role("builder")), World.Owner);
             w.Add(w.Member(World.Deployer, new Role("deployer")), World.Owner);
             var code = w.Put("code");
