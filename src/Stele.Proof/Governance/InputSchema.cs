@@ -55,7 +55,8 @@ public static class InputSchema
 
     /// <summary>Fields that may be absent, by the type they are in: ask with <c>has()</c>.</summary>
     public static bool Optional(CelType owner, string field) => (owner.Name, field) is
-        ("environment", "head" or "observationGap" or "staleAfter") or ("limits", "observationGap" or "staleAfter") or ("system", "retention") or ("retention", "bodies" or "leaves") or ("attestation", "release" or "evidence") or ("request", "body");
+        ("environment", "head" or "observationGap" or "staleAfter") or ("limits", "observationGap" or "staleAfter") or ("system", "retention") or ("retention", "bodies" or "leaves") or ("attestation", "release" or "evidence")
+        or ("request", "body" or "tool" or "arguments" or "model");
 
     /// <summary>The variables of an occasion, where nothing is known of the policy.</summary>
     public static ImmutableSortedDictionary<string, CelType> Variables(Occasion occasion) => ByOccasion[(int)occasion].Types;
@@ -80,7 +81,7 @@ public static class InputSchema
     };
 
     /// <summary>
-    /// A whole input from what a test gives of it: what is left out has its type's empty value.
+    /// A whole input from what a test gives of it: what is left out has its type's empty value, and a request's tool, arguments and model are what its body says (<see cref="Protocols"/>).
     /// </summary>
     /// <param name="problem">Told of everything that the schema does not have, by path.</param>
     public static Json Complete(string action, IEnumerable<string> checks, IEnumerable<string> attestations, Json given, Action<string, string> problem)
@@ -100,7 +101,14 @@ public static class InputSchema
         foreach (var (name, type) in variables)
             if (given.Find(name) is { } value) members.Add(KeyValuePair.Create(name, Complete(value, type, Pointer("", name), problem)));
             else if (Has(action, name) || type.Fields is null) members.Add(KeyValuePair.Create(name, Empty(type)));
-        return Json.Object(members);
+        return action == Actions.Decide ? Described(Json.Object(members)) : Json.Object(members);
+    }
+
+    static Json Described(Json input)
+    {
+        if (input["request"] is not { Kind: JsonKind.Object } request) return input;
+        var told = Json.Object(request.AsObject.Where(m => !Protocols.Fields.Contains(m.Key)));
+        return input.With("request", Json.Object(Protocols.Describe(told).AsObject.Where(m => request.Find(m.Key) is null).Concat(request.AsObject)));
     }
 
     static Json Complete(Json given, CelType type, string at, Action<string, string> problem)

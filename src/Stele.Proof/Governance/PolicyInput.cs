@@ -46,18 +46,7 @@ public static class PolicyInput
 
     /// <summary>What the gateway's rules see for one request. The body is at hand only while deciding; it is never written to a leaf.</summary>
     public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => InputSchema.ToCel(Json.Object(
-        ("action", Actions.Decide), ("time", time), ("principal", principal), ("request", Described(request)), ("release", release), ("system", system), ("environment", environment)));
-
-    /// <summary>What a body says in the protocols that are known here: the tool that an agent calls (JSON-RPC <c>tools/call</c>) with its arguments, the model that is asked for.</summary>
-    static Json Described(Json request)
-    {
-        var body = request.Find("body") is { Kind: JsonKind.Object } b ? b : Json.EmptyObject;
-        var call = body.Find("method") is { Kind: JsonKind.String, AsString: "tools/call" } && body.Find("params") is { Kind: JsonKind.Object } p ? p : Json.EmptyObject;
-        return request
-            .With("tool", call.Find("name") is { Kind: JsonKind.String } tool ? tool : "")
-            .With("arguments", call.Find("arguments") is { Kind: JsonKind.Object } arguments ? arguments : Json.EmptyObject)
-            .With("model", body.Find("model") is { Kind: JsonKind.String } model ? model : "");
-    }
+        ("action", Actions.Decide), ("time", time), ("principal", principal), ("request", Protocols.Describe(request)), ("release", release), ("system", system), ("environment", environment)));
 
     static Json Head(HeadFact head) => Json.Object(
         ("entry", head.Entry), ("time", head.Time), ("action", head.Action), ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))), ("routes", Routes(head.Routes)));

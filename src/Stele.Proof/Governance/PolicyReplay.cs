@@ -25,7 +25,8 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     /// <param name="id">The decision's.</param>
     public Rejudged Decision(string id, Decision d, HeldRequest held)
     {
-        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Masked is null ? Decisions.Decision.Allow : Would.Mask;
+        // What was ruled, not what happened: a request that went through and failed was let through. A rule stands at what was let through exactly where one masked, be it that there was nothing to mask.
+        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Rule is null ? Decisions.Decision.Allow : Would.Mask;
         Rejudged Comes(string? now, string? rule = null, string? message = null, ImmutableArray<string> open = default) => new(id, d.Time, was, d.Rule, now, rule, message, open.IsDefault ? [] : open);
 
         if (d.Size > ledger.Entries.Count || !ledger.At(d.Size).Releases.TryGetValue(d.Release, out var release)) return Comes(null, message: "the ledger here does not have what it rests on");
@@ -42,7 +43,9 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
             if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
             ruling = ruling.And(policy.Decide(input, unknown, budget));
         }
-        return ruling.Refuses is null ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Message);
+        // An open rule may deny what is held in any case: refused both ways, but as what?
+        var how = ruling is { Known.Effect: Effect.Hold, Open.IsEmpty: false } && was is Decisions.Decision.Deny or Decisions.Decision.Hold;
+        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Message);
     }
 
     /// <summary>What the leaf itself tells of a request whose context is gone.</summary>

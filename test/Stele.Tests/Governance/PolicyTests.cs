@@ -17,8 +17,10 @@ public sealed class PolicyTests
     static Json Request(string method = "POST", string? body = null) => Json.Object(
         ("method", method), ("path", "/predict"), ("query", ""), ("size", 1), ("body", body is null ? null : CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(body), 1000)));
 
-    static Ruling Decide(PolicyDocument d, Json? request = null) => new Policy(d).Decide(PolicyInput.ForRequest(
-        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request ?? Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1), new Budget());
+    static IReadOnlyDictionary<string, global::Cel.Values.CelValue> Input(Json request) => PolicyInput.ForRequest(
+        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request, Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1);
+
+    static Ruling Decide(PolicyDocument d, Json? request = null) => new Policy(d).Decide(Input(request ?? Request()), new Budget());
 
     [Fact]
     public void A_policy_has_one_form()
@@ -96,7 +98,51 @@ public sealed class PolicyTests
         Assert.Equal("no-shell", Decide(shell, Request(body: """{"method":"tools/call","params":{"name":"shell","arguments":{}}}""")).Rule);
         Assert.Equal("small", Decide(shell, Request(body: """{"method":"tools/call","params":{"name":"query","arguments":{"sql":"select everything"}}}""")).Rule);
         Assert.Equal("models", Decide(shell, Request(body: """{"model":"m-2"}""")).Rule);
-        foreach (var body in new[] { null, """{"method":"tools/list"}""", """{"params":{"name":"shell"}}""", """{"method":1,"params":[],"model":2}""" }) Assert.Equal(Effect.Allow, Decide(shell, Request(body: body)).Effect);
+        foreach (var body in new[] { null, """{"method":"tools/list"}""", """{"params":{"name":"shell"}}""", """[1]""", "2" }) Assert.Equal(Effect.Allow, Decide(shell, Request(body: body)).Effect);
+    }
+
+    /// <summary>What somebody might read otherwise is not there, so that a rule that reads it denies; whoever asks <c>has()</c> may decide.</summary>
+    [Theory]
+    [InlineData("T A M", null)]
+    [InlineData("T A M", "[]")]
+    [InlineData("T A M", """[{"id":1}]""")]
+    [InlineData("T A M", "\"tools/call\"")]
+    [InlineData("T A M", """{"method":"tools/list","params":{"Name":1}}""")]
+    [InlineData("T=t A=1 M=m", """{"jsonrpc":"2.0","method":"tools/call","params":{"name":"t","arguments":{"a":1}},"model":"m"}""")]
+    [InlineData("T=t A M", """{"method":"tools/call","params":{"name":"t"}}""")]
+    [InlineData("M", """[{"method":"tools/list"}]""")]
+    [InlineData("M", """[1,{"Method":"tools/call"}]""")]
+    [InlineData("T A", """[{"model":"m"}]""")]
+    [InlineData("M=m", """{"method":["tools/call"],"model":"m"}""")]
+    [InlineData("M", """{"method":"tools/call"}""")]
+    [InlineData("M", """{"method":"tools/call","params":["t"]}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"name":1}}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"name":"t","arguments":null}}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"name":"t","Arguments":{}}}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"NAME":"t"}}""")]
+    [InlineData("M", """{"METHOD":"tools/call","params":{"name":"t"}}""")]
+    [InlineData("M", """{"method":"tools/call","Params":{"name":"t"}}""")]
+    [InlineData("M", """{"method":"tools/call","param\u017f":{"name":"t"}}""")]
+    [InlineData("M", """{"JsonRpc":"2.0"}""")]
+    [InlineData("T A", """{"Model":"m"}""")]
+    [InlineData("T A", """{"model":["m"]}""")]
+    public void What_could_be_read_otherwise_is_absent(string expected, string? body)
+    {
+        var request = Input(Request(body: body))["request"].AsMap().ToDictionary(m => m.Key.AsString(), m => m.Value, StringComparer.Ordinal);
+        var told = new List<string>();
+        if (request.TryGetValue("tool", out var tool)) told.Add(tool.AsString().Length == 0 ? "T" : $"T={tool.AsString()}");
+        if (request.TryGetValue("arguments", out var arguments)) told.Add(!arguments.AsMap().Any() ? "A" : $"A={arguments.AsMap().Count()}");
+        if (request.TryGetValue("model", out var model)) told.Add(model.AsString().Length == 0 ? "M" : $"M={model.AsString()}");
+        Assert.Equal(expected, string.Join(' ', told));
+        foreach (var (field, letter) in new[] { ("tool", 'T'), ("model", 'M') })
+        {
+            Assert.Equal(told.Any(t => t[0] == letter) ? Effect.Allow : Effect.Deny, Decide(Of(Ask("reads", Effect.Require, $"request.{field} != 'x'")), Request(body: body)).Effect);
+            Assert.Equal(Effect.Allow, Decide(Of(Ask("asks", Effect.Require, $"!has(request.{field}) || request.{field} != 'x'")), Request(body: body)).Effect);
+        }
+        // A policy's own test sees the same, where it does not say otherwise.
+        if (body is null) return;
+        var test = new PolicyTest("t", "decide", Json.Object(("request", Json.Object(("body", CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(body), 10000))))), ImmutableSortedDictionary<string, string>.Empty.Add("there", told.Any(t => t[0] == 'T') ? "deny" : "silent"));
+        Assert.Null(new Policy(new PolicyDocument("p") { Rules = [Ask("there", Effect.Deny, "has(request.tool)")], Tests = [test] }).FirstBroken);
     }
 
     /// <summary>A policy may cost so much and no more, whatever its rules are; those after the limit fail.</summary>

@@ -39,6 +39,19 @@ public sealed class HelpTests
         }
     }
 
+    /// <summary>What is to be typed or written keeps its lines; everything else is wrapped.</summary>
+    [Fact]
+    public async Task Examples_keep_their_lines()
+    {
+        var examples = Verbs().SelectMany(v => v.Verb.Help.Split("\n\n").Where(p => p.Split('\n').Any(l => l.StartsWith("    ", StringComparison.Ordinal))).Select(p => (v.Path, p))).ToArray();
+        Assert.NotEmpty(examples);
+        foreach (var (path, example) in examples)
+        {
+            Assert.All(example.Split('\n'), line => Assert.StartsWith("    ", line, StringComparison.Ordinal));
+            Assert.Contains(example, (await Type([.. path, "--help"])).Output, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Every_flag_says_what_it_is_and_stands_in_the_usage()
     {
