@@ -17,7 +17,7 @@ public static class CanonicalJson
     /// <summary>What can't stand in a string as it is: the quote, the backslash, and everything below a space.</summary>
     static readonly SearchValues<char> Escaped = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(c => (char)c)]);
 
-    static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), Shown = new(encoderShouldEmitUTF8Identifier: false);
 
     /// <exception cref="FormatException">Not JSON, a duplicate key, a lone surrogate, invalid UTF-8, a number beyond a double, too deep or longer than <paramref name="maxBytes"/>.</exception>
     public static Json Parse(ReadOnlySpan<byte> utf8, int maxBytes)
@@ -67,10 +67,16 @@ public static class CanonicalJson
         }
     }
 
-    public static byte[] Encode(Json value)
+    /// <exception cref="FormatException">A string holds a lone surrogate, which UTF-8 can't carry.</exception>
+    public static byte[] Encode(Json value) => Encode(value, Utf8);
+
+    /// <summary>The same for what is only shown, and neither signed nor read again: half a surrogate pair becomes U+FFFD, so that whatever there is to say can be said.</summary>
+    public static byte[] EncodeShown(Json value) => Encode(value, Shown);
+
+    static byte[] Encode(Json value, UTF8Encoding utf8)
     {
         var output = new ArrayBufferWriter<byte>(256);
-        Write(output, value);
+        Write(output, value, utf8);
         return output.WrittenSpan.ToArray();
     }
 
@@ -101,7 +107,7 @@ public static class CanonicalJson
         }
     }
 
-    static void Write(ArrayBufferWriter<byte> output, Json value)
+    static void Write(ArrayBufferWriter<byte> output, Json value, UTF8Encoding utf8)
     {
         switch (value.Kind)
         {
@@ -112,7 +118,7 @@ public static class CanonicalJson
                 output.Advance(digits);
                 break;
             case JsonKind.Double: WriteAscii(output, Number(value.AsDouble)); break;
-            case JsonKind.String: WriteString(output, value.AsString); break;
+            case JsonKind.String: WriteString(output, value.AsString, utf8); break;
             case JsonKind.Array:
                 Byte(output, '[');
                 var first = true;
@@ -120,7 +126,7 @@ public static class CanonicalJson
                 {
                     if (!first) Byte(output, ',');
                     first = false;
-                    Write(output, item);
+                    Write(output, item, utf8);
                 }
                 Byte(output, ']');
                 break;
@@ -131,38 +137,38 @@ public static class CanonicalJson
                 {
                     if (!first) Byte(output, ',');
                     first = false;
-                    WriteString(output, name);
+                    WriteString(output, name, utf8);
                     Byte(output, ':');
-                    Write(output, member);
+                    Write(output, member, utf8);
                 }
                 Byte(output, '}');
                 break;
         }
     }
 
-    static void WriteString(ArrayBufferWriter<byte> output, string text)
+    static void WriteString(ArrayBufferWriter<byte> output, string text, UTF8Encoding utf8)
     {
         Byte(output, '"');
         var rest = text.AsSpan();
         for (int at; (at = rest.IndexOfAny(Escaped)) >= 0; rest = rest[(at + 1)..])
         {
-            WriteUtf8(output, rest[..at]);
+            WriteUtf8(output, rest[..at], utf8);
             WriteAscii(output, rest[at] switch
             {
                 '"' => "\\\"", '\\' => "\\\\", '\b' => "\\b", '\f' => "\\f", '\n' => "\\n", '\r' => "\\r", '\t' => "\\t",
                 var control => $"\\u{(int)control:x4}",
             });
         }
-        WriteUtf8(output, rest);
+        WriteUtf8(output, rest, utf8);
         Byte(output, '"');
     }
 
-    static void WriteUtf8(ArrayBufferWriter<byte> output, ReadOnlySpan<char> text)
+    static void WriteUtf8(ArrayBufferWriter<byte> output, ReadOnlySpan<char> text, UTF8Encoding utf8)
     {
         if (text.IsEmpty) return;
         try
         {
-            output.Advance(Utf8.GetBytes(text, output.GetSpan(Utf8.GetMaxByteCount(text.Length))));
+            output.Advance(utf8.GetBytes(text, output.GetSpan(utf8.GetMaxByteCount(text.Length))));
         }
         catch (EncoderFallbackException e)
         {

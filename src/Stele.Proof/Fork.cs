@@ -5,14 +5,14 @@ namespace Stele.Proof;
 /// <summary>
 /// The proof that one key signed two histories of one log: two of its checkpoints that no tree joins, as canonical JSON.
 /// <code>
-/// {"first":note,"proof":[hex…],"root":hex,"second":note,"version":0}
+/// {"first":note,"proof":[hex…],"root":hex,"second":note,"version":1}
 /// </code>
 /// The first is not larger than the second. The proof shows that the second extends a tree of the first's size with <c>root</c>, which is not the first's. At one size
 /// nothing need be shown: <c>root</c> is the second's own, and the proof is empty.
 /// </summary>
 public sealed record Fork(string First, string Second, Digest Root, ImmutableArray<Digest> Proof)
 {
-    public const int Version = 0, MaxBytes = 4 * Note.MaxBytes;
+    public const int Version = 1, MaxBytes = 4 * Note.MaxBytes;
 
     /// <summary>Whether it convicts the log with this key.</summary>
     public bool Holds(VerifierKey logKey) =>

@@ -86,8 +86,8 @@ public sealed class Json : IEquatable<Json>
     /// <summary>The RFC 8785 bytes.</summary>
     public byte[] ToBytes() => CanonicalJson.Encode(this);
 
-    /// <summary>The RFC 8785 text.</summary>
-    public override string ToString() => System.Text.Encoding.UTF8.GetString(ToBytes());
+    /// <summary>The RFC 8785 text, to be shown: it never fails (<see cref="CanonicalJson.EncodeShown"/>).</summary>
+    public override string ToString() => System.Text.Encoding.UTF8.GetString(CanonicalJson.EncodeShown(this));
 
     public bool Equals(Json? other)
     {

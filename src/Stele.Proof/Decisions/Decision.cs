@@ -47,8 +47,8 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule)
 /// <param name="Strength">How the release was known to be the one running: verified-at-load, attested, configured, unavailable.</param>
 /// <param name="ReleasePolicy">The policy frozen in the release; null if it has none.</param>
 /// <param name="Policies">Those that decided for this principal beside the release's own, the widest scope first: the ones in force, or the candidate in one's place.</param>
-/// <param name="Outcome">allow, deny, hold (a person must approve; refused so far), or error (the release did not answer).</param>
-/// <param name="Rule">The rule that denied or held; the first that masked, where something was; null otherwise.</param>
+/// <param name="Outcome">What came of it: allow, deny, hold (a person must approve; refused so far), or error (it was let through, and no answer of the release could be passed on).</param>
+/// <param name="Rule">The rule that denied or held; beside allow and error the first that masked, were there values to mask or not; null where no rule spoke. So outcome and rule tell what was ruled.</param>
 /// <param name="Principal">A random pseudonym.</param>
 /// <param name="Operation">The route's name, never a path with data in it.</param>
 /// <param name="Status">The status the client got.</param>
@@ -66,7 +66,7 @@ public sealed record Decision(
     /// <summary>What the rules saw of the request beside its body, canonical JSON: whoever has it, the body and the ledger can decide again, and must come to the same.</summary>
     public Commitment? Context { get; init; }
 
-    /// <summary>The body as it was forwarded, where a rule masked values in it; <see cref="Input"/> is what was asked.</summary>
+    /// <summary>The body as it was forwarded, where a rule masked; <see cref="Input"/> is what was asked.</summary>
     public Commitment? Masked { get; init; }
 
     /// <summary>What candidates that did not decide would have made of it, by the scope, the widest first.</summary>

@@ -5,11 +5,11 @@ namespace Stele.Proof.Decisions;
 
 /// <summary>
 /// The trust file, given outside of what it judges: the ledger's origin, its first verifier key and the leaf hash of its genesis entry, and whose cosignatures count.
-/// JSON <c>{"genesis","key","origin","quorum","version":0,"witnesses":[vkey…]}</c>.
+/// JSON <c>{"genesis","key","origin","quorum","version":1,"witnesses":[vkey…]}</c>.
 /// </summary>
 public sealed record Trust(string Origin, VerifierKey Key, Digest Genesis, ImmutableArray<VerifierKey> Witnesses, int Quorum)
 {
-    public const int Version = 0;
+    public const int Version = 1;
 
     /// <summary>Whose cosignatures make a checkpoint valid, as a policy: so many of the witnesses. The log's key is not in it, for a ledger may change that by its own entries.</summary>
     public WitnessPolicy Policy => WitnessPolicy.Of(null, Witnesses, Quorum);

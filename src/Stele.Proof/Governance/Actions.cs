@@ -14,6 +14,9 @@ public static class Actions
     /// <summary>What moves an environment's head.</summary>
     public static readonly ImmutableArray<string> Deployments = [Deployment.Deploy, Deployment.Rollback, Deployment.Canary, Deployment.Halt];
 
+    /// <summary>What concerns the ledger as a whole: only policies in force for all of it are asked.</summary>
+    public static readonly ImmutableArray<string> OfLedger = [Member, Revocation];
+
     public static readonly ImmutableArray<string> All = [.. Deployments, Policy, System, Member, Waiver, Revocation, Decide, Monitor];
 
     public static Occasion OccasionOf(string action) => action switch { Decide => Occasion.Request, Monitor => Occasion.Monitor, _ => Occasion.Admission };

@@ -11,6 +11,7 @@ public static partial class Fold
         if (s.Release is { } release)
         {
             if (!c.State.Releases.TryGetValue(release, out var known)) return c.Refuse(RefusalCode.UnknownRelease, $"no release {release}");
+            if (s.Expires is not null && c.State.Authors(known).Contains(c.Signer.Member)) return c.Refuse(RefusalCode.AuthorApproves, $"the member {c.Signer.Member} is an author of the release: it takes someone else's word");
             if (known.System != s.System) return c.Refuse(RefusalCode.WrongSystem, $"the release is of system '{known.System}'");
         }
         // A-B-A is seen: a word names the last one, also if that has ended or lost its force.

@@ -54,8 +54,21 @@ public static partial class Fold
         }
         var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, c.Signers, s.Keys, s.Roles, s.Name));
         var next = c.State with { Members = members, KeyOwners = owners };
-        return TooFew(c, next) ?? Govern(c, "member", null, null, null, next);
+        return TooFew(c, next) ?? Govern(c, Actions.Member, null, null, null, next, ("member", About(present, s)));
     }
+
+    /// <summary>What a member statement changes, for the policies that judge it.</summary>
+    static Json About(MemberFact? before, MemberStatement s)
+    {
+        var (old, now) = (Ids(before?.Keys ?? []), Ids(s.Keys));
+        return Json.Object(
+            ("member", s.Member), ("isNew", before is null), ("roles", Roles(s.Roles)), ("rolesBefore", Roles(before?.Roles ?? [])),
+            ("keys", Rule.Set(now)), ("keysAdded", Rule.Set(now.Except(old))), ("keysRemoved", Rule.Set(old.Except(now))));
+
+        static string[] Ids(ImmutableArray<PublicKey> keys) => [.. keys.Select(k => k.Id.ToString())];
+    }
+
+    static Json Roles(ImmutableArray<Role> roles) => Rule.Set(roles.Select(r => r.ToString()));
 
     static Outcome PutSystem(Context c, SystemStatement s)
     {
@@ -64,7 +77,8 @@ public static partial class Fold
         if (!c.State.Members.ContainsKey(s.Owner)) return c.Refuse(RefusalCode.UnknownMember, $"its owner {s.Owner} is not a member");
         if (known && present!.Environments.FirstOrDefault(e => s.Environments.All(x => x.Name != e.Name) && c.State.Environment(s.System, e.Name).Head is { Routes.IsEmpty: false }) is { } running)
             return c.Refuse(RefusalCode.StaleReplace, $"the environment '{running.Name}' still runs a release: halt it first");
-        return Govern(c, "system", s.System, null, null, c.State with { Systems = c.State.Systems.SetItem(s.System, new SystemFact(s.System, c.Index, s.Owner, s.Risk, s.Environments) { Retention = s.Retention }) });
+        var next = new SystemFact(s.System, c.Index, s.Owner, s.Risk, s.Environments) { Retention = s.Retention };
+        return Govern(c, Actions.System, s.System, null, null, c.State with { Systems = c.State.Systems.SetItem(s.System, next) }, ("proposed", PolicyInput.System(next)));
     }
 
     static Outcome Revoke(Context c, Revocation s)
@@ -74,15 +88,31 @@ public static partial class Fold
         if (s.Target == Revocation.Key && !isKey) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
         if (s.Target == Revocation.Artifact && isKey) return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
         // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
-        var (from, effect) = (s.FromEntry, s.Effect);
+        var (from, effect, recovery) = (s.FromEntry, s.Effect, c.Signer.Member == RecoveryMember ? s.FromEntry : (long?)null);
         if (c.State.Revocations.TryGetValue(s.Digest, out var before))
         {
-            (from, effect) = (Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : effect);
-            if (from == before.FromEntry && effect == before.Effect) return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
+            (from, effect, recovery) = (Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : effect, recovery < before.Recovery ? recovery : before.Recovery ?? recovery);
+            if ((from, effect, recovery) == (before.FromEntry, before.Effect, before.Recovery)) return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
         }
-        var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, from, effect)) };
-        // A leaked key may always be given up by its holder; the recovery key then names new owners.
-        return (c.Signers is [var one] && one.Key == s.Digest ? null : TooFew(c, next)) ?? Govern(c, "revocation", null, null, null, next);
+        var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, from, effect, recovery)) };
+        // A leaked key may always be given up by whoever has it, and no policy is asked; the recovery key then names new owners.
+        if (c.Signers is [var one] && one.Key == s.Digest) return c.Accept(next);
+        return (c.Signer.Member == RecoveryMember ? null : TooFew(c, next)) ?? Govern(c, Actions.Revocation, null, null, null, next, ("revocation", About(c.State, s)));
+    }
+
+    /// <summary>
+    /// What a revocation reaches, for the policies that judge it: whose key it is, with their roles; the scopes whose policy or candidate loses its force by it; the places that run a release which it reaches.
+    /// </summary>
+    static Json About(State state, Revocation s)
+    {
+        bool Signs(IEnumerable<Signed> by) => by.Any(x => x.Key == s.Digest && s.FromEntry <= x.Entry);
+        bool Reaches(Digest release) => state.Releases.TryGetValue(release, out var fact)
+            && (s.Target == Revocation.Key ? Signs(fact.By) || fact.Components.Any(c => state.Origins.TryGetValue(c.Digest, out var all) && all.Any(o => Signs(o.By))) : state.Closure(fact).Contains(s.Digest));
+        var member = s.Target == Revocation.Key ? state.KeyOwners[s.Digest] : "";
+        return Json.Object(
+            ("target", s.Target), ("digest", s.Digest), ("effect", s.Effect), ("fromEntry", s.FromEntry), ("member", member), ("roles", Roles(state.Members.TryGetValue(member, out var of) ? of.Roles : [])),
+            ("scopes", Rule.Set(state.Policies.Where(p => (p.Value.Policy ?? p.Value.Candidate) is not null && (p.Value.Policy == s.Digest || p.Value.Candidate == s.Digest || Signs(p.Value.By))).Select(p => p.Key))),
+            ("places", Rule.Set(state.Environments.Where(e => e.Value.Head?.Routes.Any(r => Reaches(r.Release)) == true).Select(e => e.Key))));
     }
 
     /// <summary>Owners who could still sign, as long as that takes them below the threshold or further below.</summary>

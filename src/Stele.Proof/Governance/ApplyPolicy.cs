@@ -19,6 +19,8 @@ public static partial class Fold
             {
                 if (c.Documents.Policy(digest) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {digest} is not at hand");
                 if (policy.Document.Scope is { } most && !most.Allows(s.System, s.Environment)) return c.Refuse(RefusalCode.OutOfScope, $"the policy '{policy.Name}' is for {most}, not for {(scope == "*" ? "the whole ledger" : scope)}");
+                if (scope != "*" && policy.Rules.FirstOrDefault(r => r.On.Any(Actions.OfLedger.Contains)) is { } whole)
+                    return c.Refuse(RefusalCode.OutOfScope, $"the rule '{whole.Id}' of the policy '{policy.Name}' is on '{whole.On.First(Actions.OfLedger.Contains)}', of which the whole ledger's policies alone are asked: it would never be, for {scope}");
                 if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the policy '{policy.Name}' fails its own {broken}");
             }
             catch (FormatException e)
@@ -29,7 +31,7 @@ public static partial class Fold
         var next = new PolicyFact(c.Index, c.Signers, s.Policy, s.Candidate, s.Share);
         try
         {
-            return Govern(c, Actions.Policy, s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, next) }, Change(c, scope, s, present, next));
+            return Govern(c, Actions.Policy, s.System, s.Environment, null, c.State with { Policies = c.State.Policies.SetItem(scope, next) }, ("change", Change(c, scope, s, present, next)));
         }
         catch (DocumentMissingException e)
         {
@@ -46,11 +48,15 @@ public static partial class Fold
         var change = PolicyChange.Of(Known(c, before?.Policy), Known(c, after.Policy));
         return Json.Object(
             ("scope", scope), ("system", s.System ?? ""), ("environment", s.Environment ?? ""), ("from", before?.Policy?.ToString() ?? ""), ("to", after.Policy?.ToString() ?? ""),
-            ("added", Ids(change.Added)), ("removed", Ids(change.Removed)), ("changed", Ids(change.Changed)), ("loosens", Steps(c, before, after).Any(step => PolicyChange.Of(Known(c, step.From), Known(c, step.To)).Loosens)),
+            ("added", Ids(change.Added)), ("removed", Ids(change.Removed)), ("changed", Ids(change.Changed)), ("loosens", Opens(c, s, after) || Steps(c, before, after).Any(step => PolicyChange.Of(Known(c, step.From), Known(c, step.To)).Loosens)),
             ("candidate", after.Candidate?.ToString() ?? ""), ("share", after.Share));
 
         static Json Ids(IEnumerable<string> ids) => Json.Array(ids.Select(Json.Of));
     }
+
+    /// <summary>Whether a deployment becomes possible that was not, as no policy there had a rule on it: by the policies of this scope and those around it, whatever narrower ones say.</summary>
+    static bool Opens(Context c, PolicyStatement s, PolicyFact after) => Actions.Deployments.Any(action => action != Deployment.Halt
+        && Known(c, after.Policy)?.Judges(action) == true && !c.State.PoliciesFor(s.System, s.Environment).Any(p => Known(c, p)!.Judges(action)));
 
     /// <summary>
     /// From which policy to which the statement takes someone: always from the one in force to the next, by which acts are judged; and whoever asks at the gateway, from what decided for them to what
@@ -59,8 +65,9 @@ public static partial class Fold
     static IEnumerable<(Digest? From, Digest? To)> Steps(Context c, PolicyFact? before, PolicyFact after)
     {
         yield return (before?.Policy, after.Policy);
-        // A candidate that lost its force decides for nobody.
-        var (share, old) = before is not null && c.State.StandsAsCandidate(before) ? (before.Share, before.Candidate) : (0, null);
+        var (share, old) = before is { Candidate: not null } ? (before.Share, before.Candidate) : (0, null);
+        // Beside a candidate that lost its force the policy in force decides too.
+        if (share > 0 && after.Share > 0 && !c.State.StandsAsCandidate(before!)) yield return (before!.Policy, after.Candidate);
         if (old == after.Candidate)
         {
             // The same principals are the first of any share.

@@ -87,7 +87,7 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.UnknownEvaluation, $"entry {earlier} is not a standing evaluation of this check and release");
             evaluations = evaluations.SetItem(earlier, old with { SupersededBy = c.Signer });
         }
-        return c.Accept(c.State with { Evaluations = evaluations.Add(c.Index, new EvaluationFact(c.Signer, s.Release, s.Check, s.Report, null)) });
+        return c.Accept(c.State with { Evaluations = evaluations.Add(c.Index, new EvaluationFact(c.Signer, c.Time, s.Release, s.Check, s.Report, null)) });
     }
 
     static Outcome Approve(Context c, Approval s)
@@ -111,25 +111,40 @@ public static partial class Fold
 
     static Outcome Waive(Context c, Waiver s)
     {
+        if (s.Replaces is { } given) return Withdraw(c, s, given);
+        var expires = s.Expires!.Value;
         if (Place(c, s.Release, s.System, s.Environment, out var release) is { } no) return no;
         if (c.State.Authors(release).Contains(c.Signer.Member)) return c.Refuse(RefusalCode.AuthorApproves, $"the member {c.Signer.Member} is an author of the release");
-        if (s.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the waiver would be void at once");
-        if (s.Expires > c.Time + MaxWaiver) return c.Refuse(RefusalCode.OutOfRange, $"a waiver lasts at most {MaxWaiver / 86_400_000} days");
+        if (expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the waiver would be void at once");
+        if (expires > c.Time + MaxWaiver) return c.Refuse(RefusalCode.OutOfRange, $"a waiver lasts at most {MaxWaiver / 86_400_000} days");
         if (!c.State.PoliciesFor(s.System, s.Environment).Contains(s.Policy)) return c.Refuse(RefusalCode.PoliciesDiffer, $"the policy {s.Policy} is not in force there");
+        Json waiver;
         try
         {
             if (c.Documents.Policy(s.Policy) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
             if (policy.Rules.FirstOrDefault(r => r.Id == s.Rule) is not { } rule) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
             // Acts of governance and requests are not let off.
             if (!rule.On.Any(Actions.Deployments.Contains)) return c.Refuse(RefusalCode.OutOfRange, $"the rule '{s.Rule}' judges no deployment: there is nothing to waive");
+            waiver = Json.Object(("rule", s.Rule), ("policy", s.Policy), ("name", policy.Name), ("severity", rule.Severity), ("controls", Rule.Set(rule.Controls)), ("expires", expires), ("member", c.Signer.Member));
         }
         catch (FormatException e)
         {
             return c.Refuse(RefusalCode.DocumentInvalid, e.Message);
         }
-        if (c.State.Waivers.Values.Count(w => w.Waiver.Release == s.Release && w.Waiver.System == s.System && w.Waiver.Environment == s.Environment && w.Waiver.Expires > c.Time) >= MaxWaivers)
+        if (c.State.Waivers.Values.Count(w => w.Waiver.Release == s.Release && w.Waiver.System == s.System && w.Waiver.Environment == s.Environment && w.Expires > c.Time && w.Withdrawn is null) >= MaxWaivers)
             return c.Refuse(RefusalCode.OutOfRange, $"{MaxWaivers} waivers count for that release there already");
-        return Govern(c, "waiver", s.System, s.Environment, release, c.State with { Waivers = c.State.Waivers.Add(c.Index, new WaiverFact(c.Signer, s)) });
+        return Govern(c, Actions.Waiver, s.System, s.Environment, release, c.State with { Waivers = c.State.Waivers.Add(c.Index, new WaiverFact(c.Signer, s)) }, ("waiver", waiver));
+    }
+
+    /// <summary>Takes a waiver back. Any approver of the place may, an author of the release too, and no policy is asked: it lets nothing pass.</summary>
+    static Outcome Withdraw(Context c, Waiver s, long given)
+    {
+        if (!c.State.Waivers.TryGetValue(given, out var waiver)) return c.Refuse(RefusalCode.StaleReplace, $"entry {given} gave no waiver");
+        var w = waiver.Waiver;
+        if ((s.Release, s.System, s.Environment, s.Policy, s.Rule) != (w.Release, w.System, w.Environment, w.Policy, w.Rule)) return c.Refuse(RefusalCode.StaleReplace, $"the waiver of entry {given} is of another rule, release or place");
+        if (waiver.Withdrawn is { } by) return c.Refuse(RefusalCode.AlreadyKnown, $"entry {by.Entry} took it back already");
+        if (waiver.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, $"the waiver of entry {given} has ended already");
+        return c.Accept(c.State with { Waivers = c.State.Waivers.SetItem(given, waiver with { Withdrawn = c.Signer }) });
     }
 
     /// <summary>A canary compares a few releases, not a crowd.</summary>
@@ -154,13 +169,14 @@ public static partial class Fold
             return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head");
 
         var judgement = new Judgement([], [], Json.EmptyObject);
+        var routes = Json.Object(("routes", PolicyInput.Routes(s.Routes)));
         var waivers = ImmutableSortedSet.CreateBuilder<long>();
         if (c.State.PoliciesFor(s.System, s.Environment).IsEmpty && s.Action != Deployment.Halt) return c.Refuse(RefusalCode.PolicyMissing, $"no policy is in force for {place}");
         foreach (var route in s.Routes)
         {
             if (Place(c, route.Release, s.System, s.Environment, out var release) is { } no) return no;
             if (s.Action == Deployment.Rollback && !environment.Deployed.ContainsKey(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}");
-            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release);
+            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
             judgement = s.Routes.Length == 1 ? j : judgement.And(j, route.Release);
@@ -168,7 +184,7 @@ public static partial class Fold
         }
         if (s.Routes.IsEmpty)
         {
-            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, null);
+            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, null, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             judgement = j!;
         }

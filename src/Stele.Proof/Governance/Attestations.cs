@@ -11,7 +11,7 @@ public static class Attestations
 
     /// <summary>
     /// The words on a control that count at a time for a release of a system, oldest first; for the system itself when <paramref name="release"/> is null. Of what one member said of one thing the last word counts that
-    /// was not signed by a key without force: if that is over, taken back, or rests on evidence that was revoked, none does. And its member must still hold a role that lets them say it.
+    /// was not signed by a key without force: if that is over, taken back, or rests on evidence that was revoked, none does. And its member must still hold a role that lets them say it, and be no author of the release that it is about.
     /// </summary>
     public static IEnumerable<AttestationFact> InForce(State state, string control, string system, Digest? release, long time) => Counting(state, time, state.Attestations.Values
         .Where(a => a.Attestation.Control == control && a.Attestation.System == system && (a.Attestation.Release is not { } of || of == release)));
@@ -21,7 +21,8 @@ public static class Attestations
 
     static IEnumerable<AttestationFact> Counting(State state, long time, IEnumerable<AttestationFact> all) => Last(state, all)
         .Where(a => a.Attestation.Expires > time && !(a.Attestation.Evidence is { } e && (state.IsRevoked(e) || state.OriginsOf(e).IsEmpty))
-            && state.Member(a.By.Member) is { } member && May(member, a.Attestation.System));
+            && state.Member(a.By.Member) is { } member && May(member, a.Attestation.System)
+            && !(a.Attestation.Release is { } of && state.Releases.TryGetValue(of, out var release) && state.Authors(release).Contains(a.By.Member)));
 
     /// <summary>The last word of each member on each thing, over or not, as far as its key has not lost its force.</summary>
     public static IEnumerable<AttestationFact> Last(State state) => Last(state, state.Attestations.Values);

@@ -72,7 +72,7 @@ public static partial class Fold
 
         return statement switch
         {
-            MemberStatement when signers is [{ Member: RecoveryMember }] => null,
+            MemberStatement or Revocation { Target: Revocation.Key } when signers is [{ Member: RecoveryMember }] => null,
             Revocation r when signers is [var one] && r.Target == Revocation.Key && one.Key == r.Digest => null,
             ProtocolStatement or LogKeyStatement or LogStatement or MemberStatement or SystemStatement or PolicyStatement or Revocation or Erasure or Retention or Hold => Owners(),
             Origin => Each("builder"),

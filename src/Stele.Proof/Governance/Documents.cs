@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
@@ -8,34 +9,37 @@ namespace Stele.Proof.Governance;
 /// <param name="find">The bytes of a blob, or null when it is not to be had; it may return null for anything over 1 MiB.</param>
 public sealed class Documents(Func<Digest, byte[]?> find)
 {
+    /// <summary>Policies are kept compiled as long as their canonical forms have so many bytes, and as many again of those that were asked for before them: what statements name that are refused must not pile up.</summary>
+    const long MaxCompiled = 8 * 1024 * 1024;
+
     readonly Lock _lock = new();
-    readonly SortedSet<Digest> _read = [];
-    readonly Dictionary<Digest, Policy> _policies = [];
+    volatile ConcurrentDictionary<Digest, Policy> _young = [], _old = [];
+    long _weight;
 
     public static readonly Documents None = new(_ => null);
-
-    /// <summary>Every document handed out so far; a pack must carry these.</summary>
-    public IReadOnlyCollection<Digest> Read
-    {
-        get { lock (_lock) return _read.ToArray(); }
-    }
 
     public byte[]? Find(Digest digest)
     {
         var bytes = find(digest);
-        if (bytes is null || bytes.Length > Artifacts.MaxDocument || Digest.Of(bytes) != digest) return null;
-        lock (_lock) _read.Add(digest);
-        return bytes;
+        return bytes is null || bytes.Length > Artifacts.MaxDocument || Digest.Of(bytes) != digest ? null : bytes;
     }
 
-    /// <summary>A compiled policy, parsed once; null when it is not at hand.</summary>
+    /// <summary>A compiled policy; null when it is not at hand.</summary>
     /// <exception cref="FormatException">The document is not a policy.</exception>
     public Policy? Policy(Digest digest)
     {
-        lock (_lock) if (_policies.TryGetValue(digest, out var known)) return known;
-        if (Find(digest) is not { } bytes) return null;
-        var policy = Governance.Policy.Parse(bytes);
-        lock (_lock) return _policies[digest] = policy;
+        if (_young.TryGetValue(digest, out var known)) return known;
+        if (!_old.TryGetValue(digest, out known))
+        {
+            if (Find(digest) is not { } bytes) return null;
+            known = Governance.Policy.Parse(bytes);
+        }
+        lock (_lock)
+        {
+            if (_weight > MaxCompiled) (_old, _young, _weight) = (_young, [], 0);
+            if (_young.TryAdd(digest, known)) _weight += known.Size;
+        }
+        return known;
     }
 }
 

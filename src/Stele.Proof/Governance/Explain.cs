@@ -46,7 +46,7 @@ public static class Explain
     {
         var traces = new Dictionary<(Digest, Digest?, string), (Policy, Rule, CelTrace)>();
         foreach (var s in sittings)
-            foreach (var (rule, trace) in s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input))) traces.TryAdd((s.Policy.Digest, s.Release, rule.Id), (s.Policy, rule, trace));
+            foreach (var (rule, trace) in s.Policy.Trace(s.Action, InputSchema.ToCel(s.Input), new Budget(s.Left))) traces.TryAdd((s.Policy.Digest, s.Release, rule.Id), (s.Policy, rule, trace));
         return outcomes.Select(o => (o, traces.TryGetValue((o.Policy, o.Release, o.Rule), out var of) ? of : ((Policy, Rule, CelTrace)?)null));
     }
 
@@ -114,5 +114,5 @@ public static class Explain
     }
 
     static string Nonce(string kind, Digest envelope, long size, long time) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"stele/{kind}/v0 {envelope} {size} {time}"))).AsSpan(0, 16));
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"stele/{kind}/v1 {envelope} {size} {time}"))).AsSpan(0, 16));
 }

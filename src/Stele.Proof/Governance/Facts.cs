@@ -58,12 +58,17 @@ public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, strin
     public long Entry => By[0].Entry;
 }
 
+/// <param name="Time">The entry's.</param>
 /// <param name="SupersededBy">The evaluation that replaced this one, if any; it does so only as long as its own signature counts.</param>
-public sealed record EvaluationFact(Signed By, Digest Release, Digest Check, Digest Report, Signed? SupersededBy);
+public sealed record EvaluationFact(Signed By, long Time, Digest Release, Digest Check, Digest Report, Signed? SupersededBy);
 
 public sealed record ApprovalFact(Signed By, Approval Approval);
 
-public sealed record WaiverFact(Signed By, Waiver Waiver);
+/// <param name="Withdrawn">Who took it back, for good: whatever becomes of that key, whoever wants it again gives another.</param>
+public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = null)
+{
+    public long Expires => Waiver.Expires!.Value;
+}
 
 public sealed record AttestationFact(Signed By, Attestation Attestation);
 
@@ -89,4 +94,5 @@ public sealed record LogFact(string Origin, string Key, string Node, string Syst
     public ImmutableList<Anchored> Anchors { get; init; } = [];
 }
 
-public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect);
+/// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>
+public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect, long? Recovery = null);

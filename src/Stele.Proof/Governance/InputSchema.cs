@@ -16,21 +16,30 @@ public static class InputSchema
 
     static readonly CelType Actor = Object("actor", ("members", Strings), ("roles", Strings));
     static readonly CelType Retention = Object("retention", ("bodies", Int), ("leaves", Int));
-    static readonly CelType System = Object("system", ("name", String), ("owner", String), ("retention", Retention), ("risk", String));
-    static readonly CelType Head = Object("head", ("action", String), ("entry", Int), ("releases", Strings));
-    static readonly CelType Environment = Object("environment", ("head", Head), ("name", String), ("observationGap", Int), ("recorded", CelType.Bool), ("staleAfter", Int));
+    static readonly CelType Limits = Object("limits", ("name", String), ("nodeReturn", CelType.Bool), ("observationGap", Int), ("staleAfter", Int));
+    static readonly CelType System = Object("system", ("environments", CelType.List(Limits)), ("name", String), ("owner", String), ("retention", Retention), ("risk", String));
+    static readonly CelType Route = Object("route", ("release", String), ("weight", Int));
+    static readonly CelType Head = Object("head", ("action", String), ("entry", Int), ("releases", Strings), ("routes", CelType.List(Route)), ("time", Int));
+    static readonly CelType Environment = Object("environment", ("head", Head), ("name", String), ("nodeReturn", CelType.Bool), ("observationGap", Int), ("recorded", CelType.Bool), ("staleAfter", Int));
     static readonly CelType Origin = Object("origin", ("builders", Strings), ("entry", Int), ("strength", String));
     static readonly CelType Component = Object("component", ("digest", String), ("kind", String), ("name", String), ("origins", CelType.List(Origin)), ("role", String), ("strength", String));
     static readonly CelType Source = Object("source", ("builders", Strings), ("digest", String), ("entry", Int), ("from", String), ("kind", String), ("licence", String), ("name", String), ("strength", String));
-    static readonly CelType Release = Object("release", ("authors", Strings), ("components", CelType.List(Component)), ("digest", String), ("document", String), ("name", String), ("sources", CelType.List(Source)));
-    static readonly CelType Evaluation = Object("evaluation", ("counts", CelType.Map(String, CelType.Dyn)), ("entry", Int), ("evaluator", String), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers));
+    static readonly CelType Ran = Object("ran", ("entry", Int), ("environment", String));
+    static readonly CelType Release = Object("release", ("authors", Strings), ("components", CelType.List(Component)), ("digest", String), ("document", String), ("name", String), ("policy", String),
+        ("ran", CelType.List(Ran)), ("sources", CelType.List(Source)));
+    static readonly CelType Evaluation = Object("evaluation", ("counts", CelType.Map(String, CelType.Dyn)), ("entry", Int), ("evaluator", String), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers), ("time", Int));
     static readonly CelType Approval = Object("approval", ("entry", Int), ("expires", Int), ("member", String));
     static readonly CelType Attestation = Object("attestation", ("entry", Int), ("evidence", String), ("expires", Int), ("member", String), ("release", String));
     static readonly CelType Change = Object("change", ("added", Strings), ("candidate", String), ("changed", Strings), ("environment", String), ("from", String), ("loosens", CelType.Bool), ("removed", Strings),
         ("scope", String), ("share", Int), ("system", String), ("to", String));
+    static readonly CelType Member = Object("member", ("isNew", CelType.Bool), ("keys", Strings), ("keysAdded", Strings), ("keysRemoved", Strings), ("member", String), ("roles", Strings), ("rolesBefore", Strings));
+    static readonly CelType Revocation = Object("revocation", ("digest", String), ("effect", String), ("fromEntry", Int), ("member", String), ("places", Strings), ("roles", Strings), ("scopes", Strings), ("target", String));
+    static readonly CelType Waiver = Object("waiver", ("controls", Strings), ("expires", Int), ("member", String), ("name", String), ("policy", String), ("rule", String), ("severity", String));
+    static readonly CelType Waived = Object("waived", ("entry", Int), ("expires", Int), ("member", String), ("policy", String), ("rule", String), ("severity", String));
 
     static readonly CelType Principal = Object("principal", ("id", String), ("roles", Strings));
     static readonly CelType Request = Object("request", ("arguments", CelType.Map(String, CelType.Dyn)), ("body", CelType.Dyn), ("method", String), ("model", String), ("path", String), ("query", String), ("size", Int), ("tool", String));
+    static readonly CelType Serving = Object("system", ("name", String), ("owner", String), ("risk", String));
     static readonly CelType Running = Object("release", ("digest", String), ("document", String), ("name", String));
     static readonly CelType Place = Object("environment", ("deployment", Int), ("name", String));
     static readonly CelType Window = Object("window", ("decisions", Int), ("from", Int), ("to", Int));
@@ -38,14 +47,16 @@ public static class InputSchema
     static readonly FrozenVariables[] ByOccasion =
     [
         new(("action", String), ("actor", Actor), ("approvals", CelType.List(Approval)), ("attestations", CelType.Map(String, CelType.List(Attestation))), ("change", Change),
-            ("checks", CelType.Map(String, CelType.List(Evaluation))), ("environment", Environment), ("release", Release), ("system", System), ("time", Int), ("waived", Strings)),
-        new(("action", String), ("environment", Place), ("principal", Principal), ("release", Running), ("request", Request), ("system", System), ("time", Int)),
-        new(("action", String), ("environment", Place), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers), ("release", Running), ("system", System), ("time", Int), ("window", Window)),
+            ("checks", CelType.Map(String, CelType.List(Evaluation))), ("environment", Environment), ("member", Member), ("proposed", System), ("release", Release), ("revocation", Revocation),
+            ("routes", CelType.List(Route)), ("system", System), ("time", Int), ("waiver", Waiver), ("waivers", CelType.List(Waived))),
+        new(("action", String), ("environment", Place), ("principal", Principal), ("release", Running), ("request", Request), ("system", Serving), ("time", Int)),
+        new(("action", String), ("environment", Place), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers), ("release", Running), ("system", Serving), ("time", Int), ("window", Window)),
     ];
 
     /// <summary>Fields that may be absent, by the type they are in: ask with <c>has()</c>.</summary>
     public static bool Optional(CelType owner, string field) => (owner.Name, field) is
-        ("environment", "head" or "observationGap" or "staleAfter") or ("system", "retention") or ("retention", "bodies" or "leaves") or ("attestation", "release" or "evidence") or ("request", "body");
+        ("environment", "head" or "observationGap" or "staleAfter") or ("limits", "observationGap" or "staleAfter") or ("system", "retention") or ("retention", "bodies" or "leaves") or ("attestation", "release" or "evidence")
+        or ("request", "body" or "tool" or "arguments" or "model");
 
     /// <summary>The variables of an occasion, where nothing is known of the policy.</summary>
     public static ImmutableSortedDictionary<string, CelType> Variables(Occasion occasion) => ByOccasion[(int)occasion].Types;
@@ -58,14 +69,19 @@ public static class InputSchema
     public static bool Has(string action, string variable) => variable switch
     {
         "change" => action == Actions.Policy,
-        "release" or "approvals" or "checks" => action is not (Actions.Policy or Actions.System or Actions.Member or Actions.Revocation or Statements.Deployment.Halt),
+        "member" => action == Actions.Member,
+        "revocation" => action == Actions.Revocation,
+        "proposed" => action == Actions.System,
+        "waiver" => action == Actions.Waiver,
+        "routes" => Actions.Deployments.Contains(action) && action != Statements.Deployment.Halt,
+        "release" or "approvals" or "checks" or "waivers" => action is not (Actions.Policy or Actions.System or Actions.Member or Actions.Revocation or Statements.Deployment.Halt),
         "environment" => action is not (Actions.System or Actions.Member or Actions.Revocation),
         "system" => action is not (Actions.Member or Actions.Revocation),
         _ => true,
     };
 
     /// <summary>
-    /// A whole input from what a test gives of it: what is left out has its type's empty value.
+    /// A whole input from what a test gives of it: what is left out has its type's empty value, and a request's tool, arguments and model are what its body says (<see cref="Protocols"/>).
     /// </summary>
     /// <param name="problem">Told of everything that the schema does not have, by path.</param>
     public static Json Complete(string action, IEnumerable<string> checks, IEnumerable<string> attestations, Json given, Action<string, string> problem)
@@ -85,7 +101,14 @@ public static class InputSchema
         foreach (var (name, type) in variables)
             if (given.Find(name) is { } value) members.Add(KeyValuePair.Create(name, Complete(value, type, Pointer("", name), problem)));
             else if (Has(action, name) || type.Fields is null) members.Add(KeyValuePair.Create(name, Empty(type)));
-        return Json.Object(members);
+        return action == Actions.Decide ? Described(Json.Object(members)) : Json.Object(members);
+    }
+
+    static Json Described(Json input)
+    {
+        if (input["request"] is not { Kind: JsonKind.Object } request) return input;
+        var told = Json.Object(request.AsObject.Where(m => !Protocols.Fields.Contains(m.Key)));
+        return input.With("request", Json.Object(Protocols.Describe(told).AsObject.Where(m => request.Find(m.Key) is null).Concat(request.AsObject)));
     }
 
     static Json Complete(Json given, CelType type, string at, Action<string, string> problem)

@@ -5,7 +5,8 @@ namespace Stele.Proof.Governance;
 
 /// <summary>One policy judging one action: what it saw, and the rules that were waived. Whoever asks again gets the same outcomes.</summary>
 /// <param name="Release">The release that it was about, where a deployment routes to several.</param>
-public sealed record Sitting(Policy Policy, string Action, Digest? Release, Json Input, IReadOnlyDictionary<string, long> Waived);
+/// <param name="Left">What was left to it of the judgement's budget.</param>
+public sealed record Sitting(Policy Policy, string Action, Digest? Release, Json Input, IReadOnlyDictionary<string, long> Waived, long Left);
 
 /// <summary>What the policies in force said of one action: every rule's outcome, and the input they judged, by policy.</summary>
 public sealed record Judgement(ImmutableArray<Digest> Policies, ImmutableArray<RuleOutcome> Rules, Json Input)

@@ -32,7 +32,7 @@ public sealed partial class Policy
         Document = document;
         var bytes = document.ToJson().ToBytes();
         if (bytes.Length > Artifacts.MaxDocument) throw new PolicyException([new("", null, $"{bytes.Length} bytes compiled: a policy has at most {Artifacts.MaxDocument}; split it")]);
-        Digest = Digest.Of(bytes);
+        (Digest, Size) = (Digest.Of(bytes), bytes.Length);
     }
 
     public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules) : this(new PolicyDocument(name) { Checks = checks, Rules = rules }) { }
@@ -43,6 +43,9 @@ public sealed partial class Policy
     public ImmutableArray<Rule> Rules => Document.Rules;
     public Digest Digest { get; }
 
+    /// <summary>Bytes of its canonical form.</summary>
+    public int Size { get; }
+
     public Json ToJson() => Document.ToJson();
 
     /// <exception cref="FormatException">Not a compiled policy in canonical form, or one with an expression that does not compile.</exception>
@@ -52,41 +55,39 @@ public sealed partial class Policy
 
     /// <summary>Every rule that an act on the ledger must pass, in order.</summary>
     /// <param name="waived">Waivers by rule id.</param>
-    public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived)
+    public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived, Budget budget)
     {
         var outcomes = ImmutableArray.CreateBuilder<RuleOutcome>();
-        var left = JudgementLimit;
         foreach (var c in _rules)
         {
             if (!c.Rule.On.Contains(action)) continue;
-            var (holds, failure) = Eval(c, input, ref left);
+            var (holds, failure) = Eval(c, input, budget);
             if (holds) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Passed, null, null));
-            else if (waived.TryGetValue(c.Rule.Id, out var waiver)) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, ref left), waiver));
-            else outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, ref left), null));
+            else if (waived.TryGetValue(c.Rule.Id, out var waiver)) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, budget), waiver));
+            else outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, budget), null));
         }
         return outcomes.ToImmutable();
     }
 
     /// <summary>The rules that judge the action, in order, each with what its expression came from. What the judgement may cost is counted as <see cref="Judge"/> counts it, so nothing comes out otherwise.</summary>
-    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input)
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
-        var left = JudgementLimit;
         foreach (var c in _rules.Where(c => c.Rule.On.Contains(action)))
         {
-            var (result, trace) = c.Expr.Trace(input, Math.Min(CostLimit, Math.Max(0, left)));
-            left -= result.Cost;
-            if (result.Error is null && !result.Value.AsBool()) Say(c, null, input, ref left);
+            var (result, trace) = c.Expr.Trace(input, budget.Next);
+            budget.Spend(result.Cost);
+            if (result.Error is null && !result.Value.AsBool()) Say(c, null, input, budget);
             yield return (c.Rule, trace);
         }
     }
 
     /// <summary>Whether the expression is true, or why it is nothing.</summary>
-    static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, ref long left)
+    static (bool Holds, string? Failure) Eval(Compiled c, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
-        var result = c.Expr.Eval(input, Math.Min(CostLimit, Math.Max(0, left)));
-        var whole = left < CostLimit;
-        left -= result.Cost;
-        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && whole ? $"the judgement as a whole costs more than {JudgementLimit}" : error.Message) : (result.Value.AsBool(), null);
+        var isShort = budget.IsShort;
+        var result = c.Expr.Eval(input, budget.Next);
+        budget.Spend(result.Cost);
+        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? $"the judgement as a whole costs more than {budget.Most}" : error.Message) : (result.Value.AsBool(), null);
     }
 
     /// <summary>The definitions that a rule uses, itself or in others, by name.</summary>
@@ -95,17 +96,17 @@ public sealed partial class Policy
     /// <summary>A rule's compiled expression and message.</summary>
     internal (CelProgram Expr, CelProgram? Message) ProgramsOf(int rule) => (_rules[rule].Expr, _rules[rule].Message);
 
-    static string? Say(Compiled c, string? failure, IReadOnlyDictionary<string, CelValue> input, ref long left)
+    static string? Say(Compiled c, string? failure, IReadOnlyDictionary<string, CelValue> input, Budget budget)
     {
         if (failure is not null) return Cut(failure);
         if (c.Message is null) return null;
-        var said = c.Message.Eval(input, Math.Min(CostLimit, Math.Max(0, left)));
-        left -= said.Cost;
+        var said = c.Message.Eval(input, budget.Next);
+        budget.Spend(said.Cost);
         return Cut(said.Error is { } e ? e.Message : said.Value.AsString());
     }
 
     /// <summary>Messages stand in leaves: bounded, whatever an expression computes.</summary>
-    static string Cut(string s) => s.Length <= 600 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
+    internal static string Cut(string s) => s.Length <= 600 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
 
     sealed record Compiled(Rule Rule, CelProgram Expr, CelProgram? Message);
 

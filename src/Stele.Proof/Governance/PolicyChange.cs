@@ -22,24 +22,22 @@ public sealed record PolicyChange(ImmutableArray<string> Added, ImmutableArray<s
     {
         var (before, after) = (from ?? new PolicyDocument("none"), to ?? new PolicyDocument("none"));
         var (old, now) = (before.Rules.ToDictionary(r => r.Id, StringComparer.Ordinal), after.Rules.ToDictionary(r => r.Id, StringComparer.Ordinal));
-        var definitions = new Definitions(before, after);
+        var words = new Words(before, after);
         var loosening = ImmutableArray.CreateBuilder<string>();
         var changed = ImmutableArray.CreateBuilder<string>();
         var hadAllow = before.Rules.Any(r => r.Effect == Effect.Allow);
-        var hasAllow = after.Rules.Any(r => r.Effect == Effect.Allow);
 
         foreach (var rule in before.Rules)
         {
             if (!now.TryGetValue(rule.Id, out var next))
             {
-                // One way less to be allowed is stricter, unless it was the last: then nothing needs to be allowed.
-                if (rule.Effect != Effect.Allow) loosening.Add($"the rule '{rule.Id}' is gone");
+                // Also one that allows: where it did not evaluate, it denied.
+                loosening.Add($"the rule '{rule.Id}' is gone");
                 continue;
             }
-            if (Weaker(rule, next, definitions) is { } why) loosening.Add($"the rule '{rule.Id}' {why}");
-            if (!Same(rule, next, definitions)) changed.Add(rule.Id);
+            if (Weaker(rule, next, words) is { } why) loosening.Add($"the rule '{rule.Id}' {why}");
+            if (!Same(rule, next, words)) changed.Add(rule.Id);
         }
-        if (hadAllow && !hasAllow) loosening.Add("no rule needs to allow a request any more");
         foreach (var rule in after.Rules)
             if (rule.Effect == Effect.Allow && hadAllow && !old.ContainsKey(rule.Id)) loosening.Add($"the rule '{rule.Id}' allows more");
         foreach (var (name, digest) in before.Checks)
@@ -48,50 +46,73 @@ public sealed record PolicyChange(ImmutableArray<string> Added, ImmutableArray<s
         return new([.. now.Keys.Except(old.Keys).Order(StringComparer.Ordinal)], [.. old.Keys.Except(now.Keys).Order(StringComparer.Ordinal)], [.. changed.Order(StringComparer.Ordinal)], loosening.ToImmutable());
     }
 
-    static string? Weaker(Rule a, Rule b, Definitions definitions)
+    static string? Weaker(Rule a, Rule b, Words words)
     {
         if (a.On.Except(b.On).ToArray() is [var gone, ..]) return $"is no longer asked on '{gone}'";
         if (a.Effect == Effect.Allow && b.On.Except(a.On).ToArray() is [var more, ..]) return $"allows on '{more}' too";
-        var same = definitions.Same(a.Expr, b.Expr);
-        if (a.Effect != b.Effect)
-            // The same condition with a stricter consequence.
-            return same && a.Effect is Effect.Mask or Effect.Hold && b.Effect is Effect.Hold or Effect.Deny && b.Effect > a.Effect ? null : $"says '{b.Effect.Name()}' where it said '{a.Effect.Name()}'";
+        var same = words.Same(a.Expr, b.Expr);
+        // On the same condition nothing is stricter than a denial. A hold is not stricter than a mask: what a person lets through goes unmasked.
+        if (a.Effect != b.Effect) return same && a.Effect is Effect.Mask or Effect.Hold && b.Effect == Effect.Deny ? null : $"says '{b.Effect.Name()}' where it said '{a.Effect.Name()}'";
         if (!same) return "judges by something else";
         return a.Fields.Except(b.Fields).ToArray() is [var field, ..] ? $"no longer masks {field}" : null;
     }
 
-    static bool Same(Rule a, Rule b, Definitions definitions) =>
+    static bool Same(Rule a, Rule b, Words words) =>
         a.Effect == b.Effect && a.On.ToHashSet(StringComparer.Ordinal).SetEquals(b.On) && a.Fields.ToHashSet(StringComparer.Ordinal).SetEquals(b.Fields)
-        && definitions.Same(a.Expr, b.Expr) && definitions.Same(a.Message ?? "", b.Message ?? "");
+        && words.Same(a.Expr, b.Expr) && words.Same(a.Message ?? "", b.Message ?? "");
 
-    /// <summary>The definitions that two policies do not share: those that differ, and those that use one that does. A field of the same name counts as a use; that can only make two expressions differ that don't.</summary>
-    sealed class Definitions
+    /// <summary>
+    /// What the words of two policies mean: whether the same ones mean the same. Definitions do not where they differ or use one that does. Nor do <c>checks</c> and <c>attestations</c> where the policies
+    /// look up others, unless a word takes one that both do. A field of such a name counts as a use; that can only make two expressions differ that don't.
+    /// </summary>
+    sealed class Words
     {
         readonly HashSet<string> _differing = new(StringComparer.Ordinal);
+        readonly (string Variable, ImmutableHashSet<string> Both)[] _lookups;
 
-        public Definitions(PolicyDocument before, PolicyDocument after)
+        public Words(PolicyDocument before, PolicyDocument after)
         {
-            var words = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
+            _lookups = [.. Lookup("checks", [.. before.Checks.Keys], [.. after.Checks.Keys]), .. Lookup("attestations", before.Attestations, after.Attestations)];
+            var uses = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
             foreach (var name in before.Definitions.Keys.Union(after.Definitions.Keys))
             {
-                var (old, now) = (Words(before, name), Words(after, name));
-                if (old is null || now is null || !old.SequenceEqual(now)) _differing.Add(name);
-                words[name] = [.. old ?? [], .. now ?? []];
+                var (old, now) = (Of(before, name), Of(after, name));
+                if (old is null || now is null || !old.SequenceEqual(now) || LooksElsewhere(now)) _differing.Add(name);
+                uses[name] = [.. old ?? [], .. now ?? []];
             }
             for (var grew = true; grew;)
             {
                 grew = false;
-                foreach (var (name, used) in words) if (!_differing.Contains(name) && used.Overlaps(_differing)) grew |= _differing.Add(name);
+                foreach (var (name, used) in uses) if (!_differing.Contains(name) && used.Overlaps(_differing)) grew |= _differing.Add(name);
             }
         }
 
-        static IReadOnlyList<string>? Words(PolicyDocument document, string name) => document.Definitions.TryGetValue(name, out var source) ? CelProgram.Words(source) : null;
+        static IEnumerable<(string, ImmutableHashSet<string>)> Lookup(string variable, ImmutableArray<string> before, ImmutableArray<string> after)
+        {
+            var (old, now) = (before.ToImmutableHashSet(StringComparer.Ordinal), after.ToImmutableHashSet(StringComparer.Ordinal));
+            if (!old.SetEquals(now)) yield return (variable, old.Intersect(now));
+        }
+
+        static IReadOnlyList<string>? Of(PolicyDocument document, string name) => document.Definitions.TryGetValue(name, out var source) ? CelProgram.Words(source) : null;
+
+        /// <summary>Whether the words use a variable that holds others now, otherwise than by the name of one that it still holds: <c>checks.name</c>, <c>checks["name"]</c>.</summary>
+        bool LooksElsewhere(IReadOnlyList<string> words)
+        {
+            string At(int i) => i < words.Count ? words[i] : "";
+            foreach (var (variable, both) in _lookups)
+                for (var i = 0; i < words.Count; i++)
+                    if (words[i] == variable
+                        && !(At(i + 1) == "." && both.Contains(At(i + 2)) && At(i + 3) != "(")
+                        && !(At(i + 1) == "[" && At(i + 2) is [('"' or '\'') and var open, .. var name, var close] && open == close && both.Contains(name) && At(i + 3) == "]"))
+                        return true;
+            return false;
+        }
 
         /// <summary>Whether two expressions are written with the same words, which mean the same.</summary>
         public bool Same(string a, string b)
         {
             var words = CelProgram.Words(a);
-            return words.SequenceEqual(CelProgram.Words(b)) && !words.Any(_differing.Contains);
+            return words.SequenceEqual(CelProgram.Words(b)) && !words.Any(_differing.Contains) && !LooksElsewhere(words);
         }
     }
 }

@@ -71,6 +71,8 @@ static class PolicyCheck
                 else if (!rule.Effect.Fits(rule.Occasion))
                     tell(new(at + "/expr", subject, $"'{rule.Effect.Name()}' can't be said on '{rule.On[0]}': {rule.Occasion.Spell()} takes {string.Join(", ", Enum.GetValues<Effect>().Where(e => e.Fits(rule.Occasion)).Select(Effects.Name))}"));
             }
+            if (d.Scope is { } scope && rule.On.IndexOf(rule.On.FirstOrDefault(Actions.OfLedger.Contains) ?? "") is >= 0 and var wide)
+                tell(new(At(at + "/on", wide), subject, $"'{rule.On[wide]}' concerns the whole ledger, and this policy is for {scope} alone, where it would never be asked: move the rule to a policy without a scope, and put that in force for the whole ledger"));
             if (rule.Effect == Effect.Mask && rule.Fields.IsEmpty) tell(new(at, subject, "a mask names the 'fields' it hides, such as [/applicant/name]"));
             if (rule.Effect != Effect.Mask && !rule.Fields.IsEmpty) tell(new(at + "/fields", subject, "only a mask has fields"));
             for (var i = 0; i < rule.Fields.Length; i++)

@@ -10,10 +10,11 @@ namespace Stele.Proof.Governance;
 /// </summary>
 public static class PolicyInput
 {
-    /// <param name="release">The release an action is about; null for acts on policies, systems and members.</param>
-    public static Json ForAction(State state, string action, long time, string? system, string? environment, ReleaseFact? release, IReadOnlyCollection<string> actors, Policy policy,
-        IReadOnlyDictionary<string, long> waived, Documents documents, Json? change = null)
+    /// <exception cref="DocumentMissingException">A report or a policy is not at hand.</exception>
+    /// <exception cref="FormatException">One is none.</exception>
+    internal static Json ForAction(State state, Fold.Question question, Policy policy, Documents documents)
     {
+        var (action, time, system, environment, release, actors, about) = question;
         var head = system is not null && environment is not null ? state.Environment(system, environment).Head : null;
         return Json.Object(
             ("action", action),
@@ -21,40 +22,41 @@ public static class PolicyInput
             ("actor", Json.Object(
                 ("members", Json.Array(actors.Order(StringComparer.Ordinal).Select(Json.Of))),
                 ("roles", Json.Array(actors.SelectMany(a => state.Members.TryGetValue(a, out var m) ? m.Roles.Select(r => r.ToString()) : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(Json.Of))))),
-            ("system", system is not null && state.Systems.TryGetValue(system, out var s) ? Json.Object(("name", s.Name), ("risk", s.Risk), ("owner", s.Owner), ("retention", s.Retention?.ToJson())) : null),
+            ("system", system is not null && state.Systems.TryGetValue(system, out var s) ? System(s) : null),
             ("environment", environment is null ? null : Environment(state, system!, environment, head)),
             ("release", release is null ? null : Release(state, release)),
             ("checks", Json.Object(policy.Checks.Select(c => KeyValuePair.Create(c.Key, release is null ? Json.EmptyArray : Evaluations(state, release, c.Value, documents))))),
             ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
                 : Json.Array(ValidApprovals(state, release, system, environment, action, time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Approval.Expires))))),
             ("attestations", Json.Object(policy.Document.Attestations.Select(a => KeyValuePair.Create(a, system is null ? Json.EmptyArray : Json.Array(Attestations.InForce(state, a, system, release?.Digest, time).Select(Word)))))),
-            ("change", change),
-            ("waived", Json.Array(waived.Keys.Order(StringComparer.Ordinal).Select(Json.Of))));
+            ("waivers", release is null || system is null || environment is null ? Json.EmptyArray : Json.Array(ValidWaivers(state, release, system, environment, time).Select(w => Waived(w, documents)))),
+            ("routes", about.Find("routes") ?? Json.EmptyArray),
+            ("change", about.Find("change")), ("member", about.Find("member")), ("proposed", about.Find("proposed")), ("revocation", about.Find("revocation")), ("waiver", about.Find("waiver")));
     }
+
+    /// <summary>A system as it is, or would be.</summary>
+    internal static Json System(SystemFact s) => Json.Object(
+        ("name", s.Name), ("risk", s.Risk), ("owner", s.Owner), ("retention", s.Retention?.ToJson()), ("environments", Json.Array(s.Environments.Select(e => e.ToJson()))));
+
+    internal static Json Routes(IEnumerable<Route> routes) => Json.Array(routes.Select(r => r.ToJson()));
+
+    static Json Waived(WaiverFact w, Documents documents) => Json.Object(
+        ("rule", w.Waiver.Rule), ("policy", w.Waiver.Policy), ("member", w.By.Member), ("entry", w.By.Entry), ("expires", w.Expires),
+        ("severity", (documents.Policy(w.Waiver.Policy) ?? throw new DocumentMissingException($"the policy {w.Waiver.Policy} is not at hand")).Rules.First(r => r.Id == w.Waiver.Rule).Severity));
 
     /// <summary>What the gateway's rules see for one request. The body is at hand only while deciding; it is never written to a leaf.</summary>
     public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => InputSchema.ToCel(Json.Object(
-        ("action", Actions.Decide), ("time", time), ("principal", principal), ("request", Described(request)), ("release", release), ("system", system), ("environment", environment)));
+        ("action", Actions.Decide), ("time", time), ("principal", principal), ("request", Protocols.Describe(request)), ("release", release), ("system", system), ("environment", environment)));
 
-    /// <summary>What a body says in the protocols that are known here: the tool that an agent calls (JSON-RPC <c>tools/call</c>) with its arguments, the model that is asked for.</summary>
-    static Json Described(Json request)
-    {
-        var body = request.Find("body") is { Kind: JsonKind.Object } b ? b : Json.EmptyObject;
-        var call = body.Find("method") is { Kind: JsonKind.String, AsString: "tools/call" } && body.Find("params") is { Kind: JsonKind.Object } p ? p : Json.EmptyObject;
-        return request
-            .With("tool", call.Find("name") is { Kind: JsonKind.String } tool ? tool : "")
-            .With("arguments", call.Find("arguments") is { Kind: JsonKind.Object } arguments ? arguments : Json.EmptyObject)
-            .With("model", body.Find("model") is { Kind: JsonKind.String } model ? model : "");
-    }
-
-    static Json Head(HeadFact head) => Json.Object(("entry", head.Entry), ("action", head.Action), ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))));
+    static Json Head(HeadFact head) => Json.Object(
+        ("entry", head.Entry), ("time", head.Time), ("action", head.Action), ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))), ("routes", Routes(head.Routes)));
 
     /// <summary>An environment with its limits, and whether an open decision log stands behind it.</summary>
     static Json Environment(State state, string system, string environment, HeadFact? head)
     {
         var terms = state.Systems.GetValueOrDefault(system)?.Environment(environment);
         return Json.Object(
-            ("name", environment), ("head", head is null ? null : Head(head)), ("recorded", state.Logs.Values.Any(l => l.System == system && l.Environment == environment && l.Status == LogStatement.Open)),
+            ("name", environment), ("head", head is null ? null : Head(head)), ("nodeReturn", terms?.NodeReturn ?? false), ("recorded", state.Logs.Values.Any(l => l.System == system && l.Environment == environment && l.Status == LogStatement.Open)),
             ("observationGap", terms?.ObservationGap is { } gap ? Json.Of(gap) : null), ("staleAfter", terms?.StaleAfter is { } stale ? Json.Of(stale) : null));
     }
 
@@ -74,7 +76,10 @@ public static class PolicyInput
         ("strength", Name(State.StrengthOf(origin))), ("builders", Json.Array(origin.By.Select(b => Json.Of(b.Member)))), ("entry", origin.By[0].Entry));
 
     static Json Release(State state, ReleaseFact release) => Json.Object(
-        ("digest", release.Digest), ("name", release.Name), ("document", release.Document),
+        ("digest", release.Digest), ("name", release.Name), ("document", release.Document), ("policy", release.Policy?.ToString() ?? ""),
+        ("ran", Json.Array((state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
+            .Select(e => (e.Name, Entry: state.Environment(release.System, e.Name).Deployed.TryGetValue(release.Digest, out var entry) ? entry : (long?)null))
+            .Where(e => e.Entry is not null).Select(e => Json.Object(("environment", e.Name), ("entry", e.Entry!.Value))))),
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
         ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
         ("components", Json.Array(release.Components.Select(c => Json.Object(
@@ -94,7 +99,7 @@ public static class PolicyInput
     static Json Evaluations(State state, ReleaseFact release, Digest check, Documents documents) => Json.Array(ValidEvaluations(state, release, check).Select(e =>
     {
         var report = Report.Parse(documents.Find(e.Report) ?? throw new DocumentMissingException($"the report {e.Report} is not at hand"));
-        return Json.Object(("entry", e.By.Entry), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts));
+        return Json.Object(("entry", e.By.Entry), ("time", e.Time), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts));
     }));
 
     /// <summary>
@@ -113,10 +118,19 @@ public static class PolicyInput
             .DistinctBy(a => a.By.Member, StringComparer.Ordinal);
     }
 
-    /// <summary>The waivers that count for a release in a place under one policy, by rule; where several do, the one that lasts longest.</summary>
+    /// <summary>The waivers that count for a release in a place, of any policy in force there, oldest first.</summary>
+    public static IEnumerable<WaiverFact> ValidWaivers(State state, ReleaseFact release, string system, string environment, long time)
+    {
+        var policies = state.PoliciesFor(system, environment);
+        return WaiversOn(state, release, system, environment, time).Where(w => policies.Contains(w.Waiver.Policy));
+    }
+
+    /// <summary>Those of one policy, in force or not, by rule; where several count, the one that lasts longest.</summary>
     public static IReadOnlyDictionary<string, long> ValidWaivers(State state, ReleaseFact release, string system, string environment, Digest policy, long time) =>
-        state.Waivers.Values
-            .Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && w.Waiver.Policy == policy && state.Stands(w, time))
+        WaiversOn(state, release, system, environment, time).Where(w => w.Waiver.Policy == policy)
             .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
-            .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Waiver.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
+            .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
+
+    static IEnumerable<WaiverFact> WaiversOn(State state, ReleaseFact release, string system, string environment, long time) =>
+        state.Waivers.Values.Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && state.Stands(w, time));
 }

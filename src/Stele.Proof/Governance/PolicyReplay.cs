@@ -18,8 +18,6 @@ public sealed record HeldRequest(RequestContext? Context, Json? Body)
 /// <param name="Scope"><c>*</c>, <c>system</c> or <c>system/environment</c>.</param>
 public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
 {
-    readonly Dictionary<Digest, Policy> _policies = new() { [instead.Digest] = instead };
-
     /// <summary>Whether decisions of an environment are under the scope.</summary>
     public bool Covers(string system, string environment) => State.Scopes(system, environment).Contains(scope);
 
@@ -27,7 +25,8 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     /// <param name="id">The decision's.</param>
     public Rejudged Decision(string id, Decision d, HeldRequest held)
     {
-        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Masked is null ? Decisions.Decision.Allow : Would.Mask;
+        // What was ruled, not what happened: a request that went through and failed was let through. A rule stands at what was let through exactly where one masked, be it that there was nothing to mask.
+        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Rule is null ? Decisions.Decision.Allow : Would.Mask;
         Rejudged Comes(string? now, string? rule = null, string? message = null, ImmutableArray<string> open = default) => new(id, d.Time, was, d.Rule, now, rule, message, open.IsDefault ? [] : open);
 
         if (d.Size > ledger.Entries.Count || !ledger.At(d.Size).Releases.TryGetValue(d.Release, out var release)) return Comes(null, message: "the ledger here does not have what it rests on");
@@ -35,16 +34,18 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         var whole = held.Context is not null && (held.Body is not null || d.Input is null or { Size: 0 });
         var asked = new Asked(state, release, d.System, d.Environment, d.Deployment, d.Principal, held.Context ?? Known(d), held.Body, d.Input?.Size ?? 0);
         var input = asked.Input();
-        var unknown = whole ? null : Unknown(d, held);
+        var unknown = whole ? [] : Unknown(d, held);
+        var budget = new Budget();
         var ruling = new PartialRuling(Ruling.Through, []);
         var policies = state.PoliciesDeciding(d.System, d.Environment, d.Principal, (scope, instead.Digest));
         foreach (var digest in release.Policy is { } own ? policies.Insert(0, own) : policies)
         {
             if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
-            var waived = asked.Waived(digest);
-            ruling = ruling.And(unknown is null ? new(policy.Decide(input, waived), []) : policy.Decide(input, waived, unknown));
+            ruling = ruling.And(policy.Decide(input, unknown, budget));
         }
-        return ruling.Refuses is null ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Message);
+        // An open rule may deny what is held in any case: refused both ways, but as what?
+        var how = ruling is { Known.Effect: Effect.Hold, Open.IsEmpty: false } && was is Decisions.Decision.Deny or Decisions.Decision.Hold;
+        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Message);
     }
 
     /// <summary>What the leaf itself tells of a request whose context is gone.</summary>
@@ -94,18 +95,20 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         Rejudged Comes(string? now, string? rule = null, string? message = null) => new(of, told.Time, told.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, failed?.Rule, now, rule, message, []);
 
         var state = ledger.At(told.Size);
+        var routes = Json.Object(("routes", PolicyInput.Routes(deployment.Routes)));
         var actors = envelope.Signatures.Select(s => state.KeyOwners.GetValueOrDefault(s.KeyId, "")).ToArray();
         try
         {
             foreach (var release in deployment.Routes.IsEmpty ? [null] : deployment.Routes.Select(r => (ReleaseFact?)state.Releases[r.Release]))
             {
                 var judged = false;
+                var budget = new Budget();
                 foreach (var at in State.Scopes(deployment.System, deployment.Environment))
                 {
                     if ((at == scope ? instead.Digest : state.Policies.GetValueOrDefault(at)?.Policy) is not { } digest) continue;
                     if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
                     if (!policy.Judges(deployment.Action)) continue;
-                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors), policy, ledger.Documents);
+                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors, routes), policy, ledger.Documents, budget);
                     if (refusal is { } r) return Comes(Decisions.Decision.Deny, r.Code.Name(), r.Message);
                     judged |= !rules.IsEmpty;
                     if (rules.FirstOrDefault(x => !x.Allows) is { } first) return Comes(Decisions.Decision.Deny, first.Rule, first.Message);
@@ -120,9 +123,5 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         }
     }
 
-    Policy? Find(Digest digest)
-    {
-        if (_policies.TryGetValue(digest, out var known)) return known;
-        return ledger.Documents.Policy(digest) is { } policy ? _policies[digest] = policy : null;
-    }
+    Policy? Find(Digest digest) => digest == instead.Digest ? instead : ledger.Documents.Policy(digest);
 }

@@ -70,7 +70,7 @@ public static class Refusals
         [RefusalCode.OnHold] = ("on-hold", 409, "a legal hold forbids it: stele hold list; owners release it: stele hold release"),
         [RefusalCode.UnknownHold] = ("unknown-hold", 404, "stele hold list shows the holds that stand, and their entries"),
         [RefusalCode.PolicyTestFailed] = ("policy-test-failed", 422, "mend the rule or its test: stele policy test FILE"),
-        [RefusalCode.OutOfScope] = ("out-of-scope", 409, "its 'scope' says where it may be put in force at most: set it there"),
+        [RefusalCode.OutOfScope] = ("out-of-scope", 409, "its 'scope' and the actions of its rules say where it may be put in force: set it there"),
     };
 
     public static string Name(this RefusalCode code) => Table[code].Name;

@@ -19,9 +19,6 @@ public sealed record Asked(State State, ReleaseFact Release, string System, stri
             Json.Object(("name", system.Name), ("risk", system.Risk), ("owner", system.Owner)),
             Json.Object(("name", Environment), ("deployment", Deployment)), Context.Time);
     }
-
-    public IReadOnlyDictionary<string, long> Waived(Digest policy) =>
-        State.Waivers.IsEmpty ? ImmutableDictionary<string, long>.Empty : PolicyInput.ValidWaivers(State, Release, System, Environment, policy, Context.Time);
 }
 
 /// <summary>
@@ -35,7 +32,7 @@ public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Poli
     /// <param name="policy">The compiled policies; it may throw for one that is not at hand, and then nothing is decided.</param>
     public static RequestJudgement Of(Asked asked, Func<Digest, Policy> policy)
     {
-        var known = new Dictionary<Digest, Ruling>();
+        var known = new Dictionary<Digest, (Ruling Ruling, long Cost)>();
         IReadOnlyDictionary<string, CelValue>? input = null;
         var (state, system, environment) = (asked.State, asked.System, asked.Environment);
         var deciding = state.PoliciesDeciding(system, environment, asked.Principal);
@@ -49,13 +46,26 @@ public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Poli
         }
         return new(ruling, deciding, would);
 
-        Ruling Together(ImmutableArray<Digest> policies) => (asked.Release.Policy is { } own ? policies.Insert(0, own) : policies).Aggregate(Governance.Ruling.Through, (all, next) => all.And(One(next)));
-
-        Ruling One(Digest digest)
+        Ruling Together(ImmutableArray<Digest> policies)
         {
-            if (known.TryGetValue(digest, out var ruling)) return ruling;
+            var budget = new Budget();
+            return (asked.Release.Policy is { } own ? policies.Insert(0, own) : policies).Aggregate(Governance.Ruling.Through, (all, next) => all.And(One(next, budget)));
+        }
+
+        Ruling One(Digest digest, Budget budget)
+        {
+            // Nothing was cut off then, nor is it now: so it says the same.
+            if (known.TryGetValue(digest, out var again) && again.Cost <= budget.Left)
+            {
+                budget.Spend(again.Cost);
+                return again.Ruling;
+            }
             var compiled = policy(digest);
-            return known[digest] = compiled.Judges(Actions.Decide) ? compiled.Decide(input ??= asked.Input(), asked.Waived(digest)) : Governance.Ruling.Through;
+            if (!compiled.Judges(Actions.Decide)) return Governance.Ruling.Through;
+            var before = budget.Left;
+            var said = compiled.Decide(input ??= asked.Input(), budget);
+            if (budget.Left >= 0) known[digest] = (said, before - budget.Left);
+            return said;
         }
     }
 }

@@ -61,8 +61,10 @@ static class Rested
         CelKind.String => v.AsString(),
         CelKind.Bytes => Convert.ToBase64String(v.AsBytes()),
         CelKind.List => Proof.Json.Array(v.AsList().Select(Json)),
-        // Keys that are written alike, such as 1 and "1", are one member: the last.
-        CelKind.Map => Proof.Json.Object(v.AsMap().GroupBy(e => e.Key.Kind == CelKind.String ? e.Key.AsString() : e.Key.ToString(), StringComparer.Ordinal).Select(g => KeyValuePair.Create(g.Key, Json(g.Last().Value)))),
+        // Where two keys are written alike, such as 1 and "1", there is no form for the map either.
+        CelKind.Map when v.AsMap().Select(Key).Distinct(StringComparer.Ordinal).Count() == v.AsMap().Count() => Proof.Json.Object(v.AsMap().Select(e => KeyValuePair.Create(Key(e), Json(e.Value)))),
         _ => v.ToString(),
     };
+
+    static string Key(KeyValuePair<CelValue, CelValue> member) => member.Key.Kind == CelKind.String ? member.Key.AsString() : member.Key.ToString();
 }

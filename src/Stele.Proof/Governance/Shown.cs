@@ -12,7 +12,7 @@ public static class Shown
     {
         var head = state.Environment(system, environment).Head;
         return Json.Object(
-            ("version", 0), ("action", action), ("system", system), ("environment", environment), ("release", release.Digest), ("name", release.Name), ("document", release.Document),
+            ("version", 1), ("action", action), ("system", system), ("environment", environment), ("release", release.Digest), ("name", release.Name), ("document", release.Document),
             ("head", head is null ? null : Json.Object(("entry", head.Entry), ("routes", Json.Array(head.Routes.Select(r => r.ToJson()))))),
             ("policies", Json.Array(state.PoliciesFor(system, environment).Select(Json.Of))),
             ("components", Json.Array(release.Components.Select(c => Json.Object(

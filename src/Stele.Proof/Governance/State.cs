@@ -8,8 +8,8 @@ namespace Stele.Proof.Governance;
 /// </summary>
 public sealed record State
 {
-    /// <summary>The fold version this code judges by. Version 0 may still change; version 1 will be frozen.</summary>
-    public const int CurrentFold = 0;
+    /// <summary>The fold version this code judges by. A version that was released is final: what it makes of a ledger never changes.</summary>
+    public const int CurrentFold = 1;
 
     public static readonly State Empty = new();
 
@@ -104,15 +104,20 @@ public sealed record State
 
     /// <summary>
     /// The policies that decide a principal's requests to an environment, beside the one frozen in the release, the widest first: those in force, but a candidate in the place of its scope's
-    /// policy where it decides for this principal.
+    /// policy where it decides for this principal. One that decided and then lost its force does not set its principals free: for them both it and the policy in force decide.
     /// </summary>
     /// <param name="instead">Another policy in the place of whatever decides for one scope: what would be, if it were in force there.</param>
     public ImmutableArray<Digest> PoliciesDeciding(string system, string environment, string principal, (string Scope, Digest Policy)? instead = null)
     {
-        var found = ImmutableArray.CreateBuilder<Digest>(3);
+        var found = ImmutableArray.CreateBuilder<Digest>(6);
         foreach (var scope in Scopes(system, environment))
             if (scope == instead?.Scope) found.Add(instead.Value.Policy);
-            else if (Policies.TryGetValue(scope, out var fact) && (fact.CandidateDecidesFor(principal) && StandsAsCandidate(fact) ? fact.Candidate : fact.Policy) is { } policy) found.Add(policy);
+            else if (Policies.TryGetValue(scope, out var fact))
+            {
+                var chosen = fact.CandidateDecidesFor(principal);
+                if (fact.Policy is { } policy && !(chosen && StandsAsCandidate(fact))) found.Add(policy);
+                if (chosen) found.Add(fact.Candidate!.Value);
+            }
         return found.ToImmutable();
     }
 
@@ -127,6 +132,12 @@ public sealed record State
     /// <summary>Whether a policy in force may still let something move: not revoked, nor put in force by a key that lost its force before.</summary>
     public bool Stands(PolicyFact policy) => policy.By.All(InForce) && !(policy.Policy is { } p && IsRevoked(p));
 
+    /// <summary>
+    /// Whether a policy in force judges acts of governance: also one that may let nothing move any more, or whoever may revoke could do away with what it guards. It ends when its scope gets another, or when
+    /// the recovery key takes the key that put it there.
+    /// </summary>
+    public bool Governs(PolicyFact policy) => !policy.By.Any(by => Revocations.TryGetValue(by.Key, out var r) && r.Recovery <= by.Entry);
+
     /// <summary>The member's fact as long as it stands; null for strangers.</summary>
     public MemberFact? Member(string id) => Members.TryGetValue(id, out var m) && Stands(m) ? m : null;
 
@@ -134,10 +145,10 @@ public sealed record State
     public bool Stands(EvaluationFact e) => InForce(e.By) && !(e.SupersededBy is { } by && InForce(by)) && !IsRevoked(e.Check) && !IsRevoked(e.Report);
 
     /// <summary>
-    /// Whether a waiver still counts for what it names: not expired, its key still good, its giver still an approver there and no author of the release.
+    /// Whether a waiver still counts for what it names: not expired, not withdrawn, its key still good, its giver still an approver there and no author of the release.
     /// </summary>
     public bool Stands(WaiverFact w, long time) =>
-        w.Waiver.Expires > time && InForce(w.By) && Member(w.By.Member)?.Has("approver", w.Waiver.System, w.Waiver.Environment) == true && !(Releases.TryGetValue(w.Waiver.Release, out var release) && Authors(release).Contains(w.By.Member));
+        w.Expires > time && w.Withdrawn is null && InForce(w.By) && Member(w.By.Member)?.Has("approver", w.Waiver.System, w.Waiver.Environment) == true && !(Releases.TryGetValue(w.Waiver.Release, out var release) && Authors(release).Contains(w.By.Member));
 
     /// <summary>Whether a release must not run any more: it, anything in its closure, or the key that declared it was revoked with effect <c>stop</c>.</summary>
     public bool IsStopped(ReleaseFact release) =>

@@ -22,7 +22,7 @@ public static class StateDigest
         ("members", Map(whole, s.Members, m => Json.Object(
             ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))))),
         ("keyOwners", Map(whole, s.KeyOwners, m => Json.Of(m))),
-        ("revocations", Map(whole, s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect)))),
+        ("revocations", Map(whole, s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect), ("recovery", r.Recovery is { } n ? Json.Of(n) : null)))),
         ("systems", Map(whole, s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())))),
         ("erasures", Map(whole, s.Erasures, e => Json.Object(("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause), ("size", e.Size)))),
         ("holds", Map(whole, s.Holds, h => Json.Object(
@@ -32,9 +32,9 @@ public static class StateDigest
         ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)),
             ("source", o.Source is { } x ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)), ("licence", Text(x.Licence))) : null))))),
         ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
-        ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
+        ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
         ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
-        ("waivers", Map(whole, s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity)))),
+        ("waivers", Map(whole, s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity), ("withdrawn", w.Withdrawn is { } by ? By(by) : null)))),
         ("attestations", Map(whole, s.Attestations, a => Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity)))),
         ("environments", Map(whole, s.Environments, e => Json.Object(
             ("head", e.Head is { } h ? Json.Object(

@@ -29,7 +29,7 @@ sealed class Custody(Replay replay, Decision decision, long size)
             if (then.Origins.TryGetValue(digest, out var origins)) foreach (var o in origins) Add(o.By[0].Entry);
         foreach (var state in new[] { then, before })
             foreach (var (_, policy) in state.Scoped(decision.System, decision.Environment))
-                if (policy.Policy is not null || policy.CandidateDecidesFor(decision.Principal)) Add(policy.Entry);
+                Add(policy.Entry);
         if (replay.Entries[(int)decision.Deployment].Statement is Deployment deployment)
             foreach (var a in PolicyInput.ValidApprovals(before, release, decision.System, decision.Environment, deployment.Action, replay.Entries[(int)decision.Deployment].Entry.Time)) Add(a.By.Entry);
         foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e))) Add(e.By.Entry);

@@ -1,12 +1,12 @@
 namespace Stele.Proof.Packs;
 
 /// <summary>
-/// What a monitor remembers of a ledger from one look to the next, canonical JSON <c>{"checkpoint":note,"genesis":digest,"version":0}</c>: the newest checkpoint that it verified.
+/// What a monitor remembers of a ledger from one look to the next, canonical JSON <c>{"checkpoint":note,"genesis":digest,"version":1}</c>: the newest checkpoint that it verified.
 /// Whatever the ledger shows later must extend that tree.
 /// </summary>
 public sealed record LedgerMemory(Digest Genesis, string Checkpoint)
 {
-    public const int Version = 0, MaxBytes = 2 * Note.MaxBytes;
+    public const int Version = 1, MaxBytes = 2 * Note.MaxBytes;
 
     public byte[] Encode() => Json.Object(("version", Version), ("genesis", Genesis), ("checkpoint", Checkpoint)).ToBytes();
 

@@ -29,7 +29,7 @@ public sealed record PackedLog(string Origin, IEnumerable<byte[]> Leaves, string
 public static class Pack
 {
     public const string Manifest = "manifest.json";
-    public const int Version = 0;
+    public const int Version = 1;
 
     /// <param name="entries">The ledger's entries, from 0 to the checkpoint's size. Walked twice: the documents they need come first in the pack.</param>
     /// <param name="find">Blobs by digest; null when not to be had.</param>
@@ -83,22 +83,26 @@ public static class Pack
     /// <summary>Folds the ledger, and says which documents whoever folds it again must have. What was folded is let go of when this returns.</summary>
     static (State State, SortedSet<Digest> Documents) Needed(IEnumerable<byte[]> entries, Func<Digest, byte[]?> find, Action<string>? progress)
     {
-        var replay = new Replay(new Documents(find));
+        var needed = new SortedSet<Digest>();
+        var replay = new Replay(new Documents(digest =>
+        {
+            var document = find(digest);
+            if (document?.Length <= Artifacts.MaxDocument) needed.Add(digest);
+            return document;
+        }));
         foreach (var bytes in entries)
         {
             if (replay.Add(Entry.Parse(bytes)) is not Outcome.Accepted) throw new FormatException($"entry {replay.Entries.Count} does not fold: the ledger must be repaired before it is exported");
             if (replay.Entries.Count % 1000 == 0) progress?.Invoke(string.Create(CultureInfo.InvariantCulture, $"folding the ledger again: {replay.Entries.Count} entries"));
         }
         // Judging an explained envelope again may read documents that no admitted entry read.
-        var envelopes = new SortedSet<Digest>();
         foreach (var folded in replay.Entries)
             if (Reexecution.Of(folded.Statement) is { } told && !told.Stands(replay))
             {
-                envelopes.Add(told.Envelope);
+                needed.Add(told.Envelope);
                 told.Judge(replay, find);
             }
-        envelopes.UnionWith(replay.Documents.Read);
-        return (replay.State, envelopes);
+        return (replay.State, needed);
     }
 
     /// <summary>The manifest's bytes; the verifier makes them again and compares.</summary>

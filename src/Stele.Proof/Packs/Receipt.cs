@@ -28,7 +28,7 @@ public sealed record ErasedIn(long Entry, ErasedRecord Record)
 ///  "documents":[{…}…],
 ///  "erased":{"entry":n,"record":{"blind":hex,"position":n,"proof":[hex…]}}?,
 ///  "ledger":{"checkpoint":note,"entries":[{"entry":{…},"index":n,"proof":[hex…]}…]},
-///  "version":0}
+///  "version":1}
 /// </code>
 /// The decision stands under a checkpoint of its node's log, which may bear further signatures. In a full receipt that very tree is anchored by an entry of the ledger; in an early one it is only the node's word.
 /// Entries: genesis and log keys, the log, the anchor, the deployment with its verdict, approvals and evaluations, the release, the origins of all it rests on, the policies, and the members who signed any of these.
@@ -36,7 +36,7 @@ public sealed record ErasedIn(long Entry, ErasedRecord Record)
 /// </summary>
 public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entries, ImmutableArray<Json> Documents, string Log, string LogCheckpoint, ProvenLeaf Leaf, ProvenLeaf? Close)
 {
-    public const int Version = 0;
+    public const int Version = 1;
     public const int MaxBytes = 4 << 20;
 
     /// <summary>Where its keys and salts were erased: the entry among the receipt's own that states it, and what shows that this decision is in that list. Null = nothing says so.</summary>

@@ -8,7 +8,7 @@ namespace Stele.Proof.Packs;
 
 /// <summary>
 /// Judges one receipt, and says the decision's chain of custody in plain sentences (<c>ReceiptWords</c>). It shows that these entries stand in the ledger and are signed by members who might;
-/// that nothing between them says otherwise (a revocation, say) takes the whole ledger: an audit pack.
+/// that nothing between them says otherwise (a revocation, or another policy put in force) takes the whole ledger: an audit pack.
 /// Steps: 1 the ledger's checkpoint and whose it is · 2 every entry stands there, signed rightly · 3 the leaf stands in the node's log, which is anchored · 4 decision → deployment → release → origins → policies → verdict.
 /// </summary>
 public sealed partial class ReceiptVerifier
@@ -200,9 +200,8 @@ public sealed partial class ReceiptVerifier
         if (document.Policy is { } own) Policy(own);
         foreach (var c in document.Components.Where(c => Origins(c.Digest).Count == 0)) _report.Find("origin-missing", c.Name, $"no entry of the receipt says where {c.Digest} comes from");
 
-        foreach (var digest in d.Policies)
-            if (PutInForce(digest) is null) _report.Find("decision-policy", id, $"no entry of the receipt puts {digest} in force there");
-            else Policy(digest);
+        if (!Deciding) _report.Find("decision-policy", id, "it names other policies than the receipt's entries put in force there");
+        foreach (var digest in d.Policies) Policy(digest);
 
         var envelope = Explain.EnvelopeDigest(At(d.Deployment).Entry.Envelope);
         foreach (var (index, v) in Verdicts)
@@ -217,12 +216,45 @@ public sealed partial class ReceiptVerifier
     List<(long Index, Origin Origin)> Origins(Digest artifact) =>
         [.. _statements.Where(s => s.Value is Origin o && s.Key < _receipt.Leaf.Decision.Deployment && o.Outputs.Any(x => x.Digest == artifact)).OrderBy(s => s.Key).Select(s => (s.Key, (Origin)s.Value))];
 
-    /// <summary>The last entry before the decision that put a policy in force for its place, or that made it a candidate which decides for its principal.</summary>
-    long? PutInForce(Digest policy)
+    /// <summary>The newest entry of the receipt for each scope around the decision's place, the widest first, as far as the node had folded the ledger: what came before it was replaced.</summary>
+    IEnumerable<(long Index, PolicyStatement Policy)> InForce
     {
-        var d = _receipt.Leaf.Decision;
-        return _statements.Where(s => s.Value is PolicyStatement p && (p.Policy == policy || (p.Candidate == policy && PolicyStatement.FallsInto(p.Share, policy, d.Principal))) && s.Key < d.Size && (p.System ?? d.System) == d.System && (p.Environment ?? d.Environment) == d.Environment).Select(s => (long?)s.Key).Max();
+        get
+        {
+            var d = _receipt.Leaf.Decision;
+            foreach (var (system, environment) in new (string?, string?)[] { (null, null), (d.System, null), (d.System, d.Environment) })
+                if (_statements.Where(s => s.Value is PolicyStatement p && s.Key < d.Size && p.System == system && p.Environment == environment).Select(s => (long?)s.Key).Max() is { } newest)
+                    yield return (newest, (PolicyStatement)_statements[newest]);
+        }
     }
+
+    /// <summary>
+    /// Whether the record names the policies that had to decide for its principal, by the receipt's own entries: of each scope the policy in force, or the candidate where the principal is of its share, or both: as
+    /// it is when the candidate has lost its force. Whether it had, and whether an entry that is not shown replaced one that is, a receipt can't prove.
+    /// </summary>
+    bool Deciding
+    {
+        get
+        {
+            var left = _receipt.Leaf.Decision.Policies.AsSpan();
+            foreach (var (_, p) in InForce)
+            {
+                var chosen = p.Candidate is { } candidate && PolicyStatement.FallsInto(p.Share, candidate, _receipt.Leaf.Decision.Principal);
+                if (p.Policy is { } policy)
+                {
+                    if (left is [var first, ..] && first == policy) left = left[1..];
+                    else if (!chosen) return false;
+                }
+                if (!chosen) continue;
+                if (left is not [var next, ..] || next != p.Candidate) return false;
+                left = left[1..];
+            }
+            return left.IsEmpty;
+        }
+    }
+
+    /// <summary>The entry that put a policy in force for the decision's place, or that made it a candidate there.</summary>
+    long? PutInForce(Digest policy) => InForce.Where(p => p.Policy.Policy == policy || p.Policy.Candidate == policy).Select(p => (long?)p.Index).Max();
 
     IEnumerable<(long Index, Verdict Verdict)> Verdicts => _statements.Where(s => s.Value is Verdict v && v.Size == _receipt.Leaf.Decision.Deployment).OrderBy(s => s.Key).Select(s => (s.Key, (Verdict)s.Value));
 

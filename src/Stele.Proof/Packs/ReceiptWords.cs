@@ -35,7 +35,7 @@ public sealed partial class ReceiptVerifier
         if (_trust is null) _report.Note($"consistent, unauthenticated: no trust file was given, so whose ledger this is, nobody has said. Its genesis is {proven.Ledger}, its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
         else
             _report.Note($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint{(proven.Cosigned.IsEmpty ? ": that its operator shows others another ledger is not excluded" : $", last at {Time(proven.Cosigned.Max(c => c.Milliseconds))}; the newest entry here is {N(proven.Cosigned.Min(c => c.Milliseconds) / 1000 - _receipt.Entries[^1].Entry.Time / 1000)} s older than the first of them")}.");
-        _report.Note("not promised by a receipt alone: that nothing between these entries, such as a revocation, says otherwise. The audit pack of the ledger shows that.");
+        _report.Note("not promised by a receipt alone: that nothing between these entries, such as a revocation or another policy put in force, says otherwise. The audit pack of the ledger shows that.");
     }
 
     GenesisStatement Genesis => (GenesisStatement)_statements[0];

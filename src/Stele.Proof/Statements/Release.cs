@@ -40,7 +40,7 @@ public sealed record RunTerms(ImmutableArray<string> Args, ImmutableSortedDictio
 public sealed record ReleaseDocument(string Name, string System, ImmutableArray<Component> Components, RunTerms Run, Digest? Policy)
 {
     public const string MediaType = "application/vnd.stele.release.v1+json";
-    public const int Version = 0;
+    public const int Version = 1;
 
     public Json ToJson() => Json.Object(
         ("version", Version), ("name", Name), ("system", System), ("components", Json.Array(Components.Select(c => c.ToJson()))), ("run", Run.ToJson()),

@@ -14,7 +14,7 @@ static class Answers
 
     public static Task Write(this HttpContext http, Json json, int status = StatusCodes.Status200OK, string type = "application/json")
     {
-        var bytes = json.ToBytes();
+        var bytes = CanonicalJson.EncodeShown(json);
         http.Response.StatusCode = status;
         http.Response.ContentType = type;
         http.Response.ContentLength = bytes.Length;

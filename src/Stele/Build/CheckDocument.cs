@@ -11,7 +11,7 @@ namespace Stele.Build;
 /// </summary>
 sealed record CheckDocument(string Name, Digest Program, Digest Environment, ImmutableArray<string> Args, ImmutableSortedDictionary<string, string> Env, Digest Dataset, Json Parameters, long Seed)
 {
-    public const int Version = 0;
+    public const int Version = 1;
 
     public Json ToJson() => Json.Object(
         ("version", Version), ("name", Name), ("program", Program), ("environment", Environment), ("args", Json.Array(Args.Select(Json.Of))),

@@ -31,7 +31,7 @@ sealed record StepOutput(string Kind, string Name, string? Licence);
 sealed record Pipeline(string Name, ImmutableArray<string> Artifacts, ImmutableArray<Step> Steps)
 {
     public const string MediaType = "application/vnd.stele.pipeline.v1+json";
-    public const int Version = 0, MaxSteps = 256;
+    public const int Version = 1, MaxSteps = 256;
 
     /// <exception cref="FormatException">With the file's name.</exception>
     public static Pipeline Compile(string file, string yaml, ImmutableSortedDictionary<string, string> values)

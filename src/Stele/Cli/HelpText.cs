@@ -15,6 +15,9 @@ static class HelpText
         `stele VERB --help` explains a verb.
         """;
 
+    /// <summary>How a paragraph begins that is printed as it stands: something to type or to write.</summary>
+    const string Example = "    ";
+
     public static string Of(Verb verb, bool top)
     {
         var width = Console.IsOutputRedirected || Console.WindowWidth <= 0 ? Widest : Math.Clamp(Console.WindowWidth - 1, 30, Widest);
@@ -25,6 +28,7 @@ static class HelpText
             if (i > 0) text.Append('\n');
             // A group's help begins with prose, a verb's with how it is typed: one line a form.
             if (i == 0 && verb.Run is not null) foreach (var form in paragraph.Split('\n')) Wrap(text, form, width, "", "      ");
+            else if (paragraph.StartsWith(Example, StringComparison.Ordinal)) text.Append(paragraph).Append('\n');
             else Wrap(text, paragraph.Replace('\n', ' '), width, "", "");
         }
         if (verb.Verbs.Length > 0)

@@ -24,14 +24,14 @@ static class KeyVerb
         new("revoke", "revoke one of your own keys", """
             stele key revoke KEYID [--from ENTRY] [--stop]
 
-            States that the key (sha256:… of its public part) has no force from an entry on. The key may sign this itself; owners may
-            revoke any key. History is never un-applied: what the key signed from that entry on only stops counting for new admissions.
+            States that the key (sha256:… of its public part) has no force from an entry on. The key may sign this itself, and no policy
+            is asked; owners may revoke any key, and so may the recovery key, as whose revocation alone frees owners from a policy that the key put in force. History is never un-applied: what the key signed from that entry on only stops counting for new admissions.
             """,
             [
                 new Argument<string>("keyid"),
                 new Option<long?>("--from") { HelpName = "ENTRY", Description = "the entry from which on it has no force: since when it may have been in other hands; the present end unless given" },
                 new Option<bool>("--stop") { Description = "what rests on it and runs stops too" },
-            ], Revoke) { Needs = "the key itself in this home, or the role owner" });
+            ], Revoke) { Needs = "the key itself in this home, the role owner, or the recovery key" });
 
     static Task<int> New(Call call)
     {

@@ -74,7 +74,8 @@ static class PolicyReplayVerb
         var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
         if (!Directory.Exists(folder.Path)) return [];
         using var alone = NodePruning.Alone(folder);
-        return await Task.Run(() => new DecisionReplays(origin => Erasures.Open(folder, origin, call.Clock)).Run(request, desk.Replay, call.Stop), call.Stop);
+        using var replays = new DecisionReplays(origin => Erasures.Open(folder, origin, call.Clock));
+        return await replays.Run(request, () => desk.Replay, call.Stop);
     }
 
     static void Tell(Terminal t, Policy policy, string scope, Flips acts, Flips decisions, ImmutableArray<ReplayedLog> logs, string[] unseen)

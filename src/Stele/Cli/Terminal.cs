@@ -156,10 +156,10 @@ sealed class Terminal(bool json, Stage stage)
         _ => $"{bytes / (1024.0 * 1024 * 1024):F1} GiB",
     };
 
-    /// <summary>JSON as people read it; its members keep the canonical order.</summary>
+    /// <summary>JSON as people read it; its members keep the canonical order. Whatever the value is, it can be shown.</summary>
     public static string Indented(Json value)
     {
-        using var document = System.Text.Json.JsonDocument.Parse(value.ToBytes());
+        using var document = System.Text.Json.JsonDocument.Parse(CanonicalJson.EncodeShown(value), new System.Text.Json.JsonDocumentOptions { MaxDepth = 1000 });
         using var buffer = new MemoryStream();
         using (var writer = new System.Text.Json.Utf8JsonWriter(buffer, new System.Text.Json.JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             document.WriteTo(writer);

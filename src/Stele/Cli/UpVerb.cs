@@ -21,6 +21,9 @@ sealed record UpTerms
     /// <summary>Port of the node's gateway on the loopback interface. Default 7080; 0 takes a free one.</summary>
     public int GatewayPort { get; init; } = 7080;
 
+    /// <summary>Request headers that releases get beside the usual ones.</summary>
+    public IReadOnlyList<string> Headers { get; init; } = [];
+
     /// <summary>Run the server. Default yes; <c>--only node</c> leaves it out.</summary>
     public bool Server { get; init; } = true;
 
@@ -55,7 +58,7 @@ sealed record UpTerms
 static class UpVerb
 {
     public static Verb Verb => new("up", "run server and node on this machine", """
-        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--witnesses FILE] [--open-log] [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS] [--segment BYTES]
+        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--witnesses FILE] [--open-log] [--header NAME]... [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS] [--segment BYTES]
 
         Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
         ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
@@ -69,6 +72,7 @@ static class UpVerb
             new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
             new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
             new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
+            new Option<string[]>("--header") { HelpName = "NAME", Description = "a request header that releases get beside Accept, Accept-Language, User-Agent, traceparent, tracestate, Idempotency-Key, MCP-Protocol-Version and Mcp-Session-Id; no rule sees it" },
             new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS", Description = "how often decision logs are anchored in the ledger; 60 unless given" },
             new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS", Description = "how often a running release is inspected without any sign of change; 30 unless given" },
             new Option<double>("--checkpoint") { HelpName = "SECONDS", Description = "how often at most the ledger signs a checkpoint; unless given, one for each group of statements that was written at once, so that nobody waits" },
@@ -85,8 +89,9 @@ static class UpVerb
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<Uri>("--follow"),
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
-            SegmentBytes = call.Get<long>("--segment"),
+            SegmentBytes = call.Get<long>("--segment"), Headers = [.. call.Get<string[]>("--header") ?? []],
         };
+        foreach (var name in terms.Headers) if (RequestHeaders.Objection(name) is { } why) throw call.Wrong($"--header: {why}");
         if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
         if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1) throw call.Wrong("--anchor and --inspect take at least 0.1 seconds");
         if (terms.CheckpointSeconds is not (>= 0 and <= 60)) throw call.Wrong("--checkpoint takes 0 to 60 seconds");
@@ -184,7 +189,7 @@ sealed class Running : IAsyncDisposable
                 var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow, nodeToken ?? home.Token,
                     new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
-                    new GatewayTerms { Port = terms.GatewayPort }, call.Clock);
+                    new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers }, call.Clock);
                 home.Set(("gateway", running.Gateway), ("nodeToken", running.Node.Node.Identity.Token), ("data", data));
                 if (terms.Server) await Register(running, home, call);
             }

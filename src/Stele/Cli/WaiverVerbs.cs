@@ -22,8 +22,18 @@ static class WaiverVerbs
         ], Waiving) { Needs = "the role approver for the environment" };
 
     public static Verb Verb => Verb.Group("waiver", "waivers that were given, and what leans on them", """
-        A waiver is given with stele waive, and ends by itself.
+        A waiver is given with stele waive, and ends by itself; it can be taken back before.
         """,
+        new Verb("withdraw", "take a waiver back (approvers)", """
+            stele waiver withdraw ENTRY [--reason TEXT]
+
+            From this entry on the waiver that ENTRY gave counts no longer: no deployment passes by it, and an environment that stands on it is
+            shown as lapsed. Whoever may approve for its place may take it back, whoever gave it. What is to pass after all takes a new waiver.
+            """,
+            [
+                new Argument<long>("entry"),
+                new Option<string>("--reason") { HelpName = "TEXT", Description = "why; kept in your home, the ledger commits to it" },
+            ], Withdraw) { Needs = "the role approver for the environment" },
         new Verb("list", "which stand, which do not, and what leans on them", """
             stele waiver list [SYSTEM/ENV] [--all]
 
@@ -49,16 +59,32 @@ static class WaiverVerbs
         var now = call.Now;
         // A retry: one that lasts about as long stands already.
         if (desk.State.Waivers.Values.Where(w => (w.Waiver.Release, w.Waiver.System, w.Waiver.Environment, w.Waiver.Policy, w.Waiver.Rule) == (release.Digest, place.System, place.Environment, policy, rule) && desk.State.Stands(w, now))
-            .MaxBy(w => w.Waiver.Expires) is { } standing && standing.Waiver.Expires >= now + lasting - Math.Min(60_000, lasting / 2))
+            .MaxBy(w => w.Expires) is { } standing && standing.Expires >= now + lasting - Math.Min(60_000, lasting / 2))
         {
             call.Terminal.Result(Json.Object(("entry", standing.By.Entry), ("done", "nothing: it is so already")),
-                () => call.Terminal.Line($"rule {rule} is waived for {release.Name} in {place} already, by entry {standing.By.Entry}, until {Terminal.Time(standing.Waiver.Expires)}"));
+                () => call.Terminal.Line($"rule {rule} is waived for {release.Name} in {place} already, by entry {standing.By.Entry}, until {Terminal.Time(standing.Expires)}"));
             return 0;
         }
         desk.Hold("approver", place.System, place.Environment);
         var expires = now + lasting;
         return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, policy, rule, expires, Reasons.Keep(desk.Home, reason)!.Value)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"waived rule {rule} for {release.Name} in {place}, until {Terminal.Time(expires)}");
+    }
+
+    static async Task<int> Withdraw(Call call)
+    {
+        var entry = call.Get<long>("entry");
+        await using var desk = await Desk.Open(call);
+        if (!desk.State.Waivers.TryGetValue(entry, out var given)) throw new CliError($"entry {entry} gave no waiver", "stele waiver list shows those that stand, and their entries");
+        var (w, place) = (given.Waiver, State.Place(given.Waiver.System, given.Waiver.Environment));
+        if (given.Withdrawn is { } by)
+        {
+            call.Terminal.Result(Json.Object(("entry", by.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"the waiver of rule {w.Rule} in {place} was taken back already, in entry {by.Entry}"));
+            return 0;
+        }
+        desk.Hold("approver", w.System, w.Environment);
+        return await desk.Submit(w with { Expires = null, Reason = Reasons.Keep(desk.Home, call.Get<string>("--reason")), Replaces = entry, Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+            $"the waiver of rule {w.Rule} for {desk.NameOf(w.Release)} in {place} is taken back");
     }
 
     static async Task<int> List(Call call)
@@ -91,6 +117,7 @@ static class WaiverVerbs
     {
         Waivers.Revoked => "no more: its giver's key or role was taken away, or the giver became an author of the release",
         Waivers.Replaced => "no more: another policy is in force",
+        Waivers.Withdrawn => $"no more: taken back in entry {w["withdrawn"]["entry"].AsInt}",
         _ => null,
     };
 
@@ -99,6 +126,7 @@ static class WaiverVerbs
     {
         Waivers.Stands => ["waived", $"rule {w["rule"].AsString}, until {Terminal.Time(w["expires"].AsInt)}, by the waiver in entry {w["entry"].AsInt}"],
         Waivers.Replaced => ["waived", $"rule {w["rule"].AsString} of a policy that is no longer in force, by the waiver in entry {w["entry"].AsInt}"],
+        Waivers.Withdrawn => ["lapsed", $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which entry {w["withdrawn"]["entry"].AsInt} took back"],
         Waivers.Lapsed => ["lapsed", $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which ended {Terminal.Time(w["expires"].AsInt)}"],
         _ => ["lapsed", $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which counts no more"],
     };

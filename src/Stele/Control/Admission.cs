@@ -285,8 +285,18 @@ sealed class Admission : IAsyncDisposable
         switch (outcome)
         {
             case Outcome.Accepted accepted:
+                // 5. What can't be explained does not happen; and whatever is wrong with it, it stops nobody else.
+                (Entry Entry, Outcome.Accepted Outcome)? explained = null;
+                try
+                {
+                    if (Explain.Verdict(before, entry, outcome) is { } verdict) explained = Own(accepted.Next, verdict, stamp);
+                }
+                catch (Exception e) when (e is FormatException or InvalidOperationException)
+                {
+                    return No(Problem.Of(Trouble.Internal, $"the statement could not be explained: {e.Message}"));
+                }
                 Stage(entry, accepted);
-                if (Explain.Verdict(before, entry, outcome) is { } verdict) Sign(verdict, stamp);   // 5.
+                if (explained is var (its, next)) Stage(its, next);
                 return new Admitted.Added(before.Size, stamp, entry.LeafHash);
             case Outcome.Already already:
                 return new Admitted.Already(already.Entry, EntryAt(already.Entry).LeafHash);
@@ -317,8 +327,15 @@ sealed class Admission : IAsyncDisposable
         {
             return No(Problem.Of(refused));
         }
-        if (Explain.Verdict(before, entry, refused) is { } verdict) Sign(verdict, entry.Time);
-        _refused[reason] = Sign(refusal, entry.Time);
+        try
+        {
+            if (Explain.Verdict(before, entry, refused) is { } verdict) Sign(verdict, entry.Time);
+            _refused[reason] = Sign(refusal, entry.Time);
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        {
+            return No(Problem.Of(refused));
+        }
         return No(Problem.Of(refused, _refused[reason]));
     }
 
@@ -326,10 +343,17 @@ sealed class Admission : IAsyncDisposable
     long Sign(Statement statement, long stamp)
     {
         var index = _tentative.Size;
-        var entry = new Entry(stamp, Envelope.Sign(statement.Encode(), _serverKey));
-        if (Fold.Apply(_tentative, entry, _replay.Documents) is not Outcome.Accepted accepted) throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
+        var (entry, accepted) = Own(_tentative, statement, stamp);
         Stage(entry, accepted);
         return index;
+    }
+
+    /// <exception cref="FormatException">It can't be written.</exception>
+    /// <exception cref="InvalidOperationException">The fold refuses it.</exception>
+    (Entry Entry, Outcome.Accepted Outcome) Own(State before, Statement statement, long stamp)
+    {
+        var entry = new Entry(stamp, Envelope.Sign(statement.Encode(), _serverKey));
+        return Fold.Apply(before, entry, _replay.Documents) is Outcome.Accepted accepted ? (entry, accepted) : throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
     }
 
     void Stage(Entry entry, Outcome.Accepted accepted)
@@ -347,9 +371,12 @@ sealed class Admission : IAsyncDisposable
     {
         var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
         foreach (var folded in _replay.Entries)
-            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index) && _clock.TryStamp(_tentative.Time, out var stamp, out _)
-                && Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After, folded.Statement, folded.Judgement)) is { } verdict)
-                Sign(verdict, stamp);
+            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index) && _clock.TryStamp(_tentative.Time, out var stamp, out _))
+                try
+                {
+                    if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After, folded.Statement, folded.Judgement)) is { } verdict) Sign(verdict, stamp);
+                }
+                catch (Exception e) when (e is FormatException or InvalidOperationException) { } // it stays unexplained, as it was: no reason to admit nothing any more
     }
 
     /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>

@@ -8,12 +8,12 @@ namespace Stele.Control;
 
 /// <summary>
 /// Who may read a server and upload blobs to it: whoever has one of these tokens. A token is 32 random bytes in base64url behind <c>stele_</c>; the file holds
-/// their SHA-256 alone: <c>{"tokens":[{"digest":…,"name":…}],"version":0}</c>, mode 0600. It is read again when it has changed.
+/// their SHA-256 alone: <c>{"tokens":[{"digest":…,"name":…}],"version":1}</c>, mode 0600. It is read again when it has changed.
 /// Statements need no token to be believed: their signatures say who acts.
 /// </summary>
 sealed class Tokens(string path, TimeProvider time)
 {
-    const int Version = 0, MaxFile = 1 << 20;
+    const int Version = 1, MaxFile = 1 << 20;
     const string Prefix = "stele_";
     static readonly TimeSpan ReadAgain = TimeSpan.FromSeconds(1);
 

@@ -31,15 +31,27 @@ sealed record ReplayedLog(string Log, Flips Flips, long Erased, long Missing, lo
 /// Judges recorded decisions again where their bodies are: what was asked is opened here, read by the rules, and goes nowhere; only outcomes do, and what a rule's message says.
 /// </summary>
 /// <param name="recorder">A log of this node by its origin, and what to dispose afterwards, if it was opened for this; null where it is not here.</param>
-sealed class DecisionReplays(Func<string, (Recorder Recorder, IDisposable? Opened)?> recorder)
+sealed class DecisionReplays(Func<string, (Recorder Recorder, IDisposable? Opened)?> recorder) : IDisposable
 {
-    readonly Lock _one = new();
+    readonly SemaphoreSlim _one = new(1);
 
-    /// <summary>Every decision of the time in the logs that are here and under the scope, oldest first.</summary>
-    public ImmutableArray<ReplayedLog> Run(ReplayRequest request, Replay ledger, CancellationToken stop)
+    /// <summary>Every decision of the time in the logs that are here and under the scope, oldest first. One at a time: it reads as much as there is. Whoever waits for another's can go.</summary>
+    public async Task<ImmutableArray<ReplayedLog>> Run(ReplayRequest request, Func<Replay> ledger, CancellationToken stop)
+    {
+        await _one.WaitAsync(stop);
+        try
+        {
+            return await Task.Run(() => Judge(request, ledger(), stop), stop);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    ImmutableArray<ReplayedLog> Judge(ReplayRequest request, Replay ledger, CancellationToken stop)
     {
         if (ledger.Entries.Count < request.Size) throw new GatewayException(GatewayError.Behind, $"the node has folded {ledger.Entries.Count} entries, and {request.Size} are to be regarded");
-        using var alone = _one.EnterScope();
         var replay = new PolicyReplay(ledger, request.Scope, request.Policy);
         var logs = ImmutableArray.CreateBuilder<ReplayedLog>();
         foreach (var fact in ledger.State.Logs.Values)
@@ -87,4 +99,6 @@ sealed class DecisionReplays(Func<string, (Recorder Recorder, IDisposable? Opene
             return HeldRequest.Nothing;
         }
     }
+
+    public void Dispose() => _one.Dispose();
 }

@@ -15,7 +15,7 @@ namespace Stele.Gateway;
 /// <param name="Reason">The commitment to the reason, which lies beside in a file of its own.</param>
 sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long> Indices, byte[] Salt, string Cause, long Size, string? Principal, Digest? Reason)
 {
-    const int Version = 0, MaxFile = 64 << 20;
+    const int Version = 1, MaxFile = 64 << 20;
 
     public ErasedList List { get; } = new(Salt, Indices);
 

@@ -13,22 +13,18 @@ sealed record Answer(int Status, IReadOnlyList<KeyValuePair<string, string>> Hea
 /// <summary>Request → release → answer, over the release's Unix socket. Whole bodies on both sides: nothing is given out before it was recorded.</summary>
 static class Forwarder
 {
-    /// <summary>Of one connection only (RFC 9110 §7.6.1), or ours to set.</summary>
+    /// <summary>Of an answer: of one connection only (RFC 9110 §7.6.1), or ours to set.</summary>
     static readonly HashSet<string> Dropped = new(StringComparer.OrdinalIgnoreCase)
     {
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-        "Authorization", "Cookie", "Set-Cookie", "Host", "Content-Length", "Expect", "Date", "Server", "Alt-Svc",
+        "Set-Cookie", "Content-Length", "Date", "Server", "Alt-Svc",
     };
-
-    /// <summary>What tells of the bytes of a body: where values in it were masked, it would tell of what was there, and be wrong.</summary>
-    static readonly HashSet<string> OfBody = new(StringComparer.OrdinalIgnoreCase) { "Content-Digest", "Content-MD5", "Digest", "Repr-Digest", "Signature", "Signature-Input" };
 
     static bool Passes(string name, HashSet<string> ofConnection) =>
         !Dropped.Contains(name) && !ofConnection.Contains(name) && !name.StartsWith("Stele-", StringComparison.OrdinalIgnoreCase) && name[0] != ':';
 
-    /// <param name="masked">Whether the body is another than the one that was asked with.</param>
     /// <exception cref="ForwardException"/>
-    public static async Task<Answer> Send(Instance instance, HttpRequest request, string path, byte[] body, bool masked, int maxBytes, TimeSpan patience, TimeProvider time)
+    public static async Task<Answer> Send(Instance instance, HttpRequest request, RequestHeaders passing, string path, byte[] body, int maxBytes, TimeSpan patience, TimeProvider time)
     {
         using var limit = new CancellationTokenSource(patience, time);
         try
@@ -36,16 +32,12 @@ static class Forwarder
             // What the rules saw is what is sent, byte for byte: nothing is tidied up on the way.
             var address = new Uri("http://release" + path + request.QueryString.ToUriComponent(), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
             using var message = new HttpRequestMessage(new HttpMethod(request.Method), address) { Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-            if (body.Length > 0) message.Content = new ByteArrayContent(body);
-            var connection = Listed(request.Headers.Connection.ToString());
-            foreach (var (name, values) in request.Headers)
-            {
-                if (!Passes(name, connection) || (masked && OfBody.Contains(name))) continue;
-                if (!message.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) message.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
-            }
+            if (body.Length > 0) message.Content = new ByteArrayContent(body) { Headers = { ContentType = new(JsonBody.MediaType) } };
+            foreach (var (name, values) in passing.Of(request)) message.Headers.TryAddWithoutValidation(name, values);
             using var response = await instance.Http.SendAsync(message, limit.Token);
+            if ((int)response.StatusCode is < 200 or > 599) throw new ForwardException(GatewayError.BadUpstream, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the release answered with the status {(int)response.StatusCode}"));
             var headers = new List<KeyValuePair<string, string>>();
-            var closing = Listed(string.Join(',', response.Headers.Connection));
+            var closing = RequestHeaders.Listed(string.Join(',', response.Headers.Connection));
             foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
                 if (Passes(name, closing))
                     foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl)) headers.Add(new(name, value));
@@ -73,8 +65,6 @@ static class Forwarder
         }
         return whole.ToArray();
     }
-
-    static HashSet<string> Listed(string header) => new(header.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), StringComparer.OrdinalIgnoreCase);
 }
 
 sealed class ForwardException(GatewayError error, string message) : Exception(message)

@@ -15,12 +15,13 @@ namespace Stele.Gateway;
 ///   1 authenticate   by token: a principal, known here by a pseudonym        401
 ///   2 match          the environment, its standing, one of its releases      404, 400, 413, 503
 ///   3 decide         by the release's own rules and those in force           403
-///   4 forward        to the release's socket; the principal's token stays,   502, 504
-///                    and so do values that a rule masks                      413
+///   4 forward        to the release's socket, with the headers that go       502, 504
+///                    along; values that a rule masks stay here               413
 ///   5 record         leaf, sealed bodies and keys, all durable               503
 ///   6 respond        with Stele-Decision and Stele-Release
 ///
 /// What ends in 1 or 2 was no decision and is not recorded. From 3 on everything is, also what is denied and what fails; and what could not be recorded is not answered.
+/// Invariant: what is counted as admitted is counted as recorded or as failed in the end, whatever goes wrong in between.
 /// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is recorded.
 /// </summary>
 sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Digest, byte[]?> document, TimeProvider time) : IDisposable
@@ -31,6 +32,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
     readonly Principals _principals = new(folder.Principals, time);
     readonly Rules _rules = new(document);
+    readonly RequestHeaders _headers = new(terms.Headers);
     readonly Dictionary<string, Recorder> _recorders = new(StringComparer.Ordinal);
 
     /// <summary>Who writes an environment's decisions down, and reads them back.</summary>
@@ -58,18 +60,28 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         {
             await Decide(http, counted);
         }
-        catch (GatewayException e)
+        catch (Exception e)
         {
             counted.Ended();
-            await Respond(http.Response, new Answer(e.Error.Row().Status, [new("Content-Type", ProblemType)], e.Error.Body(e.Message)));
-        }
-        catch (BadHttpRequestException e)
-        {
-            counted.Ended();
-            var error = e.StatusCode == 413 ? GatewayError.TooLarge : GatewayError.BadRequest;
-            await Respond(http.Response, new Answer(error.Row().Status, [new("Content-Type", ProblemType)], error.Body(e.Message)));
+            // Half an answer went out already, or nobody waits for one.
+            if (http.Response.HasStarted || (http.RequestAborted.IsCancellationRequested && e is IOException or OperationCanceledException))
+            {
+                http.Abort();
+                return;
+            }
+            var (error, message) = e switch
+            {
+                GatewayException g => (g.Error, g.Message),
+                BadHttpRequestException { StatusCode: 413 } => (GatewayError.TooLarge, e.Message),
+                BadHttpRequestException => (GatewayError.BadRequest, e.Message),
+                _ => (GatewayError.Internal, Bug(e)),
+            };
+            http.Response.Clear();
+            await Respond(http.Response, Problem(error, message));
         }
     }
+
+    static string Bug(Exception e) => $"the gateway failed: {e.GetType().Name}: {e.Message}";
 
     /// <summary>How far a request has come, for the count.</summary>
     sealed class Counted(Tally? tally)
@@ -93,9 +105,9 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         if (Known(http.Request) is not { } principal) throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
-        var (hosted, path) = Match(Method(http.Request.Method), http.Request.Path);
-        var input = await Body(http.Request);
-        var (query, body) = Describe(http.Request, input);
+        var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path);
+        var input = await JsonBody.Read(http.Request, terms.MaxRequest);
+        var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input));
         var subject = Subject(http.Request);
         var (table, leg) = Enter(hosted);
         try
@@ -106,36 +118,34 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             // 3. May they?
             var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment, table.Deployment, principal.Id, context, body, input.Length));
             var ruling = judged.Ruling;
-            var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(body, ruling.Fields).ToBytes() : null;
+            var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(input, ruling.Fields) : null;
 
             // From here on it must be recorded, whatever comes.
             var tally = recorder.Log.Tally;
             tally.Admitted();
             counted.Admitted = true;
-
-            // 4. What does the release say?
-            var (outcome, answer, error) = ruling.Effect is Effect.Deny or Effect.Hold ? Refused(ruling)
-                : masked?.Length > terms.MaxRequest ? Refused(ruling with { Effect = Effect.Deny, Message = TooMuchMasked }, GatewayError.TooLarge)
-                : await Forward(http.Request, path, masked ?? input, masked is not null, leg);
-
-            // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not have it, even if the clock was put back.
-            var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
             long index;
+            Answer answer;
             try
             {
+                // 4. What does the release say?
+                (var outcome, answer, var error, var forwarded) = await Reach();
+
+                // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not have it, even if the clock was put back.
+                var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
-                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Id, Protocol, Operation(http.Request.Method, path, answer.Status, error),
+                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Id, Protocol, Address.Operation(http.Request.Method, path, answer.Status, error),
                     answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { Would = judged.Would }, Bodies(), subject);
 
-                IReadOnlyList<(string, byte[])> Bodies() => masked is null || outcome == Decision.Deny
+                IReadOnlyList<(string, byte[])> Bodies() => masked is null || !forwarded
                     ? [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Output, answer.Body)]
                     : [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Masked, masked), (SealedBodies.Output, answer.Body)];
             }
-            catch (GatewayException)
+            catch (Exception e)
             {
                 tally.Failed();
-                throw;
+                throw e as GatewayException ?? new GatewayException(GatewayError.Unrecorded, $"the decision could not be recorded: {e.Message}");
             }
             tally.Recorded();
 
@@ -144,6 +154,21 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             http.Response.Headers[DecisionHeader] = Decision.Id(recorder.Log.Origin, index);
             http.Response.Headers[ReleaseHeader] = leg.Release.Digest.ToString();
             await Respond(http.Response, answer);
+
+            async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Reach()
+            {
+                try
+                {
+                    if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
+                    // The rules let it through; what came of it is an error.
+                    if (masked?.Length > terms.MaxRequest) return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule), GatewayError.TooLarge, false);
+                    return await Forward(http.Request, path, masked ?? input, leg);
+                }
+                catch (Exception e)
+                {
+                    return (Decision.Error, Problem(GatewayError.Internal, Bug(e)), GatewayError.Internal, true);
+                }
+            }
         }
         finally
         {
@@ -168,26 +193,11 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
     (HostedEnvironment Hosted, string Path) Match(string method, PathString path)
     {
         var parts = path.ToUriComponent().Split('/', 4);
-        if (method == "OTHER") throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
+        if (method == Address.Other) throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
         if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
         var inside = "/" + (parts.Length == 4 ? parts[3] : "");
-        if (!IsPlain(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, escaped letters, digits, slashes, dots or control characters");
+        if (!Address.IsPlain(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, semicolons, escaped letters, digits, slashes, dots or control characters, in UTF-8");
         return (hosted, inside);
-    }
-
-    /// <summary>
-    /// Whether everyone reads a path alike, however often they unescape and tidy it: what the rules judge must be what the release answers. Dots and escapes were resolved once before;
-    /// what looks like one still was hidden below another.
-    /// </summary>
-    static bool IsPlain(string path)
-    {
-        if (path.Contains("//", StringComparison.Ordinal)) return false;
-        for (var i = path.IndexOf('%', StringComparison.Ordinal); i >= 0; i = path.IndexOf('%', i + 1))
-        {
-            if (i + 2 >= path.Length || !byte.TryParse(path.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)) return false;
-            if (b is < 0x20 or 0x7f or (byte)'/' or (byte)'\\' || char.IsAsciiLetterOrDigit((char)b) || (char)b is '-' or '.' or '_' or '~') return false;
-        }
-        return true;
     }
 
     /// <summary>Enters one of the environment's releases, by weight; whoever enters leaves.</summary>
@@ -217,21 +227,6 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is changing releases");
     }
 
-    async Task<byte[]> Body(HttpRequest request)
-    {
-        if (request.ContentLength > terms.MaxRequest) throw TooLarge();
-        using var whole = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        for (int n; (n = await request.Body.ReadAsync(buffer)) > 0;)
-        {
-            if (whole.Length + n > terms.MaxRequest) throw TooLarge();
-            whole.Write(buffer, 0, n);
-        }
-        return whole.ToArray();
-
-        GatewayException TooLarge() => new(GatewayError.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the body has more than {terms.MaxRequest} bytes"));
-    }
-
     /// <summary>Whom the decision is about, as the caller tags people: so that all that is about one person can be found and erased. It goes no further than the key table, and not as it is.</summary>
     static string? Subject(HttpRequest request) => request.Headers[SubjectHeader] switch
     {
@@ -240,66 +235,44 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         _ => throw new GatewayException(GatewayError.BadRequest, $"{SubjectHeader} is one tag of 1 to {MaxSubject} visible ASCII characters without spaces"),
     };
 
-    /// <summary>A request's query as it was sent, and its body as the JSON value it is; null when there is none.</summary>
-    static (string Query, Json? Body) Describe(HttpRequest request, byte[] body)
+    /// <summary>A request's query as it was sent.</summary>
+    static string Query(HttpRequest request)
     {
-        Json? json = null;
-        if (body.Length > 0)
-        {
-            if (request.ContentType?.Split(';')[0].Trim() is not { } type || !type.Equals("application/json", StringComparison.OrdinalIgnoreCase)) throw new GatewayException(GatewayError.BadRequest, "a body is application/json");
-            try
-            {
-                json = CanonicalJson.Parse(body, body.Length);
-            }
-            catch (FormatException e)
-            {
-                throw new GatewayException(GatewayError.BadRequest, $"the body is not JSON as it is taken here: {e.Message}");
-            }
-        }
         var query = request.QueryString.ToUriComponent();
-        if (query.AsSpan().ContainsAnyExceptInRange('!', '~')) throw new GatewayException(GatewayError.BadRequest, "the query has characters that must be escaped");
-        return (query, json);
+        return query.AsSpan().ContainsAnyExceptInRange('!', '~') ? throw new GatewayException(GatewayError.BadRequest, "the query has characters that must be escaped") : query;
     }
 
     const string TooMuchMasked = "with values masked the body is larger than this gateway takes, so it was not forwarded";
 
-    static (string Outcome, Answer Answer, GatewayError? Error) Refused(Ruling ruling, GatewayError? error = null)
+    static (string Outcome, Answer Answer, GatewayError? Error, bool Forwarded) Refused(Ruling ruling)
     {
-        var because = error ?? (ruling.Effect == Effect.Hold ? GatewayError.Held : GatewayError.Denied);
+        var because = ruling.Effect == Effect.Hold ? GatewayError.Held : GatewayError.Denied;
         var message = ruling.Message ?? (because == GatewayError.Held ? $"the rule '{ruling.Rule}' demands a person's approval" : $"the rule '{ruling.Rule}' says no");
-        return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because);
+        return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because, false);
     }
 
-    async Task<(string Outcome, Answer Answer, GatewayError? Error)> Forward(HttpRequest request, string path, byte[] input, bool masked, Leg leg)
+    async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request, string path, byte[] input, Leg leg)
     {
         try
         {
-            var answer = await Forwarder.Send(leg.Instance, request, path, input, masked, terms.MaxAnswer, terms.Patience, time);
+            var answer = await Forwarder.Send(leg.Instance, request, _headers, path, input, terms.MaxAnswer, terms.Patience, time);
             // Drift seen while it answered: whose answer that was, nobody can say.
-            return leg.Instance.Trusted ? (Decision.Allow, answer, null)
-                : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile);
+            return leg.Instance.Trusted ? (Decision.Allow, answer, null, true)
+                : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile, true);
         }
         catch (ForwardException e)
         {
-            return (Decision.Error, Problem(e.Error, e.Message), e.Error);
+            return (Decision.Error, Problem(e.Error, e.Message), e.Error, true);
         }
     }
 
     static Answer Problem(GatewayError error, string message, string? rule = null) => new(error.Row().Status, [new("Content-Type", ProblemType)], error.Body(message, rule));
 
-    /// <summary>
-    /// The operation's name in the leaf, which must hold no data: method and path where the path is one plain word without digits that the release knows; the method and a star otherwise.
-    /// </summary>
-    static string Operation(string method, string path, int status, GatewayError? error) =>
-        error is null && status is not (404 or 405) && path.Length is > 1 and <= 41 && path.AsSpan(1).IndexOfAnyExceptInRange('a', 'z') < 0 ? $"{Method(method)} {path}" : $"{Method(method)} *";
-
-    static string Method(string method) => method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" ? method : "OTHER";
-
     static async Task Respond(HttpResponse response, Answer answer)
     {
         response.StatusCode = answer.Status;
         foreach (var (name, value) in answer.Headers) response.Headers.Append(name, value);
-        if (answer.Status is 204 or 304 or < 200) return;
+        if (answer.Status is 204 or 205 or 304) return;
         response.ContentLength = answer.Body.Length;
         try
         {

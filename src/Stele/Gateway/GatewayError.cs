@@ -32,6 +32,8 @@ enum GatewayError
     UpstreamTimeout,
     /// <summary>The release was found changed while it answered.</summary>
     DriftedMeanwhile,
+    /// <summary>A bug of the gateway's own. Recorded where it was let through before.</summary>
+    Internal,
 
     // The record itself failed.
 
@@ -64,15 +66,17 @@ static class GatewayErrors
         GatewayError.BadUpstream => ("bad-upstream", 502, "the release is at fault; its operator finds the record by the decision's id"),
         GatewayError.UpstreamTimeout => ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
         GatewayError.DriftedMeanwhile => ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
+        GatewayError.Internal => ("internal", 500, "this is a fault of the gateway itself: tell its operator, with the decision's id if there is one"),
         GatewayError.OnHold => ("on-hold", 409, "stele hold list shows the holds; owners release one: stele hold release ENTRY"),
         GatewayError.Behind => ("behind", 503, "the node catches up with its server; try again in a moment"),
         _ => ("unrecorded", 503, "nothing is answered that was not recorded; try again later"),
     };
 
+    /// <summary>It never fails: what has to be said is said, and what was decided is recorded, whatever a message has in it.</summary>
     public static byte[] Body(this GatewayError error, string message, string? rule = null)
     {
         var (name, _, hint) = error.Row();
-        return Proof.Json.Object(("code", name), ("message", message), ("hint", hint), ("rule", rule is null ? null : Proof.Json.Of(rule))).ToBytes();
+        return Proof.CanonicalJson.EncodeShown(Proof.Json.Object(("code", name), ("message", message), ("hint", hint), ("rule", rule is null ? null : Proof.Json.Of(rule))));
     }
 }
 

@@ -19,10 +19,11 @@ sealed class NodeHost : IAsyncDisposable
     readonly ServerLink _link;
     readonly Outbox _outbox;
     readonly Gateway _gateway;
+    readonly DecisionReplays _replays;
     readonly WebApplication _web;
 
-    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, ReadEndpoints pages, WebApplication web) =>
-        (Node, _link, _outbox, _gateway, Pages, _web) = (node, link, outbox, gateway, pages, web);
+    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, ReadEndpoints pages, WebApplication web) =>
+        (Node, _link, _outbox, _gateway, _replays, Pages, _web) = (node, link, outbox, gateway, replays, pages, web);
 
     public Node Node { get; }
     public ReadEndpoints Pages { get; }
@@ -63,11 +64,13 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(new Closing(gateway));
             (Recorder, IDisposable?)? Recorded(string origin) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time);
             var erasures = new Erasures(folder, Recorded);
+            var replays = new DecisionReplays(Recorded);
+            begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time), new ReplayEndpoint(new DecisionReplays(Recorded), pages, () => link.Replay));
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time), new ReplayEndpoint(replays, pages, () => link.Replay));
             begun.Push(web);
             await web.StartAsync();
-            return new NodeHost(node, link, outbox, gateway, pages, web);
+            return new NodeHost(node, link, outbox, gateway, replays, pages, web);
         }
         catch
         {
@@ -112,6 +115,7 @@ sealed class NodeHost : IAsyncDisposable
             }
             catch (OperationCanceledException) { } // requests that would not end are cut off
         await Node.DisposeAsync();
+        _replays.Dispose();
         _gateway.Dispose();
         _outbox.Dispose();
         await _link.DisposeAsync();

@@ -15,11 +15,11 @@ sealed record Principal(string Id, ImmutableArray<string> Roles)
 
 /// <summary>
 /// Who may ask this gateway, by token. The file holds the SHA-256 of each token alone, and nothing that says who a principal is:
-/// <c>{"principals":[{"id":32 hex digits,"roles":[…],"token":"sha256:…"}],"version":0}</c>, mode 0600. It is read again when it has changed.
+/// <c>{"principals":[{"id":32 hex digits,"roles":[…],"token":"sha256:…"}],"version":1}</c>, mode 0600. It is read again when it has changed.
 /// </summary>
 sealed class Principals(string path, TimeProvider time)
 {
-    const int Version = 0, MaxFile = 16 << 20;
+    const int Version = 1, MaxFile = 16 << 20;
     const string Prefix = "stele_";
     static readonly TimeSpan ReadAgain = TimeSpan.FromSeconds(1);
 

@@ -62,7 +62,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         var parts = path.Split('/', 3);
         return parts switch
         {
-            ["status"] => ("application/json", Status().ToBytes()),
+            ["status"] => ("application/json", CanonicalJson.EncodeShown(Status())),
             ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Shown(log, index).ToBytes()) : null,
             ["bodies", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Bodies(log, index).ToBytes()) : null,
             _ => null,

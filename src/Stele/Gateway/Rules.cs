@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Stele.Proof;
 using Stele.Proof.Governance;
 
@@ -10,19 +9,16 @@ namespace Stele.Gateway;
 /// </summary>
 sealed class Rules(Func<Digest, byte[]?> document)
 {
-    readonly ConcurrentDictionary<Digest, Policy> _compiled = new();
+    readonly Documents _documents = new(document);
 
     /// <exception cref="GatewayException"><see cref="GatewayError.Undecidable"/></exception>
     public RequestJudgement Judge(Asked asked) => RequestJudgement.Of(asked, Compiled);
 
     Policy Compiled(Digest digest)
     {
-        if (_compiled.TryGetValue(digest, out var policy)) return policy;
         try
         {
-            var bytes = document(digest) ?? throw new GatewayException(GatewayError.Undecidable, $"the policy {digest} is not at hand");
-            if (Digest.Of(bytes) != digest) throw new GatewayException(GatewayError.Undecidable, $"what is at hand as the policy {digest} is something else");
-            return _compiled[digest] = Policy.Parse(bytes);
+            return _documents.Policy(digest) ?? throw new GatewayException(GatewayError.Undecidable, $"the policy {digest} is not at hand");
         }
         catch (FormatException e)
         {

@@ -126,8 +126,11 @@ public sealed class PolicyReplayTests
 
         public Flips Replay(Policy policy, long since = 0, long until = long.MaxValue) => Replayed(policy, since, until).Flips;
 
-        public ReplayedLog Replayed(Policy policy, long since = 0, long until = long.MaxValue) =>
-            Assert.Single(new DecisionReplays(origin => origin == Log.Origin ? (Recorder, null) : null).Run(new ReplayRequest(policy, World.Sys, since, until, M.World.State.Size), M.World.Replay, default));
+        public ReplayedLog Replayed(Policy policy, long since = 0, long until = long.MaxValue)
+        {
+            using var replays = new DecisionReplays(origin => origin == Log.Origin ? (Recorder, null) : null);
+            return Assert.Single(replays.Run(new ReplayRequest(policy, World.Sys, since, until, M.World.State.Size), () => M.World.Replay, default).GetAwaiter().GetResult());
+        }
 
         public void Dispose()
         {

@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Cel.Library;
 using Cel.Plan;
 using Cel.Regex;
 using Cel.Syntax;
@@ -40,7 +42,7 @@ public sealed class GoldenNameTests
         Assert.True(!now.Except(kept).Any(), $"new; eng/golden.sh adds it:\n{string.Join('\n', now.Except(kept))}");
     }
 
-    static IEnumerable<string> Now() => [.. Kinds(), .. Fields(), .. Words(), .. Numbers(), .. Findings()];
+    static IEnumerable<string> Now() => [.. Kinds(), .. Fields(), .. Words(), .. Numbers(), .. Findings(), .. Inputs(), .. Functions()];
 
     static IEnumerable<string> Kinds()
     {
@@ -76,6 +78,7 @@ public sealed class GoldenNameTests
             Walk("state ", StateDigest.ToJson(w.State));
             foreach (var sitting in w.Replay.Entries.Where(f => f.Judgement is not null).SelectMany(f => f.Judgement!.Sittings)) Walk("input ", sitting.Input);
         }
+        Walk("policy ", Rich.ToJson());
         return found;
 
         void Walk(string format, Json j, Func<string, bool>? other = null)
@@ -97,6 +100,33 @@ public sealed class GoldenNameTests
             }
         }
     }
+
+    /// <summary>A policy that has everything a policy may have.</summary>
+    static readonly PolicyDocument Rich = new("rich")
+    {
+        Description = "everything", Scope = new PolicyScope("mortgage", "prod"), Attestations = ["eu-ai-act/14"], Checks = ImmutableSortedDictionary<string, Digest>.Empty.Add("fairness", Digest.Of("check"u8)),
+        Definitions = ImmutableSortedDictionary<string, string>.Empty.Add("large", "request.size > 9"),
+        Rules = [new Rule("names", ["decide"], Effect.Mask, "large") { Description = "hides names", Severity = "low", Controls = ["eu-ai-act/10"], Fields = ["/name"], Message = "'hidden'" }],
+        Tests = [new PolicyTest("large", "decide", Json.Object(("request", Json.Object(("size", 10)))), ImmutableSortedDictionary<string, string>.Empty.Add("names", "mask"))],
+    };
+
+    /// <summary>What rules see, with types: a type that changes would make policies in force fail to compile.</summary>
+    static IEnumerable<string> Inputs()
+    {
+        foreach (var occasion in Enum.GetValues<Occasion>())
+            foreach (var line in InputSchema.Variables(occasion).SelectMany(v => Of($"input of {occasion} {v.Key}", v.Value))) yield return line;
+
+        static IEnumerable<string> Of(string at, CelType type)
+        {
+            if (type.Kind == CelKind.List) return Of(at + "[]", type.Parameters[0]);
+            if (type.Fields is not { } fields) return [$"{at} {type}"];
+            return fields.SelectMany(f => Of($"{at}.{f.Key}{(InputSchema.Optional(type, f.Key) ? "?" : "")}", f.Value));
+        }
+    }
+
+    /// <summary>Every function that an expression may call.</summary>
+    static IEnumerable<string> Functions() => StandardLibrary.Functions.Names.SelectMany(name => StandardLibrary.Functions.Find(name)!
+        .Select(o => $"function {(o.IsMethod ? $"{o.Parameters[0]}." : "")}{name}({string.Join(", ", o.Parameters.Skip(o.IsMethod ? 1 : 0))}) {o.Result}"));
 
     // Where the names of members are not the format's.
     static readonly string[] Chosen =
@@ -139,6 +169,7 @@ public sealed class GoldenNameTests
         ("values of a rule", Rested.MaxValues), ("bytes of a value", Rested.MaxBytes), ("depth of a value", Rested.MaxDepth), ("bytes of a payload", Envelope.MaxPayload), ("signatures of an envelope", Envelope.MaxSignatures), ("bytes of an entry", Entry.MaxBytes), ("last time", Entry.MaxTime),
         ("bytes of a document", Artifacts.MaxDocument), ("depth of json", CanonicalJson.MaxDepth), ("integers of json", Json.MaxInt), ("length of a label", Names.MaxLength), ("bytes of a decision", Decision.MaxBytes), ("bytes of a salt", Commitment.SaltBytes),
         ("bytes of a segment", Segment.MaxBytes), ("bytes of a receipt", Receipt.MaxBytes), ("version of policies", PolicyDocument.Version), ("version of release documents", ReleaseDocument.Version), ("version of packs", Pack.Version), ("version of receipts", Receipt.Version),
+        ("version of trust files", Trust.Version), ("version of forks", Fork.Version), ("version of check documents", Stele.Build.CheckDocument.Version), ("version of pipelines", Stele.Build.Pipeline.Version),
     }.Select(n => $"limit {n.Name} {n.Value.ToString(CultureInfo.InvariantCulture)}");
 
     /// <summary>The verifiers' findings, out of their own source.</summary>

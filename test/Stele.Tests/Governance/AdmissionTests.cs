@@ -178,17 +178,6 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public void Owners_replace_a_revoked_policy()
-    {
-        var m = Mortgage.Released();
-        var all = m.World.Policy("ledger", null, ("never", "policy member", "false"));
-        m.World.Add(m.World.PutPolicy(all, null), World.Owners);
-        Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.PutPolicy(null, null), World.Owners));
-        m.World.Add(World.Revoke(Revocation.Artifact, all, 0), World.Owners);
-        m.World.Add(m.World.PutPolicy(null, null), World.Owners);
-    }
-
-    [Fact]
     public void The_log_key_changes_from_a_size_on()
     {
         var m = Mortgage.Released();

@@ -36,6 +36,24 @@ public sealed class AttestationTests
         Assert.Empty(Counting(m));
     }
 
+    /// <summary>Whoever becomes an author of a release has no say on it any more; their word on the system stays. What they said they may take back.</summary>
+    [Fact]
+    public void A_word_on_a_release_by_one_of_its_authors_does_not_count_for_it()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        w.Add(w.Member(World.Builder2, new Role("builder", World.Sys), new Role("approver", World.Sys)), World.Owners);
+        var system = w.Add(w.Attest(World.Builder2), World.Builder2);
+        var word = w.Add(w.Attest(World.Builder2, release: m.V2), World.Builder2);
+        Assert.Equal([system, word], Counting(m, m.V2));
+        w.Add(World.OriginOf(World.Builder2, Origin.Pipeline, Digest.Of("model v2"u8), m.Data, m.Code), World.Builder2);
+        Assert.Equal([system], Counting(m, m.V2));
+        Assert.Equal([system], Attestations.InForce(w.State, w.Now).Select(a => a.By.Entry));
+        Assert.Equal([system], Counting(m, m.V1));
+        w.Add(w.Attest(World.Builder2, release: m.V2, validFor: null), World.Builder2);
+        Assert.Equal(RefusalCode.AuthorApproves, w.Refused(w.Attest(World.Builder2, release: m.V2), World.Builder2));
+    }
+
     [Fact]
     public void The_last_word_of_a_member_is_the_one_that_counts_also_when_it_takes_the_first_back()
     {

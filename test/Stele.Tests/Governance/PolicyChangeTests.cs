@@ -40,12 +40,13 @@ public sealed class PolicyChangeTests
         var strict = Put(w, "strict", Rule.Require("a", ["deploy"], "true"), Ask("b", Effect.Deny, "request.size > 5"));
         var stricter = Put(w, "stricter", Rule.Require("a", ["deploy"], "true"), Ask("b", Effect.Deny, "request.size > 5"), Ask("c", Effect.Deny, "request.size > 3"));
         var other = Put(w, "other", Rule.Require("a", ["deploy"], "true"), Ask("b", Effect.Deny, "request.size > 500"), Ask("c", Effect.Deny, "request.size > 3"));
-        w.Add(w.PutPolicy(strict), World.Owner);         // the first one for its scope
+        NeedsTwo(w, w.PutPolicy(strict));                // no deployment was possible before
         w.Add(w.PutPolicy(stricter), World.Owner);       // a rule more
         NeedsTwo(w, w.PutPolicy(other));                 // a rule changed
         NeedsTwo(w, w.PutPolicy(strict));                // a rule less
         NeedsTwo(w, w.PutPolicy(null));                  // none at all
-        w.Add(w.PutPolicy(strict), World.Owner);
+        NeedsTwo(w, w.PutPolicy(strict));                // and back
+        w.Add(w.PutPolicy(strict, environment: World.Prod), World.Owner);    // a narrower one beside it
     }
 
     /// <summary>The policy that says so is itself a policy: taking it away, or its rule, loosens.</summary>

@@ -12,6 +12,13 @@ public sealed class PolicyDifferenceTests
     static PolicyDocument Defining(string one, params Rule[] rules) => Of(rules) with { Definitions = ImmutableSortedDictionary<string, string>.Empty.Add("one", one).Add("two", "one || false") };
     static PolicyDocument Checking(string? check) => Of(A) with { Checks = check is null ? ImmutableSortedDictionary<string, Digest>.Empty : ImmutableSortedDictionary<string, Digest>.Empty.Add("fair", Digest.Of(System.Text.Encoding.UTF8.GetBytes(check))) };
 
+    static PolicyDocument Checks(string use, params string[] checks) => Of(A with { Expr = use == "all" ? "checks.all(c, checks[c] != [])" : $"checks.{use} != []" }) with
+    {
+        Checks = checks.ToImmutableSortedDictionary(c => c, c => Digest.Of(System.Text.Encoding.UTF8.GetBytes(c)), StringComparer.Ordinal),
+    };
+
+    static PolicyDocument Words(string expr, params string[] controls) => Of(A with { Expr = expr }) with { Attestations = [.. controls], Definitions = ImmutableSortedDictionary<string, string>.Empty.Add("one", "size(attestations) > 1") };
+
     public static readonly (string What, PolicyDocument? From, PolicyDocument? To, string Added, string Removed, string Changed, string? Loosens)[] Cases =
     [
         ("nothing", Of(A), Of(A), "", "", "", null),
@@ -29,14 +36,23 @@ public sealed class PolicyDifferenceTests
         ("masks less", Of(Ask("b", Effect.Mask, "true", "/x", "/y")), Of(Ask("b", Effect.Mask, "true", "/x")), "", "", "b", "the rule 'b' no longer masks /y"),
         ("masks more", Of(Ask("b", Effect.Mask, "true", "/x")), Of(Ask("b", Effect.Mask, "true", "/x", "/y")), "", "", "b", null),
         ("the first that allows", Of(A), Of(A, Ask("b", Effect.Allow)), "b", "", "", null),
+        ("a hold in a mask's place", Of(Ask("b", Effect.Mask, "true", "/x")), Of(Ask("b", Effect.Hold, "true")), "", "", "b", "the rule 'b' says 'hold' where it said 'mask'"),
+        ("a denial in a mask's place", Of(Ask("b", Effect.Mask, "true", "/x")), Of(Ask("b", Effect.Deny, "true")), "", "", "b", null),
         ("another that allows", Of(Ask("b", Effect.Allow)), Of(Ask("b", Effect.Allow), Ask("c", Effect.Allow)), "c", "", "", "the rule 'c' allows more"),
-        ("one that allows less", Of(Ask("b", Effect.Allow), Ask("c", Effect.Allow)), Of(Ask("b", Effect.Allow)), "", "c", "", null),
-        ("the last that allowed", Of(Ask("b", Effect.Allow)), Of(A), "a", "b", "", "no rule needs to allow a request any more"),
+        ("one that allows less", Of(Ask("b", Effect.Allow), Ask("c", Effect.Allow)), Of(Ask("b", Effect.Allow)), "", "c", "", "the rule 'c' is gone"),
+        ("the last that allowed", Of(Ask("b", Effect.Allow)), Of(A), "a", "b", "", "the rule 'b' is gone"),
         ("a definition far below", Defining("true", A with { Expr = "two" }, A with { Id = "b" }), Defining("1 == 1", A with { Expr = "two" }, A with { Id = "b" }), "", "", "a", "the rule 'a' judges by something else"),
         ("a definition's layout", Defining("1==1", A with { Expr = "two" }), Defining("1 == 1", A with { Expr = "two" }), "", "", "", null),
         ("a check dropped", Checking("x"), Checking(null), "", "", "", "the check 'fair' is no longer required"),
         ("another check", Checking("x"), Checking("y"), "", "", "", "the check 'fair' is another one"),
         ("a check more", Checking(null), Checking("x"), "", "", "", null),
+        ("a check more, and a rule on all", Checks("all", "x"), Checks("all", "x", "y"), "", "", "a", "the rule 'a' judges by something else"),
+        ("a check more, and a rule on another", Checks("x", "x"), Checks("x", "x", "y"), "", "", "", null),
+        ("a check more, with a rule's method for a name", Checks("all", "x", "all"), Checks("all", "x", "all", "y"), "", "", "a", "the rule 'a' judges by something else"),
+        ("a control more, and a rule on another", Words("attestations[\"x/1\"] != []", "x/1"), Words("attestations[\"x/1\"] != []", "x/1", "x/2"), "", "", "", null),
+        ("a control less, and a rule on another", Words("size(attestations['x/1']) > 0", "x/1", "x/2"), Words("size(attestations['x/1']) > 0", "x/1"), "", "", "", null),
+        ("a control less, and a rule that asks for it", Words("!('x/2' in attestations) || false", "x/1", "x/2"), Words("!('x/2' in attestations) || false", "x/1"), "", "", "a", "the rule 'a' judges by something else"),
+        ("a control less, by way of a definition", Words("one", "x/1", "x/2"), Words("one", "x/1"), "", "", "a", "the rule 'a' judges by something else"),
     ];
 
     public static TheoryData<string> Names => [.. Cases.Select(c => c.What)];

@@ -3,12 +3,12 @@ using System.Diagnostics;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Governance;
 
 public sealed class PolicyTests
 {
-    static readonly ImmutableDictionary<string, long> NoWaivers = ImmutableDictionary<string, long>.Empty;
 
     static Rule On(string action, string id, Effect effect, string expr) => new(id, [action], effect, expr);
     static Rule Ask(string id, Effect effect, string expr, params string[] fields) => On("decide", id, effect, expr) with { Fields = [.. fields] };
@@ -17,8 +17,10 @@ public sealed class PolicyTests
     static Json Request(string method = "POST", string? body = null) => Json.Object(
         ("method", method), ("path", "/predict"), ("query", ""), ("size", 1), ("body", body is null ? null : CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(body), 1000)));
 
-    static Ruling Decide(PolicyDocument d, Json? request = null, IReadOnlyDictionary<string, long>? waived = null) => new Policy(d).Decide(PolicyInput.ForRequest(
-        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request ?? Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1), waived ?? NoWaivers);
+    static IReadOnlyDictionary<string, global::Cel.Values.CelValue> Input(Json request) => PolicyInput.ForRequest(
+        Json.Object(("id", "x"), ("roles", Json.Array(Json.Of("desk")))), request, Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1);
+
+    static Ruling Decide(PolicyDocument d, Json? request = null) => new Policy(d).Decide(Input(request ?? Request()), new Budget());
 
     [Fact]
     public void A_policy_has_one_form()
@@ -72,7 +74,6 @@ public sealed class PolicyTests
         Assert.Equal((Effect.Deny, new Policy(policy).Digest, "read", "only reading"), (Decide(policy).Effect, Decide(policy).Policy!.Value, Decide(policy).Rule, Decide(policy).Message));
         Assert.Equal(Effect.Allow, Decide(policy, Request("GET")).Effect);
         Assert.Equal(Effect.Allow, Decide(policy, Request("PUT")).Effect);
-        Assert.Equal(Effect.Allow, Decide(policy, waived: NoWaivers.Add("predict", 3)).Effect);
     }
 
     [Theory]
@@ -85,6 +86,9 @@ public sealed class PolicyTests
     {
         var ruling = Decide(Of(Ask("odd", effect, "request.body.nothing == 1", effect == Effect.Mask ? ["/a"] : []), Ask("fine", Effect.Allow, "true")));
         Assert.Equal((Effect.Deny, "odd", true), (ruling.Effect, ruling.Rule, ruling.Error));
+        // Also where something allows it before.
+        ruling = Decide(Of(Ask("fine", Effect.Allow, "true"), Ask("odd", effect, "request.body.nothing == 1", effect == Effect.Mask ? ["/a"] : [])));
+        Assert.Equal((Effect.Deny, "odd", true), (ruling.Effect, ruling.Rule, ruling.Error));
     }
 
     [Fact]
@@ -94,7 +98,51 @@ public sealed class PolicyTests
         Assert.Equal("no-shell", Decide(shell, Request(body: """{"method":"tools/call","params":{"name":"shell","arguments":{}}}""")).Rule);
         Assert.Equal("small", Decide(shell, Request(body: """{"method":"tools/call","params":{"name":"query","arguments":{"sql":"select everything"}}}""")).Rule);
         Assert.Equal("models", Decide(shell, Request(body: """{"model":"m-2"}""")).Rule);
-        foreach (var body in new[] { null, """{"method":"tools/list"}""", """{"params":{"name":"shell"}}""", """{"method":1,"params":[],"model":2}""" }) Assert.Equal(Effect.Allow, Decide(shell, Request(body: body)).Effect);
+        foreach (var body in new[] { null, """{"method":"tools/list"}""", """{"params":{"name":"shell"}}""", """[1]""", "2" }) Assert.Equal(Effect.Allow, Decide(shell, Request(body: body)).Effect);
+    }
+
+    /// <summary>What somebody might read otherwise is not there, so that a rule that reads it denies; whoever asks <c>has()</c> may decide.</summary>
+    [Theory]
+    [InlineData("T A M", null)]
+    [InlineData("T A M", "[]")]
+    [InlineData("T A M", """[{"id":1}]""")]
+    [InlineData("T A M", "\"tools/call\"")]
+    [InlineData("T A M", """{"method":"tools/list","params":{"Name":1}}""")]
+    [InlineData("T=t A=1 M=m", """{"jsonrpc":"2.0","method":"tools/call","params":{"name":"t","arguments":{"a":1}},"model":"m"}""")]
+    [InlineData("T=t A M", """{"method":"tools/call","params":{"name":"t"}}""")]
+    [InlineData("M", """[{"method":"tools/list"}]""")]
+    [InlineData("M", """[1,{"Method":"tools/call"}]""")]
+    [InlineData("T A", """[{"model":"m"}]""")]
+    [InlineData("M=m", """{"method":["tools/call"],"model":"m"}""")]
+    [InlineData("M", """{"method":"tools/call"}""")]
+    [InlineData("M", """{"method":"tools/call","params":["t"]}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"name":1}}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"name":"t","arguments":null}}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"name":"t","Arguments":{}}}""")]
+    [InlineData("M", """{"method":"tools/call","params":{"NAME":"t"}}""")]
+    [InlineData("M", """{"METHOD":"tools/call","params":{"name":"t"}}""")]
+    [InlineData("M", """{"method":"tools/call","Params":{"name":"t"}}""")]
+    [InlineData("M", """{"method":"tools/call","param\u017f":{"name":"t"}}""")]
+    [InlineData("M", """{"JsonRpc":"2.0"}""")]
+    [InlineData("T A", """{"Model":"m"}""")]
+    [InlineData("T A", """{"model":["m"]}""")]
+    public void What_could_be_read_otherwise_is_absent(string expected, string? body)
+    {
+        var request = Input(Request(body: body))["request"].AsMap().ToDictionary(m => m.Key.AsString(), m => m.Value, StringComparer.Ordinal);
+        var told = new List<string>();
+        if (request.TryGetValue("tool", out var tool)) told.Add(tool.AsString().Length == 0 ? "T" : $"T={tool.AsString()}");
+        if (request.TryGetValue("arguments", out var arguments)) told.Add(!arguments.AsMap().Any() ? "A" : $"A={arguments.AsMap().Count()}");
+        if (request.TryGetValue("model", out var model)) told.Add(model.AsString().Length == 0 ? "M" : $"M={model.AsString()}");
+        Assert.Equal(expected, string.Join(' ', told));
+        foreach (var (field, letter) in new[] { ("tool", 'T'), ("model", 'M') })
+        {
+            Assert.Equal(told.Any(t => t[0] == letter) ? Effect.Allow : Effect.Deny, Decide(Of(Ask("reads", Effect.Require, $"request.{field} != 'x'")), Request(body: body)).Effect);
+            Assert.Equal(Effect.Allow, Decide(Of(Ask("asks", Effect.Require, $"!has(request.{field}) || request.{field} != 'x'")), Request(body: body)).Effect);
+        }
+        // A policy's own test sees the same, where it does not say otherwise.
+        if (body is null) return;
+        var test = new PolicyTest("t", "decide", Json.Object(("request", Json.Object(("body", CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(body), 10000))))), ImmutableSortedDictionary<string, string>.Empty.Add("there", told.Any(t => t[0] == 'T') ? "deny" : "silent"));
+        Assert.Null(new Policy(new PolicyDocument("p") { Rules = [Ask("there", Effect.Deny, "has(request.tool)")], Tests = [test] }).FirstBroken);
     }
 
     /// <summary>A policy may cost so much and no more, whatever its rules are; those after the limit fail.</summary>
@@ -104,10 +152,38 @@ public sealed class PolicyTests
         const string Heavy = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a + b + c > 0)))";
         var policy = new Policy(Of([.. Enumerable.Range(0, 1000).Select(i => Rule.Require($"r{i}", ["member"], Heavy))]));
         var clock = Stopwatch.GetTimestamp();
-        var outcomes = policy.Judge("member", InputSchema.ToCel(Json.Object(("action", "member"))), NoWaivers);
+        var outcomes = policy.Judge("member", InputSchema.ToCel(Json.Object(("action", "member"))), ImmutableDictionary<string, long>.Empty, new Budget());
         Assert.Equal(RuleOutcome.Passed, outcomes[0].Result);
         Assert.Equal((RuleOutcome.Error, $"the judgement as a whole costs more than {Policy.JudgementLimit}"), (outcomes[^1].Result, outcomes[^1].Message));
         Assert.True(Stopwatch.GetElapsedTime(clock) < TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>What the policy of one scope spent, that of the next lacks: more policies are no way to more work.</summary>
+    [Fact]
+    public void All_policies_share_one_budget()
+    {
+        const string Heavy = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a + b + c > 0)))";
+        static Policy Of(string name, string action, int rules) => new(new PolicyDocument(name) { Rules = [.. Enumerable.Range(0, rules).Select(i => new Rule($"r{i}", [action], Effect.Require, Heavy))] });
+        var one = new Budget();
+        Of("one", "policy", 1).Judge("policy", InputSchema.ToCel(Json.Object(("action", "policy"))), ImmutableDictionary<string, long>.Empty, one);
+        var most = (int)(Policy.JudgementLimit * 6 / 10 / (Policy.JudgementLimit - one.Left));
+
+        var w = new World();
+        w.Add(World.Genesis(threshold: 1), World.Owner);
+        w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, null, null, false)), World.Owner);
+        w.Add(w.PutPolicy(w.Put(Of("wide", "policy", most).ToJson()), null), World.Owner);
+        w.Add(w.PutPolicy(w.Put(Of("narrow", "policy", most).ToJson())), World.Owner);      // judged by the wide one alone
+        var refused = Assert.IsType<Outcome.Refused>(w.Try(w.PutPolicy(null), World.Owner));
+        Assert.Equal(RefusalCode.PolicyFailed, refused.Code);
+        Assert.Contains($"the judgement as a whole costs more than {Policy.JudgementLimit}", refused.Message);
+        // Whoever traces it comes to the same.
+        foreach (var (outcome, of) in Explain.Traced(refused.Judgement!.Rules, refused.Judgement.Sittings)) Assert.Equal(outcome.Result == RuleOutcome.Error, of!.Value.Trace.Error is not null);
+
+        // A request too.
+        var input = PolicyInput.ForRequest(Json.Object(("id", "x"), ("roles", Json.EmptyArray)), Request(), Json.EmptyObject, Json.EmptyObject, Json.EmptyObject, 1);
+        var budget = new Budget();
+        Assert.Equal(Effect.Allow, Of("own", "decide", most).Decide(input, budget).Effect);
+        Assert.Equal((Effect.Deny, true), (Of("in-force", "decide", most).Decide(input, budget) is var said ? said.Effect : default, said.Error));
     }
 
     [Fact]

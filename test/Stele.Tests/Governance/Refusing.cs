@@ -78,6 +78,9 @@ static partial class Refusing
         On(OutsideWindow, "issued more than a day ago", m => At(m.World, Fold.MaxDelay + 1)),
     ];
 
+    /// <summary>What takes a waiver back.</summary>
+    static Waiver Back(Mortgage m, Waiver waiver, long entry) => waiver with { Expires = null, Reason = null, Replaces = entry };
+
     /// <summary>An act signed now and entered later (or earlier).</summary>
     static Outcome At(World w, long later)
     {
@@ -248,8 +251,9 @@ static partial class Refusing
 
     static IEnumerable<Provocation> Owning() =>
     [
-        On(UnknownFoldVersion, "a protocol of the same version", m => m.World.Try(World.Protocol(0), World.Owners)),
-        On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(1), World.Owners)),
+        On(UnknownFoldVersion, "a protocol of the same version", m => m.World.Try(World.Protocol(State.CurrentFold), World.Owners)),
+        On(UnknownFoldVersion, "a protocol of a version before", m => m.World.Try(World.Protocol(State.CurrentFold - 1), World.Owners)),
+        On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(State.CurrentFold + 1), World.Owners)),
         On(BadCheckpoint, "the next log key has another name", m => m.World.Try(World.LogKey(new NoteSigner("elsewhere"), 1000), World.Owners)),
         On(OutOfRange, "a log key for sizes that were signed already", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size), World.Owners)),
         On(KeyTaken, "the present log key as the next", m => m.World.Try(World.LogKey(m.World.Key, 1000), World.Owners)),
@@ -511,6 +515,32 @@ static partial class Refusing
             var bare = predicate.With("predicate", Json.Object(predicate["predicate"].AsObject.Where(p => p.Key != "reason")));
             return m.World.Judge(new Entry(m.World.Now, Envelope.Sign(bare.ToBytes(), World.Approver.Key)));
         }),
+        On(StaleReplace, "taking back a waiver that nobody gave", m => m.World.Try(Back(m, m.World.Waive(m.V1, m.Policy, "four-fifths"), 3), World.Approver)),
+        On(StaleReplace, "taking back a waiver under another rule's name", m =>
+        {
+            var waiver = m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+            return m.World.Try(Back(m, m.World.Waive(m.V1, m.Policy, "built"), waiver), World.Approver);
+        }),
+        On(AlreadyKnown, "taking back a waiver twice", m =>
+        {
+            var waiver = m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+            m.World.Add(Back(m, m.World.Waive(m.V1, m.Policy, "four-fifths"), waiver), World.Approver);
+            return m.World.Try(Back(m, m.World.Waive(m.V1, m.Policy, "four-fifths"), waiver), World.Approver2);
+        }),
+        On(Expired, "taking back a waiver that has ended", m =>
+        {
+            var waiver = m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: 2000), World.Approver);
+            m.World.Now += 2000;
+            return m.World.Try(Back(m, m.World.Waive(m.V1, m.Policy, "four-fifths"), waiver), World.Approver);
+        }),
+        On(RoleMissing, "a builder takes a waiver back", m =>
+        {
+            var waiver = m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+            return m.World.Try(Back(m, m.World.Waive(m.V1, m.Policy, "four-fifths"), waiver), World.Builder);
+        }),
+        On(Malformed, "a waiver without an end", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths") with { Expires = null }, World.Approver)),
+        On(Malformed, "a waiver without a reason", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths") with { Reason = null }, World.Approver)),
+        On(Malformed, "a waiver with an end that takes one back", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths") with { Replaces = 3 }, World.Approver)),
         On(RoleMissing, "waiving a rule in another environment than one's own", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", World.Test), World.Approver2)),
         On(RoleMissing, "an owner waives", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Owner)),
         On(Malformed, "two approvers waive in one envelope", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver, World.Approver2)),

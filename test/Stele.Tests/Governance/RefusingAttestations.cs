@@ -31,6 +31,11 @@ static class RefusingAttestations
             m.World.Add(m.World.Declare("other", new EnvironmentTerms(World.Prod, null, null, false)), World.Owners);
             return m.World.Try(m.World.Attest(World.Approver) with { System = "other" }, World.Approver);
         }),
+        On(AuthorApproves, "a word on a release by one of its authors", m =>
+        {
+            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
+            return m.World.Try(m.World.Attest(World.Builder, release: m.V2), World.Builder);
+        }),
         Word(Malformed, "one word of two members", (_, a) => a, World.Approver, World.Owner),
         Word(RoleMissing, "a word by the server", (_, a) => a, World.Server),
         Word(Expired, "a word that is over at once", (w, a) => a with { Expires = w.Now }),

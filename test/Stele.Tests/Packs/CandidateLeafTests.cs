@@ -41,6 +41,17 @@ public sealed class CandidateLeafTests
         Assert.Empty(Findings(m));
     }
 
+    /// <summary>Once a candidate lost its force, both it and the policy in force decide for its principals: whoever let them go by one of these is found.</summary>
+    [Fact]
+    public void Whoever_takes_a_candidate_that_lost_its_force_for_none_is_found()
+    {
+        var (m, policy, candidate) = Watched(100);
+        m.World.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owners);
+        var d = m.World.Decide() with { Outcome = Decision.Deny, Rule = "never", Status = 403 };
+        foreach (Digest[] policies in new Digest[][] { [policy, candidate], [policy], [candidate], [candidate, policy] }) m.Log.Add(d with { Policies = [.. policies] });
+        Assert.Equal(["decision-policy 1", "decision-policy 2", "decision-policy 3"], Findings(m));
+    }
+
     [Fact]
     public void A_candidate_that_is_passed_over_or_made_up_is_found()
     {

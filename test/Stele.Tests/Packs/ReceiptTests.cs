@@ -2,6 +2,7 @@ using System.Text;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
+using Stele.Proof.Statements;
 using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Packs;
@@ -47,6 +48,39 @@ public sealed class ReceiptTests
         Assert.Equal(Lived.World.State.Logs[Lived.Log.Origin].Anchor!.Entry, Lived.Receipt(8).AnchoredBy);
         Assert.Contains(report.Notes, n => n.Contains("EARLY receipt", StringComparison.Ordinal));
         Assert.Equal(VerifyResult.Unauthenticated, ReceiptVerifier.Verify(receipt, null).Result);
+    }
+
+    /// <summary>A receipt shows the newest entry for each scope: a record that names what that entry replaced, or leaves out what it put in force, does not agree with it.</summary>
+    [Fact]
+    public void A_record_that_names_a_policy_which_was_replaced_is_found()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        m.Deploy(m.V2);
+        var (first, old) = (w.State.Policies[World.Sys].Entry, w.Decide());
+        w.Add(w.PutPolicy(w.Policy("next", null, ("any", "deploy", "true"))), World.Owners);
+        var candidate = w.Policy("candidate", null, ("any", "deploy", "false"));
+        var entry = w.Add(w.PutPolicy(w.Policy("prod", null, ("any", "deploy", "1 < 2")), environment: World.Prod) with { Candidate = candidate, Share = 100 }, World.Owners);
+        var honest = w.Decide() with { Policies = w.State.PoliciesDeciding(World.Sys, World.Prod, w.Decide().Principal) };
+        Assert.Equal(candidate, honest.Policies[1]);
+        var lost = honest with { Policies = [honest.Policies[0], w.State.Policies[World.Sys + "/" + World.Prod].Policy!.Value, candidate] };
+        w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
+        w.Add(w.PutPolicy(null), World.Owners);
+        w.Add(w.PutPolicy(m.Policy, null), World.Owners);
+        var none = w.Decide();
+        Assert.Equal([m.Policy], none.Policies);
+
+        // What a receipt can't tell from an honest record: whether the candidate had lost its force, and so whether the policy decided beside it.
+        Decision[] good = [old, honest, lost, none];
+        Decision[] bad = [honest with { Policies = old.Policies }, honest with { Policies = [honest.Policies[0]] }, honest with { Policies = [candidate, honest.Policies[0]] }, honest with { Policies = lost.Policies[..2] }, none with { Policies = honest.Policies }, none with { Policies = [] }];
+        foreach (var d in good.Concat(bad)) m.Log.Add(d);
+        for (var i = 0; i < m.Log.Leaves.Count; i++)
+        {
+            var report = ReceiptVerifier.Verify(m.Receipt(i), w.Trust);
+            Assert.Equal(i < good.Length ? [] : ["decision-policy"], report.Findings.Select(f => f.Name));
+            if (i == 1) Assert.Contains(report.Notes, n => n.Contains($"policy 'candidate' {candidate}, put in force by entry {entry},", StringComparison.Ordinal));
+            if (i == 0) Assert.Contains(report.Notes, n => n.Contains($"policy 'admission' {m.Policy}, put in force by entry {first},", StringComparison.Ordinal));
+        }
     }
 
     /// <summary>Cosignatures are more lines under the same text: a receipt whose note carries them is anchored by an entry whose note does not.</summary>

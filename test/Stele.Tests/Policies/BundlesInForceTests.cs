@@ -118,6 +118,27 @@ public sealed class BundlesInForceTests
     [InlineData("deny token-budget", """{"model":"m1","messages":[]}""")]
     [InlineData("deny token-budget", """{"model":"m1","max_completion_tokens":"many"}""")]
     [InlineData("deny token-budget", """{"model":"m1","max_completion_tokens":5000}""")]
+    [InlineData("deny token-budget", """{"model":"m1","max_completion_tokens":1,"max_tokens":5000}""")]
+    [InlineData("deny token-budget", """{"model":"m1","max_tokens":-1}""")]
+    [InlineData("deny known-kind", """{"max_completion_tokens":100,"messages":[]}""")]
+    [InlineData("deny known-kind", """{"model":"","messages":[]}""")]
+    [InlineData("deny known-kind", """{"model":"m1","max_tokens":1,"functions":[{"name":"shell"}]}""")]
+    [InlineData("deny known-kind", """{"model":"m1","max_tokens":1,"Tools":[{"type":"function","function":{"name":"shell"}}]}""")]
+    [InlineData("deny known-kind", """{"model":"m1","max_tokens":1,"user,metadata":1}""")]
+    [InlineData("deny known-kind", """{"jsonrpc":"2.0","id":1,"method":"tools/list","model":"m1","max_tokens":1}""")]
+    [InlineData("deny known-kind", """{"jsonrpc":"2.0","id":1,"result":{"role":"assistant"}}""")]
+    [InlineData("deny methods", """{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}}""")]
+    [InlineData("deny methods", """{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"p"}}""")]
+    [InlineData("deny methods", """{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}""")]
+    [InlineData("deny methods", """{"jsonrpc":"2.0","id":1,"method":"tools/list,tools/call"}""")]
+    [InlineData("deny one-call", """[]""")]
+    [InlineData("deny one-call", "\"tools/call\"")]
+    [InlineData("deny one-call", """{"jsonrpc":"2.0","id":1,"Method":"tools/call","params":{"name":"shell"}}""")]
+    [InlineData("deny one-call", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"Name":"shell"}}""")]
+    [InlineData("deny one-call", """{"jsonrpc":"2.0","id":1,"method":["tools/call"],"params":{"name":"shell"}}""")]
+    [InlineData("deny one-call", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":["shell"]}}""")]
+    [InlineData("deny one-call", """{"Model":"m2","max_tokens":1}""")]
+    [InlineData("deny one-call", """{"model":["m1"],"max_tokens":1}""")]
     [InlineData("deny offered-tools", """{"model":"m1","max_tokens":1,"tools":[{"type":"function","function":{"name":"shell"}}]}""")]
     public void The_agents_bundle_decides_requests(string expected, string body)
     {
@@ -126,7 +147,7 @@ public sealed class BundlesInForceTests
         Json Request(string role) => Json.Object(("id", new string('0', 32)), ("roles", Json.Array(role)));
         var request = Json.Object(("method", "POST"), ("path", "/mcp"), ("query", ""), ("size", bytes.Length), ("body", bytes.Length == 0 ? null : CanonicalJson.Parse(bytes, bytes.Length)));
         Ruling Decide(string role) => policy.Decide(PolicyInput.ForRequest(Request(role), request, Json.Object(("digest", ""), ("name", "v1"), ("document", "")),
-            Json.Object(("name", "desk"), ("risk", "limited"), ("owner", "")), Json.Object(("name", "prod"), ("deployment", 1)), 1), ImmutableDictionary<string, long>.Empty);
+            Json.Object(("name", "desk"), ("risk", "limited"), ("owner", "")), Json.Object(("name", "prod"), ("deployment", 1)), 1), new Budget());
         var ruling = Decide("agent");
         Assert.Equal(expected, ruling.Rule is null ? ruling.Effect.Name() : $"{ruling.Effect.Name()} {ruling.Rule}");
         Assert.Equal("known-agent", Decide("clerk").Rule);

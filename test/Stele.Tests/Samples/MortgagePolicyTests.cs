@@ -79,7 +79,7 @@ public sealed class MortgagePolicyTests
     public void Requests_are_let_through_by_operation_and_role(string method, string path, string role, string? rule)
     {
         var input = Parse($$"""{"action":"decide","principal":{"id":"p1","roles":["{{role}}"]},"request":{"method":"{{method}}","path":"{{path}}"},"time":1}""");
-        var outcomes = Read("service").Judge("decide", InputSchema.ToCel(input), ImmutableDictionary<string, long>.Empty);
+        var outcomes = Read("service").Judge("decide", InputSchema.ToCel(input), ImmutableDictionary<string, long>.Empty, new Budget());
         Assert.Equal(2, outcomes.Length);
         Assert.Equal(rule, outcomes.SingleOrDefault(o => o.Result != RuleOutcome.Passed)?.Rule);
     }
@@ -87,7 +87,7 @@ public sealed class MortgagePolicyTests
     static ImmutableArray<RuleOutcome> Admit(Json input, string? action = null)
     {
         action ??= "deploy";
-        var outcomes = Read("admission").Judge(action, InputSchema.ToCel(Json.Object(input.AsObject.Select(m => m.Key == "action" ? KeyValuePair.Create(m.Key, Json.Of(action)) : m))), ImmutableDictionary<string, long>.Empty);
+        var outcomes = Read("admission").Judge(action, InputSchema.ToCel(Json.Object(input.AsObject.Select(m => m.Key == "action" ? KeyValuePair.Create(m.Key, Json.Of(action)) : m))), ImmutableDictionary<string, long>.Empty, new Budget());
         Assert.Equal(action == "rollback" ? 2 : 5, outcomes.Length);
         return outcomes;
     }

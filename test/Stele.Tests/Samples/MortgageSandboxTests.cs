@@ -67,7 +67,7 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
         ImmutableArray<RuleOutcome> Judge(Report report) => admission.Judge("deploy", InputSchema.ToCel(Json.Object(
             ("action", "deploy"), ("checks", Json.Object(("fairness", Json.Array([Json.Object(("metrics", report.Metrics))])))),
             ("release", Json.Object(("components", Json.Array([Json.Object(("role", "model"), ("kind", "model"), ("strength", "built"))])))),
-            ("approvals", Json.Array([Json.Object(("member", "m"))])))), ImmutableDictionary<string, long>.Empty);
+            ("approvals", Json.Array([Json.Object(("member", "m"))])))), ImmutableDictionary<string, long>.Empty, new Budget());
     }
 
     static string At(string name) => Path.Combine(MortgagePipeline.Sample, name);

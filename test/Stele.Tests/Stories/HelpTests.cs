@@ -39,6 +39,19 @@ public sealed class HelpTests
         }
     }
 
+    /// <summary>What is to be typed or written keeps its lines; everything else is wrapped.</summary>
+    [Fact]
+    public async Task Examples_keep_their_lines()
+    {
+        var examples = Verbs().SelectMany(v => v.Verb.Help.Split("\n\n").Where(p => p.Split('\n').Any(l => l.StartsWith("    ", StringComparison.Ordinal))).Select(p => (v.Path, p))).ToArray();
+        Assert.NotEmpty(examples);
+        foreach (var (path, example) in examples)
+        {
+            Assert.All(example.Split('\n'), line => Assert.StartsWith("    ", line, StringComparison.Ordinal));
+            Assert.Contains(example, (await Type([.. path, "--help"])).Output, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Every_flag_says_what_it_is_and_stands_in_the_usage()
     {
@@ -57,7 +70,7 @@ public sealed class HelpTests
     {
         foreach (var (path, verb) in Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal)))
             Assert.Contains($"({verb.Needs.Split(' ')[2]}s)", verb.Summary, StringComparison.Ordinal);
-        string[] signing = ["member add", "member remove", "system add", "policy freeze", "policy set", "policy promote", "policy remove", "policy sign", "freeze", "run", "release", "check", "approve", "waive", "deploy", "rollback", "log open", "log lost", "log close", "reconcile", "erase", "retention set", "retention run", "retention floor", "hold place", "hold release", "attest", "attest withdraw"];
+        string[] signing = ["member add", "member remove", "system add", "policy freeze", "policy set", "policy promote", "policy remove", "policy sign", "freeze", "run", "release", "check", "approve", "waive", "waiver withdraw", "deploy", "rollback", "log open", "log lost", "log close", "reconcile", "erase", "retention set", "retention run", "retention floor", "hold place", "hold release", "attest", "attest withdraw"];
         Assert.Equal(signing.Order(StringComparer.Ordinal), Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal)).Select(v => string.Join(' ', v.Path)).Order(StringComparer.Ordinal));
     }
 

@@ -87,7 +87,7 @@ sealed class Forgery
         foreach (var (origin, log) in Logs) Tree(Pack.LogFolder(origin), log.Leaves, log.Checkpoint, Floors.GetValueOrDefault(origin));
         foreach (var (name, content) in Overrides) if (content is not null) members[name] = content;
         var manifest = Json.Object(
-            ("version", 0),
+            ("version", Pack.Version),
             ("ledger", Json.Object(("origin", _world.Key.Key.Name), ("genesis", Entries.Count == 0 ? default : Merkle.Leaf(Entries[0])), ("checkpoint", Checkpoint))),
             ("logs", Json.Array(Logs.OrderBy(l => Pack.LogFolder(l.Key), StringComparer.Ordinal).Select(l => Json.Object(("origin", l.Key), ("checkpoint", l.Value.Checkpoint))))),
             ("members", Json.Array(members.Select(m => Json.Object(("name", m.Key), ("size", m.Value.Length), ("digest", Digest.Of(m.Value)))))));

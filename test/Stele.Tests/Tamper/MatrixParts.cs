@@ -167,7 +167,7 @@ static partial class Matrix
         yield return Finder("another genesis in the manifest", f => f.Manifest = m => m.With("ledger", m["ledger"].With("genesis", Digest.Of("x"u8))), "manifest-differs");
         yield return Finder("another checkpoint in the manifest", f => f.Manifest = m => m.With("ledger", m["ledger"].With("checkpoint", "x")), "manifest-differs");
         yield return Finder("no logs in the manifest", f => f.Manifest = m => m.With("logs", Json.EmptyArray), "manifest-differs");
-        yield return Finder("a version to come", f => f.Manifest = m => m.With("version", 1), "pack-malformed");
+        yield return Finder("a version to come", f => f.Manifest = m => m.With("version", Pack.Version + 1), "pack-malformed");
         yield return Finder("a member of no use", f => f.Overrides["readme.md"] = "hello"u8.ToArray(), "member-unread");
         yield return Finder("a segment after a gap", f => f.Overrides["ledger/entries/000000007"] = Forgery.SegmentOf(Lived.World.Entries.Take(1)), "member-unread");
         yield return Finder("a segment after one that has room", f => f.Overrides["ledger/entries/000000001"] = Forgery.SegmentOf(Lived.World.Entries.Take(1)), "bundle-malformed");
@@ -281,7 +281,7 @@ static partial class Matrix
             yield return Changed($"another name in its {i}. document", r => r with { Documents = [.. r.Documents.SetItem(i, r.Documents[i].With("name", "other")).OrderBy(d => Digest.Of(d.ToBytes()))] }, "document-missing");
         }
         yield return Json("a member more", j => j.With("by", "somebody"), "receipt-malformed");
-        yield return Json("a version to come", j => j.With("version", 1), "receipt-malformed");
+        yield return Json("a version to come", j => j.With("version", Receipt.Version + 1), "receipt-malformed");
         yield return Json("entries in another order", j => j.With("ledger", j["ledger"].With("entries", Stele.Proof.Json.Array(j["ledger"]["entries"].AsArray.Reverse()))), "receipt-malformed");
         yield return Json("documents in another order", j => j.With("documents", Stele.Proof.Json.Array(j["documents"].AsArray.Reverse())), "receipt-malformed");
         yield return new("finder: receipt: in other JSON", "receipt", () => ([.. Lived.Receipt(8).Encode(), (byte)'\n'], Lived.World.Trust), "receipt-malformed");

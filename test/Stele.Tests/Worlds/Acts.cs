@@ -11,7 +11,7 @@ namespace Stele.Tests.Worlds;
 sealed partial class World
 {
     public static GenesisStatement Genesis(string origin = Name, int threshold = 2, string? logKey = null) => new(
-        origin, 0, [.. Owners.Select(o => new Founder(o.Id, [o.Key.Public]))], threshold, Recovery.Key.Public, Server.Key.Public, logKey ?? new NoteSigner(origin).Key.ToString())
+        origin, State.CurrentFold, [.. Owners.Select(o => new Founder(o.Id, [o.Key.Public]))], threshold, Recovery.Key.Public, Server.Key.Public, logKey ?? new NoteSigner(origin).Key.ToString())
     { Nonce = Unset, Issued = 0 };
 
     public MemberStatement Member(Person person, params ReadOnlySpan<Role> roles) =>

@@ -49,6 +49,7 @@ static class LogLines
             Release r => $"release {Name(r.Digest)} of {r.System} declared",
             Evaluation e => $"release {Name(e.Release)} checked: check {e.Check.Short}, report {e.Report.Short}{(e.Supersedes is { } old ? $", superseding entry {N(old)}" : "")}",
             Approval a => $"{a.Action} of {Name(a.Release)} to {a.System}/{a.Environment} approved",
+            Waiver { Replaces: { } given } w => $"the waiver of entry {given}, of rule {w.Rule} for {Name(w.Release)} in {w.System}/{w.Environment}, taken back",
             Waiver w => $"rule {w.Rule} waived for {Name(w.Release)} in {w.System}/{w.Environment}",
             Deployment { Action: Deployment.Halt } d => $"{d.System}/{d.Environment} halted",
             Deployment d => $"{d.Action} {d.System}/{d.Environment}: {string.Join(", ", d.Routes.Select(x => d.Routes.Length == 1 ? Name(x.Release) : $"{Name(x.Release)} {N(x.Weight)} %"))}",

@@ -52,7 +52,7 @@ static class Status
             ("routes", Json.Array(head.Routes.Select(r => Route(state, r)))), ("previousRoutes", Json.Array(head.PreviousRoutes.Select(r => Route(state, r)))),
             ("policies", Json.Array(head.Policies.Select(Json.Of))),
             ("waivers", Json.Array(waivers)),
-            ("lapsed", waivers.Any(w => w["standing"].AsString is Waivers.Lapsed or Waivers.Revoked)),
+            ("lapsed", waivers.Any(w => w["standing"].AsString is Waivers.Lapsed or Waivers.Revoked or Waivers.Withdrawn)),
             ("revoked", head.Routes.Any(r => state.Closure(state.Releases[r.Release]).Any(state.IsRevoked))));
     }
 

@@ -8,15 +8,15 @@ namespace Stele.Control.Views;
 static class Waivers
 {
     /// <summary>Whether a waiver counts for admissions, or why not.</summary>
-    public const string Stands = "stands", Lapsed = "lapsed", Revoked = "revoked", Replaced = "replaced";
+    public const string Stands = "stands", Lapsed = "lapsed", Withdrawn = "withdrawn", Revoked = "revoked", Replaced = "replaced";
 
     public static string StandingOf(State state, WaiverFact w, long now) =>
-        w.Waiver.Expires <= now ? Lapsed : !state.Stands(w, now) ? Revoked : !state.PoliciesFor(w.Waiver.System, w.Waiver.Environment).Contains(w.Waiver.Policy) ? Replaced : Stands;
+        w.Withdrawn is not null ? Withdrawn : w.Expires <= now ? Lapsed : !state.Stands(w, now) ? Revoked : !state.PoliciesFor(w.Waiver.System, w.Waiver.Environment).Contains(w.Waiver.Policy) ? Replaced : Stands;
 
     public static Json One(State state, WaiverFact w, long now) => Json.Object(
         ("entry", w.By.Entry), ("policy", w.Waiver.Policy), ("rule", w.Waiver.Rule), ("release", w.Waiver.Release), ("name", state.Releases.TryGetValue(w.Waiver.Release, out var r) ? Json.Of(r.Name) : null),
-        ("place", State.Place(w.Waiver.System, w.Waiver.Environment)), ("expires", w.Waiver.Expires), ("by", w.By.Member), ("reason", w.Waiver.Reason),
-        ("standing", StandingOf(state, w, now)), ("lapsed", w.Waiver.Expires <= now));
+        ("place", State.Place(w.Waiver.System, w.Waiver.Environment)), ("expires", w.Expires), ("by", w.By.Member), ("reason", w.Waiver.Reason!.Value),
+        ("withdrawn", w.Withdrawn is { } x ? Json.Object(("entry", x.Entry), ("by", x.Member)) : null), ("standing", StandingOf(state, w, now)), ("lapsed", w.Expires <= now));
 
     /// <summary>Oldest first, each with the deployments that used it and whether the head of its place leans on it.</summary>
     public static Json Of(Replay replay, long now, Func<WaiverFact, bool> wanted)

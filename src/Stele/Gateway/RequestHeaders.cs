@@ -1,0 +1,45 @@
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Http;
+
+namespace Stele.Gateway;
+
+/// <summary>
+/// Which of a request's headers a release gets. Rules see none of them, so none goes along by which a release might take a request for another than was judged: those below, and those that the operator names.
+/// What tells of the body is the gateway's own to set.
+/// </summary>
+sealed class RequestHeaders
+{
+    /// <summary>Always: what may be answered, who asks with what, where it belongs in a trace, and that it is the same request once more; and what sessions of MCP need.</summary>
+    public static readonly FrozenSet<string> Usual =
+        new[] { "Accept", "Accept-Language", "User-Agent", "traceparent", "tracestate", "Idempotency-Key", "MCP-Protocol-Version", "Mcp-Session-Id" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Never, whoever names them: of one connection (RFC 9110 §7.6.1), of the body, whose token it is, and what stands for another method, address or caller.</summary>
+    static readonly FrozenSet<string> Never = new[]
+    {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "HTTP2-Settings",
+        "Content-Digest", "Content-Encoding", "Content-Length", "Content-Location", "Content-MD5", "Content-Range", "Content-Type", "Digest", "Repr-Digest", "Signature", "Signature-Input",
+        "Authorization", "Cookie", "Host", "Forwarded", "Via", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Original-URL", "X-Original-Host", "X-Original-Method", "X-Rewrite-URL", "X-Host",
+        "X-Real-IP", "Mcp-Method", "Mcp-Name",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    readonly FrozenSet<string> _passing;
+
+    /// <param name="named">The operator's own; each one for which <see cref="Objection"/> is null.</param>
+    public RequestHeaders(IEnumerable<string> named) => _passing = Usual.Concat(named.Select(n => Objection(n) is { } why ? throw new ArgumentException(why, nameof(named)) : n)).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Why a header of that name is never forwarded; null if it may be.</summary>
+    public static string? Objection(string name) =>
+        name.Length is 0 or > 64 || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_')) ? $"'{name}' is not a header's name"
+        : Never.Contains(name) || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("Stele-", StringComparison.OrdinalIgnoreCase) || name.Contains('_', StringComparison.Ordinal)
+            ? $"'{name}' is not forwarded: by it a release might see another request than the rules did" : null;
+
+    /// <summary>What goes along of a request, without what its own Connection header names.</summary>
+    public IEnumerable<KeyValuePair<string, IEnumerable<string?>>> Of(HttpRequest request)
+    {
+        var connection = Listed(request.Headers.Connection.ToString());
+        foreach (var (name, values) in request.Headers)
+            if (_passing.Contains(name) && !connection.Contains(name)) yield return new(name, values);
+    }
+
+    internal static HashSet<string> Listed(string header) => new(header.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), StringComparer.OrdinalIgnoreCase);
+}
