@@ -93,9 +93,9 @@ public sealed class CelTrace
     /// </summary>
     public IReadOnlyList<CelTrace> Rests()
     {
-        var found = new List<CelTrace>();
+        var found = new Found();
         Rest(found);
-        return found;
+        return found.All;
     }
 
     /// <summary>Whether this very error came out of it; out of a round, whose value is its element, it comes from within.</summary>
@@ -103,7 +103,7 @@ public sealed class CelTrace
 
     bool Is(bool value) => Evaluated && (value ? _value.IsTrue : _value.IsFalse);
 
-    void Rest(List<CelTrace> found)
+    void Rest(Found found)
     {
         if (!Evaluated || Kind == CelTraceKind.Constant) return;
         // Where the error came from below, that is what it rests on.
@@ -145,12 +145,40 @@ public sealed class CelTrace
     }
 
     // Long places are cut, and may look alike.
-    bool Same(CelTrace other) => _value.IsError || other._value.IsError ? _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason : _value.Kind == other._value.Kind && _value.Equals(other._value);
-
-    void Add(List<CelTrace> found)
+    bool Same(CelTrace other)
     {
-        if (Evaluated && Kind != CelTraceKind.Constant && !found.Exists(f => string.Equals(f.Place, Place) && f.Same(this))) found.Add(this);
+        if (_value.IsError || other._value.IsError) return _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason;
+        if (_value.Kind != other._value.Kind) return false;
+        // Of large values no more is looked at: one place with two values that begin alike is one.
+        var left = Looks;
+        return Equality.Equal(in _value, in other._value, ref left) || left < 0;
     }
+
+    const long Looks = 10_000;
+
+    void Add(Found found)
+    {
+        if (Evaluated && Kind != CelTraceKind.Constant) found.Add(this);
+    }
+
+    /// <summary>Sub-expressions in the order in which they were found, no place with the same value twice.</summary>
+    sealed class Found
+    {
+        readonly Dictionary<string, List<CelTrace>> _places = new(StringComparer.Ordinal);
+
+        public List<CelTrace> All { get; } = [];
+
+        public void Add(CelTrace trace)
+        {
+            if (!_places.TryGetValue(trace.Place, out var there)) _places[trace.Place] = there = [];
+            // That a place comes with ever other values there is hardly a reason for: some of them are enough.
+            if (there.Count == MostAlike || there.Exists(f => f.Same(trace))) return;
+            there.Add(trace);
+            All.Add(trace);
+        }
+    }
+
+    const int MostAlike = 32;
 
     public override string ToString() => $"{Place}: {(Evaluated ? _value.ToString() : "not evaluated")}";
 }

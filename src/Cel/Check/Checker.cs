@@ -128,11 +128,13 @@ internal sealed class Checker
         yield return name;
     }
 
-    /// <summary><c>a.b.c</c> if the tree is just that and <c>a</c> is no comprehension variable.</summary>
-    (string Name, bool Rooted)? Qualified(Expr e) => e switch
+    /// <summary><c>a.b.c</c> if the tree is just that, has no more dots than any name there is, and <c>a</c> is no comprehension variable.</summary>
+    (string Name, bool Rooted)? Qualified(Expr e) => Qualified(e, _declared.Dots);
+
+    (string Name, bool Rooted)? Qualified(Expr e, int dots) => e switch
     {
         Ident i when i.Rooted || Local(i.Name) is null => (i.Name, i.Rooted),
-        Select { Test: false, Quoted: false } s when Qualified(s.Operand) is var (name, rooted) => ($"{name}.{s.Field}", rooted),
+        Select { Test: false, Quoted: false } s when dots > 0 && Qualified(s.Operand, dots - 1) is var (name, rooted) => ($"{name}.{s.Field}", rooted),
         _ => null,
     };
 
@@ -176,7 +178,19 @@ internal sealed class Checker
         var args = new CelType[e.Args.Length + first];
         if (isMethod) args[0] = Visit(e.Target!);
         for (var i = 0; i < e.Args.Length; i++) args[i + first] = Visit(e.Args[i]);
-        return Resolve(e, overloads, isMethod, args);
+        var result = Resolve(e, overloads, isMethod, args);
+        return e is { Function: Operators.Index or Operators.OptionalIndex, Args: [_, Literal { Value: string name }] } ? Member(e, args[0], name, result) : result;
+    }
+
+    /// <summary>A field that is named in brackets, <c>a["b"]</c>, is the field that <c>a.b</c> is, where the fields are known.</summary>
+    CelType Member(Call e, CelType operand, string name, CelType result)
+    {
+        operand = _types.Resolve(operand);
+        var isOptional = e.Function == Operators.OptionalIndex || operand.Kind == CelKind.Optional;
+        if (operand.Kind == CelKind.Optional) operand = operand.Parameters[0];
+        if (operand.Fields is null) return result;
+        var field = Field(e, operand, name);
+        return isOptional ? CelType.Optional(field) : field;
     }
 
     /// <summary>True if the call is a method's: else its target, if any, is part of the function's name.</summary>
@@ -206,11 +220,12 @@ internal sealed class Checker
         foreach (var overload in overloads)
         {
             if (overload.IsMethod != isMethod || overload.Parameters.Length != args.Length) continue;
-            var fresh = new Dictionary<string, CelType>(StringComparer.Ordinal);
-            var parameters = Array.ConvertAll(overload.Parameters, p => _types.Instantiate(p, fresh));
+            if (!overload.MayTake(args)) continue;
+            var fresh = overload.IsGeneric ? new Dictionary<string, CelType>(StringComparer.Ordinal) : null;
+            var parameters = fresh is null ? overload.Parameters : Array.ConvertAll(overload.Parameters, p => _types.Instantiate(p, fresh));
             if (!_types.Assignable(args, parameters)) continue;
             candidates.Add(overload);
-            var type = _types.Resolve(_types.Instantiate(overload.Result, fresh));
+            var type = fresh is null ? overload.Result : _types.Resolve(_types.Instantiate(overload.Result, fresh));
             if (result is null) result = type;
             else if (!_types.Same(result, type)) result = CelType.Dyn;
         }
@@ -227,7 +242,7 @@ internal sealed class Checker
             for (var i = 0; i < candidates.Count; i++)
             {
                 if (candidates[i].Prepare is not { } prepare) continue;
-                var (ready, at, refusal) = prepare(constant);
+                var (ready, at, refusal) = prepare(constant, _declared.Allowance);
                 if (ready is null) return Fail(e, Literals.Offset(_source, literal.Position, at), CelErrorKind.InvalidArgument, refusal!);
                 candidates[i] = ready;
             }

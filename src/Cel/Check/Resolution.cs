@@ -40,6 +40,12 @@ internal sealed record Declarations(IReadOnlyDictionary<string, CelType> Variabl
     /// <summary>Expressions with names, that programs and one another may use.</summary>
     public Definitions? Definitions { get; init; }
 
+    /// <summary>The most dots that the name of a variable, a type or a function has.</summary>
+    public int Dots { get; } = Math.Max(3, Variables.Keys.Select(name => name.AsSpan().Count('.')).DefaultIfEmpty().Max());
+
+    /// <summary>For what literals are worth at compile time.</summary>
+    public Allowance Allowance { get; } = new(Regex.PatternLimits.AllSteps);
+
     /// <summary>Off, anything the checker would refuse becomes an error of evaluation instead.</summary>
     public bool Strict { get; init; } = true;
 }

@@ -16,10 +16,22 @@ internal static class Formatting
 
     public static void Declare(FunctionTable t)
         => t.Method("format", CelType.String, CelType.List(CelType.Dyn), CelType.String, Format,
-            (in CelValue f, in CelValue args) => Costs.Traversal(Costs.Size(in f) + Extent.Of(in args).Weight + Clause * f.RawString.AsSpan().Count('%')));
+            (in CelValue f, in CelValue args) => Price(f.RawString, Extent.Of(in args)));
 
-    /// <summary>The units of a clause, beside its text and argument: a number may be shown with hundreds of digits.</summary>
-    const int Clause = 100;
+    /// <summary>The units of a clause, beside its text and argument; of one that may show hundreds of digits, and all of them exact; and of a value, which a map's keys have to be sorted for.</summary>
+    const int Clause = 100, Digits = 500, Value = 30;
+
+    static long Price(string f, Extent args)
+    {
+        var units = f.Length + args.Weight + Value * args.Values;
+        for (var at = f.IndexOf('%'); at >= 0; at = f.IndexOf('%', at))
+        {
+            for (at++; at < f.Length && (f[at] == '.' || char.IsAsciiDigit(f[at]));) at++;
+            units += at < f.Length && f[at] is 'f' or 'e' ? Digits : Clause;
+            if (at < f.Length) at++;
+        }
+        return Costs.Traversal(units);
+    }
 
     static CelValue Format(in CelValue format, in CelValue args)
     {

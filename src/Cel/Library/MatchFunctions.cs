@@ -21,14 +21,26 @@ internal static class MatchFunctions
         IsMethod = isMethod,
         Parameters = [CelType.String, CelType.String],
         Result = CelType.Bool,
-        Binary = Match,
-        BinaryCost = Cost,
-        Prepare = constant =>
-        {
-            var error = Pattern.TryParse(constant, out var pattern);
-            return pattern is null ? (null, error!.At, Refusal(error)) : (Prepared(isMethod, pattern), 0, null);
-        },
+        Metered = Match,
+        Prepare = (constant, left) => Prepare(isMethod, constant, left),
     };
+
+    static (Overload? Ready, int At, string? Refusal) Prepare(bool isMethod, string constant, Allowance left)
+    {
+        var steps = new Steps(PatternLimits.Steps);
+        var isEnough = left.Take(PatternLimits.Start + PatternLimits.Character * Math.Min(constant.Length, PatternLimits.Length));
+        Pattern? pattern = null;
+        var error = isEnough ? Pattern.TryParse(constant, steps, out pattern) : null;
+        if (!isEnough || !left.Take(steps.Spent))
+            return (null, 0, $"compiling the literal patterns of all expressions together takes more than {PatternLimits.AllSteps} steps, and this one is too many: '{Shown(constant)}'");
+        return pattern is null ? (null, error!.At, Refusal(error)) : (Prepared(isMethod, pattern), 0, null);
+    }
+
+    static string Shown(string pattern)
+    {
+        const int most = 60;
+        return pattern.Length <= most ? pattern : string.Concat(pattern.AsSpan(0, char.IsHighSurrogate(pattern[most - 1]) ? most - 1 : most), "…");
+    }
 
     static Overload Prepared(bool isMethod, Pattern pattern) => new()
     {
@@ -39,19 +51,20 @@ internal static class MatchFunctions
         BinaryCost = (in CelValue text, in CelValue _) => Costs.Match(text.RawString, pattern),
     };
 
-    static CelValue Match(in CelValue text, in CelValue pattern)
+    // What compiling takes is paid each time, so that the cost doesn't tell what was kept.
+    static CelValue Match(in CelValue text, in CelValue pattern, ref long left)
     {
-        var error = RecentPatterns.TryGet(pattern.RawString, out var compiled);
-        return compiled is null
-            ? CelValue.Error(CelErrorKind.InvalidArgument, $"{Refusal(error!)} (at {error!.At + 1} of the pattern)")
-            : CelValue.Bool(compiled.IsMatch(text.RawString));
-    }
-
-    // What compiling took is paid each time, so that the cost doesn't tell what was kept.
-    static long Cost(in CelValue text, in CelValue pattern)
-    {
-        RecentPatterns.TryGet(pattern.RawString, out var compiled);
-        return Costs.Compiling(pattern.RawString, compiled) + (compiled is null ? 0 : Costs.Match(text.RawString, compiled));
+        left -= Costs.Compiling(pattern.RawString);
+        if (left < 0) return default;
+        var most = left > PatternLimits.Steps / 10 ? PatternLimits.Steps : left * 10;
+        var steps = new Steps(most);
+        var error = RecentPatterns.TryGet(pattern.RawString, steps, out var compiled);
+        if (steps.IsOver && most < PatternLimits.Steps) left = -1;
+        else left -= Costs.Traversal(Math.Min(steps.Spent, most));
+        if (left < 0) return default;
+        if (compiled is null) return CelValue.Error(CelErrorKind.InvalidArgument, $"{Refusal(error!)} (at {error!.At + 1} of the pattern)");
+        left -= Costs.Match(text.RawString, compiled);
+        return left < 0 ? default : CelValue.Bool(compiled.IsMatch(text.RawString));
     }
 
     static string Refusal(PatternError error) => "the pattern is no regular expression: " + error.Reason;

@@ -44,10 +44,21 @@ internal sealed class BinaryNode(int position, string function, Overload[] candi
         foreach (var c in candidates)
         {
             if (!c.Takes(0, a.Kind) || !c.Takes(1, b.Kind)) continue;
+            if (c.Metered is not null) return Metered(f, c.Metered, in a, in b);
             if (!f.Spend(c.BinaryCost is null ? Costs.Call : c.BinaryCost(in a, in b))) return f.OverLimit(Position);
             return Placed(c.Binary!(in a, in b));
         }
         return Fail(CelErrorKind.NoSuchOverload, $"'{Operators.Spell(function)}' can't be applied to {a.TypeOf()} and {b.TypeOf()}");
+    }
+
+    CelValue Metered(Frame f, MeteredBinary call, in CelValue a, in CelValue b)
+    {
+        var left = f.Limit - f.Cost;
+        if (left < 0) return f.OverLimit(Position);
+        var value = call(in a, in b, ref left);
+        // One more than there was, wherever it was given up: a cost must not tell what was remembered.
+        f.Cost = left < 0 ? f.Limit + 1 : f.Limit - left;
+        return left < 0 ? f.OverLimit(Position) : Placed(value);
     }
 }
 

@@ -58,6 +58,16 @@ internal abstract class ComprehensionNode(int position, Loop loop) : Node(positi
 
     protected abstract CelValue Walk(Frame f, Rounds rounds);
 
+    /// <summary>Whether a round that a filter judges takes part. If not there may be a reason to stop, an error; else it is just left out.</summary>
+    protected bool Keeps(Node? filter, Frame f, out CelValue stop)
+    {
+        stop = default;
+        if (filter is null) return true;
+        var keep = filter.Eval(f);
+        if (keep.Kind != CelKind.Bool) stop = NotBool(in keep);
+        return keep.IsTrue;
+    }
+
     protected CelValue NotBool(in CelValue value)
         => value.IsError ? value : Fail(CelErrorKind.NoSuchOverload, $"a macro's condition is a bool, not {value.TypeOf()}");
 }
@@ -119,16 +129,17 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
         {
             if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
             rounds.Bind(f, Loop, i);
-            if (filter is not null)
+            if (!Keeps(filter, f, out var stop))
             {
-                var keep = filter.Eval(f);
-                if (keep.Kind != CelKind.Bool) return NotBool(in keep);
-                if (!keep.RawBool) continue;
+                if (stop.IsError) return stop;
+                continue;
             }
             var entries = body.Eval(f);
             if (entries.Kind != CelKind.Map) return entries.IsError ? entries : Fail(CelErrorKind.NoSuchOverload, $"transformMapEntry() puts together maps, not {entries.TypeOf()}");
             var map = entries.RawMap;
             if (!f.Spend(Costs.KeepingInMap + map.Count)) return f.OverLimit(Position);
+            foreach (ref readonly var key in map.Keys.AsSpan()) f.Cost += Costs.Hashing(in key);
+            if (f.Cost > f.Limit) return f.OverLimit(Position);
             if (keys.Count + map.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("map"));
             keys.AddRange(map.Keys);
             values.AddRange(map.Values);
@@ -152,11 +163,10 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
         {
             if (!f.Spend(Costs.Round)) return f.OverLimit(Position);
             rounds.Bind(f, Loop, i);
-            if (filter is not null)
+            if (!Keeps(filter, f, out var stop))
             {
-                var keep = filter.Eval(f);
-                if (keep.Kind != CelKind.Bool) return NotBool(in keep);
-                if (!keep.RawBool) continue;
+                if (stop.IsError) return stop;
+                continue;
             }
             if (body is null) f.Cost += Costs.Name;
             var value = body is null ? f.Slots[Loop.First] : body.Eval(f);
@@ -170,7 +180,7 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
             if (keys is not null)
             {
                 keys[count] = f.Slots[Loop.First];
-                f.Cost += Costs.Hashing(in keys[count]);
+                if (!f.Spend(Costs.Hashing(in keys[count]))) return f.OverLimit(Position);
             }
             values[count++] = value;
         }

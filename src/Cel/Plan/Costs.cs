@@ -27,20 +27,20 @@ internal static class Costs
     /// <summary>A tenth a unit looked at, rounded up, at least 1.</summary>
     public static long Traversal(long units) => units <= 10 ? 1 : (units + 9) / 10;
 
-    /// <summary>A tenth of the smaller one, or of what was looked at, where nested values make that more.</summary>
-    public static long Equality(in CelValue a, in CelValue b, long work) => Traversal(Math.Max(work - 1, Math.Min(Size(in a), Size(in b))));
+    /// <summary>The units that so much pays for, and no more than can be counted.</summary>
+    public static long Units(long cost) => Math.Clamp(cost, 0, long.MaxValue / 16) * 10 + 1;
 
     /// <summary>What a key costs beyond the lookup it is part of: nothing unless it is a long string.</summary>
     public static long Hashing(in CelValue key) => key.Kind == CelKind.String ? key.RawString.Length / 10 : 0;
 
     /// <summary>
-    /// A tenth a character of the text and one more, times a quarter a character of the pattern; of the pattern with counted
+    /// A tenth a character of the text and one more, times a quarter a character of the pattern; or of its size with counted
     /// repetitions written out, where that is more.
     /// </summary>
     public static long Match(string text, Pattern pattern) => Traversal(1 + text.Length) * Math.Max(1, (Math.Max(pattern.Text.Length, pattern.Size) + 3) / 4);
 
-    /// <summary>What comes to that where a pattern is compiled while evaluating: its characters, and a tenth of what was made of them.</summary>
-    public static long Compiling(string pattern, Pattern? compiled) => Math.Max(1, pattern.Length) + (compiled is null ? 0 : Traversal(compiled.Work));
+    /// <summary>What comes to that where a pattern is compiled while evaluating: so much for any, its characters, and then a tenth of the steps that it takes.</summary>
+    public static long Compiling(string pattern) => 50 + pattern.Length;
 
     /// <summary>The units of a value: characters, bytes, elements.</summary>
     public static long Size(in CelValue v) => v.Kind switch

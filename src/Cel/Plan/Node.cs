@@ -175,7 +175,7 @@ internal sealed class MapNode(int position, Node[] keys, Node[] values) : Node(p
         {
             k[i] = keys[i].Eval(f);
             if (k[i].IsError) return k[i];
-            f.Cost += Costs.Hashing(in k[i]);
+            if (!f.Spend(Costs.Hashing(in k[i]))) return f.OverLimit(Position);
             v[i] = values[i].Eval(f);
             if (v[i].IsError) return v[i];
         }

@@ -11,9 +11,13 @@ internal sealed class EqualNode(int position, Node left, Node right, bool negate
         if (a.IsError) return a;
         var b = right.Eval(f);
         if (b.IsError) return b;
-        long work = 0;
-        var equal = Equality.Equal(in a, in b, ref work);
-        return f.Spend(Costs.Equality(in a, in b, work)) ? CelValue.Bool(equal != negated) : f.OverLimit(Position);
+        // So much is known before: a tenth of the smaller one. The rest is counted, and given up where there is no more to pay it with.
+        var least = Costs.Traversal(Math.Min(Costs.Size(in a), Costs.Size(in b)));
+        if (!f.Spend(least)) return f.OverLimit(Position);
+        var most = Costs.Units(f.Limit - f.Cost + least);
+        var unseen = most;
+        var equal = Equality.Equal(in a, in b, ref unseen);
+        return f.Spend(Math.Max(0, Costs.Traversal(most - unseen - 1) - least)) ? CelValue.Bool(equal != negated) : f.OverLimit(Position);
     }
 }
 
@@ -29,16 +33,18 @@ internal sealed class InNode(int position, Node left, Node right) : Node(positio
         {
             case CelKind.Error: return container;
             case CelKind.Map:
-                f.Cost += Costs.Call + Costs.Hashing(in element);
+                if (!f.Spend(Costs.Call + Costs.Hashing(in element))) return f.OverLimit(Position);
                 return CelValue.Bool(container.RawMap.TryGet(in element, out _));
             case CelKind.List:
                 var items = container.ListItems;
                 if (!f.Spend(Math.Max(1, items.Length))) return f.OverLimit(Position);
-                long work = 0;
+                var paid = Math.Max(1, items.Length);
+                var most = Costs.Units(f.Limit - f.Cost + paid);
+                var unseen = most;
                 var found = false;
-                for (var i = 0; i < items.Length && !found; i++) found = Equality.Equal(in items[i], in element, ref work);
+                for (var i = 0; i < items.Length && !found && unseen >= 0; i++) found = Equality.Equal(in items[i], in element, ref unseen);
                 // What comparing large elements cost beyond one unit each.
-                return f.Spend(Math.Max(0, Costs.Traversal(work) - Math.Max(1, items.Length))) ? CelValue.Bool(found) : f.OverLimit(Position);
+                return f.Spend(Math.Max(0, Costs.Traversal(most - unseen) - paid)) ? CelValue.Bool(found) : f.OverLimit(Position);
             default: return Fail(CelErrorKind.NoSuchOverload, $"'in' takes a list or a map, not {container.TypeOf()}");
         }
     }
@@ -53,7 +59,7 @@ internal sealed class IndexNode(int position, Node operand, Node index) : Node(p
         if (container.IsError) return container;
         var at = index.Eval(f);
         if (at.IsError) return at;
-        f.Cost += Costs.Call + Costs.Hashing(in at);
+        if (!f.Spend(Costs.Call + Costs.Hashing(in at))) return f.OverLimit(Position);
         switch (container.Kind)
         {
             case CelKind.Map:

@@ -71,7 +71,7 @@ internal sealed class OptionalIndexNode(int position, Node operand, Node index) 
         if (container.IsError) return container;
         var at = index.Eval(f);
         if (at.IsError) return at;
-        f.Cost += Costs.Call + Costs.Hashing(in at);
+        if (!f.Spend(Costs.Call + Costs.Hashing(in at))) return f.OverLimit(Position);
         return Placed(Optionals.Index(in container, in at));
     }
 }
@@ -142,7 +142,7 @@ internal sealed class OptionalMapNode(int position, Node[] keys, Node[] values, 
         {
             var key = keys[i].Eval(f);
             if (key.IsError) return key;
-            f.Cost += Costs.Hashing(in key);
+            if (!f.Spend(Costs.Hashing(in key))) return f.OverLimit(Position);
             var value = values[i].Eval(f);
             if (value.IsError) return value;
             if (optional[i])

@@ -14,7 +14,10 @@ internal sealed class Alphabet
     readonly ushort[] _direct = new ushort[Direct];
     readonly int[] _starts;
     readonly ushort[] _classes;
-    readonly List<ulong[]> _members = [];
+    readonly int _words;
+
+    /// <summary>Of each class, in which sets it is.</summary>
+    readonly ulong[] _members;
     readonly List<Neighbour> _neighbours = [];
 
     /// <param name="sets">Those the pattern takes characters from.</param>
@@ -26,44 +29,53 @@ internal sealed class Alphabet
         if (lines) all.Add(CharSet.Newline);
         if (words) all.Add(PerlClasses.Word);
 
-        var events = new List<(int At, int Set)>();
+        // A bound, and whose it is, as one number.
+        var events = new List<long>();
         for (var s = 0; s < all.Count; s++)
-            foreach (var bound in all[s].Bounds) events.Add((bound, s));
-        events.Sort();
+            foreach (var bound in all[s].Bounds) events.Add((long)bound << 32 | (uint)s);
+        if (all.Count > 1) events.Sort();
 
         // From one bound to the next, which sets hold.
         var (starts, classes) = (new List<int>(), new List<ushort>());
-        var known = new Dictionary<ulong[], ushort>(SameBits.Instance);
-        var holds = new ulong[(all.Count + 63) / 64];
+        _words = Math.Max(1, (all.Count + 63) / 64);
+        var few = _words == 1 ? new Dictionary<ulong, ushort>() : null;
+        var many = _words == 1 ? null : new Dictionary<ulong[], ushort>(SameBits.Instance);
+        var members = new List<ulong>();
+        var holds = new ulong[_words];
         for (var (at, next) = (0, 0); at <= CharSet.Last;)
         {
-            for (; next < events.Count && events[next].At == at; next++) holds[events[next].Set >> 6] ^= 1ul << events[next].Set;
-            if (!known.TryGetValue(holds, out var found))
+            for (; next < events.Count && (int)(events[next] >> 32) == at; next++)
             {
-                found = (ushort)_members.Count;
-                ulong[] bits = [.. holds];
-                known.Add(bits, found);
-                _members.Add(bits);
+                var set = (int)events[next];
+                holds[set >> 6] ^= 1ul << set;
+            }
+            if (!(few is not null ? few.TryGetValue(holds[0], out var found) : many!.TryGetValue(holds, out found)))
+            {
+                found = (ushort)_neighbours.Count;
+                few?.Add(holds[0], found);
+                many?.Add([.. holds], found);
+                members.AddRange(holds);
                 _neighbours.Add(lines && CharSet.Newline.Contains(at) ? Neighbour.Newline : words && PerlClasses.Word.Contains(at) ? Neighbour.Word : Neighbour.Other);
             }
             starts.Add(at);
             classes.Add(found);
-            at = next < events.Count ? events[next].At : CharSet.Last + 1;
+            at = next < events.Count ? (int)(events[next] >> 32) : CharSet.Last + 1;
         }
+        _members = [.. members];
         _starts = [.. starts];
         _classes = [.. classes];
         for (var c = 0; c < Direct; c++) _direct[c] = Search(c);
     }
 
     /// <summary>How many classes there are.</summary>
-    public int Count => _members.Count;
+    public int Count => _neighbours.Count;
 
     /// <summary>Bytes, about.</summary>
-    public int Weight => _starts.Length * 6 + _members.Count * (40 + _members[0].Length * 8);
+    public int Weight => _starts.Length * 6 + _members.Length * 8;
 
     public int Class(int codePoint) => codePoint < Direct ? _direct[codePoint] : Search(codePoint);
 
-    public bool IsIn(int @class, int set) => (_members[@class][set >> 6] >> set & 1) != 0;
+    public bool IsIn(int @class, int set) => (_members[@class * _words + (set >> 6)] >> set & 1) != 0;
 
     public Neighbour Seen(int @class) => _neighbours[@class];
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Cel.Regex;
 
 /// <summary>
@@ -15,6 +17,10 @@ internal sealed class CharSet : IEquatable<CharSet>
 
     /// <summary>First of a range, first after it, first of the next one, and so on.</summary>
     public readonly int[] Bounds;
+
+    // Found when first asked for. Classes that have a name are made once, so that this is done once for them.
+    CharSet? _inverted, _folded;
+    int _hash;
 
     internal CharSet(int[] bounds) => Bounds = bounds;
 
@@ -57,40 +63,58 @@ internal sealed class CharSet : IEquatable<CharSet>
 
     public CharSet Inverted()
     {
+        if (_inverted is { } known) return known;
         var from = Bounds.Length > 0 && Bounds[0] == 0 ? 1 : 0;
         var to = Bounds.Length > 0 && Bounds[^1] == Last + 1 ? 1 : 0;
         var middle = Bounds.AsSpan(from, Math.Max(0, Bounds.Length - from - to));
-        return new([.. from == 0 ? [0] : ReadOnlySpan<int>.Empty, .. middle, .. to == 0 ? [Last + 1] : ReadOnlySpan<int>.Empty]);
+        return _inverted = new([.. from == 0 ? [0] : ReadOnlySpan<int>.Empty, .. middle, .. to == 0 ? [Last + 1] : ReadOnlySpan<int>.Empty]) { _inverted = this };
     }
 
-    public bool Equals(CharSet? other) => other is not null && Bounds.AsSpan().SequenceEqual(other.Bounds);
+    /// <summary>With everything that simple case folding makes equal to a member.</summary>
+    public CharSet Folded() => _folded ??= Unicode.Folded(this);
+
+    public bool Equals(CharSet? other) => ReferenceEquals(this, other) || (other is not null && Bounds.AsSpan().SequenceEqual(other.Bounds));
 
     public override bool Equals(object? obj) => Equals(obj as CharSet);
 
     public override int GetHashCode()
     {
+        if (_hash != 0) return _hash;
         var h = new HashCode();
-        foreach (var b in Bounds) h.Add(b);
-        return h.ToHashCode();
+        h.AddBytes(MemoryMarshal.AsBytes(Bounds.AsSpan()));
+        return _hash = h.ToHashCode() | 1;
     }
 }
 
 /// <summary>Collects ranges in any order.</summary>
 internal sealed class CharSetBuilder
 {
-    readonly List<(int Low, int High)> _ranges = [];
+    /// <summary>The first of a range, and the first behind it: as one number, which sorts as they do.</summary>
+    readonly List<long> _ranges = [];
+
+    public int Count => _ranges.Count;
 
     /// <summary>Both ends are in it.</summary>
-    public void Add(int low, int high) => _ranges.Add((low, high));
+    public void Add(int low, int high) => _ranges.Add((long)low << 32 | (uint)(high + 1));
+
+    public void Add(CharSet set)
+    {
+        for (var i = 0; i < set.Bounds.Length; i += 2) Add(set.Bounds[i], set.Bounds[i + 1] - 1);
+    }
 
     public CharSet ToSet()
     {
         _ranges.Sort();
         var bounds = new List<int>(_ranges.Count * 2);
-        foreach (var (low, high) in _ranges)
+        foreach (var range in _ranges)
         {
-            if (bounds.Count == 0 || low > bounds[^1]) bounds.AddRange([low, high + 1]);
-            else if (high + 1 > bounds[^1]) bounds[^1] = high + 1;
+            var (low, end) = ((int)(range >> 32), (int)range);
+            if (bounds.Count == 0 || low > bounds[^1])
+            {
+                bounds.Add(low);
+                bounds.Add(end);
+            }
+            else if (end > bounds[^1]) bounds[^1] = end;
         }
         return new CharSet([.. bounds]);
     }

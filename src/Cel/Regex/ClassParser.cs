@@ -1,8 +1,14 @@
 namespace Cel.Regex;
 
 /// <summary>What stands for characters: escapes and bracketed classes.</summary>
-internal sealed class ClassParser(string text)
+internal sealed class ClassParser(string text, Steps steps)
 {
+    /// <summary>A range takes some of them to be put in its place, and a character that folds.</summary>
+    const int PerRange = 4, PerFold = 3;
+
+    /// <summary>No <c>:]</c> stands behind here.</summary>
+    bool _noneNamed;
+
     /// <summary>The code point here, both halves of a surrogate pair at once.</summary>
     public int CodePoint(ref int at)
     {
@@ -25,7 +31,7 @@ internal sealed class ClassParser(string text)
     static CharSet Folded(CharSet set, bool inverted, PatternFlags flags)
     {
         // What the folded class leaves out is the opposite of what it takes in.
-        if (flags.HasFlag(PatternFlags.Fold)) set = Unicode.FoldedClass(set);
+        if (flags.HasFlag(PatternFlags.Fold)) set = set.Folded();
         return inverted ? set.Inverted() : set;
     }
 
@@ -72,20 +78,69 @@ internal sealed class ClassParser(string text)
         var start = at++;
         var inverted = at < text.Length && text[at] == '^';
         if (inverted) at++;
-        var set = CharSet.Nothing;
+        // What classes there are, and how many ranges they bring; and what stands for itself.
+        CharSet? only = null;
+        var classes = new CharSetBuilder();
         var plain = new CharSetBuilder();
         for (var first = true; ; first = false)
         {
             if (at >= text.Length) throw NotClosed(start);
             if (text[at] == ']' && !first) break;
-            if (TryNamed(ref at) is var (named, opposite)) set = set.With(Folded(named, opposite, flags));
-            else if (TryClass(ref at, flags) is { } escaped) set = set.With(escaped);
-            else Range(ref at, start, plain);
+            if (TryNamed(ref at) is var (named, opposite)) Add(Folded(named, opposite, flags), at);
+            else if (TryClass(ref at, flags) is { } escaped) Add(escaped, at);
+            else
+            {
+                steps.Spend(PerRange, at);
+                Range(ref at, start, plain);
+            }
         }
         at++;
-        var ranges = plain.ToSet();
-        set = set.With(flags.HasFlag(PatternFlags.Fold) ? Unicode.Folded(ranges) : ranges);
-        return inverted ? set.Inverted() : set;
+        CharSet set;
+        if (plain.Count == 0 && only is not null && classes.Count == 0) set = only;
+        else
+        {
+            var ranges = plain.ToSet();
+            if (flags.HasFlag(PatternFlags.Fold)) ranges = Folded(ranges, at);
+            if (only is null) set = ranges;
+            else
+            {
+                Join(only, at);
+                Join(ranges, at);
+                set = classes.ToSet();
+            }
+        }
+        if (!inverted) return set;
+        steps.Spend(set.RangeCount, at);
+        return set.Inverted();
+
+        // A class that is alone stays what it is.
+        void Add(CharSet more, int at)
+        {
+            if (only is null) only = more;
+            else if (!ReferenceEquals(more, only)) Join(more, at);
+        }
+
+        void Join(CharSet more, int at)
+        {
+            steps.Spend(PerRange * more.RangeCount, at);
+            classes.Add(more);
+        }
+    }
+
+    /// <summary>As <see cref="Unicode.Folded(CharSet)"/>, paid for.</summary>
+    CharSet Folded(CharSet ranges, int at)
+    {
+        steps.Spend(PerRange * ranges.RangeCount, at);
+        steps.Spend(PerFold * Unicode.Folding(ranges), at);
+        return Unicode.Folded(ranges);
+    }
+
+    /// <summary>A character, or where case does not matter all that fold as it does.</summary>
+    public CharSet Single(int codePoint, int at, PatternFlags flags)
+    {
+        if (!flags.HasFlag(PatternFlags.Fold)) return CharSet.Of(codePoint);
+        steps.Spend(PerRange * 4, at);
+        return Unicode.Folded(codePoint);
     }
 
     static PatternException NotClosed(int start) => new(start, "the class is not closed: ']' is missing");
@@ -114,7 +169,8 @@ internal sealed class ClassParser(string text)
     (CharSet Set, bool Inverted)? TryNamed(ref int at)
     {
         if (text[at] != '[' || at + 1 >= text.Length || text[at + 1] != ':') return null;
-        var end = text.IndexOf(":]", at + 2, StringComparison.Ordinal);
+        var end = _noneNamed ? -1 : text.IndexOf(":]", at + 2, StringComparison.Ordinal);
+        _noneNamed = end < 0;
         if (end < 0) return null;
         var name = text.AsSpan(at + 2, end - at - 2);
         var inverted = name.StartsWith("^");

@@ -36,8 +36,11 @@ internal readonly record struct Instruction(Op Op, int A = 0, int B = 0);
 /// Code under construction. Branches are relative to their own place, so that a piece can be copied or moved as it stands: repetition
 /// is copying, and no syntax tree is needed.
 /// </summary>
-internal sealed class Code
+internal sealed class Code(Steps steps)
 {
+    /// <summary>Instructions that are moved in a step.</summary>
+    const int Moved = 16;
+
     readonly List<Instruction> _list = [];
 
     public int Length => _list.Count;
@@ -51,21 +54,25 @@ internal sealed class Code
     }
 
     /// <summary>Nothing before the place may branch beyond it.</summary>
-    public void Insert(int at, Op op, int a, int b) => _list.Insert(at, new(op, a, b));
+    public void Insert(int at, Op op, int a, int b, int where)
+    {
+        steps.Spend(1 + (Length - at) / Moved, where);
+        _list.Insert(at, new(op, a, b));
+    }
 
     /// <summary>The code from a place to the end, any number of times.</summary>
-    public void Star(int from)
+    void Star(int from, int where)
     {
         var length = Length - from;
-        Insert(from, Op.Split, 1, length + 2);
+        Insert(from, Op.Split, 1, length + 2, where);
         Add(Op.Jump, -(length + 1));
     }
 
     /// <summary>At least once.</summary>
-    public void Plus(int from) => Add(Op.Split, from - Length, 1);
+    void Plus(int from) => Add(Op.Split, from - Length, 1);
 
     /// <summary>At most once.</summary>
-    public void Quest(int from) => Insert(from, Op.Split, 1, Length - from + 1);
+    void Quest(int from, int where) => Insert(from, Op.Split, 1, Length - from + 1, where);
 
     /// <summary>How long the code from a place to the end becomes by repeating it.</summary>
     public long Repeated(int from, int min, int max)
@@ -77,15 +84,19 @@ internal sealed class Code
     /// <param name="from">Where what is repeated begins; it ends at the end.</param>
     /// <param name="min">At least.</param>
     /// <param name="max">At most; negative for any number.</param>
-    public void Repeat(int from, int min, int max)
+    /// <param name="where">In the pattern.</param>
+    public void Repeat(int from, int min, int max, int where)
     {
-        var piece = _list.GetRange(from, Length - from);
-        if (piece.Count == 0) return;
-        if (max < 0 && min == 0)
+        if (Length == from) return;
+        switch (min, max)
         {
-            Star(from);
-            return;
+            case (0, < 0): Star(from, where); return;
+            case (1, < 0): Plus(from); return;
+            case (0, 1): Quest(from, where); return;
+            case (1, 1): return;
         }
+        steps.Spend(Length - from + Repeated(from, min, max), where);
+        var piece = _list.GetRange(from, Length - from);
         _list.RemoveRange(from, piece.Count);
         for (var i = 0; i < min; i++) _list.AddRange(piece);
         if (max < 0) Plus(Length - piece.Count);

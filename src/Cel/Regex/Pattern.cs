@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
 namespace Cel.Regex;
@@ -10,6 +9,8 @@ namespace Cel.Regex;
 /// </summary>
 internal sealed class Pattern
 {
+    const int Copy = 4;
+
     readonly Instruction[] _code;
     readonly Alphabet _alphabet;
     readonly bool _anchored;
@@ -19,16 +20,23 @@ internal sealed class Pattern
     Automaton _automaton;
     Simulation? _spare;
 
-    Pattern(string text, Instruction[] code, List<CharSet> sets)
+    /// <summary>Automata that were made and were soon full: more than so many are not worth it.</summary>
+    const int Wasted = 2;
+    int _wasted;
+
+    Pattern(string text, Instruction[] code, List<CharSet> sets, int atoms, long steps)
     {
         Text = text;
+        Steps = steps;
         _code = code;
         var asserted = Edge.None;
+        var copies = -atoms;
         foreach (var i in code)
         {
-            if (i.Op is Op.Take or Op.Assert) Size++;
+            if (i.Op is Op.Take or Op.Assert) copies++;
             if (i.Op == Op.Assert) asserted |= (Edge)i.A;
         }
+        Size = atoms + Copy * Math.Max(0, copies);
         _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0, (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
         _plain = Plain(code, sets);
         _anchored = Simulation.IsAnchored(code);
@@ -38,24 +46,24 @@ internal sealed class Pattern
     public string Text { get; }
 
     /// <summary>
-    /// What takes or asserts, with counted repetitions written out: the threads that a code point of a text may have to move at worst. Without such
-    /// repetitions no more than the pattern has characters.
+    /// What takes or asserts: the threads that a code point of a text may have to move at worst. No more than the pattern has characters, but for the copies that counted repetitions
+    /// make: each counts for four, since it is mostly with them that no automaton holds all states, and threads are moved indeed.
     /// </summary>
     public int Size { get; }
 
     /// <summary>Bytes, about, without the automaton's.</summary>
     public int Weight => Text.Length * 2 + _code.Length * 24 + _alphabet.Weight;
 
-    /// <summary>Instructions and words of the tables that compiling made.</summary>
-    public int Work => _code.Length + _alphabet.Weight / 8;
+    /// <summary>What compiling took.</summary>
+    public long Steps { get; }
 
     /// <summary>States known so far.</summary>
     internal int States => _automaton.Count;
 
-    public static PatternError? TryParse(string text, [NotNullWhen(true)] out Pattern? pattern)
+    public static PatternError? TryParse(string text, Steps steps, out Pattern? pattern)
     {
-        var error = PatternParser.TryParse(text, out var code, out var sets);
-        pattern = error is null ? new Pattern(text, code, sets) : null;
+        var error = PatternParser.TryParse(text, steps, out var code, out var sets, out var atoms);
+        pattern = error is null ? new Pattern(text, code, sets, atoms, steps.Spent) : null;
         return error;
     }
 
@@ -75,8 +83,9 @@ internal sealed class Pattern
             var next = state.Next[@class] ?? automaton.Step(state, @class);
             if (next is null)
             {
-                // The automaton is full. A fresh one helps if the last one did for long enough; else it is quicker to do without.
-                if (room >= 0 && i - renewed < room) return Simulate(state, text, i, @class);
+                // The automaton is full. A fresh one helps if the last one did for long enough; else it is quicker to do without, and after some such to try no more.
+                if (room >= 0 && i - renewed < room) Interlocked.Increment(ref _wasted);
+                if (Volatile.Read(ref _wasted) > Wasted || (room >= 0 && i - renewed < room)) return Simulate(state, text, i, @class);
                 (renewed, room) = (i, automaton.Count * 10);
                 automaton = new Automaton(NewSimulation(), _alphabet);
                 Volatile.Write(ref _automaton, automaton);
@@ -112,7 +121,8 @@ internal sealed class Pattern
         {
             // Half a surrogate pair would be found inside a whole one.
             if (i.Op != Op.Take || sets[i.A].Bounds is not [var c, var end] || end != c + 1 || !Rune.TryCreate(c, out var rune)) return null;
-            text.Append(rune.ToString());
+            if (rune.IsBmp) text.Append((char)c);
+            else text.Append(rune.ToString());
         }
         return text.ToString();
     }

@@ -18,6 +18,9 @@ internal static class PatternLimits
     /// <summary>Different sets of characters, and ranges in all of them.</summary>
     public const int Sets = 1024, Ranges = 8192;
 
+    /// <summary>Steps of compiling one pattern, and all literal patterns of an environment together, for which each also takes <see cref="Start"/> and <see cref="Character"/> for each of its characters.</summary>
+    public const int Steps = 100_000, AllSteps = 5_000_000, Start = 500, Character = 5;
+
     /// <summary>Bytes, about, that a pattern's automaton may hold; beyond them it starts afresh or goes without.</summary>
     public const int Automaton = 256 * 1024;
 }

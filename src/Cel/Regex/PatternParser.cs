@@ -19,13 +19,14 @@ internal sealed class PatternParser
 
     readonly string _text;
     readonly ClassParser _classes;
-    readonly Code _code = new();
+    readonly Steps _steps;
+    readonly Code _code;
     readonly List<CharSet> _sets = [];
     readonly Dictionary<CharSet, int> _known = [];
     readonly Stack<Group> _groups = [];
     readonly HashSet<string> _names = new(StringComparer.Ordinal);
     PatternFlags _flags;
-    int _ranges;
+    int _ranges, _atoms;
     int _at;
 
     /// <summary>Where the code of the current branch begins, and the jump that ended the one before it in this group, or -1. Until the group ends a jump holds where its own branch began, and the jump before it.</summary>
@@ -37,24 +38,34 @@ internal sealed class PatternParser
     /// <summary>Copies made inside the atom; the most of any atom in the current group.</summary>
     int _atomRepetitions = 1, _repetitions = 1;
 
-    PatternParser(string text)
+    PatternParser(string text, Steps steps)
     {
         _text = text;
-        _classes = new ClassParser(text);
+        _steps = steps;
+        _code = new Code(steps);
+        _classes = new ClassParser(text, steps);
     }
 
-    /// <summary>Code and the sets it takes from, or the error.</summary>
-    public static PatternError? TryParse(string text, out Instruction[] code, out List<CharSet> sets)
+    /// <summary>Steps that an instruction takes in the end, and a bound of a set in the alphabet.</summary>
+    const int PerInstruction = 4, PerBound = 4;
+
+    /// <summary>Code, the sets it takes from, and how many things were written that take or assert; or the error.</summary>
+    public static PatternError? TryParse(string text, Steps steps, out Instruction[] code, out List<CharSet> sets, out int atoms)
     {
+        atoms = 0;
         code = [];
         sets = [];
         if (text.Length > PatternLimits.Length) return new(0, $"the pattern has {text.Length} characters, more than {PatternLimits.Length}");
         try
         {
-            var parser = new PatternParser(text);
+            var parser = new PatternParser(text, steps);
             parser.Run();
+            // What is still to come: the code at rest, and its alphabet.
+            steps.Spend(PerInstruction * parser._code.Length, 0);
+            steps.Spend(parser._ranges * 2L * (PerBound + parser._sets.Count / 64), 0);
             code = parser._code.Finish();
             sets = parser._sets;
+            atoms = parser._atoms;
             return null;
         }
         catch (PatternException e)
@@ -112,7 +123,7 @@ internal sealed class PatternParser
         }
     }
 
-    void Take(int codePoint) => Take(_flags.HasFlag(PatternFlags.Fold) ? Unicode.Folded(codePoint) : CharSet.Of(codePoint));
+    void Take(int codePoint) => Take(_classes.Single(codePoint, _at, _flags));
 
     void Take(CharSet set)
     {
@@ -124,14 +135,21 @@ internal sealed class PatternParser
             if (_sets.Count > PatternLimits.Sets || _ranges > PatternLimits.Ranges)
                 throw new PatternException(_at, $"the pattern comes to more than {PatternLimits.Sets} different sets of characters, or to more than {PatternLimits.Ranges} ranges in them");
         }
-        Atom(_code.Length);
+        One();
         _code.Add(Op.Take, index);
     }
 
     void Assert(Edge edge)
     {
-        Atom(_code.Length);
+        One();
         _code.Add(Op.Assert, (int)edge);
+    }
+
+    /// <summary>What takes or asserts is one as it is written, whatever copies are made of it.</summary>
+    void One()
+    {
+        _atoms++;
+        Atom(_code.Length);
     }
 
     void Atom(int from, int repetitions = 1)
@@ -213,7 +231,7 @@ internal sealed class PatternParser
     void EndBranch()
     {
         _at++;
-        _code.Insert(_branch, Op.Split, 1, _code.Length - _branch + 2);
+        _code.Insert(_branch, Op.Split, 1, _code.Length - _branch + 2, _at);
         _code.Add(Op.Jump, _branch, _jumps);
         _jumps = _code.Length - 1;
         _branch = _code.Length;
@@ -248,7 +266,7 @@ internal sealed class PatternParser
         if (_code.Length - _atom > 0)
         {
             if (_atom + _code.Repeated(_atom, min, max) > PatternLimits.Instructions) throw TooLarge(start);
-            _code.Repeat(_atom, min, max);
+            _code.Repeat(_atom, min, max, start);
         }
         _at = end;
         // What is left of x{0} counts for nothing, but may stand here.

@@ -20,22 +20,28 @@ internal static class PerlClasses
     static readonly CharSet Blank = CharSet.Ranges("\t\n\f\r  ");
 
     /// <summary>By the name between the colons.</summary>
-    public static CharSet? Posix(ReadOnlySpan<char> name) => name switch
+    public static CharSet? Posix(ReadOnlySpan<char> name)
     {
-        "alnum" => CharSet.Ranges("09AZaz"),
-        "alpha" => CharSet.Ranges("AZaz"),
-        "ascii" => CharSet.Ranges("\0\x7f"),
-        "blank" => CharSet.Ranges("\t\t  "),
-        "cntrl" => CharSet.Ranges("\0\x1f\x7f\x7f"),
-        "digit" => Digit,
-        "graph" => CharSet.Ranges("!~"),
-        "lower" => CharSet.Ranges("az"),
-        "print" => CharSet.Ranges(" ~"),
-        "punct" => CharSet.Ranges("!/:@[`{~"),
-        "space" => CharSet.Ranges("\t\r  "),
-        "upper" => CharSet.Ranges("AZ"),
-        "word" => Word,
-        "xdigit" => CharSet.Ranges("09AFaf"),
-        _ => null,
-    };
+        foreach (var (known, set) in Named)
+            if (name.SequenceEqual(known)) return set;
+        return null;
+    }
+
+    static readonly (string Name, CharSet Set)[] Named =
+    [
+        ("alnum", CharSet.Ranges("09AZaz")),
+        ("alpha", CharSet.Ranges("AZaz")),
+        ("ascii", CharSet.Ranges("\0\x7f")),
+        ("blank", CharSet.Ranges("\t\t  ")),
+        ("cntrl", CharSet.Ranges("\0\x1f\x7f\x7f")),
+        ("digit", Digit),
+        ("graph", CharSet.Ranges("!~")),
+        ("lower", CharSet.Ranges("az")),
+        ("print", CharSet.Ranges(" ~")),
+        ("punct", CharSet.Ranges("!/:@[`{~")),
+        ("space", CharSet.Ranges("\t\r  ")),
+        ("upper", CharSet.Ranges("AZ")),
+        ("word", Word),
+        ("xdigit", CharSet.Ranges("09AFaf")),
+    ];
 }

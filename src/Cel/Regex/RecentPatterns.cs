@@ -11,16 +11,19 @@ internal static class RecentPatterns
     static readonly Pattern?[] Kept = new Pattern?[Places * Ways];
     static int _turn;
 
-    public static PatternError? TryGet(string text, out Pattern? pattern)
+    /// <param name="text">The pattern.</param>
+    /// <param name="steps">Also of a pattern that was kept, so that nobody can tell.</param>
+    /// <param name="pattern">Null if there is an error, or were not enough steps.</param>
+    public static PatternError? TryGet(string text, Steps steps, out Pattern? pattern)
     {
         var place = (text.GetHashCode() & Places - 1) * Ways;
         for (var i = place; i < place + Ways; i++)
             if (Volatile.Read(ref Kept[i]) is { } kept && string.Equals(kept.Text, text))
             {
-                pattern = kept;
+                pattern = steps.TrySpend(kept.Steps) ? kept : null;
                 return null;
             }
-        var error = Pattern.TryParse(text, out pattern);
+        var error = Pattern.TryParse(text, steps, out pattern);
         if (pattern is not null && pattern.Weight <= Largest) Volatile.Write(ref Kept[place + (Interlocked.Increment(ref _turn) & Ways - 1)], pattern);
         return error;
     }

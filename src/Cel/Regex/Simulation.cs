@@ -60,7 +60,10 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
 
         _next.Clear();
         foreach (var t in _now.All)
-            if (code[t] is { Op: Op.Take } take && alphabet.IsIn(@class, take.A) && Follow(_next, t + 1, Edge.None)) return true;
+        {
+            ref readonly var i = ref code[t];
+            if (i.Op == Op.Take && alphabet.IsIn(@class, i.A) && Follow(_next, t + 1, Edge.None)) return true;
+        }
         (_now, _next) = (_next, _now);
         _before = after;
         // A match may begin anywhere.
@@ -81,12 +84,13 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
     bool Follow(Threads set, int from, Edge edge)
     {
         // Invariant: every instruction is pushed after it was added, so once at most.
+        if (!set.Add(from) || code[from].Op == Op.Take) return false;
         var depth = 0;
-        if (set.Add(from)) _stack[depth++] = from;
+        _stack[depth++] = from;
         while (depth > 0)
         {
             var at = _stack[--depth];
-            var i = code[at];
+            ref readonly var i = ref code[at];
             switch (i.Op)
             {
                 case Op.Match: return true;

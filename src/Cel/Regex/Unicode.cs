@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Text;
 
@@ -8,31 +7,41 @@ namespace Cel.Regex;
 internal static class Unicode
 {
     static readonly Lazy<FrozenDictionary<string, CharSet>> Named = new(Decode);
-    static readonly Lazy<(int[] Codes, int[][] Orbits)> Folding = new(DecodeFolding);
-    static readonly ConcurrentDictionary<CharSet, CharSet> FoldedClasses = new(ReferenceEqualityComparer.Instance);
+    static readonly Lazy<(int[] Codes, int[][] Orbits)> Fold = new(DecodeFolding);
 
     /// <summary>A general category of one or two letters, a script, or <c>Any</c>; names are spelled exactly so. Null if there is none.</summary>
     public static CharSet? Class(ReadOnlySpan<char> name) => Named.Value.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var set) ? set : null;
 
     public static IEnumerable<string> Names => Named.Value.Keys;
 
+    /// <summary>Members that simple case folding changes, or changes into one: the work of <see cref="Folded(CharSet)"/>.</summary>
+    public static int Folding(CharSet set)
+    {
+        var codes = Fold.Value.Codes;
+        var count = 0;
+        for (var range = 0; range < set.Bounds.Length; range += 2) count += First(codes, set.Bounds[range + 1]) - First(codes, set.Bounds[range]);
+        return count;
+    }
+
+    static int First(int[] codes, int atLeast)
+    {
+        var at = Array.BinarySearch(codes, atLeast);
+        return at < 0 ? ~at : at;
+    }
+
     /// <summary>The set with everything that simple case folding makes equal to a member.</summary>
     public static CharSet Folded(CharSet set)
     {
-        var (codes, orbits) = Folding.Value;
+        var (codes, orbits) = Fold.Value;
         var b = new CharSetBuilder();
         for (var range = 0; range < set.Bounds.Length; range += 2)
         {
-            var at = Array.BinarySearch(codes, set.Bounds[range]);
-            for (at = at < 0 ? ~at : at; at < codes.Length && codes[at] < set.Bounds[range + 1]; at++)
+            for (var at = First(codes, set.Bounds[range]); at < codes.Length && codes[at] < set.Bounds[range + 1]; at++)
                 foreach (var c in orbits[at])
                     if (!set.Contains(c)) b.Add(c, c);
         }
-        return set.With(b.ToSet());
+        return b.Count == 0 ? set : set.With(b.ToSet());
     }
-
-    /// <summary>Of a class that there is one instance of: folded once.</summary>
-    public static CharSet FoldedClass(CharSet set) => FoldedClasses.GetOrAdd(set, Folded);
 
     public static CharSet Folded(int codePoint) => Folded(CharSet.Of(codePoint));
 

@@ -329,7 +329,7 @@ internal sealed class Parser
     {
         if (Current.Kind == TokenKind.End) return Fail(Current.Start, $"the expression ends where {wanted} was expected");
         var text = TextOf(Current);
-        return Fail(Current.Start, $"expected {wanted}, found {(text.Length > 40 ? text[..40] + "…" : text)}");
+        return Fail(Current.Start, $"expected {wanted}, found {(text.Length > 40 ? text[..(char.IsHighSurrogate(text[39]) ? 39 : 40)] + "…" : text)}");
     }
 
     static bool IsReserved(string name) => name is "as" or "break" or "const" or "continue" or "else" or "for" or "function" or "if" or "import"

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Cel.Syntax;
 
 /// <summary>What somebody probably meant to write.</summary>
@@ -5,15 +7,15 @@ public static class Spelling
 {
     const int Longest = 64;
 
-    /// <summary>The name that is nearest, if one is near: a letter or two more, less, other or swapped, or only the case differs. The first of several.</summary>
+    /// <summary>The name that is nearest, if one is near: a letter or two more, less, other or swapped, or only the case of ASCII letters differs. Of several the first by code points, whatever order they come in.</summary>
     public static string? Nearest(string written, IEnumerable<string> known)
     {
         string? nearest = null;
         var best = written.Length <= 3 ? 2 : 3;
         foreach (var name in known)
         {
-            var distance = string.Equals(name, written, StringComparison.OrdinalIgnoreCase) ? 0 : Distance(written, name, best);
-            if (distance >= best || distance >= name.Length) continue;
+            var distance = Ascii.EqualsIgnoreCase(name, written) ? 0 : Distance(written, name, best + 1);
+            if (distance > best || distance >= name.Length || (distance == best && (nearest is null || string.CompareOrdinal(name, nearest) >= 0))) continue;
             (nearest, best) = (name, distance);
         }
         return nearest;

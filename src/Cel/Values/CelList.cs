@@ -14,10 +14,10 @@ internal sealed class CelList
 }
 
 /// <summary>
-/// How deep a value nests and how large it is written out. Elements may be shared, so a value's memory says nothing of the time
+/// How deep a value nests, how large it is written out, and how many values there are in all of it. Elements may be shared, so a value's memory says nothing of the time
 /// it takes to compare or print it; this does, and <see cref="IsAllowed"/> bounds it for every list and map there is.
 /// </summary>
-internal readonly record struct Extent(int Depth, long Weight)
+internal readonly record struct Extent(int Depth, long Weight, long Values = 1)
 {
     public bool IsAllowed => Depth <= ValueLimits.Depth && Weight <= ValueLimits.Weight;
 
@@ -25,7 +25,7 @@ internal readonly record struct Extent(int Depth, long Weight)
     {
         CelKind.List => v.RawList.Extent,
         CelKind.Map => v.RawMap.Extent,
-        CelKind.Optional => v.RawOptional?.Extent ?? new(1, 1),
+        CelKind.Optional => v.RawOptional?.Extent ?? new Extent(1, 1),
         CelKind.String => new(0, 1 + v.RawString.Length),
         CelKind.Bytes => new(0, 1 + v.RawBytes.Length),
         _ => new(0, 1),
@@ -35,13 +35,14 @@ internal readonly record struct Extent(int Depth, long Weight)
     public static Extent Above(ReadOnlySpan<CelValue> values)
     {
         var depth = 0;
-        long weight = 1;
+        long weight = 1, count = 1;
         foreach (ref readonly var value in values)
         {
             var extent = Of(in value);
             depth = Math.Max(depth, extent.Depth);
             weight += extent.Weight;
+            count += extent.Values;
         }
-        return new Extent(depth + 1, weight);
+        return new Extent(depth + 1, weight, count);
     }
 }

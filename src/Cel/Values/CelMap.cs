@@ -16,8 +16,8 @@ internal sealed class CelMap
         Keys = keys;
         Values = values;
         _index = index;
-        var (depth, weight) = Extent.Above(values);
-        Extent = new Extent(depth, weight + Extent.Above(keys).Weight);
+        var (within, names) = (Extent.Above(values), Extent.Above(keys));
+        Extent = new Extent(within.Depth, within.Weight + names.Weight, within.Values + names.Values);
     }
 
     public int Count => Keys.Length;
@@ -68,9 +68,9 @@ internal sealed class CelMap
 
     static int Scan(CelValue[] keys, int count, in CelValue key)
     {
-        long work = 0;
+        var left = long.MaxValue;
         for (var i = 0; i < count; i++)
-            if (Equality.Equal(in keys[i], in key, ref work)) return i;
+            if (Equality.Equal(in keys[i], in key, ref left)) return i;
         return -1;
     }
 

@@ -158,6 +158,9 @@ public readonly struct CelValue : IEquatable<CelValue>
 
     public ReadOnlySpan<byte> AsBytes() => Expect(CelKind.Bytes).RawBytes;
 
+    /// <summary>Values, characters and bytes in all of it, counted each time they are reached: no JSON of it is shorter.</summary>
+    public long Weight => Extent.Of(in this).Weight;
+
     /// <summary>Entries of a map in its own order.</summary>
     public IEnumerable<KeyValuePair<CelValue, CelValue>> AsMap() => Expect(CelKind.Map).RawMap.Entries();
 
@@ -206,8 +209,8 @@ public readonly struct CelValue : IEquatable<CelValue>
 
     public bool Equals(CelValue other)
     {
-        long work = 0;
-        return Equality.Equal(in this, in other, ref work);
+        var left = long.MaxValue;
+        return Equality.Equal(in this, in other, ref left);
     }
 
     public override bool Equals(object? obj) => obj is CelValue other && Equals(other);
@@ -242,11 +245,12 @@ public readonly struct CelValue : IEquatable<CelValue>
             case CelKind.UInt: b.Append(v.RawUInt.ToString(CultureInfo.InvariantCulture)).Append('u'); break;
             case CelKind.Double: b.Append(Numbers.Shortest(v.RawDouble)); break;
             case CelKind.String: b.Append('\'').Append(Start(v.RawString)).Append(v.RawString.Length > Shown ? "…'" : "'"); break;
-            case CelKind.Bytes: b.Append("b'").Append(Convert.ToHexStringLower(v.RawBytes.AsSpan(0, Math.Min(Shown, v.RawBytes.Length)))).Append('\''); break;
+            case CelKind.Bytes: b.Append("b'").Append(Convert.ToHexStringLower(v.RawBytes.AsSpan(0, Math.Min(Shown, v.RawBytes.Length)))).Append(v.RawBytes.Length > Shown ? "…'" : "'"); break;
             case CelKind.Timestamp: b.Append("timestamp('").Append(Times.Format(v._bits, v._nanos)).Append("')"); break;
             case CelKind.Duration: b.Append("duration('").Append(Times.Format(v._bits)).Append("')"); break;
             case CelKind.Type: b.Append(v.RawType.Name); break;
             case CelKind.Ip or CelKind.Cidr: b.Append(v._kind == CelKind.Ip ? "ip('" : "cidr('").Append(v.RawAddress.ToString()).Append("')"); break;
+            case CelKind.Optional or CelKind.List or CelKind.Map when b.Length > Shown: b.Append('…'); break;
             case CelKind.Optional when v.RawOptional is { } optional:
                 b.Append("optional.of(");
                 Write(b, in optional.Value);

@@ -6,10 +6,15 @@ namespace Cel.Values;
 /// </summary>
 internal static class Equality
 {
-    /// <param name="work">Grows by what was looked at: the cost of comparing large values.</param>
-    public static bool Equal(in CelValue a, in CelValue b, ref long work)
+    /// <summary>Looking up a key is as much work as looking at so many values, and at its characters.</summary>
+    const int Lookup = 4;
+
+    /// <param name="a">One value.</param>
+    /// <param name="b">The other.</param>
+    /// <param name="left">How much may still be looked at: values, characters and bytes. Less than nothing afterwards if that did not suffice; then the answer means nothing.</param>
+    public static bool Equal(in CelValue a, in CelValue b, ref long left)
     {
-        work++;
+        left--;
         if (a.Kind != b.Kind) return Mixed(in a, in b);
         switch (a.Kind)
         {
@@ -21,30 +26,28 @@ internal static class Equality
             case CelKind.Ip or CelKind.Cidr: return a.RawAddress.Equals(b.RawAddress);
             case CelKind.Optional:
                 var (o, n) = (a.RawOptional, b.RawOptional);
-                return o is null || n is null ? ReferenceEquals(o, n) : Equal(in o.Value, in n.Value, ref work);
+                return o is null || n is null ? ReferenceEquals(o, n) : Equal(in o.Value, in n.Value, ref left);
             case CelKind.String:
                 var (s, t) = (a.RawString, b.RawString);
                 if (s.Length != t.Length) return false;
-                work += s.Length;
-                return string.Equals(s, t);
+                return (left -= s.Length) >= 0 && string.Equals(s, t);
             case CelKind.Bytes:
                 var (x, y) = (a.RawBytes, b.RawBytes);
                 if (x.Length != y.Length) return false;
-                work += x.Length;
-                return x.AsSpan().SequenceEqual(y);
+                return (left -= x.Length) >= 0 && x.AsSpan().SequenceEqual(y);
             case CelKind.List:
                 var (l, m) = (a.ListItems, b.ListItems);
                 if (l.Length != m.Length) return false;
                 for (var i = 0; i < l.Length; i++)
-                    if (!Equal(in l[i], in m[i], ref work)) return false;
+                    if (left < 0 || !Equal(in l[i], in m[i], ref left)) return false;
                 return true;
             case CelKind.Map:
                 var (p, q) = (a.RawMap, b.RawMap);
                 if (p.Count != q.Count) return false;
                 for (var i = 0; i < p.Count; i++)
                 {
-                    work++;
-                    if (!q.TryGet(in p.Keys[i], out var other) || !Equal(in p.Values[i], in other, ref work)) return false;
+                    left -= Lookup + (p.Keys[i].Kind == CelKind.String ? p.Keys[i].RawString.Length : 0);
+                    if (left < 0 || !q.TryGet(in p.Keys[i], out var other) || !Equal(in p.Values[i], in other, ref left)) return false;
                 }
                 return true;
             default: return false;

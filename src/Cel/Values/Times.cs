@@ -148,7 +148,7 @@ internal static class Times
     public static bool TryOffset(string zone, long at, out int seconds)
     {
         seconds = 0;
-        if (zone is "UTC" or "Z" or "") return zone.Length > 0;
+        if (zone is "UTC" or "Z" or "" || zone.Length > Zones.Longest) return zone is "UTC" or "Z";
         return zone.Contains(':', StringComparison.Ordinal) ? TryFixed(zone, out seconds) : Zones.TryOffset(zone, at, out seconds);
     }
 

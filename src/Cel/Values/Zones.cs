@@ -18,6 +18,9 @@ namespace Cel.Values;
 /// </summary>
 internal static class Zones
 {
+    /// <summary>No name is longer: nothing of a text that is needs to be looked at.</summary>
+    public const int Longest = 64;
+
     const long Origin = -5364662400, Unit = 900;
 
     /// <summary>Where in the table each zone's line starts.</summary>

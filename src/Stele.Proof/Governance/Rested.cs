@@ -31,7 +31,7 @@ static class Rested
     {
         var size = Size(v);
         // Nothing of a value that is surely too long is written at all.
-        return size <= most && IsShallow(v, MaxDepth) && Json(v) is var value && value.ToBytes().Length <= most ? (value, null) : (null, size);
+        return size <= most && (v.Kind is not (CelKind.List or CelKind.Map) || v.Weight <= most) && IsShallow(v, MaxDepth) && Json(v) is var value && value.ToBytes().Length <= most ? (value, null) : (null, size);
     }
 
     static bool IsShallow(CelValue v, int depth) => v.Kind switch

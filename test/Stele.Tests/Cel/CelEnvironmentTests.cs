@@ -31,6 +31,13 @@ public sealed class CelEnvironmentTests
     [InlineData("[release][0].owner", "release has no field 'owner'")]
     [InlineData("release.?nmae", "release has no field 'nmae'; did you mean 'name'?")]
     [InlineData("(n > 1 ? release : null).nmae", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("release['nmae']", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("release[?'nmae']", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("optional.of(release)['nmae']", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("optional.of(release)[?'nmae']", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("release['head']['enrty'] > 1", "head has no field 'enrty'; did you mean 'entry'?")]
+    [InlineData("release['name'] > 1", "'>' can't be applied to (string, int)")]
+    [InlineData("release[?'head'].?enrty", "head has no field 'enrty'; did you mean 'entry'?")]
     [InlineData("release.name > 1", "'>' can't be applied to (string, int)")]
     [InlineData("release == release.head", "'==' can't be applied to (release, head)")]
     [InlineData("relaese.name", "undeclared reference to 'relaese'; did you mean 'release'?")]
@@ -42,6 +49,8 @@ public sealed class CelEnvironmentTests
     [InlineData("has(release.name) && !has(release.head)")]
     [InlineData("release['name'] == 'v2' && 'name' in release && release.exists(k, k == 'name')")]
     [InlineData("release == {'name': 'v2', 'tags': ['a']}")]
+    [InlineData("release[?'name'].value() == 'v2' && !release[?'head'].hasValue() && !optional.of(release)['head'][?'entry'].hasValue()")]
+    [InlineData("release['na' + 'me'] == 'v2' && !release[?'nm' + 'ae'].hasValue() && {'nmae': 1}['nmae'] == 1")]
     [InlineData("open == null || open.anything.at.all")]
     public void A_map_stays_a_map(string source)
     {

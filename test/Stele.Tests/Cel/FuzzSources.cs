@@ -10,6 +10,7 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
 {
     readonly Random _random = new(seed);
     readonly List<(string Name, char Type)> _locals = [];
+    readonly List<(string Name, char Type)> _defined = [];
     int _names;
     int _left;
 
@@ -19,6 +20,22 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
         < 6 => Tower(),
         _ => Mutated(),
     };
+
+    /// <summary>Definitions, of which each may use those before it, and every expression from now on may use all.</summary>
+    public List<(string Name, string Source)> Define(int count)
+    {
+        _defined.Clear();
+        var made = new List<(string, string)>();
+        for (var i = 0; i < count; i++)
+        {
+            _locals.Clear();
+            _left = _random.Next(4, 40);
+            var type = "bisdlLmyO"[_random.Next(9)];
+            made.Add(($"def{i}", Of(type, _random.Next(1, 7))));
+            _defined.Add(($"def{i}", type));
+        }
+        return made;
+    }
 
     string Grown()
     {
@@ -155,7 +172,7 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 9 => $"cel.block([{Sub('y')}, [cel.index(0), {Sub('s')}]], {Pick("cel.index(1)", "[cel.index(0), cel.index(1)]", "type(cel.index(0))")})",
                 10 => $"{Sub('l')}.transformMapEntry({Local('i')}, {Local('i')}, {{{Scoped('i', depth, 2)}: 1}})",
                 11 => $"{Pick("ip", "cidr", "isIP", "base64.decode", "timestamp", "duration", "strings.quote")}({Sub('s')})",
-                12 => $"timestamp({Sub('i')}).{Pick("getHours", "getFullYear", "getDayOfYear")}({Pick("'Europe/Berlin'", "'-07:00'", "'Pacific/Apia'", Sub('s'))})",
+                12 => $"timestamp({Sub('i')}).{Pick("getHours", "getFullYear", "getDayOfYear")}({Pick("'Europe/Berlin'", "'-07:00'", "'Pacific/Apia'", "'Africa/Casablanca'", "'Asia/Kathmandu'", "'UTC'", Sub('s'))})",
                 3 => $"{{'k': dyn({Sub('y')})}}",
                 4 => $"({Sub('y')} + {Sub('y')})",
                 _ => $"[{Sub('y')}].map({Local('y')}, {Scoped('y', depth, 1)})",
@@ -195,6 +212,8 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
     {
         var fitting = _locals.FindAll(l => l.Type == type);
         if (fitting.Count > 0 && _random.Next(2) == 0) return fitting[_random.Next(fitting.Count)].Name;
+        var defined = _defined.FindAll(d => d.Type == type);
+        if (defined.Count > 0 && _random.Next(3) == 0) return defined[_random.Next(defined.Count)].Name;
         return type switch
         {
             'b' => Pick("true", "false", "b"),
@@ -205,7 +224,7 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
             'l' => Pick("l", "[]", "[1, 2, 3]", "[0]", "huge", "[?m.?a]"),
             'L' => Pick("L", "['a', 'b']", "[s]", "[]"),
             'm' => Pick("m", "{'a': 1}", "{}"),
-            _ => Pick("o", "null", "dyn(1)", "dyn('x')", "b'bytes'", "int", "dyn([])"),
+            _ => Pick("r", "r.a", "r['b']", "r[?'c']", "r.?c.k", "o", "null", "dyn(1)", "dyn('x')", "b'bytes'", "int", "dyn([])"),
         };
     }
 
@@ -213,7 +232,7 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
     {
         var b = new StringBuilder("r'");
         for (var n = _random.Next(1, 6); n > 0; n--)
-            b.Append(Pick("a", "(a*)*", "(a|aa)+", "[a-z]", ".", ".*", "x{1,100}", "(?i)k", @"\pL+", @"\b", "(", ")", "|", "^", "$", "[^é]", "(?:ab?){3,}", @"\p{Greek}", "+", "(a{30}){30}", @"[\pL\d]{50}"));
+            b.Append(Pick("a", "(a*)*", "(a|aa)+", "[a-z]", ".", ".*", "x{1,100}", "(?i)k", @"\pL+", @"\b", "(", ")", "|", "^", "$", "[^é]", "(?:ab?){3,}", @"\p{Greek}", "+", "(a{30}){30}", @"[\pL\d]{50}", @"[^\pL\pN]", @"(?i)\pL", "(?i)[!-\uffff]", "[[:alpha:][:^digit:]]", "(?:a{900}){0}", "(?i:aAkſ)", @"\P{Lu}{20}", "a[ab]{14}c", @"(?m)^x$|\w\b"));
         return b.Append('\'').ToString();
     }
 

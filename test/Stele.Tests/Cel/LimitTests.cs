@@ -121,7 +121,7 @@ public class LimitTests
         var large = CelValue.List([.. Enumerable.Repeat(CelValue.String(new string('x', 1 << 19)), 20)]);
         var result = chain.Eval(new Dictionary<string, CelValue> { ["d"] = large }, 10_000);
         Assert.Equal(CelErrorKind.CostLimit, result.Error!.Kind);
-        Assert.InRange(result.Cost, 1_000_000, 1_200_000);
+        Assert.InRange(result.Cost, 10_001, 10_001 + (1 << 19) / 10);
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public class LimitTests
     [InlineData("l.map(x, x < 10, x)", 1 + 10 + 100 + 200 + 10 * 12 + 1)]
     [InlineData("l.filter(x, x < 10)", 1 + 10 + 100 + 200 + 10 * 12 + 1)]
     [InlineData("{'a': 1, 'b': 2}.transformMap(k, v, v)", 30 + 30 + 2 * 4 + 1)]
-    [InlineData("'%d'.format([1])", 10 + 11)] // the list, and a clause
+    [InlineData("'%d'.format([1])", 10 + 17)] // the list with two values, and a clause
     public void Costs_are_part_of_the_language(string source, long cost)
         => Assert.Equal(cost, CelProgram.Compile(source, Declared).Eval(Bind(100), 10_000).Cost);
 
@@ -219,6 +219,73 @@ public class LimitTests
             Assert.NotNull(CelProgram.Compile(term + Repeat("&&" + term, Limits.Source / (term.Length + 2) - 1), Declared));
     }
 
+    /// <summary>What a value's size does not tell: digits of numbers, keys that are looked up, hashed or put in order.</summary>
+    [Theory]
+    [InlineData("'%s'.format([l])", 1 + 10 + 327)] // a hundred numbers, each as if thirty characters more, and a clause
+    [InlineData("'%.100f'.format([1e308])", 10 + 57)]
+    [InlineData("'%f%e'.format([1.0, 1.0])", 10 + 110)]
+    [InlineData("s in {}", 1 + 30 + 11)]
+    [InlineData("{}[?s]", 1 + 30 + 11)]
+    [InlineData("l.map(x, {x: x})[0] == {0: 0}", 1 + 11 + 100 * 44 + 1 + 30 + 1)]
+    [InlineData("{'abcdefghijabcdefghij': l} == {'abcdefghijabcdefghij': l}", 2 * 33 + 13)]
+    [InlineData("[{s: 1}].transformMapEntry(i, x, x).size()", 1 + 10 + 30 + 10 + 31 + 1 + 1 + 2 + 1 + 10 + 1)]
+    public void Work_is_charged(string source, long cost) => Assert.Equal(cost, CelProgram.Compile(source, Declared).Eval(Bind(100), 1_000_000).Cost);
+
+    /// <summary>A chain of them stops at the limit, whatever the terms come to: nothing is looked up, hashed or compared that can't be paid for.</summary>
+    [Theory]
+    [InlineData("s in m")]
+    [InlineData("m[s] == 1")]
+    [InlineData("m[?s].hasValue()")]
+    [InlineData("{s: 1} == m")]
+    [InlineData("d in [d, d]")]
+    [InlineData("d == d && false")]
+    public void What_can_t_be_paid_is_not_done(string term)
+    {
+        var declared = new Dictionary<string, CelType>(Declared) { ["m"] = CelType.Map(CelType.String, CelType.Int) };
+        var bound = new Dictionary<string, CelValue>
+        {
+            ["s"] = CelValue.String(new string('s', 100_000)),
+            ["m"] = CelValue.Map([KeyValuePair.Create("a", CelValue.Int(1))]),
+            ["d"] = CelValue.List([.. Enumerable.Repeat(CelValue.String(new string('x', 50_000)), 200)]),
+        };
+        var result = CelProgram.Compile(term + Repeat(" || " + term, 400), declared).Eval(bound, 5_000);
+        Assert.Equal(CelErrorKind.CostLimit, result.Error!.Kind);
+        // One text too many, and no more.
+        Assert.InRange(result.Cost, 5_001, 5_001 + 10_100);
+    }
+
+    /// <summary>A text is no zone, and that is known without looking at all of it.</summary>
+    [Fact]
+    public void A_long_text_is_no_zone()
+    {
+        Assert.All(Zones.Names, n => Assert.InRange(n.Length, 1, Zones.Longest));
+        var bound = new Dictionary<string, CelValue> { ["s"] = CelValue.String("+01:00" + new string(' ', 100)) };
+        Assert.Contains("is no time zone", CelProgram.Compile("timestamp(0).getHours(s)", Declared).Eval(bound, 100).Error!.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A name can have no more dots than any that is declared, so a long chain is not tried as one at every step: that took 300 MB for a source of 16 kB.</summary>
+    [Fact]
+    public void Long_chains_of_selections_are_checked_in_passing()
+    {
+        var chain = "d" + Repeat(".a", 240);
+        var source = chain + Repeat("||" + chain, 30);
+        CelProgram.Compile("d.a", Declared);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        CelProgram.Compile(source, Declared);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20 << 20);
+    }
+
+    /// <summary>What a message shows of a value is short, also where the value is deep and its keys are long.</summary>
+    [Fact]
+    public void What_is_shown_of_a_value_is_short()
+    {
+        var v = CelValue.Int(1);
+        for (var i = 0; i < 150; i++) v = CelValue.Map([KeyValuePair.Create(new string('k', 190), v)]);
+        Assert.InRange(v.ToString().Length, 200, 600);
+        Assert.InRange(CelProgram.Compile("{}[d]", Declared).Eval(new Dictionary<string, CelValue> { ["d"] = v }, 100).Error!.Message.Length, 200, 900);
+        Assert.EndsWith("…'", CelValue.Bytes(new byte[300]).ToString(), StringComparison.Ordinal);
+    }
+
     /// <summary>Numbers whose plain hashes are all the same: as keys they would take a time that grows with the square.</summary>
     [Fact]
     public void Keys_can_t_be_made_up_to_collide()
@@ -281,7 +348,7 @@ public class LimitTests
         foreach (var source in new[] { "optional.of(d)", "[d].first()", "{'a': d}.?a", "[d][?0]", "optional.of(1).optMap(x, d)" })
             Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(source, Declared).Eval(bound, 100).Error!.Kind);
         Assert.Equal(v, v);
-        Assert.True(v.ToString().Length > 1000);
+        Assert.InRange(v.ToString().Length, 200, 500);
     }
 
     /// <summary>Shared elements make a value of 2^100 leaves out of a few hundred objects; comparing or printing it would never end.</summary>

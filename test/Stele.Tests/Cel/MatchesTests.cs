@@ -55,10 +55,76 @@ public class MatchesTests
     [InlineData("s.matches('ab')", 1 + 11)]
     [InlineData("s.matches('abcdefgh')", 1 + 11 * 2)]
     [InlineData("s.matches('[[:alpha:]]+')", 1 + 11 * 3)]
-    [InlineData("s.matches('x{400}')", 1 + 11 * 100)]
-    // Compiled while evaluating: two names, 4 characters, a tenth of 5 instructions and 27 words of tables, and the match.
-    [InlineData("s.matches(p)", 2 + 4 + 4 + 11)]
+    [InlineData("s.matches('x{400}')", 1 + 11 * 399 + 11)]
+    // Compiled while evaluating: two names, so much for any, 4 characters, a tenth of the steps for 5 instructions and 3 sets, and the match.
+    [InlineData("s.matches(p)", 2 + 50 + 4 + 4 + 11)]
     public void It_costs(string source, long cost) => Assert.Equal(cost, Eval(source, new string('x', 100), "xyzz").Cost);
+
+    /// <summary>Each of these took milliseconds, and cost as if it took microseconds.</summary>
+    [Theory]
+    [InlineData(@"\pL\pN\pM\pP\pS")]
+    [InlineData(@"[\pL\pN\pM\pP\pS]")]
+    [InlineData(@"(?i)[\x{0}-\x{10FFFF}]")]
+    [InlineData(@"(?i)[!-\x{FFFF}]")]
+    [InlineData("(?:a{1000}){0}(?:b{1000}){0}(?:c{1000}){0}(?:d{1000}){0}")]
+    [InlineData("a{999}b{999}c{999}d{999}")]
+    public void Compiling_costs_what_it_takes_before_it_is_done(string pattern)
+    {
+        var cost = Eval("s.matches(p)", "s", pattern).Cost;
+        Assert.InRange(cost, 400, 20_000);
+        Assert.Null(Eval("s.matches(p)", "s", pattern, cost).Error);
+        // A limit is never overdrawn by a compilation, and it can't be told whether the pattern was kept.
+        foreach (var (p, limit) in new[] { (pattern, cost - 1), (pattern, 300), (pattern + "|new", 300), (pattern, 60), (pattern + "|newer", 1) })
+        {
+            var result = Eval("s.matches(p)", "s", p, limit);
+            Assert.Equal((CelErrorKind.CostLimit, true), (result.Error!.Kind, result.Cost <= Math.Max(limit, 2) + 1));
+        }
+    }
+
+    [Theory]
+    [InlineData(@"[\pL\pN]", 2000)]
+    [InlineData(@"[^\pL\pN\pM\pP\pS]", 900)]
+    [InlineData(@"(?i)[!-\x{FFFF}]", 900)]
+    [InlineData("(?:a{1000}){0}", 1000)]
+    [InlineData("(?:(?:ab{31}){31}){0}", 700)]
+    public void What_takes_too_many_steps_is_refused_also_where_it_can_be_paid(string piece, int times)
+    {
+        var pattern = string.Concat(Enumerable.Repeat(piece, times));
+        var result = Eval("s.matches(p)", "s", pattern, limit: 10_000_000);
+        Assert.Equal(CelErrorKind.InvalidArgument, result.Error!.Kind);
+        Assert.Contains("more than 100000 steps", result.Error.Message, StringComparison.Ordinal);
+        Assert.InRange(result.Cost, 10_000, 10_000 + 60 + pattern.Length);
+        Assert.Contains("more than 100000 steps", Assert.Throws<CelException>(() => CelProgram.Compile($"s.matches(r'{pattern}')", Declared)).Reason, StringComparison.Ordinal);
+    }
+
+    /// <summary>What a policy of the largest size can hold at worst is given up early, and says which pattern was too many.</summary>
+    [Theory]
+    [InlineData("s.matches('{0}')")]
+    [InlineData(@"s.matches(r'\pL\pN{0}')")]
+    [InlineData(@"s.matches(r'(?i)[!-\x{{FFFF}}]{0}')")]
+    [InlineData("s.matches('(?:ab?){{900}}{0}')")]
+    public void Literal_patterns_of_an_environment_are_bounded_together(string term)
+    {
+        var environment = new CelEnvironment(Declared);
+        CelException? refused = null;
+        var n = 0;
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var left = 1 << 20; left > 0 && refused is null;)
+        {
+            string source;
+            for (source = Term(); source.Length < Limits.Source - 200; source += "||" + Term()) { }
+            left -= source.Length;
+            refused = Record.Exception(() => environment.Compile(source)) as CelException;
+        }
+        Assert.StartsWith("compiling the literal patterns of all expressions together takes more than 5000000 steps, and this one is too many: '", refused!.Reason, StringComparison.Ordinal);
+        Assert.Contains("^", refused.Message, StringComparison.Ordinal);
+        // As large as what they are made of, and not as what they might be made into.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 512 << 20);
+        // Another environment has its own.
+        Assert.NotNull(new CelEnvironment(Declared).Compile("s.matches('a')"));
+
+        string Term() => string.Format(System.Globalization.CultureInfo.InvariantCulture, term, n++);
+    }
 
     [Fact]
     public void What_was_compiled_before_costs_the_same()

@@ -46,7 +46,7 @@ public class RegexDifferentialTests
         for (var i = 0; i < Cases; i++)
         {
             var pattern = Alternatives(random, random.Next(4));
-            Assert.True(Pattern.TryParse(pattern, out var ours) is null, pattern);
+            Assert.True(Pattern.TryParse(pattern, new global::Cel.Regex.Steps(global::Cel.Regex.PatternLimits.Steps), out var ours) is null, pattern);
             var theirs = new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
             for (var n = 0; n < 6; n++)
             {
@@ -70,7 +70,7 @@ public class RegexDifferentialTests
         for (var i = 0; i < 30_000; i++)
         {
             var text = Text(random, pieces) + Text(random, pieces);
-            var error = Pattern.TryParse(text, out var pattern);
+            var error = Pattern.TryParse(text, new global::Cel.Regex.Steps(global::Cel.Regex.PatternLimits.Steps), out var pattern);
             if (error is null)
             {
                 pattern!.IsMatch(text);

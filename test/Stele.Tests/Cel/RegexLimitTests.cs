@@ -38,7 +38,22 @@ public class RegexLimitTests
 
     [Theory, MemberData(nameof(TooLarge))]
     public void What_would_be_too_large_is_refused(string reason, string pattern)
-        => Assert.Contains(reason, Pattern.TryParse(pattern, out _)!.Reason);
+        => Assert.Contains(reason, Pattern.TryParse(pattern, new Steps(PatternLimits.Steps), out _)!.Reason);
+
+    /// <summary>Classes with a name are made, folded and turned round once, and nothing else is remembered of them: what patterns use is gone with them.</summary>
+    [Fact]
+    public void Classes_are_made_once()
+    {
+        foreach (var name in new[] { "alpha", "upper", "word", "digit", "space" })
+        {
+            var set = PerlClasses.Posix(name)!;
+            Assert.Same(set, PerlClasses.Posix(name));
+            Assert.Same(set.Folded(), set.Folded());
+            Assert.Same(set.Inverted(), set.Inverted());
+            Assert.Same(set, set.Inverted().Inverted());
+        }
+        Assert.DoesNotContain(typeof(Unicode).GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic), f => f.FieldType.Name.StartsWith("Concurrent", StringComparison.Ordinal));
+    }
 
     [Fact]
     public void The_largest_patterns_fit_a_small_stack() => LimitTests.OnSmallStack(256, () =>

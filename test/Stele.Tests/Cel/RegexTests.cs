@@ -7,7 +7,7 @@ public class RegexTests
 {
     internal static Pattern Parse(string pattern)
     {
-        var error = Pattern.TryParse(pattern, out var parsed);
+        var error = Pattern.TryParse(pattern, new Steps(PatternLimits.Steps), out var parsed);
         Assert.True(error is null, $"{pattern}: {error}");
         return parsed!;
     }
@@ -216,7 +216,7 @@ public class RegexTests
     [InlineData("😀(?i😀)", 2, "after '(?' stands ':'")]
     public void What_is_no_pattern_is_told_where_and_why(string pattern, int at, string reason)
     {
-        var error = Pattern.TryParse(pattern, out var parsed);
+        var error = Pattern.TryParse(pattern, new Steps(PatternLimits.Steps), out var parsed);
         Assert.Null(parsed);
         Assert.Contains(reason, error!.Reason);
         Assert.Equal(at, error.At);

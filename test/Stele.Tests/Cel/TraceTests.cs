@@ -213,6 +213,21 @@ public class TraceTests
         }
     }
 
+    /// <summary>One place with values that are large and begin alike is one, and is found to be so without looking at all of them.</summary>
+    [Fact]
+    public void Large_values_are_compared_as_far_as_their_start()
+    {
+        var lists = new[] { 1, 2 }.Select(end => CelValue.List([.. Enumerable.Range(0, 50_000).Select(i => CelValue.Int(i < 49_999 ? i : end))])).ToArray();
+        var bound = new Dictionary<string, CelValue>(Bound) { ["approvals"] = CelValue.List([]), ["a"] = lists[0], ["b"] = lists[1] };
+        var declared = new Dictionary<string, CelType>(Declared) { ["a"] = CelType.Dyn, ["b"] = CelType.Dyn };
+        // The places are cut before they differ.
+        var start = string.Join(", ", Enumerable.Repeat("'0123456789'", 20));
+        var program = CelProgram.Compile($"[{start}, a] == [{start}, b]", declared);
+        var (result, trace) = program.Trace(bound, 1_000_000);
+        Assert.False(result.Value.AsBool());
+        Assert.Single(trace.Rests());
+    }
+
     /// <summary>Null when a trace gives what an evaluation gives, at the same cost.</summary>
     internal static string? Differs(CelProgram program, IReadOnlyDictionary<string, CelValue> variables, CelResult expected)
     {

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Cel.Library;
 using Cel.Plan;
+using Cel.Regex;
 using Cel.Syntax;
 using Cel.Values;
 using Stele.Proof;
@@ -161,6 +162,8 @@ public sealed class GoldenNameTests
         ("cost of walking 10", Costs.Traversal(10)), ("cost of walking 1000", Costs.Traversal(1000)), ("cost of hashing 1000 characters", Costs.Hashing(CelValue.String(new string('x', 1000)))),
         ("cost limit of an expression", Policy.CostLimit), ("cost limit of a judgement", Policy.JudgementLimit), ("rules of a policy", Policy.MaxRules), ("tests of a policy", Policy.MaxTests), ("definitions of a policy", Policy.MaxDefinitions), ("checks of a policy", Policy.MaxChecks),
         ("characters of an expression", Limits.Source), ("nesting of an expression", Limits.Nesting), ("height of an expression", Limits.Height), ("elements written in an expression", Limits.Elements),
+        ("characters of a pattern", PatternLimits.Length), ("nesting of a pattern", PatternLimits.Nesting), ("repetitions of a pattern", PatternLimits.Repetitions), ("instructions of a pattern", PatternLimits.Instructions), ("sets of a pattern", PatternLimits.Sets), ("ranges of a pattern", PatternLimits.Ranges),
+        ("steps of a pattern", PatternLimits.Steps), ("steps of all literal patterns", PatternLimits.AllSteps), ("steps of starting one", PatternLimits.Start), ("steps of a character of one", PatternLimits.Character), ("cost of a pattern of 1000 characters", Costs.Compiling(new string('x', 1000))),
         ("length of a value", ValueLimits.Text), ("elements of a value", ValueLimits.Elements), ("depth of a value", ValueLimits.Depth), ("weight of a value", ValueLimits.Weight),
         ("skew of times", Fold.MaxSkew), ("delay of times", Fold.MaxDelay), ("routes of a deployment", Fold.MaxRoutes), ("length of a waiver", Fold.MaxWaiver), ("waivers for a release", Fold.MaxWaivers), ("length of an attestation", Attestation.MaxTerm),
         ("values of a rule", Rested.MaxValues), ("bytes of a value", Rested.MaxBytes), ("depth of a value", Rested.MaxDepth), ("bytes of a payload", Envelope.MaxPayload), ("signatures of an envelope", Envelope.MaxSignatures), ("bytes of an entry", Entry.MaxBytes), ("last time", Entry.MaxTime),
