@@ -54,6 +54,6 @@ public static partial class Fold
     {
         var e = c.State.Environment(system, environment);
         if (!e.Deployed.ContainsKey(release)) return c.Refuse(RefusalCode.UnknownRelease, $"{State.Place(system, environment)} never ran {release}");
-        return e.Heads.TryGetValue(deployment, out var releases) && releases.Contains(release) ? null : c.Refuse(RefusalCode.OutOfRange, $"entry {deployment} did not put {release} there");
+        return e.Heads.TryGetValue(deployment, out var head) && head.WeightOf(release) is not null ? null : c.Refuse(RefusalCode.OutOfRange, $"entry {deployment} did not put {release} there");
     }
 }

@@ -16,7 +16,7 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.NoOrigin, $"the material '{material.Name}' {material.Digest} has no origin that counts");
         }
         var recipe = Digest.Of(Json.Object(("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(s.Materials.Select(m => m.Digest).Distinct().Order().Select(Json.Of)))).ToBytes());
-        var fact = new OriginFact(c.Signers, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
+        var fact = new OriginFact(c.Signers, s.Builder, s.Runs?.Agree != false, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
         var origins = c.State.Origins;
         foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
         {
@@ -163,10 +163,10 @@ public static partial class Fold
             || (s.Action == Deployment.Halt ? !s.Routes.IsEmpty : s.Routes.Sum(r => r.Weight) != 100 || single != (s.Routes.Length == 1)))
             return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
 
-        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back stays so until a deployer acts.
+        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back, or stopped, stays so until a deployer acts.
         var deployer = c.State.Members[c.Signer.Member].Has("deployer", s.System, s.Environment);
-        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: not Deployment.Rollback } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
-            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head");
+        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: Deployment.Deploy or Deployment.Canary } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
+            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head, and from a deployment or canary alone: what was rolled back or stopped is for a deployer to start");
 
         var judgement = new Judgement([], [], Json.EmptyObject);
         var routes = Json.Object(("routes", PolicyInput.Routes(s.Routes)));
@@ -175,7 +175,7 @@ public static partial class Fold
         foreach (var route in s.Routes)
         {
             if (Place(c, route.Release, s.System, s.Environment, out var release) is { } no) return no;
-            if (s.Action == Deployment.Rollback && !environment.Deployed.ContainsKey(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}");
+            if (s.Action == Deployment.Rollback && !environment.RanAlone(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}{(environment.Deployed.ContainsKey(route.Release) ? " alone, but in canaries" : "")}: deploy it");
             var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
@@ -192,7 +192,7 @@ public static partial class Fold
 
         var head = new HeadFact(c.Index, c.Time, s.Action, s.Routes, judgement.Policies, [.. waivers], environment.Head?.Routes ?? []);
         var deployed = s.Routes.Aggregate(environment.Deployed, (d, r) => d.SetItem(r.Release, c.Index));
-        var heads = environment.Heads.Add(c.Index, [.. s.Routes.Select(r => r.Release)]);
+        var heads = environment.Heads.Add(c.Index, new PastHead(s.Action, s.Routes));
         return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, environment with { Head = head, Deployed = deployed, Heads = heads }) }, judgement);
     }
 

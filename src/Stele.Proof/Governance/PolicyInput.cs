@@ -77,9 +77,13 @@ public static class PolicyInput
 
     static Json Release(State state, ReleaseFact release) => Json.Object(
         ("digest", release.Digest), ("name", release.Name), ("document", release.Document), ("policy", release.Policy?.ToString() ?? ""),
-        ("ran", Json.Array((state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
-            .Select(e => (e.Name, Entry: state.Environment(release.System, e.Name).Deployed.TryGetValue(release.Digest, out var entry) ? entry : (long?)null))
-            .Where(e => e.Entry is not null).Select(e => Json.Object(("environment", e.Name), ("entry", e.Entry!.Value))))),
+        ("ran", Json.Array(
+            from e in (state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
+            let fact = state.Environment(release.System, e.Name)
+            where fact.Deployed.ContainsKey(release.Digest)
+            let entry = fact.Deployed[release.Digest]
+            let head = fact.Heads[entry]
+            select Json.Object(("environment", e.Name), ("entry", entry), ("action", head.Action), ("weight", head.WeightOf(release.Digest)!.Value)))),
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
         ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
         ("components", Json.Array(release.Components.Select(c => Json.Object(

@@ -113,7 +113,7 @@ public sealed partial class Verifier
             }
             var state = _replay.At(d.Size);
             var environment = state.Environment(d.System, d.Environment);
-            if (!environment.Heads.TryGetValue(d.Deployment, out var releases) || !releases.Contains(d.Release))
+            if (!environment.Heads.TryGetValue(d.Deployment, out var head) || head.WeightOf(d.Release) is null)
             {
                 Find("decision-release", where, $"entry {d.Deployment} did not put {d.Release} there");
                 return null;

@@ -131,6 +131,10 @@ public sealed class AdmissionTests
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
         m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data), World.Builder2);         // nor does another recipe
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
+        m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, m.Data, m.Code), World.Builder, World.Builder2);   // nor who co-signs
+        Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
+        m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data, m.Code) with { Runs = new BuildRuns(2, false) }, World.Builder2);   // nor a build that comes out otherwise each time
+        Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
         m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data, m.Code), World.Builder2);
         Assert.Equal(Strength.Reproduced, m.World.State.StrengthOf(model));
         Assert.Contains(World.Builder2.Id, m.World.State.Authors(m.World.State.Releases[m.V2]));
@@ -170,7 +174,7 @@ public sealed class AdmissionTests
     public void After_owners_lost_their_keys_the_recovery_key_names_new_ones_one_at_a_time()
     {
         var m = Mortgage.Released();
-        foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, m.World.State.Size), owner);
+        foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, null), owner);
         Assert.Equal(RefusalCode.RevokedKey, m.World.Refused(m.World.PutPolicy(null), World.Owners));
         var anew = World.Owners.Select(o => o.With("new")).ToArray();
         foreach (var owner in anew) m.World.Add(m.World.Member(owner, new Role("owner")), World.Recovery);

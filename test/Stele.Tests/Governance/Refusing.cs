@@ -102,7 +102,7 @@ static partial class Refusing
         }),
         On(RevokedKey, "a key that its member gave up itself", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Approver);
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, null), World.Approver);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
         On(RevokedKey, "a key that was taken from its member", m =>
@@ -121,20 +121,22 @@ static partial class Refusing
             m.World.Add(m.World.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
             m.World.Add(m.World.Member(World.Stranger, new Role("owner")), World.Owners);
             m.World.Add(m.World.Member(World.Approver, new Role("owner")), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Owner.Id].Entry), World.Owner);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Owner.Id].Entry), World.Recovery);
             return m.World.Try(m.World.PutPolicy(null), planted, World.Owner2);
         }),
         On(RevokedKey, "a member whom a stolen owner's key made, after that key was revoked", m =>
         {
             m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Stranger.Id].Entry), World.Owner);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Stranger.Id].Entry), World.Recovery);
             return m.World.Try(m.World.Approve(m.V2), World.Stranger);
         }),
-        On(RevokedKey, "the server's key, revoked", m =>
-        {
-            m.World.Add(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, m.World.State.Size), World.Owners);
-            return m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null) { Nonce = "", Issued = 0 }, World.Server);
-        }),
+        On(RoleMissing, "owners revoke the recovery key", m => m.World.Try(World.Revoke(Revocation.Key, World.Recovery.Key.Public.Id, null), World.Owners)),
+        On(RoleMissing, "owners revoke the server's key", m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, null), World.Owners)),
+        On(RoleMissing, "the recovery key revokes the server's", m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, 0, Revocation.Stop), World.Recovery)),
+        On(RoleMissing, "the server's key gives itself up", m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, null), World.Server)),
+        On(RoleMissing, "a key revokes itself back to an entry before", m => m.World.Try(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, 0), World.Approver)),
+        On(RoleMissing, "a key revokes itself from an entry that it names", m => m.World.Try(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Approver)),
+        On(TooFewOwners, "one of two owners revokes their own key back to genesis", m => m.World.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, 0), World.Owner)),
         On(SameMemberTwice, "two keys of one owner as two owners", m =>
         {
             var w = m.World;
@@ -780,7 +782,7 @@ static partial class Refusing
         {
             var w = m.World;
             var easy = w.Add(w.PutPolicy(w.Policy("easy", null, ("yes", "deploy", "true")), environment: World.Prod), World.Owners);
-            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Owner);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Recovery);
             return w.Try(w.Deploying(m.V2), World.Deployer);
         }),
         On(LastOwner, "revoking an owner's key back to when it made all the others owners", m =>
@@ -795,7 +797,7 @@ static partial class Refusing
             var w = m.World;
             w.Add(w.Member(World.Stranger, new Role("approver")), World.Owners);
             w.Add(w.Approve(m.V3), World.Stranger);
-            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry), World.Owner);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry), World.Recovery);
             return w.Try(w.Deploying(m.V3), World.Deployer);
         }),
         On(Revoked, "rolling back to what was revoked", m =>
@@ -821,6 +823,14 @@ static partial class Refusing
             m.Deploy(m.V2);
             return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
         }),
+        On(NeverDeployed, "rolling back to what had a share of a canary", m =>
+        {
+            m.Deploy(m.V2);
+            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary), World.Approver);
+            m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+            return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
+        }),
         On(NeverDeployed, "rolling back to what ran elsewhere", m =>
         {
             m.Deploy(m.V2);
@@ -842,6 +852,13 @@ static partial class Refusing
             m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
             m.World.Deploy(m.World.RollingBack(m.V2));
             return m.World.Try(m.World.RollingBack(m.V3), World.Node);
+        }),
+        On(NotAReturn, "a node undoes a halt", m =>
+        {
+            m.Deploy(m.V2);
+            m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
+            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            return m.World.Try(m.World.RollingBack(m.V2), World.Node);
         }),
         On(NotAReturn, "a node returns where the environment does not let it", m =>
         {
