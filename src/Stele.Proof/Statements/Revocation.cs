@@ -4,7 +4,7 @@ namespace Stele.Proof.Statements;
 
 /// <summary>
 /// Takes force from a key or an artifact: statements of the key from the entry <paramref name="FromEntry"/> on no longer count for new admissions; history is never un-applied.
-/// <c>block-new</c>: nothing new may rest on it. <c>stop</c>: what runs of it stops too. Owners sign it; a key may revoke itself.
+/// <c>block-new</c>: nothing new may rest on it. <c>stop</c>: what runs of it stops too. Owners sign it, or the recovery key if it is of a key; a key may revoke itself.
 /// </summary>
 public sealed record Revocation(string Target, Digest Digest, long FromEntry, string Effect) : Statement
 {

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Host;
@@ -96,7 +97,7 @@ sealed class NodeHost : IAsyncDisposable
             kestrel.AddServerHeader = false;
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             kestrel.Limits.MaxRequestBodySize = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes);
-            kestrel.Listen(IPAddress.Loopback, terms.Port);
+            kestrel.Listen(IPAddress.Loopback, terms.Port, listen => listen.Protocols = HttpProtocols.Http1);
         });
         Embedded.In(builder.Services);
         var web = builder.Build();

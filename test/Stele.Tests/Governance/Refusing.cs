@@ -539,7 +539,6 @@ static partial class Refusing
             return m.World.Try(Back(m, m.World.Waive(m.V1, m.Policy, "four-fifths"), waiver), World.Builder);
         }),
         On(Malformed, "a waiver without an end", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths") with { Expires = null }, World.Approver)),
-        On(Malformed, "a waiver without a reason", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths") with { Reason = null }, World.Approver)),
         On(Malformed, "a waiver with an end that takes one back", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths") with { Replaces = 3 }, World.Approver)),
         On(RoleMissing, "waiving a rule in another environment than one's own", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", World.Test), World.Approver2)),
         On(RoleMissing, "an owner waives", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Owner)),

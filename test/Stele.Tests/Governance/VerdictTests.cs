@@ -39,6 +39,30 @@ public sealed class VerdictTests
         Assert.Equal((RuleOutcome.Error, "environment.head.entry: no such key: 'head'"), (rule.Result, Values(rule)));
     }
 
+    /// <summary>Whatever a rule says, and however much: a verdict and a refusal can be written, are read as they were written, and fit an entry.</summary>
+    [Fact]
+    public void Whatever_rules_say_can_be_explained()
+    {
+        var random = new Random(3);
+        var lived = Lived.World.Replay;
+        var refused = lived.Entries.First(f => f.Statement is Verdict { Passed: false });
+        var envelope = Envelope.Parse(Lived.World.Find(((Verdict)refused.Statement).Envelope)!);
+        var before = lived.At(((Verdict)refused.Statement).Size);
+        var entry = new Entry(((Verdict)refused.Statement).Time, envelope);
+        var outcome = Assert.IsType<Outcome.Refused>(Fold.Apply(before, entry, lived.Documents));
+        for (var i = 0; i < 200; i++)
+        {
+            string Text() => random.Next(20) == 0 ? new string((char)random.Next(0x10000), 1 << 20) : string.Concat(Enumerable.Range(0, random.Next(60)).Select(_ => (char)(random.Next(3) switch { 0 => random.Next(0xD800, 0xE000), 1 => random.Next(32), _ => random.Next(0x10000) })));
+            var said = outcome with { Message = Text(), Judgement = outcome.Judgement! with { Rules = [.. outcome.Judgement.Rules.Select(r => r with { Message = Text() })] } };
+            var verdict = Explain.Verdict(before, entry, said)!;
+            Assert.Equal(verdict.Encode(), Statement.Parse(verdict.Encode()).Encode());
+            Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);
+            Assert.Equal(outcome.Judgement.FirstFailure!.Rule, verdict.Rules.First(r => !r.Allows).Rule);
+            Assert.NotEmpty(Explain.Refusal(before, entry, said).Encode());
+            Assert.NotEmpty(CanonicalJson.EncodeShown(Stele.Control.Problem.Of(said).ToJson()));
+        }
+    }
+
     /// <summary>Whatever stands in a report, the server can write down what it made of it: half a character is not shown, and what is nested deep is.</summary>
     [Theory]
     [InlineData(true)]

@@ -51,6 +51,15 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Add(w.PutPolicy(m.Policy) with { Candidate = stricter, Share = 0 }, World.Owners);
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod) with { Candidate = w.Policy("unready", new Dictionary<string, Digest> { ["safety"] = w.Put(Json.Object(("name", "safety"))) }, ("safe", "deploy", "checks.safety.all(e, true)")), Share = 0 }, World.Owners);
         m.Deploy(m.V2);
+        // Acts of governance under a policy for the whole ledger: a member, a system, a waiver that is taken back, a key that the recovery key takes.
+        w.Add(w.PutPolicy(w.Policy("acts", null, ("signed", "policy system member waiver revocation", "size(actor.members) >= 1")), null), World.Owners);
+        w.Add(w.Member(World.Stranger, new Role("approver", World.Sys)), World.Owners);
+        w.Add(w.Declare(World.Sys, [.. w.State.Systems[World.Sys].Environments]), World.Owners);
+        var taken = w.Waive(m.V2, m.Policy, "four-fifths");
+        w.Add(taken with { Expires = null, Reason = null, Replaces = w.Add(taken, World.Stranger) }, World.Approver);
+        w.Add(World.Revoke(Revocation.Artifact, Digest.Of("elsewhere"u8), 0), World.Owners);
+        w.Add(World.Revoke(Revocation.Key, World.Stranger.Key.Public.Id, w.State.Size), World.Recovery);
+        w.Add(w.PutPolicy(null, null), World.Owners);
         // What is gone, held and reckoned.
         m.Log.Counted = new GatewayCount(0, m.Log.Leaves.Count + 1, m.Log.Leaves.Count, m.Log.Leaves.Count, 0, 0);
         m.Anchor();
