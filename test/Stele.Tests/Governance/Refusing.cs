@@ -319,6 +319,13 @@ static partial class Refusing
         On(OutOfScope, "a policy for another system than its scope", m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new("other", null) }).ToJson())), World.Owners)),
         On(OutOfScope, "a policy for more than its scope",
             m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new(World.Sys, World.Prod) }).ToJson())), World.Owners)),
+        On(OutOfScope, "a rule on the system in an environment's policy", m => m.World.Try(m.World.PutPolicy(m.World.Policy("x", null, ("a", "system", "true")), environment: World.Prod), World.Owners)),
+        On(PolicyFailed, "a milder severity where a policy in force forbids to loosen", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("guard", null, ("never", "policy", "!change.loosens")), null), World.Owners);
+            var present = m.World.Replay.Documents.Policy(m.Policy)!.Document;
+            return m.World.Try(m.World.PutPolicy(m.World.Put((present with { Rules = [.. present.Rules.Select(r => r with { Severity = "low" })] }).ToJson())), World.Owners);
+        }),
         On(Revoked, "a policy that was revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
