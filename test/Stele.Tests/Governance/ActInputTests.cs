@@ -111,6 +111,9 @@ public sealed class ActInputTests
         w.Add(World.Revoke(Revocation.Key, World.Approver2.Key.Public.Id, withdrawn), World.Owners);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+        // The approval was of another waiver.
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
+        w.Add(w.Approve(m.V1), World.Approver);
         w.Deploy(w.Deploying(m.V1));
         Assert.Empty(w.Verify().Findings);
     }

@@ -489,6 +489,34 @@ static partial class Refusing
             return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Builder);
         }),
         On(Expired, "an approval that has expired", m => m.World.Try(m.World.Approve(m.V2, validFor: 0), World.Approver)),
+        On(OutOfRange, "an approval for longer than a quarter of a year", m => m.World.Try(m.World.Approve(m.V2, validFor: Fold.MaxApproval + 1), World.Approver)),
+        On(BadRoutes, "approving half of a deployment", m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V2, 50)]), World.Approver)),
+        On(BadRoutes, "approving a canary without its shares", m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary), World.Approver)),
+        On(BadRoutes, "approving a deployment of another release", m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V3, 100)]), World.Approver)),
+        On(BadRoutes, "approving no routes", m => m.World.Try(m.World.Approve(m.V2, routes: []), World.Approver)),
+        On(ShownDiffers, "approving other routes than those shown", m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary, routes: [new Route(m.V2, 1), new Route(m.V3, 99)]) with { Routes = [new Route(m.V2, 99), new Route(m.V3, 1)] }, World.Approver)),
+        On(ShownDiffers, "approving what was shown before a rule was waived", m =>
+        {
+            var old = m.World.Approve(m.V1);
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+            return m.World.Try(old, World.Approver);
+        }),
+        On(Malformed, "an approval without an end", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null }, World.Approver)),
+        On(Malformed, "an approval with an end that takes one back", m => m.World.Try(m.World.Approve(m.V2) with { Replaces = 3 }, World.Approver)),
+        On(StaleReplace, "taking back an approval that nobody gave", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = 3 }, World.Approver)),
+        Ready(StaleReplace, "taking back an approval under another's name", m => m.World.Try(m.World.Approve(m.V3) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver)),
+        Ready(RoleMissing, "taking back another's approval", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver2)),
+        Ready(AlreadyKnown, "taking back an approval twice", m =>
+        {
+            var back = m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() };
+            m.World.Add(back, World.Approver);
+            return m.World.Try(back, World.Approver);
+        }),
+        Ready(Expired, "taking back an approval that has ended", m =>
+        {
+            m.World.Now += 3_600_000;
+            return m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver);
+        }),
         On(Expired, "a waiver that has expired", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: -1), World.Approver)),
         On(StaleHead, "approving on a head that moved on", m =>
         {
@@ -680,6 +708,21 @@ static partial class Refusing
             m.Deploy(m.V2);
             m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval from before its report was superseded", m =>
+        {
+            m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.9), m.World.State.Evaluations.First(e => e.Value.Release == m.V2).Key), World.Evaluator);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval that was taken back", m =>
+        {
+            m.World.Add(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(PolicyFailed, "an approval of another share", m =>
+        {
+            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary, routes: [new Route(m.V2, 99), new Route(m.V3, 1)]), World.Approver);
+            return m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, 1), new Route(m.V3, 99)] }, World.Deployer);
         }),
         Ready(PolicyFailed, "an approval that has expired since", m =>
         {
