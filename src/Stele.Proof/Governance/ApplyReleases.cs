@@ -23,7 +23,9 @@ public static partial class Fold
             var of = fact;
             try
             {
-                if (s.BuildType != Statements.Origin.Pipeline) of = fact with { Source = SourceTerms.Of(s, output.Name) };
+                var terms = SourceTerms.Of(s, output.Name);
+                if (s.BuildType != Statements.Origin.Pipeline) of = fact with { Source = terms };
+                else if (terms.Kind is { } kind) of = fact with { Source = new SourceTerms(null, kind, null, null) };
             }
             catch (FormatException e)
             {
@@ -61,7 +63,14 @@ public static partial class Fold
         if (document.System != s.System) return c.Refuse(RefusalCode.WrongSystem, $"the document says system '{document.System}', the statement '{s.System}'");
         var fact = new ReleaseFact(s.Digest, c.Signers, s.System, document.Name, s.Document, document.Components, document.Policy);
         foreach (var component in document.Components)
-            if (c.State.OriginsOf(component.Digest).IsEmpty) return c.Refuse(RefusalCode.NoOrigin, $"the component {component.Role} '{component.Name}' {component.Digest} has no origin that counts");
+        {
+            var origins = c.State.OriginsOf(component.Digest);
+            if (origins.IsEmpty) return c.Refuse(RefusalCode.NoOrigin, $"the component {component.Role} '{component.Name}' {component.Digest} has no origin that counts");
+            // Rules go by kinds: what is a model where it comes from is a model here.
+            if (origins.FirstOrDefault(o => o.Source?.Kind is { } kind && kind != component.Kind) is { } other)
+                return c.Refuse(RefusalCode.DocumentInvalid, $"the component {component.Role} '{component.Name}' is called a {component.Kind} here and a {other.Source!.Kind} by its origin in entry {other.By[0].Entry}: call it what it is there");
+            if (component is { Kind: "environment", Mount: not (null or "/") }) return c.Refuse(RefusalCode.DocumentInvalid, $"the component {component.Role} '{component.Name}' is an environment mounted at {component.Mount}: an environment is the root, and what is mounted in it has another kind");
+        }
         if (c.State.Closure(fact).FirstOrDefault(c.State.IsRevoked) is var revoked && revoked != default) return c.Refuse(RefusalCode.Revoked, $"{revoked}, in the release's closure, was revoked");
         return c.Accept(c.State with { Releases = c.State.Releases.Add(s.Digest, fact) });
     }

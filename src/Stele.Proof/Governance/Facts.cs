@@ -34,7 +34,7 @@ public enum Strength { None, Claimed, Imported, Built, Reproduced }
 /// <param name="Recipe">Digest of build type, parameters and materials: two builds of one recipe that agree are a reproduction.</param>
 public sealed record OriginFact(ImmutableArray<Signed> By, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials)
 {
-    /// <summary>What its freezer says of it; null where nothing is said, and of everything that was built.</summary>
+    /// <summary>What its freezer says of it; of what was built, the kind alone. Null where nothing is said.</summary>
     public SourceTerms? Source { get; init; }
 }
 

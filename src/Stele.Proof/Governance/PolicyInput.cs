@@ -85,7 +85,7 @@ public static class PolicyInput
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
         ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
         ("components", Json.Array(release.Components.Select(c => Json.Object(
-            ("role", c.Role), ("kind", c.Kind), ("name", c.Name), ("digest", c.Digest), ("strength", Name(state.StrengthOf(c.Digest))),
+            ("role", c.Role), ("kind", c.Kind), ("mount", c.Mount is not null), ("name", c.Name), ("digest", c.Digest), ("strength", Name(state.StrengthOf(c.Digest))),
             ("origins", Json.Array(state.OriginsOf(c.Digest).Select(o => Json.Object(
                 ("strength", Name(State.StrengthOf(o))), ("builders", Json.Array(o.By.Select(b => Json.Of(b.Member)))), ("entry", o.By[0].Entry))))))))));
 

@@ -483,6 +483,25 @@ static partial class Refusing
             w.Add(World.Release(release, document), World.Builder);
             return w.Try(w.Approve(release), World.Builder2);
         }),
+        On(DocumentInvalid, "a model that is called a configuration", m =>
+        {
+            var weights = Digest.Of("weights"u8);
+            m.World.Add(World.Frozen(World.Builder, weights, "weights", "model", "CC0-1.0"), World.Builder);
+            var (release, document) = m.World.Close("v4", null, ("weights", "config", weights));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "what a pipeline built as code, called a configuration", m =>
+        {
+            var built = Digest.Of("built"u8);
+            m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, built, m.Code) with { Parameters = Json.Object(("kind", "code")) }, World.Builder);
+            var (release, document) = m.World.Close("v4", null, ("service", "config", built));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "an environment that is mounted within the root", m =>
+        {
+            var (release, document) = m.World.Close("v4", null, ("service", "environment", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
         On(AuthorApproves, "waiving a rule for one's own release", m =>
         {
             m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
