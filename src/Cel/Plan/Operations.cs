@@ -11,6 +11,12 @@ internal sealed class EqualNode(int position, Node left, Node right, bool negate
         if (a.IsError) return a;
         var b = right.Eval(f);
         if (b.IsError) return b;
+        // Numbers are what most rules compare.
+        if (a.Kind <= CelKind.Double)
+        {
+            var all = long.MaxValue;
+            return f.Spend(Costs.Call) ? CelValue.Bool(Equality.Equal(in a, in b, ref all) != negated) : f.OverLimit(Position);
+        }
         // So much is known before: a tenth of the smaller one. The rest is counted, and given up where there is no more to pay it with.
         var least = Costs.Traversal(Math.Min(Costs.Size(in a), Costs.Size(in b)));
         if (!f.Spend(least)) return f.OverLimit(Position);

@@ -39,7 +39,7 @@ public static class Explain
     };
 
     static ImmutableArray<RuleOutcome> Rested(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
-        [.. Traced(outcomes, sittings).Select(t => t.Of is { } of ? t.Outcome with { Values = Governance.Rested.On(of.Trace) } : t.Outcome)];
+        [.. Traced(outcomes, sittings).Select(t => t.Of is { } of ? t.Outcome with { Values = Governance.Rested.On(of.Trace), Message = of.Trace.Error is { } e ? e.Kind.ToString() : t.Outcome.Message } : t.Outcome)];
 
     /// <summary>Each outcome with how it came about: an outcome that no rule stands for, as of a check that was never run, has no such thing.</summary>
     internal static IEnumerable<(RuleOutcome Outcome, (Policy Policy, Rule Rule, CelTrace Trace)? Of)> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)

@@ -102,7 +102,7 @@ public sealed partial class Policy
         if (c.Message is null) return null;
         var said = c.Message.Eval(input, budget.Next);
         budget.Spend(said.Cost);
-        return Cut(said.Error is { } e ? e.Message : said.Value.AsString());
+        return said.Error is { } e ? $"its message does not evaluate: {e.Kind}" : Cut(said.Value.AsString());
     }
 
     /// <summary>Messages stand in leaves: bounded, whatever an expression computes.</summary>
