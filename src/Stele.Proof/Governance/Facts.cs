@@ -37,7 +37,7 @@ public enum Strength { None, Claimed, Imported, Built, Reproduced }
 /// <param name="Agrees">Whether the builder's own runs agree, as far as the step ran more than once.</param>
 public sealed record OriginFact(ImmutableArray<Signed> By, string Builder, bool Agrees, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials)
 {
-    /// <summary>What its freezer says of it; null where nothing is said, and of everything that was built.</summary>
+    /// <summary>What its freezer says of it; of what was built, the kind alone. Null where nothing is said.</summary>
     public SourceTerms? Source { get; init; }
 }
 
@@ -65,7 +65,11 @@ public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, strin
 /// <param name="SupersededBy">The evaluation that replaced this one, if any; it does so only as long as its own signature counts.</param>
 public sealed record EvaluationFact(Signed By, long Time, Digest Release, Digest Check, Digest Report, Signed? SupersededBy);
 
-public sealed record ApprovalFact(Signed By, Approval Approval);
+/// <param name="Withdrawn">Its giver took it back, for good.</param>
+public sealed record ApprovalFact(Signed By, Approval Approval, Signed? Withdrawn = null)
+{
+    public long Expires => Approval.Expires!.Value;
+}
 
 /// <param name="Withdrawn">Who took it back, for good: whatever becomes of that key, whoever wants it again gives another.</param>
 public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = null)

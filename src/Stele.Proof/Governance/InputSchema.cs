@@ -22,7 +22,7 @@ public static class InputSchema
     static readonly CelType Head = Object("head", ("action", String), ("entry", Int), ("releases", Strings), ("routes", CelType.List(Route)), ("time", Int));
     static readonly CelType Environment = Object("environment", ("head", Head), ("name", String), ("nodeReturn", CelType.Bool), ("observationGap", Int), ("recorded", CelType.Bool), ("staleAfter", Int));
     static readonly CelType Origin = Object("origin", ("builders", Strings), ("entry", Int), ("strength", String));
-    static readonly CelType Component = Object("component", ("digest", String), ("kind", String), ("name", String), ("origins", CelType.List(Origin)), ("role", String), ("strength", String));
+    static readonly CelType Component = Object("component", ("digest", String), ("kind", String), ("mount", CelType.Bool), ("name", String), ("origins", CelType.List(Origin)), ("role", String), ("strength", String));
     static readonly CelType Source = Object("source", ("builders", Strings), ("digest", String), ("entry", Int), ("from", String), ("kind", String), ("licence", String), ("name", String), ("strength", String));
     static readonly CelType Ran = Object("ran", ("action", String), ("entry", Int), ("environment", String), ("weight", Int));
     static readonly CelType Release = Object("release", ("authors", Strings), ("components", CelType.List(Component)), ("digest", String), ("document", String), ("name", String), ("policy", String),

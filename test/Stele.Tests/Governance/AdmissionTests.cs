@@ -64,9 +64,10 @@ public sealed class AdmissionTests
     public void A_canary_splits_and_each_release_needs_its_own_approval()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.Approve(m.V2, Deployment.Canary), World.Approver);
+        var routes = m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes;
+        m.World.Add(m.World.Approve(m.V2, Deployment.Canary, routes: routes), World.Approver);
         Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
-        m.World.Add(m.World.Approve(m.V3, Deployment.Canary), World.Approver);
+        m.World.Add(m.World.Approve(m.V3, Deployment.Canary, routes: [routes[1], routes[0]]), World.Approver);
         m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
         Assert.Equal([50, 50], m.World.State.Environment(World.Sys, World.Prod).Head!.Routes.Select(r => r.Weight));
     }

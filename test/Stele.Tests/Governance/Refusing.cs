@@ -321,6 +321,13 @@ static partial class Refusing
         On(OutOfScope, "a policy for another system than its scope", m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new("other", null) }).ToJson())), World.Owners)),
         On(OutOfScope, "a policy for more than its scope",
             m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new(World.Sys, World.Prod) }).ToJson())), World.Owners)),
+        On(OutOfScope, "a rule on the system in an environment's policy", m => m.World.Try(m.World.PutPolicy(m.World.Policy("x", null, ("a", "system", "true")), environment: World.Prod), World.Owners)),
+        On(PolicyFailed, "a milder severity where a policy in force forbids to loosen", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("guard", null, ("never", "policy", "!change.loosens")), null), World.Owners);
+            var present = m.World.Replay.Documents.Policy(m.Policy)!.Document;
+            return m.World.Try(m.World.PutPolicy(m.World.Put((present with { Rules = [.. present.Rules.Select(r => r with { Severity = "low" })] }).ToJson())), World.Owners);
+        }),
         On(Revoked, "a policy that was revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
@@ -478,12 +485,59 @@ static partial class Refusing
             w.Add(World.Release(release, document), World.Builder);
             return w.Try(w.Approve(release), World.Builder2);
         }),
+        On(DocumentInvalid, "a model that is called a configuration", m =>
+        {
+            var weights = Digest.Of("weights"u8);
+            m.World.Add(World.Frozen(World.Builder, weights, "weights", "model", "CC0-1.0"), World.Builder);
+            var (release, document) = m.World.Close("v4", null, ("weights", "config", weights));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "what a pipeline built as code, called a configuration", m =>
+        {
+            var built = Digest.Of("built"u8);
+            m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, built, m.Code) with { Parameters = Json.Object(("kind", "code")) }, World.Builder);
+            var (release, document) = m.World.Close("v4", null, ("service", "config", built));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "an environment that is mounted within the root", m =>
+        {
+            var (release, document) = m.World.Close("v4", null, ("service", "environment", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
         On(AuthorApproves, "waiving a rule for one's own release", m =>
         {
             m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
             return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Builder);
         }),
         On(Expired, "an approval that has expired", m => m.World.Try(m.World.Approve(m.V2, validFor: 0), World.Approver)),
+        On(OutOfRange, "an approval for longer than a quarter of a year", m => m.World.Try(m.World.Approve(m.V2, validFor: Fold.MaxApproval + 1), World.Approver)),
+        On(BadRoutes, "approving half of a deployment", m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V2, 50)]), World.Approver)),
+        On(BadRoutes, "approving a canary without its shares", m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary), World.Approver)),
+        On(BadRoutes, "approving a deployment of another release", m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V3, 100)]), World.Approver)),
+        On(BadRoutes, "approving no routes", m => m.World.Try(m.World.Approve(m.V2, routes: []), World.Approver)),
+        On(ShownDiffers, "approving other routes than those shown", m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary, routes: [new Route(m.V2, 1), new Route(m.V3, 99)]) with { Routes = [new Route(m.V2, 99), new Route(m.V3, 1)] }, World.Approver)),
+        On(ShownDiffers, "approving what was shown before a rule was waived", m =>
+        {
+            var old = m.World.Approve(m.V1);
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+            return m.World.Try(old, World.Approver);
+        }),
+        On(Malformed, "an approval without an end", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null }, World.Approver)),
+        On(Malformed, "an approval with an end that takes one back", m => m.World.Try(m.World.Approve(m.V2) with { Replaces = 3 }, World.Approver)),
+        On(StaleReplace, "taking back an approval that nobody gave", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = 3 }, World.Approver)),
+        Ready(StaleReplace, "taking back an approval under another's name", m => m.World.Try(m.World.Approve(m.V3) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver)),
+        Ready(RoleMissing, "taking back another's approval", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver2)),
+        Ready(AlreadyKnown, "taking back an approval twice", m =>
+        {
+            var back = m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() };
+            m.World.Add(back, World.Approver);
+            return m.World.Try(back, World.Approver);
+        }),
+        Ready(Expired, "taking back an approval that has ended", m =>
+        {
+            m.World.Now += 3_600_000;
+            return m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver);
+        }),
         On(Expired, "a waiver that has expired", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: -1), World.Approver)),
         On(StaleHead, "approving on a head that moved on", m =>
         {
@@ -675,6 +729,21 @@ static partial class Refusing
             m.Deploy(m.V2);
             m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval from before its report was superseded", m =>
+        {
+            m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.9), m.World.State.Evaluations.First(e => e.Value.Release == m.V2).Key), World.Evaluator);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval that was taken back", m =>
+        {
+            m.World.Add(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(PolicyFailed, "an approval of another share", m =>
+        {
+            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary, routes: [new Route(m.V2, 99), new Route(m.V3, 1)]), World.Approver);
+            return m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, 1), new Route(m.V3, 99)] }, World.Deployer);
         }),
         Ready(PolicyFailed, "an approval that has expired since", m =>
         {

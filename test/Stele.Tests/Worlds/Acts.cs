@@ -39,10 +39,14 @@ sealed partial class World
     public static Evaluation Evaluate(Digest release, Digest check, Digest report, long? supersedes = null) =>
         new(release, check, report, supersedes, supersedes is null ? null : Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
 
-    public Approval Approve(Digest release, string action = Deployment.Deploy, string environment = Prod, long validFor = 3_600_000) => new(
-        release, Sys, environment, action, State.Environment(Sys, environment).Head?.Entry, State.PoliciesFor(Sys, environment),
-        State.Releases.TryGetValue(release, out var fact) ? Digest.Of(Shown.Document(State, fact, Sys, environment, action).ToBytes()) : default, Now + validFor)
-    { Nonce = Unset, Issued = 0 };
+    /// <param name="routes">Those of a canary; otherwise the release has all.</param>
+    public Approval Approve(Digest release, string action = Deployment.Deploy, string environment = Prod, long validFor = 3_600_000, ImmutableArray<Route> routes = default)
+    {
+        routes = routes.IsDefault ? [new Route(release, 100)] : routes;
+        return new(release, Sys, environment, action, routes, State.Environment(Sys, environment).Head?.Entry, State.PoliciesFor(Sys, environment),
+            State.Releases.TryGetValue(release, out var fact) ? Digest.Of(Shown.Document(State, fact, Sys, environment, action, routes, Now).ToBytes()) : default, Now + validFor)
+        { Nonce = Unset, Issued = 0 };
+    }
 
     public Waiver Waive(Digest release, Digest policy, string rule, string environment = Prod, long validFor = 3_600_000) =>
         new(release, Sys, environment, policy, rule, Now + validFor, Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };

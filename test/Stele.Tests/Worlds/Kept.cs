@@ -33,7 +33,7 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths", World.Test, validFor: 1500), World.Approver);
         w.Add(w.Approve(m.V1, environment: World.Test), World.Approver);
         w.Refuse(w.Deploying(m.V1, World.Test) with { Replaces = 0 }, World.Deployer);
-        foreach (var release in new[] { m.V2, m.V3 }) w.Add(w.Approve(release, Deployment.Canary), World.Approver);
+        foreach (var release in new[] { m.V2, m.V3 }) w.Add(w.Approve(release, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
         w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
         m.Log.Add(w.Decide());
         w.Deploy(w.Move(Deployment.Halt, World.Prod));
