@@ -74,7 +74,7 @@ sealed partial class World
     public Alert Alarm(DecisionLog log, string environment = Prod)
     {
         var head = State.Environment(Sys, environment).Head!;
-        return new(head.Routes[0].Release, Sys, environment, head.Entry, "drift", head.Policies, log.Origin, 0, log.Leaves.Count) { Nonce = Unset, Issued = 0 };
+        return new(head.Routes[0].Release, Sys, environment, head.Entry, "drift", log.Origin, 0, log.Leaves.Count) { Nonce = Unset, Issued = 0 };
     }
 
     public static Revocation Revoke(string target, Digest digest, long fromEntry, string effect = Revocation.BlockNew) => new(target, digest, fromEntry, effect) { Nonce = Unset, Issued = 0 };
