@@ -125,10 +125,10 @@ public sealed partial class Verifier
             same = candidates.All(c => c.Fact.Share == 0);
             if (d.Kind != Decision.CloseKind && !d.Would.Select(w => w.Policy).SequenceEqual(candidates.Where(c => !c.Fact.CandidateDecidesFor(d.Principal) && Decides(c.Fact.Candidate!.Value)).Select(c => c.Fact.Candidate!.Value)))
                 Find("decision-candidate", where, "what it tells of candidates is not of those that stood and did not decide");
+            if (d.ReleasePolicy != release.Policy) Find("decision-policy", where, "it names another policy than the release's own");
             if (d.RulePolicy is { } of && of != release.Policy && !d.Policies.Contains(of)) Find("decision-policy", where, "the rule it names is of a policy that did not decide");
             foreach (var w in d.Would)
-                if (w.RulePolicy is { } whose && whose != w.Policy && whose != release.Policy && !d.Policies.Contains(whose)) Find("decision-candidate", where, "what it tells of a candidate rests on a rule of a policy that would not have decided");
-            if (d.ReleasePolicy != release.Policy) Find("decision-policy", where, "it names another policy than the release's own");
+                if (w.RulePolicy is { } whose && whose != release.Policy && !candidates.Any(c => c.Fact.Candidate == w.Policy && state.PoliciesDeciding(d.System, d.Environment, d.Principal, (c.Scope, w.Policy)).Contains(whose))) Find("decision-candidate", where, "what it tells of a candidate rests on a rule of a policy that would not have decided");
             if (d.Outcome == Decision.Allow && state.IsStopped(release)) Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
             return environment.Head?.Entry;
         }
