@@ -6,9 +6,16 @@ namespace Stele.Proof.Governance;
 // What builders, evaluators, approvers and deployers state: from an artifact's origin to an environment's head.
 public static partial class Fold
 {
+    /// <summary>How many origins an artifact may have: every release that rests on it is judged with all of them.</summary>
+    public const int MaxOrigins = 64;
+
     static Outcome PutOrigin(Context c, Origin s)
     {
         if (!c.Signers.Any(x => x.Member == s.Builder)) return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
+        // Whoever says where a part of a release comes from is an author of it, and may have it refused or stopped by what they name: that is for its own system's builders.
+        foreach (var output in s.Outputs)
+            if (c.State.Used.TryGetValue(output.Digest, out var systems) && systems.FirstOrDefault(x => !c.Signers.Any(b => c.State.Members[b.Member].Has("builder", x))) is { } system)
+                return c.Refuse(RefusalCode.RoleMissing, $"{output.Digest} is part of a release of '{system}': where it comes from is for a builder of '{system}' to say (builder@{system}); the origins that it has count for other releases too");
         foreach (var material in s.Materials)
         {
             if (c.State.IsRevoked(material.Digest)) return c.Refuse(RefusalCode.Revoked, $"the material {material.Digest} was revoked");
@@ -31,9 +38,13 @@ public static partial class Fold
             {
                 return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
             }
-            origins = origins.SetItem(output.Digest, origins.TryGetValue(output.Digest, out var all) ? all.Add(of) : [of]);
+            var all = origins.TryGetValue(output.Digest, out var before) ? before : [];
+            if (all.Length >= MaxOrigins) return c.Refuse(RefusalCode.OutOfRange, $"{output.Digest} has {all.Length} origins, and no more are taken: build on those");
+            origins = origins.SetItem(output.Digest, all.Add(of));
         }
-        return c.Accept(c.State with { Origins = origins });
+        var next = c.State with { Origins = origins };
+        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : []).Distinct(StringComparer.Ordinal)) next = next.Using(fact.Materials, system);
+        return c.Accept(next);
     }
 
     static Outcome PutRelease(Context c, Release s)
@@ -72,7 +83,7 @@ public static partial class Fold
             if (component is { Kind: "environment", Mount: not (null or "/") }) return c.Refuse(RefusalCode.DocumentInvalid, $"the component {component.Role} '{component.Name}' is an environment mounted at {component.Mount}: an environment is the root, and what is mounted in it has another kind");
         }
         if (c.State.Closure(fact).FirstOrDefault(c.State.IsRevoked) is var revoked && revoked != default) return c.Refuse(RefusalCode.Revoked, $"{revoked}, in the release's closure, was revoked");
-        return c.Accept(c.State with { Releases = c.State.Releases.Add(s.Digest, fact) });
+        return c.Accept((c.State with { Releases = c.State.Releases.Add(s.Digest, fact) }).Using(fact.Roots, fact.System));
     }
 
     static Outcome PutEvaluation(Context c, Evaluation s)

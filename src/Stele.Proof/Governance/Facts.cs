@@ -59,6 +59,9 @@ public sealed record SourceTerms(string? Name, string? Kind, string? From, strin
 public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, string System, string Name, Digest Document, ImmutableArray<Component> Components, Digest? Policy)
 {
     public long Entry => By[0].Entry;
+
+    /// <summary>Where its closure begins: itself, its document, its policy and its components.</summary>
+    internal IEnumerable<Digest> Roots => [Digest, Document, .. Policy is { } p ? [p] : ImmutableArray<Digest>.Empty, .. Components.Select(c => c.Digest)];
 }
 
 /// <param name="Time">The entry's.</param>
@@ -109,6 +112,9 @@ public sealed record LogFact(string Origin, string Key, string Node, string Syst
 {
     /// <summary>Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand in it.</summary>
     public ImmutableList<Anchored> Anchors { get; init; } = [];
+
+    /// <summary>How many leaves were anchored by a time.</summary>
+    public long AnchoredBy(long time) => Reconciliation.Count(Anchors, a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
 }
 
 /// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>

@@ -152,6 +152,21 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    public void Rules_see_how_many_evaluations_one_stands_in_the_place_of()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        var last = w.State.Evaluations.First(e => e.Value.Release == m.V1).Key;
+        foreach (var ratio in new[] { 0.75, 0.79, 0.85 }) last = w.Add(World.Evaluate(m.V1, m.Check, w.Report(ratio), last), World.Evaluator);
+        w.Add(World.Evaluate(m.V1, m.Check, w.Report(0.9)), World.Evaluator);
+        Digest Counting(string rule) => w.Policy("counting", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("count", "deploy", rule));
+        w.Add(w.PutPolicy(Counting("checks.fairness.all(e, e.supersedes == 0)")), World.Owners);
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
+        w.Add(w.PutPolicy(Counting("checks.fairness.map(e, e.supersedes) == [3, 0]")), World.Owners);
+        w.Deploy(w.Deploying(m.V1));
+    }
+
+    [Fact]
     public void A_revocation_reaches_further_back_and_bites_harder_but_never_less()
     {
         var m = Mortgage.Released();

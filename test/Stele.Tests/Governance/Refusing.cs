@@ -258,6 +258,9 @@ static partial class Refusing
         On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(State.CurrentFold + 1), World.Owners)),
         On(BadCheckpoint, "the next log key has another name", m => m.World.Try(World.LogKey(new NoteSigner("elsewhere"), 1000), World.Owners)),
         On(OutOfRange, "a log key for sizes that were signed already", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size), World.Owners)),
+        On(OutOfRange, "a log key for sizes that no ledger will have", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size + Fold.MaxKeyAhead + 1), World.Owners)),
+        .. new[] { new EnvironmentTerms(World.Prod, -1, null, false), new EnvironmentTerms(World.Prod, null, -1, false), new EnvironmentTerms(World.Prod, Json.MaxInt, null, false) }
+            .Select(x => On(Malformed, $"terms of {x.StaleAfter} and {x.ObservationGap} ms", m => m.World.Try(m.World.Declare("other", x), World.Owners))),
         On(KeyTaken, "the present log key as the next", m => m.World.Try(World.LogKey(m.World.Key, 1000), World.Owners)),
         On(AlreadyKnown, "a decision log's origin twice", m => m.World.Try(World.OpenLog(m.Log), World.Owners)),
         On(AlreadyKnown, "the ledger itself as a decision log", m => m.World.Try(World.OpenLog(new DecisionLog(m.World.Key)), World.Owners)),
@@ -356,6 +359,18 @@ static partial class Refusing
     /// <summary>The same Ed25519 key under another name.</summary>
     static NoteSigner Renamed(NoteSigner key) => key.As("another.example");
 
+    /// <summary>A builder of another system, who may say where anything comes from that no release of this one rests on.</summary>
+    static Person Elsewhere(Mortgage m)
+    {
+        m.World.Add(m.World.Member(World.Stranger, new Role("builder", "other")), World.Owners);
+        m.World.Add(World.OriginOf(World.Stranger, Origin.Freeze, Digest.Of("unrelated"u8)), World.Stranger);
+        return World.Stranger;
+    }
+
+    /// <summary>An anchor under a good checkpoint over as many leaves as its counts add up to, of a log that has had none.</summary>
+    internal static Anchor Beyond(Mortgage m, long opens, long closes, long wholes) =>
+        m.World.Anchoring(m.Log) with { Checkpoint = m.Log.Key.Checkpoint(opens + closes + wholes, Digest.Of("x"u8)), Opens = opens, Closes = closes, Wholes = wholes };
+
     static IEnumerable<Provocation> Building() =>
     [
         On(Revoked, "a build from a revoked material", m =>
@@ -372,6 +387,19 @@ static partial class Refusing
         }),
         .. new[] { ("a licence that is no SPDX expression", "licence", "see the README; it's free!"), ("a kind of artifact that is none", "kind", "thing"), ("an origin that is a book", "origin", new string('x', 2001)) }
             .Select(x => On(Malformed, x.Item1, m => m.World.Try(World.OriginOf(World.Builder, Origin.Freeze, Digest.Of("x"u8)) with { Parameters = Json.Object((x.Item2, x.Item3)) }, World.Builder))),
+        On(RoleMissing, "another system's builder on a part of a release", m => m.World.Try(World.OriginOf(Elsewhere(m), Origin.Freeze, m.Data), World.Stranger)),
+        On(RoleMissing, "another system's builder on what came to be a part of a release by an origin", m =>
+        {
+            var below = m.World.Put("deeper");
+            m.World.Add(World.OriginOf(World.Builder, Origin.Freeze, m.Data, below), World.Builder);
+            return m.World.Try(World.OriginOf(Elsewhere(m), Origin.Freeze, below), World.Stranger);
+        }),
+        On(RoleMissing, "a release itself as another system's product", m => m.World.Try(World.OriginOf(Elsewhere(m), Origin.Pipeline, m.V2, m.Code), World.Stranger)),
+        On(OutOfRange, "more origins of one artifact than may be", m =>
+        {
+            for (var i = 2; i <= Fold.MaxOrigins; i++) m.World.Add(World.OriginOf(World.Builder, Origin.Freeze, m.Data), World.Builder);
+            return m.World.Try(World.OriginOf(World.Builder, Origin.Freeze, m.Data), World.Builder);
+        }),
         On(UnknownSystem, "a release of a system that is not", m => m.World.Try(World.Release(m.V1, Digest.Of("x"u8), "nowhere"), World.Builder)),
         On(AlreadyKnown, "a release declared twice", m => m.World.Try(World.Release(m.V1, m.World.State.Releases[m.V1].Document), World.Builder)),
         On(DocumentMissing, "a release whose manifest is not at hand", m =>
@@ -1039,12 +1067,20 @@ static partial class Refusing
             m.Deploy(m.V2, World.Test);
             return m.World.Try(m.World.Alarm(m.Log, World.Test), World.Monitor);
         }),
+        Running(OutOfRange, "an alert on decisions that are not anchored", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Alarm(m.Log), World.Monitor);
+        }),
         Running(OutOfRange, "an alert on a range that runs backwards", m => m.World.Try(m.World.Alarm(m.Log) with { From = 5, To = 4 }, World.Monitor)),
         Running(OutOfRange, "a verdict on entries to come", m =>
             m.World.Try(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal in the future", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, m.World.Now + 1, "malformed", null) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal with a code that is none", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "because", null) { Nonce = "", Issued = 0 }, World.Server)),
-        Running(OutOfRange, "a refusal that can't be executed again", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "document-missing", null) { Nonce = "", Issued = 0 }, World.Server)),
+        .. new[] { "document-missing", "unknown-kind", "unknown-fold-version" }.Select(code => Running(OutOfRange, $"a refusal that others may execute otherwise: {code}", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, code, null) { Nonce = "", Issued = 0 }, World.Server))),
+        Running(Malformed, "a refusal by a rule of no policy", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "policy-failed", "no") { Nonce = "", Issued = 0 }, World.Server)),
+        Running(Malformed, "a refusal by a policy without a rule", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "policy-failed", null, m.Policy) { Nonce = "", Issued = 0 }, World.Server)),
+        Running(OutOfRange, "an anchor of more leaves than a number can tell", m => m.World.Try(Beyond(m, Json.MaxInt, 1, 0), World.Node)),
         On(OutOfRange, "a floor that does not rise", m =>
         {
             m.Deploy(m.V2);
