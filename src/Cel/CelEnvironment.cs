@@ -26,7 +26,7 @@ public sealed class CelEnvironment
 
     /// <summary>Whether an identifier of the language, which is no reserved word: what a definition can be called.</summary>
     public static bool IsName(string name) =>
-        name.Length > 0 && (char.IsAsciiLetter(name[0]) || name[0] == '_') && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') && !Reserved.Contains(name) && CelType.Named(name) is null;
+        name.Length is > 0 and <= Limits.Name && (char.IsAsciiLetter(name[0]) || name[0] == '_') && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') && !Reserved.Contains(name) && CelType.Named(name) is null;
 
     static readonly HashSet<string> Reserved = new(StringComparer.Ordinal)
     {

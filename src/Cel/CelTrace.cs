@@ -145,16 +145,20 @@ public sealed class CelTrace
     }
 
     // Long places are cut, and may look alike.
-    bool Same(CelTrace other)
+    bool Same(CelTrace other, ref long looks)
     {
         if (_value.IsError || other._value.IsError) return _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason;
         if (_value.Kind != other._value.Kind) return false;
         // Of large values no more is looked at: one place with two values that begin alike is one.
-        var left = Looks;
-        return Equality.Equal(in _value, in other._value, ref left) || left < 0;
+        var most = Math.Min(looks, Looks);
+        var left = most;
+        var same = Equality.Equal(in _value, in other._value, ref left) || left < 0;
+        looks -= most - Math.Max(0, left);
+        return same;
     }
 
-    const long Looks = 10_000;
+    // At two values, and at all.
+    const long Looks = 10_000, AllLooks = 1_000_000;
 
     void Add(Found found)
     {
@@ -165,6 +169,7 @@ public sealed class CelTrace
     sealed class Found
     {
         readonly Dictionary<string, List<CelTrace>> _places = new(StringComparer.Ordinal);
+        long _looks = AllLooks;
 
         public List<CelTrace> All { get; } = [];
 
@@ -172,7 +177,7 @@ public sealed class CelTrace
         {
             if (!_places.TryGetValue(trace.Place, out var there)) _places[trace.Place] = there = [];
             // That a place comes with ever other values there is hardly a reason for: some of them are enough.
-            if (there.Count == MostAlike || there.Exists(f => f.Same(trace))) return;
+            if (there.Count == MostAlike || there.Exists(f => f.Same(trace, ref _looks))) return;
             there.Add(trace);
             All.Add(trace);
         }

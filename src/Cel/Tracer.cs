@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Cel.Check;
 using Cel.Plan;
@@ -29,7 +30,11 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         if (recorder.IsName(e)) parts.AddRange(record.Parts.Select(r => In(e).Build(r.Expression, r)));
         else if (kind == CelTraceKind.Comprehension) omitted = Walk((Comprehension)e, record, parts);
         else if (kind is not (CelTraceKind.Path or CelTraceKind.Test))
-            foreach (var part in Written(e)) parts.Add(Build(part, record.Parts.Find(r => r.Expression == part)));
+        {
+            // They come in the order of the source, but for those that were not evaluated.
+            var next = 0;
+            foreach (var part in Written(e)) parts.Add(Build(part, next < record.Parts.Count && record.Parts[next].Expression == part ? record.Parts[next++] : null));
+        }
         // Whether a plan computes such a thing ahead is its own affair.
         if (kind == CelTraceKind.Call && !record.Value.IsError && parts.TrueForAll(p => p.Kind == CelTraceKind.Constant)) (kind, parts) = (CelTraceKind.Constant, []);
         return new CelTrace(bare, kind, record.Value, parts, omitted);
@@ -105,40 +110,41 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
     /// <summary>The text of an expression, in one line, with what its free variables stand for.</summary>
     string Place(Expr e)
     {
-        var text = new StringBuilder();
+        _text.Clear();
         var at = e.Start;
-        Fill(e, []);
+        var order = _names.Order(e);
+        for (var i = _names.From(e.Start); i < _names.All.Count && _names.All[i].Name.End <= e.End; i++)
+        {
+            var (name, binder) = _names.All[i];
+            // One that is bound within stands for nothing outside, and neither does what has no value yet.
+            if (binder >= order || name.Start < at || !_standing.TryGetValue(name.Name, out var stands)) continue;
+            Append(name.Start);
+            if (_text.Length > MostPlace) break;
+            _text.Append(stands);
+            at = name.End;
+        }
         Append(e.End);
-        return text.Length <= MostPlace ? text.ToString() : text.ToString(0, char.IsHighSurrogate(text[MostPlace - 1]) ? MostPlace - 1 : MostPlace) + "…";
+        return _text.Length <= MostPlace ? _text.ToString() : _text.ToString(0, char.IsHighSurrogate(_text[MostPlace - 1]) ? MostPlace - 1 : MostPlace) + "…";
 
         void Append(int to)
         {
-            for (; at < to && text.Length <= MostPlace; at++)
+            while (at < to && _text.Length <= MostPlace)
             {
-                var c = source.Text[at];
-                if (!char.IsControl(c)) text.Append(c);
-                else if (text is [.., not ' ']) text.Append(' ');
+                var c = source.Text[at++];
+                if (!char.IsControl(c))
+                {
+                    _text.Append(c);
+                    continue;
+                }
+                if (_text is [.., not ' ']) _text.Append(' ');
+                var more = source.Text.AsSpan(at, to - at).IndexOfAnyExcept(Controls);
+                at = more < 0 ? to : at + more;
             }
-        }
-
-        void Fill(Expr within, HashSet<string> hidden)
-        {
-            if (text.Length > MostPlace) return;
-            if (within is Ident { Rooted: false } i && program.Resolutions[i.Id] is LocalOf && i.End > 0 && i.Start >= at && !hidden.Contains(i.Name) && _standing.TryGetValue(i.Name, out var stands))
-            {
-                Append(i.Start);
-                text.Append(stands);
-                at = i.End;
-            }
-            // A comprehension's own variables hide those around it, but not in what it walks; and so do bindings.
-            HashSet<string> inner = within switch
-            {
-                Comprehension { Second: { } second } c => [.. hidden, c.Variable, second],
-                Comprehension c => [.. hidden, c.Variable],
-                Bindings b => [.. hidden, .. b.Names],
-                _ => hidden,
-            };
-            foreach (var part in within.Parts.OrderBy(p => p.Start)) Fill(part, within is Comprehension { Range: var range } && part == range ? hidden : inner);
         }
     }
+
+    static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 0xa0).Select(c => (char)c).Where(char.IsControl)]);
+
+    readonly StringBuilder _text = new();
+    readonly LocalNames _names = new(program);
 }

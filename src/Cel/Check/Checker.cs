@@ -179,7 +179,12 @@ internal sealed class Checker
         if (isMethod) args[0] = Visit(e.Target!);
         for (var i = 0; i < e.Args.Length; i++) args[i + first] = Visit(e.Args[i]);
         var result = Resolve(e, overloads, isMethod, args);
-        return e is { Function: Operators.Index or Operators.OptionalIndex, Args: [_, Literal { Value: string name }] } ? Member(e, args[0], name, result) : result;
+        return e switch
+        {
+            { Function: Operators.Index or Operators.OptionalIndex, Args: [_, Literal { Value: string name }] } => Member(e, args[0], name, result),
+            { Function: Operators.In, Args: [Literal { Value: string name }, _] } => Asked(e, args[1], name, result),
+            _ => result,
+        };
     }
 
     /// <summary>A field that is named in brackets, <c>a["b"]</c>, is the field that <c>a.b</c> is, where the fields are known.</summary>
@@ -191,6 +196,14 @@ internal sealed class Checker
         if (operand.Fields is null) return result;
         var field = Field(e, operand, name);
         return isOptional ? CelType.Optional(field) : field;
+    }
+
+    /// <summary>So is one that is asked for: <c>"b" in a</c> would be false for ever where there is no such field.</summary>
+    CelType Asked(Call e, CelType operand, string name, CelType result)
+    {
+        operand = _types.Resolve(operand);
+        if (operand.Fields is not null) Field(e, operand, name);
+        return result;
     }
 
     /// <summary>True if the call is a method's: else its target, if any, is part of the function's name.</summary>

@@ -136,7 +136,16 @@ internal sealed class Unifier(SourceText source)
         return true;
     }
 
-    CelType General(CelType a, CelType b) => IsAsGeneral(a, b) ? a : b;
+    CelType General(CelType a, CelType b)
+    {
+        // Of a map beside an object nobody knows the fields, nor what is in them; but the empty one, {}, has none that the object has not.
+        if (a.Kind == CelKind.Map && b.Kind == CelKind.Map && a.Fields is null != b.Fields is null)
+        {
+            var (known, other) = a.Fields is null ? (b, a) : (a, b);
+            return other.Parameters[1].Kind == CelKind.Param ? known : CelType.Map(CelType.String, CelType.Dyn);
+        }
+        return IsAsGeneral(a, b) ? a : b;
+    }
 
     bool IsAsGeneral(CelType a, CelType b)
     {

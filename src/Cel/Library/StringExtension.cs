@@ -21,7 +21,7 @@ internal static class StringExtension
 
         t.Method("indexOf", s, s, i, (in CelValue x, in CelValue y) => IndexOf(x.RawString, y.RawString, 0), Product);
         t.Method("indexOf", [s, s, i], i, x => IndexOf(x[0].RawString, x[1].RawString, x[2].RawInt), x => Product(in x[0], in x[1]));
-        t.Method("lastIndexOf", s, s, i, (in CelValue x, in CelValue y) => LastIndexOf(x.RawString, y.RawString, long.MaxValue), Product);
+        t.Method("lastIndexOf", s, s, i, (in CelValue x, in CelValue y) => LastIndexOf(x.RawString, y.RawString, Texts.Length(x.RawString)), Product);
         t.Method("lastIndexOf", [s, s, i], i, x => LastIndexOf(x[0].RawString, x[1].RawString, x[2].RawInt), x => Product(in x[0], in x[1]));
 
         t.Method("lowerAscii", s, s, (in CelValue x) => CelValue.ValidString(MapAscii(x.RawString, lower: true)), Traverse);
@@ -87,7 +87,6 @@ internal static class StringExtension
     /// <summary>The last one that starts at or before a position.</summary>
     static CelValue LastIndexOf(string s, string part, long from)
     {
-        if (from == long.MaxValue) from = Texts.Length(s);
         var start = Offset(s, from);
         if (start < 0) return OutOfRange(from);
         for (var at = Math.Min(start, s.Length - part.Length); at >= 0; at--)

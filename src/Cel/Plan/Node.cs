@@ -169,7 +169,7 @@ internal sealed class MapNode(int position, Node[] keys, Node[] values) : Node(p
 {
     public override CelValue Eval(Frame f)
     {
-        if (!f.Spend(Costs.Map + keys.Length / 10)) return f.OverLimit(Position);
+        if (!f.Spend(Costs.Map + keys.Length / 2)) return f.OverLimit(Position);
         var (k, v) = (new CelValue[keys.Length], new CelValue[keys.Length]);
         for (var i = 0; i < k.Length; i++)
         {

@@ -69,10 +69,10 @@ internal sealed class IndexNode(int position, Node operand, Node index) : Node(p
         switch (container.Kind)
         {
             case CelKind.Map:
-                return container.RawMap.TryGet(in at, out var value) ? value : Fail(CelErrorKind.NoSuchKey, $"no such key: {at}");
+                return container.RawMap.TryGet(in at, out var value) ? value : Fail(CelErrorKind.NoSuchKey, $"no such key: {at.Named()}");
             case CelKind.List:
                 if (at.Kind == CelKind.Double && Equality.TryInteger(at.RawDouble, out var whole)) at = whole;
-                if (at.Kind is not (CelKind.Int or CelKind.UInt)) return Fail(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at}");
+                if (at.Kind is not (CelKind.Int or CelKind.UInt)) return Fail(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at.Named()}");
                 var items = container.ListItems;
                 return at.RawUInt < (ulong)items.Length ? items[(int)at.RawInt] : Fail(CelErrorKind.IndexOutOfRange, $"index {at} is outside a list of {items.Length}");
             case CelKind.Optional: return Placed(Optionals.Index(in container, in at));

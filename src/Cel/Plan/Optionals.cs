@@ -30,7 +30,7 @@ internal static class Optionals
             case CelKind.List:
                 var index = at;
                 if (at.Kind == CelKind.Double && Equality.TryInteger(at.RawDouble, out var whole)) index = whole;
-                if (index.Kind is not (CelKind.Int or CelKind.UInt)) return CelValue.Error(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at}");
+                if (index.Kind is not (CelKind.Int or CelKind.UInt)) return CelValue.Error(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at.Named()}");
                 var items = value.ListItems;
                 return index.RawUInt < (ulong)items.Length ? CelValue.OwnSome(in items[(int)index.RawInt]) : CelValue.None;
             default: return CelValue.Error(CelErrorKind.NoSuchOverload, $"{value.TypeOf()} can't be indexed");
@@ -136,7 +136,7 @@ internal sealed class OptionalMapNode(int position, Node[] keys, Node[] values, 
 {
     public override CelValue Eval(Frame f)
     {
-        if (!f.Spend(Costs.Map + keys.Length / 10)) return f.OverLimit(Position);
+        if (!f.Spend(Costs.Map + keys.Length / 2)) return f.OverLimit(Position);
         List<CelValue> k = new(keys.Length), v = new(keys.Length);
         for (var i = 0; i < keys.Length; i++)
         {

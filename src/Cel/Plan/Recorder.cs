@@ -9,7 +9,7 @@ namespace Cel.Plan;
 /// </summary>
 internal sealed class Recorder
 {
-    /// <summary>Records held at once; what comes when all are taken is not recorded.</summary>
+    /// <summary>Records held at once, those of long lists and chains counting for more; what comes when all are taken is not recorded.</summary>
     const int Most = 4096;
 
     /// <summary>Rounds kept of one comprehension, of those that decide and of the others.</summary>
@@ -34,11 +34,12 @@ internal sealed class Recorder
     public bool IsName(Expr e) => _names.Contains(e);
 
     /// <summary>False when there is no room for it.</summary>
-    public bool Enter(Expr e)
+    public bool Enter(Expr e, int weight)
     {
-        if (_held == Most) return false;
-        _held++;
-        _open.Push(new Record(e));
+        // Invariant: once it is full, it is so for all that is evaluated within; what is recorded has its parent recorded.
+        if (_held >= Most) return false;
+        _held += weight;
+        _open.Push(new Record(e, weight));
         return true;
     }
 
@@ -53,7 +54,7 @@ internal sealed class Recorder
 }
 
 /// <summary>One expression as it was evaluated once, and what was evaluated for it.</summary>
-internal sealed class Record(Expr expression)
+internal sealed class Record(Expr expression, int weight)
 {
     readonly Comprehension? _loop = expression is Comprehension { Kind: not (MacroKind.OptionalMap or MacroKind.OptionalFlatMap) } c ? c : null;
 
@@ -71,8 +72,8 @@ internal sealed class Record(Expr expression)
     /// <summary>How many rounds there were.</summary>
     public int Walked => _next;
 
-    /// <summary>Records in this one and below.</summary>
-    public int Held => 1 + Parts.Sum(p => p.Held) + Rounds.Sum(r => r.Held);
+    /// <summary>What this record and those below weigh; it grows with them, and is not counted again.</summary>
+    public int Held { get; private set; } = weight;
 
     /// <summary>Takes in what was evaluated for this; says how many records were let go.</summary>
     public int Take(Record part)
@@ -80,6 +81,7 @@ internal sealed class Record(Expr expression)
         if (_loop is null || part.Expression == _loop.Range)
         {
             Parts.Add(part);
+            Held += part.Held;
             return 0;
         }
         if (part.Expression != _loop.Filter)
@@ -102,6 +104,7 @@ internal sealed class Record(Expr expression)
         round.Decides = Decides(round);
         if (Rounds.Count(r => r.Decides == round.Decides) == Recorder.MostRounds) return round.Held;
         Rounds.Add(round);
+        Held += round.Held;
         return 0;
     }
 
@@ -125,9 +128,11 @@ internal sealed class Record(Expr expression)
             _ when Value.IsError => Rounds.Find(r => r.Decides),
             _ => null,
         };
-        var before = Held;
+        var before = Rounds.Sum(r => r.Held);
         Rounds.RemoveAll(r => only is null ? !r.Decides : r != only);
-        return dropped + before - Held;
+        var lost = before - Rounds.Sum(r => r.Held);
+        Held -= lost;
+        return dropped + lost;
     }
 }
 
@@ -144,9 +149,14 @@ internal sealed class Round(int index)
 /// <summary>A step that is told to a recorder.</summary>
 internal sealed class RecordingNode(Expr expression, Node step, Recorder recorder) : Node(step.Position)
 {
+    // A trace shows all parts of what it shows, constants and what was not needed too.
+    readonly int _weight = 1 + Written(expression) / 8;
+
+    static int Written(Expr e) => e.Parts.Sum(p => p.End > 0 ? 1 : Written(p));
+
     public override CelValue Eval(Frame f)
     {
-        if (!recorder.Enter(expression)) return step.Eval(f);
+        if (!recorder.Enter(expression, _weight)) return step.Eval(f);
         var value = step.Eval(f);
         recorder.Leave(in value);
         return value;

@@ -26,14 +26,19 @@ internal sealed class Automaton
     readonly Simulation _simulation;
     readonly Alphabet _alphabet;
     readonly Dictionary<State, State> _states = new(SameThreads.Instance);
+    readonly Room _room;
     int _weight;
 
-    public Automaton(Simulation simulation, Alphabet alphabet)
+    public Automaton(Simulation simulation, Alphabet alphabet, Room room)
     {
+        _room = room;
         _simulation = simulation;
         _alphabet = alphabet;
         Start = simulation.Start() ? Matched : Intern()!;
     }
+
+    /// <summary>Gone with its pattern, or because it was full: that makes room.</summary>
+    ~Automaton() => _room.Return(_weight);
 
     public State Start { get; }
 
@@ -81,10 +86,11 @@ internal sealed class Automaton
         var (threads, before) = _simulation.Save();
         var state = new State(threads, before, 0);
         if (_states.TryGetValue(state, out var known)) return known;
-        // A few states there always are.
+        // A few states there always are; where all patterns together have no more room, the first one.
         var weight = 100 + threads.Length * 4 + _alphabet.Count * 8;
-        if (_states.Count > 4 && _weight + weight > PatternLimits.Automaton) return null;
+        if (_states.Count > 4 && _weight + weight > PatternLimits.Automaton || _states.Count > 0 && _room.IsFull) return null;
         _weight += weight;
+        _room.Take(weight);
         state = new State(threads, before, _alphabet.Count);
         _states.Add(state, state);
         return state;

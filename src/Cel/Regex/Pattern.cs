@@ -14,6 +14,7 @@ internal sealed class Pattern
     readonly Instruction[] _code;
     readonly Alphabet _alphabet;
     readonly bool _anchored;
+    readonly Room _room;
 
     /// <summary>The pattern where it is nothing but text: then searching for that is quicker.</summary>
     readonly string? _plain;
@@ -24,9 +25,10 @@ internal sealed class Pattern
     const int Wasted = 2;
     int _wasted;
 
-    Pattern(string text, Instruction[] code, List<CharSet> sets, int atoms, long steps)
+    Pattern(string text, Instruction[] code, List<CharSet> sets, int atoms, long steps, Room room)
     {
         Text = text;
+        _room = room;
         Steps = steps;
         _code = code;
         var asserted = Edge.None;
@@ -40,7 +42,7 @@ internal sealed class Pattern
         _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0, (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
         _plain = Plain(code, sets);
         _anchored = Simulation.IsAnchored(code);
-        _automaton = new Automaton(NewSimulation(), _alphabet);
+        _automaton = new Automaton(NewSimulation(), _alphabet, room);
     }
 
     public string Text { get; }
@@ -60,10 +62,14 @@ internal sealed class Pattern
     /// <summary>States known so far.</summary>
     internal int States => _automaton.Count;
 
-    public static PatternError? TryParse(string text, Steps steps, out Pattern? pattern)
+    /// <param name="text">The pattern.</param>
+    /// <param name="steps">Compiling takes them.</param>
+    /// <param name="pattern">Null if there is an error.</param>
+    /// <param name="room">Where its automaton is counted, if not in <see cref="Room.All"/>.</param>
+    public static PatternError? TryParse(string text, Steps steps, out Pattern? pattern, Room? room = null)
     {
         var error = PatternParser.TryParse(text, steps, out var code, out var sets, out var atoms);
-        pattern = error is null ? new Pattern(text, code, sets, atoms, steps.Spent) : null;
+        pattern = error is null ? new Pattern(text, code, sets, atoms, steps.Spent, room ?? Room.All) : null;
         return error;
     }
 
@@ -85,9 +91,9 @@ internal sealed class Pattern
             {
                 // The automaton is full. A fresh one helps if the last one did for long enough; else it is quicker to do without, and after some such to try no more.
                 if (room >= 0 && i - renewed < room) Interlocked.Increment(ref _wasted);
-                if (Volatile.Read(ref _wasted) > Wasted || (room >= 0 && i - renewed < room)) return Simulate(state, text, i, @class);
+                if (_room.IsFull || Volatile.Read(ref _wasted) > Wasted || (room >= 0 && i - renewed < room)) return Simulate(state, text, i, @class);
                 (renewed, room) = (i, automaton.Count * 10);
-                automaton = new Automaton(NewSimulation(), _alphabet);
+                automaton = new Automaton(NewSimulation(), _alphabet, _room);
                 Volatile.Write(ref _automaton, automaton);
                 if (automaton.Adopt(state) is not { } adopted || automaton.Step(adopted, @class) is not { } found) return Simulate(state, text, i, @class);
                 next = found;

@@ -23,4 +23,7 @@ internal static class PatternLimits
 
     /// <summary>Bytes, about, that a pattern's automaton may hold; beyond them it starts afresh or goes without.</summary>
     public const int Automaton = 256 * 1024;
+
+    /// <summary>Bytes, about, that the automata of all patterns of the process may hold; beyond them matching goes without. Neither results nor costs depend on it.</summary>
+    public const int AllAutomata = 128 << 20;
 }

@@ -89,6 +89,7 @@ internal sealed class Lexer(SourceText source)
     Token Word(int start)
     {
         while (_at < _text.Length && (IsLetter(_text[_at]) || char.IsAsciiDigit(_text[_at]))) _at++;
+        Measure(start, _at - start);
         var kind = _text.AsSpan(start, _at - start) switch
         {
             "true" => TokenKind.True,
@@ -106,8 +107,14 @@ internal sealed class Lexer(SourceText source)
         while (_at < _text.Length && (IsLetter(_text[_at]) || char.IsAsciiDigit(_text[_at]) || _text[_at] is '.' or '-' or '/' or ' ')) _at++;
         if (_at >= _text.Length || _text[_at] != '`') throw Fail(start, "a back-quoted name holds letters, digits, '_', '.', '-', '/' and spaces, and ends with '`'");
         if (_at == start + 1) throw Fail(start, "a back-quoted name can't be empty");
+        Measure(start, _at - start - 1);
         _at++;
         return new Token(TokenKind.QuotedIdent, start, _at);
+    }
+
+    void Measure(int start, int length)
+    {
+        if (length > Limits.Name) throw Fail(start, $"a name has at most {Limits.Name} characters, not {length}");
     }
 
     Token Number(int start)

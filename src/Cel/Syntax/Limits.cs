@@ -6,6 +6,9 @@ public static class Limits
     /// <summary>UTF-16 units in a source.</summary>
     public const int Source = 16 * 1024;
 
+    /// <summary>Characters of a name or field, without back quotes: what is looked up is hashed each time, and costs one unit.</summary>
+    public const int Name = 256;
+
     /// <summary>Brackets, conditionals and macros inside one another: bounds the parser's own stack.</summary>
     public const int Nesting = 64;
 

@@ -229,6 +229,9 @@ public readonly struct CelValue : IEquatable<CelValue>
         return b.ToString();
     }
 
+    /// <summary>For messages of steps that cost next to nothing: what holds other values is not written out, only its type.</summary>
+    internal string Named() => _kind is CelKind.List or CelKind.Map or CelKind.Optional ? $"a value of type {TypeOf()}" : ToString();
+
     /// <summary>Where <see cref="ToString"/> starts to leave things out.</summary>
     const int Shown = 200;
 

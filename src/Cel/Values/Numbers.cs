@@ -87,9 +87,20 @@ internal static class Numbers
     }
 
     /// <summary>An optional sign and digits.</summary>
-    public static bool TryInt(string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+    public static bool TryInt(string text, out long value)
+    {
+        value = 0;
+        return EndsInDigit(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+    }
 
-    public static bool TryUInt(string text, out ulong value) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+    public static bool TryUInt(string text, out ulong value)
+    {
+        value = 0;
+        return EndsInDigit(text) && ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+    }
+
+    // .NET's parsers pass over NULs at the end.
+    static bool EndsInDigit(string text) => text.Length > 0 && char.IsAsciiDigit(text[^1]);
 
     /// <summary>A decimal with optional sign, point and exponent, or <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>; not one too large for a double.</summary>
     public static bool TryDouble(string text, out double value)
@@ -101,7 +112,7 @@ internal static class Numbers
             case "-Infinity" or "-Inf": value = double.NegativeInfinity; return true;
         }
         value = 0;
-        return text.Length > 0 && (char.IsAsciiDigit(text[^1]) || text[^1] == '.')
+        return (EndsInDigit(text) || text.EndsWith('.'))
             && double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
             && double.IsFinite(value);
     }

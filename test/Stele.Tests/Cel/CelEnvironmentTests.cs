@@ -38,6 +38,10 @@ public sealed class CelEnvironmentTests
     [InlineData("release['head']['enrty'] > 1", "head has no field 'enrty'; did you mean 'entry'?")]
     [InlineData("release['name'] > 1", "'>' can't be applied to (string, int)")]
     [InlineData("release[?'head'].?enrty", "head has no field 'enrty'; did you mean 'entry'?")]
+    [InlineData("'nmae' in release", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("!(('enrty') in release.head)", "head has no field 'enrty'; did you mean 'entry'?")]
+    [InlineData("(n > 1 ? release : {}).nmae", "release has no field 'nmae'; did you mean 'name'?")]
+    [InlineData("[{}, release][1].nmae", "release has no field 'nmae'; did you mean 'name'?")]
     [InlineData("release.name > 1", "'>' can't be applied to (string, int)")]
     [InlineData("release == release.head", "'==' can't be applied to (release, head)")]
     [InlineData("relaese.name", "undeclared reference to 'relaese'; did you mean 'release'?")]
@@ -51,11 +55,14 @@ public sealed class CelEnvironmentTests
     [InlineData("release == {'name': 'v2', 'tags': ['a']}")]
     [InlineData("release[?'name'].value() == 'v2' && !release[?'head'].hasValue() && !optional.of(release)['head'][?'entry'].hasValue()")]
     [InlineData("release['na' + 'me'] == 'v2' && !release[?'nm' + 'ae'].hasValue() && {'nmae': 1}['nmae'] == 1")]
+    [InlineData("!('head' in release) && !('nm' + 'ae' in release) && !('nmae' in {'name': 1}) && !('a' in release['name' + ''])")]
+    [InlineData("[release, {'name': 'x', 'other': 1}][1].other > 0 && [{'name': 'x'}, release][1].tags == ['a']")]
     [InlineData("open == null || open.anything.at.all")]
     public void A_map_stays_a_map(string source)
     {
         var result = With().Compile(source, CelType.Bool).Eval(Values, 1000);
-        if (source.Contains("head == null", StringComparison.Ordinal)) Assert.Equal(CelErrorKind.NoSuchKey, result.Error!.Kind);
+        if (source.Contains("release['name' + '']", StringComparison.Ordinal)) Assert.Equal(CelErrorKind.NoSuchOverload, result.Error!.Kind);
+        else if (source.Contains("head == null", StringComparison.Ordinal)) Assert.Equal(CelErrorKind.NoSuchKey, result.Error!.Kind);
         else Assert.True(result.Error is null && result.Value.AsBool(), result.Error?.Message);
     }
 

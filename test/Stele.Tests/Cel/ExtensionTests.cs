@@ -27,6 +27,19 @@ public class ExtensionTests
 
     static CelResult Eval(string source, long limit = 100_000) => CelProgram.Compile(source, Declared).Eval(Bound, limit);
 
+    /// <summary>No place stands for another: none is so large that it is taken for the end.</summary>
+    [Theory]
+    [InlineData("9223372036854775807")]
+    [InlineData("9223372036854775806")]
+    [InlineData("4")]
+    [InlineData("-1")]
+    public void A_place_outside_the_text_is_an_error(string place)
+    {
+        foreach (var source in new[] { "'abc'.lastIndexOf('b', {0})", "'abc'.indexOf('b', {0})", "'abc'.substring({0})", "'abc'.charAt({0})", "'abc'.substring(0, {0})" })
+            Assert.True(Eval(source.Replace("{0}", place, StringComparison.Ordinal)).Error?.Kind is CelErrorKind.IndexOutOfRange or CelErrorKind.InvalidArgument, source);
+        Assert.Equal(1, Eval("'abc'.lastIndexOf('b', 3)").Value.AsInt());
+    }
+
     [Theory]
     // Optionals.
     [InlineData("m.?a.value() == 1 && !m.?b.hasValue()")]

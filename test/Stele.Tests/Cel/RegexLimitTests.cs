@@ -111,6 +111,46 @@ public class RegexLimitTests
         }
     }
 
+    /// <summary>Each pattern by itself holds little, but there may be thousands, and what fills them comes from outside.</summary>
+    [Fact]
+    public void All_automata_together_have_a_bound()
+    {
+        const int Most = 100_000;
+        var room = new Room(Most);
+        var random = new Random(3);
+        var walked = Walk(room, random);
+        // The state that goes beyond it is the last; and each pattern has its first.
+        Assert.InRange(room.Held, Most, Most + 5_000 + 60 * 500);
+        // What is gone gives back what it held.
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        while (room.Held > 0 && clock.Elapsed < TimeSpan.FromSeconds(60))
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        Assert.Equal((0, 60), (room.Held, walked));
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    static int Walk(Room room, Random random)
+    {
+        var patterns = new List<(Pattern Crowded, Pattern Alone)>();
+        for (var i = 0; i < 60; i++)
+        {
+            Assert.Null(Pattern.TryParse($"a[ab]{{{i % 12 + 3}}}c{i}$", new Steps(PatternLimits.Steps), out var crowded, room));
+            patterns.Add((crowded!, RegexTests.Parse(crowded!.Text)));
+        }
+        for (var round = 0; round < 5; round++)
+            for (var i = 0; i < patterns.Count; i++)
+            {
+                var text = new StringBuilder();
+                for (var n = random.Next(400); n > 0; n--) text.Append("aab"[random.Next(3)]);
+                if (round % 2 == 0) text.Append('a').Append('b', i % 12 + 3).Append('c').Append(i);
+                Assert.Equal(patterns[i].Alone.IsMatch(text.ToString()), patterns[i].Crowded.IsMatch(text.ToString()));
+            }
+        return patterns.Count;
+    }
+
     [Fact]
     public void Threads_share_a_pattern()
     {

@@ -228,6 +228,31 @@ public class TraceTests
         Assert.Single(trace.Rests());
     }
 
+    /// <summary>What is short to evaluate is not long to trace: a part that is shown takes as much work as its text, and not as all that stands below it; and long lists and chains count for what they show.</summary>
+    [Theory]
+    [InlineData("approvals.exists(a, approvals.exists(b, approvals.exists(c, {0})))", "a + b + c < 0 || ", "false")]
+    [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, [c{0}] != [])))", ", 1", "")]
+    [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, [c{0}] != [])))", ", b", "")]
+    [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, on || {0}on)))", "gone == 1 || ", "")]
+    [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, math.greatest(c{0}) > -1)))", ", 1", "")]
+    [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, {1: c{0}} != {})))", ", {n}: 1", "")]
+    [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, ( {0} c >= 0))))", "\n", "")]
+    [InlineData("[checks{0}] == [checks]", ", checks.fairness", "")]
+    public void Tracing_is_bounded_by_what_is_shown(string source, string piece, string end)
+    {
+        var pieces = string.Concat(Enumerable.Range(2, 1000 < 15_000 / piece.Length ? 1000 : 15_000 / piece.Length).Select(i => piece.Replace("{n}", i.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal)));
+        var program = CelProgram.Compile(source.Replace("{0}", pieces + end, StringComparison.Ordinal), Declared);
+        var many = new Dictionary<string, CelValue>(Bound) { ["approvals"] = CelValue.List([.. Enumerable.Range(0, 200).Select(i => CelValue.Int(i))]) };
+        program.Trace(many, 10_000);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var (result, trace) = program.Trace(many, 100_000);
+        var rests = trace.Rests();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 200 << 20);
+        Assert.InRange(Count(trace), 2, 50_000);
+        Assert.InRange(rests.Count, 0, 5_000);
+        Assert.Equal(program.Eval(many, 100_000).Cost, result.Cost);
+    }
+
     /// <summary>Null when a trace gives what an evaluation gives, at the same cost.</summary>
     internal static string? Differs(CelProgram program, IReadOnlyDictionary<string, CelValue> variables, CelResult expected)
     {

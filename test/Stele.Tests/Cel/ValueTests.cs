@@ -30,6 +30,44 @@ public class ValueTests
         Assert.Equal(default, CelValue.Null);
     }
 
+    /// <summary>There and only there is order another matter than equality: on the way to a double a number loses what makes it another.</summary>
+    [Fact]
+    public void Beyond_the_whole_numbers_of_doubles_order_ties_where_equality_does_not()
+        => Assert.True(Eval("dyn(9007199254740993) <= 9007199254740992.0 && dyn(9007199254740993) >= 9007199254740992.0 && dyn(9007199254740993) != 9007199254740992.0").AsBool());
+
+    /// <summary>.NET's parsers pass over NULs at the end, and that is not what the text says.</summary>
+    [Theory]
+    [InlineData("int('7{0}')")]
+    [InlineData("int('7{0}{0}')")]
+    [InlineData("int('-7{0}')")]
+    [InlineData("int('{0}7')")]
+    [InlineData("uint('7{0}{0}')")]
+    [InlineData("double('7{0}')")]
+    [InlineData("double('7.{0}')")]
+    [InlineData("double('7e1{0}')")]
+    [InlineData("double('NaN{0}')")]
+    [InlineData("bool('true{0}')")]
+    [InlineData("duration('7s{0}')")]
+    [InlineData("duration('0{0}')")]
+    [InlineData("timestamp('2024-02-29T12:00:00Z{0}')")]
+    [InlineData("timestamp('2024-02-29T12:00:00+01:00{0}')")]
+    [InlineData("timestamp('2024-02-29T12:00:00.5{0}Z')")]
+    [InlineData("timestamp(0).getHours('+01:00{0}')")]
+    [InlineData("timestamp(0).getHours('UTC{0}')")]
+    [InlineData("timestamp(0).getHours('Europe/Berlin{0}')")]
+    [InlineData("ip('10.0.0.1{0}')")]
+    [InlineData("ip('::1{0}')")]
+    [InlineData("cidr('10.0.0.0/8{0}')")]
+    [InlineData("cidr('::/0{0}')")]
+    [InlineData("base64.decode('aGVsbG8={0}')")]
+    [InlineData("'%.1{0}f'.format([1.0])")]
+    public void No_text_is_read_past_a_nul(string source)
+    {
+        foreach (var junk in new[] { "\\x00", "\\u2212", " ", "\\n" })
+            Assert.Equal(CelErrorKind.InvalidArgument, CelProgram.Compile(source.Replace("{0}", junk, StringComparison.Ordinal), Nothing).Eval(new Dictionary<string, CelValue>(), 1000).Error?.Kind);
+        Assert.Null(CelProgram.Compile(source.Replace("{0}", "", StringComparison.Ordinal), Nothing).Eval(new Dictionary<string, CelValue>(), 1000).Error);
+    }
+
     [Fact]
     public void Maps_find_numbers_of_any_type_small_or_indexed()
     {
