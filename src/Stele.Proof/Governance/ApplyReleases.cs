@@ -6,9 +6,16 @@ namespace Stele.Proof.Governance;
 // What builders, evaluators, approvers and deployers state: from an artifact's origin to an environment's head.
 public static partial class Fold
 {
+    /// <summary>How many origins an artifact may have: every release that rests on it is judged with all of them.</summary>
+    public const int MaxOrigins = 64;
+
     static Outcome PutOrigin(Context c, Origin s)
     {
         if (!c.Signers.Any(x => x.Member == s.Builder)) return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
+        // Whoever says where a part of a release comes from is an author of it, and may have it refused or stopped by what they name: that is for its own system's builders.
+        foreach (var output in s.Outputs)
+            if (c.State.Used.TryGetValue(output.Digest, out var systems) && systems.FirstOrDefault(x => !c.Signers.Any(b => c.State.Members[b.Member].Has("builder", x))) is { } system)
+                return c.Refuse(RefusalCode.RoleMissing, $"{output.Digest} is part of a release of '{system}': where it comes from is for a builder of '{system}' to say (builder@{system}); the origins that it has count for other releases too");
         foreach (var material in s.Materials)
         {
             if (c.State.IsRevoked(material.Digest)) return c.Refuse(RefusalCode.Revoked, $"the material {material.Digest} was revoked");
@@ -16,7 +23,7 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.NoOrigin, $"the material '{material.Name}' {material.Digest} has no origin that counts");
         }
         var recipe = Digest.Of(Json.Object(("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(s.Materials.Select(m => m.Digest).Distinct().Order().Select(Json.Of)))).ToBytes());
-        var fact = new OriginFact(c.Signers, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
+        var fact = new OriginFact(c.Signers, s.Builder, s.Runs?.Agree != false, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
         var origins = c.State.Origins;
         foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
         {
@@ -31,9 +38,13 @@ public static partial class Fold
             {
                 return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
             }
-            origins = origins.SetItem(output.Digest, origins.TryGetValue(output.Digest, out var all) ? all.Add(of) : [of]);
+            var all = origins.TryGetValue(output.Digest, out var before) ? before : [];
+            if (all.Length >= MaxOrigins) return c.Refuse(RefusalCode.OutOfRange, $"{output.Digest} has {all.Length} origins, and no more are taken: build on those");
+            origins = origins.SetItem(output.Digest, all.Add(of));
         }
-        return c.Accept(c.State with { Origins = origins });
+        var next = c.State with { Origins = origins };
+        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : []).Distinct(StringComparer.Ordinal)) next = next.Using(fact.Materials, system);
+        return c.Accept(next);
     }
 
     static Outcome PutRelease(Context c, Release s)
@@ -72,7 +83,7 @@ public static partial class Fold
             if (component is { Kind: "environment", Mount: not (null or "/") }) return c.Refuse(RefusalCode.DocumentInvalid, $"the component {component.Role} '{component.Name}' is an environment mounted at {component.Mount}: an environment is the root, and what is mounted in it has another kind");
         }
         if (c.State.Closure(fact).FirstOrDefault(c.State.IsRevoked) is var revoked && revoked != default) return c.Refuse(RefusalCode.Revoked, $"{revoked}, in the release's closure, was revoked");
-        return c.Accept(c.State with { Releases = c.State.Releases.Add(s.Digest, fact) });
+        return c.Accept((c.State with { Releases = c.State.Releases.Add(s.Digest, fact) }).Using(fact.Roots, fact.System));
     }
 
     static Outcome PutEvaluation(Context c, Evaluation s)
@@ -193,10 +204,10 @@ public static partial class Fold
 
         if (!Fits(s.Action, s.Routes)) return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
 
-        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back stays so until a deployer acts.
+        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back, or stopped, stays so until a deployer acts.
         var deployer = c.State.Members[c.Signer.Member].Has("deployer", s.System, s.Environment);
-        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: not Deployment.Rollback } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
-            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head");
+        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: Deployment.Deploy or Deployment.Canary } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
+            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head, and from a deployment or canary alone: what was rolled back or stopped is for a deployer to start");
 
         var judgement = new Judgement([], [], Json.EmptyObject);
         var routes = Json.Object(("routes", PolicyInput.Routes(s.Routes)));
@@ -205,7 +216,7 @@ public static partial class Fold
         foreach (var route in s.Routes)
         {
             if (Place(c, route.Release, s.System, s.Environment, out var release) is { } no) return no;
-            if (s.Action == Deployment.Rollback && !environment.Deployed.ContainsKey(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}");
+            if (s.Action == Deployment.Rollback && !environment.RanAlone(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}{(environment.Deployed.ContainsKey(route.Release) ? " alone, but in canaries" : "")}: deploy it");
             var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
@@ -222,7 +233,7 @@ public static partial class Fold
 
         var head = new HeadFact(c.Index, c.Time, s.Action, s.Routes, judgement.Policies, [.. waivers], environment.Head?.Routes ?? []);
         var deployed = s.Routes.Aggregate(environment.Deployed, (d, r) => d.SetItem(r.Release, c.Index));
-        var heads = environment.Heads.Add(c.Index, [.. s.Routes.Select(r => r.Release)]);
+        var heads = environment.Heads.Add(c.Index, new PastHead(s.Action, s.Routes));
         return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, environment with { Head = head, Deployed = deployed, Heads = heads }) }, judgement);
     }
 

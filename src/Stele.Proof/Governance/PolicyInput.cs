@@ -79,9 +79,13 @@ public static class PolicyInput
 
     static Json Release(State state, ReleaseFact release) => Json.Object(
         ("digest", release.Digest), ("name", release.Name), ("document", release.Document), ("policy", release.Policy?.ToString() ?? ""),
-        ("ran", Json.Array((state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
-            .Select(e => (e.Name, Entry: state.Environment(release.System, e.Name).Deployed.TryGetValue(release.Digest, out var entry) ? entry : (long?)null))
-            .Where(e => e.Entry is not null).Select(e => Json.Object(("environment", e.Name), ("entry", e.Entry!.Value))))),
+        ("ran", Json.Array(
+            from e in (state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
+            let fact = state.Environment(release.System, e.Name)
+            where fact.Deployed.ContainsKey(release.Digest)
+            let entry = fact.Deployed[release.Digest]
+            let head = fact.Heads[entry]
+            select Json.Object(("environment", e.Name), ("entry", entry), ("action", head.Action), ("weight", head.WeightOf(release.Digest)!.Value)))),
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
         ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
         ("components", Json.Array(release.Components.Select(c => Json.Object(
@@ -101,8 +105,24 @@ public static class PolicyInput
     static Json Evaluations(State state, ReleaseFact release, Digest check, Documents documents) => Json.Array(ValidEvaluations(state, release, check).Select(e =>
     {
         var report = Report.Parse(documents.Find(e.Report) ?? throw new DocumentMissingException($"the report {e.Report} is not at hand"));
-        return Json.Object(("entry", e.By.Entry), ("time", e.Time), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts));
+        return Json.Object(("entry", e.By.Entry), ("time", e.Time), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts), ("supersedes", Superseded(state, e)));
     }));
+
+    /// <summary>How many evaluations an evaluation stands in the place of, one after another.</summary>
+    static long Superseded(State state, EvaluationFact evaluation)
+    {
+        var before = state.Evaluations.Values.Where(e => e.Check == evaluation.Check && e.Release == evaluation.Release && e.SupersededBy is { } by && state.InForce(by)).ToLookup(e => e.SupersededBy!.Entry);
+        long count = 0;
+        // Invariant: what is superseded is older, so this ends.
+        var open = new Stack<long>([evaluation.By.Entry]);
+        while (open.TryPop(out var entry))
+            foreach (var old in before[entry])
+            {
+                count++;
+                open.Push(old.By.Entry);
+            }
+        return count;
+    }
 
     /// <summary>
     /// The approvals that count for an action now: this release, place, action and routes, the present head, exactly the policies in force, not expired nor taken back, key and role still good, never an author,

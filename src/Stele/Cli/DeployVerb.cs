@@ -36,11 +36,11 @@ static class DeployVerb
         stele rollback SYSTEM/ENV [--to RELEASE] [--wait]
         stele rollback SYSTEM/ENV --halt
 
-        Moves the head back to the release that ran before the present one, or to the one named. It is a new entry, judged by today's
-        policies; the bytes are exactly those of the old digest.
+        Moves the head back to the release that ran before the present one, or to the one named. It must have run there alone: a share
+        of a canary is not enough. It is a new entry, judged by today's policies; the bytes are exactly those of the old digest.
         """,
         [
-            new Argument<string>("system/env"), new Option<string>("--to") { HelpName = "RELEASE", Description = "the release to return to; it must have run there before" },
+            new Argument<string>("system/env"), new Option<string>("--to") { HelpName = "RELEASE", Description = "the release to return to; it must have run there alone before; to be named after a halt or a rollback" },
             new Option<bool>("--halt") { Description = "run nothing at all there from now on" }, Wait,
         ], async call =>
     {
@@ -49,6 +49,7 @@ static class DeployVerb
         if (call.Get<bool>("--halt")) return await Move(desk, call, place, Deployment.Halt, []);
         var head = desk.State.Environment(place.System, place.Environment).Head ?? throw new CliError($"{place} runs nothing, and never did", $"deploy a release first: stele deploy RELEASE {place}");
         var to = call.Get<string>("--to") is { } name ? desk.Release(name).Digest
+            : head.Action is Deployment.Halt or Deployment.Rollback ? throw new CliError($"the last act in {place} was a {head.Action}: what ran before it was stopped on purpose", $"name the release to return to: stele rollback {place} --to RELEASE")
             : head.PreviousRoutes is [var previous] ? previous.Release : throw new CliError($"there is no single release that ran in {place} before the present one", $"name it: stele rollback {place} --to RELEASE");
         return await Move(desk, call, place, Deployment.Rollback, [new Route(to, 100)]);
     }) { Needs = Needs };

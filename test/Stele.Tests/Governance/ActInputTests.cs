@@ -145,9 +145,9 @@ public sealed class ActInputTests
         Digest Both(string expression) => w.Policy("both", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("sees", "deploy canary", expression));
         w.Add(w.PutPolicy(Both($"routes == [{{'release': '{m.V2}', 'weight': 100}}] && release.policy == '{m.Frozen}' && release.ran == [] && !has(environment.head) && !environment.nodeReturn && checks.fairness.all(e, e.time <= time && time - e.time < 3600000)")), World.Owners);
         var entry = w.Deploy(w.Deploying(m.V2, World.Test));
-        w.Add(w.PutPolicy(Both($"environment.nodeReturn && (release.name == 'v2' ? release.ran == [{{'environment': 'test', 'entry': {entry}}}] : release.ran == []) && routes.map(r, r.weight) == [50, 50]")), World.Owners);
+        w.Add(w.PutPolicy(Both($"environment.nodeReturn && (release.name == 'v2' ? release.ran == [{{'environment': 'test', 'entry': {entry}, 'action': 'deploy', 'weight': 100}}] : release.ran == []) && routes.map(r, r.weight) == [50, 50]")), World.Owners);
         w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
-        w.Add(w.PutPolicy(Both("environment.head.routes.map(r, r.weight) == [50, 50] && environment.head.releases.size() == 2 && time - environment.head.time >= 1000 && release.ran.map(r, r.environment) == ['prod', 'test']")), World.Owners);
+        w.Add(w.PutPolicy(Both("environment.head.routes.map(r, r.weight) == [50, 50] && environment.head.releases.size() == 2 && time - environment.head.time >= 1000 && release.ran.map(r, [r.environment, r.action]) == [['prod', 'canary'], ['test', 'deploy']] && release.ran.map(r, r.weight) == [50, 100]")), World.Owners);
         w.Deploy(w.Deploying(m.V2));
     }
 

@@ -63,7 +63,7 @@ public sealed class GuardTests
         Assert.Equal(RefusalCode.RoleMissing, w.Refused(World.Revoke(Revocation.Artifact, w.State.Policies["*"].Policy!.Value, 0), World.Recovery));
         w.Add(w.Member(World.Owner2, new Role("owner")), World.Recovery);
         // A leaked key may always be given up; that alone frees nobody.
-        w.Add(World.Revoke(Revocation.Key, second, 0), Second);
+        w.Add(World.Revoke(Revocation.Key, second, null), Second);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.PutPolicy(null, null), World.Owners));
         // From later on, it leaves what the key did before.
         w.Add(World.Revoke(Revocation.Key, second, w.State.Size), World.Recovery);
@@ -236,7 +236,7 @@ public sealed class GuardTests
                 Statement statement = random.Next(8) switch
                 {
                     0 => World.Revoke(Revocation.Artifact, Any(guard, strict, lax, both), random.Next((int)w.State.Size), Any(Revocation.BlockNew, Revocation.Stop)),
-                    1 => World.Revoke(Revocation.Key, Any(World.Owner2, Second, Third).Key.Public.Id, Any(0, random.Next((int)w.State.Size)), Any(Revocation.BlockNew, Revocation.Stop)),
+                    1 => World.Revoke(Revocation.Key, Any(World.Owner2, Second, Third).Key.Public.Id, Any((long?)null, 0, random.Next((int)w.State.Size)), Any(Revocation.BlockNew, Revocation.Stop)),
                     2 => w.Member(World.Owner, new Role("owner")) with { Keys = [.. keys.Where(_ => random.Next(4) > 0).Select(k => k.Key.Public)] },
                     3 => w.Declare(World.Sys, [.. new[] { World.Prod, World.Test, "dev" }.Where(_ => random.Next(4) > 0).Select(e => new EnvironmentTerms(e, null, null, true))]),
                     4 or 5 => w.PutPolicy(Any(policies), system, environment),
