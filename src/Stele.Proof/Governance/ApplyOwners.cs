@@ -11,11 +11,15 @@ public static partial class Fold
             ? c.Accept(c.State with { FoldVersion = s.FoldVersion })
             : c.Refuse(RefusalCode.UnknownFoldVersion, $"fold version {s.FoldVersion} does not follow {c.State.FoldVersion}, or is not known here");
 
+    /// <summary>How far ahead a log key may begin: a key beyond any size that the ledger will have would be the last one for ever, as ranges only grow to the right.</summary>
+    public const long MaxKeyAhead = 1L << 32;
+
     static Outcome PutLogKey(Context c, LogKeyStatement s)
     {
         if (!VerifierKey.TryParse(s.Key, out var key) || !IsLogKey(key, c.State.Origin)) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
         // Invariant: key ranges only ever grow to the right, and never reach back over sizes that were signed already.
         if (s.FromSize <= c.Index || s.FromSize <= c.State.LogKeys[^1].FromSize) return c.Refuse(RefusalCode.OutOfRange, $"the next key is good from a size beyond {Math.Max(c.Index, c.State.LogKeys[^1].FromSize)} on");
+        if (s.FromSize > c.Index + MaxKeyAhead) return c.Refuse(RefusalCode.OutOfRange, $"the ledger has {c.Index} entries: the next key may begin at most {MaxKeyAhead} beyond");
         if (SignsALog(c.State, key)) return c.Refuse(RefusalCode.KeyTaken, "that key signs, or signed, a log already");
         return c.Accept(c.State with { LogKeys = c.State.LogKeys.Add((s.FromSize, s.Key)) });
     }

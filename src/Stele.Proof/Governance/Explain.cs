@@ -109,7 +109,7 @@ public static class Explain
     public static Refusal Refusal(State before, Entry entry, Outcome.Refused refused)
     {
         var envelope = EnvelopeDigest(entry.Envelope);
-        return new Refusal(envelope, before.Size, entry.Time, refused.Code.Name(), refused.Judgement?.FirstFailure?.Rule)
+        return new Refusal(envelope, before.Size, entry.Time, refused.Code.Name(), refused.Judgement?.FirstFailure?.Rule, refused.Judgement?.FirstFailure?.Policy)
         { Ledger = before.Ledger, Issued = entry.Time, Nonce = Nonce("refusal", envelope, before.Size, entry.Time) };
     }
 

@@ -37,7 +37,7 @@ public enum Strength { None, Claimed, Imported, Built, Reproduced }
 /// <param name="Agrees">Whether the builder's own runs agree, as far as the step ran more than once.</param>
 public sealed record OriginFact(ImmutableArray<Signed> By, string Builder, bool Agrees, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials)
 {
-    /// <summary>What its freezer says of it; null where nothing is said, and of everything that was built.</summary>
+    /// <summary>What its freezer says of it; of what was built, the kind alone. Null where nothing is said.</summary>
     public SourceTerms? Source { get; init; }
 }
 
@@ -59,13 +59,20 @@ public sealed record SourceTerms(string? Name, string? Kind, string? From, strin
 public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, string System, string Name, Digest Document, ImmutableArray<Component> Components, Digest? Policy)
 {
     public long Entry => By[0].Entry;
+
+    /// <summary>Where its closure begins: itself, its document, its policy and its components.</summary>
+    internal IEnumerable<Digest> Roots => [Digest, Document, .. Policy is { } p ? [p] : ImmutableArray<Digest>.Empty, .. Components.Select(c => c.Digest)];
 }
 
 /// <param name="Time">The entry's.</param>
 /// <param name="SupersededBy">The evaluation that replaced this one, if any; it does so only as long as its own signature counts.</param>
 public sealed record EvaluationFact(Signed By, long Time, Digest Release, Digest Check, Digest Report, Signed? SupersededBy);
 
-public sealed record ApprovalFact(Signed By, Approval Approval);
+/// <param name="Withdrawn">Its giver took it back, for good.</param>
+public sealed record ApprovalFact(Signed By, Approval Approval, Signed? Withdrawn = null)
+{
+    public long Expires => Approval.Expires!.Value;
+}
 
 /// <param name="Withdrawn">Who took it back, for good: whatever becomes of that key, whoever wants it again gives another.</param>
 public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = null)
@@ -105,6 +112,9 @@ public sealed record LogFact(string Origin, string Key, string Node, string Syst
 {
     /// <summary>Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand in it.</summary>
     public ImmutableList<Anchored> Anchors { get; init; } = [];
+
+    /// <summary>How many leaves were anchored by a time.</summary>
+    public long AnchoredBy(long time) => Reconciliation.Count(Anchors, a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
 }
 
 /// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>

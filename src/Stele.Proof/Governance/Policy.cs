@@ -87,7 +87,7 @@ public sealed partial class Policy
         var isShort = budget.IsShort;
         var result = c.Expr.Eval(input, budget.Next);
         budget.Spend(result.Cost);
-        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? $"the judgement as a whole costs more than {budget.Most}" : error.Message) : (result.Value.AsBool(), null);
+        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? budget.Exceeded : error.Message) : (result.Value.AsBool(), null);
     }
 
     /// <summary>The definitions that a rule uses, itself or in others, by name.</summary>

@@ -58,6 +58,9 @@ public sealed record State
     /// <summary>By scope: <c>*</c>, <c>system</c> or <c>system/environment</c>.</summary>
     public FactMap<string, PolicyFact> Policies { get; init; } = FactMap<string, PolicyFact>.Create(StringComparer.Ordinal);
     public FactMap<Digest, ImmutableArray<OriginFact>> Origins { get; init; } = FactMap<Digest, ImmutableArray<OriginFact>>.Create();
+
+    /// <summary>Everything in the closure of a declared release, and the systems that those releases are of. It follows from <see cref="Releases"/> and <see cref="Origins"/>, so the state's digest leaves it out.</summary>
+    public ImmutableDictionary<Digest, ImmutableSortedSet<string>> Used { get; init; } = ImmutableDictionary<Digest, ImmutableSortedSet<string>>.Empty;
     public FactMap<Digest, ReleaseFact> Releases { get; init; } = FactMap<Digest, ReleaseFact>.Create();
     public FactMap<long, EvaluationFact> Evaluations { get; init; } = FactMap<long, EvaluationFact>.Create();
     public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
@@ -201,16 +204,30 @@ public sealed record State
     public ImmutableSortedSet<Digest> Closure(ReleaseFact release)
     {
         var seen = ImmutableSortedSet.CreateBuilder<Digest>();
-        var open = new Stack<Digest>(release.Components.Select(c => c.Digest));
-        open.Push(release.Digest);
-        open.Push(release.Document);
-        if (release.Policy is { } policy) open.Push(policy);
+        var open = new Stack<Digest>(release.Roots);
         while (open.TryPop(out var digest))
         {
             if (!seen.Add(digest) || !Origins.TryGetValue(digest, out var origins)) continue;
             foreach (var material in origins.SelectMany(o => o.Materials)) open.Push(material);
         }
         return seen.ToImmutable();
+    }
+
+    /// <summary>The same state, in which some artifacts and all that they rest on stand in the closure of a release of a system.</summary>
+    internal State Using(IEnumerable<Digest> artifacts, string system)
+    {
+        var used = Used.ToBuilder();
+        var open = new Stack<Digest>(artifacts);
+        while (open.TryPop(out var digest))
+        {
+            var by = used.GetValueOrDefault(digest) ?? ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
+            // Invariant: what rests below something that is known to be used by a system is known too.
+            if (by.Contains(system)) continue;
+            used[digest] = by.Add(system);
+            if (!Origins.TryGetValue(digest, out var origins)) continue;
+            foreach (var material in origins.SelectMany(o => o.Materials)) open.Push(material);
+        }
+        return this with { Used = used.ToImmutable() };
     }
 
     /// <summary>Every member who signed the release or any origin in its closure.</summary>

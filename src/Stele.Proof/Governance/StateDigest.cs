@@ -34,7 +34,7 @@ public static class StateDigest
             ("source", o.Source is { } x ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)), ("licence", Text(x.Licence))) : null))))),
         ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
         ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
-        ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
+        ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity), ("withdrawn", a.Withdrawn is { } by ? By(by) : null)))),
         ("waivers", Map(whole, s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity), ("withdrawn", w.Withdrawn is { } by ? By(by) : null)))),
         ("attestations", Map(whole, s.Attestations, a => Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity)))),
         ("environments", Map(whole, s.Environments, e => Json.Object(

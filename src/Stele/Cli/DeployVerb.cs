@@ -28,10 +28,8 @@ static class DeployVerb
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
-        var head = desk.State.Environment(place.System, place.Environment).Head;
         if (percent is not { } share) return await Move(desk, call, place, Deployment.Deploy, [new Route(release.Digest, 100)]);
-        if (head is not { Routes: [var present] }) throw new CliError("a canary goes beside one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
-        return await Move(desk, call, place, Deployment.Canary, [present with { Weight = 100 - share }, new Route(release.Digest, share)]);
+        return await Move(desk, call, place, Deployment.Canary, Canary(desk, place, release, share));
     }) { Needs = Needs };
 
     public static Verb Rollback => new("rollback", "return an environment to a release it ran before (deployers)", """
@@ -55,6 +53,12 @@ static class DeployVerb
             : head.PreviousRoutes is [var previous] ? previous.Release : throw new CliError($"there is no single release that ran in {place} before the present one", $"name it: stele rollback {place} --to RELEASE");
         return await Move(desk, call, place, Deployment.Rollback, [new Route(to, 100)]);
     }) { Needs = Needs };
+
+    /// <summary>The routes of a canary beside the one release that runs.</summary>
+    public static ImmutableArray<Route> Canary(Desk desk, Place place, ReleaseFact release, int share) =>
+        desk.State.Environment(place.System, place.Environment).Head is { Routes: [var present] }
+            ? [present with { Weight = 100 - share }, new Route(release.Digest, share)]
+            : throw new CliError("a canary goes beside one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
 
     static async Task<int> Move(Desk desk, Call call, Place place, string action, ImmutableArray<Route> routes)
     {

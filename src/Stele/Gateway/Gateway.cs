@@ -136,7 +136,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
                     leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Id, Protocol, Address.Operation(http.Request.Method, path, answer.Status, error),
-                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { Would = judged.Would }, Bodies(), subject);
+                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { RulePolicy = ruling.Policy, Would = judged.Would }, Bodies(), subject);
 
                 IReadOnlyList<(string, byte[])> Bodies() => masked is null || !forwarded
                     ? [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Output, answer.Body)]

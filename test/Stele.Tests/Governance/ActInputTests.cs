@@ -111,8 +111,30 @@ public sealed class ActInputTests
         w.Add(World.Revoke(Revocation.Key, World.Approver2.Key.Public.Id, withdrawn), World.Owners);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+        // The approval was of another waiver.
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
+        w.Add(w.Approve(m.V1), World.Approver);
         w.Deploy(w.Deploying(m.V1));
         Assert.Empty(w.Verify().Findings);
+    }
+
+    /// <summary>What runs is told by where it is mounted, not by what its builder calls it.</summary>
+    [Fact]
+    public void A_component_says_whether_it_is_mounted()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        w.Add(w.PutPolicy(w.Policy("runs", null, ("built", "deploy", "release.components.filter(c, c.mount && c.kind != 'environment').all(c, c.strength == 'built')"))), World.Owners);
+        foreach (var (name, mount, runs) in new[] { ("v4", "/code", true), ("v5", (string?)null, false) })
+        {
+            var document = new ReleaseDocument(name, World.Sys, [new Component("code", "config", "settings", m.Code, mount)],
+                new RunTerms(["/code/service"], System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty, "/", "/run/service.sock", "/healthz"), null);
+            var put = w.Put(document.ToJson());
+            var release = w.Put(World.Manifest(put, document.ToJson().ToBytes().Length));
+            w.Add(World.Release(release, put), World.Builder);
+            if (runs) Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(release), World.Deployer));
+            else Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));
+        }
     }
 
     [Fact]

@@ -64,9 +64,10 @@ public sealed class AdmissionTests
     public void A_canary_splits_and_each_release_needs_its_own_approval()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.Approve(m.V2, Deployment.Canary), World.Approver);
+        var routes = m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes;
+        m.World.Add(m.World.Approve(m.V2, Deployment.Canary, routes: routes), World.Approver);
         Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
-        m.World.Add(m.World.Approve(m.V3, Deployment.Canary), World.Approver);
+        m.World.Add(m.World.Approve(m.V3, Deployment.Canary, routes: [routes[1], routes[0]]), World.Approver);
         m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
         Assert.Equal([50, 50], m.World.State.Environment(World.Sys, World.Prod).Head!.Routes.Select(r => r.Weight));
     }
@@ -148,6 +149,21 @@ public sealed class AdmissionTests
         m.World.Add(World.Evaluate(m.V1, m.Check, m.World.Report(0.85), first), World.Evaluator);
         m.Deploy(m.V1);
         Assert.NotNull(m.World.State.Evaluations[first].SupersededBy);
+    }
+
+    [Fact]
+    public void Rules_see_how_many_evaluations_one_stands_in_the_place_of()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        var last = w.State.Evaluations.First(e => e.Value.Release == m.V1).Key;
+        foreach (var ratio in new[] { 0.75, 0.79, 0.85 }) last = w.Add(World.Evaluate(m.V1, m.Check, w.Report(ratio), last), World.Evaluator);
+        w.Add(World.Evaluate(m.V1, m.Check, w.Report(0.9)), World.Evaluator);
+        Digest Counting(string rule) => w.Policy("counting", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("count", "deploy", rule));
+        w.Add(w.PutPolicy(Counting("checks.fairness.all(e, e.supersedes == 0)")), World.Owners);
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
+        w.Add(w.PutPolicy(Counting("checks.fairness.map(e, e.supersedes) == [3, 0]")), World.Owners);
+        w.Deploy(w.Deploying(m.V1));
     }
 
     [Fact]

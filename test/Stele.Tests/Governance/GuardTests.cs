@@ -83,7 +83,7 @@ public sealed class GuardTests
         w.Add(w.PutPolicy(null), anew);
     }
 
-    static Digest Decides(World w, string name, string deny) => w.Put(new Policy(new PolicyDocument(name) { Rules = [new Rule("no", ["decide"], Effect.Deny, deny)] }).ToJson());
+    static Digest Decides(World w, string form, string deny) => w.Put(new Policy(new PolicyDocument("decides") { Description = form, Rules = [new Rule("no", ["decide"], Effect.Deny, deny)] }).ToJson());
 
     /// <summary>For those for whom a candidate decided that lost its force, both it and the policy in force decide; the other principals go on as before.</summary>
     [Fact]
@@ -175,6 +175,27 @@ public sealed class GuardTests
         var e = Assert.Throws<PolicyException>(() => new Policy(new PolicyDocument("narrow") { Scope = new PolicyScope(World.Sys, null), Rules = [Rule.Require("wide", ["deploy", on], "true")] }));
         Assert.Contains($"'{on}' concerns the whole ledger", e.Message, StringComparison.Ordinal);
         Assert.Equal("/rules/0/on/1", e.Problems[0].Path);
+    }
+
+    /// <summary>What a system is to be is asked of the policies of the system and of the whole ledger: an environment's would never be.</summary>
+    [Fact]
+    public void A_rule_on_systems_is_not_put_in_an_environment()
+    {
+        var (w, _) = Guarded();
+        var policy = w.Policy("around", null, ("around", "deploy system", "false"));
+        foreach (var s in new[] { w.PutPolicy(policy, environment: World.Prod), w.PutPolicy(null, environment: World.Prod) with { Candidate = policy } })
+        {
+            var refused = Assert.IsType<Outcome.Refused>(w.Try(s, World.Owners));
+            Assert.Equal(RefusalCode.OutOfScope, refused.Code);
+            Assert.Contains("'around' of the policy 'around' is on 'system'", refused.Message, StringComparison.Ordinal);
+            Assert.Contains($"put the rule in a policy for {World.Sys}", refused.Message, StringComparison.Ordinal);
+        }
+        w.Add(w.PutPolicy(policy), World.Owners);
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, null, null, true)), World.Owners));
+        var e = Assert.Throws<PolicyException>(() => new Policy(new PolicyDocument("narrow") { Scope = new PolicyScope(World.Sys, World.Prod), Rules = [Rule.Require("around", ["deploy", "system"], "true")] }));
+        Assert.Contains("'system' concerns the system around an environment", e.Message, StringComparison.Ordinal);
+        Assert.Equal("/rules/0/on/1", e.Problems[0].Path);
+        _ = new Policy(new PolicyDocument("wide") { Scope = new PolicyScope(World.Sys, null), Rules = [Rule.Require("around", ["deploy", "system"], "true")] });
     }
 
     /// <summary>

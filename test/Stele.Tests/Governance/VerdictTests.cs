@@ -87,7 +87,7 @@ public sealed class VerdictTests
     {
         var m = Mortgage.Released();
         var w = m.World;
-        foreach (var v in new[] { m.V1, m.V2 }) w.Add(w.Approve(v, Deployment.Canary), World.Approver);
+        foreach (var v in new[] { m.V1, m.V2 }) w.Add(w.Approve(v, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V1, m.V2).Routes), World.Approver);
         w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V1, m.V2), World.Deployer);
         var verdict = Verdicts(m).Single();
         Assert.Equal([m.V1, m.V2], verdict.Releases);
