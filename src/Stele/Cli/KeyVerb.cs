@@ -84,6 +84,6 @@ static class KeyVerb
         var from = call.Get<long?>("--from");
         var statement = new Revocation(Revocation.Key, key, from, call.Get<bool>("--stop") ? Revocation.Stop : Revocation.BlockNew)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
-        return await desk.Submit(statement, $"revoked key {key.Short}, from {(from is { } entry ? $"entry {entry}" : "this entry")} on", own);
+        return await desk.Submit(statement, $"revoked key {key.Short}, from {(from is { } entry ? $"entry {entry}" : "this entry")} on", from is null ? own : null);
     }
 }
