@@ -73,11 +73,11 @@ public sealed class FallingTests
         var check = w.Put(Json.Object(("name", "check")));
         var evaluation = w.Add(World.Evaluate(good, check, w.Report(0.9)), Deep);
         var policy = w.State.Policies["*"].Policy!.Value;
-        w.Add(w.Approve(good), World.Approver);
         var waiver = w.Add(w.Waive(good, policy, "yes"), World.Approver);
         w.Add(w.Attest(Deep, "iso-42001/A.6.2.4"), Deep);
+        w.Add(w.Approve(good), World.Approver);
         var now = w.Now;
-        (bool, bool, bool, bool) Count() => (w.State.Stands(w.State.Evaluations[evaluation]), PolicyInput.ValidApprovals(w.State, w.State.Releases[good], World.Sys, World.Prod, Deployment.Deploy, now).Any(),
+        (bool, bool, bool, bool) Count() => (w.State.Stands(w.State.Evaluations[evaluation]), PolicyInput.ValidApprovals(w.State, w.State.Releases[good], World.Sys, World.Prod, Deployment.Deploy, [new Route(good, 100)], now).Any(),
             w.State.Stands(w.State.Waivers[waiver], now), Attestations.InForce(w.State, now).Any());
         Assert.Equal((true, true, true, true), Count());
         foreach (var release in new[] { built, declared, good }) Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));

@@ -923,7 +923,7 @@ static partial class Refusing
         On(NeverDeployed, "rolling back to what had a share of a canary", m =>
         {
             m.Deploy(m.V2);
-            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary), World.Approver);
+            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary, routes: m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
             m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
             m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
             return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
