@@ -153,10 +153,10 @@ public sealed class EffectTests
             return Leaf(h, answer);
         }
         Assert.Equal([new Would(candidate, "allow", null)], (await Asked("""{"n":1}""", HttpStatusCode.OK)).Would);
-        Assert.Equal([new Would(candidate, "deny", "small")], (await Asked("""{"n":6}""", HttpStatusCode.OK)).Would);
-        Assert.Equal([new Would(candidate, "hold", "hold-nine")], (await Asked("""{"n":5}""", HttpStatusCode.OK)).Would);
+        Assert.Equal([new Would(candidate, "deny", "small", candidate)], (await Asked("""{"n":6}""", HttpStatusCode.OK)).Would);
+        Assert.Equal([new Would(candidate, "hold", "hold-nine", candidate)], (await Asked("""{"n":5}""", HttpStatusCode.OK)).Would);
         var unmasked = await Asked("""{"x":1}""", HttpStatusCode.OK);
-        Assert.Equal([new Would(candidate, "mask", "mask-x")], unmasked.Would);
+        Assert.Equal([new Would(candidate, "mask", "mask-x", candidate)], unmasked.Would);
         Assert.Null(unmasked.Masked);
         var refused = await Asked("""{"n":1}""", HttpStatusCode.Forbidden, "/deny");
         Assert.Equal([new Would(candidate, "allow", null)], refused.Would);                                     // it has not that rule
@@ -170,9 +170,9 @@ public sealed class EffectTests
         {
             var chosen = PolicyStatement.FallsInto(50, candidate, id);
             var d = await Asked("""{"n":6}""", chosen ? HttpStatusCode.Forbidden : HttpStatusCode.OK, token: token);
-            Assert.Equal((id, chosen ? Decision.Deny : Decision.Allow, chosen ? "small" : null), (d.Principal, d.Outcome, d.Rule));
+            Assert.Equal((id, chosen ? Decision.Deny : Decision.Allow, chosen ? "small" : null, chosen ? candidate : (Digest?)null), (d.Principal, d.Outcome, d.Rule, d.RulePolicy));
             Assert.Equal([chosen ? candidate : present], d.Policies);
-            Assert.Equal(chosen ? [] : ImmutableArray.Create(new Would(candidate, "deny", "small")), d.Would);
+            Assert.Equal(chosen ? [] : ImmutableArray.Create(new Would(candidate, "deny", "small", candidate)), d.Would);
         }
 
         // Promoted it decides for all, and nothing is watched any more.
