@@ -125,9 +125,12 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
     internal static bool IsName(string name)
     {
         if (name.Length is 0 or > MaxName || Encoding.UTF8.GetByteCount(name) > MaxName) return false;
-        foreach (var c in name) if (c is '+' or < ' ' || char.IsWhiteSpace(c)) return false;
+        foreach (var c in name) if (c is '+' or < ' ' || IsSpace(c)) return false;
         return true;
     }
+
+    /// <summary>Unicode's White_Space, all of it, so that no runtime's tables decide what a ledger's fold accepts.</summary>
+    static bool IsSpace(char c) => c is (>= '\t' and <= '\r') or ' ' or '\u0085' or '\u00a0' or '\u1680' or (>= '\u2000' and <= '\u200a') or '\u2028' or '\u2029' or '\u202f' or '\u205f' or '\u3000';
 
     static uint IdOf(ReadOnlySpan<byte> data)
     {

@@ -23,8 +23,8 @@ public sealed record Commitment(Digest Value, long Size)
     public static Commitment FromJson(Json j) => new(Digest.ParseHex(j["commitment"].AsString), Names.Entry(j["size"]));
 }
 
-/// <summary>What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, and the rule that it rests on.</summary>
-public sealed record Would(Digest Policy, string Outcome, string? Rule)
+/// <summary>What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, the rule that it rests on, and whose rule that is: the candidate's, or that of a policy beside it.</summary>
+public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? RulePolicy = null)
 {
     /// <summary>Beside the outcomes of a decision: it would have been forwarded, with values masked.</summary>
     public const string Mask = "mask";
@@ -32,9 +32,13 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule)
     /// <summary>Whether it would have been refused.</summary>
     public bool Refuses => Outcome is Decision.Deny or Decision.Hold;
 
-    public Json ToJson() => Json.Object(("policy", Policy), ("outcome", Outcome), ("rule", Rule is null ? null : Json.Of(Rule)));
+    public Json ToJson() => Json.Object(("policy", Policy), ("outcome", Outcome), ("rule", Rule is null ? null : Json.Of(Rule)), ("rulePolicy", RulePolicy is { } p ? Json.Of(p) : null));
 
-    public static Would FromJson(Json j) => new(j["policy"].AsDigest, Names.OneOf(j["outcome"], Decision.Allow, Decision.Deny, Mask, Decision.Hold), j.Find("rule") is { } r ? Names.Label(r) : null);
+    public static Would FromJson(Json j)
+    {
+        var would = new Would(j["policy"].AsDigest, Names.OneOf(j["outcome"], Decision.Allow, Decision.Deny, Mask, Decision.Hold), j.Find("rule") is { } r ? Names.Label(r) : null, j.Find("rulePolicy")?.AsDigest);
+        return would.Rule is null == would.RulePolicy is null ? would : throw new FormatException("a rule is named with its policy");
+    }
 }
 
 /// <summary>
@@ -62,6 +66,9 @@ public sealed record Decision(
     public const string OpenKind = "open", CloseKind = "close", WholeKind = "whole";
     public const string Allow = "allow", Deny = "deny", Hold = "hold", Error = "error";
     public const int MaxBytes = 16 * 1024;
+
+    /// <summary>Whose rule <see cref="Rule"/> is: the release's own policy, or one of <see cref="Policies"/>. Rules have names within their policy alone.</summary>
+    public Digest? RulePolicy { get; init; }
 
     /// <summary>What the rules saw of the request beside its body, canonical JSON: whoever has it, the body and the ledger can decide again, and must come to the same.</summary>
     public Commitment? Context { get; init; }
@@ -92,7 +99,7 @@ public sealed record Decision(
     public Json ToJson() => Json.Object(
         ("context", Context?.ToJson()), ("masked", Masked?.ToJson()), ("would", Would.IsEmpty ? null : Json.Array(Would.Select(w => w.ToJson()))), ("kind", Kind), ("time", Time), ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment), ("deployment", Deployment), ("release", Release),
         ("strength", Strength), ("releasePolicy", ReleasePolicy is { } p ? Json.Of(p) : null), ("policies", Json.Array(Policies.Select(Json.Of))), ("outcome", Outcome),
-        ("rule", Rule is null ? null : Json.Of(Rule)), ("principal", Principal), ("protocol", Protocol), ("operation", Operation), ("status", Status),
+        ("rule", Rule is null ? null : Json.Of(Rule)), ("rulePolicy", RulePolicy is { } of ? Json.Of(of) : null), ("principal", Principal), ("protocol", Protocol), ("operation", Operation), ("status", Status),
         ("input", Input?.ToJson()), ("output", Output?.ToJson()), ("duration", Duration), ("size", Size), ("staleness", Staleness));
 
     public byte[] Encode() => ToJson().ToBytes();
@@ -109,10 +116,12 @@ public sealed record Decision(
             Names.Small(j["status"]), j.Find("input") is { } i ? Commitment.FromJson(i) : null, j.Find("output") is { } u ? Commitment.FromJson(u) : null,
             Names.Entry(j["duration"]), Names.Entry(j["size"]), j["staleness"].AsInt)
         {
+            RulePolicy = j.Find("rulePolicy")?.AsDigest,
             Context = j.Find("context") is { } c ? Commitment.FromJson(c) : null, Masked = j.Find("masked") is { } m ? Commitment.FromJson(m) : null,
             Would = j.Find("would") is { } w ? [.. w.AsArray.Select(Decisions.Would.FromJson)] : [],
         };
         if ((d.Kind == CloseKind) != (d.Open is not null)) throw new FormatException("a close, and only a close, names its open");
+        if (d.Rule is null != d.RulePolicy is null) throw new FormatException("a rule is named with its policy");
         return d;
     }
 }

@@ -13,7 +13,7 @@ public ref struct DecisionLeaf
     static readonly SearchValues<byte> LabelBytes = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-"u8), HexBytes = SearchValues.Create("0123456789abcdef"u8), DigitBytes = SearchValues.Create("0123456789"u8);
     static readonly SearchValues<byte> PlainBytes = SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c).Where(b => b is not ((byte)'"' or (byte)'\\'))]);
 
-    ReadOnlySpan<byte> _environment, _outcome, _policies, _release, _releasePolicy, _system, _principal, _protocol, _operation, _would;
+    ReadOnlySpan<byte> _environment, _outcome, _policies, _release, _releasePolicy, _rulePolicy, _system, _principal, _protocol, _operation, _would;
     long _deployment, _size;
 
     /// <summary>The index of the open that a close ends; 0 otherwise.</summary>
@@ -27,7 +27,7 @@ public ref struct DecisionLeaf
     /// <summary>Whether the ledger says of both the same: all is alike that it speaks of.</summary>
     public readonly bool RestsOnTheSame(in DecisionLeaf o) =>
         _deployment == o._deployment && _size == o._size && _release.SequenceEqual(o._release) && _outcome.SequenceEqual(o._outcome) && _policies.SequenceEqual(o._policies)
-        && _releasePolicy.SequenceEqual(o._releasePolicy) && _environment.SequenceEqual(o._environment) && _system.SequenceEqual(o._system) && _would.SequenceEqual(o._would);
+        && _releasePolicy.SequenceEqual(o._releasePolicy) && _rulePolicy.SequenceEqual(o._rulePolicy) && _environment.SequenceEqual(o._environment) && _system.SequenceEqual(o._system) && _would.SequenceEqual(o._would);
 
     /// <summary>What an open and its close must have in common.</summary>
     public readonly byte[] Operation
@@ -90,7 +90,7 @@ public ref struct DecisionLeaf
         if (!Take(ref rest, "sha256:"u8) || !Hex(ref rest, 64, out _)) return false;
         d._release = release[..71];
         if (Take(ref rest, ",\"releasePolicy\":\"sha256:"u8) && !Hex(ref rest, 64, out d._releasePolicy)) return false;
-        if (Take(ref rest, ",\"rule\":\""u8) && !Label(ref rest, out _)) return false;
+        if (!Rule(ref rest, out d._rulePolicy)) return false;
         if (!Take(ref rest, ",\"size\":"u8) || !Number(ref rest, out d._size)) return false;
         if (!Take(ref rest, ",\"staleness\":"u8) || !Number(ref rest, out var staleness)) return false;
         d.Staleness = staleness;
@@ -105,7 +105,7 @@ public ref struct DecisionLeaf
             {
                 if (!Take(ref rest, "{\"outcome\":\""u8) || !Text(ref rest, LabelBytes, out var outcome) || !(outcome.SequenceEqual("allow"u8) || outcome.SequenceEqual("deny"u8) || outcome.SequenceEqual("mask"u8) || outcome.SequenceEqual("hold"u8))) return false;
                 if (!Take(ref rest, ",\"policy\":\"sha256:"u8) || !Hex(ref rest, 64, out _)) return false;
-                if (Take(ref rest, ",\"rule\":\""u8) && !Label(ref rest, out _)) return false;
+                if (!Rule(ref rest, out _)) return false;
                 if (!Take(ref rest, "}"u8)) return false;
             }
             while (Take(ref rest, ","u8));
@@ -113,6 +113,13 @@ public ref struct DecisionLeaf
         }
         d._would = would[..^rest.Length];
         return rest is [(byte)'}'];
+    }
+
+    /// <summary>A rule and its policy, or neither.</summary>
+    static bool Rule(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> policy)
+    {
+        policy = default;
+        return !Take(ref rest, ",\"rule\":\""u8) || (Label(ref rest, out _) && Take(ref rest, ",\"rulePolicy\":\"sha256:"u8) && Hex(ref rest, 64, out policy));
     }
 
     static bool IsStrength(ReadOnlySpan<byte> text) => text.SequenceEqual("verified-at-load"u8) || text.SequenceEqual("attested"u8) || text.SequenceEqual("configured"u8) || text.SequenceEqual("unavailable"u8);

@@ -111,8 +111,8 @@ public static partial class Fold
         public Signed Signer => Signers[0];
         public Outcome.Accepted Accept(State next, Judgement? judgement = null) => new Outcome.Accepted(next, Statement, judgement);
 
-        // A document that was not at hand may be so later: nobody could execute that refusal again, so it names no member and is never recorded.
-        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, code == RefusalCode.DocumentMissing ? null : Signer.Member);
+        // What nobody could execute again names no member, and is never recorded.
+        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, code.IsLasting() ? Signer.Member : null);
     }
 
     /// <summary>Entry 0: the founders' own signatures, at least as many as the threshold; nothing else is there to check it against, which is why trust files pin its digest.</summary>

@@ -20,6 +20,8 @@ public static partial class Fold
         var log = c.State.Logs[s.Log];
         if (log.Status != LogStatement.Open) return c.Refuse(RefusalCode.UnknownLog, $"the decision log '{s.Log}' is not open");
         if (!Checkpoint.TryOpen(s.Checkpoint, VerifierKey.Parse(log.Key), out var checkpoint, out var error) || checkpoint.Origin != log.Origin) return c.Refuse(RefusalCode.BadCheckpoint, error ?? "the checkpoint is of another log");
+        // Invariant: every number in the state has a canonical form, or nobody could name the state's digest any more. A checkpoint's own sizes go further than that.
+        if (checkpoint.Size > Json.MaxInt) return c.Refuse(RefusalCode.OutOfRange, $"a checkpoint over {checkpoint.Size} leaves; a log has at most 2^53-1");
         var before = log.Anchor;
         var (size, root) = before is null ? (0, Merkle.EmptyRoot) : (before.Size, before.Root);
         if (checkpoint.Size < size) return c.Refuse(RefusalCode.Inconsistent, $"the log had {size} leaves when last anchored, and now {checkpoint.Size}");
@@ -40,13 +42,14 @@ public static partial class Fold
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
         if (Ran(c, s.System, s.Environment, s.Release, s.Deployment) is { } never) return never;
         if (!(c.State.Logs.TryGetValue(s.Log, out var log) && log.System == s.System && log.Environment == s.Environment)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}' of {s.System}/{s.Environment}");
-        return s.From <= s.To ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, "the range of decisions runs backwards");
+        var anchored = log.Anchor?.Size ?? 0;
+        return s.From <= s.To && s.To <= anchored ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, $"[{s.From}, {s.To}) is no range of the {anchored} records of '{s.Log}' that are anchored: raise it after the node's next anchor");
     }
 
     static Outcome PutRefusal(Context c, Refusal s)
     {
         if (s.Size > c.Index || s.Time > c.Time) return c.Refuse(RefusalCode.OutOfRange, "the refusal speaks of entries to come");
-        return Refusals.TryParse(s.Code, out var code) && code != RefusalCode.DocumentMissing ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, $"'{s.Code}' is not the code of a refusal that can be executed again");
+        return Refusals.TryParse(s.Code, out var code) && code.IsLasting() ? c.Accept(c.State) : c.Refuse(RefusalCode.OutOfRange, $"'{s.Code}' is not the code of a refusal that can be executed again");
     }
 
     /// <summary>What is said about a running release must name the very deployment that put it there.</summary>
@@ -54,6 +57,6 @@ public static partial class Fold
     {
         var e = c.State.Environment(system, environment);
         if (!e.Deployed.ContainsKey(release)) return c.Refuse(RefusalCode.UnknownRelease, $"{State.Place(system, environment)} never ran {release}");
-        return e.Heads.TryGetValue(deployment, out var releases) && releases.Contains(release) ? null : c.Refuse(RefusalCode.OutOfRange, $"entry {deployment} did not put {release} there");
+        return e.Heads.TryGetValue(deployment, out var head) && head.WeightOf(release) is not null ? null : c.Refuse(RefusalCode.OutOfRange, $"entry {deployment} did not put {release} there");
     }
 }

@@ -11,11 +11,15 @@ public static partial class Fold
             ? c.Accept(c.State with { FoldVersion = s.FoldVersion })
             : c.Refuse(RefusalCode.UnknownFoldVersion, $"fold version {s.FoldVersion} does not follow {c.State.FoldVersion}, or is not known here");
 
+    /// <summary>How far ahead a log key may begin: a key beyond any size that the ledger will have would be the last one for ever, as ranges only grow to the right.</summary>
+    public const long MaxKeyAhead = 1L << 32;
+
     static Outcome PutLogKey(Context c, LogKeyStatement s)
     {
         if (!VerifierKey.TryParse(s.Key, out var key) || !IsLogKey(key, c.State.Origin)) return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
         // Invariant: key ranges only ever grow to the right, and never reach back over sizes that were signed already.
         if (s.FromSize <= c.Index || s.FromSize <= c.State.LogKeys[^1].FromSize) return c.Refuse(RefusalCode.OutOfRange, $"the next key is good from a size beyond {Math.Max(c.Index, c.State.LogKeys[^1].FromSize)} on");
+        if (s.FromSize > c.Index + MaxKeyAhead) return c.Refuse(RefusalCode.OutOfRange, $"the ledger has {c.Index} entries: the next key may begin at most {MaxKeyAhead} beyond");
         if (SignsALog(c.State, key)) return c.Refuse(RefusalCode.KeyTaken, "that key signs, or signed, a log already");
         return c.Accept(c.State with { LogKeys = c.State.LogKeys.Add((s.FromSize, s.Key)) });
     }
@@ -53,7 +57,7 @@ public static partial class Fold
             owners = owners.SetItem(key.Id, s.Member);
         }
         var members = c.State.Members.SetItem(s.Member, new MemberFact(s.Member, c.Index, c.Signers, s.Keys, s.Roles, s.Name));
-        var next = c.State with { Members = members, KeyOwners = owners };
+        var next = c.State with { Members = members, KeyOwners = owners, Statings = c.State.Statings.Add(c.Index, c.Signers) };
         return TooFew(c, next) ?? Govern(c, Actions.Member, null, null, null, next, ("member", About(present, s)));
     }
 
@@ -83,34 +87,36 @@ public static partial class Fold
 
     static Outcome Revoke(Context c, Revocation s)
     {
-        if (s.FromEntry > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {s.FromEntry} is still to come");
+        var from = s.FromEntry ?? c.Index;
+        if (from > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {from} is still to come");
         var isKey = c.State.KeyOwners.ContainsKey(s.Digest);
         if (s.Target == Revocation.Key && !isKey) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
         if (s.Target == Revocation.Artifact && isKey) return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
         // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
-        var (from, effect, recovery) = (s.FromEntry, s.Effect, c.Signer.Member == RecoveryMember ? s.FromEntry : (long?)null);
+        var (effect, recovery) = (s.Effect, c.Signer.Member == RecoveryMember ? from : (long?)null);
         if (c.State.Revocations.TryGetValue(s.Digest, out var before))
         {
             (from, effect, recovery) = (Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : effect, recovery < before.Recovery ? recovery : before.Recovery ?? recovery);
             if ((from, effect, recovery) == (before.FromEntry, before.Effect, before.Recovery)) return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
         }
-        var next = c.State with { Revocations = c.State.Revocations.SetItem(s.Digest, new RevocationFact(c.Index, s.Target, from, effect, recovery)) };
+        var next = c.State.Revoked(s.Digest, new RevocationFact(c.Index, s.Target, from, effect, recovery));
         // A leaked key may always be given up by whoever has it, and no policy is asked; the recovery key then names new owners.
-        if (c.Signers is [var one] && one.Key == s.Digest) return c.Accept(next);
-        return (c.Signer.Member == RecoveryMember ? null : TooFew(c, next)) ?? Govern(c, Actions.Revocation, null, null, null, next, ("revocation", About(c.State, s)));
+        if (IsOfItself(s, c.Signers)) return c.Accept(next);
+        return (c.Signer.Member == RecoveryMember ? null : TooFew(c, next)) ?? Govern(c, Actions.Revocation, null, null, null, next, ("revocation", About(c.State, next, s, s.FromEntry ?? c.Index)));
     }
 
     /// <summary>
     /// What a revocation reaches, for the policies that judge it: whose key it is, with their roles; the scopes whose policy or candidate loses its force by it; the places that run a release which it reaches.
     /// </summary>
-    static Json About(State state, Revocation s)
+    static Json About(State state, State next, Revocation s, long from)
     {
-        bool Signs(IEnumerable<Signed> by) => by.Any(x => x.Key == s.Digest && s.FromEntry <= x.Entry);
+        // What the key signed, and what members signed who fall with it.
+        bool Signs(IEnumerable<Signed> by) => by.Any(x => (x.Key == s.Digest && from <= x.Entry) || (state.InForce(x) && !next.InForce(x)));
         bool Reaches(Digest release) => state.Releases.TryGetValue(release, out var fact)
             && (s.Target == Revocation.Key ? Signs(fact.By) || fact.Components.Any(c => state.Origins.TryGetValue(c.Digest, out var all) && all.Any(o => Signs(o.By))) : state.Closure(fact).Contains(s.Digest));
         var member = s.Target == Revocation.Key ? state.KeyOwners[s.Digest] : "";
         return Json.Object(
-            ("target", s.Target), ("digest", s.Digest), ("effect", s.Effect), ("fromEntry", s.FromEntry), ("member", member), ("roles", Roles(state.Members.TryGetValue(member, out var of) ? of.Roles : [])),
+            ("target", s.Target), ("digest", s.Digest), ("effect", s.Effect), ("fromEntry", from), ("member", member), ("roles", Roles(state.Members.TryGetValue(member, out var of) ? of.Roles : [])),
             ("scopes", Rule.Set(state.Policies.Where(p => (p.Value.Policy ?? p.Value.Candidate) is not null && (p.Value.Policy == s.Digest || p.Value.Candidate == s.Digest || Signs(p.Value.By))).Select(p => p.Key))),
             ("places", Rule.Set(state.Environments.Where(e => e.Value.Head?.Routes.Any(r => Reaches(r.Release)) == true).Select(e => e.Key))));
     }

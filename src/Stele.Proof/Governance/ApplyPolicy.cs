@@ -21,6 +21,8 @@ public static partial class Fold
                 if (policy.Document.Scope is { } most && !most.Allows(s.System, s.Environment)) return c.Refuse(RefusalCode.OutOfScope, $"the policy '{policy.Name}' is for {most}, not for {(scope == "*" ? "the whole ledger" : scope)}");
                 if (scope != "*" && policy.Rules.FirstOrDefault(r => r.On.Any(Actions.OfLedger.Contains)) is { } whole)
                     return c.Refuse(RefusalCode.OutOfScope, $"the rule '{whole.Id}' of the policy '{policy.Name}' is on '{whole.On.First(Actions.OfLedger.Contains)}', of which the whole ledger's policies alone are asked: it would never be, for {scope}");
+                if (s.Environment is not null && policy.Rules.FirstOrDefault(r => r.On.Contains(Actions.System)) is { } around)
+                    return c.Refuse(RefusalCode.OutOfScope, $"the rule '{around.Id}' of the policy '{policy.Name}' is on 'system', of which the policies of the system and of the whole ledger alone are asked: it would never be, for {scope}; put the rule in a policy for {s.System}");
                 if (policy.FirstBroken is { } broken) return c.Refuse(RefusalCode.PolicyTestFailed, $"the policy '{policy.Name}' fails its own {broken}");
             }
             catch (FormatException e)

@@ -6,9 +6,16 @@ namespace Stele.Proof.Governance;
 // What builders, evaluators, approvers and deployers state: from an artifact's origin to an environment's head.
 public static partial class Fold
 {
+    /// <summary>How many origins an artifact may have: every release that rests on it is judged with all of them.</summary>
+    public const int MaxOrigins = 64;
+
     static Outcome PutOrigin(Context c, Origin s)
     {
         if (!c.Signers.Any(x => x.Member == s.Builder)) return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
+        // Whoever says where a part of a release comes from is an author of it, and may have it refused or stopped by what they name: that is for its own system's builders.
+        foreach (var output in s.Outputs)
+            if (c.State.Used.TryGetValue(output.Digest, out var systems) && systems.FirstOrDefault(x => !c.Signers.Any(b => c.State.Members[b.Member].Has("builder", x))) is { } system)
+                return c.Refuse(RefusalCode.RoleMissing, $"{output.Digest} is part of a release of '{system}': where it comes from is for a builder of '{system}' to say (builder@{system}); the origins that it has count for other releases too");
         foreach (var material in s.Materials)
         {
             if (c.State.IsRevoked(material.Digest)) return c.Refuse(RefusalCode.Revoked, $"the material {material.Digest} was revoked");
@@ -16,22 +23,28 @@ public static partial class Fold
                 return c.Refuse(RefusalCode.NoOrigin, $"the material '{material.Name}' {material.Digest} has no origin that counts");
         }
         var recipe = Digest.Of(Json.Object(("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(s.Materials.Select(m => m.Digest).Distinct().Order().Select(Json.Of)))).ToBytes());
-        var fact = new OriginFact(c.Signers, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
+        var fact = new OriginFact(c.Signers, s.Builder, s.Runs?.Agree != false, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
         var origins = c.State.Origins;
         foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
         {
             var of = fact;
             try
             {
-                if (s.BuildType != Statements.Origin.Pipeline) of = fact with { Source = SourceTerms.Of(s, output.Name) };
+                var terms = SourceTerms.Of(s, output.Name);
+                if (s.BuildType != Statements.Origin.Pipeline) of = fact with { Source = terms };
+                else if (terms.Kind is { } kind) of = fact with { Source = new SourceTerms(null, kind, null, null) };
             }
             catch (FormatException e)
             {
                 return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
             }
-            origins = origins.SetItem(output.Digest, origins.TryGetValue(output.Digest, out var all) ? all.Add(of) : [of]);
+            var all = origins.TryGetValue(output.Digest, out var before) ? before : [];
+            if (all.Length >= MaxOrigins) return c.Refuse(RefusalCode.OutOfRange, $"{output.Digest} has {all.Length} origins, and no more are taken: build on those");
+            origins = origins.SetItem(output.Digest, all.Add(of));
         }
-        return c.Accept(c.State with { Origins = origins });
+        var next = c.State with { Origins = origins };
+        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : []).Distinct(StringComparer.Ordinal)) next = next.Using(fact.Materials, system);
+        return c.Accept(next);
     }
 
     static Outcome PutRelease(Context c, Release s)
@@ -61,9 +74,16 @@ public static partial class Fold
         if (document.System != s.System) return c.Refuse(RefusalCode.WrongSystem, $"the document says system '{document.System}', the statement '{s.System}'");
         var fact = new ReleaseFact(s.Digest, c.Signers, s.System, document.Name, s.Document, document.Components, document.Policy);
         foreach (var component in document.Components)
-            if (c.State.OriginsOf(component.Digest).IsEmpty) return c.Refuse(RefusalCode.NoOrigin, $"the component {component.Role} '{component.Name}' {component.Digest} has no origin that counts");
+        {
+            var origins = c.State.OriginsOf(component.Digest);
+            if (origins.IsEmpty) return c.Refuse(RefusalCode.NoOrigin, $"the component {component.Role} '{component.Name}' {component.Digest} has no origin that counts");
+            // Rules go by kinds: what is a model where it comes from is a model here.
+            if (origins.FirstOrDefault(o => o.Source?.Kind is { } kind && kind != component.Kind) is { } other)
+                return c.Refuse(RefusalCode.DocumentInvalid, $"the component {component.Role} '{component.Name}' is called a {component.Kind} here and a {other.Source!.Kind} by its origin in entry {other.By[0].Entry}: call it what it is there");
+            if (component is { Kind: "environment", Mount: not (null or "/") }) return c.Refuse(RefusalCode.DocumentInvalid, $"the component {component.Role} '{component.Name}' is an environment mounted at {component.Mount}: an environment is the root, and what is mounted in it has another kind");
+        }
         if (c.State.Closure(fact).FirstOrDefault(c.State.IsRevoked) is var revoked && revoked != default) return c.Refuse(RefusalCode.Revoked, $"{revoked}, in the release's closure, was revoked");
-        return c.Accept(c.State with { Releases = c.State.Releases.Add(s.Digest, fact) });
+        return c.Accept((c.State with { Releases = c.State.Releases.Add(s.Digest, fact) }).Using(fact.Roots, fact.System));
     }
 
     static Outcome PutEvaluation(Context c, Evaluation s)
@@ -90,17 +110,35 @@ public static partial class Fold
         return c.Accept(c.State with { Evaluations = evaluations.Add(c.Index, new EvaluationFact(c.Signer, c.Time, s.Release, s.Check, s.Report, null)) });
     }
 
+    /// <summary>How long an approval may wait for its deployment: who has looked longer ago than that looks again.</summary>
+    public const long MaxApproval = 90 * 24 * 60 * 60 * 1000L;
+
     static Outcome Approve(Context c, Approval s)
     {
+        if (s.Replaces is { } given) return Withdraw(c, s, given);
+        var expires = s.Expires!.Value;
         if (Place(c, s.Release, s.System, s.Environment, out var release) is { } no) return no;
         if (c.State.Authors(release).Contains(c.Signer.Member)) return c.Refuse(RefusalCode.AuthorApproves, $"the member {c.Signer.Member} is an author of the release");
-        if (s.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the approval would be void at once");
+        if (expires <= c.Time) return c.Refuse(RefusalCode.Expired, "the approval would be void at once");
+        if (expires > c.Time + MaxApproval) return c.Refuse(RefusalCode.OutOfRange, $"an approval lasts at most {MaxApproval / 86_400_000} days");
+        if (!Fits(s.Action, s.Routes) || (!s.Routes.IsEmpty && s.Routes.All(r => r.Release != s.Release))) return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}' of that release: name those of the deployment");
         var head = c.State.Environment(s.System, s.Environment).Head?.Entry;
         if (s.Head != head) return c.Refuse(RefusalCode.StaleHead, $"the head is entry {head?.ToString(global::System.Globalization.CultureInfo.InvariantCulture) ?? "(none)"} now");
         if (!s.Policies.SequenceEqual(c.State.PoliciesFor(s.System, s.Environment))) return c.Refuse(RefusalCode.PoliciesDiffer, "these are not the policies in force");
-        var shown = Digest.Of(Shown.Document(c.State, release, s.System, s.Environment, s.Action).ToBytes());
+        var shown = Digest.Of(Shown.Document(c.State, release, s.System, s.Environment, s.Action, s.Routes, c.Time).ToBytes());
         if (s.Shown != shown) return c.Refuse(RefusalCode.ShownDiffers, $"what there is to see now has the digest {shown}");
         return c.Accept(c.State with { Approvals = c.State.Approvals.Add(c.Index, new ApprovalFact(c.Signer, s)) });
+    }
+
+    /// <summary>Takes an approval back. Its giver alone may, with any of their keys, and no policy is asked: it lets nothing pass.</summary>
+    static Outcome Withdraw(Context c, Approval s, long given)
+    {
+        if (!c.State.Approvals.TryGetValue(given, out var approval)) return c.Refuse(RefusalCode.StaleReplace, $"entry {given} gave no approval");
+        if (approval.By.Member != c.Signer.Member) return c.Refuse(RefusalCode.RoleMissing, $"the approval of entry {given} is the member {approval.By.Member}'s, who alone takes it back");
+        if (!(s with { Expires = approval.Expires, Replaces = null }).Body.Equals(approval.Approval.Body) || s.Release != approval.Approval.Release) return c.Refuse(RefusalCode.StaleReplace, $"the approval of entry {given} says something else: say all of it again");
+        if (approval.Withdrawn is { } by) return c.Refuse(RefusalCode.AlreadyKnown, $"entry {by.Entry} took it back already");
+        if (approval.Expires <= c.Time) return c.Refuse(RefusalCode.Expired, $"the approval of entry {given} has ended already");
+        return c.Accept(c.State with { Approvals = c.State.Approvals.SetItem(given, approval with { Withdrawn = c.Signer }) });
     }
 
     /// <summary>How long a waiver may last, and how many may count at once for one release in one place: a rule that is waived for longer, or everywhere, is to be changed.</summary>
@@ -150,6 +188,12 @@ public static partial class Fold
     /// <summary>A canary compares a few releases, not a crowd.</summary>
     public const int MaxRoutes = 8;
 
+    /// <summary>Whether an action can have these routes: a halt none, a canary several whose weights add up to 100, the others one that has all.</summary>
+    static bool Fits(string action, ImmutableArray<Route> routes) =>
+        action == Deployment.Halt ? routes.IsEmpty
+        : routes.Length <= MaxRoutes && routes.All(r => r.Weight is >= 1 and <= 100) && routes.Sum(r => r.Weight) == 100 && routes.Select(r => r.Release).Distinct().Count() == routes.Length
+            && (action is Deployment.Deploy or Deployment.Rollback) == (routes.Length == 1);
+
     static Outcome Deploy(Context c, Deployment s)
     {
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
@@ -158,15 +202,12 @@ public static partial class Fold
         if (s.Replaces != environment.Head?.Entry)
             return c.Refuse(RefusalCode.StaleHead, environment.Head is { } h ? $"the head of {place} is entry {h.Entry}" : $"{place} has no head yet");
 
-        var single = s.Action is Deployment.Deploy or Deployment.Rollback;
-        if (s.Routes.Length > MaxRoutes || s.Routes.Any(r => r.Weight is < 1 or > 100) || s.Routes.Select(r => r.Release).Distinct().Count() != s.Routes.Length
-            || (s.Action == Deployment.Halt ? !s.Routes.IsEmpty : s.Routes.Sum(r => r.Weight) != 100 || single != (s.Routes.Length == 1)))
-            return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
+        if (!Fits(s.Action, s.Routes)) return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
 
-        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back stays so until a deployer acts.
+        // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was rolled back, or stopped, stays so until a deployer acts.
         var deployer = c.State.Members[c.Signer.Member].Has("deployer", s.System, s.Environment);
-        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: not Deployment.Rollback } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
-            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head");
+        if (!deployer && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback && environment.Head is { Action: Deployment.Deploy or Deployment.Canary } now && now.PreviousRoutes.SequenceEqual(s.Routes)))
+            return c.Refuse(RefusalCode.NotAReturn, "a node may only return to the previous head, and from a deployment or canary alone: what was rolled back or stopped is for a deployer to start");
 
         var judgement = new Judgement([], [], Json.EmptyObject);
         var routes = Json.Object(("routes", PolicyInput.Routes(s.Routes)));
@@ -175,7 +216,7 @@ public static partial class Fold
         foreach (var route in s.Routes)
         {
             if (Place(c, route.Release, s.System, s.Environment, out var release) is { } no) return no;
-            if (s.Action == Deployment.Rollback && !environment.Deployed.ContainsKey(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}");
+            if (s.Action == Deployment.Rollback && !environment.RanAlone(route.Release)) return c.Refuse(RefusalCode.NeverDeployed, $"{place} never ran {route.Release}{(environment.Deployed.ContainsKey(route.Release) ? " alone, but in canaries" : "")}: deploy it");
             var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty) return c.Refuse(RefusalCode.PolicyMissing, $"no policy in force for {place} has a rule on '{s.Action}'");
@@ -192,7 +233,7 @@ public static partial class Fold
 
         var head = new HeadFact(c.Index, c.Time, s.Action, s.Routes, judgement.Policies, [.. waivers], environment.Head?.Routes ?? []);
         var deployed = s.Routes.Aggregate(environment.Deployed, (d, r) => d.SetItem(r.Release, c.Index));
-        var heads = environment.Heads.Add(c.Index, [.. s.Routes.Select(r => r.Release)]);
+        var heads = environment.Heads.Add(c.Index, new PastHead(s.Action, s.Routes));
         return c.Accept(c.State with { Environments = c.State.Environments.SetItem(place, environment with { Head = head, Deployed = deployed, Heads = heads }) }, judgement);
     }
 

@@ -16,6 +16,10 @@ public static class Attestations
     public static IEnumerable<AttestationFact> InForce(State state, string control, string system, Digest? release, long time) => Counting(state, time, state.Attestations.Values
         .Where(a => a.Attestation.Control == control && a.Attestation.System == system && (a.Attestation.Release is not { } of || of == release)));
 
+    /// <summary>The words on any control that count at a time for a release of a system: those on it, and those on the system.</summary>
+    public static IEnumerable<AttestationFact> InForce(State state, string system, Digest release, long time) => Counting(state, time, state.Attestations.Values
+        .Where(a => a.Attestation.System == system && (a.Attestation.Release is not { } of || of == release)));
+
     /// <summary>All words that count at a time, oldest first.</summary>
     public static IEnumerable<AttestationFact> InForce(State state, long time) => Counting(state, time, state.Attestations.Values);
 

@@ -27,11 +27,11 @@ public static partial class Fold
             if (!state.KeyOwners.TryGetValue(signature.KeyId, out var member)) return No(RefusalCode.UnknownSigner, $"the key {signature.KeyId} belongs to no member");
             var key = KeyOf(state, signature.KeyId);
             if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
-            if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it: owners must state the member anew");
+            if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it, or its own member fell so: owners must state the member anew");
             if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");
             if (!prepared.IsGood(signature) && !envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
             if (signers.Any(s => s.Member == member)) return No(RefusalCode.SameMemberTwice, $"the member {member} signed twice");
-            signers.Add(new Signed(state.Size, member, signature.KeyId));
+            signers.Add(new Signed(state.Size, member, signature.KeyId, fact?.Entry ?? 0));
         }
         return (signers.ToImmutable(), null);
     }
@@ -45,6 +45,9 @@ public static partial class Fold
         var (signers, refusal) = Signers(part, Prepared.Nothing(entry), statement);
         return (Outcome.Refused?)(refusal ?? Authority(part, statement, signers));
     }
+
+    /// <summary>A key that gives itself up, from now on. It undoes nothing that it signed, or one of several owners could undo what all of them did.</summary>
+    static bool IsOfItself(Revocation r, ImmutableArray<Signed> signers) => signers is [var one] && r is { Target: Revocation.Key, FromEntry: null } && one.Key == r.Digest;
 
     /// <summary>Who may sign what, with scopes. Null = they may.</summary>
     static Outcome? Authority(State state, Statement statement, ImmutableArray<Signed> signers)
@@ -72,8 +75,13 @@ public static partial class Fold
 
         return statement switch
         {
+            // Without the one nothing could be explained any more, and without the other there is no way out: a thief of owners' keys would begin with them.
+            Revocation r when r.Digest == state.ServerKey?.Id => Refused(RefusalCode.RoleMissing, "nobody revokes the server's key: it only explains, whoever re-executes the ledger finds out a false explanation, and without it no deployment could be explained"),
+            Revocation r when r.Digest == state.RecoveryKey?.Id && signers is not [{ Member: RecoveryMember }] => Refused(RefusalCode.RoleMissing, "the recovery key is revoked by itself alone: it is the way out when owners' keys are lost or stolen"),
             MemberStatement or Revocation { Target: Revocation.Key } when signers is [{ Member: RecoveryMember }] => null,
-            Revocation r when signers is [var one] && r.Target == Revocation.Key && one.Key == r.Digest => null,
+            Revocation r when IsOfItself(r, signers) => null,
+            Revocation r when signers is [var one] && one.Key == r.Digest && Owners() is Outcome.Refused no =>
+                Refused(no.Code, "a key revokes itself from that entry on, not from one before: leave fromEntry out; further back it takes owners, or the recovery key"),
             ProtocolStatement or LogKeyStatement or LogStatement or MemberStatement or SystemStatement or PolicyStatement or Revocation or Erasure or Retention or Hold => Owners(),
             Origin => Each("builder"),
             Release r => Each("builder", r.System),

@@ -39,7 +39,7 @@ public static class Explain
     };
 
     static ImmutableArray<RuleOutcome> Rested(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings) =>
-        [.. Traced(outcomes, sittings).Select(t => t.Of is { } of ? t.Outcome with { Values = Governance.Rested.On(of.Trace) } : t.Outcome)];
+        [.. Traced(outcomes, sittings).Select(t => t.Of is { } of ? t.Outcome with { Values = Governance.Rested.On(of.Trace), Message = of.Trace.Error is { } e ? e.Kind.ToString() : t.Outcome.Message } : t.Outcome)];
 
     /// <summary>Each outcome with how it came about: an outcome that no rule stands for, as of a check that was never run, has no such thing.</summary>
     internal static IEnumerable<(RuleOutcome Outcome, (Policy Policy, Rule Rule, CelTrace Trace)? Of)> Traced(ImmutableArray<RuleOutcome> outcomes, ImmutableArray<Sitting> sittings)
@@ -109,7 +109,7 @@ public static class Explain
     public static Refusal Refusal(State before, Entry entry, Outcome.Refused refused)
     {
         var envelope = EnvelopeDigest(entry.Envelope);
-        return new Refusal(envelope, before.Size, entry.Time, refused.Code.Name(), refused.Judgement?.FirstFailure?.Rule)
+        return new Refusal(envelope, before.Size, entry.Time, refused.Code.Name(), refused.Judgement?.FirstFailure?.Rule, refused.Judgement?.FirstFailure?.Policy)
         { Ledger = before.Ledger, Issued = entry.Time, Nonce = Nonce("refusal", envelope, before.Size, entry.Time) };
     }
 

@@ -6,7 +6,8 @@ namespace Stele.Proof.Governance;
 // What the fold remembers: one record a noun. Each says which entry it rests on; those that can lose force say which key signed them.
 
 /// <summary>Who signed a fact: the entry, the member and the key.</summary>
-public sealed record Signed(long Entry, string Member, Digest Key);
+/// <param name="Rests">The statement that the member stood on then; 0, genesis, for founders, the server's key and the recovery key.</param>
+public sealed record Signed(long Entry, string Member, Digest Key, long Rests = 0);
 
 /// <param name="By">Who signed the statement it rests on; nobody for founders.</param>
 public sealed record MemberFact(string Id, long Entry, ImmutableArray<Signed> By, ImmutableArray<PublicKey> Keys, ImmutableArray<Role> Roles, Digest? Name)
@@ -32,9 +33,11 @@ public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? P
 public enum Strength { None, Claimed, Imported, Built, Reproduced }
 
 /// <param name="Recipe">Digest of build type, parameters and materials: two builds of one recipe that agree are a reproduction.</param>
-public sealed record OriginFact(ImmutableArray<Signed> By, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials)
+/// <param name="Builder">Who built, among those who signed.</param>
+/// <param name="Agrees">Whether the builder's own runs agree, as far as the step ran more than once.</param>
+public sealed record OriginFact(ImmutableArray<Signed> By, string Builder, bool Agrees, string BuildType, Digest Recipe, ImmutableArray<Digest> Materials)
 {
-    /// <summary>What its freezer says of it; null where nothing is said, and of everything that was built.</summary>
+    /// <summary>What its freezer says of it; of what was built, the kind alone. Null where nothing is said.</summary>
     public SourceTerms? Source { get; init; }
 }
 
@@ -56,13 +59,20 @@ public sealed record SourceTerms(string? Name, string? Kind, string? From, strin
 public sealed record ReleaseFact(Digest Digest, ImmutableArray<Signed> By, string System, string Name, Digest Document, ImmutableArray<Component> Components, Digest? Policy)
 {
     public long Entry => By[0].Entry;
+
+    /// <summary>Where its closure begins: itself, its document, its policy and its components.</summary>
+    internal IEnumerable<Digest> Roots => [Digest, Document, .. Policy is { } p ? [p] : ImmutableArray<Digest>.Empty, .. Components.Select(c => c.Digest)];
 }
 
 /// <param name="Time">The entry's.</param>
 /// <param name="SupersededBy">The evaluation that replaced this one, if any; it does so only as long as its own signature counts.</param>
 public sealed record EvaluationFact(Signed By, long Time, Digest Release, Digest Check, Digest Report, Signed? SupersededBy);
 
-public sealed record ApprovalFact(Signed By, Approval Approval);
+/// <param name="Withdrawn">Its giver took it back, for good.</param>
+public sealed record ApprovalFact(Signed By, Approval Approval, Signed? Withdrawn = null)
+{
+    public long Expires => Approval.Expires!.Value;
+}
 
 /// <param name="Withdrawn">Who took it back, for good: whatever becomes of that key, whoever wants it again gives another.</param>
 public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = null)
@@ -76,10 +86,20 @@ public sealed record AttestationFact(Signed By, Attestation Attestation);
 public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArray<Route> Routes, ImmutableArray<Digest> Policies, ImmutableArray<long> Waivers, ImmutableArray<Route> PreviousRoutes);
 
 /// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
-/// <param name="Heads">Every deployment entry there was here, and the releases it routed to.</param>
-public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deployed, FactMap<long, ImmutableArray<Digest>> Heads, ObservationFact? Observation)
+/// <param name="Heads">Every deployment there was here, by its entry.</param>
+public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deployed, FactMap<long, PastHead> Heads, ObservationFact? Observation)
 {
-    public static readonly EnvironmentFact None = new(null, FactMap<Digest, long>.Create(), FactMap<long, ImmutableArray<Digest>>.Create(), null);
+    public static readonly EnvironmentFact None = new(null, FactMap<Digest, long>.Create(), FactMap<long, PastHead>.Create(), null);
+
+    /// <summary>Whether a release was ever all that ran here: a share of a canary is not what one goes back to.</summary>
+    public bool RanAlone(Digest release) => Deployed.ContainsKey(release) && Heads.Values.Any(h => h.Routes is [var only] && only.Release == release);
+}
+
+/// <summary>What a deployment routed to.</summary>
+public sealed record PastHead(string Action, ImmutableArray<Route> Routes)
+{
+    /// <summary>The share of a release, in percent; null if it had none.</summary>
+    public int? WeightOf(Digest release) => Routes.FirstOrDefault(r => r.Release == release)?.Weight;
 }
 
 public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees, string Node);
@@ -92,6 +112,9 @@ public sealed record LogFact(string Origin, string Key, string Node, string Syst
 {
     /// <summary>Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand in it.</summary>
     public ImmutableList<Anchored> Anchors { get; init; } = [];
+
+    /// <summary>How many leaves were anchored by a time.</summary>
+    public long AnchoredBy(long time) => Reconciliation.Count(Anchors, a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
 }
 
 /// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>

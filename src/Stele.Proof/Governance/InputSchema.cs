@@ -22,12 +22,12 @@ public static class InputSchema
     static readonly CelType Head = Object("head", ("action", String), ("entry", Int), ("releases", Strings), ("routes", CelType.List(Route)), ("time", Int));
     static readonly CelType Environment = Object("environment", ("head", Head), ("name", String), ("nodeReturn", CelType.Bool), ("observationGap", Int), ("recorded", CelType.Bool), ("staleAfter", Int));
     static readonly CelType Origin = Object("origin", ("builders", Strings), ("entry", Int), ("strength", String));
-    static readonly CelType Component = Object("component", ("digest", String), ("kind", String), ("name", String), ("origins", CelType.List(Origin)), ("role", String), ("strength", String));
+    static readonly CelType Component = Object("component", ("digest", String), ("kind", String), ("mount", CelType.Bool), ("name", String), ("origins", CelType.List(Origin)), ("role", String), ("strength", String));
     static readonly CelType Source = Object("source", ("builders", Strings), ("digest", String), ("entry", Int), ("from", String), ("kind", String), ("licence", String), ("name", String), ("strength", String));
-    static readonly CelType Ran = Object("ran", ("entry", Int), ("environment", String));
+    static readonly CelType Ran = Object("ran", ("action", String), ("entry", Int), ("environment", String), ("weight", Int));
     static readonly CelType Release = Object("release", ("authors", Strings), ("components", CelType.List(Component)), ("digest", String), ("document", String), ("name", String), ("policy", String),
         ("ran", CelType.List(Ran)), ("sources", CelType.List(Source)));
-    static readonly CelType Evaluation = Object("evaluation", ("counts", CelType.Map(String, CelType.Dyn)), ("entry", Int), ("evaluator", String), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers), ("time", Int));
+    static readonly CelType Evaluation = Object("evaluation", ("counts", CelType.Map(String, CelType.Dyn)), ("entry", Int), ("evaluator", String), ("groups", CelType.Map(String, Numbers)), ("metrics", Numbers), ("supersedes", Int), ("time", Int));
     static readonly CelType Approval = Object("approval", ("entry", Int), ("expires", Int), ("member", String));
     static readonly CelType Attestation = Object("attestation", ("entry", Int), ("evidence", String), ("expires", Int), ("member", String), ("release", String));
     static readonly CelType Change = Object("change", ("added", Strings), ("candidate", String), ("changed", Strings), ("environment", String), ("from", String), ("loosens", CelType.Bool), ("removed", Strings),

@@ -87,7 +87,7 @@ public sealed partial class Policy
         var isShort = budget.IsShort;
         var result = c.Expr.Eval(input, budget.Next);
         budget.Spend(result.Cost);
-        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? $"the judgement as a whole costs more than {budget.Most}" : error.Message) : (result.Value.AsBool(), null);
+        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? budget.Exceeded : error.Message) : (result.Value.AsBool(), null);
     }
 
     /// <summary>The definitions that a rule uses, itself or in others, by name.</summary>
@@ -102,7 +102,7 @@ public sealed partial class Policy
         if (c.Message is null) return null;
         var said = c.Message.Eval(input, budget.Next);
         budget.Spend(said.Cost);
-        return Cut(said.Error is { } e ? e.Message : said.Value.AsString());
+        return said.Error is { } e ? $"its message does not evaluate: {e.Kind}" : Cut(said.Value.AsString());
     }
 
     /// <summary>Messages stand in leaves: bounded, whatever an expression computes.</summary>

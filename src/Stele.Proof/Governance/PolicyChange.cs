@@ -4,9 +4,10 @@ using Cel;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// What one policy makes of another: by rule id, and by what is judged, not by how it is written. A rule that only moved, or got another description, severity, control or layout, is the same.
+/// What one policy makes of another: by rule id, and by what is judged, not by how it is written. A rule that only moved, or got another description or layout, is the same.
+/// Severity and controls of a rule, and the policy's name, are what waivers of it are judged by: another one may let a waiver pass.
 /// </summary>
-/// <param name="Changed">Rules of both that judge differently, or whose definitions do, or that say something else.</param>
+/// <param name="Changed">Rules of both that judge differently, or whose definitions do, or that say something else, or whose waivers are judged by something else.</param>
 /// <param name="Loosening">Why something may pass that did not before, one line each; empty = it is at least as strict. What can't be told counts as looser.</param>
 public sealed record PolicyChange(ImmutableArray<string> Added, ImmutableArray<string> Removed, ImmutableArray<string> Changed, ImmutableArray<string> Loosening)
 {
@@ -27,6 +28,7 @@ public sealed record PolicyChange(ImmutableArray<string> Added, ImmutableArray<s
         var changed = ImmutableArray.CreateBuilder<string>();
         var hadAllow = before.Rules.Any(r => r.Effect == Effect.Allow);
 
+        if (from is not null && to is not null && from.Name != to.Name) loosening.Add($"the policy is called '{to.Name}' and no longer '{from.Name}': waivers of its rules are judged by the name");
         foreach (var rule in before.Rules)
         {
             if (!now.TryGetValue(rule.Id, out var next))
@@ -54,12 +56,17 @@ public sealed record PolicyChange(ImmutableArray<string> Added, ImmutableArray<s
         // On the same condition nothing is stricter than a denial. A hold is not stricter than a mask: what a person lets through goes unmasked.
         if (a.Effect != b.Effect) return same && a.Effect is Effect.Mask or Effect.Hold && b.Effect == Effect.Deny ? null : $"says '{b.Effect.Name()}' where it said '{a.Effect.Name()}'";
         if (!same) return "judges by something else";
-        return a.Fields.Except(b.Fields).ToArray() is [var field, ..] ? $"no longer masks {field}" : null;
+        if (a.Fields.Except(b.Fields).ToArray() is [var field, ..]) return $"no longer masks {field}";
+        // Neither order is known to be the stricter: what waivers are judged by is some rule's matter.
+        if (a.Severity != b.Severity) return $"has the severity '{b.Severity}' where it had '{a.Severity}': waivers of it are judged by that";
+        return SameSet(a.Controls, b.Controls) ? null : "serves other controls: waivers of it are judged by those";
     }
 
     static bool Same(Rule a, Rule b, Words words) =>
-        a.Effect == b.Effect && a.On.ToHashSet(StringComparer.Ordinal).SetEquals(b.On) && a.Fields.ToHashSet(StringComparer.Ordinal).SetEquals(b.Fields)
+        a.Effect == b.Effect && SameSet(a.On, b.On) && SameSet(a.Fields, b.Fields) && a.Severity == b.Severity && SameSet(a.Controls, b.Controls)
         && words.Same(a.Expr, b.Expr) && words.Same(a.Message ?? "", b.Message ?? "");
+
+    static bool SameSet(ImmutableArray<string> a, ImmutableArray<string> b) => a.ToHashSet(StringComparer.Ordinal).SetEquals(b);
 
     /// <summary>
     /// What the words of two policies mean: whether the same ones mean the same. Definitions do not where they differ or use one that does. Nor do <c>checks</c> and <c>attestations</c> where the policies

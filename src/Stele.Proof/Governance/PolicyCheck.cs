@@ -73,6 +73,8 @@ static class PolicyCheck
             }
             if (d.Scope is { } scope && rule.On.IndexOf(rule.On.FirstOrDefault(Actions.OfLedger.Contains) ?? "") is >= 0 and var wide)
                 tell(new(At(at + "/on", wide), subject, $"'{rule.On[wide]}' concerns the whole ledger, and this policy is for {scope} alone, where it would never be asked: move the rule to a policy without a scope, and put that in force for the whole ledger"));
+            if (d.Scope is { Environment: not null } narrow && rule.On.IndexOf(Actions.System) is >= 0 and var around)
+                tell(new(At(at + "/on", around), subject, $"'system' concerns the system around an environment, and this policy is for {narrow} alone, where it would never be asked: move the rule to a policy for '{narrow.System}' or without a scope"));
             if (rule.Effect == Effect.Mask && rule.Fields.IsEmpty) tell(new(at, subject, "a mask names the 'fields' it hides, such as [/applicant/name]"));
             if (rule.Effect != Effect.Mask && !rule.Fields.IsEmpty) tell(new(at + "/fields", subject, "only a mask has fields"));
             for (var i = 0; i < rule.Fields.Length; i++)

@@ -27,7 +27,7 @@ public static class PolicyInput
             ("release", release is null ? null : Release(state, release)),
             ("checks", Json.Object(policy.Checks.Select(c => KeyValuePair.Create(c.Key, release is null ? Json.EmptyArray : Evaluations(state, release, c.Value, documents))))),
             ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
-                : Json.Array(ValidApprovals(state, release, system, environment, action, time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Approval.Expires))))),
+                : Json.Array(ValidApprovals(state, release, system, environment, action, RoutesOf(about), time).Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Expires))))),
             ("attestations", Json.Object(policy.Document.Attestations.Select(a => KeyValuePair.Create(a, system is null ? Json.EmptyArray : Json.Array(Attestations.InForce(state, a, system, release?.Digest, time).Select(Word)))))),
             ("waivers", release is null || system is null || environment is null ? Json.EmptyArray : Json.Array(ValidWaivers(state, release, system, environment, time).Select(w => Waived(w, documents)))),
             ("routes", about.Find("routes") ?? Json.EmptyArray),
@@ -37,6 +37,8 @@ public static class PolicyInput
     /// <summary>A system as it is, or would be.</summary>
     internal static Json System(SystemFact s) => Json.Object(
         ("name", s.Name), ("risk", s.Risk), ("owner", s.Owner), ("retention", s.Retention?.ToJson()), ("environments", Json.Array(s.Environments.Select(e => e.ToJson()))));
+
+    static ImmutableArray<Route> RoutesOf(Json about) => about.Find("routes") is { } routes ? [.. routes.AsArray.Select(Route.FromJson)] : [];
 
     internal static Json Routes(IEnumerable<Route> routes) => Json.Array(routes.Select(r => r.ToJson()));
 
@@ -77,13 +79,17 @@ public static class PolicyInput
 
     static Json Release(State state, ReleaseFact release) => Json.Object(
         ("digest", release.Digest), ("name", release.Name), ("document", release.Document), ("policy", release.Policy?.ToString() ?? ""),
-        ("ran", Json.Array((state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
-            .Select(e => (e.Name, Entry: state.Environment(release.System, e.Name).Deployed.TryGetValue(release.Digest, out var entry) ? entry : (long?)null))
-            .Where(e => e.Entry is not null).Select(e => Json.Object(("environment", e.Name), ("entry", e.Entry!.Value))))),
+        ("ran", Json.Array(
+            from e in (state.Systems.GetValueOrDefault(release.System)?.Environments ?? []).OrderBy(e => e.Name, StringComparer.Ordinal)
+            let fact = state.Environment(release.System, e.Name)
+            where fact.Deployed.ContainsKey(release.Digest)
+            let entry = fact.Deployed[release.Digest]
+            let head = fact.Heads[entry]
+            select Json.Object(("environment", e.Name), ("entry", entry), ("action", head.Action), ("weight", head.WeightOf(release.Digest)!.Value)))),
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
         ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
         ("components", Json.Array(release.Components.Select(c => Json.Object(
-            ("role", c.Role), ("kind", c.Kind), ("name", c.Name), ("digest", c.Digest), ("strength", Name(state.StrengthOf(c.Digest))),
+            ("role", c.Role), ("kind", c.Kind), ("mount", c.Mount is not null), ("name", c.Name), ("digest", c.Digest), ("strength", Name(state.StrengthOf(c.Digest))),
             ("origins", Json.Array(state.OriginsOf(c.Digest).Select(o => Json.Object(
                 ("strength", Name(State.StrengthOf(o))), ("builders", Json.Array(o.By.Select(b => Json.Of(b.Member)))), ("entry", o.By[0].Entry))))))))));
 
@@ -99,22 +105,41 @@ public static class PolicyInput
     static Json Evaluations(State state, ReleaseFact release, Digest check, Documents documents) => Json.Array(ValidEvaluations(state, release, check).Select(e =>
     {
         var report = Report.Parse(documents.Find(e.Report) ?? throw new DocumentMissingException($"the report {e.Report} is not at hand"));
-        return Json.Object(("entry", e.By.Entry), ("time", e.Time), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts));
+        return Json.Object(("entry", e.By.Entry), ("time", e.Time), ("evaluator", e.By.Member), ("metrics", report.Metrics), ("groups", report.Groups), ("counts", report.Counts), ("supersedes", Superseded(state, e)));
     }));
 
+    /// <summary>How many evaluations an evaluation stands in the place of, one after another.</summary>
+    static long Superseded(State state, EvaluationFact evaluation)
+    {
+        var before = state.Evaluations.Values.Where(e => e.Check == evaluation.Check && e.Release == evaluation.Release && e.SupersededBy is { } by && state.InForce(by)).ToLookup(e => e.SupersededBy!.Entry);
+        long count = 0;
+        // Invariant: what is superseded is older, so this ends.
+        var open = new Stack<long>([evaluation.By.Entry]);
+        while (open.TryPop(out var entry))
+            foreach (var old in before[entry])
+            {
+                count++;
+                open.Push(old.By.Entry);
+            }
+        return count;
+    }
+
     /// <summary>
-    /// The approvals that count for an action now: this release, place and action, the present head, exactly the policies in force, not expired, key and role still good, never an author, one a member.
-    /// A deployment moves the head, so an approval is good for one.
+    /// The approvals that count for an action now: this release, place, action and routes, the present head, exactly the policies in force, not expired nor taken back, key and role still good, never an author,
+    /// one a member; and what was shown is what there is to see now. A deployment moves the head, so an approval is good for one.
     /// </summary>
-    public static IEnumerable<ApprovalFact> ValidApprovals(State state, ReleaseFact release, string system, string environment, string action, long time)
+    public static IEnumerable<ApprovalFact> ValidApprovals(State state, ReleaseFact release, string system, string environment, string action, ImmutableArray<Route> routes, long time)
     {
         var head = state.Environment(system, environment).Head?.Entry;
         var policies = state.PoliciesFor(system, environment);
         var authors = state.Authors(release);
+        // Told apart from the rest only by what was shown: made once, and only where an approval is otherwise good.
+        var shown = new Lazy<Digest>(() => Digest.Of(Shown.Document(state, release, system, environment, action, routes, time).ToBytes()));
         return state.Approvals.Values
             .Where(a => a.Approval.Release == release.Digest && a.Approval.System == system && a.Approval.Environment == environment && a.Approval.Action == action
-                && a.Approval.Head == head && a.Approval.Policies.SequenceEqual(policies) && a.Approval.Expires > time && state.InForce(a.By)
-                && !authors.Contains(a.By.Member) && state.Member(a.By.Member)?.Has("approver", system, environment) == true)
+                && a.Approval.Routes.Length == routes.Length && a.Approval.Routes.All(routes.Contains)
+                && a.Approval.Head == head && a.Approval.Policies.SequenceEqual(policies) && a.Expires > time && a.Withdrawn is null && state.InForce(a.By)
+                && !authors.Contains(a.By.Member) && state.Member(a.By.Member)?.Has("approver", system, environment) == true && a.Approval.Shown == shown.Value)
             .DistinctBy(a => a.By.Member, StringComparer.Ordinal);
     }
 

@@ -45,7 +45,7 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         }
         // An open rule may deny what is held in any case: refused both ways, but as what?
         var how = ruling is { Known.Effect: Effect.Hold, Open.IsEmpty: false } && was is Decisions.Decision.Deny or Decisions.Decision.Hold;
-        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Message);
+        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Error ? "it does not evaluate" : ruling.Known.Message);
     }
 
     /// <summary>What the leaf itself tells of a request whose context is gone.</summary>

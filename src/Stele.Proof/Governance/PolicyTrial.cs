@@ -18,8 +18,8 @@ public sealed record Trial(PolicyTest Test, string Rule, string Expected, string
 // A policy's own tests.
 public sealed partial class Policy
 {
-    /// <summary>What all tests of a policy may cost together.</summary>
-    public const long TestsLimit = 20_000_000;
+    /// <summary>What all tests of a policy may cost together: they run while an entry is judged, and nothing else is admitted meanwhile. That is as much as one judgement.</summary>
+    public const long TestsLimit = Policy.JudgementLimit;
 
     public const string Silent = "silent";
 
@@ -35,7 +35,7 @@ public sealed partial class Policy
     {
         if (!_trials.IsDefault) return _trials;
         var trials = ImmutableArray.CreateBuilder<Trial>();
-        var budget = new Budget(TestsLimit);
+        var budget = new Budget(TestsLimit, "the policy's tests together cost");
         foreach (var test in Document.Tests)
         {
             var given = InputOf(Document, test, (_, _) => { });

@@ -29,7 +29,7 @@ public static class Reconciliation
     }
 
     /// <summary>How many anchors stand before the first one for which it does not hold. Entry times never fall; issued times may, by a clock's word, and then the first crossing found counts, the same for everyone.</summary>
-    static int Count(ImmutableList<Anchored> anchors, Func<Anchored, bool> holds)
+    internal static int Count(ImmutableList<Anchored> anchors, Func<Anchored, bool> holds)
     {
         int low = 0, high = anchors.Count;
         while (low < high)

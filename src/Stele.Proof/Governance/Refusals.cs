@@ -81,6 +81,11 @@ public static class Refusals
     /// <summary>What to do next, for people.</summary>
     public static string Hint(this RefusalCode code) => Table[code].Hint;
 
+    /// <summary>
+    /// Whether every judge must come to the same at any later time. A document that was not at hand may be so later, and a later version knows kinds and fold versions that this one does not: such refusals are never recorded.
+    /// </summary>
+    public static bool IsLasting(this RefusalCode code) => code is not (RefusalCode.DocumentMissing or RefusalCode.UnknownKind or RefusalCode.UnknownFoldVersion);
+
     public static bool TryParse(string name, out RefusalCode code)
     {
         foreach (var (key, row) in Table)

@@ -42,7 +42,7 @@ public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Poli
         {
             if (fact.CandidateDecidesFor(asked.Principal) || !policy(fact.Candidate!.Value).Judges(Actions.Decide)) continue;
             var other = Together(state.PoliciesDeciding(system, environment, asked.Principal, (scope, fact.Candidate.Value)));
-            would = would.Add(new Would(fact.Candidate.Value, other.Effect.Name(), other.Rule));
+            would = would.Add(new Would(fact.Candidate.Value, other.Effect.Name(), other.Rule, other.Policy));
         }
         return new(ruling, deciding, would);
 

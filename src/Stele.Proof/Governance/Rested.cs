@@ -7,7 +7,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// What a rule's outcome rested on, as it stands in verdicts. Part of the fold version: a change makes verdicts come out as other bytes.
-/// It holds what the input holds, which is derived from the ledger: labels, digests, pseudonyms, measured numbers; and nothing personal.
+/// Of an error it has the kind: its words are for people, and may change. It holds what the input holds, which is derived from the ledger: labels, digests, pseudonyms, measured numbers; and nothing personal.
 /// </summary>
 static class Rested
 {
@@ -21,7 +21,7 @@ static class Rested
 
     static RestedValue Of(CelTrace t)
     {
-        if (t.Error is { } error) return new(t.Place, null, error.Reason, null);
+        if (t.Error is { } error) return new(t.Place, null, error.Kind.ToString(), null);
         var (value, size) = Bounded(t.Value, MaxBytes);
         return new(t.Place, value, null, size);
     }

@@ -35,10 +35,10 @@ public sealed record Rule(string Id, ImmutableArray<string> On, Effect Effect, s
 
     public string? Description { get; init; }
 
-    /// <summary>Shown to people; nothing is judged by it.</summary>
+    /// <summary>Shown to people. The rule itself is not judged by it; waivers of the rule may be (<c>waiver.severity</c>, <c>waivers[].severity</c>).</summary>
     public string Severity { get; init; } = "medium";
 
-    /// <summary>The duties it serves: <c>catalogue/control</c>.</summary>
+    /// <summary>The duties it serves: <c>catalogue/control</c>. Waivers of the rule may be judged by them (<c>waiver.controls</c>).</summary>
     public ImmutableArray<string> Controls { get; init; } = [];
 
     /// <summary>Of <see cref="Effect.Mask"/> alone: JSON pointers into the request's body; the token <c>*</c> is every element or member.</summary>

@@ -45,11 +45,22 @@ public sealed record State
     /// <summary>Whose a key is, for ever.</summary>
     public FactMap<Digest, string> KeyOwners { get; init; } = FactMap<Digest, string>.Create();
     public FactMap<Digest, RevocationFact> Revocations { get; init; } = FactMap<Digest, RevocationFact>.Create();
+
+    /// <summary>Every member statement by its entry, also those that were replaced: who signed it.</summary>
+    public FactMap<long, ImmutableArray<Signed>> Statings { get; init; } = FactMap<long, ImmutableArray<Signed>>.Create();
+
+    /// <summary>
+    /// The member statements that count no more, by their entries: one of those who signed was revoked from before, or was a member by a statement that fell. Follows from <see cref="Statings"/> and <see cref="Revocations"/>.
+    /// </summary>
+    ImmutableHashSet<long> Fallen { get; init; } = [];
     public FactMap<string, SystemFact> Systems { get; init; } = FactMap<string, SystemFact>.Create(StringComparer.Ordinal);
 
     /// <summary>By scope: <c>*</c>, <c>system</c> or <c>system/environment</c>.</summary>
     public FactMap<string, PolicyFact> Policies { get; init; } = FactMap<string, PolicyFact>.Create(StringComparer.Ordinal);
     public FactMap<Digest, ImmutableArray<OriginFact>> Origins { get; init; } = FactMap<Digest, ImmutableArray<OriginFact>>.Create();
+
+    /// <summary>Everything in the closure of a declared release, and the systems that those releases are of. It follows from <see cref="Releases"/> and <see cref="Origins"/>, so the state's digest leaves it out.</summary>
+    public ImmutableDictionary<Digest, ImmutableSortedSet<string>> Used { get; init; } = ImmutableDictionary<Digest, ImmutableSortedSet<string>>.Empty;
     public FactMap<Digest, ReleaseFact> Releases { get; init; } = FactMap<Digest, ReleaseFact>.Create();
     public FactMap<long, EvaluationFact> Evaluations { get; init; } = FactMap<long, EvaluationFact>.Create();
     public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
@@ -123,11 +134,24 @@ public sealed record State
 
     public bool IsRevoked(Digest digest) => Revocations.TryGetValue(digest, out var r) && r.FromEntry <= Size;
 
-    /// <summary>Whether what this key signed at that entry still counts for new admissions.</summary>
-    public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry);
+    /// <summary>The state with a revocation, and with what falls by it.</summary>
+    internal State Revoked(Digest digest, RevocationFact revocation)
+    {
+        var next = this with { Revocations = Revocations.SetItem(digest, revocation) };
+        if (revocation.Target != Revocation.Key) return next;
+        // Oldest first: whoever states a member is one by an earlier entry. Nothing that fell ever stands again, and nothing that is to come can fall by what is revoked now.
+        foreach (var (entry, by) in Statings) if (!by.All(next.InForce)) next = next with { Fallen = next.Fallen.Add(entry) };
+        return next;
+    }
 
-    /// <summary>Whether the statement that made someone a member, or gave it these keys and roles, still counts: what a stolen owner's key did goes with that key.</summary>
-    public bool Stands(MemberFact member) => member.By.All(InForce);
+    /// <summary>
+    /// Whether what was signed so still counts for new admissions: the key was not revoked from before, and the statement by which its member was one then did not fall. So what a stolen owner's key did goes with that key,
+    /// however many members after it; and what those signed who were stated anew since counts from there on.
+    /// </summary>
+    public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry) && !Fallen.Contains(by.Rests);
+
+    /// <summary>Whether the statement that made someone a member, or gave it these keys and roles, still counts.</summary>
+    public bool Stands(MemberFact member) => !Fallen.Contains(member.Entry);
 
     /// <summary>Whether a policy in force may still let something move: not revoked, nor put in force by a key that lost its force before.</summary>
     public bool Stands(PolicyFact policy) => policy.By.All(InForce) && !(policy.Policy is { } p && IsRevoked(p));
@@ -166,13 +190,13 @@ public sealed record State
         _ => Strength.Claimed,
     };
 
-    /// <summary>How well an artifact's origin is known: <see cref="Strength.Reproduced"/> when builds of one recipe by two members gave this very digest.</summary>
+    /// <summary>How well an artifact's origin is known: <see cref="Strength.Reproduced"/> when builds of one recipe, each by another builder, gave this very digest, and each its builder's every time.</summary>
     public Strength StrengthOf(Digest artifact)
     {
         var origins = OriginsOf(artifact);
         if (origins.IsEmpty) return Strength.None;
-        var reproduced = origins.Where(o => o.BuildType == Statements.Origin.Pipeline).GroupBy(o => o.Recipe)
-            .Any(same => same.SelectMany(o => o.By).Select(b => b.Member).Distinct(StringComparer.Ordinal).Count() > 1);
+        var reproduced = origins.Where(o => o.BuildType == Statements.Origin.Pipeline && o.Agrees).GroupBy(o => o.Recipe)
+            .Any(same => same.DistinctBy(o => o.Builder, StringComparer.Ordinal).Count() > 1);
         return reproduced ? Strength.Reproduced : origins.Max(StrengthOf);
     }
 
@@ -180,16 +204,30 @@ public sealed record State
     public ImmutableSortedSet<Digest> Closure(ReleaseFact release)
     {
         var seen = ImmutableSortedSet.CreateBuilder<Digest>();
-        var open = new Stack<Digest>(release.Components.Select(c => c.Digest));
-        open.Push(release.Digest);
-        open.Push(release.Document);
-        if (release.Policy is { } policy) open.Push(policy);
+        var open = new Stack<Digest>(release.Roots);
         while (open.TryPop(out var digest))
         {
             if (!seen.Add(digest) || !Origins.TryGetValue(digest, out var origins)) continue;
             foreach (var material in origins.SelectMany(o => o.Materials)) open.Push(material);
         }
         return seen.ToImmutable();
+    }
+
+    /// <summary>The same state, in which some artifacts and all that they rest on stand in the closure of a release of a system.</summary>
+    internal State Using(IEnumerable<Digest> artifacts, string system)
+    {
+        var used = Used.ToBuilder();
+        var open = new Stack<Digest>(artifacts);
+        while (open.TryPop(out var digest))
+        {
+            var by = used.GetValueOrDefault(digest) ?? ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
+            // Invariant: what rests below something that is known to be used by a system is known too.
+            if (by.Contains(system)) continue;
+            used[digest] = by.Add(system);
+            if (!Origins.TryGetValue(digest, out var origins)) continue;
+            foreach (var material in origins.SelectMany(o => o.Materials)) open.Push(material);
+        }
+        return this with { Used = used.ToImmutable() };
     }
 
     /// <summary>Every member who signed the release or any origin in its closure.</summary>

@@ -21,6 +21,7 @@ public static class StateDigest
         ("seen", s.Seen),
         ("members", Map(whole, s.Members, m => Json.Object(
             ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))))),
+        ("statings", Map(whole, s.Statings, By)),
         ("keyOwners", Map(whole, s.KeyOwners, m => Json.Of(m))),
         ("revocations", Map(whole, s.Revocations, r => Json.Object(("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect), ("recovery", r.Recovery is { } n ? Json.Of(n) : null)))),
         ("systems", Map(whole, s.Systems, x => Json.Object(("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())))),
@@ -29,18 +30,18 @@ public static class StateDigest
             ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
             ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null), ("reason", Optional(h.Reason))))),
         ("policies", Map(whole, s.Policies, p => Json.Object(("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)), ("share", p.Share)))),
-        ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)),
+        ("origins", Map(whole, s.Origins, all => List(all, o => Json.Object(("by", By(o.By)), ("builder", o.Builder), ("agrees", o.Agrees), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)),
             ("source", o.Source is { } x ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)), ("licence", Text(x.Licence))) : null))))),
         ("releases", Map(whole, s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)))),
         ("evaluations", Map(whole, s.Evaluations, e => Json.Object(("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null)))),
-        ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity)))),
+        ("approvals", Map(whole, s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity), ("withdrawn", a.Withdrawn is { } by ? By(by) : null)))),
         ("waivers", Map(whole, s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity), ("withdrawn", w.Withdrawn is { } by ? By(by) : null)))),
         ("attestations", Map(whole, s.Attestations, a => Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity)))),
         ("environments", Map(whole, s.Environments, e => Json.Object(
             ("head", e.Head is { } h ? Json.Object(
                 ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())), ("policies", List(h.Policies, Json.Of)),
                 ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson()))) : null),
-            ("deployed", Map(whole, e.Deployed, d => Json.Of(d))), ("heads", Map(whole, e.Heads, h => List(h, Json.Of))),
+            ("deployed", Map(whole, e.Deployed, d => Json.Of(d))), ("heads", Map(whole, e.Heads, h => Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson()))))),
             ("observation", e.Observation is { } o ? Json.Object(
                 ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release), ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null)))),
         ("logs", Map(whole, s.Logs, l => Json.Object(
@@ -51,7 +52,7 @@ public static class StateDigest
 
     static Json? Optional(Digest? d) => d is { } x ? Json.Of(x) : null;
     static Json? Text(string? s) => s is null ? null : Json.Of(s);
-    static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key));
+    static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key), ("rests", s.Rests));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));
     static Json Map<K, V>(bool whole, FactMap<K, V> facts, Func<V, Json> json) where K : notnull => !whole ? facts.Digest(json)

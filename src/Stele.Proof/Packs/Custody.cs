@@ -31,7 +31,7 @@ sealed class Custody(Replay replay, Decision decision, long size)
             foreach (var (_, policy) in state.Scoped(decision.System, decision.Environment))
                 Add(policy.Entry);
         if (replay.Entries[(int)decision.Deployment].Statement is Deployment deployment)
-            foreach (var a in PolicyInput.ValidApprovals(before, release, decision.System, decision.Environment, deployment.Action, replay.Entries[(int)decision.Deployment].Entry.Time)) Add(a.By.Entry);
+            foreach (var a in PolicyInput.ValidApprovals(before, release, decision.System, decision.Environment, deployment.Action, deployment.Routes, replay.Entries[(int)decision.Deployment].Entry.Time)) Add(a.By.Entry);
         foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e))) Add(e.By.Entry);
         for (var i = 0L; i < size; i++)
             switch (replay.Entries[(int)i].Statement)

@@ -18,14 +18,14 @@ public sealed partial class Verifier
         readonly Replay _replay;
         readonly LogFact _log;
 
-        public LogPart(Replay replay, LogFact log, long? staleAfter, Part part, long[] cuts)
+        public LogPart(Replay replay, LogFact log, Part part, long[] cuts)
         {
             (_replay, _log) = (replay, log);
             var hashes = part.Hashes();
             long opens = 0, closes = 0, wholes = 0;
-            // The last leaf that the ledger agreed with, and the head that its node knew: most leaves rest on the very same.
+            // The last leaf that the ledger agreed with, and the head and the terms that its node knew: most leaves rest on the very same.
             var known = default(DecisionLeaf);
-            long? head = null;
+            long? head = null, staleAfter = null;
             var begun = 0;
             var cut = Array.BinarySearch(cuts, part.First + 1) is var at && at < 0 ? ~at : at;
             for (var i = 0; i < hashes.Length; i++)
@@ -41,12 +41,13 @@ public sealed partial class Verifier
                         var decision = Decision.Parse(bytes);
                         var found = _found;
                         var newest = Agrees(decision, Decision.Id(log.Origin, index), out var same);
+                        var terms = decision.Size <= replay.Entries.Count ? replay.At(decision.Size).Systems.GetValueOrDefault(log.System)?.Environment(log.Environment)?.StaleAfter : null;
                         if (plain)
                         {
                             known = leaf;
-                            head = _found == found && same ? newest : null;
+                            (head, staleAfter) = (_found == found && same ? newest : null, terms);
                         }
-                        Count(decision.Kind == Decision.OpenKind, decision.Kind == Decision.CloseKind, index, decision.Open, decision.Staleness, decision.Deployment, newest, () => DecisionLeaf.OperationOf(decision));
+                        Count(decision.Kind == Decision.OpenKind, decision.Kind == Decision.CloseKind, index, decision.Open, decision.Staleness, terms, decision.Deployment, newest, () => DecisionLeaf.OperationOf(decision));
                     }
                     else if (leaf is { IsOpen: false, IsClose: false })
                     {
@@ -57,7 +58,7 @@ public sealed partial class Verifier
                     else
                     {
                         var operation = leaf.Operation;
-                        Count(leaf.IsOpen, leaf.IsClose, index, leaf.IsClose ? leaf.Open : null, leaf.Staleness, leaf.Deployment, head, () => operation);
+                        Count(leaf.IsOpen, leaf.IsClose, index, leaf.IsClose ? leaf.Open : null, leaf.Staleness, staleAfter, leaf.Deployment, head, () => operation);
                     }
                 }
                 catch (FormatException e)
@@ -70,13 +71,13 @@ public sealed partial class Verifier
                 if (cut < cuts.Length && cuts[cut] == index + 1) cut++;
             }
 
-            void Count(bool isOpen, bool isClose, long index, long? closed, long staleness, long deployment, long? newest, Func<byte[]> operation)
+            void Count(bool isOpen, bool isClose, long index, long? closed, long staleness, long? limit, long deployment, long? newest, Func<byte[]> operation)
             {
                 if (isOpen) opens++;
                 else if (isClose) closes++;
                 else wholes++;
                 if (isOpen || isClose) Pairs.Add((index, closed, operation()));
-                if (staleness > staleAfter) Stale++;
+                if (staleness > limit) Stale++;
                 if (newest > deployment) Behind++;
             }
         }
@@ -113,7 +114,7 @@ public sealed partial class Verifier
             }
             var state = _replay.At(d.Size);
             var environment = state.Environment(d.System, d.Environment);
-            if (!environment.Heads.TryGetValue(d.Deployment, out var releases) || !releases.Contains(d.Release))
+            if (!environment.Heads.TryGetValue(d.Deployment, out var head) || head.WeightOf(d.Release) is null)
             {
                 Find("decision-release", where, $"entry {d.Deployment} did not put {d.Release} there");
                 return null;
@@ -125,6 +126,9 @@ public sealed partial class Verifier
             if (d.Kind != Decision.CloseKind && !d.Would.Select(w => w.Policy).SequenceEqual(candidates.Where(c => !c.Fact.CandidateDecidesFor(d.Principal) && Decides(c.Fact.Candidate!.Value)).Select(c => c.Fact.Candidate!.Value)))
                 Find("decision-candidate", where, "what it tells of candidates is not of those that stood and did not decide");
             if (d.ReleasePolicy != release.Policy) Find("decision-policy", where, "it names another policy than the release's own");
+            if (d.RulePolicy is { } of && of != release.Policy && !d.Policies.Contains(of)) Find("decision-policy", where, "the rule it names is of a policy that did not decide");
+            foreach (var w in d.Would)
+                if (w.RulePolicy is { } whose && whose != release.Policy && !candidates.Any(c => c.Fact.Candidate == w.Policy && state.PoliciesDeciding(d.System, d.Environment, d.Principal, (c.Scope, w.Policy)).Contains(whose))) Find("decision-candidate", where, "what it tells of a candidate rests on a rule of a policy that would not have decided");
             if (d.Outcome == Decision.Allow && state.IsStopped(release)) Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
             return environment.Head?.Entry;
         }

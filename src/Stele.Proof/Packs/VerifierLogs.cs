@@ -84,10 +84,9 @@ public sealed partial class Verifier
         if (anchors.TryGetValue(first, out var start) && start.Root != frontier.Root) _report.Find("anchor-root", $"anchor in entry {Number(start.Entry)}", $"the floor of '{log.Origin}' does not have the root that was anchored");
         if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
-        var staleAfter = replay.State.Systems[log.System].Environment(log.Environment)?.StaleAfter;
         var open = new Dictionary<long, Digest>();
         var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
-        Walk(folder, part => new LogPart(replay, log, staleAfter, part, cuts), (part, judged) =>
+        Walk(folder, part => new LogPart(replay, log, part, cuts), (part, judged) =>
         {
             foreach (var (name, where, message) in judged.Findings) _report.Find(name, where, message);
             foreach (var stretch in judged.Stretches)
@@ -136,7 +135,7 @@ public sealed partial class Verifier
         }
         _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : first > 0 ? "complete from its floor on" : "complete")}, {frontier.Size - first} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
             $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
-            $"{(stale > 0 ? $"; {stale} served on a ledger older than the {staleAfter} ms allowed" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
+            $"{(stale > 0 ? $"; {stale} served on a ledger older than was allowed then" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
     }
 
     /// <summary>The tree that the node promised to the receipt's holder, when the receipt is of this log.</summary>

@@ -51,7 +51,9 @@ public sealed partial class Verifier
         if (erasures.Count > 0)
         {
             _report.DeclaredGaps++;
-            var (records, retained) = (erasures.Sum(e => e.Count), erasures.Where(e => e.Cause == Erasure.Retention).Sum(e => e.Count));
+            // Counts of 2^53 that a node's key vouches for can be many.
+            var (records, retained) = ((Int128)0, (Int128)0);
+            foreach (var e in erasures) (records, retained) = (records + e.Count, e.Cause == Erasure.Retention ? retained + e.Count : retained);
             _report.Note($"decision log '{log.Origin}': keys and salts of {records} records were erased, as {erasures.Count} {(erasures.Count == 1 ? "entry declares" : "entries declare")}" +
                 $"{(retained > 0 ? $" ({retained} of them because their time to be kept was over)" : "")}; the records themselves are proved as ever.");
         }

@@ -11,7 +11,7 @@ public sealed record EnvironmentTerms(string Name, long? StaleAfter, long? Obser
     public Json ToJson() => Json.Object(
         ("name", Name), ("staleAfter", StaleAfter is { } s ? Json.Of(s) : null), ("observationGap", ObservationGap is { } g ? Json.Of(g) : null), ("nodeReturn", NodeReturn));
 
-    public static EnvironmentTerms FromJson(Json j) => new(Names.Label(j["name"]), j.Find("staleAfter")?.AsInt, j.Find("observationGap")?.AsInt, j["nodeReturn"].AsBool);
+    public static EnvironmentTerms FromJson(Json j) => new(Names.Label(j["name"]), j.Find("staleAfter") is { } s ? Names.Time(s) : null, j.Find("observationGap") is { } g ? Names.Time(g) : null, j["nodeReturn"].AsBool);
 }
 
 /// <summary>Owners declare a governed AI system: who answers for it, its risk class and its environments.</summary>

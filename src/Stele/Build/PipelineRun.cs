@@ -51,7 +51,7 @@ sealed class PipelineRun(Trees trees)
             for (var i = 0; i < (verify ? 2 : 1); i++) outputs.Add(await Once(step, known, stop));
             known[step.Name] = outputs[0];
             var result = new BuildResult(step.Name, outputs[0], step.Output.Kind, step.Output.Name,
-                Json.Object(("pipeline", pipeline), ("step", step.Name), ("artifacts", Json.Object(artifacts.Select(a => KeyValuePair.Create(a.Key, Json.Of(a.Value)))))),
+                Json.Object(("pipeline", pipeline), ("step", step.Name), ("kind", step.Output.Kind), ("artifacts", Json.Object(artifacts.Select(a => KeyValuePair.Create(a.Key, Json.Of(a.Value)))))),
                 [new Subject(known[step.Environment], "environment"), .. step.Inputs.Select(i => new Subject(known[i.Value], i.Key)), new Subject(pipeline, "pipeline")],
                 outputs.ToImmutable());
             results.Add(result);

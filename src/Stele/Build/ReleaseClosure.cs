@@ -19,8 +19,7 @@ static class ReleaseClosure
         Check(document);
         foreach (var component in document.Components)
         {
-            var artifact = await Artifact.Read(blobs, component.Digest, stop);
-            if (artifact.Kind != component.Kind) throw new FormatException($"component '{component.Name}' is called a {component.Kind} but is a {artifact.Kind}");
+            var artifact = await Called(blobs, component, stop);
             foreach (var layer in artifact.Layers)
                 if (!await blobs.Has(layer.Digest, stop)) throw new BlobException(BlobError.Unknown, $"component '{component.Name}' lacks its blob {layer.Digest}");
         }
@@ -29,13 +28,21 @@ static class ReleaseClosure
         return await Artifact.OfDocument(blobs, "release", new About(document.Name), ReleaseDocument.MediaType, bytes, stop);
     }
 
-    /// <summary>The document of a release and its digest.</summary>
+    /// <summary>A component's artifact, held to be of the kind that the release says: rules go by it.</summary>
+    static async Task<Artifact> Called(IBlobs blobs, Component component, CancellationToken stop)
+    {
+        var artifact = await Artifact.Read(blobs, component.Digest, stop);
+        return artifact.Kind == component.Kind ? artifact : throw new FormatException($"component '{component.Name}' is called a {component.Kind} but is a {artifact.Kind}");
+    }
+
+    /// <summary>The document of a release and its digest. What is mounted is of the kind that the document says; what is not need not be at hand.</summary>
     public static async Task<(ReleaseDocument Document, Digest Digest)> Read(IBlobs blobs, Digest release, CancellationToken stop = default)
     {
         var artifact = await Artifact.Read(blobs, release, stop);
         if (artifact.Kind != "release" || artifact.Config.MediaType != ReleaseDocument.MediaType) throw new FormatException($"{release} is not a release but a {artifact.Kind}");
         var document = ReleaseDocument.Parse(await artifact.ReadConfig(blobs, Artifacts.MaxDocument, stop));
         Check(document);
+        foreach (var component in document.Components.Where(c => c.Mount is not null)) await Called(blobs, component, stop);
         return (document, artifact.Config.Digest);
     }
 
@@ -70,6 +77,7 @@ static class ReleaseClosure
         foreach (var component in mounted)
         {
             if (component.Mount == "/") continue;
+            if (component.Kind == "environment") throw new FormatException($"the environment '{component.Name}' is mounted at {component.Mount}: an environment is the root, and what is mounted in it has another kind");
             if (component.Mount![0] != '/') throw new FormatException($"the mount '{component.Mount}' is not absolute");
             try
             {

@@ -28,21 +28,19 @@ static class DeployVerb
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
-        var head = desk.State.Environment(place.System, place.Environment).Head;
         if (percent is not { } share) return await Move(desk, call, place, Deployment.Deploy, [new Route(release.Digest, 100)]);
-        if (head is not { Routes: [var present] }) throw new CliError("a canary goes beside one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
-        return await Move(desk, call, place, Deployment.Canary, [present with { Weight = 100 - share }, new Route(release.Digest, share)]);
+        return await Move(desk, call, place, Deployment.Canary, Canary(desk, place, release, share));
     }) { Needs = Needs };
 
     public static Verb Rollback => new("rollback", "return an environment to a release it ran before (deployers)", """
         stele rollback SYSTEM/ENV [--to RELEASE] [--wait]
         stele rollback SYSTEM/ENV --halt
 
-        Moves the head back to the release that ran before the present one, or to the one named. It is a new entry, judged by today's
-        policies; the bytes are exactly those of the old digest.
+        Moves the head back to the release that ran before the present one, or to the one named. It must have run there alone: a share
+        of a canary is not enough. It is a new entry, judged by today's policies; the bytes are exactly those of the old digest.
         """,
         [
-            new Argument<string>("system/env"), new Option<string>("--to") { HelpName = "RELEASE", Description = "the release to return to; it must have run there before" },
+            new Argument<string>("system/env"), new Option<string>("--to") { HelpName = "RELEASE", Description = "the release to return to; it must have run there alone before; to be named after a halt or a rollback" },
             new Option<bool>("--halt") { Description = "run nothing at all there from now on" }, Wait,
         ], async call =>
     {
@@ -51,9 +49,16 @@ static class DeployVerb
         if (call.Get<bool>("--halt")) return await Move(desk, call, place, Deployment.Halt, []);
         var head = desk.State.Environment(place.System, place.Environment).Head ?? throw new CliError($"{place} runs nothing, and never did", $"deploy a release first: stele deploy RELEASE {place}");
         var to = call.Get<string>("--to") is { } name ? desk.Release(name).Digest
+            : head.Action is Deployment.Halt or Deployment.Rollback ? throw new CliError($"the last act in {place} was a {head.Action}: what ran before it was stopped on purpose", $"name the release to return to: stele rollback {place} --to RELEASE")
             : head.PreviousRoutes is [var previous] ? previous.Release : throw new CliError($"there is no single release that ran in {place} before the present one", $"name it: stele rollback {place} --to RELEASE");
         return await Move(desk, call, place, Deployment.Rollback, [new Route(to, 100)]);
     }) { Needs = Needs };
+
+    /// <summary>The routes of a canary beside the one release that runs.</summary>
+    public static ImmutableArray<Route> Canary(Desk desk, Place place, ReleaseFact release, int share) =>
+        desk.State.Environment(place.System, place.Environment).Head is { Routes: [var present] }
+            ? [present with { Weight = 100 - share }, new Route(release.Digest, share)]
+            : throw new CliError("a canary goes beside one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
 
     static async Task<int> Move(Desk desk, Call call, Place place, string action, ImmutableArray<Route> routes)
     {

@@ -44,7 +44,7 @@ static class EraseVerb
         call.Terminal.Result(ToJson(answer, stated), () =>
         {
             Tell(call.Terminal, answer, stated);
-            if (answer is { Destroyed: 0, Finished: 0 } && stated.Count == 0)
+            if (answer is { Destroyed: 0, Finished: 0 } && stated is { Entries: [], Waiting: 0 })
                 call.Terminal.Line(answer.Already > 0 ? $"nothing is left to erase: {(answer.Already == 1 ? "it was" : $"all {answer.Already} were")} erased before" : "nothing was found to erase");
         });
         return 0;
@@ -86,28 +86,47 @@ static class EraseVerb
     }
 
     /// <summary>States every erasure that the node has done and the ledger does not have yet. Entries, with how many records each is about.</summary>
-    public static async Task<IReadOnlyList<(long Entry, string Log, long Count)>> State(Call call, Desk desk, ErasureAnswer answer)
+    public static async Task<Stated> State(Call call, Desk desk, ErasureAnswer answer)
     {
         var stated = new List<(long, string, long)>();
+        var waiting = 0L;
+        var until = call.Clock.GetUtcNow() + TimeSpan.FromSeconds(15);
         foreach (var claim in answer.Claims)
         {
             if (desk.State.Erasures.ContainsKey(claim["list"].AsDigest)) continue;
+            // What the ledger does not anchor yet it takes no word about. The node anchors when it has erased, if it runs.
+            bool Anchored() => desk.State.Logs[claim["log"].AsString].Anchor?.Size >= claim["to"].AsInt;
+            for (; !Anchored() && call.Clock.GetUtcNow() < until; await desk.Sync())
+            {
+                call.Terminal.Progress("waiting for the node to anchor its log");
+                await Task.Delay(TimeSpan.FromMilliseconds(100), call.Clock, call.Stop);
+            }
+            if (!Anchored())
+            {
+                waiting += claim["count"].AsInt;
+                continue;
+            }
             var (entry, _) = await desk.Sign(ErasureRecord.Statement(claim, desk.State, Home.NewId(), call.Now));
             stated.Add((entry, claim["log"].AsString, claim["count"].AsInt));
         }
-        return stated;
+        return new(stated, waiting);
     }
 
-    public static Json ToJson(ErasureAnswer answer, IReadOnlyList<(long Entry, string Log, long Count)> stated) => Json.Object(
-        ("destroyed", answer.Destroyed), ("already", answer.Already), ("held", answer.Held), ("finished", answer.Finished),
-        ("entries", Json.Array(stated.Select(s => Json.Object(("entry", s.Entry), ("log", s.Log), ("count", s.Count))))));
+    /// <param name="Entries">What the ledger states now.</param>
+    /// <param name="Waiting">How many records more were erased, of which it can be told when their log is anchored.</param>
+    public sealed record Stated(IReadOnlyList<(long Entry, string Log, long Count)> Entries, long Waiting);
 
-    public static void Tell(Terminal t, ErasureAnswer answer, IReadOnlyList<(long Entry, string Log, long Count)> stated)
+    public static Json ToJson(ErasureAnswer answer, Stated stated) => Json.Object(
+        ("destroyed", answer.Destroyed), ("already", answer.Already), ("held", answer.Held), ("finished", answer.Finished), ("waiting", stated.Waiting),
+        ("entries", Json.Array(stated.Entries.Select(s => Json.Object(("entry", s.Entry), ("log", s.Log), ("count", s.Count))))));
+
+    public static void Tell(Terminal t, ErasureAnswer answer, Stated stated)
     {
         if (answer.Finished > 0) t.Line($"finished what a call before had begun: {Records(answer.Finished)}");
         if (answer.Destroyed > 0) t.Line($"erased {Records(answer.Destroyed)}: keys and salts are destroyed; every proof stands");
         if (answer.Held > 0) t.Line($"left {Records(answer.Held)} whose time is over: a legal hold covers {(answer.Held == 1 ? "it" : "them")}");
-        foreach (var (entry, log, count) in stated) t.Line($"stated in entry {entry}: {Records(count)} of {log}");
+        foreach (var (entry, log, count) in stated.Entries) t.Line($"stated in entry {entry}: {Records(count)} of {log}");
+        if (stated.Waiting > 0) t.Line($"not stated yet: {Records(stated.Waiting)}, as the ledger does not anchor them yet; when the node has anchored its log, type the same again");
     }
 
     static string Records(long n) => n == 1 ? "1 record" : $"{n} records";

@@ -24,12 +24,15 @@ static class KeyVerb
         new("revoke", "revoke one of your own keys", """
             stele key revoke KEYID [--from ENTRY] [--stop]
 
-            States that the key (sha256:… of its public part) has no force from an entry on. The key may sign this itself, and no policy
-            is asked; owners may revoke any key, and so may the recovery key, as whose revocation alone frees owners from a policy that the key put in force. History is never un-applied: what the key signed from that entry on only stops counting for new admissions.
+            States that the key (sha256:… of its public part) has no force from this entry on. The key may sign this itself, and no policy
+            is asked. With --from it loses its force from an earlier entry on, and with it fall the members whom it stated from there on
+            and all that they signed: that takes owners, or the recovery key, as whose revocation alone frees owners from a policy that
+            the key put in force. History is never un-applied: what lost its force only stops counting for new admissions.
+            The recovery key is revoked by itself alone; the server's key by nobody.
             """,
             [
                 new Argument<string>("keyid"),
-                new Option<long?>("--from") { HelpName = "ENTRY", Description = "the entry from which on it has no force: since when it may have been in other hands; the present end unless given" },
+                new Option<long?>("--from") { HelpName = "ENTRY", Description = "the entry from which on it has no force: since when it may have been in other hands; this one unless given" },
                 new Option<bool>("--stop") { Description = "what rests on it and runs stops too" },
             ], Revoke) { Needs = "the key itself in this home, the role owner, or the recovery key" });
 
@@ -78,9 +81,9 @@ static class KeyVerb
             using var k = desk.Home.Key(name);
             return k.Public.Id == key;
         });
-        var from = call.Get<long?>("--from") ?? desk.State.Size;
+        var from = call.Get<long?>("--from");
         var statement = new Revocation(Revocation.Key, key, from, call.Get<bool>("--stop") ? Revocation.Stop : Revocation.BlockNew)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
-        return await desk.Submit(statement, $"revoked key {key.Short}, from entry {from} on", own);
+        return await desk.Submit(statement, $"revoked key {key.Short}, from {(from is { } entry ? $"entry {entry}" : "this entry")} on", own);
     }
 }

@@ -98,7 +98,7 @@ static class PolicyDraft
                 void Show(char sign, string id, Policy of)
                 {
                     var rule = of.Rules.First(r => r.Id == id);
-                    t.Line($"{sign} {Terminal.Bold(id)}  on {string.Join(", ", rule.On)}: {rule.Effect.Name()}");
+                    t.Line($"{sign} {Terminal.Bold(id)}  on {string.Join(", ", rule.On)}: {rule.Effect.Name()}  {Terminal.Dim(rule.Severity)}{(rule.Controls.IsEmpty ? "" : $"  serves {string.Join(", ", rule.Controls)}")}");
                     foreach (var line in rule.Expr.TrimEnd().Split('\n')) t.Line($"{sign}     {line}");
                     foreach (var name in of.DefinitionsOf(id)) t.Line($"{sign}     {Terminal.Dim($"where {name} is {of.Document.Definitions[name].TrimEnd().ReplaceLineEndings(" ")}")}");
                 }

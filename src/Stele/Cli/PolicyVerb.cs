@@ -56,9 +56,10 @@ static class PolicyVerb
         new("diff", "which rules differ between two policies, and whether that loosens", """
             stele policy diff FROM TO [--set NAME=VALUE]...
 
-            FROM and TO are files, digests or scopes. Rules are compared by their ids and by what they judge: order, layout, descriptions
-            and controls don't count, and a definition counts where it is used. What can't be told counts as looser. Exit code 0: TO is at
-            least as strict. 1: it loosens something, and each reason is listed.
+            FROM and TO are files, digests or scopes. Rules are compared by their ids and by what they judge: order, layout and
+            descriptions don't count, and a definition counts where it is used. Severities, controls and the policy's name do, as waivers are
+            judged by those. What can't be told counts as looser. Exit code 0: TO is at least as strict. 1: it loosens something, and each
+            reason is listed.
             """, [new Argument<string>("from"), new Argument<string>("to"), Sets.Option], PolicyDraft.Diff) { Needs = Verb.Nothing },
         new("fmt", "lay a policy's YAML out in the one way", """
             stele policy fmt FILE [--write | --check]

@@ -99,7 +99,7 @@ static class ReleaseVerb
             t.Line("approvals");
             t.Table(desk.State.Approvals.Values.Where(a => a.Approval.Release == release.Digest).Select(a => new[]
             {
-                $"entry {a.By.Entry}", $"{a.Approval.Action} → {State.Place(a.Approval.System, a.Approval.Environment)}", $"by {a.By.Member[..8]}…", $"until {Terminal.Time(a.Approval.Expires)}",
+                $"entry {a.By.Entry}", $"{ApproveVerb.Spell(a.Approval, desk)} → {State.Place(a.Approval.System, a.Approval.Environment)}", $"by {a.By.Member[..8]}…", a.Withdrawn is { } by ? $"taken back in entry {by.Entry}" : $"until {Terminal.Time(a.Expires)}",
             }).DefaultIfEmpty(["none"]));
         });
         return 0;

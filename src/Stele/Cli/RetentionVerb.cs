@@ -36,8 +36,9 @@ static class RetentionVerb
         new("floor", "admit that a log is pruned below a floor (owners)", """
             stele retention floor LOG N
 
-            States that leaves below N need not be kept: what is then missing there is pruned, not lost. N is at most what is anchored, no hold
-            may cover any of it, and a floor never sinks. LOG is the log's name, as stele status shows it.
+            States that leaves below N need not be kept: what is then missing there is pruned, not lost. All of them must have been anchored
+            for as long as the system keeps its records (stele retention set SYSTEM --leaves DAYS), no hold may cover any of it, and a floor
+            never sinks. LOG is the log's name, as stele status shows it.
             """, [new Argument<string>("log"), new Argument<long>("n")], Floor) { Needs = "the role owner" },
         new("show", "what is kept how long, and what is gone", """
             stele retention show
@@ -73,7 +74,7 @@ static class RetentionVerb
         var only = call.Get<string>("system");
         if (only is not null && !desk.State.Systems.ContainsKey(only)) throw Place.NoSystem(only, desk.State);
         var systems = desk.State.Systems.Values.Where(s => s.Retention is not null && (only is null || s.Name == only)).ToList();
-        var done = new List<(string System, ErasureAnswer Answer, IReadOnlyList<(long, string, long)> Stated, List<(string Log, long Floor, long Entry)> Floors)>();
+        var done = new List<(string System, ErasureAnswer Answer, EraseVerb.Stated Stated, List<(string Log, long Floor, long Entry)> Floors)>();
         foreach (var system in systems)
         {
             var answer = await EraseVerb.OnNode(call, desk, new ErasureRequest([], null, system.Name, null, desk.State.Size));
@@ -93,7 +94,7 @@ static class RetentionVerb
                 t.Line($"{Terminal.Bold(system)}  keeps {Words(desk.State.Systems[system].Retention)}");
                 EraseVerb.Tell(t, answer, stated);
                 foreach (var (log, floor, entry) in floors) t.Line($"floor of {log} raised to {floor} in entry {entry}: with the node stopped, stele log prune {log}");
-                if (answer is { Destroyed: 0, Finished: 0 } && stated.Count == 0 && floors.Count == 0) t.Line("nothing is past its time");
+                if (answer is { Destroyed: 0, Finished: 0 } && stated is { Entries: [], Waiting: 0 } && floors.Count == 0) t.Line("nothing is past its time");
             }
         });
         return 0;

@@ -53,7 +53,7 @@ sealed class Admission : IAsyncDisposable
     readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
     readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.Wait });
     int _waiting, _witnessed;
-    readonly Dictionary<(Digest Envelope, string Code, string? Rule), long> _refused = [];
+    readonly Dictionary<(Digest Envelope, string Code, string? Rule, Digest? RulePolicy), long> _refused = [];
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // The judging loop's own: what was applied, but is not appended yet.
@@ -70,7 +70,7 @@ sealed class Admission : IAsyncDisposable
         (_log, _replay, _blobs, _serverKey, _tentative) = (log, replay, blobs, serverKey, replay.State);
         (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Refusal r) _refused[(r.Envelope, r.Code, r.Rule)] = folded.Index;
+            if (folded.Statement is Refusal r) _refused[(r.Envelope, r.Code, r.Rule, r.RulePolicy)] = folded.Index;
         Completion = Task.Run(Run);
     }
 
@@ -313,7 +313,7 @@ sealed class Admission : IAsyncDisposable
     {
         if (refused.Member is not { } member) return No(Problem.Of(refused));
         var refusal = Explain.Refusal(before, entry, refused);
-        var reason = (refusal.Envelope, refusal.Code, refusal.Rule);
+        var reason = (refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
         if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
         if (!_budget.TrySpend(member))
             return No(Problem.Of(Trouble.RateLimited, $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more ({refused.Code.Name()}: {refused.Message})"));

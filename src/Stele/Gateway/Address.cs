@@ -4,7 +4,7 @@ using System.Text.Unicode;
 
 namespace Stele.Gateway;
 
-/// <summary>A request's method and its path inside a release, as rules judge them and leaves name them.</summary>
+/// <summary>A request's method, its path inside a release and its query, as rules judge them and leaves name them.</summary>
 static class Address
 {
     /// <summary>What is not forwarded.</summary>
@@ -14,21 +14,27 @@ static class Address
 
     /// <summary>
     /// Whether everyone reads a path alike, however often they unescape and tidy it: what the rules judge must be what the release answers. Dots and escapes were resolved once before;
-    /// what looks like one still was hidden below another. What is unescaped is UTF-8, so that no overlong form hides a slash; a semicolon begins what some cut off.
+    /// what looks like one still was hidden below another, and so may be what begins with an escaped percent sign. A semicolon begins what some cut off.
     /// </summary>
-    public static bool IsPlain(string path)
+    public static bool IsPlainPath(string path) => !path.Contains("//", StringComparison.Ordinal) && !path.Contains(';', StringComparison.Ordinal) && IsPlain(path, @"/\;%"u8);
+
+    /// <summary>Whether a query is written as everyone reads it who unescapes it once: nothing is escaped that needn't be, or rules that look for it would not find it.</summary>
+    public static bool IsPlainQuery(string query) => !query.AsSpan().ContainsAnyExceptInRange('!', '~') && IsPlain(query, []);
+
+    /// <summary>Whether all escapes are whole, of characters that need them, and of UTF-8, so that no overlong form hides another character.</summary>
+    /// <param name="never">What may not be escaped beside control characters and the unreserved ones of RFC 3986.</param>
+    static bool IsPlain(string text, ReadOnlySpan<byte> never)
     {
-        if (path.Contains("//", StringComparison.Ordinal) || path.Contains(';', StringComparison.Ordinal)) return false;
-        var bytes = new List<byte>(path.Length);
-        for (var i = 0; i < path.Length; i++)
+        var bytes = new List<byte>(text.Length);
+        for (var i = 0; i < text.Length; i++)
         {
-            if (path[i] != '%')
+            if (text[i] != '%')
             {
-                bytes.Add((byte)path[i]);
+                bytes.Add((byte)text[i]);
                 continue;
             }
-            if (i + 2 >= path.Length || !byte.TryParse(path.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)) return false;
-            if (b is < 0x20 or 0x7f or (byte)'/' or (byte)'\\' or (byte)';' || char.IsAsciiLetterOrDigit((char)b) || (char)b is '-' or '.' or '_' or '~') return false;
+            if (i + 2 >= text.Length || !byte.TryParse(text.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)) return false;
+            if (b is < 0x20 or 0x7f || char.IsAsciiLetterOrDigit((char)b) || (char)b is '-' or '.' or '_' or '~' || never.Contains(b)) return false;
             bytes.Add(b);
             i += 2;
         }

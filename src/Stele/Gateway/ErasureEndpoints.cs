@@ -13,7 +13,7 @@ namespace Stele.Gateway;
 /// GET  erasures/[hex]/[index]     {"list","record"}: what shows that the keys of a decision were erased, and that the ledger states it; 404 where nothing does
 /// </code>
 /// </summary>
-sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State> state, TimeProvider time)
+sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State> state, Action anchor, TimeProvider time)
 {
     public const string Path = "/-/erasures";
 
@@ -27,6 +27,8 @@ sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State
             {
                 var request = ErasureRequest.FromJson(CanonicalJson.Parse(await Body(http.Request), ErasureRequest.MaxBytes));
                 var answer = await Task.Run(() => erasures.Run(request, state(), time.GetUtcNow().ToUnixTimeMilliseconds()));
+                // Nothing can be stated of records that are not anchored.
+                if (answer.Claims.Length > 0) anchor();
                 await ReadEndpoints.Send(http, 200, "application/json", answer.ToJson().ToBytes());
             }
             else if (HttpMethods.IsGet(http.Request.Method) && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)

@@ -139,9 +139,10 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                         else (found.TryGetValue(origin, out var set) ? set : found[origin] = []).Add(index - 1);
                     }
                 }
-                if (fact.Retention?.Leaves is not { } leaves || logFact.Anchor is not { } anchor) return;
+                if (fact.Retention?.Leaves is not { } leaves) return;
                 var floor = Math.Max(logFact.Floor, whole.Floor);
-                foreach (var leaf in whole.ReadEntries(floor, Math.Max(floor, Math.Min(anchor.Size, whole.Size))))
+                // A floor is admitted over what was anchored so long ago; a record is a little older than its anchor.
+                foreach (var leaf in whole.ReadEntries(floor, Math.Max(floor, Math.Min(logFact.AnchoredBy(now - leaves), whole.Size))))
                 {
                     if (Decision.Parse(leaf).Time > now - leaves || state.HoldsOn(logFact, floor, floor + 1).Any()) break;
                     floor++;
@@ -157,12 +158,15 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     {
         var size = 0L;
         With(origin, log => size = log.Log.Log.Size);
+        // What is anchored can be stated at once; the rest after the next anchor.
+        if (state.Logs[origin].Anchor is { } anchor && indices.Max < anchor.Size) size = Math.Min(size, anchor.Size);
         var principal = request.Subject is { } subject && Names.IsMember(subject) ? subject : null;
         var from = 0L;
         foreach (var hold in state.HoldsOn(state.Logs[origin]).OrderBy(h => h.From).Append(new HoldFact(0, 0, "", null, null, size, null, null)))
         {
-            if (hold.From > from && indices.GetViewBetween(from, hold.From - 1) is { Count: > 0 } between)
-                yield return new ErasureRecord(origin, from, hold.From, [.. between], RandomNumberGenerator.GetBytes(ErasedList.SaltBytes), request.Overdue is null ? Erasure.Request : Erasure.Retention, state.Size, principal, null);
+            var to = Math.Min(hold.From, size);
+            if (to > from && indices.GetViewBetween(from, to - 1) is { Count: > 0 } between)
+                yield return new ErasureRecord(origin, from, to, [.. between], RandomNumberGenerator.GetBytes(ErasedList.SaltBytes), request.Overdue is null ? Erasure.Request : Erasure.Retention, state.Size, principal, null);
             from = Math.Max(from, hold.To ?? long.MaxValue);
         }
     }

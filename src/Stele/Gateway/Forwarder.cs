@@ -24,7 +24,7 @@ static class Forwarder
         !Dropped.Contains(name) && !ofConnection.Contains(name) && !name.StartsWith("Stele-", StringComparison.OrdinalIgnoreCase) && name[0] != ':';
 
     /// <exception cref="ForwardException"/>
-    public static async Task<Answer> Send(Instance instance, HttpRequest request, RequestHeaders passing, string path, byte[] body, int maxBytes, TimeSpan patience, TimeProvider time)
+    public static async Task<Answer> Send(Instance instance, HttpRequest request, IEnumerable<KeyValuePair<string, IEnumerable<string?>>> headers, string path, byte[] body, int maxBytes, TimeSpan patience, TimeProvider time)
     {
         using var limit = new CancellationTokenSource(patience, time);
         try
@@ -33,15 +33,15 @@ static class Forwarder
             var address = new Uri("http://release" + path + request.QueryString.ToUriComponent(), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
             using var message = new HttpRequestMessage(new HttpMethod(request.Method), address) { Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
             if (body.Length > 0) message.Content = new ByteArrayContent(body) { Headers = { ContentType = new(JsonBody.MediaType) } };
-            foreach (var (name, values) in passing.Of(request)) message.Headers.TryAddWithoutValidation(name, values);
+            foreach (var (name, values) in headers) message.Headers.TryAddWithoutValidation(name, values);
             using var response = await instance.Http.SendAsync(message, limit.Token);
             if ((int)response.StatusCode is < 200 or > 599) throw new ForwardException(GatewayError.BadUpstream, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the release answered with the status {(int)response.StatusCode}"));
-            var headers = new List<KeyValuePair<string, string>>();
+            var passed = new List<KeyValuePair<string, string>>();
             var closing = RequestHeaders.Listed(string.Join(',', response.Headers.Connection));
             foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
                 if (Passes(name, closing))
-                    foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl)) headers.Add(new(name, value));
-            return new Answer((int)response.StatusCode, headers, await Read(response.Content, maxBytes, limit.Token));
+                    foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl)) passed.Add(new(name, value));
+            return new Answer((int)response.StatusCode, passed, await Read(response.Content, maxBytes, limit.Token));
         }
         catch (OperationCanceledException)
         {

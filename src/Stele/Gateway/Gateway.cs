@@ -136,7 +136,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
                     leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Id, Protocol, Address.Operation(http.Request.Method, path, answer.Status, error),
-                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { Would = judged.Would }, Bodies(), subject);
+                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { RulePolicy = ruling.Policy, Would = judged.Would }, Bodies(), subject);
 
                 IReadOnlyList<(string, byte[])> Bodies() => masked is null || !forwarded
                     ? [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Output, answer.Body)]
@@ -162,7 +162,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                     if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
                     // The rules let it through; what came of it is an error.
                     if (masked?.Length > terms.MaxRequest) return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule), GatewayError.TooLarge, false);
-                    return await Forward(http.Request, path, masked ?? input, leg);
+                    return await Forward(http.Request, principal.Id, path, masked ?? input, leg);
                 }
                 catch (Exception e)
                 {
@@ -196,7 +196,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         if (method == Address.Other) throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
         if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
         var inside = "/" + (parts.Length == 4 ? parts[3] : "");
-        if (!Address.IsPlain(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, semicolons, escaped letters, digits, slashes, dots or control characters, in UTF-8");
+        if (!Address.IsPlainPath(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, semicolons, escaped letters, digits, slashes, dots, percent signs or control characters, in UTF-8");
         return (hosted, inside);
     }
 
@@ -239,7 +239,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
     static string Query(HttpRequest request)
     {
         var query = request.QueryString.ToUriComponent();
-        return query.AsSpan().ContainsAnyExceptInRange('!', '~') ? throw new GatewayException(GatewayError.BadRequest, "the query has characters that must be escaped") : query;
+        return Address.IsPlainQuery(query) ? query : throw new GatewayException(GatewayError.BadRequest, "the query can be read in more than one way: escape what must be, in UTF-8, and no letters, digits or any of - . _ ~; control characters are not taken");
     }
 
     const string TooMuchMasked = "with values masked the body is larger than this gateway takes, so it was not forwarded";
@@ -251,11 +251,11 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because, false);
     }
 
-    async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request, string path, byte[] input, Leg leg)
+    async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request, string principal, string path, byte[] input, Leg leg)
     {
         try
         {
-            var answer = await Forwarder.Send(leg.Instance, request, _headers, path, input, terms.MaxAnswer, terms.Patience, time);
+            var answer = await Forwarder.Send(leg.Instance, request, _headers.Of(request, principal), path, input, terms.MaxAnswer, terms.Patience, time);
             // Drift seen while it answered: whose answer that was, nobody can say.
             return leg.Instance.Trusted ? (Decision.Allow, answer, null, true)
                 : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile, true);

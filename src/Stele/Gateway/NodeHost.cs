@@ -68,7 +68,7 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, time), new ReplayEndpoint(replays, pages, () => link.Replay));
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, replays, pages, web);

@@ -52,7 +52,11 @@ sealed class Principals(string path, TimeProvider time)
         {
             if (!atOnce && _everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
             (_everLooked, _looked) = (true, time.GetTimestamp());
-            if (Libc.StatOf(path) is not { } stat) return _known = [];
+            if (Libc.StatOf(path) is not { } stat)
+            {
+                _read = default;
+                return _known = [];
+            }
             if ((stat.Inode, stat.ModifiedNanoseconds) == _read) return _known;
             _known = Read(path);
             _read = (stat.Inode, stat.ModifiedNanoseconds);

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
+using System.Text;
 using Microsoft.AspNetCore.Http;
+using Stele.Proof;
 
 namespace Stele.Gateway;
 
@@ -9,9 +11,11 @@ namespace Stele.Gateway;
 /// </summary>
 sealed class RequestHeaders
 {
-    /// <summary>Always: what may be answered, who asks with what, where it belongs in a trace, and that it is the same request once more; and what sessions of MCP need.</summary>
+    const string IdempotencyKey = "Idempotency-Key";
+
+    /// <summary>Always: what may be answered, who asks with what, where it belongs in a trace, that it is the same request once more, and which MCP is spoken.</summary>
     public static readonly FrozenSet<string> Usual =
-        new[] { "Accept", "Accept-Language", "User-Agent", "traceparent", "tracestate", "Idempotency-Key", "MCP-Protocol-Version", "Mcp-Session-Id" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+        new[] { "Accept", "Accept-Language", "User-Agent", "traceparent", "tracestate", IdempotencyKey, "MCP-Protocol-Version" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Never, whoever names them: of one connection (RFC 9110 §7.6.1), of the body, whose token it is, and what stands for another method, address or caller.</summary>
     static readonly FrozenSet<string> Never = new[]
@@ -33,13 +37,18 @@ sealed class RequestHeaders
         : Never.Contains(name) || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("Stele-", StringComparison.OrdinalIgnoreCase) || name.Contains('_', StringComparison.Ordinal)
             ? $"'{name}' is not forwarded: by it a release might see another request than the rules did" : null;
 
-    /// <summary>What goes along of a request, without what its own Connection header names.</summary>
-    public IEnumerable<KeyValuePair<string, IEnumerable<string?>>> Of(HttpRequest request)
+    /// <summary>
+    /// What goes along of a request, without what its own Connection header names. The release does not learn who asks: so an Idempotency-Key goes along as a digest with the principal, or it could give one of them the
+    /// answer to what another asked.
+    /// </summary>
+    public IEnumerable<KeyValuePair<string, IEnumerable<string?>>> Of(HttpRequest request, string principal)
     {
         var connection = Listed(request.Headers.Connection.ToString());
         foreach (var (name, values) in request.Headers)
-            if (_passing.Contains(name) && !connection.Contains(name)) yield return new(name, values);
+            if (_passing.Contains(name) && !connection.Contains(name)) yield return new(name, name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase) ? [Own(principal, values.ToString())] : values);
     }
+
+    internal static string Own(string principal, string key) => Digest.Of(Encoding.UTF8.GetBytes($"stele.dev/idempotency/v1\n{principal}\n{key}")).Hex;
 
     internal static HashSet<string> Listed(string header) => new(header.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), StringComparer.OrdinalIgnoreCase);
 }

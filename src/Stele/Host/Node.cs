@@ -117,6 +117,9 @@ sealed class Node : IAsyncDisposable
         }
     }
 
+    /// <summary>Has the node anchor now, not when it is time.</summary>
+    public void AnchorSoon() => _anchorNow.Release();
+
     /// <summary>Ties every decision log to the ledger as it is now. A server that can't be reached gets a newer anchor later.</summary>
     public async Task Anchor(CancellationToken stop)
     {

@@ -146,6 +146,18 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         await Refused("where the sandbox mounts", d => Mount(d, "/proc/model"));
         await Refused("not a name in /run", d => d with { Run = d.Run with { Socket = "/run/../etc/socket" } });
         await Refused("runs nothing", d => d with { Run = d.Run with { Args = [] } });
+        await Refused("mounted at /app/other", d => d with { Components = d.Components.Add(new Component("other", "environment", "other", small.Runtime, "/app/other")) });
+    }
+
+    /// <summary>Whoever writes the document without these tools: the node has the artifacts, and holds the kinds to them.</summary>
+    [Fact]
+    public async Task What_is_called_another_kind_is_not_run()
+    {
+        NeedsSandbox();
+        var document = small.Document() with { Components = [.. small.Document().Components.Select(c => c.Role == "code" ? c with { Kind = "config" } : c)] };
+        var release = await Artifact.OfDocument(small.Blobs, "release", new About(document.Name), ReleaseDocument.MediaType, document.ToJson().ToBytes());
+        var e = await Assert.ThrowsAsync<FormatException>(() => ReleaseClosure.Materialise(small.Blobs, release, small.Scratch("miscalled")));
+        Assert.Contains("is called a config but is a code", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

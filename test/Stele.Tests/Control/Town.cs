@@ -111,8 +111,8 @@ sealed class Town : IAsyncDisposable
     public Deployment Deployment(Digest release, string action = "deploy") =>
         Act(new Deployment(System, Environment, action, State.Environment(System, Environment).Head?.Entry, [new Route(release, 100)]) { Nonce = Filler, Issued = 0 });
 
-    public Approval Approval(Digest release, string action = "deploy") => Act(new Approval(release, System, Environment, action, State.Environment(System, Environment).Head?.Entry,
-        State.PoliciesFor(System, Environment), Digest.Of(Shown.Document(State, State.Releases[release], System, Environment, action).ToBytes()), Now + 3_600_000) { Nonce = Filler, Issued = 0 });
+    public Approval Approval(Digest release, string action = "deploy") => Act(new Approval(release, System, Environment, action, [new Route(release, 100)], State.Environment(System, Environment).Head?.Entry,
+        State.PoliciesFor(System, Environment), Digest.Of(Shown.Document(State, State.Releases[release], System, Environment, action, [new Route(release, 100)], Now).ToBytes()), Now + 3_600_000) { Nonce = Filler, Issued = 0 });
 
     /// <summary>Members, a system with one environment, and a policy of two rules: four-fifths, and an approval.</summary>
     public async Task Settle()

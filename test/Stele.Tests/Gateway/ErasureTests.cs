@@ -182,6 +182,7 @@ public sealed class ErasureTests
         Assert.Contains($"(on-hold): {origin}/2 is held by entry {hold}", refused.Message, StringComparison.Ordinal);
         Assert.Equal("whole", await Body(h, 0));
 
+        await h.Eventually(() => h.Hosted.Table!.State.Logs[origin].Anchor is { Size: 6 }, "not anchored");
         var system = h.Town.State.Systems[Hamlet.System];
         await h.Town.Admit(h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments) { Retention = new RetentionTerms(0, null), Nonce = "", Issued = 0 }), h.Town.Owner);
         var answer = await node.Erase(new([], null, Hamlet.System, null, h.Town.State.Size), TimeProvider.System, default);
@@ -285,6 +286,8 @@ public sealed class ErasureTests
         await Parallel.ForEachAsync(Enumerable.Range(0, 540), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) => await h.Ask("/say", $"{{\"n\":{i}}}"));
         var origin = h.Hosted!.Log!.Origin;
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 540 }, "not anchored");
+        var system = h.Town.State.Systems[Hamlet.System];
+        await h.Town.Admit(h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments) { Retention = new RetentionTerms(0, 0), Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Town.Admit(h.Town.Act(new Retention(origin, 530) { Nonce = "", Issued = 0 }), h.Town.Owner);
         var keys = KeyBytes(h, 7);
         await h.StopNode();

@@ -104,7 +104,8 @@ public sealed class GatewayTests
     /// <summary>The rule says: not "/deny". What a release makes of an address must be what the rule saw.</summary>
     [Theory]
     [InlineData("/x/%252e%252e/deny"), InlineData("/%252e/deny"), InlineData("/%2564eny"), InlineData("/say%2f..%2fdeny"), InlineData("/say%252f..%252fdeny"), InlineData("/say%5c..%5cdeny")]
-    [InlineData("/say\\..\\deny"), InlineData("/say%00"), InlineData("//deny"), InlineData("/x//deny"), InlineData("/say/%0d%0aX:%20y")]
+    [InlineData("/say\\..\\deny"), InlineData("/say%00"), InlineData("//deny"), InlineData("/x//deny"), InlineData("/say/%0d%0aX:%20y"), InlineData("/a/%25252e%25252e/deny"), InlineData("/say/%25252fdeny"), InlineData("/say%2525")]
+    [InlineData("/say?debug=%31"), InlineData("/say?%64ebug=1"), InlineData("/say?a=%zz"), InlineData("/say?a=%c0%af"), InlineData("/say?a=%00"), InlineData("/say?a=%2")]
     public async Task An_address_that_could_be_read_in_two_ways_is_not_taken(string path)
     {
         Hamlet.Needs();
@@ -197,10 +198,11 @@ public sealed class GatewayTests
     {
         Hamlet.Needs();
         foreach (var name in new[] { "X-Forwarded-For", "forwarded", "Content-Type", "x-http-method-override", "Authorization", "Stele-Subject", "X_Tenant", "a b", "" }) Assert.NotNull(RequestHeaders.Objection(name));
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Headers = ["X-Tenant"] });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Headers = ["X-Tenant", "Mcp-Session-Id"] });
         await using var _ = h;
         using var request = new HttpRequestMessage(HttpMethod.Post, "headers") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
-        string[] own = ["Accept-Language: de", "User-Agent: agent/1", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Idempotency-Key: k", "Mcp-Session-Id: s", "X-Tenant: t"];
+        string[] own = ["Accept-Language: de", "User-Agent: agent/1", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Mcp-Session-Id: s", "X-Tenant: t"];
+        request.Headers.Add("Idempotency-Key", "k");
         foreach (var header in own.Select(o => o.Split(": "))) Assert.True(request.Headers.TryAddWithoutValidation(header[0], header[1]));
         // By these a release might take it for another request than was judged, or for somebody else's.
         string[] others = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix", "Forwarded", "Via", "Mcp-Method", "X-Own", "Range", "If-None-Match", "X_Tenant"];
@@ -213,6 +215,8 @@ public sealed class GatewayTests
         var answer = await h.Client.SendAsync(request);
         var seen = await answer.Content.ReadAsStringAsync();
         foreach (var header in own) Assert.Contains(header, seen, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("Idempotency-Key: " + RequestHeaders.Own(h.Pseudonym, "k"), seen, StringComparison.OrdinalIgnoreCase);
+        Assert.NotEqual(RequestHeaders.Own(h.Pseudonym, "k"), RequestHeaders.Own("another", "k"));
         Assert.Contains("||Content-Type: application/json||", seen, StringComparison.Ordinal);
         foreach (var hidden in others.Concat([h.Token, "uthorization", "tracestate", "ookie", "forged", "hidden", "localhost", "127.0.0.1"])) Assert.DoesNotContain(hidden, seen, StringComparison.OrdinalIgnoreCase);
         Assert.Equal("2", Assert.Single(answer.Headers.GetValues("X-End")));

@@ -241,11 +241,10 @@ public sealed class PolicyReplayTests
                 var envelope = Explain.EnvelopeDigest(w.Replay.Entries[(int)v.Size].Entry.Envelope) == v.Envelope ? w.Replay.Entries[(int)v.Size].Entry.Envelope : Envelope.Parse(w.Find(v.Envelope)!);
                 // Approvals are for the policies in force by their digests: here they are moved along, as they count in a replay.
                 var fact = before.Policies[World.Sys];
-                var moved = before with
-                {
-                    Policies = before.Policies.SetItem(World.Sys, fact with { Policy = policy.Digest }),
-                    Approvals = before.Approvals.Aggregate(before.Approvals, (all, a) => all.SetItem(a.Key, a.Value with { Approval = a.Value.Approval with { Policies = [.. a.Value.Approval.Policies.Select(p => p == fact.Policy ? policy.Digest : p)] } })),
-                };
+                var moved = before with { Policies = before.Policies.SetItem(World.Sys, fact with { Policy = policy.Digest }) };
+                Digest Shows(State state, Approval a) => Digest.Of(Shown.Document(state, state.Releases[a.Release], a.System, a.Environment, a.Action, a.Routes, v.Time).ToBytes());
+                foreach (var (entry, a) in before.Approvals.Where(a => a.Value.Approval.Shown == Shows(before, a.Value.Approval)))
+                    moved = moved with { Approvals = moved.Approvals.SetItem(entry, a with { Approval = a.Approval with { Policies = [.. a.Approval.Policies.Select(p => p == fact.Policy ? policy.Digest : p)], Shown = Shows(moved, a.Approval) } }) };
                 var outcome = Fold.Apply(moved, new Entry(v.Time, envelope), w.Replay.Documents);
                 var flip = (v.Passed, outcome is Outcome.Accepted) switch { (true, false) => Flip.Refused, (false, true) => Flip.Allowed, _ => Flip.Same };
                 seen.Add(flip);

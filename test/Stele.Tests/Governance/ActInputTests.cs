@@ -111,8 +111,30 @@ public sealed class ActInputTests
         w.Add(World.Revoke(Revocation.Key, World.Approver2.Key.Public.Id, withdrawn), World.Owners);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
+        // The approval was of another waiver.
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
+        w.Add(w.Approve(m.V1), World.Approver);
         w.Deploy(w.Deploying(m.V1));
         Assert.Empty(w.Verify().Findings);
+    }
+
+    /// <summary>What runs is told by where it is mounted, not by what its builder calls it.</summary>
+    [Fact]
+    public void A_component_says_whether_it_is_mounted()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        w.Add(w.PutPolicy(w.Policy("runs", null, ("built", "deploy", "release.components.filter(c, c.mount && c.kind != 'environment').all(c, c.strength == 'built')"))), World.Owners);
+        foreach (var (name, mount, runs) in new[] { ("v4", "/code", true), ("v5", (string?)null, false) })
+        {
+            var document = new ReleaseDocument(name, World.Sys, [new Component("code", "config", "settings", m.Code, mount)],
+                new RunTerms(["/code/service"], System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty, "/", "/run/service.sock", "/healthz"), null);
+            var put = w.Put(document.ToJson());
+            var release = w.Put(World.Manifest(put, document.ToJson().ToBytes().Length));
+            w.Add(World.Release(release, put), World.Builder);
+            if (runs) Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(release), World.Deployer));
+            else Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));
+        }
     }
 
     [Fact]
@@ -123,9 +145,9 @@ public sealed class ActInputTests
         Digest Both(string expression) => w.Policy("both", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("sees", "deploy canary", expression));
         w.Add(w.PutPolicy(Both($"routes == [{{'release': '{m.V2}', 'weight': 100}}] && release.policy == '{m.Frozen}' && release.ran == [] && !has(environment.head) && !environment.nodeReturn && checks.fairness.all(e, e.time <= time && time - e.time < 3600000)")), World.Owners);
         var entry = w.Deploy(w.Deploying(m.V2, World.Test));
-        w.Add(w.PutPolicy(Both($"environment.nodeReturn && (release.name == 'v2' ? release.ran == [{{'environment': 'test', 'entry': {entry}}}] : release.ran == []) && routes.map(r, r.weight) == [50, 50]")), World.Owners);
+        w.Add(w.PutPolicy(Both($"environment.nodeReturn && (release.name == 'v2' ? release.ran == [{{'environment': 'test', 'entry': {entry}, 'action': 'deploy', 'weight': 100}}] : release.ran == []) && routes.map(r, r.weight) == [50, 50]")), World.Owners);
         w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
-        w.Add(w.PutPolicy(Both("environment.head.routes.map(r, r.weight) == [50, 50] && environment.head.releases.size() == 2 && time - environment.head.time >= 1000 && release.ran.map(r, r.environment) == ['prod', 'test']")), World.Owners);
+        w.Add(w.PutPolicy(Both("environment.head.routes.map(r, r.weight) == [50, 50] && environment.head.releases.size() == 2 && time - environment.head.time >= 1000 && release.ran.map(r, [r.environment, r.action]) == [['prod', 'canary'], ['test', 'deploy']] && release.ran.map(r, r.weight) == [50, 100]")), World.Owners);
         w.Deploy(w.Deploying(m.V2));
     }
 

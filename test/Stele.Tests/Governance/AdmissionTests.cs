@@ -64,9 +64,10 @@ public sealed class AdmissionTests
     public void A_canary_splits_and_each_release_needs_its_own_approval()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.Approve(m.V2, Deployment.Canary), World.Approver);
+        var routes = m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes;
+        m.World.Add(m.World.Approve(m.V2, Deployment.Canary, routes: routes), World.Approver);
         Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
-        m.World.Add(m.World.Approve(m.V3, Deployment.Canary), World.Approver);
+        m.World.Add(m.World.Approve(m.V3, Deployment.Canary, routes: [routes[1], routes[0]]), World.Approver);
         m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
         Assert.Equal([50, 50], m.World.State.Environment(World.Sys, World.Prod).Head!.Routes.Select(r => r.Weight));
     }
@@ -131,6 +132,10 @@ public sealed class AdmissionTests
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
         m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data), World.Builder2);         // nor does another recipe
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
+        m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, m.Data, m.Code), World.Builder, World.Builder2);   // nor who co-signs
+        Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
+        m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data, m.Code) with { Runs = new BuildRuns(2, false) }, World.Builder2);   // nor a build that comes out otherwise each time
+        Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
         m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data, m.Code), World.Builder2);
         Assert.Equal(Strength.Reproduced, m.World.State.StrengthOf(model));
         Assert.Contains(World.Builder2.Id, m.World.State.Authors(m.World.State.Releases[m.V2]));
@@ -144,6 +149,21 @@ public sealed class AdmissionTests
         m.World.Add(World.Evaluate(m.V1, m.Check, m.World.Report(0.85), first), World.Evaluator);
         m.Deploy(m.V1);
         Assert.NotNull(m.World.State.Evaluations[first].SupersededBy);
+    }
+
+    [Fact]
+    public void Rules_see_how_many_evaluations_one_stands_in_the_place_of()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        var last = w.State.Evaluations.First(e => e.Value.Release == m.V1).Key;
+        foreach (var ratio in new[] { 0.75, 0.79, 0.85 }) last = w.Add(World.Evaluate(m.V1, m.Check, w.Report(ratio), last), World.Evaluator);
+        w.Add(World.Evaluate(m.V1, m.Check, w.Report(0.9)), World.Evaluator);
+        Digest Counting(string rule) => w.Policy("counting", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("count", "deploy", rule));
+        w.Add(w.PutPolicy(Counting("checks.fairness.all(e, e.supersedes == 0)")), World.Owners);
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
+        w.Add(w.PutPolicy(Counting("checks.fairness.map(e, e.supersedes) == [3, 0]")), World.Owners);
+        w.Deploy(w.Deploying(m.V1));
     }
 
     [Fact]
@@ -170,7 +190,7 @@ public sealed class AdmissionTests
     public void After_owners_lost_their_keys_the_recovery_key_names_new_ones_one_at_a_time()
     {
         var m = Mortgage.Released();
-        foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, m.World.State.Size), owner);
+        foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, null), owner);
         Assert.Equal(RefusalCode.RevokedKey, m.World.Refused(m.World.PutPolicy(null), World.Owners));
         var anew = World.Owners.Select(o => o.With("new")).ToArray();
         foreach (var owner in anew) m.World.Add(m.World.Member(owner, new Role("owner")), World.Recovery);

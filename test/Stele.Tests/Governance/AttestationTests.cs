@@ -162,7 +162,7 @@ public sealed class AttestationTests
     {
         var entries = w.Entries.Select(e => Entry.Parse(e)).ToArray();
         var statements = entries.Select(e => Statement.Parse(e.Envelope.Payload)).ToArray();
-        long RevokedFrom(Digest key) => statements.OfType<Revocation>().Where(r => r.Digest == key).Select(r => r.FromEntry).DefaultIfEmpty(long.MaxValue).Min();
+        long RevokedFrom(Digest key) => statements.OfType<Revocation>().Where(r => r.Digest == key).Select(r => r.FromEntry!.Value).DefaultIfEmpty(long.MaxValue).Min();
         string MemberOf(Digest key) => statements.OfType<MemberStatement>().First(m => m.Keys.Any(k => k.Id == key)).Member;
         var counting = new List<long>();
         foreach (var of in release is null ? new Digest?[] { null } : [null, release])

@@ -63,7 +63,7 @@ public sealed class GuardTests
         Assert.Equal(RefusalCode.RoleMissing, w.Refused(World.Revoke(Revocation.Artifact, w.State.Policies["*"].Policy!.Value, 0), World.Recovery));
         w.Add(w.Member(World.Owner2, new Role("owner")), World.Recovery);
         // A leaked key may always be given up; that alone frees nobody.
-        w.Add(World.Revoke(Revocation.Key, second, 0), Second);
+        w.Add(World.Revoke(Revocation.Key, second, null), Second);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.PutPolicy(null, null), World.Owners));
         // From later on, it leaves what the key did before.
         w.Add(World.Revoke(Revocation.Key, second, w.State.Size), World.Recovery);
@@ -83,7 +83,7 @@ public sealed class GuardTests
         w.Add(w.PutPolicy(null), anew);
     }
 
-    static Digest Decides(World w, string name, string deny) => w.Put(new Policy(new PolicyDocument(name) { Rules = [new Rule("no", ["decide"], Effect.Deny, deny)] }).ToJson());
+    static Digest Decides(World w, string form, string deny) => w.Put(new Policy(new PolicyDocument("decides") { Description = form, Rules = [new Rule("no", ["decide"], Effect.Deny, deny)] }).ToJson());
 
     /// <summary>For those for whom a candidate decided that lost its force, both it and the policy in force decide; the other principals go on as before.</summary>
     [Fact]
@@ -177,6 +177,27 @@ public sealed class GuardTests
         Assert.Equal("/rules/0/on/1", e.Problems[0].Path);
     }
 
+    /// <summary>What a system is to be is asked of the policies of the system and of the whole ledger: an environment's would never be.</summary>
+    [Fact]
+    public void A_rule_on_systems_is_not_put_in_an_environment()
+    {
+        var (w, _) = Guarded();
+        var policy = w.Policy("around", null, ("around", "deploy system", "false"));
+        foreach (var s in new[] { w.PutPolicy(policy, environment: World.Prod), w.PutPolicy(null, environment: World.Prod) with { Candidate = policy } })
+        {
+            var refused = Assert.IsType<Outcome.Refused>(w.Try(s, World.Owners));
+            Assert.Equal(RefusalCode.OutOfScope, refused.Code);
+            Assert.Contains("'around' of the policy 'around' is on 'system'", refused.Message, StringComparison.Ordinal);
+            Assert.Contains($"put the rule in a policy for {World.Sys}", refused.Message, StringComparison.Ordinal);
+        }
+        w.Add(w.PutPolicy(policy), World.Owners);
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, null, null, true)), World.Owners));
+        var e = Assert.Throws<PolicyException>(() => new Policy(new PolicyDocument("narrow") { Scope = new PolicyScope(World.Sys, World.Prod), Rules = [Rule.Require("around", ["deploy", "system"], "true")] }));
+        Assert.Contains("'system' concerns the system around an environment", e.Message, StringComparison.Ordinal);
+        Assert.Equal("/rules/0/on/1", e.Problems[0].Path);
+        _ = new Policy(new PolicyDocument("wide") { Scope = new PolicyScope(World.Sys, null), Rules = [Rule.Require("around", ["deploy", "system"], "true")] });
+    }
+
     /// <summary>
     /// The property: whatever one owner does with any of their keys, act by act, as far as the guard lets them, no release comes to run that the policies refused at first, and nobody is let through whom they denied.
     /// Acts that make somebody else an owner are not among them: a rule on <c>member</c> is for those.
@@ -215,7 +236,7 @@ public sealed class GuardTests
                 Statement statement = random.Next(8) switch
                 {
                     0 => World.Revoke(Revocation.Artifact, Any(guard, strict, lax, both), random.Next((int)w.State.Size), Any(Revocation.BlockNew, Revocation.Stop)),
-                    1 => World.Revoke(Revocation.Key, Any(World.Owner2, Second, Third).Key.Public.Id, Any(0, random.Next((int)w.State.Size)), Any(Revocation.BlockNew, Revocation.Stop)),
+                    1 => World.Revoke(Revocation.Key, Any(World.Owner2, Second, Third).Key.Public.Id, Any((long?)null, 0, random.Next((int)w.State.Size)), Any(Revocation.BlockNew, Revocation.Stop)),
                     2 => w.Member(World.Owner, new Role("owner")) with { Keys = [.. keys.Where(_ => random.Next(4) > 0).Select(k => k.Key.Public)] },
                     3 => w.Declare(World.Sys, [.. new[] { World.Prod, World.Test, "dev" }.Where(_ => random.Next(4) > 0).Select(e => new EnvironmentTerms(e, null, null, true))]),
                     4 or 5 => w.PutPolicy(Any(policies), system, environment),

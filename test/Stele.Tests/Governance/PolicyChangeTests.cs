@@ -20,7 +20,8 @@ public sealed class PolicyChangeTests
         return w;
     }
 
-    static Digest Put(World w, string name, params Rule[] rules) => w.Put(new Policy(new PolicyDocument(name) { Rules = [.. rules] }).ToJson());
+    /// <summary>One policy in several forms: another name loosens.</summary>
+    static Digest Put(World w, string form, params Rule[] rules) => w.Put(new Policy(new PolicyDocument("asks") { Description = form, Rules = [.. rules] }).ToJson());
 
     static Rule Ask(string id, Effect effect, string expr) => new(id, ["decide"], effect, expr);
 
@@ -57,6 +58,32 @@ public sealed class PolicyChangeTests
         NeedsTwo(w, w.PutPolicy(w.Policy("anyone", null, ("two-to-loosen", "policy", "true")), null));
         var again = Guarded();
         NeedsTwo(again, again.PutPolicy(null, null));
+    }
+
+    /// <summary>
+    /// Waivers are judged by the severity and the controls of the rule that they waive, and by the policy's name: whoever changes those under a guard, and then waives, has come round it, unless the change needs what loosening needs.
+    /// </summary>
+    [Fact]
+    public void What_waivers_are_judged_by_is_not_changed_by_one()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        var critical = Rule.Require("fair", ["deploy"], "false") with { Severity = "critical", Controls = ["eu-ai-act/10"] };
+        w.Add(w.PutPolicy(Of("admission", critical)), World.Owners);
+        w.Add(w.PutPolicy(w.Policy("guard", null, ("never-loosen", "policy", "!change.loosens"), ("waivable", "waiver", "waiver.severity == 'low' || !('eu-ai-act/10' in waiver.controls) || waiver.name != 'admission'")), null), World.Owners);
+        foreach (var (changed, name, why) in new[] { (critical with { Severity = "low" }, "admission", "severity"), (critical with { Controls = [] }, "admission", "controls"), (critical, "another", "called") })
+        {
+            var next = Of(name, changed);
+            var refused = Assert.IsType<Outcome.Refused>(w.Try(w.PutPolicy(next), World.Owners));
+            Assert.Equal((RefusalCode.PolicyFailed, "never-loosen"), (refused.Code, refused.Judgement!.FirstFailure!.Rule));
+            var documents = w.Replay.Documents;
+            Assert.Contains(why, Assert.Single(PolicyChange.Of(documents.Policy(w.State.Policies[World.Sys].Policy!.Value), documents.Policy(next)).Loosening), StringComparison.Ordinal);
+        }
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Waive(m.V2, w.State.Policies[World.Sys].Policy!.Value, "fair"), World.Approver));
+        // What nothing is judged by is anybody's to change.
+        w.Add(w.PutPolicy(Of("admission", critical with { Description = "says more" })), World.Owners);
+
+        Digest Of(string name, Rule rule) => w.Put(new Policy(new PolicyDocument(name) { Rules = [rule] }).ToJson());
     }
 
     [Fact]

@@ -158,6 +158,32 @@ public sealed class PolicyTests
         Assert.True(Stopwatch.GetElapsedTime(clock) < TimeSpan.FromSeconds(60));
     }
 
+    /// <summary>A policy's tests run while it is admitted, and the ledger waits for it: they cost no more than a judgement, or the policy is none, in force or in a release.</summary>
+    [Fact]
+    public void The_tests_of_a_policy_are_bounded_as_a_whole()
+    {
+        const string Heavy = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a + b + c > 0)))";
+        static Policy Of(int tests) => new(new PolicyDocument("heavy")
+        {
+            Rules = [Rule.Require("r", ["deploy"], Heavy)],
+            Tests = [.. Enumerable.Range(0, tests).Select(i => new PolicyTest($"t{i}", "deploy", Json.EmptyObject, ImmutableSortedDictionary<string, string>.Empty.Add("r", RuleOutcome.Passed)))],
+        });
+        var one = new Budget();
+        Of(0).Judge("deploy", InputSchema.ToCel(Json.Object(("action", "deploy"))), ImmutableDictionary<string, long>.Empty, one);
+        var most = (int)(2_000_000 / (2_000_000 - one.Left));
+        Assert.InRange(most, 10, Policy.MaxTests - 1);
+        var (good, heavy) = (Of(most), Of(most + 1));
+        Assert.Null(good.FirstBroken);
+        Assert.EndsWith("(the policy's tests together cost more than 2000000)", heavy.FirstBroken!.ToString(), StringComparison.Ordinal);
+
+        var m = Mortgage.Released();
+        var w = m.World;
+        w.Add(w.PutPolicy(w.Put(good.ToJson())), World.Owners);
+        Assert.Equal(RefusalCode.PolicyTestFailed, w.Refused(w.PutPolicy(w.Put(heavy.ToJson())), World.Owners));
+        var (release, document) = w.Close("v4", heavy.Digest, ("code", "code", m.Code));
+        Assert.Equal(RefusalCode.PolicyTestFailed, w.Refused(World.Release(release, document), World.Builder));
+    }
+
     /// <summary>What the policy of one scope spent, that of the next lacks: more policies are no way to more work.</summary>
     [Fact]
     public void All_policies_share_one_budget()

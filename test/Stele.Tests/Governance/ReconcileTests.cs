@@ -118,7 +118,7 @@ public sealed class ReconcileTests
         var from = m.World.Now - 1;
         Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0));
         Then(m, 1, new GatewayCount(10, 5, 5, 5, 0, 0), d => d with { Outcome = Decision.Error, Status = 502 });
-        var to = Then(m, 2, new GatewayCount(10, 8, 7, 7, 1, 0), d => d with { Outcome = Decision.Deny, Rule = "predict-only", Status = 403 }) - 1;
+        var to = Then(m, 2, new GatewayCount(10, 8, 7, 7, 1, 0), d => d with { Outcome = Decision.Deny, Rule = "predict-only", RulePolicy = d.ReleasePolicy, Status = 403 }) - 1;
         var r = m.World.Reckon(from, to, upstream);
         Assert.Equal(difference is null ? [] : [difference], Differences(r));
         Assert.Equal((4, 2, 1), (r.Logs[0].Leaves!.Allowed, r.Logs[0].Leaves!.Denied, r.Logs[0].Leaves!.Errors));

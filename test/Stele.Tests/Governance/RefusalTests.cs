@@ -15,10 +15,25 @@ public sealed class RefusalTests
     [MemberData(nameof(Cases))]
     public void Is_refused(int index, string name)
     {
-        var (_, outcome) = Refusing.All[index].Act();
+        var (world, outcome) = Refusing.All[index].Act();
+        // Whatever came before it left a state that can be named.
+        Assert.NotEqual(default, StateDigest.Of(world.State));
         var refused = Assert.IsType<Outcome.Refused>(outcome);
         Assert.True(Refusing.All[index].Code == refused.Code, $"{name}: refused with {refused.Code}: {refused.Message}");
         Assert.NotEmpty(refused.Message);
+    }
+
+    /// <summary>A later version knows kinds and fold versions that this one does not: what was recorded of them would contradict it for ever.</summary>
+    [Fact]
+    public void What_a_later_version_may_judge_otherwise_names_nobody_and_is_not_recorded()
+    {
+        var seen = new HashSet<RefusalCode>();
+        foreach (var provocation in Refusing.All.Where(p => !p.Code.IsLasting()))
+        {
+            seen.Add(provocation.Code);
+            Assert.Null(Assert.IsType<Outcome.Refused>(provocation.Act().Outcome).Member);
+        }
+        Assert.Equal([RefusalCode.UnknownKind, RefusalCode.UnknownFoldVersion, RefusalCode.DocumentMissing], seen.Order());
     }
 
     /// <summary>The set is closed: a code that nothing provokes is dead or untested. An entry too large never reaches the fold: whoever makes one is told before.</summary>

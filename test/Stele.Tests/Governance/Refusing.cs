@@ -102,7 +102,7 @@ static partial class Refusing
         }),
         On(RevokedKey, "a key that its member gave up itself", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Approver);
+            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, null), World.Approver);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
         On(RevokedKey, "a key that was taken from its member", m =>
@@ -121,20 +121,22 @@ static partial class Refusing
             m.World.Add(m.World.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
             m.World.Add(m.World.Member(World.Stranger, new Role("owner")), World.Owners);
             m.World.Add(m.World.Member(World.Approver, new Role("owner")), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Owner.Id].Entry), World.Owner);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Owner.Id].Entry), World.Recovery);
             return m.World.Try(m.World.PutPolicy(null), planted, World.Owner2);
         }),
         On(RevokedKey, "a member whom a stolen owner's key made, after that key was revoked", m =>
         {
             m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Stranger.Id].Entry), World.Owner);
+            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, m.World.State.Members[World.Stranger.Id].Entry), World.Recovery);
             return m.World.Try(m.World.Approve(m.V2), World.Stranger);
         }),
-        On(RevokedKey, "the server's key, revoked", m =>
-        {
-            m.World.Add(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, m.World.State.Size), World.Owners);
-            return m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null) { Nonce = "", Issued = 0 }, World.Server);
-        }),
+        On(RoleMissing, "owners revoke the recovery key", m => m.World.Try(World.Revoke(Revocation.Key, World.Recovery.Key.Public.Id, null), World.Owners)),
+        On(RoleMissing, "owners revoke the server's key", m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, null), World.Owners)),
+        On(RoleMissing, "the recovery key revokes the server's", m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, 0, Revocation.Stop), World.Recovery)),
+        On(RoleMissing, "the server's key gives itself up", m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, null), World.Server)),
+        On(RoleMissing, "a key revokes itself back to an entry before", m => m.World.Try(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, 0), World.Approver)),
+        On(RoleMissing, "a key revokes itself from an entry that it names", m => m.World.Try(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Approver)),
+        On(TooFewOwners, "one of two owners revokes their own key back to genesis", m => m.World.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, 0), World.Owner)),
         On(SameMemberTwice, "two keys of one owner as two owners", m =>
         {
             var w = m.World;
@@ -256,6 +258,9 @@ static partial class Refusing
         On(UnknownFoldVersion, "a protocol to come", m => m.World.Try(World.Protocol(State.CurrentFold + 1), World.Owners)),
         On(BadCheckpoint, "the next log key has another name", m => m.World.Try(World.LogKey(new NoteSigner("elsewhere"), 1000), World.Owners)),
         On(OutOfRange, "a log key for sizes that were signed already", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size), World.Owners)),
+        On(OutOfRange, "a log key for sizes that no ledger will have", m => m.World.Try(World.LogKey(new NoteSigner(World.Name, secret: "next"), m.World.State.Size + Fold.MaxKeyAhead + 1), World.Owners)),
+        .. new[] { new EnvironmentTerms(World.Prod, -1, null, false), new EnvironmentTerms(World.Prod, null, -1, false), new EnvironmentTerms(World.Prod, Json.MaxInt, null, false) }
+            .Select(x => On(Malformed, $"terms of {x.StaleAfter} and {x.ObservationGap} ms", m => m.World.Try(m.World.Declare("other", x), World.Owners))),
         On(KeyTaken, "the present log key as the next", m => m.World.Try(World.LogKey(m.World.Key, 1000), World.Owners)),
         On(AlreadyKnown, "a decision log's origin twice", m => m.World.Try(World.OpenLog(m.Log), World.Owners)),
         On(AlreadyKnown, "the ledger itself as a decision log", m => m.World.Try(World.OpenLog(new DecisionLog(m.World.Key)), World.Owners)),
@@ -319,6 +324,13 @@ static partial class Refusing
         On(OutOfScope, "a policy for another system than its scope", m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new("other", null) }).ToJson())), World.Owners)),
         On(OutOfScope, "a policy for more than its scope",
             m => m.World.Try(m.World.PutPolicy(m.World.Put((Of("x", Rule.Require("a", ["deploy"], "true")) with { Scope = new(World.Sys, World.Prod) }).ToJson())), World.Owners)),
+        On(OutOfScope, "a rule on the system in an environment's policy", m => m.World.Try(m.World.PutPolicy(m.World.Policy("x", null, ("a", "system", "true")), environment: World.Prod), World.Owners)),
+        On(PolicyFailed, "a milder severity where a policy in force forbids to loosen", m =>
+        {
+            m.World.Add(m.World.PutPolicy(m.World.Policy("guard", null, ("never", "policy", "!change.loosens")), null), World.Owners);
+            var present = m.World.Replay.Documents.Policy(m.Policy)!.Document;
+            return m.World.Try(m.World.PutPolicy(m.World.Put((present with { Rules = [.. present.Rules.Select(r => r with { Severity = "low" })] }).ToJson())), World.Owners);
+        }),
         On(Revoked, "a policy that was revoked", m =>
         {
             m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
@@ -347,6 +359,18 @@ static partial class Refusing
     /// <summary>The same Ed25519 key under another name.</summary>
     static NoteSigner Renamed(NoteSigner key) => key.As("another.example");
 
+    /// <summary>A builder of another system, who may say where anything comes from that no release of this one rests on.</summary>
+    static Person Elsewhere(Mortgage m)
+    {
+        m.World.Add(m.World.Member(World.Stranger, new Role("builder", "other")), World.Owners);
+        m.World.Add(World.OriginOf(World.Stranger, Origin.Freeze, Digest.Of("unrelated"u8)), World.Stranger);
+        return World.Stranger;
+    }
+
+    /// <summary>An anchor under a good checkpoint over as many leaves as its counts add up to, of a log that has had none.</summary>
+    internal static Anchor Beyond(Mortgage m, long opens, long closes, long wholes) =>
+        m.World.Anchoring(m.Log) with { Checkpoint = m.Log.Key.Checkpoint(opens + closes + wholes, Digest.Of("x"u8)), Opens = opens, Closes = closes, Wholes = wholes };
+
     static IEnumerable<Provocation> Building() =>
     [
         On(Revoked, "a build from a revoked material", m =>
@@ -363,6 +387,19 @@ static partial class Refusing
         }),
         .. new[] { ("a licence that is no SPDX expression", "licence", "see the README; it's free!"), ("a kind of artifact that is none", "kind", "thing"), ("an origin that is a book", "origin", new string('x', 2001)) }
             .Select(x => On(Malformed, x.Item1, m => m.World.Try(World.OriginOf(World.Builder, Origin.Freeze, Digest.Of("x"u8)) with { Parameters = Json.Object((x.Item2, x.Item3)) }, World.Builder))),
+        On(RoleMissing, "another system's builder on a part of a release", m => m.World.Try(World.OriginOf(Elsewhere(m), Origin.Freeze, m.Data), World.Stranger)),
+        On(RoleMissing, "another system's builder on what came to be a part of a release by an origin", m =>
+        {
+            var below = m.World.Put("deeper");
+            m.World.Add(World.OriginOf(World.Builder, Origin.Freeze, m.Data, below), World.Builder);
+            return m.World.Try(World.OriginOf(Elsewhere(m), Origin.Freeze, below), World.Stranger);
+        }),
+        On(RoleMissing, "a release itself as another system's product", m => m.World.Try(World.OriginOf(Elsewhere(m), Origin.Pipeline, m.V2, m.Code), World.Stranger)),
+        On(OutOfRange, "more origins of one artifact than may be", m =>
+        {
+            for (var i = 2; i <= Fold.MaxOrigins; i++) m.World.Add(World.OriginOf(World.Builder, Origin.Freeze, m.Data), World.Builder);
+            return m.World.Try(World.OriginOf(World.Builder, Origin.Freeze, m.Data), World.Builder);
+        }),
         On(UnknownSystem, "a release of a system that is not", m => m.World.Try(World.Release(m.V1, Digest.Of("x"u8), "nowhere"), World.Builder)),
         On(AlreadyKnown, "a release declared twice", m => m.World.Try(World.Release(m.V1, m.World.State.Releases[m.V1].Document), World.Builder)),
         On(DocumentMissing, "a release whose manifest is not at hand", m =>
@@ -476,12 +513,59 @@ static partial class Refusing
             w.Add(World.Release(release, document), World.Builder);
             return w.Try(w.Approve(release), World.Builder2);
         }),
+        On(DocumentInvalid, "a model that is called a configuration", m =>
+        {
+            var weights = Digest.Of("weights"u8);
+            m.World.Add(World.Frozen(World.Builder, weights, "weights", "model", "CC0-1.0"), World.Builder);
+            var (release, document) = m.World.Close("v4", null, ("weights", "config", weights));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "what a pipeline built as code, called a configuration", m =>
+        {
+            var built = Digest.Of("built"u8);
+            m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, built, m.Code) with { Parameters = Json.Object(("kind", "code")) }, World.Builder);
+            var (release, document) = m.World.Close("v4", null, ("service", "config", built));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
+        On(DocumentInvalid, "an environment that is mounted within the root", m =>
+        {
+            var (release, document) = m.World.Close("v4", null, ("service", "environment", m.Code));
+            return m.World.Try(World.Release(release, document), World.Builder);
+        }),
         On(AuthorApproves, "waiving a rule for one's own release", m =>
         {
             m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
             return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Builder);
         }),
         On(Expired, "an approval that has expired", m => m.World.Try(m.World.Approve(m.V2, validFor: 0), World.Approver)),
+        On(OutOfRange, "an approval for longer than a quarter of a year", m => m.World.Try(m.World.Approve(m.V2, validFor: Fold.MaxApproval + 1), World.Approver)),
+        On(BadRoutes, "approving half of a deployment", m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V2, 50)]), World.Approver)),
+        On(BadRoutes, "approving a canary without its shares", m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary), World.Approver)),
+        On(BadRoutes, "approving a deployment of another release", m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V3, 100)]), World.Approver)),
+        On(BadRoutes, "approving no routes", m => m.World.Try(m.World.Approve(m.V2, routes: []), World.Approver)),
+        On(ShownDiffers, "approving other routes than those shown", m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary, routes: [new Route(m.V2, 1), new Route(m.V3, 99)]) with { Routes = [new Route(m.V2, 99), new Route(m.V3, 1)] }, World.Approver)),
+        On(ShownDiffers, "approving what was shown before a rule was waived", m =>
+        {
+            var old = m.World.Approve(m.V1);
+            m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
+            return m.World.Try(old, World.Approver);
+        }),
+        On(Malformed, "an approval without an end", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null }, World.Approver)),
+        On(Malformed, "an approval with an end that takes one back", m => m.World.Try(m.World.Approve(m.V2) with { Replaces = 3 }, World.Approver)),
+        On(StaleReplace, "taking back an approval that nobody gave", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = 3 }, World.Approver)),
+        Ready(StaleReplace, "taking back an approval under another's name", m => m.World.Try(m.World.Approve(m.V3) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver)),
+        Ready(RoleMissing, "taking back another's approval", m => m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver2)),
+        Ready(AlreadyKnown, "taking back an approval twice", m =>
+        {
+            var back = m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() };
+            m.World.Add(back, World.Approver);
+            return m.World.Try(back, World.Approver);
+        }),
+        Ready(Expired, "taking back an approval that has ended", m =>
+        {
+            m.World.Now += 3_600_000;
+            return m.World.Try(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver);
+        }),
         On(Expired, "a waiver that has expired", m => m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: -1), World.Approver)),
         On(StaleHead, "approving on a head that moved on", m =>
         {
@@ -674,6 +758,21 @@ static partial class Refusing
             m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
         }),
+        Ready(PolicyFailed, "an approval from before its report was superseded", m =>
+        {
+            m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.9), m.World.State.Evaluations.First(e => e.Value.Release == m.V2).Key), World.Evaluator);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        Ready(PolicyFailed, "an approval that was taken back", m =>
+        {
+            m.World.Add(m.World.Approve(m.V2) with { Expires = null, Replaces = m.World.State.Approvals.Keys.Single() }, World.Approver);
+            return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
+        }),
+        On(PolicyFailed, "an approval of another share", m =>
+        {
+            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary, routes: [new Route(m.V2, 99), new Route(m.V3, 1)]), World.Approver);
+            return m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, 1), new Route(m.V3, 99)] }, World.Deployer);
+        }),
         Ready(PolicyFailed, "an approval that has expired since", m =>
         {
             m.World.Now += 3_600_001;
@@ -780,7 +879,7 @@ static partial class Refusing
         {
             var w = m.World;
             var easy = w.Add(w.PutPolicy(w.Policy("easy", null, ("yes", "deploy", "true")), environment: World.Prod), World.Owners);
-            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Owner);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Recovery);
             return w.Try(w.Deploying(m.V2), World.Deployer);
         }),
         On(LastOwner, "revoking an owner's key back to when it made all the others owners", m =>
@@ -795,7 +894,7 @@ static partial class Refusing
             var w = m.World;
             w.Add(w.Member(World.Stranger, new Role("approver")), World.Owners);
             w.Add(w.Approve(m.V3), World.Stranger);
-            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry), World.Owner);
+            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry), World.Recovery);
             return w.Try(w.Deploying(m.V3), World.Deployer);
         }),
         On(Revoked, "rolling back to what was revoked", m =>
@@ -821,6 +920,14 @@ static partial class Refusing
             m.Deploy(m.V2);
             return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
         }),
+        On(NeverDeployed, "rolling back to what had a share of a canary", m =>
+        {
+            m.Deploy(m.V2);
+            foreach (var release in new[] { m.V2, m.V3 }) m.World.Add(m.World.Approve(release, Deployment.Canary, routes: m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+            m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+            return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
+        }),
         On(NeverDeployed, "rolling back to what ran elsewhere", m =>
         {
             m.Deploy(m.V2);
@@ -842,6 +949,13 @@ static partial class Refusing
             m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
             m.World.Deploy(m.World.RollingBack(m.V2));
             return m.World.Try(m.World.RollingBack(m.V3), World.Node);
+        }),
+        On(NotAReturn, "a node undoes a halt", m =>
+        {
+            m.Deploy(m.V2);
+            m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
+            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            return m.World.Try(m.World.RollingBack(m.V2), World.Node);
         }),
         On(NotAReturn, "a node returns where the environment does not let it", m =>
         {
@@ -953,12 +1067,20 @@ static partial class Refusing
             m.Deploy(m.V2, World.Test);
             return m.World.Try(m.World.Alarm(m.Log, World.Test), World.Monitor);
         }),
+        Running(OutOfRange, "an alert on decisions that are not anchored", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            return m.World.Try(m.World.Alarm(m.Log), World.Monitor);
+        }),
         Running(OutOfRange, "an alert on a range that runs backwards", m => m.World.Try(m.World.Alarm(m.Log) with { From = 5, To = 4 }, World.Monitor)),
         Running(OutOfRange, "a verdict on entries to come", m =>
             m.World.Try(new Verdict([m.V2], World.Sys, World.Prod, Digest.Of("x"u8), m.World.State.Size + 1, World.Start, true, [], [], Digest.Of("x"u8), 0) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal in the future", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, m.World.Now + 1, "malformed", null) { Nonce = "", Issued = 0 }, World.Server)),
         Running(OutOfRange, "a refusal with a code that is none", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "because", null) { Nonce = "", Issued = 0 }, World.Server)),
-        Running(OutOfRange, "a refusal that can't be executed again", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "document-missing", null) { Nonce = "", Issued = 0 }, World.Server)),
+        .. new[] { "document-missing", "unknown-kind", "unknown-fold-version" }.Select(code => Running(OutOfRange, $"a refusal that others may execute otherwise: {code}", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, code, null) { Nonce = "", Issued = 0 }, World.Server))),
+        Running(Malformed, "a refusal by a rule of no policy", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "policy-failed", "no") { Nonce = "", Issued = 0 }, World.Server)),
+        Running(Malformed, "a refusal by a policy without a rule", m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "policy-failed", null, m.Policy) { Nonce = "", Issued = 0 }, World.Server)),
+        Running(OutOfRange, "an anchor of more leaves than a number can tell", m => m.World.Try(Beyond(m, Json.MaxInt, 1, 0), World.Node)),
         On(OutOfRange, "a floor that does not rise", m =>
         {
             m.Deploy(m.V2);

@@ -19,6 +19,15 @@ static class RefusingRetention
         return act(m, m.World.Add(hold.Log is null ? hold : hold with { Log = m.Log.Origin }, World.Owners));
     });
 
+    /// <summary>The same without a hold.</summary>
+    static Provocation Anchored(RefusalCode code, string what, Func<Mortgage, Outcome> act) => On(code, what, m =>
+    {
+        m.Deploy(m.V2);
+        for (var i = 0; i < 4; i++) m.Log.Add(m.World.Decide());
+        m.Anchor();
+        return act(m);
+    });
+
     static Outcome Try(Mortgage m, Statement statement) => m.World.Try(statement, World.Owners);
 
     static Erasure Erase(Mortgage m, long from, long to, long? size = null) => World.Erase(m.Log.Origin) with { From = from, To = to, Size = size ?? m.World.State.Size };
@@ -48,10 +57,35 @@ static class RefusingRetention
         On(Malformed, "holding a range of no log", m => Try(m, World.PlaceHold(World.Prod, null, 4))),
         On(Malformed, "holding a log without its environment", m => Try(m, World.PlaceHold(null, m.Log.Origin))),
         On(Malformed, "releasing a hold and naming a system", m => Try(m, World.ReleaseHold(3) with { System = World.Sys })),
-        On(AlreadyKnown, "one erasure stated twice", m =>
+        Anchored(AlreadyKnown, "one erasure stated twice", m =>
         {
             m.World.Add(World.Erase(m.Log.Origin), World.Owners);
-            return Try(m, World.Erase(m.Log.Origin, 1) with { To = 9 });
+            return Try(m, World.Erase(m.Log.Origin, 1) with { To = 3 });
+        }),
+        Anchored(OutOfRange, "erasing more than is anchored", m =>
+        {
+            m.Log.Add(m.World.Decide());
+            return Try(m, Erase(m, 0, 5));
+        }),
+        On(OutOfRange, "erasing what was never anchored", m => Try(m, Erase(m, 0, 1))),
+        Anchored(OutOfRange, "an erasure from before its log was", m => Try(m, Erase(m, 0, 4, m.World.State.Logs[m.Log.Origin].Entry))),
+        Held(OnHold, "erasing what was held for longer than a day, as one who had not heard of it", World.PlaceHold(), (m, hold) =>
+        {
+            m.World.Now += Fold.MaxDelay;
+            return Try(m, Erase(m, 0, 4, hold));
+        }),
+        Anchored(OutOfRange, "pruning where records are kept for ever", m =>
+        {
+            m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]) with { Retention = new RetentionTerms(1, null) }, World.Owners);
+            return Try(m, World.Retain(m.Log.Origin, 4));
+        }),
+        Anchored(OutOfRange, "pruning before the records' time is over", m =>
+        {
+            m.World.Now += Mortgage.Kept;
+            m.Log.Add(m.World.Decide());
+            m.Anchor();
+            m.World.Now--;
+            return Try(m, World.Retain(m.Log.Origin, 5));
         }),
         On(OutOfRange, "erasing no record", m => Try(m, World.Erase(m.Log.Origin, 0))),
         On(OutOfRange, "erasing more records than there are in the range", m => Try(m, World.Erase(m.Log.Origin, 3) with { To = 2 })),

@@ -26,8 +26,8 @@ public sealed class CandidateLeafTests
     {
         var d = m.World.Decide() with { Principal = principal };
         return PolicyStatement.FallsInto(share, candidate, principal)
-            ? d with { Policies = [.. d.Policies.Select(p => p == policy ? candidate : p)], Outcome = Decision.Deny, Rule = "never", Status = 403 }
-            : d with { Would = [new Would(candidate, Decision.Deny, "never")] };
+            ? d with { Policies = [.. d.Policies.Select(p => p == policy ? candidate : p)], Outcome = Decision.Deny, Rule = "never", RulePolicy = candidate, Status = 403 }
+            : d with { Would = [new Would(candidate, Decision.Deny, "never", candidate)] };
     }
 
     static string[] Findings(Mortgage m) => [.. m.World.Verify().Findings.Where(f => f.Name.StartsWith("decision-", StringComparison.Ordinal)).Select(f => $"{f.Name} {f.Where[(f.Where.LastIndexOf('/') + 1)..]}")];
@@ -47,9 +47,34 @@ public sealed class CandidateLeafTests
     {
         var (m, policy, candidate) = Watched(100);
         m.World.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owners);
-        var d = m.World.Decide() with { Outcome = Decision.Deny, Rule = "never", Status = 403 };
+        var d = m.World.Decide() with { Outcome = Decision.Deny, Rule = "never", RulePolicy = m.Frozen, Status = 403 };
         foreach (Digest[] policies in new Digest[][] { [policy, candidate], [policy], [candidate], [candidate, policy] }) m.Log.Add(d with { Policies = [.. policies] });
         Assert.Equal(["decision-policy 1", "decision-policy 2", "decision-policy 3"], Findings(m));
+    }
+
+    /// <summary>A rule has a name within its policy alone: whose it is stands beside it, and that policy must have decided, or would have.</summary>
+    [Fact]
+    public void A_rule_of_a_policy_that_had_no_say_is_found()
+    {
+        var (m, policy, candidate) = Watched(0);
+        var honest = Honest(m, policy, candidate, 0, People[0]);
+        var denied = honest with { Outcome = Decision.Deny, Rule = "no", Status = 403 };
+        foreach (var of in new[] { policy, m.Frozen, candidate, m.V3 }) m.Log.Add(denied with { RulePolicy = of });
+        foreach (var of in new[] { candidate, m.Frozen, policy, m.V3 }) m.Log.Add(honest with { Would = [new Would(candidate, Decision.Deny, "no", of)] });
+        // The policy in whose place the candidate stands would not have been asked.
+        Assert.Equal(["decision-policy 2", "decision-policy 3", "decision-candidate 6", "decision-candidate 7"], Findings(m));
+    }
+
+    [Fact]
+    public void A_rule_without_its_policy_is_no_record()
+    {
+        var (m, _, candidate) = Watched(0);
+        var d = m.World.Decide();
+        foreach (var bad in new[] { d with { Rule = "no" }, d with { RulePolicy = candidate }, d with { Would = [new Would(candidate, Decision.Deny, "no")] }, d with { Would = [new Would(candidate, Decision.Deny, null, candidate)] } })
+        {
+            Assert.Throws<FormatException>(() => Decision.Parse(bad.Encode()));
+            Assert.False(DecisionLeaf.TryRead(bad.Encode(), out _) && bad.Rule is null == bad.RulePolicy is null);
+        }
     }
 
     [Fact]

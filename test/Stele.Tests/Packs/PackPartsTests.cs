@@ -72,11 +72,11 @@ public sealed class PackPartsTests
         var whole = m.World.Decide();
         Decision[] shapes =
         [
-            whole, whole with { Kind = Decision.OpenKind, Output = null }, whole with { Kind = Decision.CloseKind, Open = 7 }, whole with { Outcome = Decision.Deny, Rule = "predict-only", ReleasePolicy = null },
+            whole, whole with { Kind = Decision.OpenKind, Output = null }, whole with { Kind = Decision.CloseKind, Open = 7 }, whole with { Outcome = Decision.Deny, Rule = "predict-only", RulePolicy = m.Policy, ReleasePolicy = null },
             whole with { Policies = [] }, whole with { Policies = [m.Policy, m.Frozen] }, whole with { Input = null, Output = null, Outcome = Decision.Error }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue, Strength = "unavailable" },
             whole with { Operation = "" }, whole with { Operation = "tools/call x" }, whole with { Operation = "größer" }, whole with { Operation = "a\"b\\c\n" }, whole with { Staleness = -3 },
-            whole with { Context = whole.Input }, whole with { Context = whole.Input, Masked = whole.Output, Rule = "no-names" }, whole with { Outcome = Decision.Hold, Rule = "large" },
-            whole with { Would = [new(m.Policy, Decision.Allow, null)] }, whole with { Would = [new(m.Policy, Would.Mask, "no-names"), new(m.Frozen, Decision.Hold, "large")], Context = whole.Input },
+            whole with { Context = whole.Input }, whole with { Context = whole.Input, Masked = whole.Output, Rule = "no-names", RulePolicy = m.Policy }, whole with { Outcome = Decision.Hold, Rule = "large", RulePolicy = m.Frozen },
+            whole with { Would = [new(m.Policy, Decision.Allow, null)] }, whole with { Would = [new(m.Policy, Would.Mask, "no-names", m.Policy), new(m.Frozen, Decision.Hold, "large", m.Policy)], Context = whole.Input },
         ];
         var random = new Random(17);
         int taken = 0, refused = 0;
@@ -122,7 +122,7 @@ public sealed class PackPartsTests
         {
             one with { System = "x" }, one with { Environment = "x" }, one with { Deployment = 1 }, one with { Size = 1 }, one with { Release = m.V3 }, one with { ReleasePolicy = null }, one with { ReleasePolicy = m.V3 },
             one with { Policies = [] }, one with { Policies = [m.V3] }, one with { Outcome = Decision.Deny },
-            one with { Would = [new(m.V3, Decision.Deny, "no")] },
+            one with { Would = [new(m.V3, Decision.Deny, "no", m.V3)] }, one with { Rule = "no", RulePolicy = m.V3 },
         }) Assert.False(Same(other));
     }
 

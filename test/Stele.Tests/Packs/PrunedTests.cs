@@ -92,6 +92,35 @@ public sealed class PrunedTests
         Assert.DoesNotContain(m.World.Verify().Notes, n => n.Contains("held by", StringComparison.Ordinal));
     }
 
+    /// <summary>Counts that a node's key vouches for may add up to more than a number can tell: the pack is judged all the same.</summary>
+    [Fact]
+    public void Erasures_of_more_records_than_there_are_numbers_are_counted()
+    {
+        var m = Mortgage.Released();
+        m.World.Add(Governance.Refusing.Beyond(m, 0, 0, Json.MaxInt), World.Node);
+        for (var i = 0; i < 1026; i++) m.World.Add(World.Erase(m.Log.Origin, Json.MaxInt, $"list {i}"), World.Owners);
+        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Logs.Clear();
+        Assert.Contains(m.World.Verify().Notes, n => n.Contains("keys and salts of 9241386435364256766 records were erased, as 1026 entries declare", StringComparison.Ordinal));
+    }
+
+    /// <summary>How stale a node may be is asked of the terms that stood when it decided, not of those that came later.</summary>
+    [Fact]
+    public void Staleness_is_held_to_the_terms_of_its_time()
+    {
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        void Then(long? staleAfter) => m.World.Add(m.World.Declare(World.Sys, new EnvironmentTerms(World.Prod, staleAfter, null, true)), World.Owners);
+        m.Log.Add(m.World.Decide() with { Staleness = 700_000 });
+        Then(1_000_000);
+        m.Log.Add(m.World.Decide() with { Staleness = 700_000 });
+        m.Log.Add(m.World.Decide() with { Staleness = 1_700_000 });
+        Then(null);
+        m.Log.Add(m.World.Decide() with { Staleness = 1_700_000 });
+        m.Log.Add(m.World.Decide() with { Staleness = 1_700_000, Operation = "größer" });
+        Assert.Contains(m.World.Verify().Notes, n => n.Contains("; 2 served on a ledger older than was allowed then", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_list_shows_each_of_its_records_and_no_other()
     {

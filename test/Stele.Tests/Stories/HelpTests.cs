@@ -70,7 +70,7 @@ public sealed class HelpTests
     {
         foreach (var (path, verb) in Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal)))
             Assert.Contains($"({verb.Needs.Split(' ')[2]}s)", verb.Summary, StringComparison.Ordinal);
-        string[] signing = ["member add", "member remove", "system add", "policy freeze", "policy set", "policy promote", "policy remove", "policy sign", "freeze", "run", "release", "check", "approve", "waive", "waiver withdraw", "deploy", "rollback", "log open", "log lost", "log close", "reconcile", "erase", "retention set", "retention run", "retention floor", "hold place", "hold release", "attest", "attest withdraw"];
+        string[] signing = ["member add", "member remove", "system add", "policy freeze", "policy set", "policy promote", "policy remove", "policy sign", "freeze", "run", "release", "check", "approve", "approve withdraw", "waive", "waiver withdraw", "deploy", "rollback", "log open", "log lost", "log close", "reconcile", "erase", "retention set", "retention run", "retention floor", "hold place", "hold release", "attest", "attest withdraw"];
         Assert.Equal(signing.Order(StringComparer.Ordinal), Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal)).Select(v => string.Join(' ', v.Path)).Order(StringComparer.Ordinal));
     }
 

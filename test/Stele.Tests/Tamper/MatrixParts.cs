@@ -209,6 +209,7 @@ static partial class Matrix
         yield return Told<Verdict>("a verdict told once more", v => v, "verdict-differs");
         yield return Told<Refusal>("a refusal with another code", r => r with { Code = "bad-signature" }, "refusal-differs");
         yield return Told<Refusal>("a refusal by another rule", r => r with { Rule = "two-person" }, "refusal-differs");
+        yield return Told<Refusal>("a refusal by the same rule of another policy", r => r with { RulePolicy = Lived.V3 }, "refusal-differs");
         yield return Told<Refusal>("a refusal of what was admitted", r => Admitted(r), "refusal-differs");
         yield return Told<Refusal>("a refusal of an envelope that nobody has", r => r with { Envelope = Digest.Of("x"u8) }, "document-missing");
         yield return new("operator: a refusal in the name of someone who never signed", "pack", () =>
@@ -246,7 +247,7 @@ static partial class Matrix
         }, expected);
 
         yield return Changed("another status", r => Leaf(r, d => d with { Status = 403 }), "decision-inclusion");
-        yield return Changed("another outcome", r => Leaf(r, d => d with { Outcome = Decision.Deny, Rule = "predict-only" }), "decision-inclusion");
+        yield return Changed("another outcome", r => Leaf(r, d => d with { Outcome = Decision.Deny, Rule = "predict-only", RulePolicy = d.ReleasePolicy }), "decision-inclusion");
         yield return Changed("another output", r => Leaf(r, d => d with { Output = Commitment.To("output", new byte[32], "other"u8) }), "decision-inclusion");
         yield return Changed("another principal", r => Leaf(r, d => d with { Principal = new string('f', 32) }), "decision-inclusion");
         yield return Changed("another index", r => r with { Leaf = r.Leaf with { Index = 7 } }, "decision-inclusion");

@@ -39,10 +39,14 @@ sealed partial class World
     public static Evaluation Evaluate(Digest release, Digest check, Digest report, long? supersedes = null) =>
         new(release, check, report, supersedes, supersedes is null ? null : Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
 
-    public Approval Approve(Digest release, string action = Deployment.Deploy, string environment = Prod, long validFor = 3_600_000) => new(
-        release, Sys, environment, action, State.Environment(Sys, environment).Head?.Entry, State.PoliciesFor(Sys, environment),
-        State.Releases.TryGetValue(release, out var fact) ? Digest.Of(Shown.Document(State, fact, Sys, environment, action).ToBytes()) : default, Now + validFor)
-    { Nonce = Unset, Issued = 0 };
+    /// <param name="routes">Those of a canary; otherwise the release has all.</param>
+    public Approval Approve(Digest release, string action = Deployment.Deploy, string environment = Prod, long validFor = 3_600_000, ImmutableArray<Route> routes = default)
+    {
+        routes = routes.IsDefault ? [new Route(release, 100)] : routes;
+        return new(release, Sys, environment, action, routes, State.Environment(Sys, environment).Head?.Entry, State.PoliciesFor(Sys, environment),
+            State.Releases.TryGetValue(release, out var fact) ? Digest.Of(Shown.Document(State, fact, Sys, environment, action, routes, Now).ToBytes()) : default, Now + validFor)
+        { Nonce = Unset, Issued = 0 };
+    }
 
     public Waiver Waive(Digest release, Digest policy, string rule, string environment = Prod, long validFor = 3_600_000) =>
         new(release, Sys, environment, policy, rule, Now + validFor, Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
@@ -74,11 +78,11 @@ sealed partial class World
     public Alert Alarm(DecisionLog log, string environment = Prod)
     {
         var head = State.Environment(Sys, environment).Head!;
-        return new(head.Routes[0].Release, Sys, environment, head.Entry, "drift", head.Policies, log.Origin, 0, log.Leaves.Count) { Nonce = Unset, Issued = 0 };
+        return new(head.Routes[0].Release, Sys, environment, head.Entry, "drift", log.Origin, 0, log.Leaves.Count) { Nonce = Unset, Issued = 0 };
     }
 
-    public static Revocation Revoke(string target, Digest digest, long fromEntry, string effect = Revocation.BlockNew) => new(target, digest, fromEntry, effect) { Nonce = Unset, Issued = 0 };
-    public static Erasure Erase(string log, long count = 1, string list = "list", long size = 1) => new(log, 0, Math.Max(count, 1), Digest.Of(Encoding.UTF8.GetBytes(list)), count, Erasure.Request, size, null) { Nonce = Unset, Issued = 0 };
+    public static Revocation Revoke(string target, Digest digest, long? fromEntry, string effect = Revocation.BlockNew) => new(target, digest, fromEntry, effect) { Nonce = Unset, Issued = 0 };
+    public static Erasure Erase(string log, long count = 1, string list = "list", long size = 11) => new(log, 0, Math.Max(count, 1), Digest.Of(Encoding.UTF8.GetBytes(list)), count, Erasure.Request, size, null) { Nonce = Unset, Issued = 0 };
     public static Hold PlaceHold(string? environment = null, string? log = null, long? from = null, long? to = null, string system = Sys) => new(Hold.Place, system, environment, log, from, to, null, Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
     public static Hold ReleaseHold(long entry) => new(Hold.Release, null, null, null, null, null, entry, null) { Nonce = Unset, Issued = 0 };
     public static Retention Retain(string log, long floor) => new(log, floor) { Nonce = Unset, Issued = 0 };

@@ -33,7 +33,7 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths", World.Test, validFor: 1500), World.Approver);
         w.Add(w.Approve(m.V1, environment: World.Test), World.Approver);
         w.Refuse(w.Deploying(m.V1, World.Test) with { Replaces = 0 }, World.Deployer);
-        foreach (var release in new[] { m.V2, m.V3 }) w.Add(w.Approve(release, Deployment.Canary), World.Approver);
+        foreach (var release in new[] { m.V2, m.V3 }) w.Add(w.Approve(release, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
         w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
         m.Log.Add(w.Decide());
         w.Deploy(w.Move(Deployment.Halt, World.Prod));
@@ -45,7 +45,7 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
         w.Refuse(w.Waive(m.V2, m.Policy, "four-fifths"), World.Builder);
         w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
-        m.Log.Add(w.Decide() with { Outcome = Decision.Deny, Rule = "predict-only", Status = 403, Output = null });
+        m.Log.Add(w.Decide() with { Outcome = Decision.Deny, Rule = "predict-only", RulePolicy = m.Frozen, Status = 403, Output = null });
         // A candidate beside the policy in force, which would have said otherwise; and one that asks for a check that nobody ran.
         var stricter = w.Policy("stricter", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("nine-tenths", "deploy canary rollback", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.9)"), ("small", "decide", "request.size < 2"));
         w.Add(w.PutPolicy(m.Policy) with { Candidate = stricter, Share = 0 }, World.Owners);
@@ -68,8 +68,8 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         w.Add(w.Reckon(World.Start, w.Now - 1000, null, World.Sys, World.Prod), World.Monitor);
         // Forwarded with values masked; held; and what the candidate would have made of both.
         var (context, masked) = (Commitment.To("context", new byte[32], "{}"u8), Commitment.To("masked", new byte[32], "***"u8));
-        m.Log.Add(w.Decide() with { Outcome = Decision.Hold, Rule = "large", Status = 403, Context = context, Would = [new(stricter, Decision.Deny, "small")] });
-        m.Log.Add(w.Decide() with { Rule = "names", Context = context, Masked = masked, Would = [new(stricter, Decision.Deny, "small")] });
+        m.Log.Add(w.Decide() with { Outcome = Decision.Hold, Rule = "large", RulePolicy = m.Policy, Status = 403, Context = context, Would = [new(stricter, Decision.Deny, "small", stricter)] });
+        m.Log.Add(w.Decide() with { Rule = "names", RulePolicy = m.Policy, Context = context, Masked = masked, Would = [new(stricter, Decision.Deny, "small", stricter)] });
         return new("eventful", w, new Dictionary<string, (byte[], VerifyResult)>
         {
             ["full"] = (m.Receipt(8).Encode(), VerifyResult.Complete),

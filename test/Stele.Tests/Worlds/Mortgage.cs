@@ -22,6 +22,9 @@ sealed class Mortgage
     public Digest V3 { get; private set; }
     public const string LogName = "ledger.example/stele/log/node";
     public DecisionLog Log { get; } = new(new NoteSigner(LogName));
+
+    /// <summary>How long records are kept, in milliseconds: they may go with the next act after the one that anchored them.</summary>
+    public const long Kept = 1000;
     public long DeployedV2 { get; private set; }
     public long DeployedV3 { get; private set; }
     public long RolledBack { get; private set; }
@@ -40,7 +43,7 @@ sealed class Mortgage
             (World.Approver, [new("approver", World.Sys)]), (World.Approver2, [new("approver", World.Sys, World.Prod)]), (World.Deployer, [new("deployer", World.Sys)]),
             (World.Node, [new("node", World.Sys, World.Prod)]), (World.Monitor, [new("service", World.Sys)]),
         }) w.Add(w.Member(person, roles), World.Owners);
-        w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, 600_000, 60_000, true), new EnvironmentTerms(World.Test, null, null, false)), World.Owners);
+        w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, 600_000, 60_000, true), new EnvironmentTerms(World.Test, null, null, false)) with { Retention = new RetentionTerms(null, Kept) }, World.Owners);
         w.Logs.Add(m.Log.Origin, m.Log);
         w.Add(World.OpenLog(m.Log), World.Owners);
         m.Check = w.Put(Json.Object(("name", "fairness"), ("seed", 1)));
@@ -105,7 +108,7 @@ sealed class Mortgage
         w.Add(w.Alarm(m.Log), World.Monitor);
         w.Add(w.Attest(World.Approver), World.Approver);
         w.Add(w.Attest(World.Owner, "iso-42001/A.6.2.4", m.V2, evidence: m.Data), World.Owner);
-        w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, w.State.Size), World.Builder2);
+        w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, null), World.Builder2);
         m.Log.Add(w.Decide());
         return m;
     }
@@ -133,7 +136,7 @@ sealed class Mortgage
     public long Erase(params ReadOnlySpan<long> indices)
     {
         var list = ErasedList(indices);
-        return World.Add(World.Erase(LogName) with { To = Log.Leaves.Count, Count = list.Indices.Length, List = list.Root, Size = World.State.Size }, World.Owners);
+        return World.Add(World.Erase(LogName) with { To = World.State.Logs[LogName].Anchor!.Size, Count = list.Indices.Length, List = list.Root, Size = World.State.Size }, World.Owners);
     }
 
     /// <summary>A receipt of a leaf that was erased among others.</summary>

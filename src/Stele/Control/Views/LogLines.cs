@@ -56,7 +56,7 @@ static class LogLines
             Observation o => $"{o.System}/{o.Environment}: {o.Event}, {Name(o.Release)}{(o.Dimensions.All(d => d.Agrees) ? "" : ": " + string.Join(", ", o.Dimensions.Where(d => !d.Agrees).Select(d => d.Name)) + " differ")}",
             Anchor a => $"decision log {a.Log} anchored: {N(a.Opens + a.Closes + a.Wholes)} leaves",
             Alert a => $"alert {a.Name} on {Name(a.Release)} in {a.System}/{a.Environment}",
-            Revocation r => $"{r.Target} {r.Digest.Short} revoked from entry {N(r.FromEntry)} on ({r.Effect})",
+            Revocation r => $"{r.Target} {r.Digest.Short} revoked from entry {N(r.FromEntry ?? f.Index)} on ({r.Effect})",
             Erasure e => $"{N(e.Count)} {(e.Count == 1 ? "record" : "records")} of {e.Log} erased ({(e.Cause == Erasure.Retention ? "their time was over" : "by request")})",
             Retention r => $"decision log {r.Log} may be pruned below {N(r.Floor)}",
             Hold { Releases: { } entry } => $"hold of entry {N(entry)} released",

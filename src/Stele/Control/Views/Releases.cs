@@ -16,7 +16,7 @@ static class Releases
         ("evaluations", Json.Array(state.Evaluations.Values.Where(e => e.Release == r.Digest).Select(e => Json.Object(
             ("entry", e.By.Entry), ("by", e.By.Member), ("check", e.Check), ("report", e.Report), ("superseded", e.SupersededBy is not null), ("counts", state.Stands(e)))))),
         ("approvals", Json.Array(state.Approvals.Values.Where(a => a.Approval.Release == r.Digest).Select(a => Json.Object(
-            ("entry", a.By.Entry), ("by", a.By.Member), ("place", State.Place(a.Approval.System, a.Approval.Environment)), ("action", a.Approval.Action), ("expires", a.Approval.Expires))))),
+            ("entry", a.By.Entry), ("by", a.By.Member), ("place", State.Place(a.Approval.System, a.Approval.Environment)), ("action", a.Approval.Action), ("routes", PolicyInput.Routes(a.Approval.Routes)), ("expires", a.Expires), ("withdrawn", a.Withdrawn is { } by ? Json.Of(by.Entry) : null))))),
         ("deployed", Json.Array(state.Environments.Where(e => e.Value.Deployed.ContainsKey(r.Digest)).Select(e => Json.Object(("place", e.Key), ("entry", e.Value.Deployed[r.Digest]))))));
 
     /// <summary>A release by its digest, by its name where only one has it, or by at least six first hex digits.</summary>

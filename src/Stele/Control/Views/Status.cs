@@ -62,7 +62,7 @@ static class Status
 
     static Json Log(State state, LogFact l, long now) => Json.Object(
         ("log", l.Origin), ("node", l.Node), ("place", State.Place(l.System, l.Environment)), ("entry", l.Entry), ("status", l.Status), ("floor", l.Floor), ("key", l.Key),
-        ("erased", state.Erasures.Values.Where(e => e.Log == l.Origin).Sum(e => e.Count)), ("holds", Json.Array(state.HoldsOn(l).Select(h => Json.Of(h.Entry)))),
+        ("erased", state.Erasures.Values.Where(e => e.Log == l.Origin).Aggregate(0L, (sum, e) => Math.Min(sum + e.Count, Json.MaxInt))), ("holds", Json.Array(state.HoldsOn(l).Select(h => Json.Of(h.Entry)))),
         ("anchor", l.Anchor is { } a ? Json.Object(
             ("entry", a.Entry), ("time", a.Time), ("age", Math.Max(0, now - a.Time)), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes)) : null));
 }

@@ -36,8 +36,8 @@ static class Trace
             .With("deployment", LogLines.One(folded).With("place", State.Place(deployment.System, deployment.Environment)).With("action", deployment.Action)
                 .With("routes", Json.Array(deployment.Routes.Select(r => r.ToJson()))).With("policies", Json.Array(before.PoliciesFor(deployment.System, deployment.Environment).Select(Json.Of))))
             .With("verdict", verdict is { Statement: Verdict v } ? LogLines.One(verdict).With("rules", Json.Array(v.Rules.Select(r => r.ToJson()))) : Json.Null)
-            .With("approvals", Json.Array(PolicyInput.ValidApprovals(before, fact, deployment.System, deployment.Environment, deployment.Action, folded.Entry.Time)
-                .Select(a => LogLines.One(replay.Entries[(int)a.By.Entry]).With("expires", a.Approval.Expires).With("shown", a.Approval.Shown))))
+            .With("approvals", Json.Array(PolicyInput.ValidApprovals(before, fact, deployment.System, deployment.Environment, deployment.Action, deployment.Routes, folded.Entry.Time)
+                .Select(a => LogLines.One(replay.Entries[(int)a.By.Entry]).With("expires", a.Expires).With("shown", a.Approval.Shown))))
             .With("observed", observation is null ? Json.Null : LogLines.One(observation));
     }
 
