@@ -119,7 +119,7 @@ public sealed class PolicyReplayTests
                     if (judged.Ruling.Effect == Effect.Mask) bodies.Add((SealedBodies.Masked, body));
                     return Recorder.Record(() => at with
                     {
-                        Time = r.Time + 3, Policies = judged.Policies, Outcome = refused ? judged.Ruling.Effect.Name() : Decision.Allow, Rule = judged.Ruling.Rule, Operation = refused ? "POST *" : $"POST {r.Path}", Status = refused ? 403 : 200,
+                        Time = r.Time + 3, Policies = judged.Policies, Outcome = refused ? judged.Ruling.Effect.Name() : Decision.Allow, Rule = judged.Ruling.Rule, RulePolicy = judged.Ruling.Policy, Operation = refused ? "POST *" : $"POST {r.Path}", Status = refused ? 403 : 200,
                     }, bodies);
                 }));
         }

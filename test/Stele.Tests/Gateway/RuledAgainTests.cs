@@ -57,7 +57,7 @@ public sealed class RuledAgainTests
                 var outcome = refused ? ruling.Effect.Name() : random.Next(3) == 0 ? Decision.Error : Decision.Allow;
                 var d = at with
                 {
-                    Time = context.Time + random.Next(5), Policies = judged.Policies, Outcome = outcome, Rule = ruling.Rule, Input = new Commitment(default, bytes.Length), Duration = 10_000,
+                    Time = context.Time + random.Next(5), Policies = judged.Policies, Outcome = outcome, Rule = ruling.Rule, RulePolicy = ruling.Policy, Input = new Commitment(default, bytes.Length), Duration = 10_000,
                     Operation = outcome == Decision.Allow && random.Next(3) > 0 ? $"{context.Method} {context.Path}" : $"{context.Method} *", Size = state.Size,
                     Masked = ruling.Effect == Effect.Mask && outcome == Decision.Allow && body is not null ? new Commitment(default, bytes.Length) : null,
                 };

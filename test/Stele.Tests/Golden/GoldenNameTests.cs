@@ -33,8 +33,7 @@ public sealed class GoldenNameTests
         var kept = System.IO.File.Exists(File) ? System.IO.File.ReadAllLines(File) : [];
         if (GoldenFolder.Writing)
         {
-            // Before a version is released, names may still go.
-            kept = GoldenFolder.Released < 0 ? now : [.. kept.Union(now).Order(StringComparer.Ordinal)];
+            kept = [.. kept.Union(now).Order(StringComparer.Ordinal)];
             System.IO.File.WriteAllLines(File, kept);
         }
         Assert.Equal(kept.Order(StringComparer.Ordinal), kept);

@@ -83,7 +83,7 @@ static partial class Matrix
         yield return Lie("a deployment after the size folded", (_, d) => d with { Size = d.Deployment }, "decision-range");
         yield return Lie("another policy in force", (m, d) => d with { Policies = [m.Frozen] }, "decision-policy");
         yield return Lie("no policy in force", (_, d) => d with { Policies = [] }, "decision-policy");
-        yield return Lie("the word of a candidate that never stood", (m, d) => d with { Would = [new(m.Frozen, Decision.Deny, "predict-only")] }, "decision-candidate");
+        yield return Lie("the word of a candidate that never stood", (m, d) => d with { Would = [new(m.Frozen, Decision.Deny, "predict-only", m.Frozen)] }, "decision-candidate");
         yield return Lie("another policy of the release", (m, d) => d with { ReleasePolicy = m.Policy }, "decision-policy");
         yield return new("node: closes one operation twice", "pack", () =>
         {
