@@ -77,6 +77,8 @@ public sealed class GoldenNameTests
             Walk("state ", StateDigest.ToJson(w.State));
             foreach (var sitting in w.Replay.Entries.Where(f => f.Judgement is not null).SelectMany(f => f.Judgement!.Sittings)) Walk("input ", sitting.Input);
         }
+        var withdrawal = Kept.All().SelectMany(k => k.World.Replay.Entries).Select(f => f.Statement).OfType<Approval>().First() with { Expires = null, Replaces = 1 };
+        Walk("statement approval ", CanonicalJson.Parse(withdrawal.Encode(), Envelope.MaxPayload));
         Walk("policy ", Rich.ToJson());
         return found;
 
