@@ -6,6 +6,8 @@ namespace Stele.Proof.Governance;
 // The policies in force, run over the input derived from the state.
 public static partial class Fold
 {
+    const string Unreadable = "a document that it reads is not at hand, or is none";
+
     /// <summary>What policies are asked: an act, who signed it, and what it is about.</summary>
     /// <param name="About">The inputs that this sort of act alone has, by name: <c>change</c>, <c>member</c>, <c>proposed</c>, <c>revocation</c>, <c>routes</c>, <c>waiver</c>.</param>
     internal sealed record Question(string Action, long Time, string? System, string? Environment, ReleaseFact? Release, IReadOnlyCollection<string> Actors, Json About);
@@ -100,7 +102,8 @@ public static partial class Fold
             }
             catch (Exception e) when (e is DocumentMissingException or FormatException)
             {
-                would.AddRange(candidate.Rules.Where(r => r.On.Contains(action)).Select(r => new RuleOutcome(candidate.Digest, r.Id, RuleOutcome.Error, Policy.Cut(e.Message), null)));
+                // Its words would stand in a verdict: nothing that may be worded otherwise one day.
+                would.AddRange(candidate.Rules.Where(r => r.On.Contains(action)).Select(r => new RuleOutcome(candidate.Digest, r.Id, RuleOutcome.Error, Unreadable, null)));
             }
         }
     }

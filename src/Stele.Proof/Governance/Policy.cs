@@ -106,7 +106,7 @@ public sealed partial class Policy
     }
 
     /// <summary>Messages stand in leaves: bounded, whatever an expression computes.</summary>
-    internal static string Cut(string s) => s.Length <= 600 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
+    static string Cut(string s) => s.Length <= 600 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
 
     sealed record Compiled(Rule Rule, CelProgram Expr, CelProgram? Message);
 
