@@ -38,11 +38,9 @@ public static partial class Fold
         if (statement is GenesisStatement != (state.Size == 0)) return Refuse(statement, RefusalCode.NotGenesis, state.Size == 0 ? "the ledger is empty: its first entry must be genesis" : "the ledger has its genesis");
         if (statement is GenesisStatement genesis) return Found(genesis, entry);
 
-        // 2. Time: the entry's own. What nodes saw may come late, when the server was away.
+        // 2. Time: the entry's own.
         if (entry.Time < state.Time) return Refuse(statement, RefusalCode.TimeBackwards, $"the entry's time {entry.Time} is before the last entry's, {state.Time}");
-        if (entry.Time < statement.Issued - MaxSkew) return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(statement.Issued - entry.Time) / 1000} s in the future");
-        if (statement is not (Anchor or Observation or Alert) && entry.Time > statement.Issued + MaxDelay)
-            return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(entry.Time - statement.Issued) / 3_600_000} h ago");
+        if (OutsideWindow(statement, entry.Time) is { } untimely) return untimely;
 
         // 3. This ledger, and not seen before.
         if (statement.Ledger != state.Ledger) return Refuse(statement, RefusalCode.WrongLedger, $"made for the ledger {statement.Ledger?.ToString() ?? "(none)"}, this is {state.Ledger}");
@@ -99,6 +97,12 @@ public static partial class Fold
             },
         };
     }
+
+    /// <summary>Whether an entry's time is too far from when its statement was issued. What nodes saw may come late, when the server was away. Null = it is not.</summary>
+    internal static Outcome.Refused? OutsideWindow(Statement statement, long time) =>
+        time < statement.Issued - MaxSkew ? Refuse(statement, RefusalCode.OutsideWindow, $"issued {(statement.Issued - time) / 1000} s in the future")
+        : statement is not (Anchor or Observation or Alert) && time > statement.Issued + MaxDelay
+            ? Refuse(statement, RefusalCode.OutsideWindow, $"issued {(time - statement.Issued) / 3_600_000} h ago") : null;
 
     /// <summary>Checkpoints are signed by plain Ed25519 note keys that bear their log's origin as name.</summary>
     static bool IsLogKey(VerifierKey key, string origin) => key.Name == origin && key.Type == NoteKeyType.Ed25519;

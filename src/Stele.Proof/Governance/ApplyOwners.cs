@@ -92,17 +92,25 @@ public static partial class Fold
         var isKey = c.State.KeyOwners.ContainsKey(s.Digest);
         if (s.Target == Revocation.Key && !isKey) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
         if (s.Target == Revocation.Artifact && isKey) return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
-        // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
-        var (effect, recovery) = (s.Effect, c.Signer.Member == RecoveryMember ? from : (long?)null);
-        if (c.State.Revocations.TryGetValue(s.Digest, out var before))
-        {
-            (from, effect, recovery) = (Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : effect, recovery < before.Recovery ? recovery : before.Recovery ?? recovery);
-            if ((from, effect, recovery) == (before.FromEntry, before.Effect, before.Recovery)) return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
-        }
-        var next = c.State.Revoked(s.Digest, new RevocationFact(c.Index, s.Target, from, effect, recovery));
+        var fact = RevocationOf(c.State, s, c.Index, c.Signers);
+        if (c.State.Revocations.TryGetValue(s.Digest, out var before) && fact with { Entry = before.Entry, Target = before.Target } == before)
+            return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
+        var next = c.State.Revoked(s.Digest, fact);
         // A leaked key may always be given up by whoever has it, and no policy is asked; the recovery key then names new owners.
         if (IsOfItself(s, c.Signers)) return c.Accept(next);
         return (c.Signer.Member == RecoveryMember ? null : TooFew(c, next)) ?? Govern(c, Actions.Revocation, null, null, null, next, ("revocation", About(c.State, next, s, s.FromEntry ?? c.Index)));
+    }
+
+    /// <summary>What a revocation comes to, with what was revoked of the same before.</summary>
+    internal static RevocationFact RevocationOf(State state, Revocation s, long index, ImmutableArray<Signed> signers)
+    {
+        var from = s.FromEntry ?? index;
+        var recovery = signers[0].Member == RecoveryMember ? from : (long?)null;
+        // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
+        return state.Revocations.TryGetValue(s.Digest, out var before)
+            ? new(index, s.Target, Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : s.Effect,
+                recovery < before.Recovery ? recovery : before.Recovery ?? recovery)
+            : new(index, s.Target, from, s.Effect, recovery);
     }
 
     /// <summary>

@@ -22,29 +22,42 @@ public static partial class Fold
             if (s.BuildType == Statements.Origin.Pipeline && c.State.OriginsOf(material.Digest).IsEmpty)
                 return c.Refuse(RefusalCode.NoOrigin, $"the material '{material.Name}' {material.Digest} has no origin that counts");
         }
-        var recipe = Digest.Of(Json.Object(("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(s.Materials.Select(m => m.Digest).Distinct().Order().Select(Json.Of)))).ToBytes());
-        var fact = new OriginFact(c.Signers, s.Builder, s.Runs?.Agree != false, s.BuildType, recipe, [.. s.Materials.Select(m => m.Digest)]);
         var origins = c.State.Origins;
-        foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
+        try
         {
-            var of = fact;
-            try
+            foreach (var (output, of) in OriginFacts(s, c.Signers))
             {
-                var terms = SourceTerms.Of(s, output.Name);
-                if (s.BuildType != Statements.Origin.Pipeline) of = fact with { Source = terms };
-                else if (terms.Kind is { } kind) of = fact with { Source = new SourceTerms(null, kind, null, null) };
+                var all = origins.TryGetValue(output, out var before) ? before : [];
+                if (all.Length >= MaxOrigins)
+                    return c.Refuse(RefusalCode.OutOfRange, $"{output} has {all.Length} origins, and no more are taken: build on those");
+                origins = origins.SetItem(output, all.Add(of));
             }
-            catch (FormatException e)
-            {
-                return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
-            }
-            var all = origins.TryGetValue(output.Digest, out var before) ? before : [];
-            if (all.Length >= MaxOrigins) return c.Refuse(RefusalCode.OutOfRange, $"{output.Digest} has {all.Length} origins, and no more are taken: build on those");
-            origins = origins.SetItem(output.Digest, all.Add(of));
+        }
+        catch (FormatException e)
+        {
+            return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
         }
         var next = c.State with { Origins = origins };
-        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : []).Distinct(StringComparer.Ordinal)) next = next.Using(fact.Materials, system);
+        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : []).Distinct(StringComparer.Ordinal))
+            next = next.Using(s.Materials.Select(m => m.Digest), system);
         return c.Accept(next);
+    }
+
+    /// <summary>What an origin statement says of each of its outputs, in their order.</summary>
+    /// <exception cref="FormatException">Its parameters are not what they should be.</exception>
+    internal static IEnumerable<(Digest Output, OriginFact Fact)> OriginFacts(Origin s, ImmutableArray<Signed> signers)
+    {
+        var materials = s.Materials.Select(m => m.Digest).ToImmutableArray();
+        var recipe = Digest.Of(Json.Object(
+            ("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(materials.Distinct().Order().Select(Json.Of)))).ToBytes());
+        var fact = new OriginFact(signers, s.Builder, s.Runs?.Agree != false, s.BuildType, recipe, materials);
+        foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
+        {
+            var terms = SourceTerms.Of(s, output.Name);
+            yield return (output.Digest,
+                s.BuildType != Statements.Origin.Pipeline ? fact with { Source = terms }
+                : terms.Kind is { } kind ? fact with { Source = new SourceTerms(null, kind, null, null) } : fact);
+        }
     }
 
     static Outcome PutRelease(Context c, Release s)

@@ -9,6 +9,9 @@ namespace Stele.Proof.Governance;
 /// <param name="find">The bytes of a blob, or null when it is not to be had; it may return null for anything over 1 MiB.</param>
 public sealed class Documents(Func<Digest, byte[]?> find)
 {
+    Action<Digest>? _told;
+    Documents? _compiled;
+
     /// <summary>Policies are kept compiled as long as their canonical forms have so many bytes, and as many again of those that were asked for before them: what statements name that are refused must not pile up.</summary>
     const long MaxCompiled = 8 * 1024 * 1024;
 
@@ -18,8 +21,12 @@ public sealed class Documents(Func<Digest, byte[]?> find)
 
     public static readonly Documents None = new(_ => null);
 
+    /// <summary>The same documents, in an object that tells which of them it is asked for.</summary>
+    internal Documents Telling(Action<Digest> told) => new(find) { _told = told, _compiled = _compiled ?? this };
+
     public byte[]? Find(Digest digest)
     {
+        _told?.Invoke(digest);
         var bytes = find(digest);
         return bytes is null || bytes.Length > Artifacts.MaxDocument || Digest.Of(bytes) != digest ? null : bytes;
     }
@@ -28,6 +35,11 @@ public sealed class Documents(Func<Digest, byte[]?> find)
     /// <exception cref="FormatException">The document is not a policy.</exception>
     public Policy? Policy(Digest digest)
     {
+        if (_compiled is { } compiled)
+        {
+            _told?.Invoke(digest);
+            return compiled.Policy(digest);
+        }
         if (_young.TryGetValue(digest, out var known)) return known;
         if (!_old.TryGetValue(digest, out known))
         {

@@ -13,7 +13,7 @@ namespace Stele.Proof.Governance;
 /// one fact          RFC 6962 leaf hash of the canonical JSON {"key":text,"value":…}
 /// several           RFC 6962 node hash of those whose next bit is 0 and those whose next bit is 1
 /// </code>
-/// The digest follows from what the map holds, whatever the order in which it came there.
+/// The digest follows from what the map holds, whatever the order in which it came there. <see cref="FactPath"/> proves one fact, or that there is none, to whoever has the digest.
 /// </summary>
 #pragma warning disable CA1710 // "Dictionary" would say how, "map" says what.
 public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> where TKey : notnull
@@ -21,8 +21,10 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
 {
     readonly ImmutableSortedDictionary<TKey, TValue> _sorted;
     readonly Node? _tree;
+    readonly Asking? _asking;
 
-    FactMap(ImmutableSortedDictionary<TKey, TValue> sorted, Node? tree) => (_sorted, _tree) = (sorted, tree);
+    FactMap(ImmutableSortedDictionary<TKey, TValue> sorted, Node? tree, Asking? asking = null) =>
+        (_sorted, _tree, _asking) = (sorted, tree, asking);
 
     public static FactMap<TKey, TValue> Create(IComparer<TKey>? order = null) => new(ImmutableSortedDictionary.Create<TKey, TValue>(order), null);
 
@@ -30,18 +32,45 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     public bool IsEmpty => _sorted.IsEmpty;
     public IEnumerable<TKey> Keys => _sorted.Keys;
     public IEnumerable<TValue> Values => _sorted.Values;
-    public TValue this[TKey key] => _sorted[key];
-    public bool ContainsKey(TKey key) => _sorted.ContainsKey(key);
-    public bool TryGetValue(TKey key, [MaybeNullWhen(false)] out TValue value) => _sorted.TryGetValue(key, out value);
+    public TValue this[TKey key] => TryGetValue(key, out var value) ? value : throw new KeyNotFoundException($"no fact '{Text(key)}'");
+    public bool ContainsKey(TKey key) => TryGetValue(key, out _);
+
+    public bool TryGetValue(TKey key, [MaybeNullWhen(false)] out TValue value)
+    {
+        var there = _sorted.TryGetValue(key, out value);
+        _asking?.Invoke(Text(key), there);
+        return there;
+    }
+
+    /// <summary>The same facts in a map that tells which keys it is asked for. Listing the facts asks for none.</summary>
+    internal FactMap<TKey, TValue> Telling(Asking asking) => new(_sorted, _tree, asking);
+
+    /// <summary>Those of the facts that are wanted.</summary>
+    internal FactMap<TKey, TValue> Only(Func<TKey, TValue, bool> wanted) =>
+        Create(_sorted.KeyComparer).AddRange(_sorted.Where(f => wanted(f.Key, f.Value)));
+
+    /// <summary>What proves that a key has its value here, or none.</summary>
+    /// <param name="key">The key as text.</param>
+    /// <param name="json">The one form of a value, as for <see cref="Digest"/>.</param>
+    internal FactPath PathTo(string key, Func<TValue, Json> json)
+    {
+        var (path, beside) = (FactPath.BitsOf(key), ImmutableArray.CreateBuilder<Digest>());
+        var node = _tree;
+        for (; node is Branch b; node = path.Bit(beside.Count - 1) ? b.One : b.Zero)
+            beside.Add(DigestOf(path.Bit(beside.Count) ? b.Zero : b.One, json));
+        return node is not Leaf leaf ? new(key, null, beside.ToImmutable(), null)
+            : leaf.Path == path ? new(key, json(leaf.Value), beside.ToImmutable(), null)
+            : new(key, null, beside.ToImmutable(), new(Text(leaf.Key), json(leaf.Value)));
+    }
 
     /// <exception cref="ArgumentException">The key is there, with another value.</exception>
-    public FactMap<TKey, TValue> Add(TKey key, TValue value) => new(_sorted.Add(key, value), Put(_tree, new Leaf(key, value), 0));
+    public FactMap<TKey, TValue> Add(TKey key, TValue value) => new(_sorted.Add(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
 
-    public FactMap<TKey, TValue> SetItem(TKey key, TValue value) => new(_sorted.SetItem(key, value), Put(_tree, new Leaf(key, value), 0));
+    public FactMap<TKey, TValue> SetItem(TKey key, TValue value) => new(_sorted.SetItem(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
 
     public FactMap<TKey, TValue> AddRange(IEnumerable<KeyValuePair<TKey, TValue>> facts) => facts.Aggregate(this, (map, fact) => map.Add(fact.Key, fact.Value));
 
-    public FactMap<TKey, TValue> Remove(TKey key) => _sorted.ContainsKey(key) ? new(_sorted.Remove(key), Take(_tree!, PathOf(key), 0)) : this;
+    public FactMap<TKey, TValue> Remove(TKey key) => _sorted.ContainsKey(key) ? new(_sorted.Remove(key), Take(_tree!, PathOf(key), 0), _asking) : this;
 
     /// <param name="json">The one form of a value; always the same, since what it gave is kept.</param>
     public Digest Digest(Func<TValue, Json> json) => DigestOf(_tree, json);
@@ -50,7 +79,7 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     static string Text(TKey key) => string.Create(CultureInfo.InvariantCulture, $"{key}");
-    static Digest PathOf(TKey key) => Proof.Digest.Of(global::System.Text.Encoding.UTF8.GetBytes(Text(key)));
+    static Digest PathOf(TKey key) => FactPath.BitsOf(Text(key));
 
     abstract class Node
     {
@@ -91,7 +120,7 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     {
         if (node is null) return Merkle.EmptyRoot;
         if (node.Digest is Digest known) return known;
-        var digest = node is Leaf leaf ? Merkle.Leaf(Json.Object(("key", Text(leaf.Key)), ("value", json(leaf.Value))).ToBytes()) : Merkle.Node(DigestOf(((Branch)node).Zero, json), DigestOf(((Branch)node).One, json));
+        var digest = node is Leaf leaf ? FactPath.LeafOf(Text(leaf.Key), json(leaf.Value)) : Merkle.Node(DigestOf(((Branch)node).Zero, json), DigestOf(((Branch)node).One, json));
         node.Digest = digest;
         return digest;
     }

@@ -156,6 +156,6 @@ public static class PolicyInput
             .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
 
-    static IEnumerable<WaiverFact> WaiversOn(State state, ReleaseFact release, string system, string environment, long time) =>
+    internal static IEnumerable<WaiverFact> WaiversOn(State state, ReleaseFact release, string system, string environment, long time) =>
         state.Waivers.Values.Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && state.Stands(w, time));
 }

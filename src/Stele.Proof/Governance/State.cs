@@ -53,6 +53,15 @@ public sealed record State
     /// The member statements that count no more, by their entries: one of those who signed was revoked from before, or was a member by a statement that fell. Follows from <see cref="Statings"/> and <see cref="Revocations"/>.
     /// </summary>
     ImmutableHashSet<long> Fallen { get; init; } = [];
+
+    /// <summary>
+    /// Whether this is a part of a state, made from some of a ledger's entries: it asks its maps for what <see cref="Fallen"/> remembers otherwise, so that what they show decides.
+    /// </summary>
+    internal bool IsPart { get; init; }
+
+    // Invariant: a revocation only ever reaches further back, so what falls by one falls by all that stand now; asked of the maps, it comes to the same.
+    bool Fell(long entry) => IsPart ? entry != 0 && Statings.TryGetValue(entry, out var by) && !by.All(InForce) : Fallen.Contains(entry);
+
     public FactMap<string, SystemFact> Systems { get; init; } = FactMap<string, SystemFact>.Create(StringComparer.Ordinal);
 
     /// <summary>By scope: <c>*</c>, <c>system</c> or <c>system/environment</c>.</summary>
@@ -148,10 +157,10 @@ public sealed record State
     /// Whether what was signed so still counts for new admissions: the key was not revoked from before, and the statement by which its member was one then did not fall. So what a stolen owner's key did goes with that key,
     /// however many members after it; and what those signed who were stated anew since counts from there on.
     /// </summary>
-    public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry) && !Fallen.Contains(by.Rests);
+    public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry) && !Fell(by.Rests);
 
     /// <summary>Whether the statement that made someone a member, or gave it these keys and roles, still counts.</summary>
-    public bool Stands(MemberFact member) => !Fallen.Contains(member.Entry);
+    public bool Stands(MemberFact member) => !Fell(member.Entry);
 
     /// <summary>Whether a policy in force may still let something move: not revoked, nor put in force by a key that lost its force before.</summary>
     public bool Stands(PolicyFact policy) => policy.By.All(InForce) && !(policy.Policy is { } p && IsRevoked(p));
