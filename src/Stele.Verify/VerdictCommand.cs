@@ -37,13 +37,7 @@ static class VerdictCommand
                 : $"executed again: OTHER BYTES than the {told.Statement.Kind} in entry {told.Index}; these differ: {string.Join(" ", again.Differences())}");
         }
         else Console.WriteLine(error);
-        Console.WriteLine(report.Result switch
-        {
-            VerifyResult.Complete => "the pack: complete",
-            VerifyResult.Unauthenticated => "the pack: consistent, unauthenticated: no trust file says whose ledger this is",
-            VerifyResult.DeclaredGaps => "the pack: complete, but for gaps that are declared",
-            _ => $"the pack: FAILED: {report.Findings.Count} finding{(report.Findings.Count == 1 ? "" : "s")}; stele-verify pack shows them",
-        });
+        Console.WriteLine($"the pack: {report.Sentence}{(report.Findings.Count > 0 ? "; stele-verify pack shows them" : "")}");
         return exit;
     }
 }

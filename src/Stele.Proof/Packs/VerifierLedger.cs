@@ -65,9 +65,9 @@ public sealed partial class Verifier
             return;
         }
         _report.Authenticated = true;
-        if (_trust.Genesis != state.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the pack begins with {state.Ledger}");
-        if (_trust.Origin != state.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the pack is of '{state.Origin}'");
-        if (_trust.Key.ToString() != state.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
+        if (_trust.Genesis != state.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the pack begins with {state.Ledger}", FindingKind.Stranger);
+        if (_trust.Origin != state.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the pack is of '{state.Origin}'", FindingKind.Stranger);
+        if (_trust.Key.ToString() != state.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
 
         var verdict = Note.Parse(note).VerifyCosigned(_trust.Witnesses, out var cosigned);
         if (verdict == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");

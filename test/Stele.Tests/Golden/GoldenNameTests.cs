@@ -149,6 +149,9 @@ public sealed class GoldenNameTests
             .. List("build", [Origin.Freeze, Origin.Import, Origin.Pipeline]),
             .. List("type", [Statement.Type, Statement.OwnTypes, Verdict.SlsaSummary, Origin.SlsaProvenance, Evaluation.TestResult, Envelope.PayloadType, Policy.MediaType, ReleaseDocument.MediaType, Report.MediaType, Stele.Build.Pipeline.MediaType, Stele.Build.PolicySource.YamlMedia]),
             .. List("file", [Pack.Manifest, PackPage.FileName]),
+            .. List("headline", Enum.GetValues<Headline>().Select(h => $"{h.Name()} {(int)h.Exit()}")), .. List("report-limit", Enum.GetValues<LimitName>().Select(n => n.Name())),
+            .. List("report-remark", Enum.GetValues<RemarkName>().Select(n => n.Name())), .. List("basis", Enum.GetValues<Basis>().Select(b => b.Name())),
+            .. List("halt", Enum.GetValues<HaltReason>().Select(r => new Halt(0, r, "", 0).Code)),
             .. Numbered<RefusalCode>(c => c.Name()), .. Numbered<Strength>(s => PolicyInput.Name(s)), .. Numbered<VerifyResult>(), .. Numbered<NoteKeyType>(), .. Numbered<CelErrorKind>(), .. Numbered<CelKind>(),
         ];
     }
