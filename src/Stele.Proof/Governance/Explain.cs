@@ -113,6 +113,6 @@ public static class Explain
         { Ledger = before.Ledger, Issued = entry.Time, Nonce = Nonce("refusal", envelope, before.Size, entry.Time) };
     }
 
-    static string Nonce(string kind, Digest envelope, long size, long time) =>
+    internal static string Nonce(string kind, Digest envelope, long size, long time) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"stele/{kind}/v1 {envelope} {size} {time}"))).AsSpan(0, 16));
 }

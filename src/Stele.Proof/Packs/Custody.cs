@@ -21,7 +21,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     public bool LeftOut { get; private set; }
 
     Folded At(long entry) => replay.Entries[(int)entry];
-    Deployment? Deployment => At(decision.Deployment).Statement as Deployment;
+    Deployment? Deployed => At(decision.Deployment).Statement as Deployment;
     State Before => replay.At(decision.Deployment);
 
     public void Gather(string log, string logCheckpoint)
@@ -46,7 +46,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         foreach (var state in new[] { then, before })
             foreach (var (_, policy) in state.Scoped(decision.System, decision.Environment))
                 Add(policy.Entry);
-        if (Deployment is { } deployment)
+        if (Deployed is { } deployment)
             foreach (var a in PolicyInput.ValidApprovals(before, release, decision.System, decision.Environment, deployment.Action, deployment.Routes, At(decision.Deployment).Entry.Time)) Add(a.By.Entry);
         foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e))) Add(e.By.Entry);
         foreach (var key in known.LogKeys.Skip(1)) if (LogKey(key.FromSize) is { } stated) Add(stated);
@@ -82,7 +82,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     /// <exception cref="FormatException">The fold does not accept the deployment.</exception>
     public StateOpening? Open()
     {
-        if (Deployment is not { } deployment || Signed() is not var (entry, at)) return null;
+        if (Deployed is not { } deployment || Signed() is not var (entry, at)) return null;
         var time = At(decision.Deployment).Entry.Time;
         var around = StatePart.Around(Before, deployment, time);
         var documents = new SortedSet<Digest>();
@@ -109,12 +109,17 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             foreach (var release in e.Deployed.Keys) _asked.Add((StateDigest.Deployed + other, release.ToString()));
             Listed(StateDigest.Heads + other, e.Heads);
         }
+        foreach (var other in at.Environments.Keys.Where(p => p.StartsWith(deployment.System + "/", StringComparison.Ordinal)))
+        {
+            _asked.Add(("environments", other));
+            foreach (var route in deployment.Routes) _asked.Add((StateDigest.Deployed + other, route.Release.ToString()));
+        }
         var opening = StateOpening.Of(at, entry, _asked);
         Add(entry);
         foreach (var fact in opening.Facts) foreach (var state in new[] { at, Before }) foreach (var rests in Resting(state, fact.Map, fact.Path.Key)) Add(rests);
+        foreach (var fact in opening.Facts.Where(f => f.Map == "releases" && f.Path.Value is not null)) Documents.Add(fact.Path.Value!["document"].AsDigest);
         // A node alone goes back to the head before: which that was, its own entry says.
         if (Before.Environment(deployment.System, deployment.Environment).Head is { } head && At(head.Entry).Statement is Deployment { Replaces: { } earlier }) Add(earlier);
-        Link();
         return opening;
     }
 
@@ -164,7 +169,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     }
 
     /// <summary>Adds what stands between two statements of one member, system or scope, and between the deployment and later heads, so that each replaces the one before.</summary>
-    void Link()
+    public void Link()
     {
         for (var before = -1; before != Entries.Count;)
         {
@@ -172,7 +177,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             var last = new Dictionary<(string, string), long>();
             foreach (var entry in Entries.ToList())
             {
-                if (At(entry).Statement is not var statement || Named(statement) is not var (map, key, replaces)) continue;
+                var statement = At(entry).Statement;
+                if (Named(statement) is not var (map, key, replaces)) continue;
                 if (last.TryGetValue((map, key), out var previous) && (statement is not Deployment || previous >= decision.Deployment))
                     for (var r = replaces; r > previous; r = Named(At(r.Value).Statement)?.Replaces) Add(r.Value);
                 last[(map, key)] = entry;

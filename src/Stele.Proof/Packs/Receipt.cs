@@ -137,6 +137,7 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
         gathered.Gather(origin, log.Checkpoint);
         if (erased is not null) gathered.Add(erased.Entry);
         var state = form.Layout == ReceiptLayout.Two ? gathered.Open() : null;
+        if (form.Layout == ReceiptLayout.Two) gathered.Link();
         Json Document(Digest d) => CanonicalJson.ParseCanonical(find(d) ?? throw new FormatException($"the document {d} is not to be had"), Artifacts.MaxDocument);
         var receipt = new Receipt(
             ledger.Checkpoint, [.. gathered.Entries.Select(e => new ProvenEntry(e, replay.Entries[(int)e].Entry, [.. ledger.Proof(e)]))], [.. gathered.Documents.Select(Document)],

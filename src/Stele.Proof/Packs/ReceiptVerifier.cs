@@ -7,9 +7,11 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Packs;
 
 /// <summary>
-/// Judges one receipt, and says the decision's chain of custody in plain sentences (<c>ReceiptWords</c>). It shows that these entries stand in the ledger and are signed by members who might;
-/// that nothing between them says otherwise (a revocation, or another policy put in force) takes the whole ledger: an audit pack.
-/// Steps: 1 the ledger's checkpoint and whose it is · 2 every entry stands there, signed rightly · 3 the leaf stands in the node's log, which is anchored · 4 decision → deployment → release → origins → policies → verdict.
+/// Judges one receipt, and says the decision's chain of custody in plain sentences, each under what it rests on (<c>ReceiptWords</c>).
+/// Steps: 1 the ledger's checkpoint and whose it is · 2 every entry stands there, in time and signed rightly, and what it states is learned · 3 the leaf stands in the node's log, which is anchored ·
+/// 4 the state that the node signed opens to the facts that are shown, and these are what the entries state · 5 the deployment's judgement, executed again on them, accepts, and gives the verdict to the byte ·
+/// 6 decision → deployment → release → origins → policies · 7 nothing else is in it.
+/// Steps 4 and 5 are of layout 2. In layout 1 the server's verdict is held against itself and the policies alone, and is told as the server's word.
 /// </summary>
 public sealed partial class ReceiptVerifier
 {
@@ -19,7 +21,14 @@ public sealed partial class ReceiptVerifier
     readonly Dictionary<long, Statement> _statements = [];
     readonly Dictionary<Digest, Json> _documents = [];
 
+    /// <summary>What the entries before the deployment state, and those before the size of the state that is opened.</summary>
+    State? _before, _signed;
+    IReadOnlySet<(string Map, string Key)> _gaps = ImmutableHashSet<(string, string)>.Empty;
+
     ReceiptVerifier(Receipt receipt, Trust? trust) => (_receipt, _trust) = (receipt, trust);
+
+    Decision Record => _receipt.Leaf.Decision;
+    string Id => Decision.Id(_receipt.Log, _receipt.Leaf.Index);
 
     /// <param name="minSize">Fail if the ledger's checkpoint covers fewer entries.</param>
     /// <param name="notOlderThan">Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.</param>
@@ -30,7 +39,9 @@ public sealed partial class ReceiptVerifier
         {
             if (v.Prove() is not { } proven) return;
             v.Fresh(proven, minSize, notOlderThan);
+            v.Executed(proven);
             v.Agrees(proven);
+            v.Belongs();
             v.Tell(proven);
             v.Erased();
         });
@@ -53,13 +64,14 @@ public sealed partial class ReceiptVerifier
 
     /// <summary>
     /// Steps 1 to 3 alone: what the receipt proves that its log's key signed, whether or not what the record says is true. Null = it proves nothing; the report says why.
+    /// That it contradicts an anchor that it carries is no reason to disbelieve it: that is what there is to prove.
     /// </summary>
     internal static (ProvenRecord? Record, VerifyReport Report) Open(Receipt receipt, Trust trust)
     {
         var verifier = new ReceiptVerifier(receipt, trust);
         ProvenRecord? proven = null;
         verifier.Judge(v => proven = v.Prove());
-        return (verifier._report.Findings.Count == 0 ? proven : null, verifier._report);
+        return (verifier._report.Findings.All(f => f.Kind == FindingKind.Fraud) ? proven : null, verifier._report);
     }
 
     void Judge(Action<ReceiptVerifier> steps)
@@ -79,39 +91,20 @@ public sealed partial class ReceiptVerifier
         foreach (var document in _receipt.Documents) _documents[Digest.Of(document.ToBytes())] = document;
 
         // 1. The ledger's checkpoint. Entry 0 is judged by the fold itself.
-        if (_receipt.Entries is not [{ Index: 0 } first, ..] || Fold.Apply(State.Empty, first.Entry, Documents.None) is not Outcome.Accepted founded) throw new FormatException("the first entry is not a genesis that founds a ledger");
-        var part = founded.Next;
+        if (_receipt.Entries is not [{ Index: 0 } first, ..] || Fold.Apply(State.Empty, first.Entry, Documents.None) is not Outcome.Accepted { Next: var founded })
+            throw new FormatException("the first entry is not a genesis that founds a ledger");
         foreach (var e in _receipt.Entries) _statements[e.Index] = Parse(e);
-        var keys = _statements.Values.OfType<LogKeyStatement>().Aggregate(part.LogKeys, (all, k) => all.Add((k.FromSize, k.Key)));
+        var keys = _statements.Values.OfType<LogKeyStatement>().Aggregate(founded.LogKeys, (all, k) => all.Add((k.FromSize, k.Key)));
         var size = Checkpoint.Parse(Note.Parse(_receipt.Checkpoint).Text).Size;
         if (!Checkpoint.TryOpen(_receipt.Checkpoint, VerifierKey.Parse(keys.Where(k => k.FromSize <= size).MaxBy(k => k.FromSize).Key), out var ledger, out var error))
         {
             _report.Find("checkpoint-signature", "ledger", error);
             return null;
         }
-        var cosigned = ImmutableArray<VerifiedSignature>.Empty;
-        if (_trust is not null)
-        {
-            _report.Authenticated = true;
-            if (_trust.Genesis != part.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the receipt begins with {part.Ledger}", FindingKind.Stranger);
-            if (_trust.Origin != part.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{part.Origin}'", FindingKind.Stranger);
-            if (_trust.Key.ToString() != part.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
-            if (Note.Parse(_receipt.Checkpoint).VerifyCosigned(_trust.Witnesses, out cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger", "a cosignature by a trusted witness is not good");
-            if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
-        }
+        var cosigned = Trusted(founded);
 
-        // 2. Every entry. What members and releases the receipt shows is what later signatures are judged by.
-        foreach (var e in _receipt.Entries)
-        {
-            var where = $"entry {N(e.Index)}";
-            if (!Proofs.VerifyInclusion(e.Index, ledger.Size, e.Entry.LeafHash, e.Proof.AsSpan(), ledger.Root)) _report.Find("entry-inclusion", where, "its proof does not lead to the checkpoint's root");
-            if (e.Index == 0) continue;
-            var statement = _statements[e.Index];
-            if (statement.Ledger != part.Ledger) _report.Find("entry-ledger", where, "it was made for another ledger");
-            part = part with { Size = e.Index };
-            if (Fold.SignedRightly(part, e.Entry, statement) is { } wrong) _report.Find("entry-signature", where, $"{wrong.Code.Name()}: {wrong.Message}");
-            else part = Learn(part, e.Index, statement);
-        }
+        // 2. Every entry. What the receipt shows before an entry is what its signatures are judged by.
+        var part = Learn(founded, ledger);
 
         // 3. The leaf.
         if (!part.Logs.TryGetValue(_receipt.Log, out var log))
@@ -126,11 +119,64 @@ public sealed partial class ReceiptVerifier
             return null;
         }
         foreach (var leaf in new[] { _receipt.Leaf, _receipt.Close }.OfType<ProvenLeaf>())
-            if (!Proofs.VerifyInclusion(leaf.Index, checkpoint.Size, Merkle.Leaf(leaf.Decision.Encode()), leaf.Proof.AsSpan(), checkpoint.Root)) _report.Find("decision-inclusion", Decision.Id(_receipt.Log, leaf.Index), "its proof does not lead to the root of the log's checkpoint");
-        // The anchor may carry cosignatures that the receipt's own note has not, or the other way round: what is signed is the same text.
-        var anchor = _statements.Where(s => s.Value is Anchor a && a.Log == _receipt.Log && Checkpoint.TryOpen(a.Checkpoint, key, out var c, out _) && c.Size == checkpoint.Size && c.Root == checkpoint.Root).Select(s => (long?)s.Key).FirstOrDefault();
+            if (!Proofs.VerifyInclusion(leaf.Index, checkpoint.Size, Merkle.Leaf(leaf.Decision.Encode()), leaf.Proof.AsSpan(), checkpoint.Root))
+                _report.Find("decision-inclusion", Decision.Id(_receipt.Log, leaf.Index), "its proof does not lead to the root of the log's checkpoint");
+        var anchor = Anchored(key, checkpoint);
         _report.Early = anchor is null;
-        return new ProvenRecord(_receipt, part.Ledger, part.Origin, log, key, checkpoint, ledger.Size, cosigned, anchor is { } at ? (at, At(at).Entry.Time, (Anchor)_statements[at]) : null);
+        return new ProvenRecord(_receipt, founded.Ledger, founded.Origin, log, key, checkpoint, ledger.Size, cosigned, anchor is { } at ? (at, At(at).Entry.Time, (Anchor)_statements[at]) : null);
+    }
+
+    /// <summary>Holds the ledger to the trust file. What comes back are the cosignatures that count.</summary>
+    ImmutableArray<VerifiedSignature> Trusted(State founded)
+    {
+        if (_trust is null) return [];
+        _report.Authenticated = true;
+        if (_trust.Genesis != founded.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the receipt begins with {founded.Ledger}", FindingKind.Stranger);
+        if (_trust.Origin != founded.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{founded.Origin}'", FindingKind.Stranger);
+        if (_trust.Key.ToString() != founded.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
+        if (Note.Parse(_receipt.Checkpoint).VerifyCosigned(_trust.Witnesses, out var cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger", "a cosignature by a trusted witness is not good");
+        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+        return cosigned;
+    }
+
+    /// <summary>Step 2. What comes back is what all entries state; on the way it is kept as it was before the deployment, and at the size of the state that is opened.</summary>
+    State Learn(State founded, Checkpoint ledger)
+    {
+        var part = new StatePart(founded, new Documents(Bytes), _receipt.Layout == ReceiptLayout.Two, Record.Deployment);
+        var (signed, last) = (Signed?.Size, founded.Time);
+        var identities = new Dictionary<Digest, long> { [Digest.Of(_receipt.Entries[0].Entry.Envelope.Payload)] = 0 };
+        foreach (var e in _receipt.Entries)
+        {
+            var where = $"entry {N(e.Index)}";
+            if (!Proofs.VerifyInclusion(e.Index, ledger.Size, e.Entry.LeafHash, e.Proof.AsSpan(), ledger.Root)) _report.Find("entry-inclusion", where, "its proof does not lead to the checkpoint's root");
+            if (e.Index == 0) continue;
+            if (_before is null && e.Index >= Record.Deployment) _before = part.State;
+            if (_signed is null && e.Index >= signed) _signed = part.State;
+            var statement = _statements[e.Index];
+            if (statement.Ledger != founded.Ledger) _report.Find("entry-ledger", where, "it was made for another ledger");
+            if (e.Entry.Time < last) _report.Find("entry-time", where, $"it says {Time(e.Entry.Time)}, and an entry before it {Time(last)}");
+            last = Math.Max(last, e.Entry.Time);
+            if (Fold.OutsideWindow(statement, e.Entry.Time) is { } untimely) _report.Find("entry-time", where, $"it says {Time(e.Entry.Time)}, and what it says was {untimely.Message}");
+            if (!identities.TryAdd(Digest.Of(e.Entry.Envelope.Payload), e.Index)) _report.Find("entry-repeated", where, $"the same statement stands in entry {N(identities[Digest.Of(e.Entry.Envelope.Payload)])}");
+            if (part.Learn(e.Index, e.Entry, statement) is { } wrong) _report.Find("entry-signature", where, wrong);
+        }
+        _before ??= part.State;
+        _signed ??= part.State;
+        _gaps = part.Gaps;
+        return part.State;
+    }
+
+    /// <summary>The entry that anchors the leaf's tree. An anchor may carry cosignatures that the receipt's own note has not, or the other way round: what is signed is the same text.</summary>
+    long? Anchored(VerifierKey key, Checkpoint checkpoint)
+    {
+        long? found = null;
+        foreach (var (index, statement) in _statements.OrderBy(s => s.Key))
+            if (statement is not Anchor a || a.Log != _receipt.Log || !Checkpoint.TryOpen(a.Checkpoint, key, out var c, out _) || c.Size != checkpoint.Size) continue;
+            else if (c.Root == checkpoint.Root) found ??= index;
+            else
+                _report.Find("log-forked", _receipt.Log, $"the log's key signed two different trees of {N(c.Size)} leaves: root {checkpoint.Root.Short} in the receipt, root {c.Root.Short} in the anchor of entry {N(index)}",
+                    FindingKind.Fraud);
+        return found;
     }
 
     /// <summary>Holds the ledger's checkpoint to what is demanded of it, and to its witnesses' clocks.</summary>
@@ -160,112 +206,9 @@ public sealed partial class ReceiptVerifier
         }
     }
 
-    /// <summary>The part of the state that says who may sign.</summary>
-    static State Learn(State part, long index, Statement statement) => statement switch
-    {
-        MemberStatement m => part with
-        {
-            Members = part.Members.SetItem(m.Member, new MemberFact(m.Member, index, [], m.Keys, m.Roles, m.Name)),
-            KeyOwners = m.Keys.Aggregate(part.KeyOwners, (owners, k) => owners.ContainsKey(k.Id) ? owners : owners.Add(k.Id, m.Member)),
-        },
-        Release r => part with { Releases = part.Releases.SetItem(r.Digest, new ReleaseFact(r.Digest, [new Signed(index, "", default)], r.System, "", r.Document, [], null)) },
-        LogStatement { Action: LogStatement.Open, Key: { } key, Node: { } node, System: { } system, Environment: { } environment } l =>
-            part with { Logs = part.Logs.SetItem(l.Origin, new LogFact(l.Origin, key, node, system, environment, l.Predecessor, index, LogStatement.Open, null, 0)) },
-        _ => part,
-    };
-
-    /// <summary>Step 4: whether the record says what the entries say.</summary>
-    void Agrees(ProvenRecord proven)
-    {
-        var (d, id) = (_receipt.Leaf.Decision, Decision.Id(_receipt.Log, _receipt.Leaf.Index));
-        if (d.Kind == Decision.CloseKind) _report.Find("decision-kind", id, "a close is no decision: its open is");
-        if ((d.System, d.Environment) != (proven.Log.System, proven.Log.Environment)) _report.Find("decision-place", id, $"it is of {d.System}/{d.Environment}, the log of {proven.Log.System}/{proven.Log.Environment}");
-        if (_receipt.Close is { } close && !(d.Kind == Decision.OpenKind && close.Decision.Open == _receipt.Leaf.Index && close.Decision.Deployment == d.Deployment && close.Decision.Release == d.Release && close.Decision.Principal == d.Principal))
-            _report.Find("decision-close-differs", id, "the close is not this decision's");
-        if (!(_statements.GetValueOrDefault(d.Deployment) is Deployment deployment && (deployment.System, deployment.Environment) == (d.System, d.Environment) && deployment.Routes.Any(r => r.Release == d.Release) && d.Deployment < d.Size))
-        {
-            _report.Find("decision-release", id, $"no entry {d.Deployment} of the receipt put {d.Release} into {d.System}/{d.Environment}");
-            return;
-        }
-
-        var (released, release) = Released;
-        if (release is null || Document(release.Digest, "the release's manifest") is not { } manifest || Document(release.Document, "the release document") is not { } bytes)
-        {
-            if (release is null) _report.Find("release-missing", id, $"no entry of the receipt declares {d.Release}");
-            return;
-        }
-        var document = ReleaseDocument.Parse(bytes.ToBytes());
-        if (manifest["config"]["digest"].AsDigest != release.Document || document.System != d.System || release.System != d.System) _report.Find("release-differs", $"entry {N(released)}", "manifest, document and statement do not belong together");
-        if (document.Policy != d.ReleasePolicy) _report.Find("decision-policy", id, "it names another policy than the release's own");
-        if (document.Policy is { } own) Policy(own);
-        foreach (var c in document.Components.Where(c => Origins(c.Digest).Count == 0)) _report.Find("origin-missing", c.Name, $"no entry of the receipt says where {c.Digest} comes from");
-
-        if (!Deciding) _report.Find("decision-policy", id, "it names other policies than the receipt's entries put in force there");
-        foreach (var digest in d.Policies) Policy(digest);
-
-        var envelope = Explain.EnvelopeDigest(At(d.Deployment).Entry.Envelope);
-        foreach (var (index, v) in Verdicts)
-            if (v.Envelope != envelope || !v.Passed || v.Time != At(d.Deployment).Entry.Time || !deployment.Routes.Select(r => r.Release).SequenceEqual(v.Releases)) _report.Find("verdict-differs", $"entry {N(index)}", "it explains something else than this deployment's admission");
-    }
+    byte[]? Bytes(Digest digest) => _documents.TryGetValue(digest, out var document) ? document.ToBytes() : null;
 
     ProvenEntry At(long index) => _receipt.Entries.First(e => e.Index == index);
-
-    (long Index, Release? Release) Released =>
-        _statements.Where(s => s.Value is Release r && r.Digest == _receipt.Leaf.Decision.Release && s.Key < _receipt.Leaf.Decision.Deployment).Select(s => (s.Key, (Release?)s.Value)).FirstOrDefault();
-
-    List<(long Index, Origin Origin)> Origins(Digest artifact) =>
-        [.. _statements.Where(s => s.Value is Origin o && s.Key < _receipt.Leaf.Decision.Deployment && o.Outputs.Any(x => x.Digest == artifact)).OrderBy(s => s.Key).Select(s => (s.Key, (Origin)s.Value))];
-
-    /// <summary>The newest entry of the receipt for each scope around the decision's place, the widest first, as far as the node had folded the ledger: what came before it was replaced.</summary>
-    IEnumerable<(long Index, PolicyStatement Policy)> InForce
-    {
-        get
-        {
-            var d = _receipt.Leaf.Decision;
-            foreach (var (system, environment) in new (string?, string?)[] { (null, null), (d.System, null), (d.System, d.Environment) })
-                if (_statements.Where(s => s.Value is PolicyStatement p && s.Key < d.Size && p.System == system && p.Environment == environment).Select(s => (long?)s.Key).Max() is { } newest)
-                    yield return (newest, (PolicyStatement)_statements[newest]);
-        }
-    }
-
-    /// <summary>
-    /// Whether the record names the policies that had to decide for its principal, by the receipt's own entries: of each scope the policy in force, or the candidate where the principal is of its share, or both: as
-    /// it is when the candidate has lost its force. Whether it had, and whether an entry that is not shown replaced one that is, a receipt can't prove.
-    /// </summary>
-    bool Deciding
-    {
-        get
-        {
-            var left = _receipt.Leaf.Decision.Policies.AsSpan();
-            foreach (var (_, p) in InForce)
-            {
-                var chosen = p.Candidate is { } candidate && PolicyStatement.FallsInto(p.Share, candidate, _receipt.Leaf.Decision.Principal);
-                if (p.Policy is { } policy)
-                {
-                    if (left is [var first, ..] && first == policy) left = left[1..];
-                    else if (!chosen) return false;
-                }
-                if (!chosen) continue;
-                if (left is not [var next, ..] || next != p.Candidate) return false;
-                left = left[1..];
-            }
-            return left.IsEmpty;
-        }
-    }
-
-    /// <summary>The entry that put a policy in force for the decision's place, or that made it a candidate there.</summary>
-    long? PutInForce(Digest policy) => InForce.Where(p => p.Policy.Policy == policy || p.Policy.Candidate == policy).Select(p => (long?)p.Index).Max();
-
-    IEnumerable<(long Index, Verdict Verdict)> Verdicts => _statements.Where(s => s.Value is Verdict v && v.Size == _receipt.Leaf.Decision.Deployment).OrderBy(s => s.Key).Select(s => (s.Key, (Verdict)s.Value));
-
-    Json? Document(Digest digest, string what)
-    {
-        if (_documents.TryGetValue(digest, out var document)) return document;
-        _report.Find("document-missing", digest.ToString(), $"{what} is not in the receipt");
-        return null;
-    }
-
-    Policy? Policy(Digest digest) => Document(digest, "the policy") is { } document ? Governance.Policy.Parse(document.ToBytes()) : null;
 
     static string N(long n) => n.ToString(CultureInfo.InvariantCulture);
     static string Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);

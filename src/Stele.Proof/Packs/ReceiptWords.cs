@@ -4,39 +4,87 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Packs;
 
-// The chain of custody in words, for someone who has never seen any of this: what was decided, where that is written, what answered and who let it, what it was made of, and what all of this rests on.
+// The chain of custody in words, for someone who has never seen any of this: what was decided, where that is written, what answered and who let it, what it was made of, and what each of this rests on.
 public sealed partial class ReceiptVerifier
 {
+    void Proven(string sentence) => _report.Fact(Basis.Proven, sentence);
+    void Node(string sentence) => _report.Fact(Basis.NodeWord, sentence);
+    void Server(string sentence) => _report.Fact(Basis.ServerWord, sentence);
+    void Missing(string sentence) => _report.Fact(Basis.NotShown, sentence);
+
     void Tell(ProvenRecord proven)
     {
-        var (d, id) = (_receipt.Leaf.Decision, Decision.Id(_receipt.Log, _receipt.Leaf.Index));
-        _report.Note($"decision {id} at {Time(d.Time)}, by its node's clock: {d.System}/{d.Environment} was asked for '{d.Operation}' ({d.Protocol}) by someone whom the record knows by the pseudonym {d.Principal} alone. {Outcome(d)}");
-        _report.Note(proven.Anchor is { } anchor
-            ? $"where it is written: as leaf {N(_receipt.Leaf.Index)} of the decision log of node {Short(proven.Log.Node)}. The node signed that log at {N(proven.Checkpoint.Size)} leaves, and it is anchored in entry {N(anchor.Entry)} of the ledger since {Time(anchor.Time)}: whoever changed or dropped this record after that would contradict the ledger."
-            : $"where it is written: as leaf {N(_receipt.Leaf.Index)} of the decision log of node {Short(proven.Log.Node)}, which the node signed at {N(proven.Checkpoint.Size)} leaves. This is an EARLY receipt: the ledger does not anchor that yet, so it is the node's signed word and no more. Ask again for the full one (a node anchors about once a minute); " +
+        // Nothing of what contradicts is told as if it were so.
+        if (_report.Findings.Count > 0) return;
+        var d = Record;
+        var node = $"node {Short(proven.Log.Node)}";
+        Node($"the decision: at {Time(d.Time)}, by its node's clock, {d.System}/{d.Environment} was asked for '{d.Operation}' ({d.Protocol}) by someone whom the record knows by the pseudonym {d.Principal} alone. {Outcome(d)} " +
+            $"The release was known by '{d.Strength}', and the node had folded {N(d.Size)} entries.");
+        Proven(proven.Anchor is { } anchor
+            ? $"where it is written: {Id} is leaf {N(_receipt.Leaf.Index)} of the decision log of {node}. The node signed that log at {N(proven.Checkpoint.Size)} leaves, and entry {N(anchor.Entry)} of the ledger anchors it: if this record is changed or dropped, the log contradicts the ledger."
+            : $"where it is written: {Id} is leaf {N(_receipt.Leaf.Index)} of the decision log of {node}, which the node signed at {N(proven.Checkpoint.Size)} leaves. This is an EARLY receipt: the ledger does not anchor that tree yet. Ask again for the full one (a node anchors about once a minute), and " +
               "keep this one: if the log ever says otherwise, the two together prove that the node cheated (stele-verify fraud).");
 
-        if (_statements.GetValueOrDefault(d.Deployment) is Deployment deployment && Released is (var released, { } release))
+        if (Deployed is { } deployment) Custody(deployment);
+        foreach (var digest in d.Policies)
+            if (PutInForce(digest) is { } entry && Policy(digest) is { } policy) Proven($"which rules the record names: policy '{policy.Name}' {digest}, put in force by entry {N(entry)}, signed by {Signers(entry)}.");
+        if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) Proven($"which rules the record names: policy '{frozen.Name}' {own}, frozen in the release itself.");
+        Node("that these rules were asked, and what they came to, is the node's record; whoever has the bodies can decide it again (stele policy replay).");
+        if (Deployed is { } judged) Judged(judged, node);
+
+        Proven($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each in it under its signed checkpoint of {N(proven.LedgerSize)} entries, each signed with keys that the entries shown give to members with that role.");
+        Server($"times: the server stamps entries. Here they go forward, and each is from 5 minutes before to 24 hours after its signer's own time; an anchor's or an observation's may be later. The deployment's is {Time(At(d.Deployment).Entry.Time)}" +
+            $"{(proven.Anchor is { } a ? $", the anchor's {Time(a.Time)}" : "")}.");
+        if (_trust is null) Missing($"whose ledger this is: no trust file was given. Its genesis is {proven.Ledger}, its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
+        else if (proven.Cosigned.IsEmpty) _report.Limit(LimitName.NoWitness, "no witness that you trust cosigned the ledger's checkpoint: that its operator shows others another ledger is not ruled out");
+        else Proven($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint, last at {Time(proven.Cosigned.Max(c => c.Milliseconds))}; the newest entry here is {N(proven.Cosigned.Min(c => c.Milliseconds) / 1000 - _receipt.Entries[^1].Entry.Time / 1000)} s older than the first of them.");
+        Missing($"whether the deployment was still the newest when the node decided, and whether an entry {(Signed is { } s && _outcome is not null ? $"from {N(s.Size)} on" : "that is not here")}, such as a revocation or another policy put in force, says otherwise. The audit pack of the ledger shows that.");
+    }
+
+    void Custody(Deployment deployment)
+    {
+        if (Released is (var released, { } release))
         {
             var name = _documents.TryGetValue(release.Document, out var bytes) ? ReleaseDocument.Parse(bytes.ToBytes()) : null;
-            _report.Note($"what answered: its release is '{name?.Name}' {release.Digest}, declared in entry {N(released)} by {Signers(released)}{Told<Evaluation>("; checked by", e => e.Release == d.Release)}.");
+            Proven($"what the record says answered: release '{name?.Name}' {release.Digest}, declared in entry {N(released)} by {Signers(released)}.");
             foreach (var c in name?.Components ?? [])
-                _report.Note($"  made of the {c.Kind} '{c.Name}' {c.Digest}{(c.Role == c.Kind ? "" : $", as its {c.Role}")}: {string.Join("; ", Origins(c.Digest).Select(o => $"{How(o.Origin)}, says {Signers(o.Index)} in entry {N(o.Index)}"))}.");
-            _report.Note($"who let it answer: its deployment is entry {N(d.Deployment)} ({deployment.Action}) at {Time(At(d.Deployment).Entry.Time)}, signed by {Signers(d.Deployment)}{Told<Approval>("; approved by", a => a.Release == d.Release && a.Environment == d.Environment)}.");
+                Proven($"  made of the {c.Kind} '{c.Name}' {c.Digest}{(c.Role == c.Kind ? "" : $", as its {c.Role}")}: {string.Join("; ", Origins(c.Digest).Select(o => $"{How(o.Origin)}, says {Signers(o.Index)} in entry {N(o.Index)}"))}.");
+            foreach (var (index, _) in _statements.Where(x => x.Value is Evaluation e && e.Release == release.Digest && x.Key < Record.Deployment).OrderBy(x => x.Key).Select(x => (x.Key, x.Value)))
+                Proven($"  a check of it is stated in entry {N(index)} by {Signers(index)}.");
         }
-        foreach (var digest in d.Policies)
-            if (PutInForce(digest) is { } entry && Policy(digest) is { } policy) _report.Note($"under which rules: policy '{policy.Name}' {digest}, put in force by entry {N(entry)}, signed by {Signers(entry)}.");
-        if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) _report.Note($"under which rules: policy '{frozen.Name}' {own}, frozen in the release itself.");
-        foreach (var (index, v) in Verdicts)
-            _report.Note($"how it passed them: the verdict in entry {N(index)} names {v.Rules.Length} rule{(v.Rules.Length == 1 ? "" : "s")} that its deployment had to pass, and did{(v.Rules.Count(r => r.Waiver is not null) is > 0 and var waived ? $", {waived} of them by a waiver" : "")}.");
-        if (!Verdicts.Any()) _report.Note("how it passed them: no verdict explains that here; whoever folds the whole ledger judges it anew.");
-
-        _report.Note($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each signed by members who had the right to, and each proven to stand in it under its signed checkpoint of {N(proven.LedgerSize)} entries.");
-        if (_trust is null) _report.Note($"consistent, unauthenticated: no trust file was given, so whose ledger this is, nobody has said. Its genesis is {proven.Ledger}, its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
-        else
-            _report.Note($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint{(proven.Cosigned.IsEmpty ? ": that its operator shows others another ledger is not excluded" : $", last at {Time(proven.Cosigned.Max(c => c.Milliseconds))}; the newest entry here is {N(proven.Cosigned.Min(c => c.Milliseconds) / 1000 - _receipt.Entries[^1].Entry.Time / 1000)} s older than the first of them")}.");
-        _report.Note("not promised by a receipt alone: that nothing between these entries, such as a revocation or another policy put in force, says otherwise. The audit pack of the ledger shows that.");
+        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({deployment.Action}), by {Signers(Record.Deployment)}.");
     }
+
+    /// <summary>How the deployment passed its rules, and on whose word.</summary>
+    void Judged(Deployment deployment, string node)
+    {
+        if (_outcome is not { } accepted)
+        {
+            foreach (var (index, a) in Papers<Approval>().Where(x => Fits(x.Index, x.Statement, deployment)).DistinctBy(x => At(x.Index).Entry.Envelope.Signatures[0].KeyId))
+                Proven($"approval: entry {N(index)} approves this {a.Action}, signed by {Signers(index)}.");
+            if (Papers<Approval>().Any()) Server("that these approvals counted, and what their givers were shown.");
+            foreach (var (index, v) in Verdicts)
+                Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed {Rules(v.Rules.Length)}" +
+                    $"{(v.Waivers.IsEmpty ? "" : $", of them {N(v.Rules.Count(r => r.Waiver is not null))} by the waivers of entries {string.Join(", ", v.Waivers.Select(N))}")}. Not executed here: {_notExecuted}.");
+            Missing(Verdicts.Any() ? "what the rules saw: a receipt of layout 2 carries it, and the audit pack of the ledger has all of it."
+                : "how the deployment passed its rules: no verdict explains it here. Whoever folds the whole ledger judges it again.");
+            return;
+        }
+        var judgement = accepted.Judgement!;
+        var waived = judgement.Rules.Where(r => r.Waiver is not null).Select(r => r.Waiver!.Value).Distinct().Order().ToList();
+        Proven($"how it passed the rules: judged again here on the facts that the receipt shows, it passes {Rules(judgement.Rules.Length)} of {string.Join(", ", judgement.Rules.Select(r => r.Policy).Distinct().Select(p => $"'{Policy(p)?.Name}' {p.Short}"))}" +
+            $"{(waived.Count == 0 ? "" : $", of them {N(judgement.Rules.Count(r => r.Waiver is not null))} by the waivers of {string.Join(", ", waived.Select(w => $"entry {N(w)}, signed by {Signers(w)}"))}")}.");
+        foreach (var (index, _) in Verdicts) Proven($"the server's verdict in entry {N(index)} says the same, to the byte.");
+        foreach (var a in _counting) Proven($"approval: entry {N(a.By.Entry)} approves this {a.Approval.Action}, signed by {Signers(a.By.Entry)}, who is no author of the release. Its giver signed the digest of what was shown: exactly the evaluations, waivers and words on controls that are here.");
+        var (opening, signed) = (_receipt.State!, Signed!);
+        var absent = opening.Facts.Count(f => f.Map == "revocations" && f.Path.Value is null) + (opening.DigestOf("revocations") == Merkle.EmptyRoot ? _asked.Count(x => x.Map == "revocations") : 0);
+        Node($"that the ledger's own fold let it pass: {node} judged every entry up to {N(signed.Size)} itself, and signed the state in entry {N(opening.Entry)}. That state has this deployment among its heads and all of the facts that the judgement asked for; of {N(absent)} artifacts and keys in question it has no revocation.");
+        Node(_counting.Count > 0 ? "that no other policy, head or member statement stood then: the same signature." : "that no further evaluation, waiver, approval or word on a control counted then: the same signature; no approver's signature binds that list.");
+    }
+
+    IEnumerable<(long Index, T Statement)> Papers<T>() where T : Statement => _statements.Where(s => s.Value is T).OrderBy(s => s.Key).Select(s => (s.Key, (T)s.Value));
+
+    static string Rules(int count) => $"{N(count)} rule{(count == 1 ? "" : "s")}";
 
     GenesisStatement Genesis => (GenesisStatement)_statements[0];
 
@@ -57,9 +105,6 @@ public sealed partial class ReceiptVerifier
         Origin.Import => "imported from elsewhere",
         _ => "frozen as it was found",
     };
-
-    string Told<T>(string words, Func<T, bool> about) where T : Statement =>
-        string.Concat(_statements.Where(s => s.Value is T t && about(t)).OrderBy(s => s.Key).Select(s => $"{words} {Signers(s.Key)} (entry {N(s.Key)})"));
 
     static string Short(string member) => member.Length > 8 ? member[..8] + "…" : member;
 

@@ -33,21 +33,23 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
     public Explanation? Explanation => Explanation.Of(Before, Entry, Outcome);
 
     /// <summary>The members that what was written and what must have been written do not share, as JSON pointers; the first few.</summary>
-    public IReadOnlyList<string> Differences()
+    public IReadOnlyList<string> Differences() => Told is null ? [] : Differences(Told.Entry.Envelope.Payload, Payload);
+
+    /// <param name="again">Null: there was nothing to write.</param>
+    internal static IReadOnlyList<string> Differences(ReadOnlySpan<byte> told, byte[]? again)
     {
         const int most = 16;
         var found = new List<string>();
-        if (Told is null) return found;
-        Compare("", CanonicalJson.Parse(Told.Entry.Envelope.Payload, Envelope.MaxPayload), Payload is { } p ? CanonicalJson.Parse(p, Envelope.MaxPayload) : Json.Null);
+        Compare("", CanonicalJson.Parse(told, Envelope.MaxPayload), again is { } p ? CanonicalJson.Parse(p, Envelope.MaxPayload) : Json.Null);
         return found;
 
-        void Compare(string at, Json told, Json again)
+        void Compare(string at, Json one, Json other)
         {
-            if (found.Count == most || told.Equals(again)) return;
-            if (told.Kind == JsonKind.Object && again.Kind == JsonKind.Object)
-                foreach (var name in told.AsObject.Keys.Union(again.AsObject.Keys).Order(StringComparer.Ordinal)) Compare($"{at}/{name}", told.Find(name) ?? Json.Null, again.Find(name) ?? Json.Null);
-            else if (told.Kind == JsonKind.Array && again.Kind == JsonKind.Array && told.AsArray.Length == again.AsArray.Length)
-                for (var i = 0; i < told.AsArray.Length; i++) Compare(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{at}/{i}"), told.AsArray[i], again.AsArray[i]);
+            if (found.Count == most || one.Equals(other)) return;
+            if (one.Kind == JsonKind.Object && other.Kind == JsonKind.Object)
+                foreach (var name in one.AsObject.Keys.Union(other.AsObject.Keys).Order(StringComparer.Ordinal)) Compare($"{at}/{name}", one.Find(name) ?? Json.Null, other.Find(name) ?? Json.Null);
+            else if (one.Kind == JsonKind.Array && other.Kind == JsonKind.Array && one.AsArray.Length == other.AsArray.Length)
+                for (var i = 0; i < one.AsArray.Length; i++) Compare(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{at}/{i}"), one.AsArray[i], other.AsArray[i]);
             else found.Add(at.Length == 0 ? "/" : at);
         }
     }

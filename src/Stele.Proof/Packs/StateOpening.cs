@@ -39,9 +39,13 @@ sealed record StateOpening(long Entry, Json Form, ImmutableArray<OpenedFact> Fac
         return opening;
     }
 
-    /// <summary>What was asked of a state, with the paths that prove it.</summary>
-    public static StateOpening Of(State state, long entry, IEnumerable<(string Map, string Key)> asked) => new(
-        entry, StateDigest.FormOf(state), [.. asked.Distinct().Select(a => new OpenedFact(a.Map, StateDigest.PathTo(state, a.Map, a.Key))).Order(Comparer<OpenedFact>.Create(OpenedFact.Order))]);
+    /// <summary>What was asked of a state, with the paths that prove it. That an empty map has no fact, its digest tells.</summary>
+    public static StateOpening Of(State state, long entry, IEnumerable<(string Map, string Key)> asked)
+    {
+        var whole = new StateOpening(entry, StateDigest.FormOf(state),
+            [.. asked.Distinct().Select(a => new OpenedFact(a.Map, StateDigest.PathTo(state, a.Map, a.Key))).Order(Comparer<OpenedFact>.Create(OpenedFact.Order))]);
+        return whole with { Facts = whole.Facts.RemoveAll(f => f.Path.Value is null && whole.DigestOf(f.Map) == Merkle.EmptyRoot) };
+    }
 
     public OpenedFact? Find(string map, string key)
     {

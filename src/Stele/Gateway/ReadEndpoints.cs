@@ -81,22 +81,28 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;
         if (log is null || index >= log.Log.Size || index < log.Log.Floor || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision || (!own && decision.Principal != principal!.Id))
             throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
+        var form = new ReceiptForm(request.Query["version"].ToString() switch
+        {
+            "" or "2" => ReceiptLayout.Two,
+            "1" => ReceiptLayout.One,
+            _ => throw new GatewayException(GatewayError.BadRequest, "a receipt has version 1 or 2: leave it out for the newest"),
+        }, request.Query.ContainsKey("brief"));
         // The ledger is folded a moment after it was fetched, and a decision may be newer than what is folded.
         for (var attempt = 0; attempt < 100; attempt++)
         {
-            if (link.Tree is { } tree && tree.Size >= decision.Size) return Receipt(tree, log, index, decision, request.Query.ContainsKey("early"));
+            if (link.Tree is { } tree && tree.Size >= decision.Size) return Receipt(tree, log, index, decision, request.Query.ContainsKey("early"), form);
             await Task.Delay(20, request.HttpContext.RequestAborted);
         }
         throw new GatewayException(GatewayError.NotServing, "the node is still folding the ledger");
     }
 
-    byte[] Receipt(ProvenTree ledger, DecisionLog log, long index, Decision decision, bool early)
+    byte[] Receipt(ProvenTree ledger, DecisionLog log, long index, Decision decision, bool early, ReceiptForm form)
     {
         var anchor = early ? null : Proof.Packs.Receipt.AnchorOf(link.Replay, log.Origin, index, ledger.Size);
         var note = anchor?.Anchor.Checkpoint ?? log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
         return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin, new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision,
-            erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown) ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null).Encode();
+            erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown) ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null, form: form).Encode();
     }
 
     /// <summary>What shows the decision to whoever has the log's key.</summary>

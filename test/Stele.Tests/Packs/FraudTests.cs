@@ -93,7 +93,7 @@ public sealed class FraudTests
         var lie = Decision.Parse(Lived.Log.Leaves[8]) with { Release = Lived.V3, Environment = World.Test };
         fork.Add(lie);
         var early = Lived.Receipt(8) with { LogCheckpoint = fork.Checkpoint(), Leaf = new ProvenLeaf(8, lie, [.. fork.Inclusion(8, 9)]) };
-        Assert.Equal(VerifyResult.Failed, ReceiptVerifier.Verify(early, Lived.World.Trust).Result);
+        Assert.Equal(VerifyResult.FraudProven, ReceiptVerifier.Verify(early, Lived.World.Trust).Result);
         Proves(With(early, Lived.Receipt(8)), "two-checkpoints", "other-leaf");
         Proves(InPack(early), "two-checkpoints", "other-leaf", "other-root");
     }

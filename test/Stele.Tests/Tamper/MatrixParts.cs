@@ -233,8 +233,8 @@ static partial class Matrix
 
     static IEnumerable<Attack> Receipts()
     {
-        Attack Changed(string name, Func<Receipt, Receipt> change, params string[] expected) => new($"finder: receipt: {name}", "receipt", () => (change(Lived.Receipt(8)).Encode(), Lived.World.Trust), expected);
-        Attack Json(string name, Func<Json, Json> change, params string[] expected) => new($"finder: receipt: {name}", "receipt", () => (change(Lived.Receipt(8).ToJson()).ToBytes(), Lived.World.Trust), expected);
+        Attack Changed(string name, Func<Receipt, Receipt> change, params string[] expected) => new($"finder: receipt: {name}", "receipt", () => (change(Lived.Receipt(8, form: ReceiptForm.One)).Encode(), Lived.World.Trust), expected);
+        Attack Json(string name, Func<Json, Json> change, params string[] expected) => new($"finder: receipt: {name}", "receipt", () => (change(Lived.Receipt(8, form: ReceiptForm.One).ToJson()).ToBytes(), Lived.World.Trust), expected);
         static Receipt Leaf(Receipt r, Func<Decision, Decision> change) => r with { Leaf = r.Leaf with { Decision = change(r.Leaf.Decision) } };
         // The node signs a log of its own making over the changed leaf; the anchor still names the true one.
         Attack Remade(string name, Func<Decision, Decision> change, params string[] expected) => new($"node: receipt: {name}", "receipt", () =>
@@ -242,7 +242,7 @@ static partial class Matrix
             var fork = new DecisionLog(Lived.Log.Key);
             foreach (var leaf in Lived.Log.Leaves.Take(8)) fork.Add(Decision.Parse(leaf));
             fork.Add(change(Decision.Parse(Lived.Log.Leaves[8])));
-            var r = Lived.Receipt(8);
+            var r = Lived.Receipt(8, form: ReceiptForm.One);
             return (Leaf(r with { LogCheckpoint = fork.Checkpoint() }, change) is var f ? (f with { Leaf = f.Leaf with { Proof = [.. fork.Inclusion(8, 9)] } }).Encode() : [], Lived.World.Trust);
         }, expected);
 
@@ -263,7 +263,7 @@ static partial class Matrix
         yield return Changed("no genesis", r => r with { Entries = r.Entries.RemoveAt(0) }, "receipt-malformed");
         yield return Changed("another ledger's genesis", r => r with { Entries = r.Entries.SetItem(0, r.Entries[0] with { Entry = Entry.Parse(Elsewhere.World.Entries[0]) }) }, "checkpoint-signature");
         yield return Changed("a close for what is whole", r => r with { Close = r.Leaf with { Index = 5, Decision = Decision.Parse(Lived.Log.Leaves[5]), Proof = [.. Lived.Log.Inclusion(5, 9)] } }, "decision-close-differs", "decision-inclusion");
-        for (var n = 1; n < Lived.Receipt(8).Entries.Length; n++)
+        for (var n = 1; n < Lived.Receipt(8, form: ReceiptForm.One).Entries.Length; n++)
         {
             var i = n;
             yield return Changed($"a hash of the proof of its {i}. entry", r => r with { Entries = r.Entries.SetItem(i, r.Entries[i] with { Proof = r.Entries[i].Proof.SetItem(0, Digest.Of("x"u8)) }) }, "entry-inclusion");
@@ -275,19 +275,19 @@ static partial class Matrix
             ("builds", s => s is Origin { BuildType: Origin.Pipeline }, "origin-missing"), ("deployer", s => s is MemberStatement m && m.Member == World.Deployer.Id, "entry-signature"), ("builder", s => s is MemberStatement m && m.Member == World.Builder.Id, "entry-signature"),
         })
             yield return Changed($"without the entry of the {who}", r => r with { Entries = [.. r.Entries.Where(e => !what(Statement.Parse(e.Entry.Envelope.Payload)))] }, finding);
-        for (var n = 0; n < Lived.Receipt(8).Documents.Length; n++)
+        for (var n = 0; n < Lived.Receipt(8, form: ReceiptForm.One).Documents.Length; n++)
         {
             var i = n;
             yield return Changed($"without its {i}. document", r => r with { Documents = r.Documents.RemoveAt(i) }, "document-missing");
             yield return Changed($"another name in its {i}. document", r => r with { Documents = [.. r.Documents.SetItem(i, r.Documents[i].With("name", "other")).OrderBy(d => Digest.Of(d.ToBytes()))] }, "document-missing");
         }
         yield return Json("a member more", j => j.With("by", "somebody"), "receipt-malformed");
-        yield return Json("a version to come", j => j.With("version", Receipt.Version + 1), "receipt-malformed");
+        yield return Json("a version to come", j => j.With("version", (int)ReceiptLayout.Two + 1), "receipt-malformed");
         yield return Json("entries in another order", j => j.With("ledger", j["ledger"].With("entries", Stele.Proof.Json.Array(j["ledger"]["entries"].AsArray.Reverse()))), "receipt-malformed");
         yield return Json("documents in another order", j => j.With("documents", Stele.Proof.Json.Array(j["documents"].AsArray.Reverse())), "receipt-malformed");
-        yield return new("finder: receipt: in other JSON", "receipt", () => ([.. Lived.Receipt(8).Encode(), (byte)'\n'], Lived.World.Trust), "receipt-malformed");
+        yield return new("finder: receipt: in other JSON", "receipt", () => ([.. Lived.Receipt(8, form: ReceiptForm.One).Encode(), (byte)'\n'], Lived.World.Trust), "receipt-malformed");
         yield return new("finder: receipt: of more than it may have", "receipt", () => (new byte[Receipt.MaxBytes + 1], Lived.World.Trust), "receipt-malformed");
-        yield return new("operator: receipt: of a ledger that is not trusted", "receipt", () => (Mortgage.Lived().Receipt(8).Encode(), Lived.World.Trust), "trust-genesis");
+        yield return new("operator: receipt: of a ledger that is not trusted", "receipt", () => (Mortgage.Lived().Receipt(8, form: ReceiptForm.One).Encode(), Lived.World.Trust), "trust-genesis");
         yield return Remade("a release that was not deployed then", d => d with { Release = Lived.V3 }, "decision-release");
         yield return Remade("another deployment", d => d with { Deployment = Lived.DeployedV3 }, "decision-release");
         yield return Remade("other policies", d => d with { Policies = [Lived.Frozen] }, "decision-policy");

@@ -18,7 +18,7 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         m.World.Add(m.World.Observe("started"), World.Node);
         for (var i = 0; i < 3; i++) m.Log.Add(m.World.Decide());
         m.Anchor();
-        return new("plain", m.World, new Dictionary<string, (byte[], VerifyResult)> { ["full"] = (m.Receipt(1).Encode(), VerifyResult.Complete) });
+        return new("plain", m.World, new Dictionary<string, (byte[], VerifyResult)> { ["full"] = (m.Receipt(1, form: ReceiptForm.One).Encode(), VerifyResult.Complete) });
     }
 
     /// <summary>Everything that may happen: refusals of several sorts, waivers that were used and that lapsed, a canary, a rollback, a halt, erasure, holds, a reckoning, and receipts early and full.</summary>
@@ -72,9 +72,9 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         m.Log.Add(w.Decide() with { Rule = "names", RulePolicy = m.Policy, Context = context, Masked = masked, Would = [new(stricter, Decision.Deny, "small", stricter)] });
         return new("eventful", w, new Dictionary<string, (byte[], VerifyResult)>
         {
-            ["full"] = (m.Receipt(8).Encode(), VerifyResult.Complete),
+            ["full"] = (m.Receipt(8, form: ReceiptForm.One).Encode(), VerifyResult.Complete),
             ["erased"] = (erased.Encode(), VerifyResult.Complete),
-            ["early"] = (m.Receipt(m.Log.Leaves.Count - 1).Encode(), VerifyResult.Early),
+            ["early"] = (m.Receipt(m.Log.Leaves.Count - 1, form: ReceiptForm.One).Encode(), VerifyResult.Early),
         });
     }
 }
