@@ -41,6 +41,9 @@ public enum LimitName
 
     /// <summary>A short form leaves out what it takes to execute a verdict again.</summary>
     Brief,
+
+    /// <summary>A signature of a kind that could not be checked: by the page, in a browser without Ed25519.</summary>
+    SignaturesUnchecked,
 }
 
 /// <summary>A limit, and the sentence that says what exactly is not shown.</summary>
@@ -108,6 +111,7 @@ public static class ReportNames
         [LimitName.NotExecuted] = "not-executed",
         [LimitName.NotCompared] = "not-compared",
         [LimitName.Brief] = "brief",
+        [LimitName.SignaturesUnchecked] = "signatures-unchecked",
     };
 
     static readonly Dictionary<RemarkName, string> Remarks = new()

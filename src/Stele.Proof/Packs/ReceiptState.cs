@@ -150,7 +150,7 @@ public sealed partial class ReceiptVerifier
             var payload = Explain.Verdict(before, entry, accepted)?.Encode();
             if (payload is null || !payload.AsSpan().SequenceEqual(At(index).Entry.Envelope.Payload))
                 _report.Find("verdict-differs", $"entry {N(index)}",
-                    payload is null ? "no rule judges this deployment, so there is nothing to explain" : $"executed again on what the receipt shows, it says otherwise in {string.Join(", ", Reexecuted.Differences(At(index).Entry.Envelope.Payload, payload))}");
+                    payload is null ? "no rule judges this deployment, so there is nothing to explain" : Reexecuted.Contrast(At(index).Entry.Envelope.Payload, payload));
         }
     }
 

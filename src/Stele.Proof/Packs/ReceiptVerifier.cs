@@ -154,9 +154,8 @@ public sealed partial class ReceiptVerifier
             if (_signed is null && e.Index >= signed) _signed = part.State;
             var statement = _statements[e.Index];
             if (statement.Ledger != founded.Ledger) _report.Find("entry-ledger", where, "it was made for another ledger");
-            if (e.Entry.Time < last) _report.Find("entry-time", where, $"it says {Time(e.Entry.Time)}, and an entry before it {Time(last)}");
+            if (Fold.Untimely(last, e.Entry, statement) is { } untimely) _report.Find("entry-time", where, $"{untimely.Message} (it stands there since {Time(e.Entry.Time)})");
             last = Math.Max(last, e.Entry.Time);
-            if (Fold.OutsideWindow(statement, e.Entry.Time) is { } untimely) _report.Find("entry-time", where, $"it says {Time(e.Entry.Time)}, and what it says was {untimely.Message}");
             if (!identities.TryAdd(Digest.Of(e.Entry.Envelope.Payload), e.Index)) _report.Find("entry-repeated", where, $"the same statement stands in entry {N(identities[Digest.Of(e.Entry.Envelope.Payload)])}");
             if (part.Learn(e.Index, e.Entry, statement) is { } wrong) _report.Find("entry-signature", where, wrong);
         }
