@@ -105,7 +105,7 @@ public sealed class ReceiptTests
             var i = random.Next(bad.Length);
             bad[i] ^= (byte)(1 << random.Next(8));
             var report = ReceiptVerifier.Verify(bad, Lived.World.Trust);
-            Assert.True(report.Findings.Count > 0, $"byte {i}, flipped, is not found: {Encoding.UTF8.GetString(bad.AsSpan(Math.Max(0, i - 200), 400))}");
+            Assert.True(report.Findings.Count > 0, $"byte {i}, flipped, is not found: {Encoding.UTF8.GetString(bad.AsSpan(Math.Max(0, i - 200), Math.Min(400, bad.Length - Math.Max(0, i - 200))))}");
         }
     }
 
