@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text;
 using System.Text.RegularExpressions;
 using Stele.Proof;
@@ -104,8 +105,16 @@ public sealed class SpecBytesTests
         var keys = Block("ledger", "low-order").Chunk(32).ToArray();
         Assert.Equal(8, keys.Select(Convert.ToHexString).Distinct().Count());
         Assert.All(keys, k => Assert.False(Ed25519.IsPublicKey(k)));
-        // The list is complete: a point of low order is y = 0, ±1, or a root of the two of order 8; all signs of these stand there.
-        Assert.Equal(5, keys.Select(k => Convert.ToHexString([.. k[..31], (byte)(k[31] & 0x7f)])).Distinct().Count());
+        // Of order 1, 2 or 4: y is 1, −1 or 0. Of order 8: doubled, y is 0, which comes to dy⁴ + 2y² − 1 = 0. Each in its canonical form.
+        var p = (BigInteger.One << 255) - 19;
+        var d = (p - 121665) * BigInteger.ModPow(121666, p - 2, p) % p;
+        foreach (var key in keys)
+        {
+            var y = new BigInteger([.. key[..31], (byte)(key[31] & 0x7f)], isUnsigned: true);
+            Assert.True(y < p);
+            Assert.True(y.IsZero || y.IsOne || y == p - 1 || ((d * BigInteger.ModPow(y, 4, p) + 2 * y * y - 1) % p).IsZero);
+            if (y.IsOne || y == p - 1) Assert.Equal(0, key[31] & 0x80);
+        }
     }
 
     [Fact]
