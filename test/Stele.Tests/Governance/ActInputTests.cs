@@ -167,20 +167,4 @@ public sealed class ActInputTests
         Assert.Contains("deployments alone are waived", Assert.Throws<PolicyException>(() => With("member", """{"waivers":[{"rule":"a"}]}""", "waived")).Message, StringComparison.Ordinal);
         Assert.Null(With("member", """{"waivers":[{"rule":"a"}]}""", "failed").FirstBroken);
     }
-
-    /// <summary>The page that people read has every input.</summary>
-    [Fact]
-    public void Every_input_is_in_the_manual()
-    {
-        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "FORMATS.md"));
-        foreach (var occasion in Enum.GetValues<Occasion>())
-            foreach (var (name, type) in InputSchema.Variables(occasion)) Listed($"{occasion} {name}", name, type);
-
-        void Listed(string where, string name, CelType type)
-        {
-            Assert.True(page.Contains($"`{name}`", StringComparison.Ordinal), $"FORMATS.md does not have `{name}` ({where})");
-            foreach (var (field, of) in type.Fields ?? ImmutableSortedDictionary<string, CelType>.Empty) Listed($"{where}.{field}", field, of);
-            if (type.Kind == CelKind.List) foreach (var (field, of) in type.Parameters[0].Fields ?? ImmutableSortedDictionary<string, CelType>.Empty) Listed($"{where}[].{field}", field, of);
-        }
-    }
 }
