@@ -77,22 +77,9 @@ sealed class Call
     /// <summary>Tells what was found, and returns the exit code.</summary>
     public int Tell(VerifyReport report)
     {
-        if (Json)
-        {
-            Console.WriteLine(report.ToJson());
-            return (int)report.Result;
-        }
-        Console.WriteLine(report.Result switch
-        {
-            VerifyResult.Complete => "complete: everything is there and agrees",
-            VerifyResult.Unauthenticated => "consistent, unauthenticated: no trust file says whose ledger this is",
-            VerifyResult.Early => "early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet",
-            VerifyResult.DeclaredGaps => "complete, but for gaps that are declared",
-            _ => $"FAILED: {report.Findings.Count} finding{(report.Findings.Count == 1 ? "" : "s")}",
-        });
-        foreach (var finding in report.Findings) Console.WriteLine($"  {finding}");
-        if (report.Notes.Count > 0) Console.WriteLine("checked:");
-        foreach (var note in report.Notes) Console.WriteLine($"  {note}");
+        if (Json) Console.WriteLine(report.ToJson());
+        else
+            foreach (var line in report.Lines()) Console.WriteLine(line.Text);
         return (int)report.Result;
     }
 }

@@ -8,11 +8,10 @@ namespace Stele.Verify;
 
 static class LedgerCommand
 {
-    const int ForkProven = 6;
-
     public static readonly Command Command = new("ledger", "DIR|URL", """
         A ledger as its server shows it, or its folder: every entry is hashed into the signed checkpoint and folded again.
-        With --state it is a monitor: each look must extend what the one before remembered. A server that shows another
+        Where the server withholds a document that an entry names, as one does that opens its log alone, judging stops at
+        that entry: exit code 7, and nothing is remembered. With --state it is a monitor: each look must extend what the one before remembered. A server that shows another
         history, or a shorter one, is told on, with both checkpoints; the file then keeps the first.
         """,
         [
@@ -39,14 +38,13 @@ static class LedgerCommand
         var sight = Verifier.Look(source.Read, source.Find, trust, remembered, Progress(call));
         if (state is not null && sight.Memory is { } memory && memory != remembered) MemoryFile.Write(state, memory);
         if (sight.Fork is not { } fork) return call.Tell(sight.Report);
-        if (call.Json) Console.WriteLine(sight.Report.ToJson().With("exit", ForkProven).With("fork", fork.ToJson()));
+        if (call.Json) Console.WriteLine(sight.Report.ToJson().With("fork", fork.ToJson()));
         else
         {
-            Console.WriteLine("FRAUD PROVEN: the ledger's key signed two histories");
-            foreach (var finding in sight.Report.Findings) Console.WriteLine($"  {finding}");
+            call.Tell(sight.Report);
             Console.WriteLine($"what it signed before, as {state} has it:\n\n{fork.First}\nwhat it signed now:\n\n{fork.Second}");
         }
-        return ForkProven;
+        return (int)sight.Report.Result;
     }
 
     static Action<string>? Progress(Call call) => call.Json || Console.IsErrorRedirected ? null : what => Console.Error.Write($"\r\e[K{what}\r");

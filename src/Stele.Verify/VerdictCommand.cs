@@ -20,7 +20,7 @@ static class VerdictCommand
         var report = Verifier.Verify(pack, call.Trust, entry, out var again, out var error);
         if (again is null && report.Findings.Count == 0) throw new MisuseException(error!, "stele-verify pack FILE judges all that it has");
         // What was written and can't be made again is a finding of the pack; what nothing explains only has no bytes to compare.
-        var exit = again is { Told: not null, Agrees: false } ? (int)VerifyResult.Failed : (int)report.Result;
+        var exit = again is { Told: not null } and ({ Agrees: false } or { Misplaced: not null }) ? (int)VerifyResult.Failed : (int)report.Result;
         if (call.Json)
         {
             Console.WriteLine(Json.Object(("exit", exit), ("pack", report.ToJson()), ("reproduced", again?.ToJson()), ("explained", again?.Explanation?.ToJson())));
@@ -35,15 +35,10 @@ static class VerdictCommand
             Console.WriteLine(again.Told is not { } told ? "nothing that the server wrote explains it" : again.Agrees
                 ? string.Create(CultureInfo.InvariantCulture, $"executed again: the same {told.Entry.Envelope.Payload.Length} bytes as the {told.Statement.Kind} in entry {told.Index}, {Digest.Of(told.Entry.Envelope.Payload)}")
                 : $"executed again: OTHER BYTES than the {told.Statement.Kind} in entry {told.Index}; these differ: {string.Join(" ", again.Differences())}");
+            if (again.Misplaced is { } misplaced) Console.WriteLine($"MISPLACED: {misplaced}");
         }
         else Console.WriteLine(error);
-        Console.WriteLine(report.Result switch
-        {
-            VerifyResult.Complete => "the pack: complete",
-            VerifyResult.Unauthenticated => "the pack: consistent, unauthenticated: no trust file says whose ledger this is",
-            VerifyResult.DeclaredGaps => "the pack: complete, but for gaps that are declared",
-            _ => $"the pack: FAILED: {report.Findings.Count} finding{(report.Findings.Count == 1 ? "" : "s")}; stele-verify pack shows them",
-        });
+        Console.WriteLine($"the pack: {report.Sentence}{(report.Findings.Count > 0 ? "; stele-verify pack shows them" : "")}");
         return exit;
     }
 }

@@ -24,6 +24,9 @@ public ref struct DecisionLeaf
     public long Staleness { get; private set; }
     public readonly long Deployment => _deployment;
 
+    /// <summary>By the node's clock, milliseconds since 1970 UTC.</summary>
+    public long Time { get; private set; }
+
     /// <summary>Whether the ledger says of both the same: all is alike that it speaks of.</summary>
     public readonly bool RestsOnTheSame(in DecisionLeaf o) =>
         _deployment == o._deployment && _size == o._size && _release.SequenceEqual(o._release) && _outcome.SequenceEqual(o._outcome) && _policies.SequenceEqual(o._policies)
@@ -98,6 +101,7 @@ public ref struct DecisionLeaf
         if (!Take(ref rest, ",\"strength\":\""u8) || !Text(ref rest, LabelBytes, out var strength) || !IsStrength(strength)) return false;
         if (!Take(ref rest, ",\"system\":\""u8) || !Label(ref rest, out d._system)) return false;
         if (!Take(ref rest, ",\"time\":"u8) || !Number(ref rest, out var time) || time > Entry.MaxTime) return false;
+        d.Time = time;
         var would = rest;
         if (Take(ref rest, ",\"would\":["u8))
         {

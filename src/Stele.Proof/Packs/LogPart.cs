@@ -9,7 +9,14 @@ public sealed partial class Verifier
     sealed class LogPart
     {
         /// <summary>Leaves up to the end, or to a size of the log at which someone stated its root and counts.</summary>
-        public sealed record Stretch(IReadOnlyList<(int Level, Digest Root)> Trees, long Opens, long Closes, long Wholes);
+        public sealed record Stretch(IReadOnlyList<(int Level, Digest Root)> Trees, long Opens, long Closes, long Wholes)
+        {
+            /// <summary>The earliest and the latest time of its records by the node's clock, and their leaves; null where none can be read.</summary>
+            public (long Time, long Leaf)? Earliest { get; init; }
+
+            /// <inheritdoc cref="Earliest"/>
+            public (long Time, long Leaf)? Latest { get; init; }
+        }
 
         /// <summary>So many findings are kept; the report lists no more either.</summary>
         const int MaxFindings = 1000;
@@ -27,6 +34,7 @@ public sealed partial class Verifier
             var known = default(DecisionLeaf);
             long? head = null, staleAfter = null;
             var begun = 0;
+            (long Time, long Leaf)? earliest = null, latest = null;
             var cut = Array.BinarySearch(cuts, part.First + 1) is var at && at < 0 ? ~at : at;
             for (var i = 0; i < hashes.Length; i++)
             {
@@ -36,9 +44,11 @@ public sealed partial class Verifier
                 else try
                 {
                     var plain = DecisionLeaf.TryRead(bytes, out var leaf);
+                    if (plain) Date(leaf.Time, index);
                     if (!plain || head is null || !leaf.RestsOnTheSame(known))
                     {
                         var decision = Decision.Parse(bytes);
+                        if (!plain) Date(decision.Time, index);
                         var found = _found;
                         var newest = Agrees(decision, Decision.Id(log.Origin, index), out var same);
                         var terms = decision.Size <= replay.Entries.Count ? replay.At(decision.Size).Systems.GetValueOrDefault(log.System)?.Environment(log.Environment)?.StaleAfter : null;
@@ -66,9 +76,15 @@ public sealed partial class Verifier
                     Find("decision-malformed", Decision.Id(log.Origin, index), e.Message);
                 }
                 if (i + 1 < hashes.Length && !(cut < cuts.Length && cuts[cut] == index + 1)) continue;
-                Stretches.Add(new(Merkle.Subtrees(part.First + begun, hashes.AsSpan(begun..(i + 1))), opens, closes, wholes));
-                (opens, closes, wholes, begun) = (0, 0, 0, i + 1);
+                Stretches.Add(new(Merkle.Subtrees(part.First + begun, hashes.AsSpan(begun..(i + 1))), opens, closes, wholes) { Earliest = earliest, Latest = latest });
+                (opens, closes, wholes, begun, earliest, latest) = (0, 0, 0, i + 1, null, null);
                 if (cut < cuts.Length && cuts[cut] == index + 1) cut++;
+            }
+
+            void Date(long time, long index)
+            {
+                if (!(earliest?.Time <= time)) earliest = (time, index);
+                if (!(latest?.Time >= time)) latest = (time, index);
             }
 
             void Count(bool isOpen, bool isClose, long index, long? closed, long staleness, long? limit, long deployment, long? newest, Func<byte[]> operation)

@@ -93,9 +93,9 @@ public sealed partial class ReceiptVerifier
         if (_trust is not null)
         {
             _report.Authenticated = true;
-            if (_trust.Genesis != part.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the receipt begins with {part.Ledger}");
-            if (_trust.Origin != part.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{part.Origin}'");
-            if (_trust.Key.ToString() != part.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file");
+            if (_trust.Genesis != part.Ledger) _report.Find("trust-genesis", "genesis", $"the trust file pins {_trust.Genesis}, the receipt begins with {part.Ledger}", FindingKind.Stranger);
+            if (_trust.Origin != part.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins '{_trust.Origin}', the receipt is of '{part.Origin}'", FindingKind.Stranger);
+            if (_trust.Key.ToString() != part.LogKeys[0].Key) _report.Find("trust-key", "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
             if (Note.Parse(_receipt.Checkpoint).VerifyCosigned(_trust.Witnesses, out cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger", "a cosignature by a trusted witness is not good");
             if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         }

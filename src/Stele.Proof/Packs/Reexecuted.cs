@@ -17,12 +17,15 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
         if (Reexecution.Of(asked.Statement) is { } told)
         {
             var (before, entry, outcome) = told.Judge(replay, find) ?? throw new FormatException($"the envelope {told.Envelope} that entry {index} speaks of is not to be had");
-            return new(asked, before, entry, outcome);
+            return new(asked, before, entry, outcome) { Misplaced = Reexecution.Misplaced(replay, asked) };
         }
         var verdict = replay.Entries.Skip((int)index + 1).FirstOrDefault(f => f.Statement is Verdict v && v.Size == index && v.Envelope == Explain.EnvelopeDigest(asked.Entry.Envelope));
         var state = replay.At(index);
         return new(verdict, state, asked.Entry, Fold.Apply(state, asked.Entry, replay.Documents));
     }
+
+    /// <summary>Why what the server told stands where no server writes it; null where it stands as it must.</summary>
+    public string? Misplaced { get; private init; }
 
     /// <summary>What the server must have written, to the byte; null when it had nothing to write.</summary>
     public byte[]? Payload => Told is null ? null : Reexecution.Payload(Told.Statement, Before, Entry, Outcome);
@@ -35,8 +38,28 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
     /// <summary>The members that what was written and what must have been written do not share, as JSON pointers; the first few.</summary>
     public IReadOnlyList<string> Differences()
     {
+        return [.. Compared().Select(d => d.At)];
+    }
+
+    /// <summary>What was written beside what must have been written, in one sentence.</summary>
+    internal string Contrast()
+    {
+        if (Payload is null)
+            return $"executed again, there is nothing of the kind to write: {(Outcome is Outcome.Refused r ? $"it was refused, {r.Code.Name()}{(r.Member is null ? ", and no member's good signature stands behind it" : "")}" : Outcome is Outcome.Already ? "it had been admitted before" : "it was admitted")}";
+        return "executed again, it does not give these bytes: " + string.Join("; ", Compared().Select(d => $"{d.At} is {Short(d.Told)} here and {Short(d.Again)} when executed again"));
+
+        static string Short(Json value)
+        {
+            const int most = 80;
+            var text = value.Equals(Json.Null) ? "nothing" : value.ToString();
+            return text.Length <= most ? text : text[..most] + "…";
+        }
+    }
+
+    List<(string At, Json Told, Json Again)> Compared()
+    {
         const int most = 16;
-        var found = new List<string>();
+        var found = new List<(string At, Json Told, Json Again)>();
         if (Told is null) return found;
         Compare("", CanonicalJson.Parse(Told.Entry.Envelope.Payload, Envelope.MaxPayload), Payload is { } p ? CanonicalJson.Parse(p, Envelope.MaxPayload) : Json.Null);
         return found;
@@ -48,7 +71,7 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
                 foreach (var name in told.AsObject.Keys.Union(again.AsObject.Keys).Order(StringComparer.Ordinal)) Compare($"{at}/{name}", told.Find(name) ?? Json.Null, again.Find(name) ?? Json.Null);
             else if (told.Kind == JsonKind.Array && again.Kind == JsonKind.Array && told.AsArray.Length == again.AsArray.Length)
                 for (var i = 0; i < told.AsArray.Length; i++) Compare(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{at}/{i}"), told.AsArray[i], again.AsArray[i]);
-            else found.Add(at.Length == 0 ? "/" : at);
+            else found.Add((at.Length == 0 ? "/" : at, told, again));
         }
     }
 
@@ -57,5 +80,5 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
         ("policies", Outcome is Outcome.Accepted { Judgement: { } j } ? Json.Array(j.Policies.Select(Json.Of)) : Outcome is Outcome.Refused { Judgement: { } i } ? Json.Array(i.Policies.Select(Json.Of)) : null),
         ("input", Explanation is { } e ? Json.Of(Digest.Of(e.Judgement.Input.ToBytes())) : null),
         ("payload", Told is null ? null : Json.Of(Digest.Of(Told.Entry.Envelope.Payload))), ("again", Payload is { } p ? Json.Of(Digest.Of(p)) : null),
-        ("same", Agrees), ("differences", Agrees || Told is null ? null : Json.Array(Differences().Select(Json.Of))));
+        ("same", Agrees), ("misplaced", Misplaced is { } m ? Json.Of(m) : null), ("differences", Agrees || Told is null ? null : Json.Array(Differences().Select(Json.Of))));
 }

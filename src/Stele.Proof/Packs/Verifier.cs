@@ -78,23 +78,24 @@ public sealed partial class Verifier
         // 2. The ledger.
         byte[]? Find(Digest d) => Content($"documents/{d.Hex}");
         var replay = new Replay(new Documents(Find));
-        var (size, root) = Refold(replay);
+        var folding = new Folding(replay, _report, MissingDocument.Contradicts);
+        var (size, root, first) = Refold(folding);
         var note = Text("ledger/checkpoint");
-        if (replay.State.Size == 0) throw new FormatException("the ledger has no genesis that folds");
-        var state = replay.State;
-        var checkpoint = Signed(note, state.LogKeyAt(Math.Min(state.Size, size)), "ledger/checkpoint", size, root, "the pack's entries: an entry was changed, dropped, added or moved");
-        if (checkpoint is not null && checkpoint.Size < minSize) _report.Find("too-small", "ledger/checkpoint", $"it covers {checkpoint.Size} entries; at least {minSize} are demanded");
-        Authenticate(replay, note, notOlderThan);
-        _report.Note($"ledger '{state.Origin}': {state.Size} entries folded again by fold version {state.FoldVersion}, from {Time(replay.Entries[0].Entry.Time)} to {Time(state.Time)}. " +
-            "These times are the server's word, held to each signer's own time (from 5 minutes before to 24 hours after it).");
-        if (state.Size != size)
+        if (replay.State.Size == 0)
         {
-            _report.Note($"the fold halted after {state.Size} of {size} entries: what comes after can't be judged.");
+            if (_report.Stopped is null) throw new FormatException("the ledger has no genesis that folds");
+            Unfounded(note, "ledger/checkpoint", size, root, first);
+            Unjudged();
             return;
         }
+        var state = replay.State;
+        var checkpoint = Signed(note, folding.LogKeyAt(size), "ledger/checkpoint", size, root, "the pack's entries: an entry was changed, dropped, added or moved");
+        if (checkpoint is not null && checkpoint.Size < minSize) _report.Find("too-small", "ledger/checkpoint", $"it covers {checkpoint.Size} entries; at least {minSize} are demanded");
+        Authenticate(folding, replay, note, notOlderThan);
+        _report.Note($"ledger '{state.Origin}': {state.Size} of {size} entries folded again by fold version {state.FoldVersion}, from {Time(replay.Entries[0].Entry.Time)} to {Time(state.Time)}.");
 
         // 3. Explanations.
-        Explanations(replay, Find);
+        Explanations(replay, Find, MissingDocument.Contradicts);
         if (_asked is { } asked)
             try
             {
@@ -104,6 +105,12 @@ public sealed partial class Verifier
             {
                 _why = e.Message;
             }
+
+        if (state.Size != size)
+        {
+            Unjudged();
+            return;
+        }
 
         // 4. Decision logs.
         var logs = Logs(replay);

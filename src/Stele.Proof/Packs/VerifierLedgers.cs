@@ -25,10 +25,14 @@ public sealed partial class Verifier
         {
             report.Find("ledger-malformed", "ledger", e.Message);
         }
-        return new(report, report.Findings.Count == 0 ? memory : null, fork);
+        // Invariant: nothing that was not judged is ever remembered as seen.
+        return new(report, report.Findings.Count == 0 && report.Stopped is null ? memory : null, fork);
     }
 
-    (LedgerMemory Memory, Fork? Fork) Look(Func<string, byte[]?> read, Func<Digest, byte[]?> find, LedgerMemory? remembered)
+    /// <summary>How often a document was asked for and is not served.</summary>
+    long _withheld;
+
+    (LedgerMemory? Memory, Fork? Fork) Look(Func<string, byte[]?> read, Func<Digest, byte[]?> find, LedgerMemory? remembered)
     {
         // 1. What it says of itself. Nothing of it is believed before a key has signed for it.
         var note = Utf8.GetString(read("checkpoint") ?? throw new FormatException("there is no checkpoint"));
@@ -37,52 +41,41 @@ public sealed partial class Verifier
         var before = remembered is null ? null : Checkpoint.Parse(Note.Parse(remembered.Checkpoint).Text);
 
         // 2. Every entry, hashed and folded; what an earlier checkpoint covered, compared on the way.
-        var (replay, keys, frontier, then) = (new Replay(new Documents(find)), new KeyRing(), new Frontier(), (Digest?)null);
-        string? halted = null;
+        var served = find;
+        find = digest =>
+        {
+            var bytes = served(digest);
+            if (bytes is null) Interlocked.Increment(ref _withheld);
+            return bytes;
+        };
+        var (replay, frontier, first, then) = (new Replay(new Documents(find)), new Frontier(), (Digest?)null, (Digest?)null);
+        var folding = new Folding(replay, _report, MissingDocument.Stops);
         foreach (var bundle in Bundles(read, claimed.Size))
         {
-            var entries = new (Prepared? Entry, string? Error)[bundle.Length];
-            Parallel.For(0, bundle.Length, i =>
-            {
-                try
-                {
-                    var prepared = Prepared.Parsed(Entry.Parse(bundle[i]));
-                    keys.Learn(prepared.Statement);
-                    entries[i] = (prepared, null);
-                }
-                catch (FormatException e)
-                {
-                    entries[i] = (null, e.Message);
-                }
-            });
-            Parallel.For(0, bundle.Length, i => entries[i].Entry?.Verify(keys.Find));
+            var entries = folding.Read(bundle.Length, i => bundle[i]);
             for (var i = 0; i < bundle.Length; i++)
             {
-                var where = $"entry {Number(frontier.Size)}";
-                frontier = frontier.Add(Merkle.Leaf(bundle[i]));
+                folding.Add(frontier.Size, entries[i]);
+                var leaf = Merkle.Leaf(bundle[i]);
+                first ??= leaf;
+                frontier = frontier.Add(leaf);
                 if (frontier.Size == before?.Size) then = frontier.Root;
-                if (halted is not null) continue;
-                halted = entries[i].Entry is not { } prepared ? entries[i].Error : replay.Add(prepared) switch
-                {
-                    Outcome.Refused { Code: RefusalCode.DocumentMissing } r => $"{where}: {r.Message}",
-                    Outcome.Refused r => $"{r.Code.Name()}: {r.Message}",
-                    Outcome.Already a => $"its payload stands in entry {a.Entry} already",
-                    _ => null,
-                };
-                if (halted is null) continue;
-                // Without its documents an entry can't be judged; that is no fault of the entry.
-                if (halted.StartsWith(where, StringComparison.Ordinal)) _report.Note($"documents are not served here: the fold stopped at {halted}. Rules after it were not executed again; an audit pack has all it takes.");
-                else _report.Find(entries[i].Entry is null ? "entry-malformed" : "entry-refused", where, halted);
             }
             _progress?.Invoke($"{Number(frontier.Size)} of {Number(claimed.Size)} entries");
         }
+        folding.End(frontier.Size);
 
         // 3. Whose it is.
         var state = replay.State;
-        if (state.Size == 0) throw new FormatException("the ledger has no genesis that folds");
-        var key = VerifierKey.Parse(state.LogKeyAt(Math.Min(state.Size, claimed.Size)));
+        if (state.Size == 0)
+        {
+            if (_report.Stopped is null) throw new FormatException("the ledger has no genesis that folds");
+            Unfounded(note, "checkpoint", frontier.Size, frontier.Root, first!.Value);
+            return (null, null);
+        }
+        var key = VerifierKey.Parse(folding.LogKeyAt(claimed.Size));
         var checkpoint = Signed(note, key.ToString(), "checkpoint", frontier.Size, frontier.Root, "the entries that are served: an entry was changed, dropped, added or moved");
-        Authenticate(replay, note, null);
+        Authenticate(folding, replay, note, null);
         _report.Note($"ledger '{state.Origin}': {frontier.Size} entries hashed, {state.Size} of them folded again by fold version {state.FoldVersion}.");
         var memory = new LedgerMemory(state.Ledger, note);
         if (checkpoint is null) return (memory, null);
@@ -92,7 +85,7 @@ public sealed partial class Verifier
         if (remembered is not null && before is not null)
         {
             if (remembered.Genesis != state.Ledger) _report.Find("ledger-other", "genesis", $"the ledger that is remembered begins with {remembered.Genesis}");
-            else if (!Checkpoint.TryOpen(remembered.Checkpoint, VerifierKey.Parse(state.LogKeyAt(Math.Min(state.Size, before.Size))), out _, out var error)) _report.Find("checkpoint-signature", "what is remembered", error);
+            else if (!Checkpoint.TryOpen(remembered.Checkpoint, VerifierKey.Parse(folding.LogKeyAt(before.Size)), out _, out var error)) _report.Find("checkpoint-signature", "what is remembered", error);
             else if (before.Size > claimed.Size) _report.Find("ledger-shrunk", "checkpoint", $"it covers {claimed.Size} entries; its key signed {before.Size} before. What is remembered:\n{remembered.Checkpoint}What is shown now:\n{note}");
             else if (then != before.Root)
             {
@@ -106,13 +99,13 @@ public sealed partial class Verifier
                 {
                     // Whoever is accused withholds tiles; the finding stands without them.
                 }
-                _report.Find("ledger-forked", "checkpoint", $"the ledger that is shown does not extend the one that its key signed before: {(fork is null ? "its tiles do not prove which, and are not those of its checkpoint" : "two histories under one key")}");
+                _report.Find("ledger-forked", "checkpoint", $"the ledger that is shown does not extend the one that its key signed before: {(fork is null ? "its tiles do not prove which, and are not those of its checkpoint" : "two histories under one key")}", fork is null ? FindingKind.Fault : FindingKind.Fraud);
             }
             else _report.Note($"it extends the {before.Size} entries that were seen before.");
         }
 
         // 5. Explanations.
-        if (state.Size == frontier.Size) Explanations(replay, find);
+        Explanations(replay, find, MissingDocument.Stops);
         _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted; nobody else may be shown this same ledger, unless witnesses cosigned it.");
         return (memory, fork);
     }

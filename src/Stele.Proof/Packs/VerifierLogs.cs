@@ -26,7 +26,7 @@ public sealed partial class Verifier
                 _report.Note($"decision log '{log.Origin}': lost, as the ledger declares; {log.Anchor?.Size ?? 0} leaves were anchored.");
             }
             else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
-            else _report.Note($"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it.");
+            else _report.Limit(LimitName.LogNotShown, $"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it");
             Gone(replay, log);
         }
         Silence(replay);
@@ -53,7 +53,8 @@ public sealed partial class Verifier
         foreach (var (place, gap) in longest)
         {
             var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
-            _report.Note($"{place}: the longest silence between observations was {gap} ms{(limit is not { } l ? " (no limit is set)" : gap > l ? $", LONGER than the {l} ms allowed: what ran then was not observed" : $", within the {l} ms allowed")}.");
+            if (limit is { } most && gap > most) _report.Limit(LimitName.ObservationGap, $"{place}: for {gap} ms nobody said what ran, longer than the {most} ms that are allowed: what ran then was not observed");
+            else _report.Note($"{place}: the longest silence between observations was {gap} ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}.");
         }
     }
 
@@ -84,6 +85,9 @@ public sealed partial class Verifier
         if (anchors.TryGetValue(first, out var start) && start.Root != frontier.Root) _report.Find("anchor-root", $"anchor in entry {Number(start.Entry)}", $"the floor of '{log.Origin}' does not have the root that was anchored");
         if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
+        string? forked = null;
+        var clock = new NodeClock(replay.Entries[(int)log.Entry].Entry.Time);
+        foreach (var earlier in anchors.Where(a => a.Key <= first)) clock.Anchored(earlier.Value.Anchor.Issued);
         var open = new Dictionary<long, Digest>();
         var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
         Walk(folder, part => new LogPart(replay, log, part, cuts), (part, judged) =>
@@ -94,10 +98,12 @@ public sealed partial class Verifier
                 if (frontier.Size == held?.Index) held.Leaf(stretch.Trees.Single().Root);   // a stretch of its own, by the cuts
                 foreach (var (level, tree) in stretch.Trees) frontier = frontier.Add(level, tree);
                 if (frontier.Size == held?.Size) held.Tree(frontier.Root);
+                clock.Saw(stretch);
                 (opens, closes, wholes) = (opens + stretch.Opens, closes + stretch.Closes, wholes + stretch.Wholes);
                 if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
-                    _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories");
+                    forked = $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories";
                 if (!anchors.TryGetValue(frontier.Size, out var at)) continue;
+                clock.Anchored(at.Anchor.Issued);
                 var place = $"anchor in entry {Number(at.Entry)}";
                 if (at.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
                 if (!below.Agrees(at.Anchor, opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
@@ -117,14 +123,17 @@ public sealed partial class Verifier
             _progress?.Invoke($"judging {log.Origin}: {Number(frontier.Size)} decisions");
         }, first);
         var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
-        if (promised is { } beyond && beyond.Size > frontier.Size) _report.Note($"decision log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it.");
+        if (promised is { } beyond && beyond.Size > frontier.Size) _report.Limit(LimitName.NotCompared, $"decision log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it, and was not compared with it");
         if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
         {
             _report.DeclaredGaps++;
             _report.Note($"decision log '{log.Origin}': {anchoredSize - frontier.Size} of {anchoredSize} anchored leaves were lost, as the ledger declares.");
         }
         else if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
-        if (Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves") is { } signed) held?.Signed(signed, "the log's own checkpoint in the pack");
+        var own = Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
+        if (own is not null) held?.Signed(own, "the log's own checkpoint in the pack");
+        // Two histories are proven only where the key signed this one too.
+        if (forked is not null) _report.Find("log-forked", log.Origin, forked, own?.Size == frontier.Size && own.Root == frontier.Root ? FindingKind.Fraud : FindingKind.Fault);
         held?.End(frontier.Size);
 
         long longest = 0, before = 0;
@@ -133,9 +142,52 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : first > 0 ? "complete from its floor on" : "complete")}, {frontier.Size - first} leaves ({wholes} whole, {opens} open, {closes} close{(open.Count > 0 ? $"; {open.Count} never closed: how they ended is unknown" : "")}), " +
-            $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}" +
-            $"{(stale > 0 ? $"; {stale} served on a ledger older than was allowed then" : "")}{(behind > 0 ? $"; {behind} served by an earlier deployment than the head the node knew" : "")}.");
+        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : first > 0 ? "complete from its floor on" : "complete")}, {frontier.Size - first} leaves ({wholes} whole, {opens} open, {closes} close), " +
+            $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}.");
+        void Short(LimitName name, long count, string what)
+        {
+            if (count > 0) _report.Limit(name, $"decision log '{log.Origin}': {Number(count)} {what}");
+        }
+        Short(LimitName.UnanchoredDecisions, frontier.Size - anchoredSize, "leaves at its end are not anchored: they are the node's signed word alone, and more of them may have been cut off");
+        Short(LimitName.UnclosedDecisions, open.Count, "let through and never closed: how they ended is unknown");
+        Short(LimitName.StaleDecisions, stale, "served on a ledger older than was allowed then");
+        Short(LimitName.EarlierDeployment, behind, "served by an earlier deployment than the head the node knew");
+        if (clock.Widest is { } off) _report.Limit(LimitName.NodeClock, $"decision log '{log.Origin}': {off}");
+    }
+
+    /// <summary>
+    /// The node's own times, held to each other: a record is dated between the anchor before it and the one that covers it, 5 minutes off at most; before the first anchor, after the log was opened. Nothing
+    /// else bounds when a decision was made.
+    /// </summary>
+    sealed class NodeClock(long opened)
+    {
+        long _from = opened, _by;
+        (long Time, long Leaf)? _latest;
+
+        /// <summary>The widest deviation, in words.</summary>
+        public string? Widest { get; private set; }
+
+        public void Saw(LogPart.Stretch stretch)
+        {
+            if (stretch.Earliest is { } e)
+            {
+                if (e.Time < _from) Off(e, _from - e.Time, $"before {Verifier.Time(_from)}, when the anchor before it was signed or the log opened");
+                if (!(_latest?.Time >= stretch.Latest!.Value.Time)) _latest = stretch.Latest;
+            }
+        }
+
+        /// <summary>The node anchored what it showed so far.</summary>
+        public void Anchored(long issued)
+        {
+            if (_latest is { } l && l.Time > issued) Off(l, l.Time - issued, $"after {Verifier.Time(issued)}, when the same node signed the anchor that covers it");
+            (_from, _latest) = (issued, null);
+        }
+
+        void Off((long Time, long Leaf) record, long by, string what)
+        {
+            if (by <= Fold.MaxSkew || by <= _by) return;
+            (_by, Widest) = (by, $"leaf {Number(record.Leaf)} is dated {Verifier.Time(record.Time)} by its node's clock, {Number(by / 1000)} s {what}: that clock was wrong, or the record was written at another time");
+        }
     }
 
     /// <summary>The tree that the node promised to the receipt's holder, when the receipt is of this log.</summary>

@@ -55,6 +55,13 @@ public sealed partial class Verifier
         if (!manifest.AsSpan().SequenceEqual(Pack.ManifestOf(state, note, logs, _members.Values.Where(m => m.Name != Pack.Manifest).Select(m => (m.Name, (long)m.Size, _listed[m.Name]))))) _report.Find("manifest-differs", Pack.Manifest, "it is not the manifest of this pack");
     }
 
+    /// <summary>Where the judging stopped, the rest of the pack is held to the manifest's digests, and to nothing else.</summary>
+    void Unjudged()
+    {
+        foreach (var name in _members.Keys.Where(n => !_used.Contains(n)).ToList()) Content(name);
+        _report.Note("decision logs and reconciliations are not judged: they rest on the entries that are not.");
+    }
+
     /// <summary>A member's bytes; null when it is not there, or damaged.</summary>
     byte[]? Content(string name)
     {

@@ -42,6 +42,7 @@ sealed class ServerHost : IAsyncDisposable
     /// <param name="report">Told of bugs and of what the API could not answer; for the operator's log.</param>
     /// <exception cref="IOException">Not founded, open elsewhere, or the port is taken.</exception>
     /// <exception cref="FormatException">The ledger does not fold.</exception>
+    /// <exception cref="ProblemException">The clock lies behind the ledger's last entry, or behind every cosignature of its witnesses.</exception>
     public static async Task<ServerHost> Start(ServerFolder folder, ServerOptions options, TimeProvider time, Action<string>? report = null)
     {
         var trust = folder.ReadTrust();
@@ -59,6 +60,11 @@ sealed class ServerHost : IAsyncDisposable
             if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
             report ??= _ => { };
             var cosigned = new CosignedCheckpoints(log, options.Witnesses?.Quorum, folder.Cosigned);
+            if (options.Witnesses is { } known && cosigned.Published is { } shown)
+            {
+                Note.Parse(shown).VerifyCosigned([.. known.Witnesses.Select(w => w.Key)], out var by);
+                if (!by.IsEmpty) WallClock.Demand(time, by.Min(c => c.Milliseconds), "even the earliest cosignature of the ledger's last published checkpoint");
+            }
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
             web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping);

@@ -39,7 +39,8 @@ static class VerdictVerb
             new("list", "the verdicts of the ledger, newest last", """
                 stele verdict list [SYSTEM/ENV] [--refused]
 
-                Each with its entry, what it is about, and the rules that failed or were waived.
+                Each with its entry, what it is about, and the rules that failed or were waived. A verdict is the server's word: each one that is shown is
+                executed again here, and marked unless it comes out as the same bytes. The exit code is 1 if one differs, or stands where no server writes it.
                 """,
                 [
                     new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
@@ -83,9 +84,10 @@ static class VerdictVerb
                 }
                 if (verdict.Cut > 0) t.Line(Terminal.Dim("  not all of it fits an entry: stele verdict explain shows the rest"));
                 foreach (var rule in verdict.Would.Where(x => !x.Allows)) t.Line($"  the candidate {rule.Policy.Short} would have said: {rule.Result}  {rule.Rule}  {rule.Message}");
+                if (again.Misplaced is { } misplaced) t.Line(Terminal.Red($"MISPLACED: {misplaced}"));
                 t.Line(again.Agrees ? $"re-executed here: the same {found.Entry.Envelope.Payload.Length} bytes, {Digest.Of(found.Entry.Envelope.Payload)}" : Terminal.Red("re-executed here: OTHER BYTES") + $"; stele verdict reproduce {found.Index} shows which");
             });
-        return again.Agrees ? 0 : CliError.Failed;
+        return again is { Agrees: true, Misplaced: null } ? 0 : CliError.Failed;
     }
 
     /// <summary>One line: what became of which act, and what tells of it.</summary>
@@ -130,20 +132,21 @@ static class VerdictVerb
             again.Add(Again(desk, entry));
         }
         if (one is not null && again[0].Told is null) throw new CliError($"nothing that the server wrote explains entry {one}", again[0].Explanation is null ? "stele verdict list shows the verdicts" : $"stele verdict explain {one} judges it again");
-        var other = again.Count(a => !a.Agrees);
+        var other = again.Count(a => a is not { Agrees: true, Misplaced: null });
         call.Terminal.Result(
             all ? Json.Object(("count", again.Count), ("same", again.Count - other), ("verdicts", Json.Array(again.Select(a => a.ToJson())))) : again[0].ToJson(),
             () =>
             {
                 var t = call.Terminal;
-                foreach (var a in again.Where(a => one is not null || !a.Agrees))
+                foreach (var a in again.Where(a => one is not null || a is not { Agrees: true, Misplaced: null }))
                 {
                     t.Line(Head(desk, a));
                     if (a.Explanation is { } e) t.Table([["input", Digest.Of(e.Judgement.Input.ToBytes()).ToString()], .. e.Judgement.Policies.Select(p => new[] { "policy", p.ToString() })]);
                     t.Table([["engine", $"fold version {a.Before.FoldVersion}"], ["written", $"{Digest.Of(a.Told!.Entry.Envelope.Payload)}  {a.Told.Entry.Envelope.Payload.Length} bytes"], ["again", a.Payload is { } p2 ? $"{Digest.Of(p2)}  {p2.Length} bytes" : "nothing: it had no reason to be written"]]);
+                    if (a.Misplaced is { } misplaced) t.Line(Terminal.Red($"  MISPLACED: {misplaced}"));
                     foreach (var at in a.Differences()) t.Line(Terminal.Red($"  differs  {at}"));
                 }
-                t.Line(other == 0 ? $"{Terminal.Green("the same bytes")}{(all ? string.Create(CultureInfo.InvariantCulture, $": {again.Count} of {again.Count}") : "")}" : Terminal.Red(all ? $"OTHER BYTES: {other} of {again.Count}" : "OTHER BYTES"));
+                t.Line(other == 0 ? $"{Terminal.Green("the same bytes")}{(all ? string.Create(CultureInfo.InvariantCulture, $": {again.Count} of {again.Count}") : "")}" : Terminal.Red(all ? $"OTHER BYTES, or out of place: {other} of {again.Count}" : one is not null && again[0].Agrees ? "the same bytes, out of place" : "OTHER BYTES"));
             });
         return other == 0 ? 0 : CliError.Failed;
     }
@@ -152,22 +155,28 @@ static class VerdictVerb
     {
         await using var desk = await Desk.Open(call);
         var place = call.Get<string>("system/env") is { } text ? Place.Known(text, desk.State) : (Place?)null;
-        var found = desk.Replay.Entries.Where(f => f.Statement is Verdict v && (place is not { } p || (v.System, v.Environment) == (p.System, p.Environment)) && (!v.Passed || !call.Get<bool>("--refused")))
-            .Select(f => (f.Index, f.Entry.Time, Verdict: (Verdict)f.Statement)).ToArray();
+        var asked = desk.Replay.Entries.Where(f => f.Statement is Verdict v && (place is not { } p || (v.System, v.Environment) == (p.System, p.Environment)) && (!v.Passed || !call.Get<bool>("--refused"))).ToArray();
+        var found = new List<(long Index, long Time, Verdict Verdict, Execution Again)>();
+        foreach (var (i, f) in asked.Index())
+        {
+            call.Terminal.Progress($"judging again: {i + 1} of {asked.Length}");
+            found.Add((f.Index, f.Entry.Time, (Verdict)f.Statement, Executions.Of(desk, f)));
+        }
         call.Terminal.Result(
             Json.Object(("verdicts", Json.Array(found.Select(f => Json.Object(
                 ("entry", f.Index), ("time", f.Time), ("passed", f.Verdict.Passed), ("place", State.Place(f.Verdict.System, f.Verdict.Environment)), ("releases", Json.Array(f.Verdict.Releases.Select(Json.Of))), ("size", f.Verdict.Size),
-                ("failed", Json.Array(f.Verdict.Rules.Where(r => !r.Allows).Select(r => Json.Of(r.Rule)))), ("waivers", Json.Array(f.Verdict.Waivers.Select(w => Json.Of(w))))))))),
+                ("failed", Json.Array(f.Verdict.Rules.Where(r => !r.Allows).Select(r => Json.Of(r.Rule)))), ("waivers", Json.Array(f.Verdict.Waivers.Select(w => Json.Of(w)))), ("execution", f.Again.Name())))))),
             () =>
             {
-                if (found.Length == 0) call.Terminal.Line("there is no such verdict: policies judge deployments, and each gets one");
+                if (found.Count == 0) call.Terminal.Line("there is no such verdict: policies judge deployments, and each gets one");
                 call.Terminal.Table(found.Select(f => new[]
                 {
                     f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time), f.Verdict.Passed ? "passed" : "refused",
                     $"{(f.Verdict.Releases.IsEmpty ? "halt" : string.Join(", ", f.Verdict.Releases.Select(r => desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → {f.Verdict.System}/{f.Verdict.Environment}",
                     string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleOutcome.Passed).Select(r => r.Waiver is null ? r.Rule : $"{r.Rule} (waived)")),
+                    f.Again.Words(),
                 }), "");
             });
-        return 0;
+        return found.Any(f => f.Again.IsLie()) ? CliError.Failed : 0;
     }
 }

@@ -10,8 +10,8 @@ static class VerifyVerb
         stele verify receipt FILE [--trust FILE] [--min-size N] [--not-older-than TIME]
 
         The same judge as stele-verify. With no trust file at all, the best there is to say is "consistent, unauthenticated". Exit codes:
-        0 complete, 1 failed, 2 asked for wrongly, 3 consistent but unauthenticated, 4 gaps that the ledger itself declares, 5 an early receipt: not
-        anchored yet.
+        0 complete, limits named; 1 failed: contradicted; 2 usage error; 3 consistent but unauthenticated; 4 gaps that the ledger itself declares;
+        5 an early receipt: not anchored yet; 6 fraud is proven; 7 stopped at an entry: what follows is not judged.
         """,
         [
             new Argument<string>("what"), new Argument<string>("file"),
@@ -33,16 +33,15 @@ static class VerifyVerb
         else await using (var pack = File.OpenRead(file)) report = await Task.Run(() => Verifier.Verify(pack, trust, call.Get<long>("--min-size"), notOlder), call.Stop).WaitAsync(call.Stop);
         call.Terminal.Result(report.ToJson(), () =>
         {
-            foreach (var finding in report.Findings) call.Terminal.Line(Terminal.Red(finding.ToString()));
-            foreach (var note in report.Notes) call.Terminal.Line(note);
-            call.Terminal.Line(report.Result switch
-            {
-                VerifyResult.Complete => Terminal.Green("complete: everything is there and agrees"),
-                VerifyResult.Unauthenticated => Terminal.Yellow("consistent, unauthenticated: no trust file says whose ledger this is; give --trust FILE"),
-                VerifyResult.Early => Terminal.Yellow("early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet"),
-                VerifyResult.DeclaredGaps => Terminal.Yellow("all agrees, with gaps that the ledger itself declares"),
-                _ => Terminal.Red($"FAILED: {report.Findings.Count} {(report.Findings.Count == 1 ? "finding" : "findings")}"),
-            });
+            foreach (var line in report.Lines())
+                call.Terminal.Line(line.Part switch
+                {
+                    ReportPart.Headline when report.Headline == Headline.Complete => Terminal.Green(line.Text),
+                    ReportPart.Headline when report.Findings.Count > 0 => Terminal.Red(line.Text),
+                    ReportPart.Headline or ReportPart.Limit => Terminal.Yellow(line.Text),
+                    ReportPart.Finding => Terminal.Red(line.Text),
+                    _ => line.Text,
+                });
         });
         return (int)report.Result;
     }

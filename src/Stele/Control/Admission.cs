@@ -81,6 +81,7 @@ sealed class Admission : IAsyncDisposable
     public Task Completion { get; }
 
     /// <summary>Folds the log and starts to admit.</summary>
+    /// <exception cref="ProblemException">The clock lies behind the last entry.</exception>
     /// <exception cref="FormatException">An entry of the log does not fold: the ledger is damaged, or was written by other rules.</exception>
     public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
     {
@@ -90,6 +91,8 @@ sealed class Admission : IAsyncDisposable
                 throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
         if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
         if (!replay.State.ServerKey!.Equals(serverKey.Public)) throw new FormatException($"the server's key {serverKey.Public.Id} is not the one that genesis names, {replay.State.ServerKey.Id}");
+        var last = replay.Entries[^1];
+        WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
         return new Admission(log, replay, blobs, serverKey, time);
     }
 

@@ -43,7 +43,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task A_good_pack_agrees_and_shows_what_happened()
     {
-        Assert.Equal(("complete", ""), await Judge(Pack, Lived.World.Trust));
+        Assert.Equal(("complete-with-limits", ""), await Judge(Pack, Lived.World.Trust));
         Assert.Empty(await browser.Complaints());
         Assert.Equal("0", await browser.Run("return performance.getEntriesByType('resource').length"));
         // The leaves are read from the pack once more, to be looked at: a moment after the result.
@@ -71,7 +71,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         foreach (var attack in Matrix.All.Where(a => a.Name is "finder: pruned log: another tree below the floor" or "node: pruned log: another tree below the floor, its log signed anew" or "node: prunes without any floor" or "finder: pruned log: a floor of 0"))
         {
             var (pack, trust) = attack.Make();
-            Assert.Equal("failed", (await Judge(pack, trust)).Result);
+            Assert.Equal("contradicted", (await Judge(pack, trust)).Result);
         }
     }
 
@@ -85,7 +85,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     }
 
     [Fact]
-    public async Task Without_a_trust_file_it_is_unauthenticated() => Assert.Equal(("unauthenticated", ""), await Judge(Pack, null));
+    public async Task Without_a_trust_file_it_is_unauthenticated() => Assert.Equal(("consistent-unauthenticated", ""), await Judge(Pack, null));
 
     [Fact]
     public async Task A_flipped_byte_is_found_where_it_is()
@@ -95,7 +95,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         {
             var member = Zip.Read(new MemoryStream(Pack)).Single(m => m.Name == name);
             var (result, findings) = await Judge(Forgery.Flip(Pack, (int)(member.Offset + 30 + name.Length + member.Size / 2)), Lived.World.Trust);
-            Assert.Equal("failed", result);
+            Assert.Equal("contradicted", result);
             Assert.Contains($"member-damaged in {name}", findings, StringComparison.Ordinal);
         }
         await browser.Picture("flipped.png", height: 1000);
@@ -108,7 +108,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         async Task Found(string expected, byte[] pack)
         {
             var (result, findings) = await Judge(pack, Lived.World.Trust);
-            Assert.True(result == "failed" && findings.Contains(expected, StringComparison.Ordinal), $"want {expected}, found {findings}");
+            Assert.True(result == "contradicted" && findings.Contains(expected, StringComparison.Ordinal), $"want {expected}, found {findings}");
         }
         var f = Forged();
         f.Entries[5] = Forgery.Flip(f.Entries[5], f.Entries[5].Length / 2);
@@ -136,7 +136,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         foreach (var length in new[] { Pack.Length - 1, Pack.Length / 2, 10 })
         {
             var (result, findings) = await Judge(Pack[..length], Lived.World.Trust);
-            Assert.Equal("failed", result);
+            Assert.Equal("contradicted", result);
             Assert.Contains("pack-malformed", findings, StringComparison.Ordinal);
         }
     }
@@ -145,10 +145,10 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     public async Task Another_ledgers_trust_file_fails_it()
     {
         var (result, findings) = await Judge(Pack, Mortgage.Founded("elsewhere.example/ledger").World.Trust);
-        Assert.Equal("failed", result);
+        Assert.Equal("contradicted", result);
         Assert.Contains("trust-origin", findings, StringComparison.Ordinal);
         var (again, unwitnessed) = await Judge(Pack, Lived.World.Trust with { Witnesses = [new NoteSigner("other.example", NoteKeyType.Cosignature).Key] });
-        Assert.Equal("failed", again);
+        Assert.Equal("contradicted", again);
         Assert.Contains("too-few-witnesses", unwitnessed, StringComparison.Ordinal);
     }
 
@@ -163,7 +163,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         m.World.Add(m.World.PutPolicy(policy), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V3), World.Deployer);
         m.Anchor();
-        Assert.Equal(("complete", ""), await Judge(m.World.Pack(), m.World.Trust));
+        Assert.Equal(("complete-with-limits", ""), await Judge(m.World.Pack(), m.World.Trust));
         Assert.Contains(Evil, await browser.Run("return document.body.innerText"), StringComparison.Ordinal);
         Assert.Equal(" 0 1", await browser.Run("return (document.documentElement.dataset.owned ?? '') + ' ' + document.querySelectorAll('img').length + ' ' + document.querySelectorAll('script').length"));
         Assert.Empty(await browser.Complaints());

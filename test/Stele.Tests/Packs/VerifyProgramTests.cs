@@ -19,7 +19,7 @@ public sealed class VerifyProgramTests
         Assert.StartsWith("complete", output, StringComparison.Ordinal);
         (code, output, _) = box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--json", "--min-size", "10", "--not-older-than", "2026-01-01T00:00:00Z");
         Assert.Equal(0, code);
-        Assert.Equal("complete", CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
+        Assert.Equal("complete-with-limits", CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
         Assert.Equal(3, box.Run("pack", box.Path("pack.zip")).Code);
         Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--min-size", "100000").Code);
         Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--not-older-than", "2100-01-01").Code);
@@ -57,7 +57,7 @@ public sealed class VerifyProgramTests
         Assert.Equal((6, "fraud-proven"), (code, CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString));
         Assert.Equal(1, box.Run("fraud", box.Write("bad.json", "{}"u8.ToArray()), "--trust", box.Trust, "--receipt", receipt).Code);
         Assert.Equal(4, box.Run("fraud", box.Path("early.json"), "--trust", box.Trust, "--receipt", box.Write("first.json", Lived.Receipt(4).Encode())).Code);
-        Assert.Equal(1, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt", box.Path("fork.json")).Code);
+        Assert.Equal(6, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt", box.Path("fork.json")).Code);
         Assert.Equal(0, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--receipt", receipt).Code);
     }
 

@@ -230,12 +230,14 @@ static partial class Matrix
         {
             // The state, not the entry, is what is wrong in these: a pack that lacks a document is among the attacks on documents.
             if (p.Code == RefusalCode.DocumentMissing) continue;
+            // What a newer verifier may know contradicts nothing: judging stops there.
+            if (p.Code is RefusalCode.UnknownKind or RefusalCode.UnknownFoldVersion) continue;
             yield return new($"operator: {p.What}", "pack", () =>
             {
                 var (world, _) = p.Act();
                 var forgery = Forgery.Of(world, world.Entries.Append(world.Tried!.Bytes)).Resign();
                 return (forgery.Write(), world.Entries.Count > 0 ? Unwitnessed(world) : new Trust(World.Name, world.Key.Key, Merkle.Leaf(forgery.Entries[0]), [], 0));
-            }, p.Code == RefusalCode.UnknownKind || p.Code == RefusalCode.UnknownFoldVersion ? "fold-halted" : "entry-refused: " + p.Code.Name());
+            }, "entry-refused: " + p.Code.Name());
         }
     }
 }
