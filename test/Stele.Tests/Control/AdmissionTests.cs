@@ -191,6 +191,49 @@ public sealed class AdmissionTests
         await town.Admit(Fresh(), town.Owner);
     }
 
+    /// <summary>Under a clock behind the last entry nothing could be admitted: the server says so at once, with both times and what to do.</summary>
+    [Theory]
+    [InlineData(-4, true)]
+    [InlineData(-6, false)]
+    [InlineData(-60 * 24 * 365, false)]
+    public async Task A_server_does_not_start_under_a_clock_behind_its_ledger(int minutes, bool starts)
+    {
+        var time = new ManualTime(TimeProvider.System.GetUtcNow());
+        await using var town = await Town.Found(time);
+        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        var last = town.State.Size - 1;
+        await town.Stop();
+        time.Jump(TimeSpan.FromMinutes(minutes));
+        if (!starts)
+        {
+            var refused = await Assert.ThrowsAsync<ProblemException>(town.Start);
+            Assert.True(refused.Problem.Is(Trouble.Clock));
+            Assert.Contains($"the ledger's last entry, {last} (member), says", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("set it right", refused.Message, StringComparison.Ordinal);
+            time.Jump(TimeSpan.FromMinutes(-minutes));
+        }
+        await town.Start();
+    }
+
+    /// <summary>Even the earliest of the witnesses saw the ledger later than this machine's clock says.</summary>
+    [Fact]
+    public async Task A_server_does_not_start_under_a_clock_behind_every_cosignature()
+    {
+        var time = new ManualTime(TimeProvider.System.GetUtcNow());
+        var witness = new Worlds.NoteSigner("witness.example", NoteKeyType.Cosignature);
+        var options = new Stele.Api.ServerOptions { Witnesses = new WitnessTerms([new WitnessPlace("w", witness.Key, null)], null) };
+        await using var town = await Town.Found(time, options);
+        await town.Settle();
+        var checkpoint = town.Host.Log.Checkpoint;
+        await town.Stop();
+        foreach (var (ahead, starts) in new[] { (3600L, false), (60L, true) })
+        {
+            File.WriteAllText(town.Folder.Cosigned, witness.Sign(Note.Parse(checkpoint), time.GetUtcNow().ToUnixTimeSeconds() + ahead));
+            if (starts) await town.Start();
+            else Assert.Contains("cosignature", (await Assert.ThrowsAsync<ProblemException>(town.Start)).Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task Founding_twice_or_starting_without_is_refused()
     {
