@@ -283,7 +283,7 @@ public sealed class SpecTests
     public void Findings_are_those_of_the_verifiers()
     {
         var code = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Packs"), "*.cs").Select(File.ReadAllText).ToList();
-        var names = code.SelectMany(c => Regex.Matches(c, "(?:Find\\(|new Finding\\()\\$?\"([a-z{}]+(?:-[a-z]+)+)\"").Select(m => m.Groups[1].Value)).SelectMany(n => n == "{name}-differs" ? ["verdict-differs", "refusal-differs"] : new[] { n }).Distinct().ToList();
+        var names = code.SelectMany(c => Regex.Matches(c, "(?:Find\\(|new Finding\\()\\s*\\$?\"([a-z{}]+(?:-[a-z]+)+)\"").Select(m => m.Groups[1].Value)).SelectMany(n => n == "{name}-differs" ? ["verdict-differs", "refusal-differs"] : new[] { n }).Distinct().ToList();
         Assert.True(names.Count > 50);
         Same(names, Page("verifying").Table("Findings", "finding").Rows.Select(r => SpecTable.Words(r[0])[0]), "findings");
     }
