@@ -6,10 +6,11 @@ namespace Stele.Verify;
 static class CommandLine
 {
     const string Codes = """
-        Exit code: 0 complete, or complete with limits that are named; 1 contradicted: something was changed, is damaged,
-        missing or untrue; 2 usage error, or a file can't be read; 3 consistent, but unauthenticated; 4 complete except for
-        gaps that are declared (lost or erased records); 5 an early receipt, which agrees and is not anchored yet; 6 fraud is
-        proven: one key signed two histories; 7 stopped at an entry: it agrees up to there, and what follows is not judged.
+        Exit code: 0 complete, or complete with limits that are named; 1 contradicted: something was changed, is
+        damaged, missing or untrue; 2 usage error, or a file can't be read; 3 consistent, but unauthenticated;
+        4 complete except for gaps that are declared (lost or erased records); 5 an early receipt, which agrees and is
+        not anchored yet; 6 fraud is proven: one key signed two histories; 7 stopped at an entry: it agrees up to
+        there, and what follows is not judged.
         """;
 
     public static int Run(Command[] commands, string[] args)

@@ -9,10 +9,11 @@ namespace Stele.Verify;
 static class LedgerCommand
 {
     public static readonly Command Command = new("ledger", "DIR|URL", """
-        A ledger as its server shows it, or its folder: every entry is hashed into the signed checkpoint and folded again.
-        Where the server withholds a document that an entry names, as one does that opens its log alone, judging stops at
-        that entry: exit code 7, and nothing is remembered. With --state it is a monitor: each look must extend what the one before remembered. A server that shows another
-        history, or a shorter one, is told on, with both checkpoints; the file then keeps the first.
+        A ledger as its server shows it, or its folder: every entry is hashed into the signed checkpoint and folded
+        again. Where the server withholds a document that an entry names, as one does that opens its log alone,
+        judging stops at that entry: exit code 7, and nothing is remembered. With --state it is a monitor: each look
+        must extend what the one before remembered. A server that shows another history, or a shorter one, is told on,
+        with both checkpoints; the file then keeps the first.
         """,
         [
             Verify.Command.Trust,

@@ -20,7 +20,8 @@ static class VerdictCommand
         var report = Verifier.Verify(pack, call.Trust, entry, out var again, out var error);
         if (again is null && report.Findings.Count == 0) throw new MisuseException(error!, "stele-verify pack FILE judges all that it has");
         // What was written and can't be made again is a finding of the pack; what nothing explains only has no bytes to compare.
-        var exit = again is { Told: not null } and ({ Agrees: false } or { Misplaced: not null }) ? (int)VerifyResult.Failed : (int)report.Result;
+        var exit = again is { Told: not null } and ({ Agrees: false } or { Misplaced: not null })
+            ? (int)VerifyResult.Failed : (int)report.Result;
         if (call.Json)
         {
             Console.WriteLine(Json.Object(("exit", exit), ("pack", report.ToJson()), ("reproduced", again?.ToJson()), ("explained", again?.Explanation?.ToJson())));
@@ -38,7 +39,8 @@ static class VerdictCommand
             if (again.Misplaced is { } misplaced) Console.WriteLine($"MISPLACED: {misplaced}");
         }
         else Console.WriteLine(error);
-        Console.WriteLine($"the pack: {report.Sentence}{(report.Findings.Count > 0 ? "; stele-verify pack shows them" : "")}");
+        var more = report.Findings.Count > 0 ? "; stele-verify pack shows them" : "";
+        Console.WriteLine($"the pack: {report.Sentence}{more}");
         return exit;
     }
 }

@@ -95,29 +95,39 @@ public static partial class Fold
         };
     }
 
-    /// <summary>Step 2, which takes no more than the last entry's time. What nodes saw may come late, when the server was away. Null = the time is as it may be.</summary>
+    /// <summary>
+    /// Step 2, which takes no more than the last entry's time. What nodes saw may come late, when the server was away.
+    /// Null = the time is as it may be.
+    /// </summary>
     internal static Outcome.Refused? Untimely(long last, Entry entry, Statement statement)
     {
         if (Backwards(last, entry, statement) is { } backwards) return backwards;
         if (entry.Time < statement.Issued - MaxSkew)
-            return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(statement.Issued - entry.Time) / 1000} s in the future");
+            return Refuse(statement, RefusalCode.OutsideWindow,
+                $"issued {(statement.Issued - entry.Time) / 1000} s in the future");
         return !MayComeLate(statement) && entry.Time > statement.Issued + MaxDelay
-            ? Refuse(statement, RefusalCode.OutsideWindow, $"issued {(entry.Time - statement.Issued) / 3_600_000} h ago") : null;
+            ? Refuse(statement, RefusalCode.OutsideWindow,
+                $"issued {(entry.Time - statement.Issued) / 3_600_000} h ago") : null;
     }
 
     /// <summary>The half of step 2 that asks nothing of the statement.</summary>
     internal static Outcome.Refused? Backwards(long last, Entry entry, Statement? statement) =>
-        entry.Time < last ? new(RefusalCode.TimeBackwards, $"the entry's time {entry.Time} is before the last entry's, {last}", null, statement, null) : null;
+        entry.Time < last ? new(RefusalCode.TimeBackwards,
+            $"the entry's time {entry.Time} is before the last entry's, {last}", null, statement, null) : null;
 
     /// <summary>Whether the entry's time may be any later than its signer's own.</summary>
     internal static bool MayComeLate(Statement statement) => statement is Anchor or Observation or Alert;
 
-    /// <summary>The half of step 3 that takes no more than the ledger's id. Null = it was made for this ledger.</summary>
+    /// <summary>
+    /// The half of step 3 that takes no more than the ledger's id. Null = it was made for this ledger.
+    /// </summary>
     internal static Outcome.Refused? Foreign(Digest ledger, Statement statement) => statement.Ledger == ledger ? null
-        : Refuse(statement, RefusalCode.WrongLedger, $"made for the ledger {statement.Ledger?.ToString() ?? "(none)"}, this is {ledger}");
+        : Refuse(statement, RefusalCode.WrongLedger,
+            $"made for the ledger {statement.Ledger?.ToString() ?? "(none)"}, this is {ledger}");
 
     /// <summary>Checkpoints are signed by plain Ed25519 note keys that bear their log's origin as name.</summary>
-    internal static bool IsLogKey(VerifierKey key, string origin) => key.Name == origin && key.Type == NoteKeyType.Ed25519;
+    internal static bool IsLogKey(VerifierKey key, string origin) =>
+        key.Name == origin && key.Type == NoteKeyType.Ed25519;
 
     static Outcome.Refused Refuse(Statement statement, RefusalCode code, string message) => new(code, message, null, statement, null);
 

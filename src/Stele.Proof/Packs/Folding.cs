@@ -15,8 +15,10 @@ enum MissingDocument
 }
 
 /// <summary>
-/// The one loop that folds a ledger's entries, for packs and for ledgers. From the first entry on that can't be folded, entries are no longer judged, but held to all that takes no judgement: their form and size,
-/// times that never go back and lie within their signers' windows, the ledger's id, payloads that stand once, and signatures by the keys that were known by then. What fails that is a finding.
+/// The one loop that folds a ledger's entries, for packs and for ledgers. From the first entry on that can't be folded,
+/// entries are no longer judged, but held to all that takes no judgement: their form and size,
+/// times that never go back and lie within their signers' windows, the ledger's id, payloads that stand once, and
+/// signatures by the keys that were known by then. What fails that is a finding.
 /// </summary>
 sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing)
 {
@@ -35,7 +37,9 @@ sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing
     /// <summary>The newest time of any entry, milliseconds since 1970 UTC.</summary>
     public long Time { get; private set; }
 
-    /// <summary>Parses entries and verifies their signatures, on every thread. Keys that stand further on are verified in turn.</summary>
+    /// <summary>
+    /// Parses entries and verifies their signatures, on every thread. Keys that stand further on are verified in turn.
+    /// </summary>
     public Ahead[] Read(int count, Leaf leaf)
     {
         var entries = new Ahead[count];
@@ -69,7 +73,8 @@ sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing
         else
             switch (replay.Add(prepared))
             {
-                case Outcome.Refused r when Halt.ReasonOf(r.Code) is { } reason && (reason != HaltReason.DocumentMissing || missing == MissingDocument.Stops):
+                case Outcome.Refused r when Halt.ReasonOf(r.Code) is { } reason
+                    && (reason != HaltReason.DocumentMissing || missing == MissingDocument.Stops):
                     (_halted, _why) = (index, (reason, r.Message));
                     Check(index, where, entry);
                     break;
@@ -95,22 +100,27 @@ sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing
         var parts = new List<string>();
         if (_unread > 0) parts.Add($"{N(_unread)} are in a form that is not known here");
         if (_unknownKinds > 0) parts.Add($"{N(_unknownKinds)} are of a kind that is not known here");
-        if (_unknownSigners > 0) parts.Add($"{N(_unknownSigners)} are signed by a key that no entry before entry {N(at)} gives to a member");
-        report.Note($"unjudged: {N(size - at)} entries, from entry {N(at)} on: form, times and the signatures of known members were checked, what they do was not" +
+        if (_unknownSigners > 0) parts.Add(
+            $"{N(_unknownSigners)} are signed by a key that no entry before entry {N(at)} gives to a member");
+        report.Note($"unjudged: {N(size - at)} entries, from entry {N(at)} on: form, times and the signatures of " +
+            $"known members were checked, what they do was not" +
             $"{(parts.Count > 0 ? $" ({string.Join("; ", parts)})" : "")}.");
     }
 
     /// <summary>
-    /// The log's verifier key for a tree size: of the entries that were folded; and of unjudged ones if owners signed them, as many as it takes and with keys that were known before.
+    /// The log's verifier key for a tree size: of the entries that were folded; and of unjudged ones if owners signed
+    /// them, as many as it takes and with keys that were known before.
     /// </summary>
     public string LogKeyAt(long size) =>
-        _logKeys.Where(k => k.FromSize <= size).Select(k => k.Key).LastOrDefault() ?? replay.State.LogKeyAt(Math.Min(replay.State.Size, size));
+        _logKeys.Where(k => k.FromSize <= size).Select(k => k.Key).LastOrDefault()
+            ?? replay.State.LogKeyAt(Math.Min(replay.State.Size, size));
 
     /// <summary>An entry that is not judged any more.</summary>
     void Check(long index, string where, Ahead ahead)
     {
         var state = replay.State;
-        // Formats may be others under a fold version that is not known. Nothing else excuses what is no entry: it would hide behind whatever stopped the fold.
+        // Formats may be others under a fold version that is not known. Nothing else excuses what is no entry: it would
+        // hide behind whatever stopped the fold.
         var strict = _why is not { Reason: HaltReason.UnknownFoldVersion };
         if (ahead.Entry is not { } prepared)
         {
@@ -137,24 +147,30 @@ sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing
         var wrong = statement switch
         {
             null => Fold.Backwards(Time, entry, null),
-            GenesisStatement when index > 0 => new Outcome.Refused(RefusalCode.NotGenesis, "the ledger has its genesis", null, statement, null),
+            GenesisStatement when index > 0 =>
+                new Outcome.Refused(RefusalCode.NotGenesis, "the ledger has its genesis", null, statement, null),
             GenesisStatement => null,
-            _ => Fold.Untimely(Time, entry, statement) ?? (state.Size > 0 ? Fold.Foreign(state.Ledger, statement) : null),
+            _ => Fold.Untimely(Time, entry, statement)
+                ?? (state.Size > 0 ? Fold.Foreign(state.Ledger, statement) : null),
         };
         if (wrong is not null) report.Find("entry-refused", where, $"{wrong.Code.Name()}: {wrong.Message}");
         Time = Math.Max(Time, entry.Time);
 
         var identity = Digest.Of(entry.Envelope.Payload);
-        if (state.Identities.TryGetValue(identity, out var first) || (!_unjudged.TryAdd(identity, index) && _unjudged.TryGetValue(identity, out first)))
+        if (state.Identities.TryGetValue(identity, out var first)
+            || (!_unjudged.TryAdd(identity, index) && _unjudged.TryGetValue(identity, out first)))
             report.Find("entry-repeated", where, $"its payload stands in entry {N(first)} already");
 
         var strangers = false;
         foreach (var signature in entry.Envelope.Signatures)
             if (Fold.KeyOf(state, signature.KeyId) is not { } key) strangers = true;
             else if (!prepared.IsGood(signature) && !entry.Envelope.Verify(signature, key))
-                report.Find("entry-refused", where, $"{RefusalCode.BadSignature.Name()}: the signature by {signature.KeyId} is not good");
+                report.Find("entry-refused", where,
+                    $"{RefusalCode.BadSignature.Name()}: the signature by {signature.KeyId} is not good");
         if (strangers) _unknownSigners++;
-        else if (statement is LogKeyStatement k && state.Size > 0 && k.FromSize > state.Size && VerifierKey.TryParse(k.Key, out var key) && Fold.IsLogKey(key, state.Origin) && Fold.SignedRightly(state, entry, k) is null)
+        else if (statement is LogKeyStatement k && state.Size > 0 && k.FromSize > state.Size
+            && VerifierKey.TryParse(k.Key, out var key) && Fold.IsLogKey(key, state.Origin)
+            && Fold.SignedRightly(state, entry, k) is null)
             _logKeys.Add((k.FromSize, k.Key));
     }
 

@@ -1,6 +1,8 @@
 namespace Stele.Proof.Packs;
 
-/// <summary>The exit codes of <c>stele-verify</c>. Numbers are permanent; 2 is a usage error or an unreadable file.</summary>
+/// <summary>
+/// The exit codes of <c>stele-verify</c>. Numbers are permanent; 2 is a usage error or an unreadable file.
+/// </summary>
 public enum VerifyResult
 {
     /// <summary>Nothing contradicts. There may be limits, which are named.</summary>
@@ -15,7 +17,9 @@ public enum VerifyResult
     /// <summary>All agrees, with gaps that the ledger itself declares (pruned, erased or lost records).</summary>
     DeclaredGaps = 4,
 
-    /// <summary>All agrees, and the ledger does not anchor it yet: a receipt that is its node's signed word so far.</summary>
+    /// <summary>
+    /// All agrees, and the ledger does not anchor it yet: a receipt that is its node's signed word so far.
+    /// </summary>
     Early = 5,
 
     /// <summary>One key signed two things that exclude each other.</summary>
@@ -26,24 +30,34 @@ public enum VerifyResult
 }
 
 /// <summary>
-/// What a verification comes to, as a closed set: the same in program, page and JSON. The first that applies is the headline: findings (proof of fraud before the others), then stopped,
+/// What a verification comes to, as a closed set: the same in program, page and JSON. The first that applies is the
+/// headline: findings (proof of fraud before the others), then stopped,
 /// unauthenticated, early, declared gaps, limits, complete. Limits and remarks are listed under every headline.
 /// </summary>
-public enum Headline { FraudProven, Contradicted, Stopped, Unauthenticated, Early, DeclaredGaps, CompleteWithLimits, Complete }
+public enum Headline
+{
+    FraudProven, Contradicted, Stopped, Unauthenticated, Early, DeclaredGaps, CompleteWithLimits, Complete,
+}
 
 /// <summary>One row a headline: its permanent name, its exit code, and its sentence.</summary>
 public static class Headlines
 {
-    static readonly Dictionary<Headline, (string Name, VerifyResult Exit, Func<VerifyReport, string> Sentence)> Table = new()
+    static readonly Dictionary<Headline,
+        (string Name, VerifyResult Exit, Func<VerifyReport, string> Sentence)> Table = new()
     {
-        [Headline.FraudProven] = ("fraud-proven", VerifyResult.FraudProven, r => $"FRAUD PROVEN: one key signed two things that exclude each other; {Findings(r)}"),
+        [Headline.FraudProven] = ("fraud-proven", VerifyResult.FraudProven, r =>
+            $"FRAUD PROVEN: one key signed two things that exclude each other; {Findings(r)}"),
         [Headline.Contradicted] = ("contradicted", VerifyResult.Failed, r => $"FAILED: contradicted: {Findings(r)}"),
         [Headline.Stopped] = ("stopped", VerifyResult.Stopped, r => r.Stopped!.ToString()),
-        [Headline.Unauthenticated] = ("consistent-unauthenticated", VerifyResult.Unauthenticated, _ => "consistent, unauthenticated: no trust file says whose ledger this is"),
-        [Headline.Early] = ("early", VerifyResult.Early, _ => "early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet"),
-        [Headline.DeclaredGaps] = ("declared-gaps", VerifyResult.DeclaredGaps, _ => "complete, except for gaps that the ledger itself declares"),
+        [Headline.Unauthenticated] = ("consistent-unauthenticated", VerifyResult.Unauthenticated, _ =>
+            "consistent, unauthenticated: no trust file says whose ledger this is"),
+        [Headline.Early] = ("early", VerifyResult.Early, _ =>
+            "early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet"),
+        [Headline.DeclaredGaps] = ("declared-gaps", VerifyResult.DeclaredGaps, _ =>
+            "complete, except for gaps that the ledger itself declares"),
         [Headline.CompleteWithLimits] = ("complete-with-limits", VerifyResult.Complete,
-            r => $"complete, with limits: {string.Join(", ", r.Limits.Select(l => l.Name).Distinct().Select(n => n.Name()))}"),
+            r => "complete, with limits: " +
+                string.Join(", ", r.Limits.Select(l => l.Name).Distinct().Select(n => n.Name()))),
         [Headline.Complete] = ("complete", VerifyResult.Complete, _ => "complete: everything is there and agrees"),
     };
 

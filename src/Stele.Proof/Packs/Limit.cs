@@ -3,7 +3,9 @@ namespace Stele.Proof.Packs;
 /// <summary>What was not shown, though nothing contradicts. Names are permanent; the set only grows.</summary>
 public enum LimitName
 {
-    /// <summary>No trusted witness cosigned the checkpoint: a split view, and a tail that was cut off, are not ruled out.</summary>
+    /// <summary>
+    /// No trusted witness cosigned the checkpoint: a split view, and a tail that was cut off, are not ruled out.
+    /// </summary>
     NoWitness,
 
     /// <summary>For longer than the system allows, no observation says what ran.</summary>
@@ -52,13 +54,18 @@ public sealed record Limit(LimitName Name, string Sentence)
     public override string ToString() => $"{Name.Name()}: {Sentence}";
 }
 
-/// <summary>What is only somebody's word, or harmless and worth knowing. It does not change the headline. Names are permanent; the set only grows.</summary>
+/// <summary>
+/// What is only somebody's word, or harmless and worth knowing. It does not change the headline. Names are permanent;
+/// the set only grows.
+/// </summary>
 public enum RemarkName
 {
     /// <summary>Times of entries are the server's word, within the bounds that are told.</summary>
     ServerTimes,
 
-    /// <summary>An entry's time lies beyond every cosignature, and far after its signer's own time: nothing bounds it.</summary>
+    /// <summary>
+    /// An entry's time lies beyond every cosignature, and far after its signer's own time: nothing bounds it.
+    /// </summary>
     TimeBeyondCosignatures,
 
     /// <summary>An envelope that was refused was admitted later.</summary>
@@ -77,7 +84,9 @@ public sealed record Remark(RemarkName Name, string Sentence)
 /// <summary>What a fact rests on.</summary>
 public enum Basis
 {
-    /// <summary>Signatures by keys that the ledger or the trust file names, and hashes under what they signed.</summary>
+    /// <summary>
+    /// Signatures by keys that the ledger or the trust file names, and hashes under what they signed.
+    /// </summary>
     Proven,
 
     /// <summary>The node that decided says so, and signed it.</summary>

@@ -9,9 +9,13 @@ public sealed partial class Verifier
     sealed class LogPart
     {
         /// <summary>Leaves up to the end, or to a size of the log at which someone stated its root and counts.</summary>
-        public sealed record Stretch(IReadOnlyList<(int Level, Digest Root)> Trees, long Opens, long Closes, long Wholes)
+        public sealed record Stretch(
+            IReadOnlyList<(int Level, Digest Root)> Trees, long Opens, long Closes, long Wholes)
         {
-            /// <summary>The earliest and the latest time of its records by the node's clock, and their leaves; null where none can be read.</summary>
+            /// <summary>
+            /// The earliest and the latest time of its records by the node's clock, and their leaves; null where none
+            /// can be read.
+            /// </summary>
             public (long Time, long Leaf)? Earliest { get; init; }
 
             /// <inheritdoc cref="Earliest"/>
@@ -76,7 +80,8 @@ public sealed partial class Verifier
                     Find("decision-malformed", Decision.Id(log.Origin, index), e.Message);
                 }
                 if (i + 1 < hashes.Length && !(cut < cuts.Length && cuts[cut] == index + 1)) continue;
-                Stretches.Add(new(Merkle.Subtrees(part.First + begun, hashes.AsSpan(begun..(i + 1))), opens, closes, wholes) { Earliest = earliest, Latest = latest });
+                Stretches.Add(new(Merkle.Subtrees(part.First + begun, hashes.AsSpan(begun..(i + 1))), opens, closes,
+                    wholes) { Earliest = earliest, Latest = latest });
                 (opens, closes, wholes, begun, earliest, latest) = (0, 0, 0, i + 1, null, null);
                 if (cut < cuts.Length && cuts[cut] == index + 1) cut++;
             }

@@ -45,8 +45,16 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
     internal string Contrast()
     {
         if (Payload is null)
-            return $"executed again, there is nothing of the kind to write: {(Outcome is Outcome.Refused r ? $"it was refused, {r.Code.Name()}{(r.Member is null ? ", and no member's good signature stands behind it" : "")}" : Outcome is Outcome.Already ? "it had been admitted before" : "it was admitted")}";
-        return "executed again, it does not give these bytes: " + string.Join("; ", Compared().Select(d => $"{d.At} is {Short(d.Told)} here and {Short(d.Again)} when executed again"));
+            return "executed again, there is nothing of the kind to write: " + Outcome switch
+            {
+                Outcome.Refused { Member: null } r =>
+                    $"it was refused, {r.Code.Name()}, and no member's good signature stands behind it",
+                Outcome.Refused r => $"it was refused, {r.Code.Name()}",
+                Outcome.Already => "it had been admitted before",
+                _ => "it was admitted",
+            };
+        return "executed again, it does not give these bytes: " + string.Join("; ", Compared().Select(d =>
+            $"{d.At} is {Short(d.Told)} here and {Short(d.Again)} when executed again"));
 
         static string Short(Json value)
         {
@@ -80,5 +88,6 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
         ("policies", Outcome is Outcome.Accepted { Judgement: { } j } ? Json.Array(j.Policies.Select(Json.Of)) : Outcome is Outcome.Refused { Judgement: { } i } ? Json.Array(i.Policies.Select(Json.Of)) : null),
         ("input", Explanation is { } e ? Json.Of(Digest.Of(e.Judgement.Input.ToBytes())) : null),
         ("payload", Told is null ? null : Json.Of(Digest.Of(Told.Entry.Envelope.Payload))), ("again", Payload is { } p ? Json.Of(Digest.Of(p)) : null),
-        ("same", Agrees), ("misplaced", Misplaced is { } m ? Json.Of(m) : null), ("differences", Agrees || Told is null ? null : Json.Array(Differences().Select(Json.Of))));
+        ("same", Agrees), ("misplaced", Misplaced is { } m ? Json.Of(m) : null),
+            ("differences", Agrees || Told is null ? null : Json.Array(Differences().Select(Json.Of))));
 }

@@ -29,8 +29,10 @@ sealed record Reexecution(Digest Envelope, long Size, long Time)
     }
 
     /// <summary>
-    /// Why an explanation stands where no server writes one; null where it stands as it must. A failed verdict is the entry at the size it names, and a refusal the same or the next after the failed verdict
-    /// of the same envelope, both at the time of that entry; a passed verdict explains what was admitted at that size. Anywhere else it would be a judgement of something that nobody submitted then.
+    /// Why an explanation stands where no server writes one; null where it stands as it must. A failed verdict is the
+    /// entry at the size it names, and a refusal the same or the next after the failed verdict
+    /// of the same envelope, both at the time of that entry; a passed verdict explains what was admitted at that size.
+    /// Anywhere else it would be a judgement of something that nobody submitted then.
     /// </summary>
     public static string? Misplaced(Replay replay, Folded folded)
     {
@@ -39,11 +41,17 @@ sealed record Reexecution(Digest Envelope, long Size, long Time)
         return folded.Statement switch
         {
             Verdict { Passed: false } v when at != v.Size || !Dated(at, v.Time) =>
-                $"the server's key signed here that an act failed at size {v.Size}, time {v.Time}: a server writes that as entry {v.Size} itself, at that time",
+                $"the server's key signed here that an act failed at size {v.Size}, time {v.Time}: a server writes " +
+                    $"that as entry {v.Size} itself, at that time",
             Verdict { Passed: true } v when !Of(v)!.Stands(replay) =>
-                $"the server's key signed here that an act passed as entry {v.Size}, at time {v.Time}: that entry is another act, or has another time",
-            Refusal r when !(at == r.Size || (at == r.Size + 1 && replay.Entries[(int)r.Size].Statement is Verdict { Passed: false } v && v.Envelope == r.Envelope && v.Size == r.Size)) || !Dated(r.Size, r.Time) =>
-                $"the server's key signed here that an act was refused at size {r.Size}, time {r.Time}: a server writes that as entry {r.Size} itself, or as the next after the failed verdict, at that entry's time",
+                $"the server's key signed here that an act passed as entry {v.Size}, at time {v.Time}: that entry is " +
+                    $"another act, or has another time",
+            Refusal r when !(at == r.Size
+                || (at == r.Size + 1 && replay.Entries[(int)r.Size].Statement is Verdict { Passed: false } v
+                && v.Envelope == r.Envelope && v.Size == r.Size)) || !Dated(r.Size, r.Time) =>
+                $"the server's key signed here that an act was refused at size {r.Size}, time {r.Time}: a server " +
+                    $"writes that as entry {r.Size} itself, or as the next after the failed verdict, at that entry's " +
+                    $"time",
             _ => null,
         };
     }

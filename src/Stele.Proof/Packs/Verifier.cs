@@ -89,10 +89,13 @@ public sealed partial class Verifier
             return;
         }
         var state = replay.State;
-        var checkpoint = Signed(note, folding.LogKeyAt(size), "ledger/checkpoint", size, root, "the pack's entries: an entry was changed, dropped, added or moved");
-        if (checkpoint is not null && checkpoint.Size < minSize) _report.Find("too-small", "ledger/checkpoint", $"it covers {checkpoint.Size} entries; at least {minSize} are demanded");
+        var checkpoint = Signed(note, folding.LogKeyAt(size), "ledger/checkpoint", size, root,
+            "the pack's entries: an entry was changed, dropped, added or moved");
+        if (checkpoint is not null && checkpoint.Size < minSize) _report.Find("too-small", "ledger/checkpoint", $"it " +
+            $"covers {checkpoint.Size} entries; at least {minSize} are demanded");
         Authenticate(folding, replay, note, notOlderThan);
-        _report.Note($"ledger '{state.Origin}': {state.Size} of {size} entries folded again by fold version {state.FoldVersion}, from {Time(replay.Entries[0].Entry.Time)} to {Time(state.Time)}.");
+        _report.Note($"ledger '{state.Origin}': {state.Size} of {size} entries folded again by fold version " +
+            $"{state.FoldVersion}, from {Time(replay.Entries[0].Entry.Time)} to {Time(state.Time)}.");
 
         // 3. Explanations.
         Explanations(replay, Find, MissingDocument.Contradicts);

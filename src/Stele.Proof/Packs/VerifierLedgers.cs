@@ -32,7 +32,8 @@ public sealed partial class Verifier
     /// <summary>How often a document was asked for and is not served.</summary>
     long _withheld;
 
-    (LedgerMemory? Memory, Fork? Fork) Look(Func<string, byte[]?> read, Func<Digest, byte[]?> find, LedgerMemory? remembered)
+    (LedgerMemory? Memory, Fork? Fork) Look(
+        Func<string, byte[]?> read, Func<Digest, byte[]?> find, LedgerMemory? remembered)
     {
         // 1. What it says of itself. Nothing of it is believed before a key has signed for it.
         var note = Utf8.GetString(read("checkpoint") ?? throw new FormatException("there is no checkpoint"));
@@ -48,7 +49,8 @@ public sealed partial class Verifier
             if (bytes is null) Interlocked.Increment(ref _withheld);
             return bytes;
         };
-        var (replay, frontier, first, then) = (new Replay(new Documents(find)), new Frontier(), (Digest?)null, (Digest?)null);
+        var (replay, frontier, first, then) =
+            (new Replay(new Documents(find)), new Frontier(), (Digest?)null, (Digest?)null);
         var folding = new Folding(replay, _report, MissingDocument.Stops);
         foreach (var bundle in Bundles(read, claimed.Size))
         {
@@ -85,7 +87,9 @@ public sealed partial class Verifier
         if (remembered is not null && before is not null)
         {
             if (remembered.Genesis != state.Ledger) _report.Find("ledger-other", "genesis", $"the ledger that is remembered begins with {remembered.Genesis}");
-            else if (!Checkpoint.TryOpen(remembered.Checkpoint, VerifierKey.Parse(folding.LogKeyAt(before.Size)), out _, out var error)) _report.Find("checkpoint-signature", "what is remembered", error);
+            else if (!Checkpoint.TryOpen(
+                remembered.Checkpoint, VerifierKey.Parse(folding.LogKeyAt(before.Size)), out _,
+                out var error)) _report.Find("checkpoint-signature", "what is remembered", error);
             else if (before.Size > claimed.Size) _report.Find("ledger-shrunk", "checkpoint", $"it covers {claimed.Size} entries; its key signed {before.Size} before. What is remembered:\n{remembered.Checkpoint}What is shown now:\n{note}");
             else if (then != before.Root)
             {
@@ -99,7 +103,11 @@ public sealed partial class Verifier
                 {
                     // Whoever is accused withholds tiles; the finding stands without them.
                 }
-                _report.Find("ledger-forked", "checkpoint", $"the ledger that is shown does not extend the one that its key signed before: {(fork is null ? "its tiles do not prove which, and are not those of its checkpoint" : "two histories under one key")}", fork is null ? FindingKind.Fault : FindingKind.Fraud);
+                const string seen = "the ledger that is shown does not extend the one that its key signed before: ";
+                if (fork is not null) _report.Find(
+                    "ledger-forked", "checkpoint", seen + "two histories under one key", FindingKind.Fraud);
+                else _report.Find("ledger-forked", "checkpoint", seen +
+                    "its tiles do not prove which, and are not those of its checkpoint");
             }
             else _report.Note($"it extends the {before.Size} entries that were seen before.");
         }

@@ -26,7 +26,8 @@ public sealed partial class Verifier
                 _report.Note($"decision log '{log.Origin}': lost, as the ledger declares; {log.Anchor?.Size ?? 0} leaves were anchored.");
             }
             else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
-            else _report.Limit(LimitName.LogNotShown, $"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it");
+            else _report.Limit(LimitName.LogNotShown,
+                $"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it");
             Gone(replay, log);
         }
         Silence(replay);
@@ -53,8 +54,10 @@ public sealed partial class Verifier
         foreach (var (place, gap) in longest)
         {
             var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
-            if (limit is { } most && gap > most) _report.Limit(LimitName.ObservationGap, $"{place}: for {gap} ms nobody said what ran, longer than the {most} ms that are allowed: what ran then was not observed");
-            else _report.Note($"{place}: the longest silence between observations was {gap} ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}.");
+            if (limit is { } most && gap > most) _report.Limit(LimitName.ObservationGap, $"{place}: for {gap} ms " +
+                $"nobody said what ran, longer than the {most} ms that are allowed: what ran then was not observed");
+            else _report.Note($"{place}: the longest silence between observations was {gap} " +
+                $"ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}.");
         }
     }
 
@@ -101,7 +104,8 @@ public sealed partial class Verifier
                 clock.Saw(stretch);
                 (opens, closes, wholes) = (opens + stretch.Opens, closes + stretch.Closes, wholes + stretch.Wholes);
                 if (promised is { } p && p.Size == frontier.Size && p.Root != frontier.Root)
-                    forked = $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} leaves: its node showed two histories";
+                    forked = $"the receipt's checkpoint, signed by the log's key, names another tree of {p.Size} " +
+                        $"leaves: its node showed two histories";
                 if (!anchors.TryGetValue(frontier.Size, out var at)) continue;
                 clock.Anchored(at.Anchor.Issued);
                 var place = $"anchor in entry {Number(at.Entry)}";
@@ -123,7 +127,9 @@ public sealed partial class Verifier
             _progress?.Invoke($"judging {log.Origin}: {Number(frontier.Size)} decisions");
         }, first);
         var anchoredSize = anchors.Count == 0 ? 0 : anchors.Keys.Last();
-        if (promised is { } beyond && beyond.Size > frontier.Size) _report.Limit(LimitName.NotCompared, $"decision log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it, and was not compared with it");
+        if (promised is { } beyond && beyond.Size > frontier.Size) _report.Limit(LimitName.NotCompared, $"decision " +
+            $"log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it, and was " +
+            $"not compared with it");
         if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
         {
             _report.DeclaredGaps++;
@@ -133,7 +139,8 @@ public sealed partial class Verifier
         var own = Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
         if (own is not null) held?.Signed(own, "the log's own checkpoint in the pack");
         // Two histories are proven only where the key signed this one too.
-        if (forked is not null) _report.Find("log-forked", log.Origin, forked, own?.Size == frontier.Size && own.Root == frontier.Root ? FindingKind.Fraud : FindingKind.Fault);
+        if (forked is not null) _report.Find("log-forked", log.Origin, forked, own?.Size == frontier.Size
+            && own.Root == frontier.Root ? FindingKind.Fraud : FindingKind.Fault);
         held?.End(frontier.Size);
 
         long longest = 0, before = 0;
@@ -142,13 +149,20 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        _report.Note($"decision log '{log.Origin}': {(_report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost ? "declared lost" : first > 0 ? "complete from its floor on" : "complete")}, {frontier.Size - first} leaves ({wholes} whole, {opens} open, {closes} close), " +
-            $"{anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not anchored yet, longest unanchored stretch {longest}.");
+        var whole = _report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost
+            ? "declared lost"
+            : first > 0 ? "complete from its floor on" : "complete";
+        _report.Note($"decision log '{log.Origin}': {whole}, {frontier.Size - first} leaves ({wholes} whole, {opens} " +
+            $"open, " +
+            $"{closes} close), {anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not " +
+                $"anchored " +
+            $"yet, longest unanchored stretch {longest}.");
         void Short(LimitName name, long count, string what)
         {
             if (count > 0) _report.Limit(name, $"decision log '{log.Origin}': {Number(count)} {what}");
         }
-        Short(LimitName.UnanchoredDecisions, frontier.Size - anchoredSize, "leaves at its end are not anchored: they are the node's signed word alone, and more of them may have been cut off");
+        Short(LimitName.UnanchoredDecisions, frontier.Size - anchoredSize, "leaves at its end are not anchored: they " +
+            "are the node's signed word alone, and more of them may have been cut off");
         Short(LimitName.UnclosedDecisions, open.Count, "let through and never closed: how they ended is unknown");
         Short(LimitName.StaleDecisions, stale, "served on a ledger older than was allowed then");
         Short(LimitName.EarlierDeployment, behind, "served by an earlier deployment than the head the node knew");
@@ -156,7 +170,8 @@ public sealed partial class Verifier
     }
 
     /// <summary>
-    /// The node's own times, held to each other: a record is dated between the anchor before it and the one that covers it, 5 minutes off at most; before the first anchor, after the log was opened. Nothing
+    /// The node's own times, held to each other: a record is dated between the anchor before it and the one that covers
+    /// it, 5 minutes off at most; before the first anchor, after the log was opened. Nothing
     /// else bounds when a decision was made.
     /// </summary>
     sealed class NodeClock(long opened)
@@ -171,7 +186,8 @@ public sealed partial class Verifier
         {
             if (stretch.Earliest is { } e)
             {
-                if (e.Time < _from) Off(e, _from - e.Time, $"before {Verifier.Time(_from)}, when the anchor before it was signed or the log opened");
+                if (e.Time < _from) Off(e, _from - e.Time,
+                    $"before {Verifier.Time(_from)}, when the anchor before it was signed or the log opened");
                 if (!(_latest?.Time >= stretch.Latest!.Value.Time)) _latest = stretch.Latest;
             }
         }
@@ -179,14 +195,17 @@ public sealed partial class Verifier
         /// <summary>The node anchored what it showed so far.</summary>
         public void Anchored(long issued)
         {
-            if (_latest is { } l && l.Time > issued) Off(l, l.Time - issued, $"after {Verifier.Time(issued)}, when the same node signed the anchor that covers it");
+            if (_latest is { } l && l.Time > issued) Off(l, l.Time - issued, $"after {Verifier.Time(issued)}, when " +
+                $"the same node signed the anchor that covers it");
             (_from, _latest) = (issued, null);
         }
 
         void Off((long Time, long Leaf) record, long by, string what)
         {
             if (by <= Fold.MaxSkew || by <= _by) return;
-            (_by, Widest) = (by, $"leaf {Number(record.Leaf)} is dated {Verifier.Time(record.Time)} by its node's clock, {Number(by / 1000)} s {what}: that clock was wrong, or the record was written at another time");
+            (_by, Widest) = (by, $"leaf {Number(record.Leaf)} is dated {Verifier.Time(record.Time)} by its node's " +
+                $"clock, {Number(by / 1000)} s {what}: that clock was wrong, or the record was written at another " +
+                $"time");
         }
     }
 

@@ -55,7 +55,9 @@ public sealed partial class Verifier
         if (!manifest.AsSpan().SequenceEqual(Pack.ManifestOf(state, note, logs, _members.Values.Where(m => m.Name != Pack.Manifest).Select(m => (m.Name, (long)m.Size, _listed[m.Name]))))) _report.Find("manifest-differs", Pack.Manifest, "it is not the manifest of this pack");
     }
 
-    /// <summary>Where the judging stopped, the rest of the pack is held to the manifest's digests, and to nothing else.</summary>
+    /// <summary>
+    /// Where the judging stopped, the rest of the pack is held to the manifest's digests, and to nothing else.
+    /// </summary>
     void Unjudged()
     {
         foreach (var name in _members.Keys.Where(n => !_used.Contains(n)).ToList()) Content(name);

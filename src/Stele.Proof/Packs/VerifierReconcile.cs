@@ -17,8 +17,10 @@ public sealed partial class Verifier
             var where = $"entry {Number(entry)}";
             if (row.Leaves is { } stated && again.Count is { } counted && counted != stated) _report.Find("reconcile-differs", where, $"the leaves of '{row.Log}' give {counted.ToJson()}; it states {stated.ToJson()}");
             var verdict = row.Leaves is null || again.Count is null ? "its leaves are not here to be reckoned again" : again.Count == row.Leaves ? "reckoned again here, it agrees" : "reckoned again here, it does NOT agree";
-            if (row.Leaves is null || again.Count is null) _report.Limit(LimitName.NotCounted, $"reconciliation in {where}: the leaves of '{row.Log}' are not here to be reckoned again");
-            if (!row.Differences.IsEmpty) _report.Limit(LimitName.ReconciliationDifference, $"reconciliation in {where}, '{row.Log}': {string.Join("; ", row.Differences.Select(Reconciliation.Say))}");
+            if (row.Leaves is null || again.Count is null) _report.Limit(LimitName.NotCounted, $"reconciliation in " +
+                $"{where}: the leaves of '{row.Log}' are not here to be reckoned again");
+            if (!row.Differences.IsEmpty) _report.Limit(LimitName.ReconciliationDifference, $"reconciliation in " +
+                $"{where}, '{row.Log}': {string.Join("; ", row.Differences.Select(Reconciliation.Say))}");
             _report.Note($"reconciliation in {where}, '{row.Log}' from {Time(said.From)} to {(row.Window.Until is { } until ? Time(Math.Min(until, said.To)) : "its first anchor")}: {row.Window.Past - row.Window.First} leaves, " +
                 $"{(row.Differences.IsEmpty ? "nothing is missing" : string.Join("; ", row.Differences.Select(Reconciliation.Say)))}; {verdict}.");
         }

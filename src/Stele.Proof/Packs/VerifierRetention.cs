@@ -40,8 +40,12 @@ public sealed partial class Verifier
     void Promised(LogFact log, Checkpoint promised, Digest? anchored)
     {
         if (anchored is { } root && root != promised.Root)
-            _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names another tree of {promised.Size} leaves than was anchored: its node showed two histories", FindingKind.Fraud);
-        else if (anchored is null) _report.Limit(LimitName.NotCompared, $"decision log '{log.Origin}': the receipt speaks of {promised.Size} leaves, which were pruned since and not anchored at that size: it can't be compared");
+            _report.Find("log-forked", log.Origin, $"the receipt's checkpoint, signed by the log's key, names " +
+                $"another tree of {promised.Size} leaves than was anchored: its node showed two histories",
+                FindingKind.Fraud);
+        else if (anchored is null) _report.Limit(LimitName.NotCompared, $"decision log '{log.Origin}': the receipt " +
+            $"speaks of {promised.Size} leaves, which were pruned since and not anchored at that size: it can't be " +
+            $"compared");
     }
 
     /// <summary>What the ledger declares of a log: records whose keys were erased, and holds.</summary>
@@ -61,7 +65,9 @@ public sealed partial class Verifier
         {
             _report.Note($"decision log '{log.Origin}': held by entry {hold.Entry} since {Time(hold.Time)}{(hold.Log is null ? "" : $", from record {hold.From} {(hold.To is { } to ? $"to {to - 1}" : "on")}")}.");
             foreach (var late in erasures.Where(e => e.Entry > hold.Entry && hold.Covers(log, e.From, e.To)))
-                _report.Remark(RemarkName.ErasedUnderHold, $"decision log '{log.Origin}', the hold of entry {hold.Entry}: {late.Count} records within it were erased by entry {late.Entry}: their node says that it had folded {late.Size} entries then, and did not know of the hold.");
+                _report.Remark(RemarkName.ErasedUnderHold, $"decision log '{log.Origin}', the hold of entry " +
+                    $"{hold.Entry}: {late.Count} records within it were erased by entry {late.Entry}: their node " +
+                    $"says that it had folded {late.Size} entries then, and did not know of the hold.");
         }
     }
 }

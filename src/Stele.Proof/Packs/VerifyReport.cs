@@ -1,7 +1,8 @@
 namespace Stele.Proof.Packs;
 
 /// <summary>
-/// What a verification found, for people and as JSON. Findings contradict; limits say what is not shown; remarks say what is only somebody's word or worth knowing; facts and notes say what was established,
+/// What a verification found, for people and as JSON. Findings contradict; limits say what is not shown; remarks say
+/// what is only somebody's word or worth knowing; facts and notes say what was established,
 /// and are claims and no more where there are findings.
 /// </summary>
 public sealed class VerifyReport
@@ -26,7 +27,9 @@ public sealed class VerifyReport
     /// <summary>Facts by what they rest on. Established only if there is no finding.</summary>
     public IReadOnlyList<Fact> Facts => _facts;
 
-    /// <summary>Plain sentences on what was checked and what is not promised. Established only if there is no finding.</summary>
+    /// <summary>
+    /// Plain sentences on what was checked and what is not promised. Established only if there is no finding.
+    /// </summary>
     public IReadOnlyList<string> Notes => _notes;
 
     /// <summary>Where the judging stopped; null where all of it was judged.</summary>
@@ -39,7 +42,8 @@ public sealed class VerifyReport
     public bool Early { get; internal set; }
 
     public Headline Headline =>
-        _findings.Any(f => f.Kind == FindingKind.Fraud) && _findings.All(f => f.Kind != FindingKind.Stranger) ? Headline.FraudProven
+        _findings.Any(f => f.Kind == FindingKind.Fraud) && _findings.All(f => f.Kind != FindingKind.Stranger)
+            ? Headline.FraudProven
         : _findings.Count > 0 ? Headline.Contradicted
         : Stopped is not null ? Headline.Stopped
         : !Authenticated ? Headline.Unauthenticated
@@ -74,7 +78,8 @@ public sealed class VerifyReport
     }
 
     /// <summary>
-    /// <c>result</c> is the headline's name, <c>headline</c> its sentence. Where there are findings, what was gathered before is in <c>claims</c>, and <c>facts</c> and <c>notes</c> are empty: a forged claim is
+    /// <c>result</c> is the headline's name, <c>headline</c> its sentence. Where there are findings, what was gathered
+    /// before is in <c>claims</c>, and <c>facts</c> and <c>notes</c> are empty: a forged claim is
     /// never read as one that was checked.
     /// </summary>
     public Json ToJson()
@@ -87,8 +92,10 @@ public sealed class VerifyReport
             ("stopped", Stopped?.ToJson()),
             ("findings", Json.Array(_findings.Select(f => f.ToJson()))),
             ("limits", Json.Array(_limits.Select(l => Json.Object(("name", l.Name.Name()), ("sentence", l.Sentence))))),
-            ("remarks", Json.Array(_remarks.Select(r => Json.Object(("name", r.Name.Name()), ("sentence", r.Sentence))))),
-            ("facts", Json.Array((failed ? [] : _facts).Select(f => Json.Object(("basis", f.Basis.Name()), ("sentence", f.Sentence))))),
+            ("remarks", Json.Array(_remarks.Select(r =>
+                Json.Object(("name", r.Name.Name()), ("sentence", r.Sentence))))),
+            ("facts", Json.Array((failed ? [] : _facts)
+                .Select(f => Json.Object(("basis", f.Basis.Name()), ("sentence", f.Sentence))))),
             ("notes", Json.Array((failed ? [] : _notes).Select(Json.Of))),
             ("claims", failed ? Json.Array(_facts.Select(f => f.Sentence).Concat(_notes).Select(Json.Of)) : null));
     }
@@ -102,11 +109,13 @@ public sealed class VerifyReport
         foreach (var line in Under("remarks", _remarks, ReportPart.Remark)) yield return line;
         if (_findings.Count > 0)
         {
-            foreach (var line in Under("what it claims (not established, because the check failed)", _facts.Select(f => f.Sentence).Concat(_notes), ReportPart.Claim)) yield return line;
+            foreach (var line in Under("what it claims (not established, because the check " +
+                "failed)", _facts.Select(f => f.Sentence).Concat(_notes), ReportPart.Claim)) yield return line;
             yield break;
         }
         foreach (var facts in _facts.GroupBy(f => f.Basis).OrderBy(g => g.Key))
-            foreach (var line in Under(facts.Key.Label(), facts.Select(f => f.Sentence), ReportPart.Checked)) yield return line;
+            foreach (var line in Under(
+                facts.Key.Label(), facts.Select(f => f.Sentence), ReportPart.Checked)) yield return line;
         foreach (var line in Under("checked", _notes, ReportPart.Checked)) yield return line;
     }
 

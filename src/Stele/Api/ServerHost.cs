@@ -42,7 +42,8 @@ sealed class ServerHost : IAsyncDisposable
     /// <param name="report">Told of bugs and of what the API could not answer; for the operator's log.</param>
     /// <exception cref="IOException">Not founded, open elsewhere, or the port is taken.</exception>
     /// <exception cref="FormatException">The ledger does not fold.</exception>
-    /// <exception cref="ProblemException">The clock lies behind the ledger's last entry, or behind every cosignature of its witnesses.</exception>
+    /// <exception cref="ProblemException">The clock lies behind the ledger's last entry, or behind every cosignature of
+    /// its witnesses.</exception>
     public static async Task<ServerHost> Start(ServerFolder folder, ServerOptions options, TimeProvider time, Action<string>? report = null)
     {
         var trust = folder.ReadTrust();
@@ -63,7 +64,8 @@ sealed class ServerHost : IAsyncDisposable
             if (options.Witnesses is { } known && cosigned.Published is { } shown)
             {
                 Note.Parse(shown).VerifyCosigned([.. known.Witnesses.Select(w => w.Key)], out var by);
-                if (!by.IsEmpty) WallClock.Demand(time, by.Min(c => c.Milliseconds), "even the earliest cosignature of the ledger's last published checkpoint");
+                if (!by.IsEmpty) WallClock.Demand(time, by.Min(c => c.Milliseconds), "even the earliest cosignature " +
+                    "of the ledger's last published checkpoint");
             }
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
             web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, report);

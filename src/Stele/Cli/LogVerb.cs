@@ -36,9 +36,10 @@ static class LogVerb
             new("list", "the ledger, one line an entry", """
                 stele log list [ENTRY] [--last N] [--kind KIND]
 
-                With ENTRY, everything about that one: its statement, its envelope, its leaf. Verdicts and refusals are the server's word: with --kind verdict
-                or refusal each is executed again here, and marked unless it comes out as the same bytes; otherwise they are marked as not executed.
-                The exit code is 1 if one differs, or stands where no server writes it.
+                With ENTRY, everything about that one: its statement, its envelope, its leaf. Verdicts and refusals are
+                the server's word: with --kind verdict or refusal each is executed again here, and marked unless it
+                comes out as the same bytes; otherwise they are marked as not executed. The exit code is 1 if one
+                differs, or stands where no server writes it.
                 """, Listing, List),
             new("open", "open a node's decision log for an environment (owners)", """
                 stele log open SYSTEM/ENV [--node URL]
@@ -77,11 +78,19 @@ static class LogVerb
         var lines = desk.Replay.Entries.Where(f => kind is null || f.Statement.Kind == kind).ToArray();
         if (call.Get<int?>("--last") is { } n) lines = lines[^Math.Min(n, lines.Length)..];
         // Whoever reads the whole ledger does not wait until all of it was judged again.
-        var again = lines.Where(f => f.Statement is Verdict or Refusal).ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
-        call.Terminal.Result(Json.Object(("size", desk.State.Size), ("lines", Json.Array(lines.Select(f => again.TryGetValue(f.Index, out var x) ? LogLines.One(f).With("execution", x.Name()) : LogLines.One(f))))), () =>
+        var again = lines.Where(f => f.Statement is Verdict or Refusal)
+            .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
+        call.Terminal.Result(Json.Object(
+            ("size", desk.State.Size),
+            ("lines", Json.Array(lines.Select(f =>
+            again.TryGetValue(f.Index, out var x) ? LogLines.One(f).With("execution", x.Name()) : LogLines.One(f))))),
+            () =>
         {
             if (lines.Length == 0) call.Terminal.Note($"none of the {desk.State.Size} entries is of the kind {kind}");
-            call.Terminal.Table(lines.Select(f => new[] { f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Entry.Time), f.Statement.Kind, again.TryGetValue(f.Index, out var x) ? $"{LogLines.Line(f)}  [{x.Words()}]" : LogLines.Line(f) }), "");
+            call.Terminal.Table(lines.Select(f =>
+                new[] { f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Entry.Time),
+                f.Statement.Kind, again.TryGetValue(f.Index, out var x) ? $"{LogLines.Line(f)}  [{x.Words()}]"
+                : LogLines.Line(f) }), "");
         });
         return again.Values.Any(x => x.IsLie()) ? CliError.Failed : 0;
     }

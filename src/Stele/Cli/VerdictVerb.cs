@@ -39,8 +39,9 @@ static class VerdictVerb
             new("list", "the verdicts of the ledger, newest last", """
                 stele verdict list [SYSTEM/ENV] [--refused]
 
-                Each with its entry, what it is about, and the rules that failed or were waived. A verdict is the server's word: each one that is shown is
-                executed again here, and marked unless it comes out as the same bytes. The exit code is 1 if one differs, or stands where no server writes it.
+                Each with its entry, what it is about, and the rules that failed or were waived. A verdict is the
+                server's word: each one that is shown is executed again here, and marked unless it comes out as the same bytes.
+                The exit code is 1 if one differs, or stands where no server writes it.
                 """,
                 [
                     new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
@@ -146,7 +147,11 @@ static class VerdictVerb
                     if (a.Misplaced is { } misplaced) t.Line(Terminal.Red($"  MISPLACED: {misplaced}"));
                     foreach (var at in a.Differences()) t.Line(Terminal.Red($"  differs  {at}"));
                 }
-                t.Line(other == 0 ? $"{Terminal.Green("the same bytes")}{(all ? string.Create(CultureInfo.InvariantCulture, $": {again.Count} of {again.Count}") : "")}" : Terminal.Red(all ? $"OTHER BYTES, or out of place: {other} of {again.Count}" : one is not null && again[0].Agrees ? "the same bytes, out of place" : "OTHER BYTES"));
+                var count = all ? string.Create(
+                    CultureInfo.InvariantCulture, $": {(other == 0 ? again.Count : other)} of {again.Count}") : "";
+                t.Line(other == 0 ? Terminal.Green("the same bytes") + count
+                    : Terminal.Red((all ? "OTHER BYTES, or out of place" : again[0].Agrees
+                        ? "the same bytes, out of place" : "OTHER BYTES") + count));
             });
         return other == 0 ? 0 : CliError.Failed;
     }
@@ -155,7 +160,9 @@ static class VerdictVerb
     {
         await using var desk = await Desk.Open(call);
         var place = call.Get<string>("system/env") is { } text ? Place.Known(text, desk.State) : (Place?)null;
-        var asked = desk.Replay.Entries.Where(f => f.Statement is Verdict v && (place is not { } p || (v.System, v.Environment) == (p.System, p.Environment)) && (!v.Passed || !call.Get<bool>("--refused"))).ToArray();
+        var asked = desk.Replay.Entries.Where(f =>
+            f.Statement is Verdict v && (place is not { } p || (v.System, v.Environment) == (p.System, p.Environment))
+            && (!v.Passed || !call.Get<bool>("--refused"))).ToArray();
         var found = new List<(long Index, long Time, Verdict Verdict, Execution Again)>();
         foreach (var (i, f) in asked.Index())
         {
@@ -165,10 +172,13 @@ static class VerdictVerb
         call.Terminal.Result(
             Json.Object(("verdicts", Json.Array(found.Select(f => Json.Object(
                 ("entry", f.Index), ("time", f.Time), ("passed", f.Verdict.Passed), ("place", State.Place(f.Verdict.System, f.Verdict.Environment)), ("releases", Json.Array(f.Verdict.Releases.Select(Json.Of))), ("size", f.Verdict.Size),
-                ("failed", Json.Array(f.Verdict.Rules.Where(r => !r.Allows).Select(r => Json.Of(r.Rule)))), ("waivers", Json.Array(f.Verdict.Waivers.Select(w => Json.Of(w)))), ("execution", f.Again.Name())))))),
+                ("failed", Json.Array(f.Verdict.Rules.Where(r => !r.Allows).Select(r => Json.Of(r.Rule)))),
+                    ("waivers", Json.Array(f.Verdict.Waivers.Select(w => Json.Of(w)))),
+                    ("execution", f.Again.Name())))))),
             () =>
             {
-                if (found.Count == 0) call.Terminal.Line("there is no such verdict: policies judge deployments, and each gets one");
+                if (found.Count == 0) call.Terminal.Line(
+                    "there is no such verdict: policies judge deployments, and each gets one");
                 call.Terminal.Table(found.Select(f => new[]
                 {
                     f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time), f.Verdict.Passed ? "passed" : "refused",

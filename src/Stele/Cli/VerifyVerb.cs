@@ -10,8 +10,9 @@ static class VerifyVerb
         stele verify receipt FILE [--trust FILE] [--min-size N] [--not-older-than TIME]
 
         The same judge as stele-verify. With no trust file at all, the best there is to say is "consistent, unauthenticated". Exit codes:
-        0 complete, limits named; 1 failed: contradicted; 2 usage error; 3 consistent but unauthenticated; 4 gaps that the ledger itself declares;
-        5 an early receipt: not anchored yet; 6 fraud is proven; 7 stopped at an entry: what follows is not judged.
+        0 complete, limits named; 1 failed: contradicted; 2 usage error; 3 consistent but unauthenticated;
+        4 gaps that the ledger itself declares; 5 an early receipt: not anchored yet;
+        6 fraud is proven; 7 stopped at an entry: what follows is not judged.
         """,
         [
             new Argument<string>("what"), new Argument<string>("file"),

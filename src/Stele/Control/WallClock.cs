@@ -11,7 +11,10 @@ sealed class WallClock(TimeProvider time)
     /// <summary>How far the wall clock may lie behind the last entry, or part from the monotonic clock at once.</summary>
     public const long Tolerance = 5 * 60 * 1000;
 
-    /// <summary>Refuses to start a server whose clock lies behind what it is known to have seen: it could stamp nothing, or would stamp what every verifier then finds false.</summary>
+    /// <summary>
+    /// Refuses to start a server whose clock lies behind what it is known to have seen: it could stamp nothing, or
+    /// would stamp what every verifier then finds false.
+    /// </summary>
     /// <param name="seen">Milliseconds since 1970 UTC.</param>
     /// <param name="what">What says that it was that time already, with its article.</param>
     /// <exception cref="ProblemException">The clock lies more than <see cref="Tolerance"/> behind it.</exception>
@@ -19,10 +22,14 @@ sealed class WallClock(TimeProvider time)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         if (now >= seen - Tolerance) return;
-        static string Say(long t) => DateTimeOffset.FromUnixTimeMilliseconds(t).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        static string Say(long t) =>
+            DateTimeOffset.FromUnixTimeMilliseconds(t)
+            .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         throw new ProblemException(Trouble.Clock, string.Create(CultureInfo.InvariantCulture,
-            $"{what} says {Say(seen)}, and this machine's clock says {Say(now)}, {(seen - now) / 1000} s earlier: the server does not start. If the clock was wrong, set it right. ") +
-            "If the clock is right, the entry was stamped under a wrong one: the ledger takes nothing more until that time, and only a copy of the server's folder from before it goes on");
+            $"{what} says {Say(seen)}, and this machine's clock says {Say(now)}, {(seen - now) / 1000} s earlier: " +
+                $"the server does not start. If the clock was wrong, set it right. ") +
+            "If the clock is right, the entry was stamped under a wrong one: the ledger takes nothing more until " +
+                "that time, and only a copy of the server's folder from before it goes on");
     }
 
     long _wall = time.GetUtcNow().ToUnixTimeMilliseconds(), _mark = time.GetTimestamp();

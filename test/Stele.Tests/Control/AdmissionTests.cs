@@ -191,7 +191,10 @@ public sealed class AdmissionTests
         await town.Admit(Fresh(), town.Owner);
     }
 
-    /// <summary>Under a clock behind the last entry nothing could be admitted: the server says so at once, with both times and what to do.</summary>
+    /// <summary>
+    /// Under a clock behind the last entry nothing could be admitted: the server says so at once, with both times and
+    /// what to do.
+    /// </summary>
     [Theory]
     [InlineData(-4, true)]
     [InlineData(-6, false)]
@@ -208,7 +211,8 @@ public sealed class AdmissionTests
         {
             var refused = await Assert.ThrowsAsync<ProblemException>(town.Start);
             Assert.True(refused.Problem.Is(Trouble.Clock));
-            Assert.Contains($"the ledger's last entry, {last} (member), says", refused.Message, StringComparison.Ordinal);
+            Assert.Contains($"the ledger's last entry, {last} (member), says", refused.Message,
+                StringComparison.Ordinal);
             Assert.Contains("set it right", refused.Message, StringComparison.Ordinal);
             time.Jump(TimeSpan.FromMinutes(-minutes));
         }
@@ -221,16 +225,19 @@ public sealed class AdmissionTests
     {
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         var witness = new Worlds.NoteSigner("witness.example", NoteKeyType.Cosignature);
-        var options = new Stele.Api.ServerOptions { Witnesses = new WitnessTerms([new WitnessPlace("w", witness.Key, null)], null) };
+        var options = new Stele.Api.ServerOptions { Witnesses =
+            new WitnessTerms([new WitnessPlace("w", witness.Key, null)], null) };
         await using var town = await Town.Found(time, options);
         await town.Settle();
         var checkpoint = town.Host.Log.Checkpoint;
         await town.Stop();
         foreach (var (ahead, starts) in new[] { (3600L, false), (60L, true) })
         {
-            File.WriteAllText(town.Folder.Cosigned, witness.Sign(Note.Parse(checkpoint), time.GetUtcNow().ToUnixTimeSeconds() + ahead));
+            File.WriteAllText(town.Folder.Cosigned,
+                witness.Sign(Note.Parse(checkpoint), time.GetUtcNow().ToUnixTimeSeconds() + ahead));
             if (starts) await town.Start();
-            else Assert.Contains("cosignature", (await Assert.ThrowsAsync<ProblemException>(town.Start)).Message, StringComparison.Ordinal);
+            else Assert.Contains("cosignature", (await Assert.ThrowsAsync<ProblemException>(town.Start)).Message,
+                StringComparison.Ordinal);
         }
     }
 

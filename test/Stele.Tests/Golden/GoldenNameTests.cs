@@ -149,8 +149,10 @@ public sealed class GoldenNameTests
             .. List("build", [Origin.Freeze, Origin.Import, Origin.Pipeline]),
             .. List("type", [Statement.Type, Statement.OwnTypes, Verdict.SlsaSummary, Origin.SlsaProvenance, Evaluation.TestResult, Envelope.PayloadType, Policy.MediaType, ReleaseDocument.MediaType, Report.MediaType, Stele.Build.Pipeline.MediaType, Stele.Build.PolicySource.YamlMedia]),
             .. List("file", [Pack.Manifest, PackPage.FileName]),
-            .. List("headline", Enum.GetValues<Headline>().Select(h => $"{h.Name()} {(int)h.Exit()}")), .. List("report-limit", Enum.GetValues<LimitName>().Select(n => n.Name())),
-            .. List("report-remark", Enum.GetValues<RemarkName>().Select(n => n.Name())), .. List("basis", Enum.GetValues<Basis>().Select(b => b.Name())),
+            .. List("headline", Enum.GetValues<Headline>().Select(h => $"{h.Name()} {(int)h.Exit()}")),
+                .. List("report-limit", Enum.GetValues<LimitName>().Select(n => n.Name())),
+            .. List("report-remark", Enum.GetValues<RemarkName>().Select(n => n.Name())),
+                .. List("basis", Enum.GetValues<Basis>().Select(b => b.Name())),
             .. List("halt", Enum.GetValues<HaltReason>().Select(r => new Halt(0, r, "", 0).Code)),
             .. Numbered<RefusalCode>(c => c.Name()), .. Numbered<Strength>(s => PolicyInput.Name(s)), .. Numbered<VerifyResult>(), .. Numbered<NoteKeyType>(), .. Numbered<CelErrorKind>(), .. Numbered<CelKind>(),
         ];
@@ -178,7 +180,9 @@ public sealed class GoldenNameTests
 
     /// <summary>The verifiers' findings, out of their own source.</summary>
     static IEnumerable<string> Findings() => Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Packs"), "*.cs")
-        .SelectMany(f => Regex.Matches(System.IO.File.ReadAllText(f, Encoding.UTF8), "Find\\(\\$?\"([a-z{}]+(-[a-z]+)+)\"").Select(m => $"finding {m.Groups[1].Value}")).Concat(Retired);
+        .SelectMany(f => Regex.Matches(
+            System.IO.File.ReadAllText(f, Encoding.UTF8), "Find\\(\\$?\"([a-z{}]+(-[a-z]+)+)\"")
+            .Select(m => $"finding {m.Groups[1].Value}")).Concat(Retired);
 
     /// <summary>What no verifier finds any more; the names stay taken.</summary>
     static readonly string[] Retired = ["finding fold-halted", "finding {name}-differs"];

@@ -191,7 +191,8 @@ public sealed class ReconcileTests
     {
         Assert.Equal("records-missing answers-missing leaves-unasked uncounted unclosed upstream-more upstream-fewer log-lost", string.Join(' ', Difference.All));
         Assert.Equal("two-checkpoints other-leaf other-leaves other-root later-smaller", string.Join(' ', Enum.GetValues<ContradictionKind>().Select(k => new Contradiction(k, "").Name)));
-        Assert.Equal("Complete=0 Failed=1 Unauthenticated=3 DeclaredGaps=4 Early=5 FraudProven=6 Stopped=7", string.Join(' ', Enum.GetValues<VerifyResult>().Select(r => $"{r}={(int)r}")));
+        Assert.Equal("Complete=0 Failed=1 Unauthenticated=3 DeclaredGaps=4 Early=5 FraudProven=6 Stopped=7",
+            string.Join(' ', Enum.GetValues<VerifyResult>().Select(r => $"{r}={(int)r}")));
         Assert.Equal("Consistent=0 NothingProven=1 Undecided=4 Proven=6", string.Join(' ', Enum.GetValues<FraudVerdict>().Select(r => $"{r}={(int)r}")));
     }
 }

@@ -3,7 +3,9 @@ using Stele.Proof.Packs;
 
 namespace Stele.Tests.Packs;
 
-/// <summary>What a report's headline is, of everything that may have been found; and that a claim is never told as checked.</summary>
+/// <summary>
+/// What a report's headline is, of everything that may have been found; and that a claim is never told as checked.
+/// </summary>
 public sealed class HeadlineTests
 {
     /// <summary>Everything that decides a headline, in the order in which it does.</summary>
@@ -27,11 +29,13 @@ public sealed class HeadlineTests
         {
             var report = new VerifyReport { Authenticated = true };
             for (var i = 0; i < Reasons.Length; i++) if ((set >> i & 1) == 1) Reasons[i].Put(report);
-            var expected = Enumerable.Range(0, Reasons.Length).Where(i => (set >> i & 1) == 1).Select(i => (Headline?)Reasons[i].Headline).FirstOrDefault() ?? Headline.Complete;
+            var expected = Enumerable.Range(0, Reasons.Length).Where(i => (set >> i & 1) == 1)
+                .Select(i => (Headline?)Reasons[i].Headline).FirstOrDefault() ?? Headline.Complete;
             Assert.Equal(expected, report.Headline);
             Assert.Equal(expected.Exit(), report.Result);
             var json = report.ToJson();
-            Assert.Equal((expected.Name(), report.Sentence, (long)report.Result), (json["result"].AsString, json["headline"].AsString, json["exit"].AsInt));
+            Assert.Equal((expected.Name(), report.Sentence, (long)report.Result),
+                (json["result"].AsString, json["headline"].AsString, json["exit"].AsInt));
             Assert.Equal(report.Sentence, report.Lines().First().Text);
             // A limit is named under every headline.
             if ((set >> 6 & 1) == 1) Assert.Contains("  no-witness: no witness", report.Lines().Select(l => l.Text));
@@ -59,7 +63,8 @@ public sealed class HeadlineTests
         foreach (var basis in Enum.GetValues<Basis>()) report.Fact(basis, $"a fact {basis.Name()}");
         report.Note("a note");
         var lines = report.Lines().Select(l => l.Text).ToList();
-        foreach (var basis in Enum.GetValues<Basis>()) Assert.Equal($"  a fact {basis.Name()}", lines[lines.IndexOf(basis.Label() + ":") + 1]);
+        foreach (var basis in Enum.GetValues<Basis>()) Assert.Equal(
+            $"  a fact {basis.Name()}", lines[lines.IndexOf(basis.Label() + ":") + 1]);
         Assert.Equal("  a note", lines[lines.IndexOf("checked:") + 1]);
         Assert.Equal((4, 1), (report.ToJson()["facts"].AsArray.Length, report.ToJson()["notes"].AsArray.Length));
         Assert.Null(report.ToJson().Find("claims"));
@@ -68,14 +73,19 @@ public sealed class HeadlineTests
         lines = [.. report.Lines().Select(l => l.Text)];
         Assert.DoesNotContain("checked:", lines);
         foreach (var basis in Enum.GetValues<Basis>()) Assert.DoesNotContain(basis.Label() + ":", lines);
-        Assert.True(lines.IndexOf("  a note") > lines.IndexOf("what it claims (not established, because the check failed):"));
-        Assert.Equal((0, 0, 5), (report.ToJson()["facts"].AsArray.Length, report.ToJson()["notes"].AsArray.Length, report.ToJson()["claims"].AsArray.Length));
+        Assert.True(lines.IndexOf("  a note") > lines.IndexOf(
+            "what it claims (not established, because the check failed):"));
+        Assert.Equal((0, 0, 5), (
+            report.ToJson()["facts"].AsArray.Length, report.ToJson()["notes"].AsArray.Length,
+            report.ToJson()["claims"].AsArray.Length));
     }
 
     [Fact]
     public void Names_are_distinct_and_in_kebab_case()
     {
-        string[] names = [.. Enum.GetValues<LimitName>().Select(n => n.Name()), .. Enum.GetValues<RemarkName>().Select(n => n.Name()), .. Enum.GetValues<Headline>().Select(n => n.Name()), .. Enum.GetValues<Basis>().Select(n => n.Name())];
+        string[] names = [.. Enum.GetValues<LimitName>().Select(n => n.Name()),
+            .. Enum.GetValues<RemarkName>().Select(n => n.Name()), .. Enum.GetValues<Headline>().Select(n => n.Name()),
+            .. Enum.GetValues<Basis>().Select(n => n.Name())];
         Assert.Equal(names.Length, names.Distinct(StringComparer.Ordinal).Count());
         Assert.All(names, n => Assert.Matches("^[a-z]+(-[a-z]+)*$", n));
     }

@@ -85,7 +85,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     }
 
     [Fact]
-    public async Task Without_a_trust_file_it_is_unauthenticated() => Assert.Equal(("consistent-unauthenticated", ""), await Judge(Pack, null));
+    public async Task Without_a_trust_file_it_is_unauthenticated() =>
+        Assert.Equal(("consistent-unauthenticated", ""), await Judge(Pack, null));
 
     [Fact]
     public async Task A_flipped_byte_is_found_where_it_is()
@@ -108,7 +109,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         async Task Found(string expected, byte[] pack)
         {
             var (result, findings) = await Judge(pack, Lived.World.Trust);
-            Assert.True(result == "contradicted" && findings.Contains(expected, StringComparison.Ordinal), $"want {expected}, found {findings}");
+            Assert.True(result == "contradicted"
+                && findings.Contains(expected, StringComparison.Ordinal), $"want {expected}, found {findings}");
         }
         var f = Forged();
         f.Entries[5] = Forgery.Flip(f.Entries[5], f.Entries[5].Length / 2);

@@ -8,14 +8,18 @@ using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Packs;
 
-/// <summary>Verdicts and refusals stand where a server writes them; times stand between those that bound them. What is only a limit or a remark says so and changes no exit code.</summary>
+/// <summary>
+/// Verdicts and refusals stand where a server writes them; times stand between those that bound them. What is only a
+/// limit or a remark says so and changes no exit code.
+/// </summary>
 public sealed class PlacingTests
 {
     static readonly Mortgage Lived = Mortgage.Lived();
     static World W => Lived.World;
     static readonly Trust Unwitnessed = W.Trust with { Witnesses = [], Quorum = 0 };
 
-    static byte[] ByServer(Statement statement, long time) => new Entry(time, Envelope.Sign(statement.Encode(), World.Server.Key)).Bytes;
+    static byte[] ByServer(Statement statement, long time) =>
+        new Entry(time, Envelope.Sign(statement.Encode(), World.Server.Key)).Bytes;
 
     static VerifyReport Verify(params byte[][] more)
     {
@@ -38,7 +42,8 @@ public sealed class PlacingTests
     }
 
     /// <summary>
-    /// Every act that was admitted, told as refused at every earlier size at which the fold would truly have refused it: the bytes come out again, and the place gives the lie away.
+    /// Every act that was admitted, told as refused at every earlier size at which the fold would truly have refused
+    /// it: the bytes come out again, and the place gives the lie away.
     /// Deployments come with their failed verdict too.
     /// </summary>
     [Fact]
@@ -52,11 +57,14 @@ public sealed class PlacingTests
             {
                 var before = W.Replay.At(size);
                 var judged = new Entry(W.Replay.Entries[(int)size].Entry.Time, folded.Entry.Envelope);
-                if (Fold.Apply(before, judged, W.Replay.Documents) is not Outcome.Refused { Member: not null } refused) continue;
+                if (Fold.Apply(before, judged,
+                    W.Replay.Documents) is not Outcome.Refused { Member: not null } refused) continue;
                 found++;
                 var refusal = ByServer(Explain.Refusal(before, judged, refused), W.Now);
-                lies.Add(($"entry {folded.Index} ({folded.Statement.Kind}) at size {size}: {refused.Code.Name()}", [refusal]));
-                if (Explain.Verdict(before, judged, refused) is { } verdict) lies.Add(($"{folded.Index} with its verdict", [ByServer(verdict, W.Now), refusal]));
+                lies.Add(($"entry {folded.Index} ({folded.Statement.Kind}) at size {size}: {refused.Code.Name()}",
+                    [refusal]));
+                if (Explain.Verdict(before, judged, refused) is { } verdict) lies.Add(
+                    ($"{folded.Index} with its verdict", [ByServer(verdict, W.Now), refusal]));
             }
         }
         Assert.True(lies.Count >= 20, $"{lies.Count}");
@@ -64,16 +72,22 @@ public sealed class PlacingTests
         {
             var f = Forgery.Of(W);
             f.Entries.AddRange(entries);
-            foreach (var folded in W.Replay.Entries) f.Documents[$"documents/{Explain.EnvelopeDigest(folded.Entry.Envelope).Hex}"] = folded.Entry.Envelope.ToJson().ToBytes();
+            foreach (var folded in W.Replay.Entries)
+                f.Documents[$"documents/{Explain.EnvelopeDigest(folded.Entry.Envelope).Hex}"] =
+                    folded.Entry.Envelope.ToJson().ToBytes();
             var report = Verifier.Verify(new MemoryStream(f.Resign().Write()), Unwitnessed);
             Assert.Equal(1, (int)report.Result);
-            Assert.True(report.Findings.Any(x => x.Name == "refusal-misplaced" && x.Message.Contains("the server's key signed", StringComparison.Ordinal)), $"{name}: {string.Join(" | ", report.Findings.Take(4))}");
+            Assert.True(report.Findings.Any(x => x.Name == "refusal-misplaced" && x.Message.Contains("the server's " +
+                "key signed", StringComparison.Ordinal)), $"{name}: {string.Join(" | ", report.Findings.Take(4))}");
             Assert.DoesNotContain(report.Findings, x => x.Name is "refusal-differs" or "verdict-differs");
             if (entries.Length == 2) Assert.Contains(report.Findings, x => x.Name == "verdict-misplaced");
         }
     }
 
-    /// <summary>A deployment that was refused, told as one that passed at a size where it would have: no such entry was ever admitted.</summary>
+    /// <summary>
+    /// A deployment that was refused, told as one that passed at a size where it would have: no such entry was ever
+    /// admitted.
+    /// </summary>
     [Fact]
     public void An_act_that_was_never_admitted_is_not_told_as_passed()
     {
@@ -99,7 +113,8 @@ public sealed class PlacingTests
         var refused = Assert.IsType<Outcome.Refused>(w.Replay.Try(entry));
         w.Put(entry.Envelope.ToJson());
         var before = w.State;
-        w.Add(new Entry(entry.Time, Envelope.Sign(Explain.Verdict(before, entry, refused)!.Encode(), World.Server.Key)));
+        w.Add(new Entry(entry.Time,
+            Envelope.Sign(Explain.Verdict(before, entry, refused)!.Encode(), World.Server.Key)));
         w.Add(new Entry(w.Now, Envelope.Sign(Explain.Refusal(before, entry, refused).Encode(), World.Server.Key)));
         w.Add(w.Approve(m.V2), World.Approver);
         var again = new Entry(w.Now, entry.Envelope);
@@ -109,7 +124,8 @@ public sealed class PlacingTests
         w.Add(new Entry(w.Now, Envelope.Sign(Explain.Verdict(state, again, outcome)!.Encode(), World.Server.Key)));
         var report = w.Verify();
         Assert.Equal([], report.Findings.Select(f => f.ToString()));
-        Assert.Contains(report.Remarks, r => r.Name == RemarkName.RefusedThenAdmitted && r.Sentence.Contains($"as entry {admitted}", StringComparison.Ordinal));
+        Assert.Contains(report.Remarks, r => r.Name == RemarkName.RefusedThenAdmitted && r.Sentence.Contains($"as " +
+            $"entry {admitted}", StringComparison.Ordinal));
         Assert.Equal(0, (int)report.Result);
     }
 
@@ -118,11 +134,15 @@ public sealed class PlacingTests
     public void A_verdict_that_differs_says_what_differs()
     {
         var seen = 0;
-        foreach (var attack in Matrix.All.Where(a => a.Kind == "pack" && a.Expected is ["verdict-differs"] or ["refusal-differs"]))
+        foreach (var attack in Matrix.All.Where(a =>
+            a.Kind == "pack" && a.Expected is ["verdict-differs"] or ["refusal-differs"]))
         {
             var (bytes, trust) = attack.Make();
-            var found = Verifier.Verify(new MemoryStream(bytes), trust).Findings.First(f => f.Name == attack.Expected[0]);
-            Assert.True(found.Message.Contains("/predicate", StringComparison.Ordinal) || found.Message.Contains("/_type", StringComparison.Ordinal) || found.Message.Contains("/subject", StringComparison.Ordinal)
+            var found = Verifier.Verify(new MemoryStream(bytes), trust)
+                .Findings.First(f => f.Name == attack.Expected[0]);
+            Assert.True(found.Message.Contains("/predicate", StringComparison.Ordinal)
+                || found.Message.Contains("/_type", StringComparison.Ordinal)
+                || found.Message.Contains("/subject", StringComparison.Ordinal)
                 || found.Message.Contains("nothing of the kind", StringComparison.Ordinal), $"{attack}: {found}");
             seen++;
         }
@@ -144,21 +164,29 @@ public sealed class PlacingTests
         return m;
     }
 
-    /// <summary>A record that is dated out of its anchors' bounds, on either side and anywhere, is a limit that names it; within five minutes it is not.</summary>
+    /// <summary>
+    /// A record that is dated out of its anchors' bounds, on either side and anywhere, is a limit that names it; within
+    /// five minutes it is not.
+    /// </summary>
     [Fact]
     public void A_nodes_clock_that_deviates_is_a_limit()
     {
         foreach (var leaf in Enumerable.Range(0, 6))
-            foreach (var (by, limited) in new[] { (-Fold.MaxSkew * 100, true), (Fold.MaxSkew * 100, true), (-World.Start + 1, true), (Fold.MaxSkew - 60_000, false), (0, false) })
+            foreach (var (by, limited) in new[] { (-Fold.MaxSkew * 100, true), (Fold.MaxSkew * 100, true),
+                (-World.Start + 1, true), (Fold.MaxSkew - 60_000, false), (0, false) })
             {
                 var report = Dated((_, i, d) => i == leaf ? d with { Time = d.Time + by } : d).World.Verify();
                 Assert.Equal([], report.Findings.Select(f => f.ToString()));
                 Assert.Equal(0, (int)report.Result);
-                Assert.Equal(limited, report.Limits.Any(l => l.Name == LimitName.NodeClock && l.Sentence.Contains($"leaf {leaf} is dated", StringComparison.Ordinal)));
+                Assert.Equal(limited, report.Limits.Any(l =>
+                    l.Name == LimitName.NodeClock
+                    && l.Sentence.Contains($"leaf {leaf} is dated", StringComparison.Ordinal)));
             }
     }
 
-    /// <summary>What nodes sign may arrive at any time: the server's word alone, a remark; against a cosignature, a finding.</summary>
+    /// <summary>
+    /// What nodes sign may arrive at any time: the server's word alone, a remark; against a cosignature, a finding.
+    /// </summary>
     [Fact]
     public void An_entry_beyond_every_cosignature_is_a_remark_and_against_one_a_finding()
     {
@@ -172,13 +200,17 @@ public sealed class PlacingTests
         Assert.Equal([], report.Findings.Select(f => f.ToString()));
         Assert.Contains(report.Remarks, r => r.Name == RemarkName.TimeBeyondCosignatures);
         Assert.Contains(report.Limits, l => l.Name == LimitName.NodeClock);
-        Assert.Contains(report.Remarks, r => r.Name == RemarkName.ServerTimes && r.Sentence.Contains("except those of anchors, observations and alerts", StringComparison.Ordinal));
+        Assert.Contains(report.Remarks, r => r.Name == RemarkName.ServerTimes && r.Sentence.Contains("except those " +
+            "of anchors, observations and alerts", StringComparison.Ordinal));
         var f = Forgery.Of(w, w.Entries);
         f.Checkpoint = w.Witness.Sign(Note.Parse(w.Key.Checkpoint(w.Entries.Count, w.Root)), issued / 1000);
-        Assert.Contains(Verifier.Verify(new MemoryStream(f.Write()), w.Trust).Findings, x => x.Name == "time-after-cosignature");
+        Assert.Contains(Verifier.Verify(new MemoryStream(f.Write()), w.Trust).Findings, x =>
+            x.Name == "time-after-cosignature");
     }
 
-    /// <summary>Each thing that is not shown, by its name; and no honest ledger is told to be complete beside it.</summary>
+    /// <summary>
+    /// Each thing that is not shown, by its name; and no honest ledger is told to be complete beside it.
+    /// </summary>
     [Fact]
     public void What_is_not_shown_is_a_limit()
     {
@@ -204,8 +236,10 @@ public sealed class PlacingTests
         Assert.Equal((Headline.Complete, 0), (whole.World.Verify().Headline, whole.World.Verify().Limits.Count));
         Limited(LimitName.NoWitness, Served(_ => { }), t => t with { Witnesses = [], Quorum = 0 });
         Limited(LimitName.UnanchoredDecisions, Served(m => m.Log.Add(m.World.Decide())));
-        Limited(LimitName.UnclosedDecisions, Served(m => { m.Log.Add(m.World.Decide(Decision.OpenKind)); m.Anchor(); }));
-        Limited(LimitName.StaleDecisions, Served(m => { m.Log.Add(m.World.Decide() with { Staleness = 700_000 }); m.Anchor(); }));
+        Limited(LimitName.UnclosedDecisions,
+            Served(m => { m.Log.Add(m.World.Decide(Decision.OpenKind)); m.Anchor(); }));
+        Limited(LimitName.StaleDecisions,
+            Served(m => { m.Log.Add(m.World.Decide() with { Staleness = 700_000 }); m.Anchor(); }));
         Limited(LimitName.EarlierDeployment, Served(m =>
         {
             var old = m.World.Decide();
@@ -213,7 +247,8 @@ public sealed class PlacingTests
             m.Log.Add(old with { Size = m.World.State.Size });
             m.Anchor();
         }));
-        Limited(LimitName.ObservationGap, Served(m => { m.World.Now += 600_000; m.World.Add(m.World.Attest(World.Approver), World.Approver); }));
+        Limited(LimitName.ObservationGap,
+            Served(m => { m.World.Now += 600_000; m.World.Add(m.World.Attest(World.Approver), World.Approver); }));
         var unwritten = Mortgage.Founded();
         unwritten.World.Logs.Clear();
         Limited(LimitName.LogNotShown, unwritten);

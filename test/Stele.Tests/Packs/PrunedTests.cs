@@ -87,7 +87,8 @@ public sealed class PrunedTests
         var report = m.World.Verify();
         Assert.Equal([], report.Findings.Select(f => f.ToString()));
         Assert.Contains(report.Notes, n => n.Contains($"held by entry {hold}", StringComparison.Ordinal));
-        Assert.Contains(report.Remarks, r => r.Name == RemarkName.ErasedUnderHold && r.Sentence.Contains("did not know of the hold", StringComparison.Ordinal));
+        Assert.Contains(report.Remarks, r => r.Name == RemarkName.ErasedUnderHold && r.Sentence.Contains("did not " +
+            "know of the hold", StringComparison.Ordinal));
         m.World.Add(World.ReleaseHold(hold), World.Owners);
         Assert.DoesNotContain(m.World.Verify().Notes, n => n.Contains("held by", StringComparison.Ordinal));
     }
@@ -118,7 +119,8 @@ public sealed class PrunedTests
         Then(null);
         m.Log.Add(m.World.Decide() with { Staleness = 1_700_000 });
         m.Log.Add(m.World.Decide() with { Staleness = 1_700_000, Operation = "größer" });
-        Assert.Contains(m.World.Verify().Limits, l => l.Name == LimitName.StaleDecisions && l.Sentence.Contains(": 2 served on a ledger older than was allowed then", StringComparison.Ordinal));
+        Assert.Contains(m.World.Verify().Limits, l => l.Name == LimitName.StaleDecisions && l.Sentence.Contains(": 2 " +
+            "served on a ledger older than was allowed then", StringComparison.Ordinal));
     }
 
     [Fact]

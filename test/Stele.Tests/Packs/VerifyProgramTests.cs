@@ -19,7 +19,8 @@ public sealed class VerifyProgramTests
         Assert.StartsWith("complete", output, StringComparison.Ordinal);
         (code, output, _) = box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--json", "--min-size", "10", "--not-older-than", "2026-01-01T00:00:00Z");
         Assert.Equal(0, code);
-        Assert.Equal("complete-with-limits", CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
+        Assert.Equal("complete-with-limits",
+            CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
         Assert.Equal(3, box.Run("pack", box.Path("pack.zip")).Code);
         Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--min-size", "100000").Code);
         Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--not-older-than", "2100-01-01").Code);
@@ -57,7 +58,8 @@ public sealed class VerifyProgramTests
         Assert.Equal((6, "fraud-proven"), (code, CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString));
         Assert.Equal(1, box.Run("fraud", box.Write("bad.json", "{}"u8.ToArray()), "--trust", box.Trust, "--receipt", receipt).Code);
         Assert.Equal(4, box.Run("fraud", box.Path("early.json"), "--trust", box.Trust, "--receipt", box.Write("first.json", Lived.Receipt(4).Encode())).Code);
-        Assert.Equal(6, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt", box.Path("fork.json")).Code);
+        Assert.Equal(6, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt",
+            box.Path("fork.json")).Code);
         Assert.Equal(0, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--receipt", receipt).Code);
     }
 
@@ -72,7 +74,7 @@ public sealed class VerifyProgramTests
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("    e.metrics.approval_ratio >= 0.8                      false\n        e.metrics.approval_ratio                           0.731\n", output, StringComparison.Ordinal);
         Assert.Contains("executed again: the same ", output, StringComparison.Ordinal);
-        Assert.EndsWith("the pack: complete\n", output, StringComparison.Ordinal);
+        Assert.EndsWith("the pack: complete, with limits: unanchored-decisions\n", output, StringComparison.Ordinal);
         (code, output, _) = box.Run("verdict", pack, refused, "--json");
         var json = CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20);
         Assert.Equal((3, true, 0.731), (code, json["reproduced"]["same"].AsBool, json["explained"]["rules"].AsArray[0]["values"].AsArray[0]["value"].AsDouble));
