@@ -80,20 +80,6 @@ public sealed class HeadlineTests
             report.ToJson()["claims"].AsArray.Length));
     }
 
-    /// <summary>The page on verifying has a row for each, with its exit code.</summary>
-    [Fact]
-    public void The_documents_have_a_row_for_each()
-    {
-        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "VERIFY.md"));
-        foreach (var headline in Enum.GetValues<Headline>()) Assert.Contains(
-            $"| `{headline.Name()}` | {(int)headline.Exit()} | ", page, StringComparison.Ordinal);
-        foreach (var name in Enum.GetValues<LimitName>().Select(n => n.Name())
-            .Concat(Enum.GetValues<RemarkName>().Select(n => n.Name()))) Assert.Contains(
-            $"\n| `{name}` | ", page, StringComparison.Ordinal);
-        foreach (var basis in Enum.GetValues<Basis>()) Assert.Contains(
-            $"*{basis.Label()}*", page, StringComparison.Ordinal);
-    }
-
     [Fact]
     public void Names_are_distinct_and_in_kebab_case()
     {

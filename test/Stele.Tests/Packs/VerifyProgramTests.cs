@@ -43,7 +43,7 @@ public sealed class VerifyProgramTests
         var receipt = box.Write("receipt.json", Lived.Receipt(8).Encode());
         var (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust);
         Assert.Equal(0, code);
-        Assert.Contains("its release is 'v2'", output, StringComparison.Ordinal);
+        Assert.Contains("answered: release 'v2'", output, StringComparison.Ordinal);
         Assert.Equal(5, box.Run("receipt", box.Write("early.json", Lived.Receipt(Lived.Log.Leaves.Count - 1).Encode()), "--trust", box.Trust).Code);
         Assert.Equal(0, box.Run("fraud", receipt, "--trust", box.Trust, "--receipt", receipt).Code);
         var fork = new DecisionLog(Lived.Log.Key);

@@ -17,7 +17,8 @@ sealed record SpecBytes(string Name, string Heading, byte[] Bytes, Digest? Sha25
     public override string ToString() => Name;
 }
 
-/// <summary>A page of the specification, taken apart: its tables, its worked bytes, and the text under each heading.</summary>
+/// <summary>A page of the specification, taken apart: its tables, its worked bytes, and the text under each
+/// heading.</summary>
 sealed class SpecPage
 {
     public static string Folder => Path.Combine(Repository.Root, "docs", "spec");
@@ -54,16 +55,20 @@ sealed class SpecPage
                     _ => Encoding.UTF8.GetBytes(string.Concat(body)),
                 };
                 i = end;
-                Digest? Stated(string what) => lines.Skip(i + 1).Take(2).Select(l => Regex.Match(l, $"^- {what}: `([0-9a-f]+)`$")).Where(m => m.Success)
+                Digest? Stated(string what) => lines.Skip(i + 1).Take(2)
+                    .Select(l => Regex.Match(l, $"^- {what}: `([0-9a-f]+)`$")).Where(m => m.Success)
                     .Select(m => (Digest?)Digest.ParseHex(m.Groups[1].Value)).FirstOrDefault();
-                Blocks.Add(new SpecBytes(fence.Groups[2].Value, heading, bytes, Stated("SHA-256"), Stated("leaf hash")));
+                Blocks.Add(new SpecBytes(fence.Groups[2].Value, heading, bytes, Stated("SHA-256"),
+                    Stated("leaf hash")));
             }
-            else if (line.StartsWith('|') && i + 1 < lines.Length && lines[i + 1].StartsWith("|---", StringComparison.Ordinal))
+            else if (line.StartsWith('|') && i + 1 < lines.Length
+                && lines[i + 1].StartsWith("|---", StringComparison.Ordinal))
             {
                 var table = new SpecTable(heading, Cells(line), []);
                 for (i += 2; i < lines.Length && lines[i].StartsWith('|'); i++) table.Rows.Add(Cells(lines[i]));
                 i--;
-                Assert.All(table.Rows, r => Assert.True(r.Length == table.Columns.Length, $"{heading}: a row of {r.Length} cells: {r[0]}"));
+                Assert.All(table.Rows, r => Assert.True(r.Length == table.Columns.Length,
+                    $"{heading}: a row of {r.Length} cells: {r[0]}"));
                 Tables.Add(table);
                 section.Append(string.Join('\n', table.Rows.Select(r => string.Join(" | ", r)))).Append('\n');
                 continue;
@@ -77,7 +82,8 @@ sealed class SpecPage
 
     public static SpecPage Read(string name) => new(File.ReadAllText(Path.Combine(Folder, name + ".md")));
 
-    public static IEnumerable<string> Names => Directory.GetFiles(Folder, "*.md").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal);
+    public static IEnumerable<string> Names => Directory.GetFiles(Folder, "*.md")
+        .Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal);
 
     /// <summary>The one table under a heading that has these columns first.</summary>
     public SpecTable Table(string heading, params string[] columns) =>
@@ -89,9 +95,11 @@ sealed class SpecPage
 /// <summary>What the product's own source says a format has.</summary>
 static class SpecSource
 {
-    public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Repository.Root, "src", "Stele.Proof", .. path]));
+    public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Repository.Root, "src",
+        "Stele.Proof", .. path]));
 
-    /// <summary>The members that the first <c>Json.Object(…)</c> from some text on writes, and whether each may be left out.</summary>
+    /// <summary>The members that the first <c>Json.Object(…)</c> from some text on writes, and whether each may be left
+    /// out.</summary>
     public static List<(string Name, bool Optional, string Value)> Members(string source, string from)
     {
         var at = source.IndexOf(from, StringComparison.Ordinal);
@@ -107,7 +115,9 @@ static class SpecSource
             var tuple = Regex.Match(source[(i + 1)..end], "^\"([^\"]+)\",\\s*(.*)$", RegexOptions.Singleline);
             Assert.True(tuple.Success, $"not a member: {source[i..end]}");
             var value = tuple.Groups[2].Value;
-            found.Add((tuple.Groups[1].Value, IsOptional(value) || (Regex.IsMatch(value, "^\\w+$") && source.Contains($"Json? {value}", StringComparison.Ordinal)), value));
+            found.Add((tuple.Groups[1].Value, IsOptional(value)
+                || (Regex.IsMatch(value, "^\\w+$") && source.Contains($"Json? {value}", StringComparison.Ordinal)),
+                value));
             i = end;
         }
         Assert.NotEmpty(found);
@@ -141,9 +151,12 @@ static class SpecSource
     /// <summary>A method of the fold with all its lines, by a part of its header.</summary>
     public static string Method(string header)
     {
-        var found = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Governance"), "*.cs").Select(File.ReadAllText)
-            .SelectMany(text => Regex.Split(text, "\n(?=    (?:public |internal |static |const |///|//|sealed |readonly ))"))
-            .Where(part => part.Split('\n')[0].Contains(header, StringComparison.Ordinal) && Regex.IsMatch(part, "^    (public |internal )?static ")).ToList();
+        var found = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Governance"), "*.cs")
+            .Select(File.ReadAllText)
+            .SelectMany(text => Regex.Split(text,
+                "\n(?=    (?:public |internal |static |const |///|//|sealed |readonly ))"))
+            .Where(part => part.Split('\n')[0].Contains(header, StringComparison.Ordinal)
+                && Regex.IsMatch(part, "^    (public |internal )?static ")).ToList();
         return Assert.Single(found);
     }
 }
