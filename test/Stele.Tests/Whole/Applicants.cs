@@ -72,12 +72,12 @@ sealed class NodePages : IDisposable
     public async Task<Json> Get(Uri gateway, string page) => CanonicalJson.Parse(await _http.GetByteArrayAsync(new Uri(gateway, "-/" + page)), 1 << 24);
 
     /// <summary>Waits until the environment serves; its status.</summary>
-    public async Task<Json> Serving(Uri gateway)
+    public async Task<Json> Serving(Uri gateway, string system = "mortgage")
     {
         Json? environment = null;
         for (var attempt = 0; attempt < 600; attempt++, await Task.Delay(100))
         {
-            environment = (await Get(gateway, "status"))["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == "mortgage");
+            environment = (await Get(gateway, "status"))["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == system);
             if (environment?["standing"].AsString == "serving" && !environment["routes"].AsArray.IsEmpty) return environment;
         }
         throw new TimeoutException($"it never served: {environment}");
