@@ -39,7 +39,8 @@ public static partial class Fold
         if (statement is GenesisStatement genesis) return Found(genesis, entry);
 
         // 2. Time: the entry's own. What nodes saw may come late, when the server was away.
-        if (entry.Time < state.Time) return Refuse(statement, RefusalCode.TimeBackwards, $"the entry's time {entry.Time} is before the last entry's, {state.Time}");
+        if (entry.Time < state.Time) return Refuse(statement, RefusalCode.TimeBackwards,
+            $"the entry's time {Rfc3339.Format(entry.Time)} is before the last entry's, {Rfc3339.Format(state.Time)}");
         if (entry.Time < statement.Issued - MaxSkew) return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(statement.Issued - entry.Time) / 1000} s in the future");
         if (statement is not (Anchor or Observation or Alert) && entry.Time > statement.Issued + MaxDelay)
             return Refuse(statement, RefusalCode.OutsideWindow, $"issued {(entry.Time - statement.Issued) / 3_600_000} h ago");
