@@ -5,10 +5,12 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Stele.Blobs;
 using Stele.Cli;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Tests.Control;
 using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Whole;
@@ -42,6 +44,9 @@ public sealed class PlantedTextTests
           - { name: "{{InYaml}}", on: decide, input: { request: { path: "{{InYaml}}" } }, expect: { planted: silent } }
         """;
 
+    static Rule Planted => Rule.Require("planted", ["deploy"], $"'''{Plant}''' == ''", $"'''{Plant}'''")
+        with { Description = Plant };
+
     static readonly Lazy<Mortgage> World = new(Live);
 
     static Mortgage Live()
@@ -50,7 +55,7 @@ public sealed class PlantedTextTests
         m.Deploy(m.V2);
         m.Log.Add(m.World.Decide() with { Operation = Plant });
         var policy = m.World.Put(new Policy("planted", ImmutableSortedDictionary<string, Digest>.Empty,
-            [Rule.Require("planted", ["deploy"], $"'''{Plant}''' == ''", $"'''{Plant}'''") with { Description = Plant }])
+            [Planted])
             .ToJson());
         m.World.Add(m.World.PutPolicy(policy), Worlds.World.Owners);
         m.World.Refuse(m.World.Deploying(m.V3), Worlds.World.Deployer);
@@ -131,14 +136,59 @@ public sealed class PlantedTextTests
     {
         using var bench = new Bench();
         var said = await Places[place].Show(bench);
+        Held(name, said, true);
+    }
+
+    static void Held(string name, string said, bool shows)
+    {
         Assert.True(said.Length > 0, name);
         var bad = said.EnumerateRunes().Where(r => r.Value != '\n' && ForeignText.Hides(r.Value))
             .Select(r => $"U+{r.Value:X4}").Distinct().ToArray();
         Assert.True(bad.Length == 0, $"{name}: {string.Join(' ', bad)} reach the terminal:\n{ForeignText.Line(said)}");
         Assert.DoesNotContain(said.Split('\n'), line => line.StartsWith("FORGED", StringComparison.Ordinal));
         // And it was there: otherwise nothing was shown here.
-        Assert.True(Regex.IsMatch(said, @"\\u\{202E\}|\\u202e|U\+202E|%E2%80%AE"),
+        Assert.True(!shows || Regex.IsMatch(said, @"\\u\{202E\}|\\u202e|U\+202E|%E2%80%AE"),
             $"{name}: nothing of it is shown:\n{said}");
+    }
+
+    /// <summary>The same out of a ledger: a real server, and the verbs that show what it holds.</summary>
+    [Fact]
+    public async Task What_stands_in_a_ledger_neither_acts_nor_hides()
+    {
+        await using var town = await Town.Found();
+        await town.Settle();
+        var planted = new Policy("planted", ImmutableSortedDictionary<string, Digest>.Empty, [Planted]);
+        await town.Server.Put(planted.ToJson().ToBytes(), TestContext.Current.CancellationToken);
+        await town.Admit(town.Act(new PolicyStatement(Town.System, Town.Environment, null, planted.Digest)
+            { Nonce = new string('0', 32), Issued = 0 }), town.Owner);
+        var release = await town.Release("v1", 0.9, "weights");
+        await town.Admit(town.Act(new Origin([new Subject(Digest.Of("rows"u8), "rows")], Origin.Freeze,
+            Json.Object(("origin", Plant), ("licence", "MIT")), [], town.Builder.Id, null)
+            { Nonce = new string('0', 32), Issued = 0 }), town.Builder);
+        await town.Admit(town.Approval(release), town.Approver);
+        await town.Refuse(town.Deployment(release), town.Deployer);
+        var verdict = town.Host.Admission.Replay.Entries.First(f => f.Statement is Verdict { Passed: false }).Index
+            .ToString(CultureInfo.InvariantCulture);
+
+        using var bench = new Bench();
+        bench.Write("trust.json", town.Trust.ToJson().ToString());
+        await bench.S("login", town.Host.Address.ToString(), "--trust", bench.At("trust.json"), "--token",
+            town.Founded.Token);
+        (string[] Verb, bool Shows)[] verbs =
+        [
+            (["policy", "show", planted.Digest.ToString()], true),
+            (["policy", "explain", planted.Digest.ToString()], true),
+            (["policy", "test", planted.Digest.ToString()], false), (["policy", "list"], false), (["status"], false),
+            (["verdict", verdict], true), (["verdict", "explain", verdict], true), (["verdict", "list"], false),
+            (["verdict", "reproduce", verdict], false), (["log", "list"], false), (["release", "list"], false),
+            (["release", "show", "v1"], false), (["trace", "v1"], false),
+            (["trace", Digest.Of("rows"u8).ToString()], false),
+        ];
+        foreach (var (verb, shows) in verbs)
+        {
+            Held(string.Join(' ', verb), await bench.S(verb), shows);
+            Held(string.Join(' ', verb) + " --json", await bench.S([.. verb, "--json"]), shows && verb[0] == "policy");
+        }
     }
 
     /// <summary>
@@ -257,7 +307,8 @@ public sealed class PlantedTextTests
                     await stream.WriteAsync(body);
                 }
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException) { } // it was stopped
+            // It was stopped.
+            catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException) { }
         }
 
         public async ValueTask DisposeAsync()
