@@ -62,6 +62,15 @@ public sealed class CelProgram
     /// <exception cref="CelException">It has something that is no word of the language.</exception>
     public static IReadOnlyList<string> Words(string source) => [.. new Lexer(new SourceText(source)).Run().Where(t => t.Kind != TokenKind.End).Select(t => source[t.Start..t.End])];
 
+    /// <summary>The source's line comments, each from its <c>//</c> to the end of its line.</summary>
+    /// <exception cref="CelException">It has something that is no word of the language.</exception>
+    public static IReadOnlyList<(int Start, int End)> Comments(string source)
+    {
+        var lexer = new Lexer(new SourceText(source));
+        lexer.Run();
+        return lexer.Comments;
+    }
+
     /// <summary>
     /// Evaluates; whatever goes wrong is the result's error, never an exception. A variable without a binding is an error only where it is needed.
     /// </summary>

@@ -98,6 +98,60 @@ public sealed class CelTrace
         return found.All;
     }
 
+    /// <summary>
+    /// Of a value of true or false: the lists and maps it rests on that have nothing in them, where nothing being in
+    /// them is what decided. Those are what a true <c>all</c> or a false <c>exists</c>
+    /// walked, and what was filtered before it was counted or compared: in <c>size(reports.filter(r, r.ratio &lt; 1))
+    /// == 0</c> that is <c>reports</c>. What asks for their size itself is not
+    /// among them.
+    /// </summary>
+    public IReadOnlyList<CelTrace> RestsOnNothing()
+    {
+        var found = new Found();
+        Nothing(found, counted: false);
+        return found.All;
+    }
+
+    void Nothing(Found found, bool counted)
+    {
+        if (!Evaluated || _value.IsError) return;
+        switch (_expression)
+        {
+            case Logic l:
+                // The term that decided; where none did alone, each of them had to come out so.
+                if (Parts.FirstOrDefault(p => p.Is(!l.IsAnd)) is { } decided && Is(!l.IsAnd)) decided.Nothing(found,
+                    counted);
+                else foreach (var part in Parts) part.Nothing(found, counted);
+                break;
+            case Comprehension c when Parts.Count > 0:
+                var walked = Parts[0];
+                if (walked.IsEmpty && (c.Kind == MacroKind.All && Is(true)
+                    || c.Kind is MacroKind.Exists or MacroKind.ExistsOne && Is(false) || counted
+                    && c.Kind is MacroKind.List or MacroKind.Map)) walked.Origin(found);
+                break;
+            case Call { Function: Operators.Not }:
+                Parts[0].Nothing(found, counted);
+                break;
+            case Call:
+                foreach (var part in Parts) part.Nothing(found, counted: true);
+                break;
+            default:
+                foreach (var part in Parts) part.Nothing(found, counted);
+                break;
+        }
+    }
+
+    bool IsEmpty => Evaluated && !_value.IsError && (_value.Kind == CelKind.List ? _value.AsList().Count == 0
+        : _value.Kind == CelKind.Map && !_value.AsMap().Any());
+
+    /// <summary>Where a list comes from: through names and filters to what they began with.</summary>
+    void Origin(Found found)
+    {
+        if (Kind == CelTraceKind.Named && Parts.Count > 0) Parts[^1].Origin(found);
+        else if (_expression is Comprehension && Parts.Count > 0 && Parts[0].IsEmpty) Parts[0].Origin(found);
+        else Add(found);
+    }
+
     /// <summary>Whether this very error came out of it; out of a round, whose value is its element, it comes from within.</summary>
     bool Has(CelError error) => Kind == CelTraceKind.Round ? Parts.Any(p => p.Has(error)) : _value.IsError && _value.RawError == error;
 

@@ -37,7 +37,7 @@ public static class CanonicalJson
         }
         catch (InvalidOperationException e)
         {
-            throw new FormatException("not JSON: a string is not valid Unicode", e);
+            throw new FormatException("not JSON: " + (Utf8Text.Complain(utf8) ?? "a string is not valid Unicode"), e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
 
@@ -45,9 +46,11 @@ sealed class Call
     public long? Number(string option) => Value(option) is not { } text ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : throw new MisuseException($"{option} wants a number, not '{text}'");
 
-    /// <summary>Milliseconds since 1970 UTC.</summary>
+    /// <summary>RFC 3339 as it is typed; milliseconds since 1970 UTC.</summary>
     public long? Time(string option) => Value(option) is not { } text ? null
-        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time.ToUnixTimeMilliseconds() : throw new MisuseException($"{option} wants a time, not '{text}'", "write it as 2026-11-22T00:00:00Z");
+        : Rfc3339.TryParse(text, out var time) ? time
+            : throw new MisuseException($"{option} wants a time (RFC 3339), not '{text}'",
+            $"write it as {Rfc3339.Example}");
 
     /// <summary>The file that an option names, read whole and parsed; null when the option was not given.</summary>
     public T? Parsed<T>(string option, int most, Func<byte[], T> parse, string what, string hint) where T : class

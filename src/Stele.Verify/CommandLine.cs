@@ -19,7 +19,8 @@ static class CommandLine
         {
             if (args.Contains("--help") || args.Contains("-h"))
             {
-                Console.WriteLine(commands.FirstOrDefault(c => c.Name == args[0]) is { } one ? Help([one]) : Help(commands));
+                Printer.Lines(commands.FirstOrDefault(c => c.Name == args[0]) is { } one ? Help([one])
+                    : Help(commands));
                 return 0;
             }
             if (args is ["--version"])

@@ -43,12 +43,15 @@ static class LedgerCommand
         else
         {
             call.Tell(sight.Report);
-            Console.WriteLine($"what it signed before, as {state} has it:\n\n{fork.First}\nwhat it signed now:\n\n{fork.Second}");
+            Console.WriteLine($"what it signed before, as {state} has it:");
+            Printer.Lines($"\n{fork.First}");
+            Console.WriteLine("what it signed now:");
+            Printer.Lines($"\n{fork.Second}");
         }
         return (int)sight.Report.Result;
     }
 
-    static Action<string>? Progress(Call call) => call.Json || Console.IsErrorRedirected ? null : what => Console.Error.Write($"\r\e[K{what}\r");
+    static Action<string>? Progress(Call call) => call.Json || Console.IsErrorRedirected ? null : Printer.Progress;
 
     /// <summary>Where a ledger is read from. Nothing that it gives is believed.</summary>
     sealed class Source(string? folder, HttpClient? http) : IDisposable

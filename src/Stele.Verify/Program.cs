@@ -19,4 +19,5 @@ Command[] commands =
 ];
 
 Console.OutputEncoding = new UTF8Encoding(false);
+Printer.Install();
 return CommandLine.Run(commands, args);

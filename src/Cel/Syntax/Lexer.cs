@@ -9,6 +9,9 @@ internal sealed class Lexer(SourceText source)
     readonly string _text = source.Text;
     int _at;
 
+    /// <summary>Line comments, from the slashes to the end of the line or of the source.</summary>
+    public List<(int Start, int End)> Comments { get; } = [];
+
     public List<Token> Run()
     {
         // Invariant: everything after this line is valid UTF-16, so strings in programs are always valid Unicode.
@@ -38,7 +41,11 @@ internal sealed class Lexer(SourceText source)
         {
             if (_text[_at] is ' ' or '\t' or '\n' or '\r' or '\f') _at++;
             else if (_text[_at] == '/' && Peek(1) == '/')
+            {
+                var start = _at;
                 while (_at < _text.Length && _text[_at] != '\n') _at++;
+                Comments.Add((start, _at));
+            }
             else return;
         }
     }

@@ -47,7 +47,7 @@ public static class BundleVerifier
             if (terms.Root is { } root && entry.Verify(root, proofNeeded: bundle.Version > 1) is { } time)
             {
                 times.Add(time);
-                j.Note($"the log took it in at {When.Of(time)}, by its signed promise.");
+                j.Note($"the log took it in at {Rfc3339.Seconds(time)}, by its signed promise.");
             }
 
         // 3. The key.
@@ -74,8 +74,10 @@ public static class BundleVerifier
             try
             {
                 var time = token.Verify(bundle.Signature, authority.Certificates);
-                if (authority.Validity is not { } validity || !validity.Holds(time.Time)) throw new FaultException(Fault.Timestamp, $"the authority '{time.Authority}' was not trusted at {When.Of(time.Time)}");
-                j.Note($"signed before {When.Of(time.Time)}, by the time stamp of '{time.Authority}'.");
+                if (authority.Validity is not { } validity
+                    || !validity.Holds(time.Time)) throw new FaultException(Fault.Timestamp,
+                    $"the authority '{time.Authority}' was not trusted at {Rfc3339.Seconds(time.Time)}");
+                j.Note($"signed before {Rfc3339.Seconds(time.Time)}, by the time stamp of '{time.Authority}'.");
                 return time.Time;
             }
             catch (FaultException e)
@@ -116,7 +118,8 @@ public static class BundleVerifier
 
     static List<Certificate> Path(Certificate leaf, Bundle bundle, TrustedRoot root, long time)
     {
-        var reason = new FaultException(Fault.Certificate, $"no certificate authority is trusted at {When.Of(time)}");
+        var reason = new FaultException(Fault.Certificate,
+            $"no certificate authority is trusted at {Rfc3339.Seconds(time)}");
         foreach (var authority in root.CertificateAuthorities)
         {
             if (authority.Validity is not { } validity || !validity.Holds(time)) continue;

@@ -32,7 +32,9 @@ public static class CertificatePath
         bool Walk(Certificate certificate)
         {
             path.Add(certificate);
-            if (!certificate.IsValidAt(time)) reason = $"'{certificate.Name}' is not valid at {When.Of(time)}, only from {When.Of(certificate.NotBefore)} to {When.Of(certificate.NotAfter)}";
+            if (!certificate.IsValidAt(time)) reason =
+                $"'{certificate.Name}' is not valid at {Rfc3339.Seconds(time)}, only from "
+                + $"{Rfc3339.Seconds(certificate.NotBefore)} to {Rfc3339.Seconds(certificate.NotAfter)}";
             else if (certificate.Extensions.FirstOrDefault(e => e.Key == NameConstraints || (e.Value.Critical && !Understood.Contains(e.Key))) is { Key: { } unknown }) reason = $"'{certificate.Name}' has the extension {unknown}, which is not understood here and may limit what it vouches for";
             else if (roots.Any(r => r.Same(certificate))) return true;
             else if (path.Count < MaxDepth)
@@ -49,10 +51,4 @@ public static class CertificatePath
             return false;
         }
     }
-}
-
-/// <summary>A time as reports write it.</summary>
-static class When
-{
-    public static string Of(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

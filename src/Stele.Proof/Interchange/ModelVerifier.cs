@@ -65,7 +65,8 @@ public static class ModelVerifier
         if (!leaf.Allows(0) || leaf.Purposes() is { Count: > 0 } purposes && !purposes.Contains(Certificate.CodeSigning)) throw new FaultException(Fault.Certificate, $"'{leaf.Name}' is not a certificate for signing");
         var moment = bundle.Certificates.Max(c => c.NotBefore);
         var path = CertificatePath.Find(leaf, [.. bundle.Certificates.Skip(1)], trusted, moment);
-        j.Note($"signed with the certificate '{leaf.Name}', which leads to '{path[^1].Name}'; valid from {When.Of(leaf.NotBefore)} to {When.Of(leaf.NotAfter)}. When it was used, nothing says.");
+        j.Note($"signed with the certificate '{leaf.Name}', which leads to '{path[^1].Name}'; valid from "
+            + $"{Rfc3339.Seconds(leaf.NotBefore)} to {Rfc3339.Seconds(leaf.NotAfter)}. When it was used, nothing says.");
         return leaf.Key;
     }
 

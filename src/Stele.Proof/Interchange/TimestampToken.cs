@@ -108,7 +108,7 @@ public sealed class TimestampToken
         var verification = Verification.Of(j =>
         {
             verified = Parse(t).Verify(d, certificates);
-            j.Note($"time stamp by '{verified.Authority}': it existed at {When.Of(verified.Time)}.");
+            j.Note($"time stamp by '{verified.Authority}': it existed at {Rfc3339.Seconds(verified.Time)}.");
         });
         time = verification.Accepted ? verified : null;
         return verification;

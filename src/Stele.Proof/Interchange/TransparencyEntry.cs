@@ -78,7 +78,8 @@ public sealed record TransparencyEntry(
             var said = Json.Object(("body", Base64.Encode(Body.AsSpan())), ("integratedTime", IntegratedTime), ("logID", Convert.ToHexStringLower(LogId.AsSpan())), ("logIndex", Index));
             if (!key.Verify(said.ToBytes(), promise.AsSpan())) throw new FaultException(Fault.Log, "the log's promise to take the entry in is not signed by it");
             if (IntegratedTime > 0) time = IntegratedTime * 1000;
-            if (time is { } t && !validity.Holds(t)) throw new FaultException(Fault.Log, $"the log {log.BaseUrl} was not trusted at {When.Of(t)}");
+            if (time is { } t && !validity.Holds(t)) throw new FaultException(Fault.Log,
+                $"the log {log.BaseUrl} was not trusted at {Rfc3339.Seconds(t)}");
         }
         if (Proof is not null)
         {

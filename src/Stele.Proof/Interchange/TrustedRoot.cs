@@ -66,7 +66,8 @@ public sealed class TrustedRoot
             ("tlogs", Json.Array(Json.Object(
                 ("baseUrl", "https://" + log.Name),
                 ("hashAlgorithm", "SHA2_256"),
-                ("publicKey", Json.Object(("rawBytes", Base64.Encode(ForeignKey.Of(log).Spki)), ("keyDetails", "PKIX_ED25519"), ("validFor", Json.Object(("start", When.Of(from)))))),
+                ("publicKey", Json.Object(("rawBytes", Base64.Encode(ForeignKey.Of(log).Spki)),
+                    ("keyDetails", "PKIX_ED25519"), ("validFor", Json.Object(("start", Rfc3339.Seconds(from)))))),
                 ("logId", Json.Object(("keyId", id))),
                 ("checkpointKeyId", Json.Object(("keyId", id)))))),
             ("certificateAuthorities", Json.EmptyArray), ("ctlogs", Json.EmptyArray), ("timestampAuthorities", Json.EmptyArray));

@@ -72,14 +72,17 @@ sealed class PolicySource
         var policy = Compile(file, text, parameters, draft: true);
         var yaml = new YamlText(file, text);
         var source = new PolicySource(yaml, Yaml.Read(yaml, parameters, Made).Marks);
-        return ([.. PolicyLint.Read(policy).Select(r => (r, source.MarkOf(r.Path))).Select(r => (r.r, r.Item2.Line, r.Item2.Column)).OrderBy(r => r.Line).ThenBy(r => r.Column)], policy);
+        return ([.. PolicyLint.Read(policy).Select(r => (r, source.MarkOf(r.Path)))
+            .Select(r => (r.r, r.Item2.Line, r.Item2.Column))
+            .Concat(yaml.Hidden().Select(h => (new PolicyRemark(h.Code, "", h.Message), h.Line, h.Column)))
+                .OrderBy(r => r.Line).ThenBy(r => r.Column)], policy);
     }
 
     static string Made(string parameter) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(parameter)).ToString();
 
     /// <summary>Freezes a policy: the compiled document is the artifact's config, and what was written rides along. Returns the artifact and the compiled policy.</summary>
     public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default) =>
-        await Freeze(blobs, path, await File.ReadAllTextAsync(path, stop), parameters, stop);
+        await Freeze(blobs, path, await YamlText.Read(path, stop), parameters, stop);
 
     /// <param name="file">What the text is called in messages.</param>
     public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string file, string text, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
@@ -197,9 +200,43 @@ sealed class PolicySource
     /// <summary>CEL, which YAML may take for a number or a truth.</summary>
     string? Expression(Json j, string at, string name)
     {
-        if (_marks.TryGetValue($"{at}/{Escape(name)}", out var mark) && mark.Scalar is { Value.Length: > 0 } scalar) return j[name].Kind == JsonKind.String ? j[name].AsString : scalar.Value;
+        if (_marks.TryGetValue($"{at}/{Escape(name)}", out var mark) && mark.Scalar is { Value.Length: > 0 } scalar)
+        {
+            var source = j[name].Kind == JsonKind.String ? j[name].AsString : scalar.Value;
+            Unfolded(mark, scalar, source);
+            return source;
+        }
         Wrong($"{at}/{Escape(name)}", $"'{name}' is a CEL expression: quote it if it has ': ', '#', '{{' or '[' at its start, or put it on its own lines after '>-'");
         return null;
+    }
+
+    /// <summary>
+    /// CEL has comments to the end of a line, and folded text has no ends of lines: everything below such a comment,
+    /// clauses of the rule among it, would be part of it, silently.
+    /// </summary>
+    void Unfolded(YamlMark mark, YamlDotNet.Core.Events.Scalar scalar, string source)
+    {
+        if (scalar.Style == YamlDotNet.Core.ScalarStyle.Literal || scalar.Style != YamlDotNet.Core.ScalarStyle.Folded
+            && scalar.Start.Line == scalar.End.Line) return;
+        IReadOnlyList<(int Start, int End)> comments;
+        try
+        {
+            comments = Cel.CelProgram.Comments(source);
+        }
+        catch (CelException)
+        {
+            return;   // told where it is compiled
+        }
+        foreach (var (start, _) in comments)
+        {
+            var (line, column) = _text.Locate(mark, 1 + source.AsSpan(0, start).Count('\n'), 1
+                + source[(source.AsSpan(0, start).LastIndexOf('\n') + 1)..start].EnumerateRunes().Count());
+            _problems.Add((line, column, "a '//' comment in folded text: folding puts the lines below on this line, "
+                + "and they would be part of the comment; "
+                + (scalar.Style == YamlDotNet.Core.ScalarStyle.Folded
+                    ? "write '|' in place of '>', or the comment with '#' above the key"
+                    : "put the expression on lines of its own after '|', or the comment with '#' above the key")));
+        }
     }
 
     ImmutableArray<string> Texts(Json j, string at, string name)
@@ -263,7 +300,8 @@ sealed class PolicySource
     {
         if (_problems.Count == 0) return;
         var all = _problems.Distinct().OrderBy(p => p.Line).ThenBy(p => p.Column).ToArray();
-        var shown = all.Take(MostShown).Select(p => _text.Describe(p.Line, p.Column, p.Reason));
-        throw new FormatException(string.Join('\n', all.Length <= MostShown ? shown : shown.Append($"and {all.Length - MostShown} more")));
+        var shown = all.Take(MostShown).SelectMany(p => _text.Describe(p.Line, p.Column, p.Reason));
+        throw new LinesException([.. all.Length <= MostShown ? shown
+            : shown.Append($"and {all.Length - MostShown} more")]);
     }
 }

@@ -8,7 +8,8 @@ namespace Stele.Build;
 
 /// <summary>
 /// What people write (policies, pipelines, checks, releases) as a JSON value: one YAML document, plain scalars by YAML's core schema (true, false, null, numbers),
-/// everything quoted is a string. Anchors, aliases, tags, directives, duplicate keys, several documents, and words that other parsers take for something else are refused.
+/// everything quoted is a string. Lines end with LF or CRLF. Anchors, aliases, tags, directives, duplicate keys,
+/// several documents, and words that other parsers take for something else are refused.
 /// <c>${name}</c> in a string or key is replaced by a parameter; <c>${name:-text}</c> by that text, if the parameter is not given.
 /// </summary>
 sealed class Yaml
@@ -34,6 +35,7 @@ sealed class Yaml
     public static (Json Value, IReadOnlyDictionary<string, YamlMark> Marks) Read(YamlText text, ImmutableSortedDictionary<string, string> parameters, Func<string, string>? missing = null)
     {
         if (text.Text.Length > MaxBytes) throw new FormatException($"{text.File}: longer than {MaxBytes} bytes");
+        text.Hold();
         var yaml = new Yaml(text, parameters, missing);
         try
         {

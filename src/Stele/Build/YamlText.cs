@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using Stele.Proof;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -22,6 +22,77 @@ sealed class YamlText(string file, string text)
     public string File => file;
     public string Text => text;
 
+    /// <summary>A file's text: UTF-8, or refused.</summary>
+    /// <exception cref="FormatException">It is not UTF-8, or too long.</exception>
+    public static async Task<string> Read(string file, CancellationToken stop = default)
+    {
+        await using var stream = System.IO.File.OpenRead(file);
+        var bytes = new byte[Yaml.MaxBytes + 1];
+        var length = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, stop);
+        if (length > Yaml.MaxBytes) throw new FormatException($"{file}: longer than {Yaml.MaxBytes} bytes");
+        try
+        {
+            return Utf8Text.Decode(bytes.AsSpan(0, length));
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"{file}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// Refuses what YAML 1.2 has no place for, and what parsers take for different things. Invariant: behind it, LF and
+    /// CRLF end lines and nothing else does, whichever YAML one goes by
+    /// (1.1, by which our scanner goes, breaks lines at CR, U+0085, U+2028 and U+2029 as well).
+    /// </summary>
+    public void Hold()
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            var (c, length) = ForeignText.At(text, i);
+            var wrong = c switch
+            {
+                '\r' when i + 1 < text.Length && text[i + 1] == '\n' => null,
+                '\r' => "a carriage return (U+000D) that no line feed follows: end lines with LF or CRLF",
+                0x85 or 0x2028 or 0x2029 => $"U+{c:X4} ends a line for some YAML parsers and not for others: end "
+                    + "lines with LF or CRLF; in double quotes write it as "
+                    + $"{(c == 0x85 ? "\\N" : c == 0x2028 ? "\\L" : "\\P")}",
+                '\t' or '\n' => null,
+                < ' ' or (>= 0x7F and <= 0x9F) => $"the control character U+{c:X4} has no place in YAML: in double "
+                    + $"quotes write it as \\x{c:X2}",
+                (>= 0xD800 and <= 0xDFFF) or 0xFFFE or 0xFFFF => $"U+{c:X4} is no character",
+                _ => null,
+            };
+            if (wrong is not null)
+            {
+                var (line, column) = Place(i);
+                throw Wrong(line, column, "not YAML as it is taken here: " + wrong);
+            }
+            i += length - 1;
+        }
+    }
+
+    /// <summary>
+    /// Characters that reorder what one reads, or that one does not see, each with its place: in a text that people are
+    /// to judge they are seldom meant.
+    /// </summary>
+    public IEnumerable<(int Line, int Column, string Code, string Message)> Hidden()
+    {
+        var (line, start) = (1, 0);
+        for (var i = 0; i < text.Length;)
+        {
+            var (c, length) = ForeignText.At(text, i);
+            if (c == '\n') (line, start) = (line + 1, i + 1);
+            else if (ForeignText.Reorders(c)) yield return (line, i - start + 1, "bidi",
+                $"U+{c:X4} reorders what is read here: what one sees is not what is judged; take it away, or write "
+                + $"it as \\u{c:X4} in double quotes");
+            else if (c is not ('\t' or '\r') && ForeignText.Hides(c)) yield return (line, i - start + 1, "invisible",
+                $"U+{c:X4} is not seen here, and counts: take it away, or write it as "
+                + $"{(c > 0xFFFF ? $"\\U{c:X8}" : $"\\u{c:X4}")} in double quotes");
+            i += length;
+        }
+    }
+
     /// <summary>
     /// <code>
     /// policy.yaml:7:14: what is wrong
@@ -29,24 +100,28 @@ sealed class YamlText(string file, string text)
     ///  | .........^
     /// </code>
     /// </summary>
-    public string Describe(int line, int column, string reason)
+    public IReadOnlyList<string> Describe(int line, int column, string reason)
     {
         var source = Line(line).TrimEnd('\r');
         var at = Math.Clamp(column - 1, 0, source.Length);
         var from = Math.Max(source.Length - source.AsSpan().TrimStart().Length, at - Window);
         from = Math.Min(from, at);
         var to = Math.Min(source.Length, at + Window);
-        var b = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{file}:{line}:{column}: {reason}\n | ");
-        if (from > 0 && source.AsSpan(0, from).ContainsAnyExcept(' ')) b.Append('…');
-        foreach (var c in source.AsSpan(from, to - from)) b.Append(char.IsControl(c) ? ' ' : c);
-        if (to < source.Length) b.Append('…');
-        b.Append("\n | ");
-        if (from > 0 && source.AsSpan(0, from).ContainsAnyExcept(' ')) b.Append('.');
-        foreach (var c in source.AsSpan(from, at - from)) if (!char.IsLowSurrogate(c)) b.Append('.');
-        return b.Append('^').ToString();
+        var cut = from > 0 && source.AsSpan(0, from).ContainsAnyExcept(' ');
+        // A tab would put the caret below something else. What else is escaped where the line is shown takes as many
+        // dots as it will have characters.
+        var dots = ForeignText.Line(source[from..at].Replace('\t', ' ')).Count(c => !char.IsLowSurrogate(c))
+            + (cut ? 1 : 0);
+        return
+        [
+            string.Create(CultureInfo.InvariantCulture, $"{file}:{line}:{column}: {reason}"),
+            $" | {(cut ? "…" : "")}{source[from..to].Replace('\t', ' ')}{(to < source.Length ? "…" : "")}",
+            $" | {new string('.', dots)}^",
+        ];
     }
 
-    public FormatException Wrong(int line, int column, string reason) => new(Describe(line, column, reason));
+    public FormatException Wrong(int line, int column, string reason) =>
+        new LinesException(Describe(line, column, reason));
 
     string Line(int line)
     {

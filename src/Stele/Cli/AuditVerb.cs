@@ -42,7 +42,8 @@ static class AuditVerb
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
         if (!await desk.SyncCosigned()) call.Terminal.Note($"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the pack will not verify with this trust file. stele status says what keeps them.");
         // Files and networks block; the terminal's own loop does not.
-        var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small, logs, call.Terminal.Progress), call.Stop);
+        var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small,
+            logs, what => call.Terminal.Progress(what)), call.Stop);
         var page = Control.Export.WritePage(file);
         call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
         {

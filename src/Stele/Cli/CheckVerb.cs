@@ -25,7 +25,7 @@ static class CheckVerb
         var file = call.NeedFile("file");
         if (!call.Get<bool>("--digest")) call.Need("release");
         await using var desk = await Desk.Open(call);
-        var check = CheckSource.Read(file, await File.ReadAllTextAsync(file, call.Stop), Sets.Of(call, desk), desk.Artifact);
+        var check = CheckSource.Read(file, await PolicyText.Yaml(call, file), Sets.Of(call, desk), desk.Artifact);
         if (call.Get<bool>("--digest"))
         {
             call.Terminal.Result(Json.Object(("check", check.Digest), ("name", check.Name)), () => call.Terminal.Line(check.Digest.ToString()));

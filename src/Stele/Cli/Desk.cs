@@ -123,13 +123,17 @@ sealed class Desk : IAsyncDisposable
                 return (a.Entry, a.Leaf);
             default:
                 var problem = ((Admitted.Refused)admitted).Problem;
-                throw new CliError(Say(problem), problem.Hint) { Problem = problem };
+                string[] said = [.. Say(problem)];
+                throw new CliError(string.Join('\n', said), problem.Hint) { Problem = problem, Lines = said };
         }
     }
 
     /// <summary>A refusal in words; a failed policy's further rules are said one by one.</summary>
-    static string Say(Problem p) => $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}"
-        + string.Concat(p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"\n       also {r.Rule}: {r.Message ?? r.Result}"));
+    static IEnumerable<string> Say(Problem p) =>
+    [
+        $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}",
+        .. p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"       also {r.Rule}: {r.Message ?? r.Result}"),
+    ];
 
     /// <summary>Signs, hands in, and says what became of it. The verb's exit code.</summary>
     public async Task<int> Submit(Statement statement, string done, string? key = null)

@@ -7,6 +7,7 @@ using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
+using Stele.Proof;
 using Stele.Proof.Statements;
 
 namespace Stele.Cli;
@@ -19,7 +20,8 @@ static class Ending
     public static CliError Of(Exception e, bool trace)
     {
         var said = e is CliError own ? own : Say(e);
-        return trace && e is not CliError ? new CliError($"{said.Message}\n{e}", said.Hint, said.Exit) { Problem = said.Problem } : said;
+        return trace && e is not CliError ? new CliError($"{said.Message}\n{e}", said.Hint,
+            said.Exit) { Problem = said.Problem, Lines = [.. said.Lines, .. e.ToString().Split('\n')] } : said;
     }
 
     static CliError Say(Exception e) => e switch
@@ -33,9 +35,11 @@ static class Ending
             BlobError.Unknown => "is it frozen? stele freeze; stele log list --kind origin shows what is",
             _ => null,
         }),
-        SandboxException s => new CliError(s.Message, s.Hint),
+        SandboxException s => Quoted(s.Message, s.Hint),
         LogException l => new CliError(l.Message, l.Error is LogError.Busy ? "try again in a moment" : "stele fsck says more; put back the newest copy of the folder that you have"),
-        InstanceException or CheckException or BuildException or LinkException or ForwardException or GatewayException => new CliError(e.Message),
+        // What these tell of another program is the end of what it wrote, line by line.
+        InstanceException or CheckException or BuildException => Quoted(e.Message, null),
+        LinkException or ForwardException or GatewayException => new CliError(e.Message),
         IOException { Message: var m } when m.Contains("journal is open in another process", StringComparison.Ordinal) =>
             new CliError($"{m[..m.IndexOf("/journal", StringComparison.Ordinal)]} is in use by another process", "does a stele up run on this folder already? stop it first, or use another folder: --data DIR"),
         IOException when e.InnerException is { InnerException: SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } } || e.Message.Contains("address already in use", StringComparison.Ordinal) =>
@@ -44,11 +48,15 @@ static class Ending
         FileNotFoundException { FileName: { } file } => new CliError(e.Message.StartsWith("Could not find", StringComparison.Ordinal) ? $"there is no file {file}" : e.Message),
         DirectoryNotFoundException => new CliError(e.Message.Replace("Could not find a part of the path", "there is no folder for", StringComparison.Ordinal).TrimEnd('.')),
         UnauthorizedAccessException => new CliError(e.Message.TrimEnd('.'), "this user may not do that; look at the owner and mode of the file"),
+        LinesException lines => new CliError(lines.Message) { Lines = lines.Lines },
         IOException or FormatException or HttpRequestException or SocketException => new CliError(e.Message.TrimEnd('.')),
         UnknownKindException => new CliError(e.Message, "this ledger is written by a newer stele: use that one"),
         CryptographicException => new CliError($"a key could not be used: {e.Message}"),
         _ => new CliError($"this is a bug in stele: {e.GetType().Name}: {e.Message}", "STELE_TRACE=1 before the command shows where; please report it"),
     };
+
+    static CliError Quoted(string message, string? hint) =>
+        new(message, hint) { Lines = [.. Terminal.Quoted(message)] };
 
     /// <summary>What someone at a terminal can do about it; the problem's own hint is for whoever speaks to the API.</summary>
     static string HintOf(Problem p) =>

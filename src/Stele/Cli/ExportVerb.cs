@@ -181,7 +181,7 @@ static class ExportVerb
         if (call.Get<string>("--out") is not { } file)
         {
             if (call.Terminal.Json) call.Terminal.Result(about.With("content", Base64.Encode(bytes)), () => { });
-            else call.Stage.Output.Write(Encoding.UTF8.GetString(bytes));
+            else call.Terminal.Document(Encoding.UTF8.GetString(bytes));
             return 0;
         }
         Files.Write(System.IO.Path.GetFullPath(file), bytes);

@@ -26,10 +26,11 @@ static class Given
     public static string Label(string text, string what) =>
         Names.IsLabel(text) ? text : throw new CliError($"'{text}' is not a name for {what}", "a-z, 0-9, '.', '_' and '-'; first a letter or digit; at most 64", CliError.Usage);
 
-    /// <summary>A time, in milliseconds since 1970 UTC; UTC unless it says otherwise.</summary>
-    public static long Time(string text) =>
-        DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time.ToUnixTimeMilliseconds()
-        : throw new CliError($"'{text}' is not a time", "as in 2026-01-31T12:00:00Z", CliError.Usage);
+    /// <summary>A time (<see cref="Rfc3339"/>) since 1970, in milliseconds.</summary>
+    public static long Time(string text, string flag) =>
+        Rfc3339.TryParse(text, out var time) && time >= 0 ? time
+            : throw new CliError($"{flag} takes a time (RFC 3339), not '{text}'", $"as in {flag} {Rfc3339.Example}",
+            CliError.Usage);
 
     /// <summary>How long, in milliseconds: a number and s, m, h, d or w.</summary>
     public static long Duration(string text, string flag)

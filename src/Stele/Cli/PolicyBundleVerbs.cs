@@ -60,7 +60,9 @@ static class PolicyBundleVerbs
         var name = call.Need("name");
         var text = PolicyText.Bundle(name);
         var (description, parameters) = ReadyMade.About(name);
-        call.Terminal.Result(Json.Object(("name", name), ("description", description), ("parameters", Parameters(parameters)), ("text", text)), () => call.Terminal.Line(text.TrimEnd('\n')));
+        call.Terminal.Result(Json.Object(("name", name), ("description", description),
+            ("parameters", Parameters(parameters)), ("text", text)), () =>
+            { foreach (var line in text.TrimEnd('\n').Split('\n')) call.Terminal.Line(line); });
         return Task.FromResult(0);
     }
 
@@ -76,7 +78,8 @@ static class PolicyBundleVerbs
         if (!same && File.Exists(file) && !call.Get<bool>("--force")) throw new CliError($"{file} is there, and is something else", "write it to another folder, or overwrite it: --force");
         if (!same) Files.Write(Path.GetFullPath(file), text);
         call.Terminal.Result(Json.Object(("file", file), ("done", same ? "nothing: it is so already" : "written")),
-            () => call.Terminal.Line(same ? $"{file} is just so already" : $"{file}  {Terminal.Dim($"next: stele policy set {file} --for SYSTEM")}"));
+            () => call.Terminal.Line(PrintedLine.Join("  ", same ? [$"{file} is just so already"]
+                : [file, Terminal.Dim($"next: stele policy set {file} --for SYSTEM")])));
         return Task.FromResult(0);
     }
 

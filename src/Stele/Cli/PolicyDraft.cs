@@ -11,7 +11,8 @@ static class PolicyDraft
     /// <summary>A policy by its file, its digest, or the scope it is in force for.</summary>
     static async Task<Policy> Read(Call call, string given)
     {
-        if (PolicyText.Is(given)) return PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Plain(call), draft: true);
+        if (PolicyText.Is(given)) return PolicySource.Compile(given, await PolicyText.Read(call, given),
+            Sets.Plain(call), draft: true);
         if (!Digest.TryParse(given, out _) && Path.GetExtension(given) is ".yaml" or ".yml") throw call.Wrong($"there is no file {given}");
         await using var desk = await Desk.Open(call);
         var digest = desk.State.Policies.TryGetValue(given, out var fact) && fact.Policy is { } inForce ? inForce
@@ -53,7 +54,7 @@ static class PolicyDraft
     public static async Task<int> Lint(Call call)
     {
         var file = call.NeedFile("file");
-        var text = await File.ReadAllTextAsync(file, call.Stop);
+        var text = await YamlText.Read(file, call.Stop);
         var (remarks, policy) = PolicySource.Lint(file, text, Sets.Plain(call));
         call.Terminal.Result(
             Json.Object(("policy", policy.Name), ("remarks", Json.Array(remarks.Select(r => Json.Object(("code", r.Remark.Code), ("line", r.Line), ("column", r.Column), ("message", r.Remark.Message)))))),
@@ -109,7 +110,7 @@ static class PolicyDraft
     public static async Task<int> Format(Call call)
     {
         var file = call.NeedFile("file");
-        var text = await File.ReadAllTextAsync(file, call.Stop);
+        var text = await YamlText.Read(file, call.Stop);
         var formatted = PolicyLayout.Format(file, text);
         if (call.Get<bool>("--check"))
         {
@@ -122,6 +123,11 @@ static class PolicyDraft
             call.Terminal.Result(Json.Object(("file", file), ("changed", formatted != text)), () => call.Terminal.Line(formatted == text ? $"{file} is laid out as it should be already" : $"{file} is laid out anew"));
             return 0;
         }
+        // What is printed is a file that others read: escaped it would be another.
+        if (!call.Terminal.Json && new YamlText(file, formatted).Hidden()
+            .FirstOrDefault() is { Message: { } hidden } at)
+            throw new CliError($"{file}:{at.Line}:{at.Column}: {hidden}",
+                $"with it the file is not printed; stele policy fmt {file} --write writes it back as it is");
         call.Terminal.Result(Json.Object(("file", file), ("text", formatted)), () => { foreach (var line in formatted.TrimEnd('\n').Split('\n')) call.Terminal.Line(line); });
         return 0;
     }

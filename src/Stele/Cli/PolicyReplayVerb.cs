@@ -32,7 +32,7 @@ static class PolicyReplayVerb
         """,
         [
             new Argument<string>("file|digest"),
-            new Option<string>("--since") { HelpName = "TIME", Description = "as in 2026-01-31T12:00:00Z, UTC unless it says otherwise" },
+            new Option<string>("--since") { HelpName = "TIME", Description = "RFC 3339, as in 2026-01-31T12:00:00Z" },
             new Option<string>("--until") { HelpName = "TIME", Description = "the other end; now unless given" },
             new Option<string>("--for") { HelpName = "SCOPE", Description = "whose policy it is to stand in the place of: a system, or one environment of it; the policy's own scope unless given, else the whole ledger" },
             Sets.Option,
@@ -40,7 +40,8 @@ static class PolicyReplayVerb
 
     static async Task<int> Run(Call call)
     {
-        var (since, until) = (Given.Time(call.Need("--since")), call.Get<string>("--until") is { } u ? Given.Time(u) : call.Now);
+        var (since, until) = (Given.Time(call.Need("--since"), "--since"), call.Get<string>("--until") is { } u
+            ? Given.Time(u, "--until") : call.Now);
         if (since > until) throw call.Wrong("--since lies after --until");
         await using var desk = await Desk.Open(call);
         var policy = await PolicyVerb.Read(call, desk, call.Need("file|digest"));
@@ -98,6 +99,7 @@ static class PolicyReplayVerb
             if (flips.Listed.Count(f => f.Flip != Flip.Undecidable) + flips.More - Shown is > 0 and var more) t.Line(Terminal.Dim($"  and {more} more: --json lists them"));
         }
 
-        static string Part(long n, string what, Func<string, string> colour) => n > 0 ? ", " + colour($"{n} {what}") : "";
+        static PrintedLine Part(long n, string what, Func<PrintedLine, PrintedLine> colour) => n > 0
+            ? $", {colour($"{n} {what}")}" : "";
     }
 }

@@ -84,7 +84,8 @@ static class PolicyRollout
         var name = given;
         if (isFile)
         {
-            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk), call.Stop);
+            var (_, policy) = await PolicySource.Freeze(desk.Blobs, given, await PolicyText.Read(call, given),
+                Sets.Of(call, desk), call.Stop);
             (digest, name) = (policy.Digest, policy.Name);
         }
         var present = desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1]);

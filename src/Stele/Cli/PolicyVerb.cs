@@ -44,7 +44,9 @@ static class PolicyVerb
             stele policy lint FILE [--set NAME=VALUE]...
 
             Definitions and checks that nothing uses; rules without a test, a message or a control, or that no test shows both ways; rules
-            that read nothing, or inputs that their action does not have; names that hide others or look alike. Each with its place.
+            that read nothing, or inputs that their action does not have; rules that pass where nothing is there to look at; comparisons of a
+            request that another spelling in capitals slips by; names that hide others or look alike; characters that one does not see, or
+            that reorder what one reads. Each with its place.
             Exit code 0: nothing to remark. 1: something is.
             """, [OneFile, Sets.Option], PolicyDraft.Lint) { Needs = Verb.Nothing },
         new("explain", "what a policy demands, in plain words", """
@@ -86,7 +88,7 @@ static class PolicyVerb
     {
         var file = call.Need("file");
         if (!PolicyText.Is(file)) file = call.NeedFile("file");
-        var text = await PolicyText.Read(file, call.Stop);
+        var text = await PolicyText.Read(call, file);
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
         var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, text, Sets.Of(call, desk), call.Stop);
@@ -99,7 +101,7 @@ static class PolicyVerb
 
     /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
     internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
-        PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(given, call.Stop), Sets.Of(call, desk))
+        PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(call, given), Sets.Of(call, desk))
             : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
 
     static async Task<int> Show(Call call)

@@ -1,3 +1,4 @@
+using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
@@ -6,11 +7,11 @@ namespace Stele.Cli;
 /// <summary>What a policy demands, in plain words, rule by rule.</summary>
 static class PolicyWords
 {
-    public static IEnumerable<string> Of(Policy policy)
+    public static IEnumerable<PrintedLine> Of(Policy policy)
     {
         var d = policy.Document;
         yield return $"policy {d.Name}  {policy.Digest}";
-        if (d.Description is not null) yield return d.Description.TrimEnd();
+        if (d.Description is not null) yield return d.Description.TrimEnd().ReplaceLineEndings(" ");
         yield return d.Scope is null ? "It may be put in force anywhere." : $"It may be put in force for {d.Scope} and nowhere else.";
         foreach (var (name, digest) in d.Checks) yield return $"Each release it judges must have been evaluated by the check '{name}' ({digest.Short}); every evaluation that counts is looked at.";
         foreach (var control in d.Attestations) yield return $"It looks up who has attested {control} and until when.";

@@ -63,7 +63,7 @@ static class ReceiptVerb
         if (anchored is null && !early) call.Terminal.Note("early: the ledger does not anchor this decision yet; --wait waits for the full receipt");
         if (call.Get<string>("--out") is not { } file)
         {
-            call.Stage.Output.WriteLine(Encoding.UTF8.GetString(bytes));
+            call.Terminal.Document(Encoding.UTF8.GetString(bytes) + "\n");
             return 0;
         }
         Files.Write(System.IO.Path.GetFullPath(file), bytes);

@@ -24,7 +24,7 @@ static class ReconcileVerb
         add up; 1 failed or refused.
         """,
         [
-            new Option<string>("--from") { HelpName = "TIME", Description = "as in 2026-01-31T12:00:00Z, UTC unless it says otherwise" },
+            new Option<string>("--from") { HelpName = "TIME", Description = "RFC 3339, as in 2026-01-31T12:00:00Z" },
             new Option<string>("--to") { HelpName = "TIME", Description = "the other end; not before --from, and past" },
             new Option<string>("--environment") { HelpName = "PLACE", Description = "SYSTEM/ENV or SYSTEM; the whole ledger unless given" },
             new Option<long?>("--upstream") { HelpName = "N", Description = "how many requests the release itself has answered in that time, without health checks; for one decision log" },
@@ -34,7 +34,7 @@ static class ReconcileVerb
 
     static async Task<int> Run(Call call)
     {
-        var (from, to) = (Time(call, "--from"), Time(call, "--to"));
+        var (from, to) = (Given.Time(call.Need("--from"), "--from"), Given.Time(call.Need("--to"), "--to"));
         if (from > to) throw call.Wrong("--from lies after --to");
         if (to > call.Now) throw call.Wrong($"{Terminal.Time(to)} is still to come");
         var upstream = Upstream(call);
@@ -94,13 +94,6 @@ static class ReconcileVerb
             rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream, Reconciliation.Differences(window, leaves, upstream)));
         }
         return new Reconcile(system, environment, from, to, rows.ToImmutable()) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
-    }
-
-    static long Time(Call call, string flag)
-    {
-        var text = call.Need(flag);
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && time.ToUnixTimeMilliseconds() is >= 0 and var ms
-            ? ms : throw call.Wrong($"{flag} takes a time, not '{text}'", $"as in {flag} 2026-01-31T12:00:00Z");
     }
 
     static long? Upstream(Call call)

@@ -39,7 +39,7 @@ static class ReleaseVerb
         var file = call.NeedFile("file");
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
-        var document = await ReleaseSource.Read(file, await File.ReadAllTextAsync(file, call.Stop), Sets.Of(call, desk),
+        var document = await ReleaseSource.Read(file, await PolicyText.Yaml(call, file), Sets.Of(call, desk),
             async text =>
             {
                 var digest = desk.Artifact(text);

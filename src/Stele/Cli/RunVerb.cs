@@ -29,7 +29,7 @@ static class RunVerb
             else if (!given.TryAdd(n, artifact)) throw call.Wrong($"the input {n} is given twice");
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
-        var text = await File.ReadAllTextAsync(file, call.Stop);
+        var text = await PolicyText.Yaml(call, file);
         var sets = Sets.Of(call, desk);
         foreach (var (name, value) in Recipes.DotnetPlaces) if (text.Contains($"${{{name}}}", StringComparison.Ordinal) && !sets.ContainsKey(name)) sets = sets.Add(name, value);
         var pipeline = Pipeline.Compile(file, text, sets);

@@ -50,10 +50,12 @@ static class StatusVerb
             var then = desk.Replay.At(entry + 1);
             return (then, then.Time);
         }
-        if (!DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) throw new CliError($"'{at}' is neither a time nor an entry", "as in --at 2026-01-31T12:00:00Z, or --at 17", CliError.Usage);
-        var asOf = desk.Replay.AsOf(time.ToUnixTimeMilliseconds());
-        if (asOf.Size == 0) throw new CliError($"the ledger did not exist yet at {Terminal.Time(time.ToUnixTimeMilliseconds())}", $"it begins at {Terminal.Time(desk.Replay.Entries[0].Entry.Time)}");
-        return (asOf, time.ToUnixTimeMilliseconds());
+        if (!Rfc3339.TryParse(at, out var time)) throw new CliError($"'{at}' is neither a time (RFC 3339) nor an entry",
+            $"as in --at {Rfc3339.Example}, or --at 17", CliError.Usage);
+        var asOf = desk.Replay.AsOf(time);
+        if (asOf.Size == 0) throw new CliError($"the ledger did not exist yet at {Terminal.Time(time)}",
+            $"it begins at {Terminal.Time(desk.Replay.Entries[0].Entry.Time)}");
+        return (asOf, time);
     }
 
     /// <summary>What is not there any more of a log, and what must stay, as the ledger declares it.</summary>

@@ -12,11 +12,19 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
     public string? Hint => hint;
     public int Exit => exit;
 
+    /// <summary>
+    /// The message as lines of ours, where it has several: what was written, with a caret below it. A line break inside
+    /// of one is somebody else's.
+    /// </summary>
+    public IReadOnlyList<string> Lines { get; init; } = [message];
+
     /// <summary>What the server said, where it refused.</summary>
     public Control.Problem? Problem { get; init; }
 }
 
 /// <summary>
+/// Everything for people goes through <see cref="PrintedLine"/>, in which every value is escaped: what others wrote
+/// can't act on a terminal.
 /// Standard output for results, standard error for everything said on the way. With <c>--json</c> standard output is exactly one JSON value.
 /// Colours only on a terminal, and never when NO_COLOR is set.
 /// </summary>
@@ -40,10 +48,24 @@ sealed class Terminal(bool json, Stage stage)
     /// <summary>Whether a person watches.</summary>
     public static bool Interactive => !Console.IsOutputRedirected && !Console.IsInputRedirected;
 
-    public void Line(string text = "")
+    public void Line() => Line(PrintedLine.Own(""));
+
+    public void Line(PrintedLine text)
     {
         Clear();
-        if (!json) stage.Output.WriteLine(text);
+        if (!json) stage.Output.WriteLine(text.Printed);
+    }
+
+    /// <summary>
+    /// A file that is handed out on standard output, byte for byte; with <c>--json</c> too. Where a person looks at it,
+    /// it is escaped, each line by itself.
+    /// </summary>
+    public void Document(string text)
+    {
+        Clear();
+        Answered = true;
+        stage.Output.Write(Interactive && ReferenceEquals(stage.Output, Console.Out)
+            ? string.Join('\n', ForeignText.Lines(text)) : text);
     }
 
     /// <summary>The command's result: JSON for machines, or what <paramref name="say"/> prints for people.</summary>
@@ -56,20 +78,30 @@ sealed class Terminal(bool json, Stage stage)
     }
 
     /// <summary>Said on the way, to standard error; not with <c>--json</c>.</summary>
-    public void Note(string text)
+    public void Note(PrintedLine text)
     {
         Clear();
-        if (!json) stage.Error.WriteLine(text);
+        if (!json) stage.Error.WriteLine(text.Printed);
     }
 
+    /// <summary>What a part that goes on running says, to standard error, also with <c>--json</c>.</summary>
+    public void Report(string text)
+    {
+        foreach (var line in Quoted(text)) stage.Error.WriteLine(ForeignText.Line(line));
+    }
+
+    /// <summary>Text that ends with what another program wrote: the lines below the first are indented, so that none of them can be taken for one of ours.</summary>
+    public static IEnumerable<string> Quoted(string text) =>
+        text.TrimEnd().Split('\n').Select((line, i) => (i == 0 ? "" : "  ") + line.TrimEnd('\r'));
+
     /// <summary>What is being done, on a line that is overwritten by the next one; on a terminal only. After a second it says for how long, so that one sees it live.</summary>
-    public void Progress(string text)
+    public void Progress(PrintedLine text)
     {
         if (!_live) return;
         lock (_gate)
         {
             if (_doing is null) _since = stage.Clock.GetTimestamp();
-            _doing = text;
+            _doing = text.ToString();
             Draw();
             _ticks ??= stage.Clock.CreateTimer(_ => { lock (_gate) if (_doing is not null) Draw(); }, null, Second, Second);
         }
@@ -99,10 +131,10 @@ sealed class Terminal(bool json, Stage stage)
     }
 
     /// <summary>Asks the person at the terminal; false when the answer is not yes.</summary>
-    public async Task<bool> Confirm(string question, CancellationToken stop)
+    public async Task<bool> Confirm(PrintedLine question, CancellationToken stop)
     {
         Clear();
-        stage.Error.Write(question + " [y/N] ");
+        stage.Error.Write(question.Printed + " [y/N] ");
         // The read itself can't be broken off; it dies with the process.
         try
         {
@@ -122,8 +154,9 @@ sealed class Terminal(bool json, Stage stage)
     public static void Failed(Call? call, Stage stage, CliError failure, bool json)
     {
         call?.Terminal.Clear();
-        stage.Error.WriteLine("stele: error: " + failure.Message);
-        if (failure.Hint is not null) stage.Error.WriteLine("stele: hint: " + failure.Hint);
+        foreach (var (i, line) in failure.Lines.Index()) stage.Error.WriteLine((i == 0 ? "stele: error: " : "")
+            + ForeignText.Line(line));
+        if (failure.Hint is not null) stage.Error.WriteLine("stele: hint: " + ForeignText.Line(failure.Hint));
         if (!json) return;
         var problem = failure.Problem?.ToJson();
         stage.Output.WriteLine(Indented(Proof.Json.Object(
@@ -131,22 +164,35 @@ sealed class Terminal(bool json, Stage stage)
             ("exit", failure.Exit))));
     }
 
-    public static string Bold(string s) => Colours ? $"\e[1m{s}\e[0m" : s;
-    public static string Dim(string s) => Colours ? $"\e[2m{s}\e[0m" : s;
-    public static string Green(string s) => Colours ? $"\e[32m{s}\e[0m" : s;
-    public static string Red(string s) => Colours ? $"\e[31m{s}\e[0m" : s;
-    public static string Yellow(string s) => Colours ? $"\e[33m{s}\e[0m" : s;
+    public static PrintedLine Bold(PrintedLine s) => Paint(s, "\e[1m");
+    public static PrintedLine Dim(PrintedLine s) => Paint(s, "\e[2m");
+    public static PrintedLine Green(PrintedLine s) => Paint(s, "\e[32m");
+    public static PrintedLine Red(PrintedLine s) => Paint(s, "\e[31m");
+    public static PrintedLine Yellow(PrintedLine s) => Paint(s, "\e[33m");
+
+    static PrintedLine Paint(PrintedLine s, string on) => Colours ? s.Painted(on, "\e[0m") : s;
 
     /// <summary>Rows under each other in columns; the last column runs free.</summary>
-    public void Table(IEnumerable<string[]> rows, string indent = "  ")
+    public void Table(IEnumerable<string[]> rows, string indent = "  ") =>
+        Table(rows.Select(r => Array.ConvertAll(r, c => (PrintedLine)c)), indent);
+
+    /// <inheritdoc cref="Table(IEnumerable{string[]}, string)"/>
+    public void Table(IEnumerable<PrintedLine[]> rows, string indent = "  ")
     {
         var all = rows.ToArray();
         if (all.Length == 0) return;
-        var widths = Enumerable.Range(0, all.Max(r => r.Length)).Select(i => all.Max(r => i < r.Length ? r[i].Length : 0)).ToArray();
-        foreach (var row in all) Line(indent + string.Join("  ", row.Select((cell, i) => i == row.Length - 1 ? cell : cell.PadRight(widths[i]))).TrimEnd());
+        var widths = Enumerable.Range(0, all.Max(r => r.Length)).Select(i => all.Max(r => i < r.Length ? r[i].Width : 0))
+            .ToArray();
+        foreach (var row in all)
+        {
+            // Empty cells at the end leave no spaces behind.
+            var cells = row.AsSpan(0, Array.FindLastIndex(row, c => c.Width > 0) + 1).ToArray();
+            Line(PrintedLine.Own(indent) + PrintedLine.Join("  ",
+                cells.Select((cell, i) => i == cells.Length - 1 ? cell : cell.PadRight(widths[i]))));
+        }
     }
 
-    public static string Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Time(long milliseconds) => Rfc3339.Seconds(milliseconds);
 
     public static string Size(long bytes) => bytes switch
     {
@@ -156,13 +202,16 @@ sealed class Terminal(bool json, Stage stage)
         _ => $"{bytes / (1024.0 * 1024 * 1024):F1} GiB",
     };
 
-    /// <summary>JSON as people read it; its members keep the canonical order. Whatever the value is, it can be shown.</summary>
+    /// <summary>
+    /// JSON as people read it; its members keep the canonical order. Whatever the value is, it can be shown; what could
+    /// act on a terminal or hide stands as <c>\uXXXX</c>, which is the same value.
+    /// </summary>
     public static string Indented(Json value)
     {
         using var document = System.Text.Json.JsonDocument.Parse(CanonicalJson.EncodeShown(value), new System.Text.Json.JsonDocumentOptions { MaxDepth = 1000 });
         using var buffer = new MemoryStream();
         using (var writer = new System.Text.Json.Utf8JsonWriter(buffer, new System.Text.Json.JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             document.WriteTo(writer);
-        return System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+        return ForeignText.Json(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
     }
 }

@@ -102,7 +102,9 @@ static class TimestampVerb
     static async Task<int> Keep(Call call, Desk desk, long size, byte[] bytes, TimestampToken token)
     {
         var digest = await desk.Server.Attach(size, bytes, call.Stop);
-        call.Terminal.Result(Json.Object(("size", size), ("time", token.Time), ("digest", digest)), () => call.Terminal.Line($"attached to the checkpoint of {size} entries; its authority says {When(token.Time)}"));
+        call.Terminal.Result(Json.Object(("size", size), ("time", token.Time), ("digest", digest)), () =>
+            call.Terminal.Line($"attached to the checkpoint of {size} entries; its authority says "
+            + $"{Terminal.Time(token.Time)}"));
         return 0;
     }
 
@@ -128,7 +130,8 @@ static class TimestampVerb
         call.Terminal.Result(Json.Object(("timestamps", Json.Array(rows.Select(r => Json.Object(("size", r.Size), ("time", r.Time), ("digest", r.Digest)))))), () =>
         {
             if (rows.Count == 0) call.Terminal.Line("no checkpoint has a time stamp yet: stele timestamp request --authority URL");
-            call.Terminal.Table(rows.Select(r => new[] { $"size {r.Size}", When(r.Time), r.Digest.ToString() }));
+            call.Terminal.Table(rows.Select(r => new[] { $"size {r.Size}", Terminal.Time(r.Time),
+                r.Digest.ToString() }));
         });
         return 0;
     }
@@ -144,6 +147,4 @@ static class TimestampVerb
             throw new CliError($"{from} gave no time stamp: {e.Message}", "want an RFC 3161 answer or token, DER");
         }
     }
-
-    static string When(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -24,7 +24,8 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
     public void Step(string title)
     {
         output.WriteLine();
-        output.WriteLine($"{Terminal.Bold($"{++_step}. {title}")}  {Terminal.Dim(Elapsed.TotalSeconds.ToString("0.0 s", CultureInfo.InvariantCulture))}");
+        Line($"{Terminal.Bold($"{++_step}. {title}")}  "
+            + $"{Terminal.Dim(Elapsed.TotalSeconds.ToString("0.0 s", CultureInfo.InvariantCulture))}");
         output.Flush();
     }
 
@@ -34,26 +35,30 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
     /// <summary>What would have been impossible otherwise.</summary>
     public void Without(string prose) => Wrap("Without it: " + prose, "   ", Terminal.Dim);
 
-    public void Fact(string name, string value) => output.WriteLine($"     {name.PadRight(30)} {value}");
+    public void Fact(string name, string value) => Line($"     {name.PadRight(30)} {value}");
 
-    public void Typed(string command, string? who = null) => output.WriteLine($"   {Terminal.Green("$")} {command}{(who is null ? "" : Terminal.Dim($"   # as the {who}"))}");
+    public void Typed(string command, string? who = null) =>
+        Line($"   {Terminal.Green("$")} "
+        + $"{command}{(who is null ? PrintedLine.Own("") : Terminal.Dim($"   # as the {who}"))}");
 
     /// <summary>A line of another program's output, wrapped under its own indent.</summary>
     public void Quote(string line) => Wrap(line.Trim(), new string(' ', 5 + line.Length - line.TrimStart().Length));
 
-    void Wrap(string prose, string indent, Func<string, string>? style = null)
+    public void Line(PrintedLine line) => output.WriteLine(line.Printed);
+
+    void Wrap(string prose, string indent, Func<PrintedLine, PrintedLine>? style = null)
     {
         var line = "";
         foreach (var word in prose.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             if (indent.Length + line.Length + 1 + word.Length > Width)
             {
-                output.WriteLine(indent + (style is null ? line : style(line)));
+                Line(PrintedLine.Own(indent) + (style is null ? line : style(line)));
                 line = "";
             }
             line += (line.Length > 0 ? " " : "") + word;
         }
-        if (line.Length > 0) output.WriteLine(indent + (style is null ? line : style(line)));
+        if (line.Length > 0) Line(PrintedLine.Own(indent) + (style is null ? line : style(line)));
         output.Flush();
     }
 
@@ -62,9 +67,16 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
     {
         var (code, json, error) = await Run(member, command);
         Typed("stele " + Shown(command), member);
-        if (code != 0 || json is null) throw new CliError($"the tour's step failed: stele {Shown(command)}\n{error.Trim()}", "this is a bug, or a change of the sample; the world so far is kept if DATA was given");
+        if (code != 0 || json is null) throw Broken(command, error,
+            "this is a bug, or a change of the sample; the world so far is kept if DATA was given");
         if (json.Find("entry") is { Kind: JsonKind.Int } entry) Fact("entry", $"{entry.AsInt}{(Digest(json) is { } d ? $"  {d}" : "")}");
         return json;
+    }
+
+    CliError Broken(string[] command, string error, string? hint)
+    {
+        string[] lines = [$"the tour's step failed: stele {Shown(command)}", .. error.Trim().Split('\n')];
+        return new CliError(string.Join('\n', lines), hint) { Lines = lines };
     }
 
     /// <summary>Types a command that must be refused, and gives what was said.</summary>
@@ -73,7 +85,7 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
         var (code, _, error) = await Run(member, command);
         Typed("stele " + Shown(command), member);
         if (code == 0) throw new CliError($"the tour expected a refusal: stele {Shown(command)}");
-        foreach (var line in error.Trim().Split('\n')) output.WriteLine("     " + Terminal.Red(line));
+        foreach (var line in error.Trim().Split('\n')) Line($"     {Terminal.Red(line)}");
         return error;
     }
 
@@ -81,7 +93,7 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
     public async Task<Json> Quietly(string member, params string[] command)
     {
         var (code, json, error) = await Run(member, command);
-        return code == 0 && json is not null ? json : throw new CliError($"the tour's step failed: stele {Shown(command)}\n{error.Trim()}");
+        return code == 0 && json is not null ? json : throw Broken(command, error, null);
     }
 
     async Task<(int Code, Json? Json, string Error)> Run(string member, string[] command)

@@ -346,20 +346,21 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
 
     public async Task StayUp()
     {
-        var o = call.Stage.Output;
-        o.WriteLine();
-        o.WriteLine($"Everything is still running. Look around from another terminal, as any of them:");
-        o.WriteLine($"  stele status --home {stage.HomeOf(Owner)}");
-        o.WriteLine($"  stele log list --home {stage.HomeOf(Risk)}");
-        o.WriteLine($"  curl -H 'Authorization: Bearer {_applicantToken}' {_running!.Gateway}{Place}/predict -d '{Applications(1).Single()}'");
-        o.WriteLine($"Ctrl-C stops it{(kept ? "; the world is kept" : " and removes this world (make tour DATA=DIR keeps one)")}.");
+        stage.Line("");
+        stage.Line($"Everything is still running. Look around from another terminal, as any of them:");
+        stage.Line($"  stele status --home {stage.HomeOf(Owner)}");
+        stage.Line($"  stele log list --home {stage.HomeOf(Risk)}");
+        stage.Line($"  curl -H 'Authorization: Bearer {_applicantToken}' {_running!.Gateway}{Place}/predict -d "
+            + $"'{Applications(1).Single()}'");
+        stage.Line("Ctrl-C stops "
+            + $"it{(kept ? "; the world is kept" : " and removes this world (make tour DATA=DIR keeps one)")}.");
         try
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, call.Stop);
         }
         catch (OperationCanceledException)
         {
-            o.WriteLine();
+            stage.Line("");
         }
     }
 

@@ -100,7 +100,8 @@ static class UpVerb
         foreach (var name in terms.Invite) Given.Label(name, "a token");
         var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
         call.Terminal.Progress(first ? "founding a ledger" : "starting");
-        await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said => call.Stage.Error.WriteLine(said));
+        await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said =>
+            call.Terminal.Report(said));
         var t = call.Terminal;
         t.Result(running.ToJson(), () =>
         {
@@ -127,8 +128,10 @@ static class UpVerb
                 // Nothing more is admitted, and what was can be read and proved as before: that, and a node beside it, go on until someone has seen to the disk.
                 var said = Ending.Of(e, false);
                 t.Clear();
-                call.Stage.Error.WriteLine($"stele: error: the ledger takes no more statements: {said.Message}");
-                call.Stage.Error.WriteLine($"stele: hint: it is still read from; {said.Hint ?? "look at its disk, and at what stele fsck says"}; then stop this and start it again");
+                call.Terminal.Report($"stele: error: the ledger takes no more statements: {said.Message}");
+                call.Terminal.Report("stele: hint: it is still read from; "
+                    + $"{said.Hint ?? "look at its disk, and at what stele fsck says"}; then stop this and start it "
+                    + "again");
                 call.Stage.Error.Flush();
                 await (running.NodeOrNull?.Failed ?? Task.Delay(Timeout.Infinite, call.Stop)).WaitAsync(call.Stop);
             }

@@ -92,7 +92,7 @@ static class VerdictVerb
     }
 
     /// <summary>One line: what became of which act, and what tells of it.</summary>
-    static string Head(Desk desk, Reexecuted again)
+    static PrintedLine Head(Desk desk, Reexecuted again)
     {
         var passed = again.Outcome is Outcome.Accepted;
         var statement = again.Outcome switch { Outcome.Accepted a => a.Statement, Outcome.Refused r => r.Statement, _ => null };

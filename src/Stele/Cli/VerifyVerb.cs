@@ -27,7 +27,8 @@ static class VerifyVerb
         if (what is not ("pack" or "receipt")) throw call.Wrong($"'{what}' can't be verified", "stele verify pack FILE, or stele verify receipt FILE");
         var file = call.NeedFile("file");
         var trust = call.Get<string>("--trust") is { } given ? Given.Trust(given) : Home.Open(call.HomePath).Trust;
-        var notOlder = call.Get<string>("--not-older-than") is { } text ? Given.Time(text) : (long?)null;
+        var notOlder = call.Get<string>("--not-older-than") is { } text ? Given.Time(text, "--not-older-than")
+            : (long?)null;
         call.Terminal.Progress($"verifying {file}");
         VerifyReport report;
         if (what == "receipt") report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust, call.Get<long>("--min-size"), notOlder);

@@ -41,7 +41,7 @@ static class WitnessVerb
 
         var t = call.Terminal;
         using var witness = Witness.Open(folder, name, logs, call.Clock);
-        await using var host = await WitnessHost.Start(witness, listen, port, dialect, said => call.Stage.Error.WriteLine(said));
+        await using var host = await WitnessHost.Start(witness, listen, port, dialect, said => t.Report(said));
         t.Result(Json.Object(
             ("address", host.Address.ToString()), ("folder", folder), ("keys", Json.Array(witness.Keys.Select(k => Json.Of(k.ToString())))), ("logs", Json.Array(witness.Origins.Select(Json.Of))),
             ("evidence", Json.Array(witness.Evidence.Select(e => Json.Object(("origin", e.Origin), ("file", e.File), ("proven", e.Proven)))))), () =>
@@ -53,7 +53,8 @@ static class WitnessVerb
             foreach (var (origin, file, proven) in witness.Evidence)
                 t.Line(proven ? Terminal.Red($"FORK     {origin} signed another tree of a size that was cosigned before: {file}")
                     : $"unproven {origin} signed a checkpoint that came without a good proof that it extends what was cosigned: {file}");
-            t.Note("Whoever runs a log puts the policy line into a file, and under it: quorum " + Label(witness) + "; then: stele up --witnesses FILE. Whoever reads it counts the key: stele trust add KEY");
+            t.Note($"Operators of a log put the policy line into a file, and under it: quorum {Label(witness)}; "
+                + "then: stele up --witnesses FILE. Readers count the key: stele trust add KEY");
         });
         call.Stage.Output.Flush();
         try

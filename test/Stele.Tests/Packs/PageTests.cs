@@ -171,6 +171,40 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         Assert.Empty(await browser.Complaints());
     }
 
+    /// <summary>
+    /// The page has the programs' own escaping, and puts everything through it that comes out of a pack.
+    /// </summary>
+    [Fact]
+    public async Task What_a_pack_says_can_not_act_or_hide()
+    {
+        const string Plant = "z\r\e[2Kgood\u202E\u200B\u2028\n\U000E0041\u0085";
+        var m = Mortgage.Released();
+        m.Deploy(m.V2);
+        m.Log.Add(m.World.Decide() with { Operation = Plant });
+        var policy = m.World.Put(new Stele.Proof.Governance.Policy("planted", ImmutableSortedDictionary<string,
+            Digest>.Empty,
+            [Stele.Proof.Governance.Rule.Require("planted", ["deploy"], $"'''{Plant}''' == ''",
+                $"'''{Plant}'''") with { Description = Plant }]).ToJson());
+        m.World.Add(m.World.PutPolicy(policy), World.Owners);
+        m.World.Refuse(m.World.Deploying(m.V3), World.Deployer);
+        m.Anchor();
+        Assert.Equal(("complete", ""), await Judge(m.World.Pack(), m.World.Trust));
+        await browser.Run("document.querySelectorAll('details').forEach(d => d.open = true)");
+        // Every text and every title; the layout of the page itself has line breaks and spaces.
+        var said = await browser.Run("const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); "
+            + "const all = []; while (w.nextNode()) if (w.currentNode.parentElement.tagName !== 'SCRIPT') "
+            + "all.push(w.currentNode.data); document.querySelectorAll('[title]').forEach(e => all.push(e.title)); "
+            + "return all.join('')");
+        Assert.DoesNotContain(said, c => ForeignText.Hides(c) && c != '\n' && !char.IsSurrogate(c));
+        Assert.Contains("z\\u{D}\\u{1B}[2Kgood\\u{202E}\\u{200B}\\u{2028}\\u{A}\\u{E0041}\\u{85}", said,
+            StringComparison.Ordinal);
+        foreach (var (text, shown) in Stele.Tests.Proof.ForeignTextTests.Vectors)
+            Assert.Equal(shown, await browser.Run("return "
+                + $"shown(String.fromCharCode({string.Join(',', text.Select(c => (int)c))}))"));
+        Assert.Equal("2026-11-30T16:00:00Z 9007199254740991 ms after 1970",
+            await browser.Run("return when(Date.UTC(2026, 10, 30, 16)) + ' ' + when(9007199254740991)"));
+    }
+
     /// <summary>The policy in the page lets its own script and style run and nothing else; these are their digests.</summary>
     [Fact]
     public void The_page_allows_itself_and_nothing_else()

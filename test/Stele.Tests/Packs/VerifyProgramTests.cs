@@ -23,7 +23,8 @@ public sealed class VerifyProgramTests
             CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
         Assert.Equal(3, box.Run("pack", box.Path("pack.zip")).Code);
         Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--min-size", "100000").Code);
-        Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--not-older-than", "2100-01-01").Code);
+        Assert.Equal(1, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--not-older-than",
+            "2100-01-01T00:00:00Z").Code);
     }
 
     [Fact]

@@ -96,7 +96,8 @@ sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Stor
 
     static readonly Dictionary<string, string> Known = new()
     {
-        ["digest"] = "sha256:[0-9a-f]{64}", ["short"] = "[0-9a-f]{12}", ["id"] = "[0-9a-f]{32}", ["n"] = "[0-9]+", ["time"] = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}Z",
+        ["digest"] = "sha256:[0-9a-f]{64}", ["short"] = "[0-9a-f]{12}", ["id"] = "[0-9a-f]{32}", ["n"] = "[0-9]+",
+            ["time"] = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z",
         ["token"] = "stele_[A-Za-z0-9_-]+", ["key"] = "[A-Za-z0-9+/]{100,}=*", ["url"] = "http://127\\.0\\.0\\.1:[0-9]+/", ["any"] = ".+", ["word"] = "[^ ]+",
     };
 

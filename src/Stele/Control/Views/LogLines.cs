@@ -65,7 +65,8 @@ static class LogLines
             Refusal r => $"refused: {r.Code}{(r.Rule is null ? "" : $", rule {r.Rule}")} (envelope {r.Envelope.Short}, as of size {N(r.Size)})",
             Reconcile r => $"reconciled {(r.System is null ? "everything" : r.Environment is null ? r.System : $"{r.System}/{r.Environment}")}: {(r.Logs.Sum(l => l.Differences.Length) is > 0 and var n ? $"{N(n)} differences: {string.Join(", ", r.Logs.SelectMany(l => l.Differences).Select(d => $"{N(d.Count)} {d.Name}"))}" : "nothing is missing")}",
             Attestation { Expires: null } a => $"word of entry {N(a.Replaces ?? 0)} on {a.Control} taken back",
-            Attestation a => $"{a.Control} attested for {(a.Release is { } of ? Name(of) : a.System)}, until {DateTimeOffset.FromUnixTimeMilliseconds(a.Expires.Value).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}",
+            Attestation a => $"{a.Control} attested for {(a.Release is { } of ? Name(of) : a.System)}, until "
+                + $"{Rfc3339.Seconds(a.Expires.Value)}",
             _ => f.Statement.Kind,
         };
     }
