@@ -1,3 +1,4 @@
+using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
 
@@ -50,7 +51,7 @@ static class Executions
     };
 
     /// <summary>As people read it.</summary>
-    public static string Words(this Execution execution) => execution switch
+    public static PrintedLine Words(this Execution execution) => execution switch
     {
         Execution.Same => "executed again: the same",
         Execution.Differs => Terminal.Red("EXECUTED AGAIN: DIFFERS"),
