@@ -53,7 +53,7 @@ public sealed partial class ReceiptVerifier
             _report.Find("state-signed", where, "no entry of the receipt with that number is an anchor or an observation: no node signed the state that is opened");
             return false;
         }
-        if (_signed!.KeyOwners.GetValueOrDefault(At(opening.Entry).Entry.Envelope.Signatures[0].KeyId) is var signer && signer != proven.Log.Node)
+        if (_known!.KeyOwners.GetValueOrDefault(At(opening.Entry).Entry.Envelope.Signatures[0].KeyId) is var signer && signer != proven.Log.Node)
             _report.Find("state-signed", where, $"the state is signed by member {signer}, and the decision is of node {proven.Log.Node}");
         if (signed.Size <= Record.Deployment) _report.Find("state-signed", where, $"the state is that of {N(signed.Size)} entries, and the deployment is entry {N(Record.Deployment)}");
         if (Digest.Of(opening.Form.ToBytes()) != signed.State) _report.Find("state-differs", where, $"the state that is opened is not the one whose digest the node signed, {signed.State.Short}");

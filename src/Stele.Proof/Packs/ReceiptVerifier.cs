@@ -21,8 +21,8 @@ public sealed partial class ReceiptVerifier
     readonly Dictionary<long, Statement> _statements = [];
     readonly Dictionary<Digest, Json> _documents = [];
 
-    /// <summary>What the entries before the deployment state, and those before the size of the state that is opened.</summary>
-    State? _before, _signed;
+    /// <summary>What the entries before the deployment state, those before the size of the state that is opened, and all.</summary>
+    State? _before, _signed, _known;
     IReadOnlySet<(string Map, string Key)> _gaps = ImmutableHashSet<(string, string)>.Empty;
 
     ReceiptVerifier(Receipt receipt, Trust? trust) => (_receipt, _trust) = (receipt, trust);
@@ -162,7 +162,7 @@ public sealed partial class ReceiptVerifier
         _before ??= part.State;
         _signed ??= part.State;
         _gaps = part.Gaps;
-        return part.State;
+        return _known = part.State;
     }
 
     /// <summary>The entry that anchors the leaf's tree. An anchor may carry cosignatures that the receipt's own note has not, or the other way round: what is signed is the same text.</summary>

@@ -72,7 +72,12 @@ sealed class FaultyDisk : IDisposable
     {
         lock (_gate)
         {
-            if (_dead) throw new IOException("the disk is gone");
+            if (_dead)
+            {
+                // Another thread's rename may have been done just before: a file keeps what was flushed of it, whatever its name.
+                if (done && act == DiskAct.Rename) Note(act, path);
+                throw new IOException("the disk is gone");
+            }
             var step = Name(act, path);
             if (!done)
             {

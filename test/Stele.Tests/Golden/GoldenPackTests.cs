@@ -66,7 +66,7 @@ public sealed class GoldenPackTests
     [Fact]
     public void What_was_released_is_never_written_again()
     {
-        var released = new Kept("plain", Mortgage.Released().World, new Dictionary<string, (byte[], VerifyResult)>());
+        var released = new Kept("plain", Mortgage.Released().World, new Dictionary<string, (byte[], VerifyResult)>()) { Second = new Dictionary<string, (byte[], VerifyResult)>() };
         if (released.World.State.FoldVersion <= GoldenFolder.Released) Assert.Throws<InvalidOperationException>(() => GoldenFolder.Write(released));
         else Assert.True(GoldenFolder.Released < State.CurrentFold);
         Assert.InRange(GoldenFolder.Released, 1, State.CurrentFold);

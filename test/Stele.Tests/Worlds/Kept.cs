@@ -8,6 +8,9 @@ namespace Stele.Tests.Worlds;
 /// <summary>A world as it is kept for good: its pack and trust file, and receipts with how each must end.</summary>
 sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[] Receipt, VerifyResult Result)> Receipts)
 {
+    /// <summary>Receipts of layout 2, kept beside those that came with the pack.</summary>
+    public required IReadOnlyDictionary<string, (byte[] Receipt, VerifyResult Result)> Second { get; init; }
+
     public static IEnumerable<Kept> All() => [Plain(), Eventful()];
 
     /// <summary>One release, approved, deployed and asked.</summary>
@@ -18,7 +21,10 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         m.World.Add(m.World.Observe("started"), World.Node);
         for (var i = 0; i < 3; i++) m.Log.Add(m.World.Decide());
         m.Anchor();
-        return new("plain", m.World, new Dictionary<string, (byte[], VerifyResult)> { ["full"] = (m.Receipt(1, form: ReceiptForm.One).Encode(), VerifyResult.Complete) });
+        return new("plain", m.World, new Dictionary<string, (byte[], VerifyResult)> { ["full"] = (m.Receipt(1, form: ReceiptForm.One).Encode(), VerifyResult.Complete) })
+        {
+            Second = new Dictionary<string, (byte[], VerifyResult)> { ["full"] = (m.Receipt(1).Encode(), VerifyResult.Complete) },
+        };
     }
 
     /// <summary>Everything that may happen: refusals of several sorts, waivers that were used and that lapsed, a canary, a rollback, a halt, erasure, holds, a reckoning, and receipts early and full.</summary>
@@ -75,6 +81,14 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
             ["full"] = (m.Receipt(8, form: ReceiptForm.One).Encode(), VerifyResult.Complete),
             ["erased"] = (erased.Encode(), VerifyResult.Complete),
             ["early"] = (m.Receipt(m.Log.Leaves.Count - 1, form: ReceiptForm.One).Encode(), VerifyResult.Early),
-        });
+        })
+        {
+            Second = new Dictionary<string, (byte[], VerifyResult)>
+            {
+                ["full"] = (m.Receipt(8).Encode(), VerifyResult.Complete), ["rolled-back"] = (m.Receipt(10).Encode(), VerifyResult.Complete),
+                ["waived"] = (m.Receipt(12).Encode(), VerifyResult.Complete), ["canary"] = (m.Receipt(13).Encode(), VerifyResult.Complete),
+                ["early"] = (m.Receipt(m.Log.Leaves.Count - 1).Encode(), VerifyResult.Early),
+            },
+        };
     }
 }
