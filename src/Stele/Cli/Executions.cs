@@ -24,14 +24,11 @@ static class Executions
 {
     public static Execution Of(Desk desk, Folded folded)
     {
+        // Where it stands is seen without executing anything.
+        if (Reexecution.Misplaced(desk.Replay, folded) is not null) return Execution.Misplaced;
         try
         {
-            return Reexecuted.Of(desk.Replay, desk.Small, folded.Index) switch
-            {
-                { Misplaced: not null } => Execution.Misplaced,
-                { Agrees: false } => Execution.Differs,
-                _ => Execution.Same,
-            };
+            return Reexecuted.Of(desk.Replay, desk.Small, folded.Index).Agrees ? Execution.Same : Execution.Differs;
         }
         catch (FormatException)
         {
