@@ -13,7 +13,7 @@ public sealed class GoldenReceiptTests
 {
     static string Folder => Path.Combine(GoldenFolder.Root, "receipts", "layout-2");
 
-    public static TheoryData<string> All => [.. Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*.json").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal) : []];
+    public static TheoryData<string> All => [.. (Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*.json") : []).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void One_of_every_kind_is_kept()
