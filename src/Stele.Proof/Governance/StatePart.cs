@@ -36,6 +36,9 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
             if (now is not null && linked && (statement is not Deployment || now >= deployment)) return $"it replaces entry {Text(replaces)}, and what stands in the entries shown is entry {Text(now)}";
             if (now is null) _gaps.Add((map, key));
         }
+        if (statement is MemberStatement m && m.Keys.FirstOrDefault(
+            k => State.KeyOwners.TryGetValue(k.Id, out var whose) && whose != m.Member) is { } taken)
+            return $"{RefusalCode.KeyTaken.Name()}: the key {taken.Id} is another member's by the entries shown";
         State = With(State, index, entry.Time, statement, signers) with { Size = index + 1, Time = entry.Time };
         return null;
 
@@ -58,8 +61,8 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
         MemberStatement m => s with
         {
             Members = s.Members.SetItem(m.Member, new(m.Member, index, by, m.Keys, m.Roles, m.Name)),
-            // Invariant: a key is one member's. Nobody who could state it otherwise is believed.
-            KeyOwners = m.Keys.Aggregate(s.KeyOwners, (owners, k) => owners.ContainsKey(k.Id) ? owners : owners.Add(k.Id, m.Member)),
+            // Invariant: a key is one member's. A statement that says otherwise was not learned.
+            KeyOwners = m.Keys.Aggregate(s.KeyOwners, (owners, k) => owners.SetItem(k.Id, m.Member)),
             Statings = s.Statings.SetItem(index, by),
         },
         SystemStatement x => s with { Systems = s.Systems.SetItem(x.System, new(x.System, index, x.Owner, x.Risk, x.Environments) { Retention = x.Retention }) },

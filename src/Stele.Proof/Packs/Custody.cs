@@ -104,6 +104,9 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         var place = State.Place(deployment.System, deployment.Environment);
         _asked.Add(("environments", place));
         _asked.Add((StateDigest.Heads + place, decision.Deployment.ToString(global::System.Globalization.CultureInfo.InvariantCulture)));
+        foreach (var head in new[] { deployment.Replaces, Replaced(deployment.Replaces) }.OfType<long>())
+            _asked.Add((StateDigest.Heads + place,
+                head.ToString(global::System.Globalization.CultureInfo.InvariantCulture)));
         foreach (var (other, e) in around.Environments)
         {
             foreach (var release in e.Deployed.Keys) _asked.Add((StateDigest.Deployed + other, release.ToString()));
@@ -118,10 +121,11 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         Add(entry);
         foreach (var fact in opening.Facts) foreach (var state in new[] { at, Before }) foreach (var rests in Resting(state, fact.Map, fact.Path.Key)) Add(rests);
         foreach (var fact in opening.Facts.Where(f => f.Map == "releases" && f.Path.Value is not null)) Documents.Add(fact.Path.Value!["document"].AsDigest);
-        // A node alone goes back to the head before: which that was, its own entry says.
-        if (Before.Environment(deployment.System, deployment.Environment).Head is { } head && At(head.Entry).Statement is Deployment { Replaces: { } earlier }) Add(earlier);
         return opening;
     }
+
+    /// <summary>What a head replaced: a node alone goes back to that.</summary>
+    long? Replaced(long? head) => head is { } h ? ((Deployment)At(h).Statement).Replaces : null;
 
     /// <summary>The first state after the deployment that the decision's node signed: the entry in which it did, and the state.</summary>
     (long Entry, State State)? Signed()

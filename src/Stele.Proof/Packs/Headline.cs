@@ -18,7 +18,7 @@ public enum VerifyResult
     DeclaredGaps = 4,
 
     /// <summary>
-    /// All agrees, and the ledger does not anchor it yet: a receipt that is its node's signed word so far.
+    /// All agrees, and no entry shown here anchors it: a receipt that is its node's signed word so far.
     /// </summary>
     Early = 5,
 
@@ -52,7 +52,7 @@ public static class Headlines
         [Headline.Unauthenticated] = ("consistent-unauthenticated", VerifyResult.Unauthenticated, _ =>
             "consistent, unauthenticated: no trust file says whose ledger this is"),
         [Headline.Early] = ("early", VerifyResult.Early, _ =>
-            "early: all agrees, and it is its node's signed word alone: the ledger does not anchor it yet"),
+            "early: all agrees, and it is its node's signed word alone: no entry shown here anchors it"),
         [Headline.DeclaredGaps] = ("declared-gaps", VerifyResult.DeclaredGaps, _ =>
             "complete, except for gaps that the ledger itself declares"),
         [Headline.CompleteWithLimits] = ("complete-with-limits", VerifyResult.Complete,

@@ -35,7 +35,7 @@ public sealed partial class ReceiptVerifier
         {
             // An anchor is a state that the node signed.
             if (!_report.Early) _report.Find("state-missing", Id, "a full receipt opens a state that its node signed, and this one opens none");
-            _notExecuted = "its node had signed no state since the deployment";
+            _notExecuted = "no state that its node signed since the deployment is shown";
             _report.Limit(LimitName.NotExecuted, $"{_notExecuted}: that the deployment passed its rules is the server's word so far; ask again for another receipt");
             return;
         }
@@ -90,10 +90,17 @@ public sealed partial class ReceiptVerifier
             else if (said is not null && shown is null) Unlike("the node signed it, and no entry of the receipt states it");
             else if (said is not null && !said.Equals(shown)) Unlike($"the node signed {said}, and the entries of the receipt state {shown}");
         }
-        if (opening.Find(StateDigest.Heads + place, N(Record.Deployment))?.Path.Value is null)
-            _report.Find("state-fact", place, $"the state that the node signed does not have the deployment of entry {N(Record.Deployment)} among its heads");
+        // Its own head, the one that it replaced, and the one before that, which a node alone returns to.
+        long?[] heads = [Record.Deployment, deployment.Replaces, Replaced(deployment.Replaces)];
+        foreach (var head in heads.OfType<long>())
+            if (opening.Find(StateDigest.Heads + place, N(head))?.Path.Value is null)
+                _report.Find("state-fact", place, "the state that the node signed is not shown to have the deployment " +
+                    $"of entry {N(head)} among its heads");
         return _report.Findings.Count == 0;
     }
+
+    long? Replaced(long? deployment) => deployment is { } d && _statements.GetValueOrDefault(d) is Deployment e
+        ? e.Replaces : null;
 
     /// <summary>What of a fact its entries tell: an environment's head without what its judgement came to, and nothing of what nodes said of it or of their logs since.</summary>
     static Json? Comparable(string map, Json? fact) => fact is null ? null : map switch
@@ -125,7 +132,7 @@ public sealed partial class ReceiptVerifier
         }
         if (outcome is Outcome.Refused { Code: RefusalCode.DocumentMissing } && _receipt.Brief)
         {
-            _notExecuted = "this receipt is brief: reports with metrics by group were left out, and the rules see them";
+            _notExecuted = "this receipt is brief: reports that the rules see were left out";
             _report.Limit(LimitName.Brief, $"{_notExecuted}; not executed here: that the deployment passed its rules is the server's word");
             return;
         }
@@ -197,7 +204,9 @@ public sealed partial class ReceiptVerifier
             "environments" => key.StartsWith(d.System + "/", StringComparison.Ordinal),
             _ when map.StartsWith(StateDigest.Deployed + d.System + "/", StringComparison.Ordinal) => d.Routes.Any(r => r.Release.ToString() == key),
             _ => map.StartsWith(StateDigest.Heads + d.System + "/", StringComparison.Ordinal)
-                && _statements.Any(s => N(s.Key) == key && s.Value is Deployment head && (s.Key == Record.Deployment || head.Routes.Any(r => Routed(r.Release)))),
+                && _statements.Any(s => N(s.Key) == key && s.Value is Deployment head
+                    && (s.Key == Record.Deployment || s.Key == d.Replaces || s.Key == Replaced(d.Replaces)
+                        || head.Routes.Any(r => Routed(r.Release)))),
         };
     }
 

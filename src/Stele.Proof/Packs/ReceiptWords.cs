@@ -20,19 +20,31 @@ public sealed partial class ReceiptVerifier
         var node = $"node {Short(proven.Log.Node)}";
         Node($"the decision: at {Time(d.Time)}, by its node's clock, {d.System}/{d.Environment} was asked for '{d.Operation}' ({d.Protocol}) by someone whom the record knows by the pseudonym {d.Principal} alone. {Outcome(d)} " +
             $"The release was known by '{d.Strength}', and the node had folded {N(d.Size)} entries.");
-        Proven(proven.Anchor is { } anchor
-            ? $"where it is written: {Id} is leaf {N(_receipt.Leaf.Index)} of the decision log of {node}. The node signed that log at {N(proven.Checkpoint.Size)} leaves, and entry {N(anchor.Entry)} of the ledger anchors it: if this record is changed or dropped, the log contradicts the ledger."
-            : $"where it is written: {Id} is leaf {N(_receipt.Leaf.Index)} of the decision log of {node}, which the node signed at {N(proven.Checkpoint.Size)} leaves. This is an EARLY receipt: the ledger does not anchor that tree yet. Ask again for the full one (a node anchors about once a minute), and " +
-              "keep this one: if the log ever says otherwise, the two together prove that the node cheated (stele-verify fraud).");
+        if (d.Kind == Decision.OpenKind && _receipt.Close is null) Missing("how it ended: no close is shown.");
+        var anchored = proven.Anchor is { } anchor
+            ? $"; entry {N(anchor.Entry)} of the ledger anchors it: if this record is changed or dropped, the log " +
+                "contradicts the ledger" : "";
+        Proven($"where it is written: {Id} is leaf {N(_receipt.Leaf.Index)} of the decision log of {node}, which the " +
+            $"node signed at {N(proven.Checkpoint.Size)} leaves{anchored}.");
+        if (proven.Anchor is null)
+            Missing("whether the ledger anchors it: this is an EARLY receipt, and no entry shown here anchors that " +
+                "tree. Ask again for the full one (a node anchors about once a minute), and keep this one: if the log " +
+                "ever says otherwise, the two together prove that the node cheated (stele-verify fraud).");
 
         if (Deployed is { } deployment) Custody(deployment);
         foreach (var digest in d.Policies)
-            if (PutInForce(digest) is { } entry && Policy(digest) is { } policy) Proven($"which rules the record names: policy '{policy.Name}' {digest}, put in force by entry {N(entry)}, signed by {Signers(entry)}.");
+            if (PutInForce(digest) is { } entry && Policy(digest) is { } policy) Proven(
+                $"which rules the record names: policy '{policy.Name}' {digest}, which entry {N(entry)} states for " +
+                $"this place, signed by {Signers(entry)}.");
         if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) Proven($"which rules the record names: policy '{frozen.Name}' {own}, frozen in the release itself.");
         Node("that these rules were asked, and what they came to, is the node's record; whoever has the bodies can decide it again (stele policy replay).");
         if (Deployed is { } judged) Judged(judged, node);
 
         Proven($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each in it under its signed checkpoint of {N(proven.LedgerSize)} entries, each signed with keys that the entries shown give to members with that role.");
+        var deployed = _outcome is null ? "" :
+            ", nor that the node folded this very deployment and no other one with the same routes";
+        Server("that the ledger's fold admitted each of these entries, where it stands: their signatures alone do " +
+            $"not say so{deployed}. The audit pack shows it.");
         Server($"times: the server stamps entries. Here they go forward, and each is from 5 minutes before to 24 hours after its signer's own time; an anchor's or an observation's may be later. The deployment's is {Time(At(d.Deployment).Entry.Time)}" +
             $"{(proven.Anchor is { } a ? $", the anchor's {Time(a.Time)}" : "")}.");
         if (_trust is null) Missing($"whose ledger this is: no trust file was given. Its genesis is {proven.Ledger}, its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
@@ -62,7 +74,7 @@ public sealed partial class ReceiptVerifier
         {
             foreach (var (index, a) in Papers<Approval>().Where(x => Fits(x.Index, x.Statement, deployment)).DistinctBy(x => At(x.Index).Entry.Envelope.Signatures[0].KeyId))
                 Proven($"approval: entry {N(index)} approves this {a.Action}, signed by {Signers(index)}.");
-            if (Papers<Approval>().Any()) Server("that these approvals counted, and what their givers were shown.");
+            if (Papers<Approval>().Any()) Missing("that these approvals counted, and what their givers were shown.");
             foreach (var (index, v) in Verdicts)
                 Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed {Rules(v.Rules.Length)}" +
                     $"{(v.Waivers.IsEmpty ? "" : $", of them {N(v.Rules.Count(r => r.Waiver is not null))} by the waivers of entries {string.Join(", ", v.Waivers.Select(N))}")}. Not executed here: {_notExecuted}.");
@@ -75,11 +87,37 @@ public sealed partial class ReceiptVerifier
         Proven($"how it passed the rules: judged again here on the facts that the receipt shows, it passes {Rules(judgement.Rules.Length)} of {string.Join(", ", judgement.Rules.Select(r => r.Policy).Distinct().Select(p => $"'{Policy(p)?.Name}' {p.Short}"))}" +
             $"{(waived.Count == 0 ? "" : $", of them {N(judgement.Rules.Count(r => r.Waiver is not null))} by the waivers of {string.Join(", ", waived.Select(w => $"entry {N(w)}, signed by {Signers(w)}"))}")}.");
         foreach (var (index, _) in Verdicts) Proven($"the server's verdict in entry {N(index)} says the same, to the byte.");
-        foreach (var a in _counting) Proven($"approval: entry {N(a.By.Entry)} approves this {a.Approval.Action}, signed by {Signers(a.By.Entry)}, who is no author of the release. Its giver signed the digest of what was shown: exactly the evaluations, waivers and words on controls that are here.");
+        foreach (var a in _counting)
+            Proven($"approval: entry {N(a.By.Entry)} approves this {a.Approval.Action}, signed by " +
+                $"{Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver signed " +
+                "the digest of what was shown then: exactly the evaluations, waivers and words on controls that are " +
+                "here.");
         var (opening, signed) = (_receipt.State!, Signed!);
         var absent = opening.Facts.Count(f => f.Map == "revocations" && f.Path.Value is null) + (opening.DigestOf("revocations") == Merkle.EmptyRoot ? _asked.Count(x => x.Map == "revocations") : 0);
         Node($"that the ledger's own fold let it pass: {node} judged every entry up to {N(signed.Size)} itself, and signed the state in entry {N(opening.Entry)}. That state has this deployment among its heads and all of the facts that the judgement asked for; of {N(absent)} artifacts and keys in question it has no revocation.");
-        Node(_counting.Count > 0 ? "that no other policy, head or member statement stood then: the same signature." : "that no further evaluation, waiver, approval or word on a control counted then: the same signature; no approver's signature binds that list.");
+        Node("that no other policy, head, system or member statement stood then, and no other origin of what the " +
+            "release is made of: the same signature.");
+        Lists(deployment);
+        foreach (var fact in opening.Facts.Where(f => f.Map == "revocations" && f.Path.Value is not null))
+            Missing($"whether {fact.Path.Key}, which was revoked by the time of that state, was revoked before the " +
+                $"deployment too.");
+    }
+
+    /// <summary>
+    /// Who says that nothing is left out of what the judgement lists and does not ask for by its key. A state's digest
+    /// shows that a fact is there, or is not, and never that there are no others. The server's verdict has the digest
+    /// of all that the rules saw; an approver signed the lists of one release, as they were then.
+    /// </summary>
+    void Lists(Deployment deployment)
+    {
+        var approved = deployment.Routes.All(r => _counting.Any(a => a.Approval.Release == r.Release));
+        var sentence = (approved
+            ? "that no evaluation, waiver or word on a control was added or taken back between these approvals and " +
+                "the deployment, that there was no further approval"
+            : "that no further evaluation, waiver, approval or word on a control counted") +
+            ", and that its releases ran nowhere else before";
+        if (Verdicts.Any()) Server(sentence + ": the verdict has the digest of all that the rules saw.");
+        else Missing(sentence + ": no signature here binds these lists.");
     }
 
     IEnumerable<(long Index, T Statement)> Papers<T>() where T : Statement => _statements.Where(s => s.Value is T).OrderBy(s => s.Key).Select(s => (s.Key, (T)s.Value));
@@ -91,7 +129,7 @@ public sealed partial class ReceiptVerifier
     string Outcome(Decision d) => d switch
     {
         { Kind: Decision.OpenKind } when _receipt.Close is { } c => $"It was let through, and closed by leaf {N(c.Index)} with '{c.Decision.Outcome}', status {c.Decision.Status}.",
-        { Kind: Decision.OpenKind } => "It was let through; how it ended is unknown: no close is shown.",
+        { Kind: Decision.OpenKind } => "It was let through.",
         { Outcome: Decision.Deny } => $"It was denied by rule '{d.Rule}', with status {d.Status}; the release was not asked.",
         { Outcome: Decision.Hold } => $"It was held by rule '{d.Rule}' for a person's approval, and so refused, with status {d.Status}; the release was not asked.",
         { Outcome: Decision.Error } => $"It was let through, and the release gave no answer that could be passed on: status {d.Status}.",

@@ -144,7 +144,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         Assert.Null(early.State);
         var report = Judge(early, m, executed: false);
         Assert.Equal((Headline.Early, LimitName.NotExecuted), (report.Headline, Assert.Single(report.Limits).Name));
-        Assert.Contains(report.Facts, f => f.Basis == Basis.ServerWord && f.Sentence.Contains("signed no state since the deployment", StringComparison.Ordinal));
+        Assert.Contains(report.Facts, f => f.Basis == Basis.ServerWord && f.Sentence.Contains("no state that its node signed since the deployment is shown", StringComparison.Ordinal));
         m.World.Add(m.World.Observe("started"), World.Node);
         Assert.Equal(Headline.Early, Judge(m.Receipt(0), m).Headline);
         // Whoever leaves the state out of a full one is asked for it.

@@ -78,8 +78,8 @@ public sealed class ReceiptTests
         {
             var report = ReceiptVerifier.Verify(m.Receipt(i), w.Trust);
             Assert.Equal(i < good.Length ? [] : ["decision-policy"], report.Findings.Select(f => f.Name));
-            if (i == 1) Assert.Contains(report.Facts, n => n.Sentence.Contains($"policy 'candidate' {candidate}, put in force by entry {entry},", StringComparison.Ordinal));
-            if (i == 0) Assert.Contains(report.Facts, n => n.Sentence.Contains($"policy 'admission' {m.Policy}, put in force by entry {first},", StringComparison.Ordinal));
+            if (i == 1) Assert.Contains(report.Facts, n => n.Sentence.Contains($"policy 'candidate' {candidate}, which entry {entry} states for this place,", StringComparison.Ordinal));
+            if (i == 0) Assert.Contains(report.Facts, n => n.Sentence.Contains($"policy 'admission' {m.Policy}, which entry {first} states for this place,", StringComparison.Ordinal));
         }
     }
 
