@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 configuration=${1:-Debug}
 dotnet build test/Stele.Tests -c "$configuration" -v q --nologo
 tests=test/Stele.Tests/bin/$configuration/net10.0/Stele.Tests
-STELE_GOLDEN=write "$tests" -noLogo -noColor -method 'Stele.Tests.Golden.GoldenPackTests.Of_every_version_both_worlds_are_kept' -method 'Stele.Tests.Golden.GoldenNameTests.Names_and_numbers_only_grow' -method 'Stele.Tests.Golden.GoldenReceiptTests.One_of_every_kind_is_kept'
+STELE_GOLDEN=write "$tests" -noLogo -noColor -method 'Stele.Tests.Golden.GoldenPackTests.Of_every_version_both_worlds_are_kept' -method 'Stele.Tests.Golden.GoldenNameTests.Names_and_numbers_only_grow' -method 'Stele.Tests.Golden.GoldenReceiptTests.Of_both_worlds_one_of_every_kind_is_kept'
 "$tests" -noLogo -noColor -class 'Stele.Tests.Golden.GoldenPackTests' -class 'Stele.Tests.Golden.GoldenNameTests' -class 'Stele.Tests.Golden.GoldenReceiptTests'

@@ -183,7 +183,10 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             {
                 var statement = At(entry).Statement;
                 if (Named(statement) is not var (map, key, replaces)) continue;
-                if (last.TryGetValue((map, key), out var previous) && (statement is not Deployment || previous >= decision.Deployment))
+                // What a first statement replaces came before the deployment, or is shown: or nobody sees that there was none then.
+                var known = last.TryGetValue((map, key), out var previous);
+                if (!known) previous = decision.Deployment - 1;
+                if (!known || statement is not Deployment || previous >= decision.Deployment)
                     for (var r = replaces; r > previous; r = Named(At(r.Value).Statement)?.Replaces) Add(r.Value);
                 last[(map, key)] = entry;
             }

@@ -46,6 +46,17 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
             m.World.Add(m.World.Member(World.Approver, new Role("approver")), World.Owners);
         },
         ["the owners' policy is replaced"] = m => m.World.Add(m.World.PutPolicy(m.World.Policy("next", null, ("any", "deploy rollback", "true"))), World.Owners),
+        ["a scope gets its first policy, and another, and none"] = m =>
+        {
+            foreach (var policy in new Digest?[] { m.World.Policy("prod", null, ("any", "deploy rollback", "true")), m.World.Policy("again", null, ("any", "deploy rollback", "1 < 2")), null })
+                m.World.Add(m.World.PutPolicy(policy, environment: World.Prod), World.Owners);
+        },
+        ["it is deployed elsewhere, twice, and another in between"] = m =>
+        {
+            m.Deploy(m.V2, World.Test);
+            m.Deploy(m.V3, World.Test);
+            m.Deploy(m.V2, World.Test);
+        },
         ["a scope gets its first policy"] = m => m.World.Add(m.World.PutPolicy(m.World.Policy("prod", null, ("any", "deploy rollback", "true")), environment: World.Prod), World.Owners),
         ["the evaluation is superseded"] = m => m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.9), m.World.State.Evaluations.First(e => e.Value.Release == m.V2).Key), World.Evaluator),
         ["another evaluation comes"] = m => m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.1)), World.Evaluator),
