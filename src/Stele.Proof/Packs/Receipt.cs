@@ -108,7 +108,8 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     public long? AnchoredBy => Entries.Where(e => Statement.Parse(e.Entry.Envelope.Payload) is Anchor a && a.Log == Log && TreeOf(a.Checkpoint) == TreeOf(LogCheckpoint)).Select(e => (long?)e.Index).FirstOrDefault();
 
     /// <summary>What is signed of a checkpoint, without the lines of those who signed it.</summary>
-    internal static string TreeOf(string checkpoint) => checkpoint[..(checkpoint.IndexOf("\n\n", StringComparison.Ordinal) + 2)];
+    internal static string TreeOf(string checkpoint) =>
+        checkpoint.IndexOf("\n\n", StringComparison.Ordinal) is >= 0 and var end ? checkpoint[..(end + 2)] : checkpoint;
 
     static Json ToJson(ProvenLeaf l) => Json.Object(("index", l.Index), ("decision", l.Decision.ToJson()), ("proof", ToJson(l.Proof)));
     static Json ToJson(ImmutableArray<Digest> proof) => Json.Array(proof.Select(d => Json.Of(d.Hex)));
