@@ -108,8 +108,8 @@ public sealed class ErasureTests
         Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(receiptBefore, h.Town.Trust).Result);
         var receipt = ReceiptVerifier.Verify(await Receipt(h, node, 4), h.Town.Trust);
         Assert.Equal(VerifyResult.Complete, receipt.Result);
-        Assert.Contains(receipt.Notes, n => n.Contains($"erased, as entry {entry} states", StringComparison.Ordinal));
-        Assert.DoesNotContain(ReceiptVerifier.Verify(await Receipt(h, node, 3), h.Town.Trust).Notes, n => n.Contains("erased", StringComparison.Ordinal));
+        Assert.Contains(receipt.Facts, f => f.Sentence.Contains($"erased, as entry {entry} states", StringComparison.Ordinal));
+        Assert.DoesNotContain(ReceiptVerifier.Verify(await Receipt(h, node, 3), h.Town.Trust).Facts, f => f.Sentence.Contains("erased", StringComparison.Ordinal));
         Assert.Equal("stone", await h.Word());
         Assert.Equal("whole", await Body(h, 6));
 

@@ -70,7 +70,7 @@ public sealed class PrunedTests
         var before = m.Receipt(8).Encode();
         var receipt = m.ErasedReceipt(8, 2, 5, 8);
         foreach (var bytes in new[] { before, receipt.Encode() }) Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(bytes, m.World.Trust).Result);
-        Assert.Contains(ReceiptVerifier.Verify(receipt.Encode(), m.World.Trust).Notes, n => n.Contains($"keys and salts were erased, as entry {receipt.Erased!.Entry} states (by request)", StringComparison.Ordinal));
+        Assert.Contains(ReceiptVerifier.Verify(receipt.Encode(), m.World.Trust).Facts, f => f.Sentence.Contains($"keys and salts were erased, as entry {receipt.Erased!.Entry} states (by request)", StringComparison.Ordinal));
         var report = m.World.Verify();
         Assert.Equal(VerifyResult.DeclaredGaps, report.Result);
         Assert.Contains(report.Notes, n => n.Contains("keys and salts of 3 records were erased, as 1 entry declares", StringComparison.Ordinal));
