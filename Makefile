@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # Debian packages; empty either one to skip its check.
 PACKAGES ?= bubblewrap
-TEST_PACKAGES ?= bubblewrap skopeo strace e2fsprogs chromium chromium-driver openssl
+TEST_PACKAGES ?= bubblewrap skopeo strace e2fsprogs chromium chromium-driver openssl python3
 # Tests run with assertions on; what is shown and measured is Release.
 TEST_CONFIGURATION ?= Debug
 

@@ -114,7 +114,10 @@ public sealed partial class Verifier
 
         // 5. Explanations.
         Explanations(replay, find, MissingDocument.Stops);
-        _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted; nobody else may be shown this same ledger, unless witnesses cosigned it.");
+        if (replay.Entries.Any(f => f.Statement is Observation))
+            _report.Fact(Basis.NodeWord, "what ran: what observations say is the word of their nodes.");
+        _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted, and may show " +
+            "others another ledger, unless witnesses cosigned it.");
         return (memory, fork);
     }
 

@@ -56,8 +56,8 @@ public sealed partial class Verifier
             var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
             if (limit is { } most && gap > most) _report.Limit(LimitName.ObservationGap, $"{place}: for {gap} ms " +
                 $"nobody said what ran, longer than the {most} ms that are allowed: what ran then was not observed");
-            else _report.Note($"{place}: the longest silence between observations was {gap} " +
-                $"ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}.");
+            else _report.Fact(Basis.NodeWord, $"{place}: what ran there. No silence between the observations was longer than {gap} " +
+                $"ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}; what they say is the word of their node.");
         }
     }
 
@@ -151,7 +151,7 @@ public sealed partial class Verifier
         }
         var whole = _report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost
             ? "declared lost"
-            : first > 0 ? "complete from its floor on" : "complete";
+            : $"complete {(first > 0 ? "from its floor " : "")}up to its last anchor";
         _report.Note($"decision log '{log.Origin}': {whole}, {frontier.Size - first} leaves ({wholes} whole, {opens} " +
             $"open, " +
             $"{closes} close), {anchors.Count} anchors, {Math.Max(0, frontier.Size - anchoredSize)} leaves not " +
@@ -167,6 +167,8 @@ public sealed partial class Verifier
         Short(LimitName.StaleDecisions, stale, "served on a ledger older than was allowed then");
         Short(LimitName.EarlierDeployment, behind, "served by an earlier deployment than the head the node knew");
         if (clock.Widest is { } off) _report.Limit(LimitName.NodeClock, $"decision log '{log.Origin}': {off}");
+        if (frontier.Size <= anchoredSize && log.Status == LogStatement.Open)
+            _report.Fact(Basis.NotShown, $"decision log '{log.Origin}': whether its node recorded anything after its last anchor.");
     }
 
     /// <summary>

@@ -67,11 +67,13 @@ static partial class Lines
         ("refusals executed again", "one refusal is two"),
         ("entries hashed, ", "nothing else is to be judged"),
         ("it extends the ", "this is the ledger that was seen before"),
-        ("nobody else may be shown this same ledger", "this is the ledger that was seen before"),
+        ("others another ledger, unless witnesses", "this is the ledger that was seen before"),
         ("': lost, as the ledger declares", "the log is lost, says the server"),
         ("no leaf was ever anchored", "the pack needs no decision log"),
         ("nobody said what ran", "it was seen running when nobody looked"),
-        ("the longest silence between observations", "it was seen running when nobody looked"),
+        ("whether its node recorded anything after its last anchor", "no record was made after the last anchor"),
+        ("what observations say is the word of their nodes", "it was seen running when nobody looked"),
+        ("No silence between the observations", "it was seen running when nobody looked"),
         ("this pack is from before it", "the pack has what a receipt promised"),
         ("anchored leaves were lost", "the last records that were anchored were never made"),
         ("leaves ({wholes} whole", "a record was never made"),
@@ -106,7 +108,7 @@ static partial class Lines
     }
 
     const string Facts = @"(?<![\w.])(?<!void )(Proven|Node|Server|Missing)\(",
-        Others = @"(?<=report\.)(Note|Limit|Remark)\(", Counts = @"(?<![\w.])Short\(LimitName\.";
+        Others = @"(?<=report\.)(Note|Limit|Remark|Fact(?!\(Basis\.\w+, sentence\)))\(", Counts = @"(?<![\w.])Short\(LimitName\.";
 
     [GeneratedRegex(Facts + "|" + Others + "|" + Counts)]
     private static partial Regex Call();
