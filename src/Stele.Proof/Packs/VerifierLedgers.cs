@@ -1,5 +1,6 @@
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
+using Stele.Proof.Statements;
 
 namespace Stele.Proof.Packs;
 
