@@ -48,5 +48,11 @@ public sealed class GoldenReceiptTests
         Assert.EndsWith($"-{(int)report.Result}.json", file, StringComparison.Ordinal);
         Assert.Contains(report.Facts, f => f.Basis == Basis.Proven && f.Sentence.Contains("judged again here", StringComparison.Ordinal));
         Assert.Equal(receipt, Receipt.Parse(receipt).Encode());
+        // It is of what its name says.
+        var name = Path.GetFileName(file);
+        if (name.Contains("rolled-back", StringComparison.Ordinal)) Assert.Contains(report.Facts, f => f.Sentence.Contains("(rollback)", StringComparison.Ordinal));
+        if (name.Contains("canary", StringComparison.Ordinal)) Assert.Contains(report.Facts, f => f.Sentence.Contains("(canary)", StringComparison.Ordinal));
+        if (name.Contains("waived", StringComparison.Ordinal)) Assert.Contains(report.Facts, f => f.Sentence.Contains("by the waivers of entry", StringComparison.Ordinal));
+        if (name.Contains("denied", StringComparison.Ordinal)) Assert.Contains(report.Facts, f => f.Sentence.Contains("denied by rule", StringComparison.Ordinal));
     }
 }

@@ -85,8 +85,9 @@ sealed record Kept(string Name, World World, IReadOnlyDictionary<string, (byte[]
         {
             Second = new Dictionary<string, (byte[], VerifyResult)>
             {
-                ["full"] = (m.Receipt(8).Encode(), VerifyResult.Complete), ["rolled-back"] = (m.Receipt(10).Encode(), VerifyResult.Complete),
-                ["waived"] = (m.Receipt(12).Encode(), VerifyResult.Complete), ["canary"] = (m.Receipt(13).Encode(), VerifyResult.Early),
+                ["full"] = (m.Receipt(6).Encode(), VerifyResult.Complete), ["rolled-back"] = (m.Receipt(8).Encode(), VerifyResult.Complete),
+                ["waived"] = (m.Receipt(10).Encode(), VerifyResult.Complete), ["canary"] = (m.Receipt(11).Encode(), VerifyResult.Complete),
+                ["denied"] = (m.Receipt(12).Encode(), VerifyResult.Complete),
                 ["early"] = (m.Receipt(m.Log.Leaves.Count - 1).Encode(), VerifyResult.Early),
             },
         };
