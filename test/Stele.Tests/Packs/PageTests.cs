@@ -188,7 +188,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         m.World.Add(m.World.PutPolicy(policy), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V3), World.Deployer);
         m.Anchor();
-        Assert.Equal(("complete", ""), await Judge(m.World.Pack(), m.World.Trust));
+        Assert.Equal(("complete-with-limits", ""), await Judge(m.World.Pack(), m.World.Trust));
         await browser.Run("document.querySelectorAll('details').forEach(d => d.open = true)");
         // Every text and every title; the layout of the page itself has line breaks and spaces.
         var said = await browser.Run("const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); "

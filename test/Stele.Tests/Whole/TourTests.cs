@@ -242,7 +242,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         var id = TourWorld.Fact(tour.Step("500 real applications"), "Stele-Decision");
         var ran = await Programs.Run(Programs.Verify, ["receipt", tour.Receipt, "--trust", tour.Trust]);
         Assert.Equal(0, ran.Code);
-        Assert.Contains($"decision {id} at ", ran.Output, StringComparison.Ordinal);
+        Assert.Contains($"where it is written: {id} is leaf ", ran.Output, StringComparison.Ordinal);
         using var scratch = new Scratch();
         var text = await File.ReadAllTextAsync(tour.Receipt, Encoding.UTF8, TestContext.Current.CancellationToken);
         var other = scratch.File("other.json", text.Replace("\\\"status\\\":200", "\\\"status\\\":403", StringComparison.Ordinal).Replace("\"status\":200", "\"status\":403", StringComparison.Ordinal));
