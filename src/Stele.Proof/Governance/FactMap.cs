@@ -13,7 +13,8 @@ namespace Stele.Proof.Governance;
 /// one fact          RFC 6962 leaf hash of the canonical JSON {"key":text,"value":…}
 /// several           RFC 6962 node hash of those whose next bit is 0 and those whose next bit is 1
 /// </code>
-/// The digest follows from what the map holds, whatever the order in which it came there. <see cref="FactPath"/> proves one fact, or that there is none, to whoever has the digest.
+/// The digest follows from what the map holds, whatever the order in which it came there. <see cref="FactPath"/> proves one
+/// fact, or that there is none, to a reader who has the digest.
 /// </summary>
 #pragma warning disable CA1710 // "Dictionary" would say how, "map" says what.
 public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> where TKey : notnull

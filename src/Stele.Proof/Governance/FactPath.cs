@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 
 namespace Stele.Proof.Governance;
@@ -7,7 +8,7 @@ namespace Stele.Proof.Governance;
 delegate void Asking(string key, bool there);
 
 /// <summary>
-/// Proves to whoever has the digest of a map of facts that a key has this value there, or that it has none.
+/// Proves to a reader who has the digest of a map of facts that a key has this value there, or that it has none.
 /// <code>
 /// {"key":text,"path":[hex…],"value":…}                        the key has the value
 /// {"key":text,"path":[hex…]}                                  nothing stands where the path ends
@@ -21,6 +22,13 @@ sealed record FactPath(string Key, Json? Value, ImmutableArray<Digest> Path, Oth
 {
     /// <summary>Bits of a digest: no path is longer.</summary>
     public const int MaxLength = 256;
+
+    /// <summary>An entry's number as a key.</summary>
+    public static string KeyOf(long entry) => entry.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The entry's number that a key is; null where it is none in that one form.</summary>
+    public static long? EntryOf(string key) =>
+        long.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && KeyOf(n) == key ? n : null;
 
     public static Digest BitsOf(string key) => Digest.Of(Encoding.UTF8.GetBytes(key));
     public static Digest LeafOf(string key, Json value) => Merkle.Leaf(Json.Object(("key", key), ("value", value)).ToBytes());

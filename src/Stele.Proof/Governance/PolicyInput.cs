@@ -44,7 +44,9 @@ public static class PolicyInput
 
     static Json Waived(WaiverFact w, Documents documents) => Json.Object(
         ("rule", w.Waiver.Rule), ("policy", w.Waiver.Policy), ("member", w.By.Member), ("entry", w.By.Entry), ("expires", w.Expires),
-        ("severity", (documents.Policy(w.Waiver.Policy) ?? throw new DocumentMissingException($"the policy {w.Waiver.Policy} is not at hand")).Rules.First(r => r.Id == w.Waiver.Rule).Severity));
+        ("severity", (documents.Policy(w.Waiver.Policy) ?? throw new DocumentMissingException($"the policy {w.Waiver.Policy} is not at hand")).Rules.FirstOrDefault(r => r.Id == w.Waiver.Rule)?.Severity
+            // The fold admits no such waiver; a receipt may show one that it did not admit.
+            ?? throw new FormatException($"the waiver of entry {w.By.Entry} is of a rule that its policy does not have")));
 
     /// <summary>What the gateway's rules see for one request. The body is at hand only while deciding; it is never written to a leaf.</summary>
     public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => InputSchema.ToCel(Json.Object(

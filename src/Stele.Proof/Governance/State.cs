@@ -60,7 +60,25 @@ public sealed record State
     internal bool IsPart { get; init; }
 
     // Invariant: a revocation only ever reaches further back, so what falls by one falls by all that stand now; asked of the maps, it comes to the same.
-    bool Fell(long entry) => IsPart ? entry != 0 && Statings.TryGetValue(entry, out var by) && !by.All(InForce) : Fallen.Contains(entry);
+    bool Fell(long entry)
+    {
+        if (!IsPart) return Fallen.Contains(entry);
+        // Each statement is looked at once: two owners who state one another again and again make a web, not a tree.
+        var (open, seen) = (new Stack<long>([entry]), new HashSet<long> { 0 });
+        while (open.TryPop(out var next))
+        {
+            if (!seen.Add(next) || !Statings.TryGetValue(next, out var by)) continue;
+            foreach (var signed in by)
+            {
+                if (IsRevoked(signed)) return true;
+                open.Push(signed.Rests);
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Whether the key that signed was revoked from there, or from before.</summary>
+    bool IsRevoked(Signed by) => Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry;
 
     public FactMap<string, SystemFact> Systems { get; init; } = FactMap<string, SystemFact>.Create(StringComparer.Ordinal);
 
@@ -157,7 +175,7 @@ public sealed record State
     /// Whether what was signed so still counts for new admissions: the key was not revoked from before, and the statement by which its member was one then did not fall. So what a stolen owner's key did goes with that key,
     /// however many members after it; and what those signed who were stated anew since counts from there on.
     /// </summary>
-    public bool InForce(Signed by) => !(Revocations.TryGetValue(by.Key, out var r) && r.FromEntry <= by.Entry) && !Fell(by.Rests);
+    public bool InForce(Signed by) => !IsRevoked(by) && !Fell(by.Rests);
 
     /// <summary>Whether the statement that made someone a member, or gave it these keys and roles, still counts.</summary>
     public bool Stands(MemberFact member) => !Fell(member.Entry);

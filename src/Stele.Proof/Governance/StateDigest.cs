@@ -80,7 +80,7 @@ public static class StateDigest
         ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())), ("policies", List(h.Policies, Json.Of)),
         ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson())));
 
-    /// <summary>What proves to whoever has the state's digest and form that a key has its value in one of the maps, or none.</summary>
+    /// <summary>What proves, given the state's digest and form, that a key has its value in one of the maps, or none.</summary>
     /// <param name="map">The map's name in the form; or <see cref="Deployed"/> or <see cref="Heads"/> and a place that has an environment.</param>
     internal static FactPath PathTo(State s, string map, string key) =>
         map.StartsWith(Deployed, StringComparison.Ordinal) ? s.Environments[map[Deployed.Length..]].Deployed.PathTo(key, Number)

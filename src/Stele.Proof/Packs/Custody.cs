@@ -34,8 +34,6 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
 
         _node = fact.Node;
 
-        // The same tree, whoever else has signed under it.
-        var signed = Receipt.TreeOf(logCheckpoint);
         Add(0);
         Add(fact.Entry);
         Add(decision.Deployment);
@@ -52,8 +50,10 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         foreach (var key in known.LogKeys.Skip(1)) if (LogKey(key.FromSize) is { } stated) Add(stated);
         for (var i = decision.Deployment + 1; i < Math.Min(size, decision.Deployment + VerdictWithin); i++)
             if (At(i).Statement is Verdict v && v.Size == decision.Deployment && v.Passed) Add(i);
-        foreach (var a in fact.Anchors)
-            if (a.Entry < size && At(a.Entry).Statement is Anchor { } anchor && anchor.Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(a.Entry);
+        // The same tree, no matter who else has signed under it. Invariant: a log's anchors never get smaller.
+        var (signed, tree) = (Receipt.TreeOf(logCheckpoint), Checkpoint.Parse(Note.Parse(logCheckpoint).Text).Size);
+        for (var i = Reconciliation.Count(fact.Anchors, a => a.Size < tree); i < fact.Anchors.Count && fact.Anchors[i].Size == tree; i++)
+            if (fact.Anchors[i].Entry is var n && n < size && ((Anchor)At(n).Statement).Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(n);
 
         Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System, decision.Environment), .. decision.Policies, .. before.PoliciesFor(decision.System, decision.Environment)]);
         if (release.Policy is { } own) Documents.Add(own);
@@ -76,52 +76,56 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     }
 
     /// <summary>
-    /// What the deployment's judgement asks of the state, opened in the first state after the deployment that the decision's node signed. Everything that the facts rest on is added. Null = the node has signed no such state
-    /// among the entries of the ledger that the receipt may show.
+    /// What the deployment's judgement asks of the state, opened in the first state after the deployment that the
+    /// decision's node signed. Everything that the facts rest on is added. Null = the node has signed no such state among
+    /// the entries of the ledger that the receipt may show.
     /// </summary>
     /// <exception cref="FormatException">The fold does not accept the deployment.</exception>
     public StateOpening? Open()
     {
         if (Deployed is not { } deployment || Signed() is not var (entry, at)) return null;
-        var time = At(decision.Deployment).Entry.Time;
-        var around = StatePart.Around(Before, deployment, time);
+        var around = StatePart.Around(Before, deployment, At(decision.Deployment).Entry.Time);
+        Ask(deployment, around, at);
+        var opening = StateOpening.Of(at, entry, _asked);
+        Add(entry);
+        foreach (var fact in opening.Facts)
+        {
+            foreach (var state in new[] { at, Before })
+                foreach (var rests in Resting(state, fact.Map, fact.Path.Key)) Add(rests);
+            if (fact is { Map: "releases", Path.Value: { } release }) Documents.Add(release["document"].AsDigest);
+        }
+        return opening;
+    }
+
+    /// <summary>Every fact that the judgement asks for by its key or lists, and the documents that it reads.</summary>
+    void Ask(Deployment deployment, State around, State at)
+    {
         var documents = new SortedSet<Digest>();
-        var outcome = Fold.Apply(StatePart.Telling(around, deployment.System, (map, key, _) => _asked.Add((map, key))), At(decision.Deployment).Entry, replay.Documents.Telling(d => documents.Add(d)));
-        if (outcome is not Outcome.Accepted) throw new FormatException($"the fold does not accept the deployment of entry {decision.Deployment} again");
+        var telling = StatePart.Telling(around, deployment.System, (map, key, _) => _asked.Add((map, key)));
+        if (Fold.Apply(telling, At(decision.Deployment).Entry, replay.Documents.Telling(d => documents.Add(d))) is not Outcome.Accepted)
+            throw new FormatException($"the fold does not accept the deployment of entry {decision.Deployment} again");
         var reports = around.Evaluations.Values.Select(e => e.Report).ToHashSet();
         foreach (var digest in documents)
             if (replay.Documents.Find(digest) is not { } bytes) continue;
             else if (form.Brief && reports.Contains(digest) && Report.Parse(bytes).Groups.AsObject.Count > 0) LeftOut = true;
             else Documents.Add(digest);
 
-        // What is listed, not asked for by its key.
-        void Listed<T>(string map, FactMap<long, T> facts) => _asked.UnionWith(facts.Keys.Select(k => (map, At(k).Index.ToString(global::System.Globalization.CultureInfo.InvariantCulture))));
-        Listed("evaluations", around.Evaluations);
-        Listed("approvals", around.Approvals);
-        Listed("waivers", around.Waivers);
-        Listed("attestations", around.Attestations);
+        void Listed(string map, IEnumerable<long> entries) => _asked.UnionWith(entries.Select(n => (map, FactPath.KeyOf(n))));
+        Listed("evaluations", around.Evaluations.Keys);
+        Listed("approvals", around.Approvals.Keys);
+        Listed("waivers", around.Waivers.Keys);
+        Listed("attestations", around.Attestations.Keys);
         foreach (var log in around.Logs.Keys) _asked.Add(("logs", log));
-        var place = State.Place(deployment.System, deployment.Environment);
-        _asked.Add(("environments", place));
-        _asked.Add((StateDigest.Heads + place, decision.Deployment.ToString(global::System.Globalization.CultureInfo.InvariantCulture)));
-        foreach (var head in new[] { deployment.Replaces, Replaced(deployment.Replaces) }.OfType<long>())
-            _asked.Add((StateDigest.Heads + place,
-                head.ToString(global::System.Globalization.CultureInfo.InvariantCulture)));
-        foreach (var (other, e) in around.Environments)
+        foreach (var (place, e) in around.Environments) Listed(StateDigest.Heads + place, e.Heads.Keys);
+        // Its own head, the one that it replaced, and the one before that, which a node alone returns to.
+        Listed(StateDigest.Heads + State.Place(deployment.System, deployment.Environment),
+            new[] { decision.Deployment, deployment.Replaces, Replaced(deployment.Replaces) }.OfType<long>());
+        // Where its releases ran: in every place of the system that has run anything by then.
+        foreach (var place in at.Environments.Keys.Where(p => p.StartsWith(deployment.System + "/", StringComparison.Ordinal)))
         {
-            foreach (var release in e.Deployed.Keys) _asked.Add((StateDigest.Deployed + other, release.ToString()));
-            Listed(StateDigest.Heads + other, e.Heads);
+            _asked.Add(("environments", place));
+            foreach (var route in deployment.Routes) _asked.Add((StateDigest.Deployed + place, route.Release.ToString()));
         }
-        foreach (var other in at.Environments.Keys.Where(p => p.StartsWith(deployment.System + "/", StringComparison.Ordinal)))
-        {
-            _asked.Add(("environments", other));
-            foreach (var route in deployment.Routes) _asked.Add((StateDigest.Deployed + other, route.Release.ToString()));
-        }
-        var opening = StateOpening.Of(at, entry, _asked);
-        Add(entry);
-        foreach (var fact in opening.Facts) foreach (var state in new[] { at, Before }) foreach (var rests in Resting(state, fact.Map, fact.Path.Key)) Add(rests);
-        foreach (var fact in opening.Facts.Where(f => f.Map == "releases" && f.Path.Value is not null)) Documents.Add(fact.Path.Value!["document"].AsDigest);
-        return opening;
     }
 
     /// <summary>What a head replaced: a node alone goes back to that.</summary>
@@ -141,7 +145,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     /// <summary>The entries that a fact rests on.</summary>
     IEnumerable<long> Resting(State s, string map, string key)
     {
-        static long Number(string text) => long.Parse(text, global::System.Globalization.CultureInfo.InvariantCulture);
+        static long Number(string text) => FactPath.EntryOf(text)!.Value;
         var place = map.IndexOf(':', StringComparison.Ordinal) is > 0 and var at ? map[(at + 1)..] : "";
         return map[..^(place.Length == 0 ? 0 : place.Length + 1)] switch
         {
@@ -169,7 +173,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     IEnumerable<long> Ended(LogFact log, long before)
     {
         if (log.Status == LogStatement.Open) yield break;
-        for (var i = log.Entry + 1; i < before; i++) if (At(i).Statement is LogStatement l && l.Origin == log.Origin) yield return i;
+        for (var i = decision.Deployment + 1; i < before; i++)
+            if (At(i).Statement is LogStatement l && l.Origin == log.Origin) yield return i;
     }
 
     /// <summary>Adds what stands between two statements of one member, system or scope, and between the deployment and later heads, so that each replaces the one before.</summary>

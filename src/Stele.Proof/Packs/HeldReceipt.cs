@@ -127,5 +127,5 @@ sealed class HeldReceipt
     }
 
     static string N(long n) => n.ToString(CultureInfo.InvariantCulture);
-    static string Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    static string Time(long milliseconds) => Rfc3339.Format(milliseconds);
 }

@@ -90,17 +90,21 @@ public sealed partial class ReceiptVerifier
             else if (said is not null && shown is null) Unlike("the node signed it, and no entry of the receipt states it");
             else if (said is not null && !said.Equals(shown)) Unlike($"the node signed {said}, and the entries of the receipt state {shown}");
         }
-        // Its own head, the one that it replaced, and the one before that, which a node alone returns to.
-        long?[] heads = [Record.Deployment, deployment.Replaces, Replaced(deployment.Replaces)];
-        foreach (var head in heads.OfType<long>())
+        foreach (var head in Heads(deployment))
             if (opening.Find(StateDigest.Heads + place, N(head))?.Path.Value is null)
                 _report.Find("state-fact", place, "the state that the node signed is not shown to have the deployment " +
                     $"of entry {N(head)} among its heads");
         return _report.Findings.Count == 0;
     }
 
-    long? Replaced(long? deployment) => deployment is { } d && _statements.GetValueOrDefault(d) is Deployment e
-        ? e.Replaces : null;
+    /// <summary>Its own head, the one that it replaced, and the one before that, which a node alone returns to.</summary>
+    IEnumerable<long> Heads(Deployment d)
+    {
+        yield return Record.Deployment;
+        if (d.Replaces is not { } before) yield break;
+        yield return before;
+        if (_statements.GetValueOrDefault(before) is Deployment { Replaces: { } earlier }) yield return earlier;
+    }
 
     /// <summary>What of a fact its entries tell: an environment's head without what its judgement came to, and nothing of what nodes said of it or of their logs since.</summary>
     static Json? Comparable(string map, Json? fact) => fact is null ? null : map switch
@@ -115,7 +119,8 @@ public sealed partial class ReceiptVerifier
     {
         var where = $"entry {N(Record.Deployment)}";
         var entry = At(Record.Deployment).Entry;
-        var before = StatePart.Telling(Bound(_before!, opening, deployment.System), deployment.System, (map, key, there) =>
+        var facts = Bound(_before!, opening, deployment.System);
+        var before = StatePart.Telling(facts, deployment.System, (map, key, there) =>
         {
             _asked.Add((map, key));
             if (!Shows(opening, map, key, there)) throw new NotShownException(map, key);
@@ -124,6 +129,7 @@ public sealed partial class ReceiptVerifier
         try
         {
             outcome = Fold.Apply(before, entry, new Documents(Bytes));
+            if (outcome is Outcome.Accepted) Counted(deployment, before, entry.Time);
         }
         catch (NotShownException e)
         {
@@ -142,8 +148,7 @@ public sealed partial class ReceiptVerifier
             return;
         }
         _outcome = accepted;
-        Counted(deployment, before, entry.Time);
-        foreach (var fact in opening.Facts.Where(f => !Concerns(f, deployment, before, opening)))
+        foreach (var fact in opening.Facts.Where(f => !Concerns(f, deployment, facts, opening)))
             _report.Find("state-foreign", $"{fact.Map} '{fact.Path.Key}'", "the deployment's judgement does not ask for this fact");
 
         // The node's own fold came to the same: policies, waivers and all.
@@ -186,27 +191,26 @@ public sealed partial class ReceiptVerifier
         there ? opening.Find(map, key) is { Path.Value: not null } : opening.Lacks(map, key) || (opening.Find(map, key) is not null && !_gaps.Contains((map, key)));
 
     /// <summary>Whether the judgement asks for a fact by its key, or lists it.</summary>
-    bool Concerns(OpenedFact fact, Deployment d, State before, StateOpening opening)
+    /// <param name="facts">The facts before the deployment, of which none is asked for by reading them here.</param>
+    bool Concerns(OpenedFact fact, Deployment d, State facts, StateOpening opening)
     {
         var (map, key) = (fact.Map, fact.Path.Key);
         if (fact.Path.Value is null && opening.DigestOf(map) == Merkle.EmptyRoot) return false;
         if (_asked.Contains((map, key))) return true;
         bool Routed(Digest release) => d.Routes.Any(r => r.Release == release);
-        bool Of<T>(FactMap<long, T> facts, Func<T, bool> about) => long.TryParse(key, global::System.Globalization.CultureInfo.InvariantCulture, out var n)
-            && facts.Where(f => f.Key == n).Select(f => about(f.Value)).FirstOrDefault();
+        bool Of<T>(FactMap<long, T> all, Func<T, bool> about) => FactPath.EntryOf(key) is { } n && all.TryGetValue(n, out var f) && about(f);
         return map switch
         {
-            "evaluations" => Of(before.Evaluations, e => Routed(e.Release)),
-            "approvals" => Of(before.Approvals, a => Routed(a.Approval.Release)),
-            "waivers" => Of(before.Waivers, w => Routed(w.Waiver.Release) && (w.Waiver.System, w.Waiver.Environment) == (d.System, d.Environment)),
-            "attestations" => Of(before.Attestations, a => a.Attestation.System == d.System && (a.Attestation.Release is not { } r || Routed(r))),
-            "logs" => before.Logs.Values.Any(l => l.Origin == key && (l.System, l.Environment) == (d.System, d.Environment)),
+            "evaluations" => Of(facts.Evaluations, e => Routed(e.Release)),
+            "approvals" => Of(facts.Approvals, a => Routed(a.Approval.Release)),
+            "waivers" => Of(facts.Waivers, w => Routed(w.Waiver.Release) && (w.Waiver.System, w.Waiver.Environment) == (d.System, d.Environment)),
+            "attestations" => Of(facts.Attestations, a => a.Attestation.System == d.System && (a.Attestation.Release is not { } r || Routed(r))),
+            "logs" => facts.Logs.TryGetValue(key, out var l) && (l.System, l.Environment) == (d.System, d.Environment),
             "environments" => key.StartsWith(d.System + "/", StringComparison.Ordinal),
             _ when map.StartsWith(StateDigest.Deployed + d.System + "/", StringComparison.Ordinal) => d.Routes.Any(r => r.Release.ToString() == key),
-            _ => map.StartsWith(StateDigest.Heads + d.System + "/", StringComparison.Ordinal)
-                && _statements.Any(s => N(s.Key) == key && s.Value is Deployment head
-                    && (s.Key == Record.Deployment || s.Key == d.Replaces || s.Key == Replaced(d.Replaces)
-                        || head.Routes.Any(r => Routed(r.Release)))),
+            _ when map.StartsWith(StateDigest.Heads + d.System + "/", StringComparison.Ordinal) && FactPath.EntryOf(key) is { } n =>
+                Heads(d).Contains(n) || (_statements.GetValueOrDefault(n) is Deployment head && head.Routes.Any(r => Routed(r.Release))),
+            _ => false,
         };
     }
 

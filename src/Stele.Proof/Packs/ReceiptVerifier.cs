@@ -210,7 +210,7 @@ public sealed partial class ReceiptVerifier
     ProvenEntry At(long index) => _receipt.Entries.First(e => e.Index == index);
 
     static string N(long n) => n.ToString(CultureInfo.InvariantCulture);
-    static string Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    static string Time(long milliseconds) => Rfc3339.Format(milliseconds);
 }
 
 /// <summary>What a receipt proves of its record: that the log's key, which the ledger names, signed a tree with this leaf in it; and the entry that anchors the tree, if one does.</summary>

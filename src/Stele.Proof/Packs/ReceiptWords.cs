@@ -37,7 +37,7 @@ public sealed partial class ReceiptVerifier
                 $"which rules the record names: policy '{policy.Name}' {digest}, which entry {N(entry)} states for " +
                 $"this place, signed by {Signers(entry)}.");
         if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) Proven($"which rules the record names: policy '{frozen.Name}' {own}, frozen in the release itself.");
-        Node("that these rules were asked, and what they came to, is the node's record; whoever has the bodies can decide it again (stele policy replay).");
+        Node("that these rules were asked, and what they came to, is the node's record; a reader who has the bodies can decide it again (stele policy replay).");
         if (Deployed is { } judged) Judged(judged, node);
 
         Proven($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each in it under its signed checkpoint of {N(proven.LedgerSize)} entries, each signed with keys that the entries shown give to members with that role.");
@@ -79,7 +79,7 @@ public sealed partial class ReceiptVerifier
                 Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed {Rules(v.Rules.Length)}" +
                     $"{(v.Waivers.IsEmpty ? "" : $", of them {N(v.Rules.Count(r => r.Waiver is not null))} by the waivers of entries {string.Join(", ", v.Waivers.Select(N))}")}. Not executed here: {_notExecuted}.");
             Missing(Verdicts.Any() ? "what the rules saw: a receipt of layout 2 carries it, and the audit pack of the ledger has all of it."
-                : "how the deployment passed its rules: no verdict explains it here. Whoever folds the whole ledger judges it again.");
+                : "how the deployment passed its rules: no verdict explains it here. A fold of the whole ledger judges it again.");
             return;
         }
         var judgement = accepted.Judgement!;

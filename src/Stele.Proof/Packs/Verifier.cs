@@ -134,5 +134,5 @@ public sealed partial class Verifier
     }
 
     static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
-    static string Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    static string Time(long milliseconds) => Rfc3339.Format(milliseconds);
 }

@@ -77,7 +77,7 @@ static class LogVerb
         }
         var lines = desk.Replay.Entries.Where(f => kind is null || f.Statement.Kind == kind).ToArray();
         if (call.Get<int?>("--last") is { } n) lines = lines[^Math.Min(n, lines.Length)..];
-        // Whoever reads the whole ledger does not wait until all of it was judged again.
+        // A listing of the whole ledger does not wait until all of it was judged again.
         var again = lines.Where(f => f.Statement is Verdict or Refusal)
             .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
         call.Terminal.Result(Json.Object(

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stele.Proof;
 
 namespace Stele.Control;
 
@@ -22,14 +23,11 @@ sealed class WallClock(TimeProvider time)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         if (now >= seen - Tolerance) return;
-        static string Say(long t) =>
-            DateTimeOffset.FromUnixTimeMilliseconds(t)
-            .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         throw new ProblemException(Trouble.Clock, string.Create(CultureInfo.InvariantCulture,
-            $"{what} says {Say(seen)}, and this machine's clock says {Say(now)}, {(seen - now) / 1000} s earlier: " +
+            $"{what} says {Rfc3339.Seconds(seen)}, and this machine's clock says {Rfc3339.Seconds(now)}, {(seen - now) / 1000} s earlier: " +
                 $"the server does not start. If the clock was wrong, set it right. ") +
-            "If the clock is right, the entry was stamped under a wrong one: the ledger takes nothing more until " +
-                "that time, and only a copy of the server's folder from before it goes on");
+            "If it is right, that time came from a wrong one: the ledger takes nothing more until then, and only a copy " +
+                "of the server's folder from before it goes on");
     }
 
     long _wall = time.GetUtcNow().ToUnixTimeMilliseconds(), _mark = time.GetTimestamp();

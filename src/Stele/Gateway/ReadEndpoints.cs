@@ -87,6 +87,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
             "1" => ReceiptLayout.One,
             _ => throw new GatewayException(GatewayError.BadRequest, "a receipt has version 1 or 2: leave it out for the newest"),
         }, request.Query.ContainsKey("brief"));
+        if (form is { Layout: ReceiptLayout.One, Brief: true })
+            throw new GatewayException(GatewayError.BadRequest, "a brief receipt is of version 2: version 1 carries no reports");
         // The ledger is folded a moment after it was fetched, and a decision may be newer than what is folded.
         for (var attempt = 0; attempt < 100; attempt++)
         {

@@ -230,6 +230,34 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>Two owners who sign each other's statements make a web of as many paths as there are ways through it; each statement is looked at once.</summary>
+    [Fact]
+    public async Task Owners_who_state_one_another_again_and_again_cost_no_more_than_their_statements()
+    {
+        var m = Mortgage.Released();
+        for (var i = 0; i < 40; i++)
+            foreach (var owner in World.Owners) m.World.Add(m.World.Member(owner, new Role("owner")), World.Owners);
+        m.World.Add(m.World.Member(World.Deployer, new Role("deployer", World.Sys)), World.Owners);
+        m.Deploy(m.V2);
+        m.Log.Add(m.World.Decide());
+        m.Anchor();
+        var report = await Task.Run(() => Judge(m.Receipt(0), m), TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        Assert.Equal(Headline.Complete, report.Headline);
+    }
+
+    /// <summary>The fold admits no waiver of a rule that its policy does not have; what a forger shows of one is refused, and ends nobody's program.</summary>
+    [Fact]
+    public void A_waiver_of_a_rule_that_is_not_there_is_refused()
+    {
+        var m = Mortgage.Released();
+        var w = m.World;
+        w.Add(w.Approve(m.V2), World.Approver);
+        var waiver = w.Fresh(w.Waive(m.V2, m.Policy, "nonesuch"));
+        var state = w.State with { Waivers = w.State.Waivers.SetItem(2, new WaiverFact(new Signed(2, World.Approver.Id, World.Approver.Key.Public.Id), waiver)) };
+        var refused = Assert.IsType<Outcome.Refused>(Fold.Apply(state, w.Sign(w.Fresh(w.Deploying(m.V2)), World.Deployer), w.Replay.Documents));
+        Assert.Equal(RefusalCode.DocumentInvalid, refused.Code);
+    }
+
     /// <summary>A receipt's size follows its decision, not its ledger: what grows is each path, by the logarithm.</summary>
     [Fact(Explicit = true)]
     public void At_a_hundred_thousand_facts()
