@@ -113,7 +113,8 @@ public static partial class Fold
     /// <summary>The half of step 2 that asks nothing of the statement.</summary>
     internal static Outcome.Refused? Backwards(long last, Entry entry, Statement? statement) =>
         entry.Time < last ? new(RefusalCode.TimeBackwards,
-            $"the entry's time {Rfc3339.Format(entry.Time)} is before the last entry's, {Rfc3339.Format(last)}", null, statement, null) : null;
+            $"the entry's time {Rfc3339.Format(entry.Time)} is before the last entry's, {Rfc3339.Format(last)}", null,
+                statement, null) : null;
 
     /// <summary>Whether the entry's time may be any later than its signer's own.</summary>
     internal static bool MayComeLate(Statement statement) => statement is Anchor or Observation or Alert;

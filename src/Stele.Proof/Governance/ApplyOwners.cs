@@ -93,8 +93,10 @@ public static partial class Fold
         if (s.Target == Revocation.Key && !isKey) return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
         if (s.Target == Revocation.Artifact && isKey) return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
         var fact = RevocationOf(c.State, s, c.Index, c.Signers);
-        if (c.State.Revocations.TryGetValue(s.Digest, out var before) && fact with { Entry = before.Entry, Target = before.Target } == before)
-            return c.Refuse(RefusalCode.AlreadyKnown, $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
+        if (c.State.Revocations.TryGetValue(s.Digest, out var before)
+            && fact with { Entry = before.Entry, Target = before.Target } == before)
+            return c.Refuse(RefusalCode.AlreadyKnown,
+                $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
         var next = c.State.Revoked(s.Digest, fact);
         // A leaked key may always be given up by whoever has it, and no policy is asked; the recovery key then names new owners.
         if (IsOfItself(s, c.Signers)) return c.Accept(next);
@@ -108,7 +110,8 @@ public static partial class Fold
         var recovery = signers[0].Member == RecoveryMember ? from : (long?)null;
         // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
         return state.Revocations.TryGetValue(s.Digest, out var before)
-            ? new(index, s.Target, Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop : s.Effect,
+            ? new(index, s.Target, Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop
+                : s.Effect,
                 recovery < before.Recovery ? recovery : before.Recovery ?? recovery)
             : new(index, s.Target, from, s.Effect, recovery);
     }

@@ -29,7 +29,8 @@ public static partial class Fold
             {
                 var all = origins.TryGetValue(output, out var before) ? before : [];
                 if (all.Length >= MaxOrigins)
-                    return c.Refuse(RefusalCode.OutOfRange, $"{output} has {all.Length} origins, and no more are taken: build on those");
+                    return c.Refuse(RefusalCode.OutOfRange,
+                        $"{output} has {all.Length} origins, and no more are taken: build on those");
                 origins = origins.SetItem(output, all.Add(of));
             }
         }
@@ -38,7 +39,8 @@ public static partial class Fold
             return c.Refuse(RefusalCode.Malformed, "the origin's parameters: " + e.Message);
         }
         var next = c.State with { Origins = origins };
-        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : []).Distinct(StringComparer.Ordinal))
+        foreach (var system in s.Outputs.SelectMany(o => next.Used.TryGetValue(o.Digest, out var by) ? by : [])
+            .Distinct(StringComparer.Ordinal))
             next = next.Using(s.Materials.Select(m => m.Digest), system);
         return c.Accept(next);
     }
@@ -49,7 +51,8 @@ public static partial class Fold
     {
         var materials = s.Materials.Select(m => m.Digest).ToImmutableArray();
         var recipe = Digest.Of(Json.Object(
-            ("type", s.BuildType), ("parameters", s.Parameters), ("materials", Json.Array(materials.Distinct().Order().Select(Json.Of)))).ToBytes());
+            ("type", s.BuildType), ("parameters", s.Parameters),
+                ("materials", Json.Array(materials.Distinct().Order().Select(Json.Of)))).ToBytes());
         var fact = new OriginFact(signers, s.Builder, s.Runs?.Agree != false, s.BuildType, recipe, materials);
         foreach (var output in s.Outputs.DistinctBy(o => o.Digest))
         {

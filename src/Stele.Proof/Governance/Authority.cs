@@ -40,7 +40,8 @@ public static partial class Fold
     /// Whether an entry is signed by members who may, as far as a part of the ledger tells: for receipts, which carry the members' statements but not all that came between.
     /// Null = they may.
     /// </summary>
-    internal static Outcome.Refused? SignedRightly(State part, Entry entry, Statement statement, out ImmutableArray<Signed> signers)
+    internal static Outcome.Refused? SignedRightly(
+        State part, Entry entry, Statement statement, out ImmutableArray<Signed> signers)
     {
         (signers, var refusal) = Signers(part, Prepared.Nothing(entry), statement);
         return (Outcome.Refused?)(refusal ?? Authority(part, statement, signers));

@@ -13,8 +13,8 @@ namespace Stele.Proof.Governance;
 /// one fact          RFC 6962 leaf hash of the canonical JSON {"key":text,"value":…}
 /// several           RFC 6962 node hash of those whose next bit is 0 and those whose next bit is 1
 /// </code>
-/// The digest follows from what the map holds, whatever the order in which it came there. <see cref="FactPath"/> proves one
-/// fact, or that there is none, to a reader who has the digest.
+/// The digest follows from what the map holds, whatever the order in which it came there. <see cref="FactPath"/> proves
+/// one fact, or that there is none, to a reader who has the digest.
 /// </summary>
 #pragma warning disable CA1710 // "Dictionary" would say how, "map" says what.
 public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> where TKey : notnull
@@ -33,7 +33,8 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     public bool IsEmpty => _sorted.IsEmpty;
     public IEnumerable<TKey> Keys => _sorted.Keys;
     public IEnumerable<TValue> Values => _sorted.Values;
-    public TValue this[TKey key] => TryGetValue(key, out var value) ? value : throw new KeyNotFoundException($"no fact '{Text(key)}'");
+    public TValue this[TKey key] =>
+        TryGetValue(key, out var value) ? value : throw new KeyNotFoundException($"no fact '{Text(key)}'");
     public bool ContainsKey(TKey key) => TryGetValue(key, out _);
 
     public bool TryGetValue(TKey key, [MaybeNullWhen(false)] out TValue value)
@@ -43,7 +44,9 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
         return there;
     }
 
-    /// <summary>The same facts in a map that tells which keys it is asked for. Listing the facts asks for none.</summary>
+    /// <summary>
+    /// The same facts in a map that tells which keys it is asked for. Listing the facts asks for none.
+    /// </summary>
     internal FactMap<TKey, TValue> Telling(Asking asking) => new(_sorted, _tree, asking);
 
     /// <summary>Those of the facts that are wanted.</summary>
@@ -65,13 +68,16 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     }
 
     /// <exception cref="ArgumentException">The key is there, with another value.</exception>
-    public FactMap<TKey, TValue> Add(TKey key, TValue value) => new(_sorted.Add(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
+    public FactMap<TKey, TValue> Add(TKey key, TValue value) =>
+        new(_sorted.Add(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
 
-    public FactMap<TKey, TValue> SetItem(TKey key, TValue value) => new(_sorted.SetItem(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
+    public FactMap<TKey, TValue> SetItem(TKey key, TValue value) =>
+        new(_sorted.SetItem(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
 
     public FactMap<TKey, TValue> AddRange(IEnumerable<KeyValuePair<TKey, TValue>> facts) => facts.Aggregate(this, (map, fact) => map.Add(fact.Key, fact.Value));
 
-    public FactMap<TKey, TValue> Remove(TKey key) => _sorted.ContainsKey(key) ? new(_sorted.Remove(key), Take(_tree!, PathOf(key), 0), _asking) : this;
+    public FactMap<TKey, TValue> Remove(TKey key) =>
+        _sorted.ContainsKey(key) ? new(_sorted.Remove(key), Take(_tree!, PathOf(key), 0), _asking) : this;
 
     /// <param name="json">The one form of a value; always the same, since what it gave is kept.</param>
     public Digest Digest(Func<TValue, Json> json) => DigestOf(_tree, json);
@@ -121,7 +127,8 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     {
         if (node is null) return Merkle.EmptyRoot;
         if (node.Digest is Digest known) return known;
-        var digest = node is Leaf leaf ? FactPath.LeafOf(Text(leaf.Key), json(leaf.Value)) : Merkle.Node(DigestOf(((Branch)node).Zero, json), DigestOf(((Branch)node).One, json));
+        var digest = node is Leaf leaf ? FactPath.LeafOf(Text(leaf.Key), json(leaf.Value))
+            : Merkle.Node(DigestOf(((Branch)node).Zero, json), DigestOf(((Branch)node).One, json));
         node.Digest = digest;
         return digest;
     }

@@ -44,9 +44,11 @@ public static class PolicyInput
 
     static Json Waived(WaiverFact w, Documents documents) => Json.Object(
         ("rule", w.Waiver.Rule), ("policy", w.Waiver.Policy), ("member", w.By.Member), ("entry", w.By.Entry), ("expires", w.Expires),
-        ("severity", (documents.Policy(w.Waiver.Policy) ?? throw new DocumentMissingException($"the policy {w.Waiver.Policy} is not at hand")).Rules.FirstOrDefault(r => r.Id == w.Waiver.Rule)?.Severity
+        ("severity", (documents.Policy(w.Waiver.Policy) ?? throw new DocumentMissingException($"the policy " +
+            $"{w.Waiver.Policy} is not at hand")).Rules.FirstOrDefault(r => r.Id == w.Waiver.Rule)?.Severity
             // The fold admits no such waiver; a receipt may show one that it did not admit.
-            ?? throw new FormatException($"the waiver of entry {w.By.Entry} is of a rule that its policy does not have")));
+            ?? throw new FormatException(
+                $"the waiver of entry {w.By.Entry} is of a rule that its policy does not have")));
 
     /// <summary>What the gateway's rules see for one request. The body is at hand only while deciding; it is never written to a leaf.</summary>
     public static IReadOnlyDictionary<string, CelValue> ForRequest(Json principal, Json request, Json release, Json system, Json environment, long time) => InputSchema.ToCel(Json.Object(
@@ -158,6 +160,7 @@ public static class PolicyInput
             .GroupBy(w => w.Waiver.Rule, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.OrderBy(w => w.Expires).ThenBy(w => w.By.Entry).Last().By.Entry, StringComparer.Ordinal);
 
-    internal static IEnumerable<WaiverFact> WaiversOn(State state, ReleaseFact release, string system, string environment, long time) =>
+    internal static IEnumerable<WaiverFact> WaiversOn(
+        State state, ReleaseFact release, string system, string environment, long time) =>
         state.Waivers.Values.Where(w => w.Waiver.Release == release.Digest && w.Waiver.System == system && w.Waiver.Environment == environment && state.Stands(w, time));
 }

@@ -113,7 +113,8 @@ public static class PolicyLint
                 .Where(i => d.Rules[i].On.Contains(action) && d.Rules[i].Effect is Effect.Require or Effect.Allow)
                 .Select(i => (Rule: i, Trace: policy.ProgramsOf(i).Expr.Trace(nothing, Policy.CostLimit).Trace))
                     .Where(r => r.Trace.Evaluated && r.Trace.Error is null).ToArray();
-            string[] demanded = [.. asked.Where(r => d.Rules[r.Rule].Effect == Effect.Require && !r.Trace.Value.AsBool())
+            string[] demanded = [.. asked.Where(r =>
+                d.Rules[r.Rule].Effect == Effect.Require && !r.Trace.Value.AsBool())
                 .SelectMany(r => r.Trace.Rests().Select(t => t.Place))];
             foreach (var (rule, trace) in asked.Where(r => r.Trace.Value.AsBool()))
                 foreach (var list in trace.RestsOnNothing().Select(t => t.Place)

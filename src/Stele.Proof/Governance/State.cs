@@ -55,11 +55,13 @@ public sealed record State
     ImmutableHashSet<long> Fallen { get; init; } = [];
 
     /// <summary>
-    /// Whether this is a part of a state, made from some of a ledger's entries: it asks its maps for what <see cref="Fallen"/> remembers otherwise, so that what they show decides.
+    /// Whether this is a part of a state, made from some of a ledger's entries: it asks its maps for what <see
+    /// cref="Fallen"/> remembers otherwise, so that what they show decides.
     /// </summary>
     internal bool IsPart { get; init; }
 
-    // Invariant: a revocation only ever reaches further back, so what falls by one falls by all that stand now; asked of the maps, it comes to the same.
+    // Invariant: a revocation only ever reaches further back, so what falls by one falls by all that stand now; asked
+    // of the maps, it comes to the same.
     bool Fell(long entry)
     {
         if (!IsPart) return Fallen.Contains(entry);

@@ -29,38 +29,60 @@ public static class StateDigest
     static readonly Map[] Maps =
     [
         Of("members", s => s.Members, m => Json.Object(
-            ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())), ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name)))),
+            ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())),
+                ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name)))),
         Of("statings", s => s.Statings, By),
         Of("keyOwners", s => s.KeyOwners, m => Json.Of(m)),
         Of("revocations", s => s.Revocations, r => Json.Object(
-            ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect), ("recovery", r.Recovery is { } n ? Json.Of(n) : null))),
+            ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect),
+                ("recovery", r.Recovery is { } n ? Json.Of(n) : null))),
         Of("systems", s => s.Systems, x => Json.Object(
-            ("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk), ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson()))),
+            ("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk),
+                ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson()))),
         Of("erasures", s => s.Erasures, e => Json.Object(
-            ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause), ("size", e.Size))),
+            ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause),
+                ("size", e.Size))),
         Of("holds", s => s.Holds, h => Json.Object(
-            ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null),
-            ("log", h.Log is { } l ? Json.Of(l) : null), ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null), ("reason", Optional(h.Reason)))),
+            ("entry", h.Entry), ("time", h.Time), ("system", h.System),
+                ("environment", h.Environment is { } e ? Json.Of(e) : null),
+            ("log", h.Log is { } l ? Json.Of(l) : null), ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null),
+                ("reason", Optional(h.Reason)))),
         Of("policies", s => s.Policies, p => Json.Object(
-            ("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)), ("share", p.Share))),
+            ("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)),
+                ("share", p.Share))),
         Of("origins", s => s.Origins, all => List(all, o => Json.Object(
-            ("by", By(o.By)), ("builder", o.Builder), ("agrees", o.Agrees), ("type", o.BuildType), ("recipe", o.Recipe), ("materials", List(o.Materials, Json.Of)),
-            ("source", o.Source is { } x ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)), ("licence", Text(x.Licence))) : null)))),
-        Of("releases", s => s.Releases, r => Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document))),
+            ("by", By(o.By)), ("builder", o.Builder), ("agrees", o.Agrees), ("type", o.BuildType), ("recipe", o.Recipe),
+                ("materials", List(o.Materials, Json.Of)),
+            ("source", o.Source is { } x
+                ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)),
+                ("licence", Text(x.Licence))) : null)))),
+        Of("releases", s => s.Releases, r =>
+            Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document))),
         Of("evaluations", s => s.Evaluations, e => Json.Object(
-            ("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report), ("supersededBy", e.SupersededBy is { } s ? By(s) : null))),
-        Of("approvals", s => s.Approvals, a => Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity), ("withdrawn", a.Withdrawn is { } by ? By(by) : null))),
-        Of("waivers", s => s.Waivers, w => Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity), ("withdrawn", w.Withdrawn is { } by ? By(by) : null))),
-        Of("attestations", s => s.Attestations, a => Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity))),
+            ("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report),
+                ("supersededBy", e.SupersededBy is { } s ? By(s) : null))),
+        Of("approvals", s => s.Approvals, a =>
+            Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity),
+            ("withdrawn", a.Withdrawn is { } by ? By(by) : null))),
+        Of("waivers", s => s.Waivers, w =>
+            Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity),
+            ("withdrawn", w.Withdrawn is { } by ? By(by) : null))),
+        Of("attestations", s => s.Attestations, a =>
+            Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity))),
         Environments,
         Of("logs", s => s.Logs, l => Json.Object(
             ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment), ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
             ("status", l.Status), ("floor", l.Floor),
             ("anchor", l.Anchor is { } a ? Json.Object(
-                ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson())) : null))),
+                ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens),
+                    ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson()))
+                    : null))),
     ];
 
-    /// <summary>Within an environment's fact two maps stand by their digests; the paths to their facts have a map's name of their own, below the place.</summary>
+    /// <summary>
+    /// Within an environment's fact two maps stand by their digests; the paths to their facts have a map's name of
+    /// their own, below the place.
+    /// </summary>
     public const string Deployed = "deployed:", Heads = "heads:";
 
     static Map Environments => new("environments",
@@ -69,21 +91,29 @@ public static class StateDigest
 
     static readonly Func<EnvironmentFact, Json> AsHashed = e => Environment(e, false);
     static readonly Func<long, Json> Number = Json.Of;
-    static readonly Func<PastHead, Json> Past = h => Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
+    static readonly Func<PastHead, Json> Past = h =>
+        Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
 
     static Json Environment(EnvironmentFact e, bool whole) => Json.Object(
-        ("head", e.Head is { } h ? Head(h) : null), ("deployed", MapOf(whole, e.Deployed, Number)), ("heads", MapOf(whole, e.Heads, Past)),
+        ("head", e.Head is { } h ? Head(h) : null), ("deployed", MapOf(whole, e.Deployed, Number)),
+            ("heads", MapOf(whole, e.Heads, Past)),
         ("observation", e.Observation is { } o ? Json.Object(
-            ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release), ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null));
+            ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release),
+                ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null));
 
     internal static Json Head(HeadFact h) => Json.Object(
-        ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())), ("policies", List(h.Policies, Json.Of)),
+        ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())),
+            ("policies", List(h.Policies, Json.Of)),
         ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson())));
 
-    /// <summary>What proves, given the state's digest and form, that a key has its value in one of the maps, or none.</summary>
-    /// <param name="map">The map's name in the form; or <see cref="Deployed"/> or <see cref="Heads"/> and a place that has an environment.</param>
+    /// <summary>
+    /// What proves, given the state's digest and form, that a key has its value in one of the maps, or none.
+    /// </summary>
+    /// <param name="map">The map's name in the form; or <see cref="Deployed"/> or <see cref="Heads"/> and a place that
+    /// has an environment.</param>
     internal static FactPath PathTo(State s, string map, string key) =>
-        map.StartsWith(Deployed, StringComparison.Ordinal) ? s.Environments[map[Deployed.Length..]].Deployed.PathTo(key, Number)
+        map.StartsWith(Deployed, StringComparison.Ordinal)
+            ? s.Environments[map[Deployed.Length..]].Deployed.PathTo(key, Number)
         : map.StartsWith(Heads, StringComparison.Ordinal) ? s.Environments[map[Heads.Length..]].Heads.PathTo(key, Past)
         : Maps.First(m => m.Name == map).Path(s, key);
 
@@ -97,6 +127,7 @@ public static class StateDigest
     static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key), ("rests", s.Rests));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));
-    static Json MapOf<K, V>(bool whole, FactMap<K, V> facts, Func<V, Json> json) where K : notnull => !whole ? facts.Digest(json)
+    static Json MapOf<K, V>(bool whole, FactMap<K, V> facts, Func<V, Json> json) where K : notnull =>
+        !whole ? facts.Digest(json)
         : Json.Object(facts.Select(e => KeyValuePair.Create(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{e.Key}"), json(e.Value))));
 }

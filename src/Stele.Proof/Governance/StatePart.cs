@@ -3,17 +3,23 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>Told of each fact that a state is asked for: the map's name in the state's form, the key, and whether there is such a fact.</summary>
+/// <summary>
+/// Told of each fact that a state is asked for: the map's name in the state's form, the key, and whether there is such
+/// a fact.
+/// </summary>
 delegate void Questioned(string map, string key, bool there);
 
 /// <summary>
-/// The facts that some of a ledger's entries state, learned entry by entry: what the fold makes of them where it accepts them. That it did, and that no entry in between says otherwise, does not follow from them.
+/// The facts that some of a ledger's entries state, learned entry by entry: what the fold makes of them where it
+/// accepts them. That it did, and that no entry in between says otherwise, does not follow from them.
 /// </summary>
 /// <param name="linked">
-/// Whether each statement that replaces one must replace the very one that was learned before it. So what was learned last shows that nothing is left out since the first.
+/// Whether each statement that replaces one must replace the very one that was learned before it. So what was learned
+/// last shows that nothing is left out since the first.
 /// </param>
 /// <param name="deployment">
-/// The deployment from which on an environment's heads are linked too: those before it are some of many, and show where a release ran.
+/// The deployment from which on an environment's heads are linked too: those before it are some of many, and show where
+/// a release ran.
 /// </param>
 sealed class StatePart(State founded, Documents documents, bool linked, long deployment)
 {
@@ -21,7 +27,9 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
 
     public State State { get; private set; } = founded with { IsPart = true };
 
-    /// <summary>Facts whose first statement here replaces one that is not here: what they were before is not known.</summary>
+    /// <summary>
+    /// Facts whose first statement here replaces one that is not here: what they were before is not known.
+    /// </summary>
     public IReadOnlySet<(string Map, string Key)> Gaps => _gaps;
 
     /// <summary>Learns what an entry states, if members signed it who may, as far as the part tells.</summary>
@@ -30,10 +38,12 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
     public string? Learn(long index, Entry entry, Statement statement)
     {
         State = State with { Size = index };
-        if (Fold.SignedRightly(State, entry, statement, out var signers) is { } refused) return $"{refused.Code.Name()}: {refused.Message}";
+        if (Fold.SignedRightly(State, entry, statement,
+            out var signers) is { } refused) return $"{refused.Code.Name()}: {refused.Message}";
         if (Replaced(statement) is var (map, key, now, replaces) && now != replaces)
         {
-            if (now is not null && linked && (statement is not Deployment || now >= deployment)) return $"it replaces entry {Text(replaces)}, and what stands in the entries shown is entry {Text(now)}";
+            if (now is not null && linked && (statement is not Deployment || now >= deployment)) return $"it " +
+                $"replaces entry {Text(replaces)}, and what stands in the entries shown is entry {Text(now)}";
             if (now is null) _gaps.Add((map, key));
         }
         if (statement is MemberStatement m && m.Keys.FirstOrDefault(
@@ -42,17 +52,21 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
         State = With(State, index, entry.Time, statement, signers) with { Size = index + 1, Time = entry.Time };
         return null;
 
-        static string Text(long? n) => n?.ToString(global::System.Globalization.CultureInfo.InvariantCulture) ?? "(none)";
+        static string Text(long? n) =>
+            n?.ToString(global::System.Globalization.CultureInfo.InvariantCulture) ?? "(none)";
     }
 
     /// <summary>What a statement replaces, as the part has it and as the statement says.</summary>
     (string Map, string Key, long? Now, long? Replaces)? Replaced(Statement statement) => statement switch
     {
-        MemberStatement m => ("members", m.Member, State.Members.TryGetValue(m.Member, out var f) ? f.Entry : null, m.Replaces),
-        SystemStatement s => ("systems", s.System, State.Systems.TryGetValue(s.System, out var f) ? f.Entry : null, s.Replaces),
+        MemberStatement m => ("members", m.Member, State.Members.TryGetValue(m.Member, out var f) ? f.Entry
+            : null, m.Replaces),
+        SystemStatement s => ("systems", s.System, State.Systems.TryGetValue(s.System, out var f) ? f.Entry
+            : null, s.Replaces),
         PolicyStatement p when State.Scopes(p.System, p.Environment)[^1] is var scope =>
             ("policies", scope, State.Policies.TryGetValue(scope, out var f) ? f.Entry : null, p.Replaces),
-        Deployment d => ("environments", State.Place(d.System, d.Environment), State.Environment(d.System, d.Environment).Head?.Entry, d.Replaces),
+        Deployment d => ("environments", State.Place(d.System, d.Environment),
+            State.Environment(d.System, d.Environment).Head?.Entry, d.Replaces),
         _ => null,
     };
 
@@ -65,48 +79,76 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
             KeyOwners = m.Keys.Aggregate(s.KeyOwners, (owners, k) => owners.SetItem(k.Id, m.Member)),
             Statings = s.Statings.SetItem(index, by),
         },
-        SystemStatement x => s with { Systems = s.Systems.SetItem(x.System, new(x.System, index, x.Owner, x.Risk, x.Environments) { Retention = x.Retention }) },
-        PolicyStatement p => s with { Policies = s.Policies.SetItem(State.Scopes(p.System, p.Environment)[^1], new(index, by, p.Policy, p.Candidate, p.Share)) },
+        SystemStatement x => s with { Systems =
+            s.Systems.SetItem(x.System,
+            new(x.System, index, x.Owner, x.Risk, x.Environments) { Retention = x.Retention }) },
+        PolicyStatement p => s with { Policies =
+            s.Policies.SetItem(State.Scopes(p.System, p.Environment)[^1],
+            new(index, by, p.Policy, p.Candidate, p.Share)) },
         Origin o => s with
         {
-            Origins = Fold.OriginFacts(o, by).Aggregate(s.Origins, (all, x) => all.SetItem(x.Output, (all.TryGetValue(x.Output, out var before) ? before : []).Add(x.Fact))),
+            Origins = Fold.OriginFacts(o, by)
+                .Aggregate(s.Origins, (all, x) =>
+                all.SetItem(x.Output, (all.TryGetValue(x.Output, out var before) ? before : []).Add(x.Fact))),
         },
         Release r => s with { Releases = s.Releases.SetItem(r.Digest, Declared(r, by)) },
         Evaluation e => s with
         {
-            Evaluations = (e.Supersedes is { } earlier && s.Evaluations.TryGetValue(earlier, out var old) ? s.Evaluations.SetItem(earlier, old with { SupersededBy = by[0] }) : s.Evaluations)
+            Evaluations = (e.Supersedes is { } earlier && s.Evaluations.TryGetValue(earlier, out var old)
+                ? s.Evaluations.SetItem(earlier, old with { SupersededBy = by[0] }) : s.Evaluations)
                 .SetItem(index, new(by[0], time, e.Release, e.Check, e.Report, null)),
         },
-        Approval { Replaces: { } given } => s.Approvals.TryGetValue(given, out var a) ? s with { Approvals = s.Approvals.SetItem(given, a with { Withdrawn = by[0] }) } : s,
+        Approval { Replaces: { } given } =>
+            s.Approvals.TryGetValue(given, out var a)
+            ? s with { Approvals = s.Approvals.SetItem(given, a with { Withdrawn = by[0] }) } : s,
         Approval a => s with { Approvals = s.Approvals.SetItem(index, new(by[0], a)) },
-        Waiver { Replaces: { } given } => s.Waivers.TryGetValue(given, out var w) ? s with { Waivers = s.Waivers.SetItem(given, w with { Withdrawn = by[0] }) } : s,
+        Waiver { Replaces: { } given } =>
+            s.Waivers.TryGetValue(given, out var w)
+            ? s with { Waivers = s.Waivers.SetItem(given, w with { Withdrawn = by[0] }) } : s,
         Waiver w => s with { Waivers = s.Waivers.SetItem(index, new(by[0], w)) },
         Attestation a => s with { Attestations = s.Attestations.SetItem(index, new(by[0], a)) },
-        LogStatement { Action: LogStatement.Open, Key: { } key, Node: { } node, System: { } system, Environment: { } environment } l =>
-            s with { Logs = s.Logs.SetItem(l.Origin, new(l.Origin, key, node, system, environment, l.Predecessor, index, LogStatement.Open, null, 0)) },
-        LogStatement l => s.Logs.TryGetValue(l.Origin, out var open) ? s with { Logs = s.Logs.SetItem(l.Origin, open with { Status = l.Action }) } : s,
+        LogStatement { Action: LogStatement.Open, Key: { } key, Node: { } node, System: { } system,
+            Environment: { } environment } l =>
+            s with { Logs = s.Logs.SetItem(
+                l.Origin, new(l.Origin, key, node, system, environment, l.Predecessor, index, LogStatement.Open, null,
+                0)) },
+        LogStatement l => s.Logs.TryGetValue(l.Origin, out var open)
+            ? s with { Logs = s.Logs.SetItem(l.Origin, open with { Status = l.Action }) } : s,
         LogKeyStatement k => s with { LogKeys = s.LogKeys.Add((k.FromSize, k.Key)) },
         Revocation r => s with { Revocations = s.Revocations.SetItem(r.Digest, Fold.RevocationOf(s, r, index, by)) },
-        Deployment d => s with { Environments = s.Environments.SetItem(State.Place(d.System, d.Environment), Moved(s.Environment(d.System, d.Environment), d, index, time)) },
+        Deployment d => s with { Environments =
+            s.Environments.SetItem(State.Place(d.System, d.Environment),
+            Moved(s.Environment(d.System, d.Environment), d, index, time)) },
         _ => s,
     };
 
     // Invariant: what is not known equals nothing that anyone may ask for.
     static readonly ImmutableArray<Route> Unknown = [new(default, 0)];
 
-    /// <summary>The policies that let it pass, and the waivers, are not the statement's to say: nobody asks a part for them.</summary>
+    /// <summary>
+    /// The policies that let it pass, and the waivers, are not the statement's to say: nobody asks a part for them.
+    /// </summary>
     static EnvironmentFact Moved(EnvironmentFact e, Deployment d, long index, long time) => e with
     {
-        Head = new(index, time, d.Action, d.Routes, [], [], d.Replaces is null ? [] : e.Head?.Entry == d.Replaces ? e.Head.Routes : Unknown),
+        Head = new(index, time, d.Action, d.Routes, [], [], d.Replaces is null ? [] : e.Head?.Entry == d.Replaces
+            ? e.Head.Routes : Unknown),
         Deployed = d.Routes.Aggregate(e.Deployed, (all, r) => all.SetItem(r.Release, index)),
         Heads = e.Heads.SetItem(index, new(d.Action, d.Routes)),
     };
 
-    /// <summary>A release as its document has it; as the statement has it alone, where the document is not at hand.</summary>
-    ReleaseFact Declared(Release r, ImmutableArray<Signed> by) => documents.Find(r.Document) is not { } bytes ? new(r.Digest, by, r.System, "", r.Document, [], null)
-        : ReleaseDocument.Parse(bytes) is var d ? new(r.Digest, by, r.System, d.Name, r.Document, d.Components, d.Policy) : throw new InvalidOperationException();
+    /// <summary>
+    /// A release as its document has it; as the statement has it alone, where the document is not at hand.
+    /// </summary>
+    ReleaseFact Declared(Release r, ImmutableArray<Signed> by) =>
+        documents.Find(r.Document) is not { } bytes ? new(r.Digest, by, r.System, "", r.Document, [], null)
+        : ReleaseDocument.Parse(bytes) is var d
+            ? new(r.Digest, by, r.System, d.Name, r.Document, d.Components, d.Policy)
+            : throw new InvalidOperationException();
 
-    /// <summary>The same state, whose maps tell what they are asked for; of environments those of one system do, within them too.</summary>
+    /// <summary>
+    /// The same state, whose maps tell what they are asked for; of environments those of one system do, within them
+    /// too.
+    /// </summary>
     public static State Telling(State s, string system, Questioned told)
     {
         Asking Of(string map) => (key, there) => told(map, key, there);
@@ -115,45 +157,63 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
             if (place.StartsWith(system + "/", StringComparison.Ordinal))
                 environments = environments.SetItem(place, e with
                 {
-                    Deployed = e.Deployed.Telling(Of(StateDigest.Deployed + place)), Heads = e.Heads.Telling(Of(StateDigest.Heads + place)),
+                    Deployed = e.Deployed.Telling(Of(StateDigest.Deployed + place)),
+                        Heads = e.Heads.Telling(Of(StateDigest.Heads + place)),
                 });
         return s with
         {
             IsPart = true,
-            Members = s.Members.Telling(Of("members")), KeyOwners = s.KeyOwners.Telling(Of("keyOwners")), Statings = s.Statings.Telling(Of("statings")),
-            Revocations = s.Revocations.Telling(Of("revocations")), Systems = s.Systems.Telling(Of("systems")), Policies = s.Policies.Telling(Of("policies")),
-            Origins = s.Origins.Telling(Of("origins")), Releases = s.Releases.Telling(Of("releases")), Evaluations = s.Evaluations.Telling(Of("evaluations")),
-            Approvals = s.Approvals.Telling(Of("approvals")), Waivers = s.Waivers.Telling(Of("waivers")), Attestations = s.Attestations.Telling(Of("attestations")),
+            Members = s.Members.Telling(Of("members")), KeyOwners = s.KeyOwners.Telling(Of("keyOwners")),
+                Statings = s.Statings.Telling(Of("statings")),
+            Revocations = s.Revocations.Telling(Of("revocations")), Systems = s.Systems.Telling(Of("systems")),
+                Policies = s.Policies.Telling(Of("policies")),
+            Origins = s.Origins.Telling(Of("origins")), Releases = s.Releases.Telling(Of("releases")),
+                Evaluations = s.Evaluations.Telling(Of("evaluations")),
+            Approvals = s.Approvals.Telling(Of("approvals")), Waivers = s.Waivers.Telling(Of("waivers")),
+                Attestations = s.Attestations.Telling(Of("attestations")),
             Environments = environments.Telling(Of("environments")), Logs = s.Logs.Telling(Of("logs")),
         };
     }
 
     /// <summary>
-    /// The state before a deployment with those facts alone, of the kinds that are listed and not asked for by their keys, that its judgement lists: evaluations of what it routes to, the approvals, waivers and words
+    /// The state before a deployment with those facts alone, of the kinds that are listed and not asked for by their
+    /// keys, that its judgement lists: evaluations of what it routes to, the approvals, waivers and words
     /// on controls that count, a log that is open there, and where a release ran alone.
     /// </summary>
     public static State Around(State before, Deployment d, long time)
     {
-        var releases = d.Routes.Select(r => before.Releases.TryGetValue(r.Release, out var f) ? f : null).OfType<ReleaseFact>().ToList();
+        var releases = d.Routes.Select(r => before.Releases.TryGetValue(r.Release, out var f) ? f : null)
+            .OfType<ReleaseFact>().ToList();
         bool About(Digest release) => d.Routes.Any(r => r.Release == release);
-        HashSet<long> Entries<T>(Func<ReleaseFact, IEnumerable<T>> facts, Func<T, Signed> by) => [.. releases.SelectMany(facts).Select(f => by(f).Entry)];
-        var approvals = Entries(r => PolicyInput.ValidApprovals(before, r, d.System, d.Environment, d.Action, d.Routes, time), a => a.By);
+        HashSet<long> Entries<T>(Func<ReleaseFact, IEnumerable<T>> facts, Func<T, Signed> by) =>
+            [.. releases.SelectMany(facts).Select(f => by(f).Entry)];
+        var approvals = Entries(r =>
+            PolicyInput.ValidApprovals(before, r, d.System, d.Environment, d.Action, d.Routes, time), a => a.By);
         var waivers = Entries(r => PolicyInput.WaiversOn(before, r, d.System, d.Environment, time), w => w.By);
         var words = Entries(r => Attestations.InForce(before, d.System, r.Digest, time), a => a.By);
-        if (releases.Count == 0) words = [.. Attestations.InForce(before, time).Where(a => a.Attestation.System == d.System && a.Attestation.Release is null).Select(a => a.By.Entry)];
-        var log = before.Logs.Values.FirstOrDefault(l => l.System == d.System && l.Environment == d.Environment && l.Status == LogStatement.Open)?.Origin;
-        var environments = before.Environments.Only((place, _) => place.StartsWith(d.System + "/", StringComparison.Ordinal));
+        if (releases.Count == 0) words =
+            [.. Attestations.InForce(before, time)
+            .Where(a => a.Attestation.System == d.System && a.Attestation.Release is null).Select(a => a.By.Entry)];
+        var log = before.Logs.Values.FirstOrDefault(l =>
+            l.System == d.System && l.Environment == d.Environment && l.Status == LogStatement.Open)?.Origin;
+        var environments = before.Environments.Only((place, _) =>
+            place.StartsWith(d.System + "/", StringComparison.Ordinal));
         foreach (var (place, e) in environments)
         {
             var heads = e.Deployed.Where(r => About(r.Key)).Select(r => r.Value).ToHashSet();
             if (place == State.Place(d.System, d.Environment) && d.Action == Deployment.Rollback)
-                heads.UnionWith(e.Heads.Where(h => h.Value.Routes is [var only] && About(only.Release)).Select(h => h.Key).TakeLast(1));
-            environments = environments.SetItem(place, e with { Deployed = e.Deployed.Only((r, _) => About(r)), Heads = e.Heads.Only((n, _) => heads.Contains(n)) });
+                heads.UnionWith(e.Heads.Where(h => h.Value.Routes is [var only] && About(only.Release))
+                    .Select(h => h.Key).TakeLast(1));
+            environments = environments.SetItem(
+                place, e with { Deployed = e.Deployed.Only((r, _) => About(r)),
+                Heads = e.Heads.Only((n, _) => heads.Contains(n)) });
         }
         return before with
         {
-            Evaluations = before.Evaluations.Only((_, e) => About(e.Release)), Approvals = before.Approvals.Only((n, _) => approvals.Contains(n)),
-            Waivers = before.Waivers.Only((n, _) => waivers.Contains(n)), Attestations = before.Attestations.Only((n, _) => words.Contains(n)),
+            Evaluations = before.Evaluations.Only((_, e) => About(e.Release)),
+                Approvals = before.Approvals.Only((n, _) => approvals.Contains(n)),
+            Waivers = before.Waivers.Only((n, _) => waivers.Contains(n)),
+                Attestations = before.Attestations.Only((n, _) => words.Contains(n)),
             Logs = before.Logs.Only((origin, _) => origin == log), Environments = environments,
         };
     }

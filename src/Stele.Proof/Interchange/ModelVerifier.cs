@@ -66,7 +66,8 @@ public static class ModelVerifier
         var moment = bundle.Certificates.Max(c => c.NotBefore);
         var path = CertificatePath.Find(leaf, [.. bundle.Certificates.Skip(1)], trusted, moment);
         j.Note($"signed with the certificate '{leaf.Name}', which leads to '{path[^1].Name}'; valid from "
-            + $"{Rfc3339.Seconds(leaf.NotBefore)} to {Rfc3339.Seconds(leaf.NotAfter)}. When it was used, nothing says.");
+            + $"{Rfc3339.Seconds(leaf.NotBefore)} to {Rfc3339.Seconds(leaf.NotAfter)}. When it was used, nothing " +
+                $"says.");
         return leaf.Key;
     }
 

@@ -7,7 +7,10 @@ namespace Stele.Proof.Packs;
 /// <summary>The entries, documents and facts that one decision rests on, gathered from a whole ledger.</summary>
 sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm form)
 {
-    /// <summary>A server explains a deployment right after it, or once it is back: no verdict is looked for further on than so many entries.</summary>
+    /// <summary>
+    /// A server explains a deployment right after it, or once it is back: no verdict is looked for further on than so
+    /// many entries.
+    /// </summary>
     const int VerdictWithin = 1024;
 
     readonly HashSet<(string Map, string Key)> _asked = [];
@@ -45,15 +48,19 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             foreach (var (_, policy) in state.Scoped(decision.System, decision.Environment))
                 Add(policy.Entry);
         if (Deployed is { } deployment)
-            foreach (var a in PolicyInput.ValidApprovals(before, release, decision.System, decision.Environment, deployment.Action, deployment.Routes, At(decision.Deployment).Entry.Time)) Add(a.By.Entry);
+            foreach (var a in PolicyInput.ValidApprovals(
+                before, release, decision.System, decision.Environment, deployment.Action, deployment.Routes,
+                At(decision.Deployment).Entry.Time)) Add(a.By.Entry);
         foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e))) Add(e.By.Entry);
         foreach (var key in known.LogKeys.Skip(1)) if (LogKey(key.FromSize) is { } stated) Add(stated);
         for (var i = decision.Deployment + 1; i < Math.Min(size, decision.Deployment + VerdictWithin); i++)
             if (At(i).Statement is Verdict v && v.Size == decision.Deployment && v.Passed) Add(i);
         // The same tree, no matter who else has signed under it. Invariant: a log's anchors never get smaller.
         var (signed, tree) = (Receipt.TreeOf(logCheckpoint), Checkpoint.Parse(Note.Parse(logCheckpoint).Text).Size);
-        for (var i = Reconciliation.Count(fact.Anchors, a => a.Size < tree); i < fact.Anchors.Count && fact.Anchors[i].Size == tree; i++)
-            if (fact.Anchors[i].Entry is var n && n < size && ((Anchor)At(n).Statement).Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(n);
+        for (var i = Reconciliation.Count(fact.Anchors, a => a.Size < tree); i < fact.Anchors.Count
+            && fact.Anchors[i].Size == tree; i++)
+            if (fact.Anchors[i].Entry is var n && n < size
+                && ((Anchor)At(n).Statement).Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(n);
 
         Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System, decision.Environment), .. decision.Policies, .. before.PoliciesFor(decision.System, decision.Environment)]);
         if (release.Policy is { } own) Documents.Add(own);
@@ -62,7 +69,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     /// <summary>The entry that names the log's key from a size on.</summary>
     long? LogKey(long from)
     {
-        for (var i = Math.Min(from, size) - 1; i > 0; i--) if (At(i).Statement is LogKeyStatement k && k.FromSize == from) return i;
+        for (var i = Math.Min(from, size) - 1; i > 0; i--) if (At(i).Statement is LogKeyStatement k
+            && k.FromSize == from) return i;
         return null;
     }
 
@@ -77,7 +85,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
 
     /// <summary>
     /// What the deployment's judgement asks of the state, opened in the first state after the deployment that the
-    /// decision's node signed. Everything that the facts rest on is added. Null = the node has signed no such state among
+    /// decision's node signed. Everything that the facts rest on is added. Null = the node has signed no such state
+    /// among
     /// the entries of the ledger that the receipt may show.
     /// </summary>
     /// <exception cref="FormatException">The fold does not accept the deployment.</exception>
@@ -102,15 +111,18 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     {
         var documents = new SortedSet<Digest>();
         var telling = StatePart.Telling(around, deployment.System, (map, key, _) => _asked.Add((map, key)));
-        if (Fold.Apply(telling, At(decision.Deployment).Entry, replay.Documents.Telling(d => documents.Add(d))) is not Outcome.Accepted)
+        if (Fold.Apply(telling, At(decision.Deployment).Entry,
+            replay.Documents.Telling(d => documents.Add(d))) is not Outcome.Accepted)
             throw new FormatException($"the fold does not accept the deployment of entry {decision.Deployment} again");
         var reports = around.Evaluations.Values.Select(e => e.Report).ToHashSet();
         foreach (var digest in documents)
             if (replay.Documents.Find(digest) is not { } bytes) continue;
-            else if (form.Brief && reports.Contains(digest) && Report.Parse(bytes).Groups.AsObject.Count > 0) LeftOut = true;
+            else if (form.Brief && reports.Contains(digest) && Report.Parse(bytes).Groups.AsObject.Count > 0) LeftOut =
+                true;
             else Documents.Add(digest);
 
-        void Listed(string map, IEnumerable<long> entries) => _asked.UnionWith(entries.Select(n => (map, FactPath.KeyOf(n))));
+        void Listed(string map, IEnumerable<long> entries) =>
+            _asked.UnionWith(entries.Select(n => (map, FactPath.KeyOf(n))));
         Listed("evaluations", around.Evaluations.Keys);
         Listed("approvals", around.Approvals.Keys);
         Listed("waivers", around.Waivers.Keys);
@@ -121,23 +133,29 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         Listed(StateDigest.Heads + State.Place(deployment.System, deployment.Environment),
             new[] { decision.Deployment, deployment.Replaces, Replaced(deployment.Replaces) }.OfType<long>());
         // Where its releases ran: in every place of the system that has run anything by then.
-        foreach (var place in at.Environments.Keys.Where(p => p.StartsWith(deployment.System + "/", StringComparison.Ordinal)))
+        foreach (var place in at.Environments.Keys.Where(p =>
+            p.StartsWith(deployment.System + "/", StringComparison.Ordinal)))
         {
             _asked.Add(("environments", place));
-            foreach (var route in deployment.Routes) _asked.Add((StateDigest.Deployed + place, route.Release.ToString()));
+            foreach (var route in deployment.Routes) _asked.Add(
+                (StateDigest.Deployed + place, route.Release.ToString()));
         }
     }
 
     /// <summary>What a head replaced: a node alone goes back to that.</summary>
     long? Replaced(long? head) => head is { } h ? ((Deployment)At(h).Statement).Replaces : null;
 
-    /// <summary>The first state after the deployment that the decision's node signed: the entry in which it did, and the state.</summary>
+    /// <summary>
+    /// The first state after the deployment that the decision's node signed: the entry in which it did, and the state.
+    /// </summary>
     (long Entry, State State)? Signed()
     {
         for (var i = decision.Deployment + 1; i < size; i++)
         {
             var signed = SignedState.Of(At(i).Statement);
-            if (signed is not null && signed.Size > decision.Deployment && replay.At(i).KeyOwners.GetValueOrDefault(At(i).Entry.Envelope.Signatures[0].KeyId) == _node) return (i, replay.At(signed.Size));
+            if (signed is not null && signed.Size > decision.Deployment
+                && replay.At(i).KeyOwners.GetValueOrDefault(At(i).Entry.Envelope.Signatures[0].KeyId) == _node) return (
+                i, replay.At(signed.Size));
         }
         return null;
     }
@@ -156,12 +174,15 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             "policies" => s.Policies.TryGetValue(key, out var p) ? [p.Entry] : [],
             "origins" => s.Origins.TryGetValue(Digest.Parse(key), out var all) ? all.Select(o => o.By[0].Entry) : [],
             "releases" => s.Releases.TryGetValue(Digest.Parse(key), out var r) ? [r.Entry] : [],
-            "evaluations" => s.Evaluations.TryGetValue(Number(key), out var e) ? [Number(key), .. Of(e.SupersededBy)] : [],
+            "evaluations" => s.Evaluations.TryGetValue(Number(key), out var e) ? [Number(key), .. Of(e.SupersededBy)]
+                : [],
             "approvals" => s.Approvals.TryGetValue(Number(key), out var a) ? [Number(key), .. Of(a.Withdrawn)] : [],
             "waivers" => s.Waivers.TryGetValue(Number(key), out var w) ? [Number(key), .. Of(w.Withdrawn)] : [],
             "attestations" or "heads" => Number(key) < s.Size ? [Number(key)] : [],
-            "environments" => s.Environments.TryGetValue(key, out var e) && e.Head is { } h && key == State.Place(decision.System, decision.Environment) ? [h.Entry] : [],
-            "deployed" => s.Environments.TryGetValue(place, out var e) && e.Deployed.TryGetValue(Digest.Parse(key), out var n) ? [n] : [],
+            "environments" => s.Environments.TryGetValue(key, out var e) && e.Head is { } h
+                && key == State.Place(decision.System, decision.Environment) ? [h.Entry] : [],
+            "deployed" => s.Environments.TryGetValue(place, out var e)
+                && e.Deployed.TryGetValue(Digest.Parse(key), out var n) ? [n] : [],
             "logs" => s.Logs.TryGetValue(key, out var l) ? [l.Entry, .. Ended(l, s.Size)] : [],
             _ => [],
         };
@@ -177,7 +198,10 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             if (At(i).Statement is LogStatement l && l.Origin == log.Origin) yield return i;
     }
 
-    /// <summary>Adds what stands between two statements of one member, system or scope, and between the deployment and later heads, so that each replaces the one before.</summary>
+    /// <summary>
+    /// Adds what stands between two statements of one member, system or scope, and between the deployment and later
+    /// heads, so that each replaces the one before.
+    /// </summary>
     public void Link()
     {
         for (var before = -1; before != Entries.Count;)
@@ -188,7 +212,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             {
                 var statement = At(entry).Statement;
                 if (Named(statement) is not var (map, key, replaces)) continue;
-                // What a first statement replaces came before the deployment, or is shown: or nobody sees that there was none then.
+                // What a first statement replaces came before the deployment, or is shown: or nobody sees that there
+                // was none then.
                 var known = last.TryGetValue((map, key), out var previous);
                 if (!known) previous = decision.Deployment - 1;
                 if (!known || statement is not Deployment || previous >= decision.Deployment)

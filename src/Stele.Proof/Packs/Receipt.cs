@@ -24,17 +24,21 @@ public sealed record ErasedIn(long Entry, ErasedRecord Record)
 /// <summary>How a receipt is laid out. The numbers stand in its member <c>version</c>.</summary>
 public enum ReceiptLayout
 {
-    /// <summary>Entries and documents: what the rules of a deployment rested on is told by the server's verdict alone.</summary>
+    /// <summary>
+    /// Entries and documents: what the rules of a deployment rested on is told by the server's verdict alone.
+    /// </summary>
     One = 1,
 
     /// <summary>
-    /// With what the rules rested on, and the part of a state of the decision's node that proves it: the deployment is executed again from the receipt.
+    /// With what the rules rested on, and the part of a state of the decision's node that proves it: the deployment is
+    /// executed again from the receipt.
     /// </summary>
     Two = 2,
 }
 
 /// <summary>What one wants of a receipt.</summary>
-/// <param name="Brief">Leave out the reports that have metrics by group: what they are good for is then not executed again.</param>
+/// <param name="Brief">Leave out the reports that have metrics by group: what they are good for is then not executed
+/// again.</param>
 public sealed record ReceiptForm(ReceiptLayout Layout = ReceiptLayout.Two, bool Brief = false)
 {
     public static readonly ReceiptForm Default = new(), One = new(ReceiptLayout.One);
@@ -53,8 +57,10 @@ public sealed record ReceiptForm(ReceiptLayout Layout = ReceiptLayout.Two, bool 
 /// </code>
 /// The decision stands under a checkpoint of its node's log, which may bear further signatures. In a full receipt that very tree is anchored by an entry of the ledger; in an early one it is only the node's word.
 /// Entries: genesis and log keys, the log, the anchor, the deployment with its verdict, approvals and evaluations, the release, the origins of all it rests on, the policies, and the members who signed any of these.
-/// In layout 2 also waivers, words on controls, systems, earlier and later heads, revocations, and the entry in which the node signed the state that <c>state</c> opens (<see cref="StateOpening"/>).
-/// Documents are the release's manifest and document and the policies, in layout 2 also reports and candidates, each named by the digest of its canonical bytes.
+/// In layout 2 also waivers, words on controls, systems, earlier and later heads, revocations, and the entry in which
+/// the node signed the state that <c>state</c> opens (<see cref="StateOpening"/>).
+/// Documents are the release's manifest and document and the policies, in layout 2 also reports and candidates, each
+/// named by the digest of its canonical bytes.
 /// Layout 1 has neither <c>state</c> nor <c>brief</c>.
 /// </summary>
 public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entries, ImmutableArray<Json> Documents, string Log, string LogCheckpoint, ProvenLeaf Leaf, ProvenLeaf? Close)
@@ -66,7 +72,9 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     /// <summary>Whether reports with metrics by group were left out.</summary>
     public bool Brief { get; init; }
 
-    /// <summary>What the node's signed state shows; null in layout 1, and where the node has signed none since the deployment.</summary>
+    /// <summary>
+    /// What the node's signed state shows; null in layout 1, and where the node has signed none since the deployment.
+    /// </summary>
     internal StateOpening? State { get; init; }
 
     /// <summary>Where its keys and salts were erased: the entry among the receipt's own that states it, and what shows that this decision is in that list. Null = nothing says so.</summary>
@@ -86,7 +94,8 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     public static Receipt Parse(ReadOnlySpan<byte> utf8)
     {
         var j = CanonicalJson.ParseCanonical(utf8, MaxBytes);
-        if (j["version"].AsInt is not (1 or 2) and var unknown) throw new FormatException($"receipt version {unknown} is not known here");
+        if (j["version"].AsInt is not (1 or 2) and var unknown) throw new FormatException(
+            $"receipt version {unknown} is not known here");
         var layout = (ReceiptLayout)j["version"].AsInt;
         var (decision, ledger) = (j["decision"], j["ledger"]);
         var receipt = new Receipt(
@@ -94,7 +103,9 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
             [.. ledger["entries"].AsArray.Select(e => new ProvenEntry(Names.Entry(e["index"]), Entry.Parse(e["entry"].ToBytes()), Path(e["proof"])))],
             j["documents"].AsArray, decision["log"].AsString, decision["checkpoint"].AsString, LeafOf(decision["leaf"]), decision.Find("close") is { } c ? LeafOf(c) : null)
         { Layout = layout, Erased = j.Find("erased") is { } erased ? ErasedIn.FromJson(erased) : null };
-        if (layout == ReceiptLayout.Two) receipt = receipt with { Brief = j.Find("brief")?.AsBool == true, State = j.Find("state") is { } state ? StateOpening.FromJson(state) : null };
+        if (layout == ReceiptLayout.Two) receipt =
+            receipt with { Brief = j.Find("brief")?.AsBool == true, State = j.Find("state") is { } state
+            ? StateOpening.FromJson(state) : null };
         for (var i = 1; i < receipt.Entries.Length; i++)
             if (receipt.Entries[i - 1].Index >= receipt.Entries[i].Index) throw new FormatException("entries are not in order, or one stands twice");
         var digests = receipt.Documents.Select(d => Digest.Of(d.ToBytes())).ToList();
@@ -122,7 +133,8 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
         if (!replay.State.Logs.TryGetValue(log, out var fact)) return null;
         var anchors = fact.Anchors;
         var first = Reconciliation.Count(anchors, a => a.Size <= leaf);
-        return first < anchors.Count && anchors[first] is { } a && a.Entry < size ? (a.Entry, (Anchor)replay.Entries[(int)a.Entry].Statement, a.Size) : null;
+        return first < anchors.Count && anchors[first] is { } a && a.Entry < size
+            ? (a.Entry, (Anchor)replay.Entries[(int)a.Entry].Statement, a.Size) : null;
     }
 
     /// <summary>Gathers a receipt for one leaf. It is a full one when the ledger anchors exactly <c>log.Checkpoint</c> (see <see cref="AnchorOf"/>).</summary>
@@ -130,7 +142,8 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     /// <param name="log">A checkpoint of the node's log over the leaf, and over its close when that is given.</param>
     /// <exception cref="FormatException">A document is not to be had, or the receipt would be too large.</exception>
     public static Receipt Build(
-        Replay replay, Func<Digest, byte[]?> find, ProvenTree ledger, string origin, ProvenTree log, long index, Decision decision,
+        Replay replay, Func<Digest, byte[]?> find, ProvenTree ledger, string origin, ProvenTree log, long index,
+            Decision decision,
         (long Index, Decision Decision)? close = null, ErasedIn? erased = null, ReceiptForm? form = null)
     {
         form ??= ReceiptForm.Default;

@@ -9,17 +9,22 @@ public sealed partial class ReceiptVerifier
     void Belongs()
     {
         if (_report.Findings.Count > 0 || Deployed is not { } deployment) return;
-        var named = _receipt.State is { } opening ? new HashSet<(string, string)>(opening.Facts.Select(f => (f.Map, f.Path.Key))) : null;
+        var named = _receipt.State is { } opening
+            ? new HashSet<(string, string)>(opening.Facts.Select(f => (f.Map, f.Path.Key))) : null;
         var signers = _receipt.Entries.SelectMany(e => e.Entry.Envelope.Signatures.Select(s => s.KeyId)).ToHashSet();
         var closure = Closure(deployment);
-        foreach (var (index, statement) in _statements.Where(s => !Belongs(s.Key, s.Value, deployment, named, signers, closure)).OrderBy(s => s.Key))
-            _report.Find("entry-foreign", $"entry {N(index)}", $"this {statement.Kind} has no part in the decision: it is of another act, or came later");
+        foreach (var (index, statement) in _statements.Where(s =>
+            !Belongs(s.Key, s.Value, deployment, named, signers, closure)).OrderBy(s => s.Key))
+            _report.Find("entry-foreign", $"entry {N(index)}",
+                $"this {statement.Kind} has no part in the decision: it is of another act, or came later");
 
         var documents = NamedDocuments();
-        foreach (var digest in _documents.Keys.Where(d => !documents.Contains(d)).Order()) _report.Find("document-foreign", digest.ToString(), "nothing in the receipt names this document");
+        foreach (var digest in _documents.Keys.Where(d => !documents.Contains(d)).Order()) _report.Find(
+            "document-foreign", digest.ToString(), "nothing in the receipt names this document");
     }
 
-    bool Belongs(long index, Statement statement, Deployment deployment, HashSet<(string, string)>? named, HashSet<Digest> signers, HashSet<Digest> closure)
+    bool Belongs(long index, Statement statement, Deployment deployment, HashSet<(string, string)>? named,
+        HashSet<Digest> signers, HashSet<Digest> closure)
     {
         bool Named(string map, string key) => named?.Contains((map, key)) == true;
         bool Numbered(string map) => Named(map, N(index));
@@ -28,19 +33,25 @@ public sealed partial class ReceiptVerifier
         return statement switch
         {
             GenesisStatement or LogKeyStatement => true,
-            MemberStatement m => Named("members", m.Member) || Numbered("statings") || m.Keys.Any(k => signers.Contains(k.Id)),
+            MemberStatement m => Named("members", m.Member) || Numbered("statings")
+                || m.Keys.Any(k => signers.Contains(k.Id)),
             SystemStatement s => Named("systems", s.System) && index < signed,
-            PolicyStatement p => State.Scopes(Record.System, Record.Environment).Contains(State.Scopes(p.System, p.Environment)[^1]) && index < Math.Max(Record.Size, signed),
+            PolicyStatement p => State.Scopes(Record.System, Record.Environment)
+                .Contains(State.Scopes(p.System, p.Environment)[^1]) && index < Math.Max(Record.Size, signed),
             Origin o => o.Outputs.Any(x => closure.Contains(x.Digest) || Named("origins", x.Digest.ToString())),
             Release r => r.Digest == Record.Release || Named("releases", r.Digest.ToString()),
-            Evaluation e => named is null ? e.Release == Record.Release && index < Record.Deployment : Numbered("evaluations") || (e.Supersedes is { } n && Named("evaluations", N(n)) && index < signed),
-            Approval a => named is null ? Fits(index, a, deployment) : a.Replaces is { } n ? Named("approvals", N(n)) && index < signed : Numbered("approvals"),
+            Evaluation e => named is null ? e.Release == Record.Release && index < Record.Deployment
+                : Numbered("evaluations") || (e.Supersedes is { } n && Named("evaluations", N(n)) && index < signed),
+            Approval a => named is null ? Fits(index, a, deployment) : a.Replaces is { } n ? Named("approvals", N(n))
+                && index < signed : Numbered("approvals"),
             Waiver w => w.Replaces is { } n ? Named("waivers", N(n)) && index < signed : Numbered("waivers"),
             Attestation => Numbered("attestations"),
-            Deployment d => index == Record.Deployment || (named is not null && (d.System == deployment.System && index < signed)),
+            Deployment d => index == Record.Deployment
+                || (named is not null && (d.System == deployment.System && index < signed)),
             Revocation r => Named("revocations", r.Digest.ToString()) && index < signed,
             LogStatement l => l.Origin == _receipt.Log || (Named("logs", l.Origin) && index < signed),
-            Anchor a => index == _receipt.State?.Entry || (a.Log == _receipt.Log && Receipt.TreeOf(a.Checkpoint) == Receipt.TreeOf(_receipt.LogCheckpoint)),
+            Anchor a => index == _receipt.State?.Entry
+                || (a.Log == _receipt.Log && Receipt.TreeOf(a.Checkpoint) == Receipt.TreeOf(_receipt.LogCheckpoint)),
             Observation => index == _receipt.State?.Entry,
             Erasure => index == _receipt.Erased?.Entry,
             Verdict v => v.Size == Record.Deployment && index > Record.Deployment,
@@ -48,10 +59,15 @@ public sealed partial class ReceiptVerifier
         };
     }
 
-    /// <summary>Whether an approval is of this very deployment, as far as the two say; what its giver was shown, layout 1 does not tell.</summary>
+    /// <summary>
+    /// Whether an approval is of this very deployment, as far as the two say; what its giver was shown, layout 1 does
+    /// not tell.
+    /// </summary>
     bool Fits(long index, Approval a, Deployment d) =>
-        index < Record.Deployment && a.Replaces is null && a.Release == Record.Release && (a.System, a.Environment, a.Action, a.Head) == (d.System, d.Environment, d.Action, d.Replaces)
-        && a.Routes.Length == d.Routes.Length && a.Routes.All(d.Routes.Contains) && a.Expires > At(Record.Deployment).Entry.Time
+        index < Record.Deployment && a.Replaces is null && a.Release == Record.Release
+            && (a.System, a.Environment, a.Action, a.Head) == (d.System, d.Environment, d.Action, d.Replaces)
+        && a.Routes.Length == d.Routes.Length && a.Routes.All(d.Routes.Contains)
+            && a.Expires > At(Record.Deployment).Entry.Time
         && a.Policies.SequenceEqual(InForce(Record.Deployment).Select(p => p.Policy.Policy).OfType<Digest>());
 
     /// <summary>What the routed releases are made of, by the entries shown, all the way down.</summary>
@@ -71,7 +87,8 @@ public sealed partial class ReceiptVerifier
         var origins = _statements.Values.OfType<Origin>().ToList();
         while (open.TryPop(out var digest))
             if (seen.Add(digest))
-                foreach (var material in origins.Where(o => o.Outputs.Any(x => x.Digest == digest)).SelectMany(o => o.Materials)) open.Push(material.Digest);
+                foreach (var material in origins.Where(o => o.Outputs.Any(x => x.Digest == digest))
+                    .SelectMany(o => o.Materials)) open.Push(material.Digest);
         return seen;
     }
 
@@ -85,7 +102,8 @@ public sealed partial class ReceiptVerifier
                 case Release r:
                     named.Add(r.Document);
                     if (r.Digest == Record.Release) named.Add(r.Digest);
-                    if (_documents.TryGetValue(r.Document, out var bytes) && ReleaseDocument.Parse(bytes.ToBytes()).Policy is { } policy) named.Add(policy);
+                    if (_documents.TryGetValue(r.Document, out var bytes)
+                        && ReleaseDocument.Parse(bytes.ToBytes()).Policy is { } policy) named.Add(policy);
                     break;
                 case PolicyStatement p:
                     named.UnionWith(new[] { p.Policy, p.Candidate }.OfType<Digest>());

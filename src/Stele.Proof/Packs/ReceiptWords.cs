@@ -1,10 +1,12 @@
+using System.Collections.Immutable;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
 namespace Stele.Proof.Packs;
 
-// The chain of custody in words, for someone who has never seen any of this: what was decided, where that is written, what answered and who let it, what it was made of, and what each of this rests on.
+// The chain of custody in words, for someone who has never seen any of this: what was decided, where that is written,
+// what answered and who let it, what it was made of, and what each of this rests on.
 public sealed partial class ReceiptVerifier
 {
     void Proven(string sentence) => _report.Fact(Basis.Proven, sentence);
@@ -18,7 +20,9 @@ public sealed partial class ReceiptVerifier
         if (_report.Findings.Count > 0) return;
         var d = Record;
         var node = $"node {Short(proven.Log.Node)}";
-        Node($"the decision: at {Time(d.Time)}, by its node's clock, {d.System}/{d.Environment} was asked for '{d.Operation}' ({d.Protocol}) by someone whom the record knows by the pseudonym {d.Principal} alone. {Outcome(d)} " +
+        Node($"the decision: at {Time(d.Time)}, by its node's clock, {d.System}/{d.Environment} was asked for " +
+            $"'{d.Operation}' ({d.Protocol}) by someone whom the record knows by the pseudonym {d.Principal} alone. " +
+            $"{Outcome(d)} " +
             $"The release was known by '{d.Strength}', and the node had folded {N(d.Size)} entries.");
         if (d.Kind == Decision.OpenKind && _receipt.Close is null) Missing("how it ended: no close is shown.");
         var anchored = proven.Anchor is { } anchor
@@ -28,7 +32,8 @@ public sealed partial class ReceiptVerifier
             $"node signed at {N(proven.Checkpoint.Size)} leaves{anchored}.");
         if (proven.Anchor is null)
             Missing("whether the ledger anchors it: this is an EARLY receipt, and no entry shown here anchors that " +
-                "tree. Ask again for the full one (a node anchors about once a minute), and keep this one: if the log " +
+                "tree. Ask again for the full one (a node anchors about once a minute), and keep this one: if the " +
+                    "log " +
                 "ever says otherwise, the two together prove that the node cheated (stele-verify fraud).");
 
         if (Deployed is { } deployment) Custody(deployment);
@@ -36,21 +41,34 @@ public sealed partial class ReceiptVerifier
             if (PutInForce(digest) is { } entry && Policy(digest) is { } policy) Proven(
                 $"which rules the record names: policy '{policy.Name}' {digest}, which entry {N(entry)} states for " +
                 $"this place, signed by {Signers(entry)}.");
-        if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) Proven($"which rules the record names: policy '{frozen.Name}' {own}, frozen in the release itself.");
-        Node("that these rules were asked, and what they came to, is the node's record; a reader who has the bodies can decide it again (stele policy replay).");
+        if (d.ReleasePolicy is { } own && Policy(own) is { } frozen) Proven($"which rules the record names: policy " +
+            $"'{frozen.Name}' {own}, frozen in the release itself.");
+        Node("that these rules were asked, and what they came to, is the node's record; a reader who has the bodies " +
+            "can decide it again (stele policy replay).");
         if (Deployed is { } judged) Judged(judged, node);
 
-        Proven($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each in it under its signed checkpoint of {N(proven.LedgerSize)} entries, each signed with keys that the entries shown give to members with that role.");
+        Proven($"what this rests on: {_receipt.Entries.Length} entries of the ledger '{proven.Origin}', each in it " +
+            $"under its signed checkpoint of {N(proven.LedgerSize)} entries, each signed with keys that the entries " +
+            $"shown give to members with that role.");
         var deployed = _outcome is null ? "" :
             ", nor that the node folded this very deployment and no other one with the same routes";
         Server("that the ledger's fold admitted each of these entries, where it stands: their signatures alone do " +
             $"not say so{deployed}. The audit pack shows it.");
-        Server($"times: the server stamps entries. Here they go forward, and each is from 5 minutes before to 24 hours after its signer's own time; an anchor's or an observation's may be later. The deployment's is {Time(At(d.Deployment).Entry.Time)}" +
+        Server($"times: the server stamps entries. Here they go forward, and each is from 5 minutes before to 24 " +
+            $"hours after its signer's own time; an anchor's or an observation's may be later. The deployment's is " +
+            $"{Time(At(d.Deployment).Entry.Time)}" +
             $"{(proven.Anchor is { } a ? $", the anchor's {Time(a.Time)}" : "")}.");
-        if (_trust is null) Missing($"whose ledger this is: no trust file was given. Its genesis is {proven.Ledger}, its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
-        else if (proven.Cosigned.IsEmpty) _report.Limit(LimitName.NoWitness, "no witness that you trust cosigned the ledger's checkpoint: that its operator shows others another ledger is not ruled out");
-        else Proven($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint, last at {Time(proven.Cosigned.Max(c => c.Milliseconds))}; the newest entry here is {N(proven.Cosigned.Min(c => c.Milliseconds) / 1000 - _receipt.Entries[^1].Entry.Time / 1000)} s older than the first of them.");
-        Missing($"whether the deployment was still the newest when the node decided, and whether an entry {(Signed is { } s && _outcome is not null ? $"from {N(s.Size)} on" : "that is not here")}, such as a revocation or another policy put in force, says otherwise. The audit pack of the ledger shows that.");
+        if (_trust is null) Missing($"whose ledger this is: no trust file was given. Its genesis is {proven.Ledger}, " +
+            $"its key {Genesis.LogKey}: compare them with what you were told elsewhere.");
+        else if (proven.Cosigned.IsEmpty) _report.Limit(LimitName.NoWitness, "no witness that you trust cosigned the " +
+            "ledger's checkpoint: that its operator shows others another ledger is not ruled out");
+        else Proven($"witnesses: {proven.Cosigned.Length} that you trust cosigned the ledger's checkpoint, last at " +
+            $"{Time(proven.Cosigned.Max(c => c.Milliseconds))}; the newest entry here is " +
+            $"{N(proven.Cosigned.Min(c => c.Milliseconds) / 1000 - _receipt.Entries[^1].Entry.Time / 1000)} s older " +
+            $"than the first of them.");
+        Missing($"whether the deployment was still the newest when the node decided, and whether an entry " +
+            $"{(Signed is { } s && _outcome is not null ? $"from {N(s.Size)} on" : "that is not here")}, such as a " +
+            $"revocation or another policy put in force, says otherwise. The audit pack of the ledger shows that.");
     }
 
     void Custody(Deployment deployment)
@@ -58,13 +76,22 @@ public sealed partial class ReceiptVerifier
         if (Released is (var released, { } release))
         {
             var name = _documents.TryGetValue(release.Document, out var bytes) ? ReleaseDocument.Parse(bytes.ToBytes()) : null;
-            Proven($"what the record says answered: release '{name?.Name}' {release.Digest}, declared in entry {N(released)} by {Signers(released)}.");
+            Proven($"what the record says answered: release '{name?.Name}' {release.Digest}, declared in entry " +
+                $"{N(released)} by {Signers(released)}.");
             foreach (var c in name?.Components ?? [])
-                Proven($"  made of the {c.Kind} '{c.Name}' {c.Digest}{(c.Role == c.Kind ? "" : $", as its {c.Role}")}: {string.Join("; ", Origins(c.Digest).Select(o => $"{How(o.Origin)}, says {Signers(o.Index)} in entry {N(o.Index)}"))}.");
-            foreach (var (index, _) in _statements.Where(x => x.Value is Evaluation e && e.Release == release.Digest && x.Key < Record.Deployment).OrderBy(x => x.Key).Select(x => (x.Key, x.Value)))
+            {
+                var origins = Origins(c.Digest).Select(o =>
+                    $"{How(o.Origin)}, says {Signers(o.Index)} in entry {N(o.Index)}");
+                Proven($"  made of the {c.Kind} '{c.Name}' {c.Digest}" +
+                    $"{(c.Role == c.Kind ? "" : $", as its {c.Role}")}: {string.Join("; ", origins)}.");
+            }
+            foreach (var (index, _) in _statements.Where(x =>
+                x.Value is Evaluation e && e.Release == release.Digest && x.Key < Record.Deployment)
+                .OrderBy(x => x.Key).Select(x => (x.Key, x.Value)))
                 Proven($"  a check of it is stated in entry {N(index)} by {Signers(index)}.");
         }
-        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({deployment.Action}), by {Signers(Record.Deployment)}.");
+        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({deployment.Action}), by " +
+            $"{Signers(Record.Deployment)}.");
     }
 
     /// <summary>How the deployment passed its rules, and on whose word.</summary>
@@ -72,29 +99,41 @@ public sealed partial class ReceiptVerifier
     {
         if (_outcome is not { } accepted)
         {
-            foreach (var (index, a) in Papers<Approval>().Where(x => Fits(x.Index, x.Statement, deployment)).DistinctBy(x => At(x.Index).Entry.Envelope.Signatures[0].KeyId))
+            foreach (var (index, a) in Papers<Approval>().Where(x => Fits(x.Index, x.Statement, deployment))
+                .DistinctBy(x => At(x.Index).Entry.Envelope.Signatures[0].KeyId))
                 Proven($"approval: entry {N(index)} approves this {a.Action}, signed by {Signers(index)}.");
             if (Papers<Approval>().Any()) Missing("that these approvals counted, and what their givers were shown.");
             foreach (var (index, v) in Verdicts)
-                Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed {Rules(v.Rules.Length)}" +
-                    $"{(v.Waivers.IsEmpty ? "" : $", of them {N(v.Rules.Count(r => r.Waiver is not null))} by the waivers of entries {string.Join(", ", v.Waivers.Select(N))}")}. Not executed here: {_notExecuted}.");
-            Missing(Verdicts.Any() ? "what the rules saw: a receipt of layout 2 carries it, and the audit pack of the ledger has all of it."
-                : "how the deployment passed its rules: no verdict explains it here. A fold of the whole ledger judges it again.");
+                Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed " +
+                    $"{Rules(v.Rules.Length)}{Waived(v.Rules, v.Waivers.Select(w => $"entry {N(w)}"))}. Not executed " +
+                    $"here: {_notExecuted}.");
+            Missing(Verdicts.Any() ? "what the rules saw: a receipt of layout 2 carries it, and the audit pack of " +
+                "the ledger has all of it."
+                : "how the deployment passed its rules: no verdict explains it here. A fold of the whole ledger " +
+                    "judges it again.");
             return;
         }
         var judgement = accepted.Judgement!;
-        var waived = judgement.Rules.Where(r => r.Waiver is not null).Select(r => r.Waiver!.Value).Distinct().Order().ToList();
-        Proven($"how it passed the rules: judged again here on the facts that the receipt shows, it passes {Rules(judgement.Rules.Length)} of {string.Join(", ", judgement.Rules.Select(r => r.Policy).Distinct().Select(p => $"'{Policy(p)?.Name}' {p.Short}"))}" +
-            $"{(waived.Count == 0 ? "" : $", of them {N(judgement.Rules.Count(r => r.Waiver is not null))} by the waivers of {string.Join(", ", waived.Select(w => $"entry {N(w)}, signed by {Signers(w)}"))}")}.");
-        foreach (var (index, _) in Verdicts) Proven($"the server's verdict in entry {N(index)} says the same, to the byte.");
+        var waivers = judgement.Rules.Select(r => r.Waiver).OfType<long>().Distinct().Order()
+            .Select(w => $"entry {N(w)}, signed by {Signers(w)}");
+        var policies = judgement.Rules.Select(r => r.Policy).Distinct().Select(p => $"'{Policy(p)?.Name}' {p.Short}");
+        Proven("how it passed the rules: judged again here on the facts that the receipt shows, it passes " +
+            $"{Rules(judgement.Rules.Length)} of {string.Join(", ", policies)}{Waived(judgement.Rules, waivers)}.");
+        foreach (var (index, _) in Verdicts) Proven(
+            $"the server's verdict in entry {N(index)} says the same, to the byte.");
         foreach (var a in _counting)
             Proven($"approval: entry {N(a.By.Entry)} approves this {a.Approval.Action}, signed by " +
-                $"{Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver signed " +
+                $"{Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver " +
+                    $"signed " +
                 "the digest of what was shown then: exactly the evaluations, waivers and words on controls that are " +
                 "here.");
         var (opening, signed) = (_receipt.State!, Signed!);
-        var absent = opening.Facts.Count(f => f.Map == "revocations" && f.Path.Value is null) + (opening.DigestOf("revocations") == Merkle.EmptyRoot ? _asked.Count(x => x.Map == "revocations") : 0);
-        Node($"that the ledger's own fold let it pass: {node} judged every entry up to {N(signed.Size)} itself, and signed the state in entry {N(opening.Entry)}. That state has this deployment among its heads and all of the facts that the judgement asked for; of {N(absent)} artifacts and keys in question it has no revocation.");
+        var absent = opening.Facts.Count(f => f.Map == "revocations" && f.Path.Value is null) +
+            (opening.DigestOf("revocations") == Merkle.EmptyRoot ? _asked.Count(x => x.Map == "revocations") : 0);
+        Node($"that the ledger's own fold let it pass: {node} judged every entry up to {N(signed.Size)} itself, and " +
+            $"signed the state in entry {N(opening.Entry)}. That state has this deployment among its heads and all " +
+            $"of the facts that the judgement asked for; of {N(absent)} artifacts and keys in question it has no " +
+            $"revocation.");
         Node("that no other policy, head, system or member statement stood then, and no other origin of what the " +
             "release is made of: the same signature.");
         Lists(deployment);
@@ -120,7 +159,12 @@ public sealed partial class ReceiptVerifier
         else Missing(sentence + ": no signature here binds these lists.");
     }
 
-    IEnumerable<(long Index, T Statement)> Papers<T>() where T : Statement => _statements.Where(s => s.Value is T).OrderBy(s => s.Key).Select(s => (s.Key, (T)s.Value));
+    IEnumerable<(long Index, T Statement)> Papers<T>() where T : Statement =>
+        _statements.Where(s => s.Value is T).OrderBy(s => s.Key).Select(s => (s.Key, (T)s.Value));
+
+    static string Waived(ImmutableArray<RuleOutcome> rules, IEnumerable<string> waivers) =>
+        rules.Count(r => r.Waiver is not null) is > 0 and var n
+            ? $", of them {N(n)} by the waivers of {string.Join(", ", waivers)}" : "";
 
     static string Rules(int count) => $"{N(count)} rule{(count == 1 ? "" : "s")}";
 

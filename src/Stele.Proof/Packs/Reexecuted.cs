@@ -73,7 +73,8 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
     {
         const int most = 16;
         var found = new List<(string At, Json Told, Json Again)>();
-        Compare("", CanonicalJson.Parse(written, Envelope.MaxPayload), executed is { } p ? CanonicalJson.Parse(p, Envelope.MaxPayload) : Json.Null);
+        Compare("", CanonicalJson.Parse(written, Envelope.MaxPayload), executed is { } p
+            ? CanonicalJson.Parse(p, Envelope.MaxPayload) : Json.Null);
         return found;
 
         void Compare(string at, Json told, Json again)

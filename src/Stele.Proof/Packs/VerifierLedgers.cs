@@ -117,7 +117,8 @@ public sealed partial class Verifier
         Explanations(replay, find, MissingDocument.Stops);
         if (replay.Entries.Any(f => f.Statement is Observation))
             _report.Fact(Basis.NodeWord, "what ran: what observations say is the word of their nodes.");
-        _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted, and may show " +
+        _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted, " +
+            "and may show " +
             "others another ledger, unless witnesses cosigned it.");
         return (memory, fork);
     }

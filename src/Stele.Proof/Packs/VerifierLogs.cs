@@ -56,8 +56,10 @@ public sealed partial class Verifier
             var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
             if (limit is { } most && gap > most) _report.Limit(LimitName.ObservationGap, $"{place}: for {gap} ms " +
                 $"nobody said what ran, longer than the {most} ms that are allowed: what ran then was not observed");
-            else _report.Fact(Basis.NodeWord, $"{place}: what ran there. No silence between the observations was longer than {gap} " +
-                $"ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}; what they say is the word of their node.");
+            else _report.Fact(Basis.NodeWord,
+                $"{place}: what ran there. No silence between the observations was longer than {gap} " +
+                $"ms{(limit is { } l ? $", within the {l} ms allowed" : " (no limit is set)")}; what they say is the " +
+                    $"word of their node.");
         }
     }
 
@@ -168,7 +170,8 @@ public sealed partial class Verifier
         Short(LimitName.EarlierDeployment, behind, "served by an earlier deployment than the head the node knew");
         if (clock.Widest is { } off) _report.Limit(LimitName.NodeClock, $"decision log '{log.Origin}': {off}");
         if (frontier.Size <= anchoredSize && log.Status == LogStatement.Open)
-            _report.Fact(Basis.NotShown, $"decision log '{log.Origin}': whether its node recorded anything after its last anchor.");
+            _report.Fact(Basis.NotShown,
+                $"decision log '{log.Origin}': whether its node recorded anything after its last anchor.");
     }
 
     /// <summary>

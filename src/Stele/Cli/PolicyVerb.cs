@@ -43,10 +43,10 @@ static class PolicyVerb
         new("lint", "what in a policy was probably not meant", """
             stele policy lint FILE [--set NAME=VALUE]...
 
-            Definitions and checks that nothing uses; rules without a test, a message or a control, or that no test shows both ways; rules
-            that read nothing, or inputs that their action does not have; rules that pass where nothing is there to look at; comparisons of a
-            request that another spelling in capitals slips by; names that hide others or look alike; characters that one does not see, or
-            that reorder what one reads. Each with its place.
+            Definitions and checks that nothing uses; rules without a test, a message or a control, or that no test
+            shows both ways; rules that read nothing, or inputs that their action does not have; rules that pass where
+            nothing is there to look at; comparisons of a request that another spelling in capitals slips by; names that
+            hide others or look alike; characters that are invisible, or that reorder what is read. Each with its place.
             Exit code 0: nothing to remark. 1: something is.
             """, [OneFile, Sets.Option], PolicyDraft.Lint) { Needs = Verb.Nothing },
         new("explain", "what a policy demands, in plain words", """

@@ -90,7 +90,10 @@ sealed class Terminal(bool json, Stage stage)
         foreach (var line in Quoted(text)) stage.Error.WriteLine(ForeignText.Line(line));
     }
 
-    /// <summary>Text that ends with what another program wrote: the lines below the first are indented, so that none of them can be taken for one of ours.</summary>
+    /// <summary>
+    /// Text that ends with what another program wrote: the lines below the first are indented, so that none of them can
+    /// be taken for one of ours.
+    /// </summary>
     public static IEnumerable<string> Quoted(string text) =>
         text.TrimEnd().Split('\n').Select((line, i) => (i == 0 ? "" : "  ") + line.TrimEnd('\r'));
 
@@ -181,7 +184,8 @@ sealed class Terminal(bool json, Stage stage)
     {
         var all = rows.ToArray();
         if (all.Length == 0) return;
-        var widths = Enumerable.Range(0, all.Max(r => r.Length)).Select(i => all.Max(r => i < r.Length ? r[i].Width : 0))
+        var widths = Enumerable.Range(0, all.Max(r => r.Length))
+            .Select(i => all.Max(r => i < r.Length ? r[i].Width : 0))
             .ToArray();
         foreach (var row in all)
         {

@@ -40,8 +40,8 @@ static class VerdictVerb
                 stele verdict list [SYSTEM/ENV] [--refused]
 
                 Each with its entry, what it is about, and the rules that failed or were waived. A verdict is the
-                server's word: each one that is shown is executed again here, and marked unless it comes out as the same bytes.
-                The exit code is 1 if one differs, or stands where no server writes it.
+                server's word: each one that is shown is executed again here, and marked unless it comes out as the same
+                bytes. The exit code is 1 if one differs, or stands where no server writes it.
                 """,
                 [
                     new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },

@@ -24,9 +24,11 @@ sealed class WallClock(TimeProvider time)
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         if (now >= seen - Tolerance) return;
         throw new ProblemException(Trouble.Clock, string.Create(CultureInfo.InvariantCulture,
-            $"{what} says {Rfc3339.Seconds(seen)}, and this machine's clock says {Rfc3339.Seconds(now)}, {(seen - now) / 1000} s earlier: " +
+            $"{what} says {Rfc3339.Seconds(seen)}, and this machine's clock says {Rfc3339.Seconds(now)}, " +
+                $"{(seen - now) / 1000} s earlier: " +
                 $"the server does not start. If the clock was wrong, set it right. ") +
-            "If it is right, that time came from a wrong one: the ledger takes nothing more until then, and only a copy " +
+            "If it is right, that time came from a wrong one: the ledger takes nothing more until then, and only a " +
+                "copy " +
                 "of the server's folder from before it goes on");
     }
 

@@ -85,14 +85,18 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         {
             "" or "2" => ReceiptLayout.Two,
             "1" => ReceiptLayout.One,
-            _ => throw new GatewayException(GatewayError.BadRequest, "a receipt has version 1 or 2: leave it out for the newest"),
+            _ => throw new GatewayException(
+                GatewayError.BadRequest, "a receipt has version 1 or 2: leave it out for the newest"),
         }, request.Query.ContainsKey("brief"));
         if (form is { Layout: ReceiptLayout.One, Brief: true })
-            throw new GatewayException(GatewayError.BadRequest, "a brief receipt is of version 2: version 1 carries no reports");
+            throw new GatewayException(
+                GatewayError.BadRequest, "a brief receipt is of version 2: version 1 carries no reports");
         // The ledger is folded a moment after it was fetched, and a decision may be newer than what is folded.
         for (var attempt = 0; attempt < 100; attempt++)
         {
-            if (link.Tree is { } tree && tree.Size >= decision.Size) return Receipt(tree, log, index, decision, request.Query.ContainsKey("early"), form);
+            if (link.Tree is { } tree
+                && tree.Size >= decision.Size) return Receipt(
+                tree, log, index, decision, request.Query.ContainsKey("early"), form);
             await Task.Delay(20, request.HttpContext.RequestAborted);
         }
         throw new GatewayException(GatewayError.NotServing, "the node is still folding the ledger");
@@ -104,7 +108,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         var note = anchor?.Anchor.Checkpoint ?? log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
         return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin, new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision,
-            erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown) ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null, form: form).Encode();
+            erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown)
+                ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null, form: form).Encode();
     }
 
     /// <summary>What shows the decision to whoever has the log's key.</summary>
