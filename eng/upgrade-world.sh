@@ -115,7 +115,7 @@ as builder receipt "$log/0" --early --out "$world/kept/receipt-early.json"
 ask 339 2 >/dev/null
 as builder receipt "$log/7" --wait --out "$world/kept/receipt-full.json"
 anchored 340
-as owner reconcile --from 2020-01-01 --to "$(date -u +%FT%TZ)" --environment desk/prod >&2
+as owner reconcile --from 2020-01-01T00:00:00Z --to "$(date -u +%FT%TZ)" --environment desk/prod >&2
 stop
 start --only server
 as owner retention set desk --bodies 0.00000001 --leaves 0.00000001

@@ -19,8 +19,8 @@ public sealed partial class ReceiptVerifier
                 $"this {statement.Kind} has no part in the decision: it is of another act, or came later");
 
         var documents = NamedDocuments();
-        foreach (var digest in _documents.Keys.Where(d => !documents.Contains(d)).Order()) _report.Find(
-            "document-foreign", digest.ToString(), "nothing in the receipt names this document");
+        foreach (var digest in _documents.Keys.Where(d => !documents.Contains(d)).Order())
+            _report.Find("document-foreign", digest.ToString(), "nothing in the receipt names this document");
     }
 
     bool Belongs(long index, Statement statement, Deployment deployment, HashSet<(string, string)>? named,

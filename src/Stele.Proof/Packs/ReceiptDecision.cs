@@ -13,8 +13,8 @@ public sealed partial class ReceiptVerifier
     {
         var d = Record;
         if (d.Kind == Decision.CloseKind) _report.Find("decision-kind", Id, "a close is no decision: its open is");
-        if ((d.System, d.Environment) != (proven.Log.System, proven.Log.Environment)) _report.Find(
-            "decision-place", Id, $"it is of {d.System}/{d.Environment}, the log of " +
+        if ((d.System, d.Environment) != (proven.Log.System, proven.Log.Environment)) _report.Find("decision-place",
+            Id, $"it is of {d.System}/{d.Environment}, the log of " +
             $"{proven.Log.System}/{proven.Log.Environment}");
         if (_receipt.Close is { } close
             && !(d.Kind == Decision.OpenKind && close.Index > _receipt.Leaf.Index
@@ -53,18 +53,18 @@ public sealed partial class ReceiptVerifier
             || release.System != d.System)
             _report.Find("release-differs", $"entry {N(released)}",
                 "manifest, document and statement do not belong together");
-        if (document.Policy != d.ReleasePolicy) _report.Find(
-            "decision-policy", Id, "it names another policy than the release's own");
+        if (document.Policy != d.ReleasePolicy) _report.Find("decision-policy",
+            Id, "it names another policy than the release's own");
         if (document.Policy is { } own) Policy(own);
-        foreach (var c in document.Components.Where(c => Origins(c.Digest).Count == 0)) _report.Find(
-            "origin-missing", c.Name, $"no entry of the receipt says where {c.Digest} comes from");
+        foreach (var c in document.Components.Where(c => Origins(c.Digest).Count == 0)) _report.Find("origin-missing",
+            c.Name, $"no entry of the receipt says where {c.Digest} comes from");
 
-        if (!Deciding) _report.Find(
-            "decision-policy", Id, "it names other policies than the receipt's entries put in force there");
+        if (!Deciding) _report.Find("decision-policy",
+            Id, "it names other policies than the receipt's entries put in force there");
         foreach (var digest in d.Policies) Policy(digest);
         if (d.RulePolicy is { } of && of != d.ReleasePolicy
-            && !d.Policies.Contains(of)) _report.Find(
-            "decision-policy", Id, $"it rests on a rule '{d.Rule}' of {of.Short}, a policy that did not decide there");
+            && !d.Policies.Contains(of)) _report.Find("decision-policy",
+            Id, $"it rests on a rule '{d.Rule}' of {of.Short}, a policy that did not decide there");
         if (_outcome is null) foreach (var (index, v) in Verdicts) Holds(index, v, deployment);
     }
 

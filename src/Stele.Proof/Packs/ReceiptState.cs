@@ -36,8 +36,8 @@ public sealed partial class ReceiptVerifier
         if (_receipt.State is null)
         {
             // An anchor is a state that the node signed.
-            if (!_report.Early) _report.Find(
-                "state-missing", Id, "a full receipt opens a state that its node signed, and this one opens none");
+            if (!_report.Early) _report.Find("state-missing",
+                Id, "a full receipt opens a state that its node signed, and this one opens none");
             _notExecuted = "no state that its node signed since the deployment is shown";
             _report.Limit(LimitName.NotExecuted, $"{_notExecuted}: that the deployment passed its rules is the " +
                 $"server's word so far; ask again for another receipt");

@@ -146,13 +146,13 @@ public sealed partial class ReceiptVerifier
             $"{_trust.Genesis}, the receipt begins with {founded.Ledger}", FindingKind.Stranger);
         if (_trust.Origin != founded.Origin) _report.Find("trust-origin", "genesis", $"the trust file pins " +
             $"'{_trust.Origin}', the receipt is of '{founded.Origin}'", FindingKind.Stranger);
-        if (_trust.Key.ToString() != founded.LogKeys[0].Key) _report.Find(
-            "trust-key", "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
+        if (_trust.Key.ToString() != founded.LogKeys[0].Key) _report.Find("trust-key",
+            "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
         if (Note.Parse(_receipt.Checkpoint)
-            .VerifyCosigned(_trust.Witnesses, out var cosigned) == NoteTrust.BadSignature) _report.Find(
-            "witness-signature", "ledger", "a cosignature by a trusted witness is not good");
-        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find(
-            "too-few-witnesses", "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+            .VerifyCosigned(_trust.Witnesses, out var cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature",
+            "ledger", "a cosignature by a trusted witness is not good");
+        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses",
+            "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         return cosigned;
     }
 
@@ -170,19 +170,19 @@ public sealed partial class ReceiptVerifier
         {
             var where = $"entry {N(e.Index)}";
             if (!Proofs.VerifyInclusion(
-                e.Index, ledger.Size, e.Entry.LeafHash, e.Proof.AsSpan(), ledger.Root)) _report.Find(
-                "entry-inclusion", where, "its proof does not lead to the checkpoint's root");
+                e.Index, ledger.Size, e.Entry.LeafHash, e.Proof.AsSpan(), ledger.Root)) _report.Find("entry-inclusion",
+                where, "its proof does not lead to the checkpoint's root");
             if (e.Index == 0) continue;
             if (_before is null && e.Index >= Record.Deployment) _before = part.State;
             if (_signed is null && e.Index >= signed) _signed = part.State;
             var statement = _statements[e.Index];
-            if (statement.Ledger != founded.Ledger) _report.Find(
-                "entry-ledger", where, "it was made for another ledger");
-            if (Fold.Untimely(last, e.Entry, statement) is { } untimely) _report.Find(
-                "entry-time", where, $"{untimely.Message} (it stands there since {Time(e.Entry.Time)})");
+            if (statement.Ledger != founded.Ledger) _report.Find("entry-ledger",
+                where, "it was made for another ledger");
+            if (Fold.Untimely(last, e.Entry, statement) is { } untimely) _report.Find("entry-time",
+                where, $"{untimely.Message} (it stands there since {Time(e.Entry.Time)})");
             last = Math.Max(last, e.Entry.Time);
-            if (!identities.TryAdd(Digest.Of(e.Entry.Envelope.Payload), e.Index)) _report.Find(
-                "entry-repeated", where, $"the same statement stands in entry " +
+            if (!identities.TryAdd(Digest.Of(e.Entry.Envelope.Payload), e.Index)) _report.Find("entry-repeated",
+                where, $"the same statement stands in entry " +
                 $"{N(identities[Digest.Of(e.Entry.Envelope.Payload)])}");
             if (part.Learn(e.Index, e.Entry, statement) is { } wrong) _report.Find("entry-signature", where, wrong);
         }

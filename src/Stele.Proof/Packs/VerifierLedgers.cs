@@ -105,8 +105,8 @@ public sealed partial class Verifier
                     // Whoever is accused withholds tiles; the finding stands without them.
                 }
                 const string seen = "the ledger that is shown does not extend the one that its key signed before: ";
-                if (fork is not null) _report.Find(
-                    "ledger-forked", "checkpoint", seen + "two histories under one key", FindingKind.Fraud);
+                if (fork is not null) _report.Find("ledger-forked",
+                    "checkpoint", seen + "two histories under one key", FindingKind.Fraud);
                 else _report.Find("ledger-forked", "checkpoint", seen +
                     "its tiles do not prove which, and are not those of its checkpoint");
             }

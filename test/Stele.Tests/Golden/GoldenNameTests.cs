@@ -181,7 +181,7 @@ public sealed class GoldenNameTests
     /// <summary>The verifiers' findings, out of their own source.</summary>
     static IEnumerable<string> Findings() => Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Packs"), "*.cs")
         .SelectMany(f => Regex.Matches(
-            System.IO.File.ReadAllText(f, Encoding.UTF8), "Find\\(\\$?\"([a-z{}]+(-[a-z]+)+)\"")
+            System.IO.File.ReadAllText(f, Encoding.UTF8), "Find\\(\\s*\\$?\"([a-z{}]+(-[a-z]+)+)\"")
             .Select(m => $"finding {m.Groups[1].Value}")).Concat(Retired);
 
     /// <summary>What no verifier finds any more; the names stay taken.</summary>
