@@ -3,6 +3,7 @@ using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Build;
 

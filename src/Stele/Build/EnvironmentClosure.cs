@@ -2,6 +2,7 @@ using System.Text;
 using Stele.Blobs;
 using Stele.Disk;
 using Stele.Proof;
+using Stele.Runtime;
 
 namespace Stele.Build;
 
@@ -12,9 +13,6 @@ namespace Stele.Build;
 /// </summary>
 sealed class EnvironmentClosure
 {
-    /// <summary>Directories the sandbox mounts over; every environment has them, empty.</summary>
-    public static readonly string[] MountPoints = ["dev", "in", "out", "proc", "run", "tmp"];
-
     readonly Dictionary<string, PackEntry> _entries = new(StringComparer.Ordinal);
     readonly List<(string Here, string There)> _moved = [];
     readonly HashSet<string> _followed = new(StringComparer.Ordinal);
@@ -23,7 +21,7 @@ sealed class EnvironmentClosure
 
     public EnvironmentClosure()
     {
-        foreach (var point in MountPoints) _entries[point] = new PackEntry(point, EntryType.Directory);
+        foreach (var point in Sandbox.MountPoints) _entries[point] = new PackEntry(point, EntryType.Directory);
         // Programs ask who they are; the sandbox runs everything as this user.
         AddText("etc/passwd", $"stele:x:{Sandbox.User}:{Sandbox.User}::/tmp:/nonexistent\n");
         AddText("etc/group", $"stele:x:{Sandbox.User}:\n");

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Stele.Blobs;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Build;
 

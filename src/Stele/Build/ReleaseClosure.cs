@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Stele.Blobs;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Build;
 
@@ -66,7 +67,7 @@ static class ReleaseClosure
     {
         var (document, _) = await Read(blobs, release, stop);
         TreePart[] parts = [.. document.Components.Where(c => c.Mount is not null).OrderBy(c => c.Mount, StringComparer.Ordinal).Select(c => new TreePart(c.Digest, c.Mount![1..]))];
-        return await Stele.Blobs.Materialise.Compose(blobs, parts, EnvironmentClosure.MountPoints, target, stop: stop);
+        return await Stele.Blobs.Materialise.Compose(blobs, parts, Sandbox.MountPoints, target, stop: stop);
     }
 
     static void Check(ReleaseDocument document)
@@ -88,7 +89,7 @@ static class ReleaseClosure
                 throw new FormatException($"the mount of '{component.Name}': {e.Message}", e);
             }
             var top = component.Mount[1..].Split('/')[0];
-            if (EnvironmentClosure.MountPoints.Contains(top)) throw new FormatException($"the mount '{component.Mount}' lies where the sandbox mounts /{top}");
+            if (Sandbox.MountPoints.Contains(top)) throw new FormatException($"the mount '{component.Mount}' lies where the sandbox mounts /{top}");
         }
         var run = document.Run;
         if (run.Args.IsEmpty) throw new FormatException("the release runs nothing");

@@ -9,6 +9,7 @@ using Stele.Host;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Cli;
 

@@ -9,6 +9,7 @@ using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Cli;
 

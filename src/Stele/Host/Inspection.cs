@@ -4,6 +4,7 @@ using Stele.Blobs;
 using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Host;
 
@@ -55,7 +56,7 @@ static class Inspection
     {
         try
         {
-            var found = TreeDigest.Of(view.Root, EnvironmentClosure.MountPoints);
+            var found = TreeDigest.Of(view.Root, Sandbox.MountPoints);
             foreach (var change in expected.Changes(found).Take(20)) differences.Add($"files: {change.Kind.ToString().ToLowerInvariant()} {change.Path}");
             return found;
         }

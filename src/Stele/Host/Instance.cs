@@ -6,6 +6,7 @@ using Microsoft.Win32.SafeHandles;
 using Stele.Build;
 using Stele.Disk;
 using Stele.Proof;
+using Stele.Runtime;
 
 namespace Stele.Host;
 

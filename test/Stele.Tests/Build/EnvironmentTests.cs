@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Stele.Blobs;
 using Stele.Build;
+using Stele.Runtime;
 
 namespace Stele.Tests.Build;
 

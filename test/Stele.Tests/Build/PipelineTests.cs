@@ -3,6 +3,7 @@ using Stele.Blobs;
 using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Tests.Build;
 

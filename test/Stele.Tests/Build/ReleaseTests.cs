@@ -3,6 +3,7 @@ using Stele.Blobs;
 using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Tests.Build;
 
@@ -208,7 +209,7 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
 
         var proc = $"/proc/{running.Process.Pid}";
         Assert.Equal("/usr/share/dotnet/dotnet", File.ResolveLinkTarget($"{proc}/exe", false)!.FullName);
-        Assert.Equal(made.Tree.Digest, TreeDigest.Of($"{proc}/root", EnvironmentClosure.MountPoints).Digest);
+        Assert.Equal(made.Tree.Digest, TreeDigest.Of($"{proc}/root", Sandbox.MountPoints).Digest);
         Assert.Equal(["DOTNET_EnableDiagnostics=0", "DOTNET_GCHeapHardLimit=0x10000000", "PWD=/app"], File.ReadAllText($"{proc}/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
         var mapped = File.ReadAllLines($"{proc}/maps").Select(l => l.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries)).Where(p => p.Length == 6 && p[5].StartsWith('/') && !p[5].StartsWith("/memfd:", StringComparison.Ordinal)).Select(p => p[5][1..]).Distinct().ToArray();
         Assert.NotEmpty(mapped);

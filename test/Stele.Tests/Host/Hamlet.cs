@@ -9,6 +9,7 @@ using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 using Stele.Tests.Control;
 
 namespace Stele.Tests.Host;

@@ -4,6 +4,7 @@ using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Tests.Samples;
 

@@ -9,6 +9,7 @@ using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
+using Stele.Runtime;
 using Stele.Tests.Whole;
 
 namespace Stele.Tests.Upgrade;

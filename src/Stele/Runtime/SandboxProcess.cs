@@ -5,7 +5,7 @@ using System.Text;
 using Stele.Disk;
 using Stele.Proof;
 
-namespace Stele.Build;
+namespace Stele.Runtime;
 
 /// <summary>A command that is running in its sandbox. Disposing kills all that is in there.</summary>
 sealed class SandboxProcess : IAsyncDisposable

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Stele.Disk;
 
-namespace Stele.Build;
+namespace Stele.Runtime;
 
 /// <summary>Something of the host made visible inside, at an absolute path below a mount point of the environment.</summary>
 readonly record struct Bind(string Host, string Inside, bool Writable = false);
@@ -35,6 +35,9 @@ sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut);
 sealed record Sandbox(string Root, ImmutableArray<string> Args)
 {
     public const int User = 10001;
+
+    /// <summary>Directories it mounts over; every environment has them, empty.</summary>
+    public static readonly string[] MountPoints = ["dev", "in", "out", "proc", "run", "tmp"];
 
     const string Program = "bwrap";
     static readonly string[] SearchPath = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -74,7 +77,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     {
         if (!Available) throw new SandboxException(SandboxError.Missing, "bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox here", "apt-get install bubblewrap");
         var command = Command();
-        foreach (var point in EnvironmentClosure.MountPoints)
+        foreach (var point in MountPoints)
             if (Libc.StatOf(Path.Combine(Root, point)) is not { Type: NodeType.Directory }) throw new SandboxException(SandboxError.Unfit, $"{Root} is no root for a sandbox: it has no directory /{point}");
         return await SandboxProcess.Start(Program, (status, filter) => Flags(status, filter, command), OutputBytes, stop);
     }

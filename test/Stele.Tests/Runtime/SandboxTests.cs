@@ -3,8 +3,9 @@ using System.Net;
 using System.Net.Sockets;
 using Stele.Blobs;
 using Stele.Build;
+using Stele.Runtime;
 
-namespace Stele.Tests.Build;
+namespace Stele.Tests.Runtime;
 
 /// <summary>A root with a shell and a few commands, made once: the frozen closure of this machine's own.</summary>
 public sealed class ShellRoot : IAsyncLifetime
@@ -197,7 +198,7 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
         Assert.Equal("/usr/bin/sleep", File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)!.FullName);
-        Assert.Equal(TreeDigest.Of(root.Path).Digest, TreeDigest.Of($"/proc/{process.Pid}/root", EnvironmentClosure.MountPoints).Digest);
+        Assert.Equal(TreeDigest.Of(root.Path).Digest, TreeDigest.Of($"/proc/{process.Pid}/root", Sandbox.MountPoints).Digest);
         await process.Stop(TimeSpan.FromMilliseconds(100));
         Assert.Equal(137, await process.Exited);
         Assert.False(Directory.Exists($"/proc/{process.Pid}"));

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Stele.Disk;
 
-namespace Stele.Build;
+namespace Stele.Runtime;
 
 /// <summary>
 /// Sees to it that no sandbox outlives this process, however it ends. Once a sandbox runs, bubblewrap itself does (PR_SET_PDEATHSIG); but a process that is killed while bubblewrap is still starting

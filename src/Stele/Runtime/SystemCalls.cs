@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
-namespace Stele.Build;
+namespace Stele.Runtime;
 
 /// <summary>
 /// The system calls a sandboxed program is refused (EPERM), as a classic BPF program for seccomp(2): the kernel's own keys, tracing, modules, mounts, namespaces, clocks and asynchronous

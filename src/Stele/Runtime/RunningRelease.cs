@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using Stele.Disk;
 using Stele.Proof.Statements;
 
-namespace Stele.Build;
+namespace Stele.Runtime;
 
 /// <summary>A release, running in its sandbox from its own tree, reached by its Unix socket alone. Used by checks and by hosts: what was checked and what runs are started by the same lines.</summary>
 sealed class RunningRelease : IAsyncDisposable
