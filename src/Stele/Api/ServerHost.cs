@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -32,6 +34,9 @@ sealed class ServerHost : IAsyncDisposable
 
     /// <summary>How it stands with those who witness the ledger and are asked from here.</summary>
     public IReadOnlyList<WitnessStanding> Witnesses => _witnesses?.Standings ?? [];
+
+    /// <summary>Opens this server to the process that runs it, for as long as it runs; kept nowhere.</summary>
+    public string OwnToken { get; private init; } = "";
 
     /// <summary>Where it listens, with the port that was taken.</summary>
     public Uri Address { get; private set; } = null!;
@@ -68,8 +73,15 @@ sealed class ServerHost : IAsyncDisposable
                     "of the ledger's last published checkpoint");
             }
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
-            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, report);
-            var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
+            var own = "stele_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+            var tokens = new Tokens(folder.Tokens, time);
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
+                new TimestampRoutes(new Timestamps(folder.Timestamps, log)),
+                header => Carries(header, own) || tokens.Allow(header), options, report);
+            var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping)
+            {
+                OwnToken = own,
+            };
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
             return host;
@@ -87,7 +99,13 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Tokens tokens, ServerOptions options, Action<string> report)
+    static bool Carries(string? authorization, string token) =>
+        authorization is { Length: < 256 } && CryptographicOperations.FixedTimeEquals(
+            SHA256.HashData(Encoding.UTF8.GetBytes(authorization)),
+            SHA256.HashData(Encoding.UTF8.GetBytes("Bearer " + token)));
+
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, bool> allowed,
+        ServerOptions options, Action<string> report)
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -109,7 +127,7 @@ sealed class ServerHost : IAsyncDisposable
         var web = builder.Build();
         web.Use((http, next) => Answers.Guard(http, () =>
         {
-            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)) && !tokens.Allow(http.Request.Headers.Authorization))
+            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)) && !allowed(http.Request.Headers.Authorization))
                 throw new ProblemException(Trouble.Unauthorized, http.Request.Headers.Authorization.Count == 0 ? "this needs a token" : "this token is not known here");
             if (Answers.Climbs(http)) throw new ProblemException(Trouble.BadRequest, "the address climbs out of where it belongs");
             return next(http);

@@ -46,7 +46,9 @@ sealed class Desk : IAsyncDisposable
         Replica? replica = null;
         try
         {
-            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server, call.Clock);
+            home.PrivateCache();
+            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server, call.Clock,
+                holding: Holding.WhileStoring);
             var desk = new Desk(call, home, server, replica);
             await desk.Sync();
             call.Terminal.Clear();

@@ -41,10 +41,13 @@ static class Ending
         // What these tell of another program is the end of what it wrote, line by line.
         InstanceException or CheckException or BuildException => Quoted(e.Message, null),
         LinkException or ForwardException or GatewayException => new CliError(e.Message),
-        IOException { Message: var m } when m.Contains("journal is open in another process", StringComparison.Ordinal) =>
-            new CliError($"{m[..m.IndexOf("/journal", StringComparison.Ordinal)]} is in use by another process", "does a stele up run on this folder already? stop it first, or use another folder: --data DIR"),
+        IOException { Message: var m } when m.IndexOf(" is open in another process", StringComparison.Ordinal) is > 0 and var at =>
+            new CliError($"{System.IO.Path.GetDirectoryName(m[..at])} is in use by another process",
+                "does a stele up or a stele witness run on this folder already? stop it first, or use another "
+                + "folder: --data DIR"),
         IOException when e.InnerException is { InnerException: SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } } || e.Message.Contains("address already in use", StringComparison.Ordinal) =>
             new CliError(e.Message.TrimEnd('.'), "something listens there already, perhaps another stele up; take other ports: --port N --gateway-port N, 0 for any free one"),
+        TimeoutException t => new CliError(t.Message, "which one? look with ps; then type the same again"),
         IOException when DiskTrouble.Of(e) is { } trouble => new CliError(e.Message.TrimEnd('.'), HintOf(trouble)),
         FileNotFoundException { FileName: { } file } => new CliError(e.Message.StartsWith("Could not find", StringComparison.Ordinal) ? $"there is no file {file}" : e.Message),
         DirectoryNotFoundException => new CliError(e.Message.Replace("Could not find a part of the path", "there is no folder for", StringComparison.Ordinal).TrimEnd('.')),

@@ -23,6 +23,12 @@ static class Given
         }
     }
 
+    /// <summary>Where a server listens: an absolute http or https address.</summary>
+    public static Uri Server(string text, string what) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.Host.Length > 0 ? url
+            : throw new CliError($"{what} takes the address of a server, not '{text}'",
+                "as in http://127.0.0.1:7070/", CliError.Usage);
+
     public static string Label(string text, string what) =>
         Names.IsLabel(text) ? text : throw new CliError($"'{text}' is not a name for {what}", "a-z, 0-9, '.', '_' and '-'; first a letter or digit; at most 64", CliError.Usage);
 
@@ -39,6 +45,13 @@ static class Given
         return unit > 0 && long.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 && n <= 3_155_760_000_000 / unit
             ? n * unit : throw new CliError($"{flag} takes how long, not '{text}'", $"a number and a unit (s, m, h, d, w), as in {flag} 7d", CliError.Usage);
     }
+
+    /// <summary>A limit in milliseconds, at most ten years; seconds where no unit stands; null: <c>unlimited</c>.</summary>
+    public static long? Limit(string text, string flag) =>
+        text == "unlimited" ? null
+        : Duration(text.Length > 0 && text.All(char.IsAsciiDigit) ? text + "s" : text, flag) is var limit
+            && limit <= 10L * 366 * 86_400_000 ? limit
+        : throw new CliError($"{flag} takes at most ten years, or unlimited", $"as in {flag} 24h", CliError.Usage);
 
     /// <summary>A time to come, from hours.</summary>
     public static long Expiry(double hours, long now) =>

@@ -31,7 +31,7 @@ sealed class Home
         }
         catch (FormatException e)
         {
-            throw new CliError($"{file} is damaged: {e.Message}", "mend it, or remove it and connect anew: stele login URL --token TOKEN --trust FILE");
+            throw new CliError($"{file} is damaged: {e.Message}", "fix it, or remove it and connect again: stele login URL --token TOKEN --trust FILE");
         }
     }
 
@@ -48,11 +48,28 @@ sealed class Home
     /// <summary>The name of the key that signs.</summary>
     public string KeyName => _config.Find("key")?.AsString ?? "default";
 
+    /// <summary>Makes the folder for copies of ledgers, or closes it to others.</summary>
+    public void PrivateCache()
+    {
+        Private(_path);
+        Private(Cache);
+    }
+
+    /// <summary>Sets members of the configuration. What other commands in this home have set meanwhile stays.</summary>
     public void Set(params ReadOnlySpan<(string Name, string Value)> values)
     {
+        Private(_path);
+        using var alone = Libc.LockDirectory(_path);
+        _config = Open(_path)._config;
         foreach (var (name, value) in values) _config = _config.With(name, value);
-        Files.CreateDirectory(_path, secret: true);
         Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", secret: true);   // holds a token
+    }
+
+    /// <summary>Makes a folder of the home, or closes one that is there to everybody but its owner.</summary>
+    static void Private(string folder)
+    {
+        Files.CreateDirectory(folder, secret: true);
+        Files.Close(folder);
     }
 
     public Trust? Trust => File.Exists(TrustFile) ? Given.Trust(TrustFile) : null;
@@ -67,8 +84,8 @@ sealed class Home
     public void Pin(Trust trust)
     {
         MayPin(trust);
-        Files.CreateDirectory(_path, secret: true);
-        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n");
+        Private(_path);
+        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n", secret: true);
     }
 
     public IEnumerable<string> Keys => Directory.Exists(Path.Combine(_path, "keys")) ? Directory.EnumerateFiles(Path.Combine(_path, "keys"), "*.pem").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal) : [];
@@ -101,7 +118,8 @@ sealed class Home
 
     public void Store(string name, PrivateKey key)
     {
-        Files.CreateDirectory(Path.Combine(_path, "keys"), secret: true);
+        Private(_path);
+        Private(Path.Combine(_path, "keys"));
         Files.Write(KeyFile(name), key.ToPem(), secret: true);
     }
 

@@ -20,7 +20,7 @@ sealed record Place(string System, string Environment)
     }
 
     public static CliError NoSystem(string name, State state) =>
-        new($"no system '{name}'", state.Systems.IsEmpty ? $"none is declared yet; an owner does: stele system add {(Names.IsLabel(name) ? name : "NAME")} --env prod" : $"these are declared: {string.Join(", ", state.Systems.Keys)}");
+        new($"no system '{name}'", state.Systems.IsEmpty ? $"none is declared yet; an owner does: stele system add {(Names.IsLabel(name) ? name : "NAME")} --env prod --stale-after 24h" : $"these are declared: {string.Join(", ", state.Systems.Keys)}");
 
     public override string ToString() => State.Place(System, Environment);
 }

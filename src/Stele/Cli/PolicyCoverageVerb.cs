@@ -30,7 +30,7 @@ static class PolicyCoverageVerb
         var strays = all.SelectMany(c => Coverage.Strays(desk.State, PolicyOf, c.Catalogue, c.System, environment)).Distinct(StringComparer.Ordinal).ToArray();
         call.Terminal.Result(Json.Object(("coverage", Json.Array(all.Select(c => c.ToJson()))), ("unknown", Json.Array(strays.Select(Json.Of)))), () =>
         {
-            if (all.Length == 0) call.Terminal.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
+            if (all.Length == 0) call.Terminal.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
             if (only is null) Totals(call.Terminal, all);
             else foreach (var coverage in all) Print(call.Terminal, coverage);
             foreach (var stray in strays) call.Terminal.Line($"a rule in force names {stray}, and there is no such control: {Terminal.Yellow("it covers nothing")}");

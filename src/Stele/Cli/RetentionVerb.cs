@@ -123,7 +123,7 @@ static class RetentionVerb
                 ("log", l["log"]), ("place", l["place"]), ("erased", l["erased"]), ("floor", l["floor"]), ("holds", l["holds"])))))), () =>
         {
             var t = call.Terminal;
-            if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
+            if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
             foreach (var system in state.Systems.Values)
             {
                 t.Line($"{Terminal.Bold(system.Name)}  keeps {Words(system.Retention)}");

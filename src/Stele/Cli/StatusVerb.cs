@@ -69,7 +69,7 @@ static class StatusVerb
     {
         t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
         witnessing?.Print(t);
-        if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod");
+        if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
         foreach (var system in status["systems"].AsArray)
         {
             var environments = system["environments"].AsArray;
@@ -90,7 +90,7 @@ static class StatusVerb
                 else rows.Add(["runs", "nothing yet"]);
                 rows.Add(["policies", e["policies"].AsArray is { IsEmpty: false } p ? string.Join(", ", p.Select(d => d.AsDigest.Short)) : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]);
                 if (e.Find("observation") is { } o) rows.Add(["node", $"{o["event"].AsString}, {(o["agrees"].AsBool ? "everything agrees with the release" : "something DIFFERS from the release")}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
-                rows.Add(["stale after", e.Find("staleAfter") is { } s ? $"{s.AsInt / 1000} s" : "never (unlimited)"]);
+                rows.Add(["stale after", e.Find("staleAfter") is { } s ? Terminal.Lasting(s.AsInt) : "never (unlimited)"]);
                 foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))
                     rows.Add(["decisions", $"{log["log"].AsString}: {(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"]);
                 t.Table(rows, "    ");

@@ -198,6 +198,16 @@ sealed class Terminal(bool json, Stage stage)
 
     public static string Time(long milliseconds) => Rfc3339.Seconds(milliseconds);
 
+    /// <summary>How long something lasts, in its largest whole unit: <c>24 h</c>, <c>90 s</c>, <c>1500 ms</c>.</summary>
+    public static string Lasting(long milliseconds) => milliseconds switch
+    {
+        _ when milliseconds % 86_400_000 == 0 && milliseconds > 86_400_000 => $"{milliseconds / 86_400_000} days",
+        _ when milliseconds % 3_600_000 == 0 => $"{milliseconds / 3_600_000} h",
+        _ when milliseconds % 60_000 == 0 => $"{milliseconds / 60_000} min",
+        _ when milliseconds % 1000 == 0 => $"{milliseconds / 1000} s",
+        _ => $"{milliseconds} ms",
+    };
+
     public static string Size(long bytes) => bytes switch
     {
         < 1024 => $"{bytes} B",

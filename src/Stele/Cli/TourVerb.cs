@@ -97,7 +97,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
             await stage.Do(Owner, [.. (string[])["member", "add"], "--member", key["member"].AsString, "--key", key["public"].AsString, .. roles.SelectMany(r => (string[])["--role", r])]);
             await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token", token, "--trust", World("trust.json"), "--gateway", _running.Gateway, "--node-token", _running.Node.Node.Identity.Token);
         }
-        await stage.Do(Owner, "system", "add", "mortgage", "--env", "prod", "--risk", "high", "--observation-gap", "600");
+        await stage.Do(Owner, "system", "add", "mortgage", "--env", "prod", "--risk", "high", "--stale-after", "24h", "--observation-gap", "10m");
         await stage.Do(Owner, "log", "open", Place);
         stage.Without("whoever runs the server could act in anyone's name; here it holds nobody's key but its own, and its own opens no door.");
     }

@@ -69,7 +69,7 @@ static class UpVerb
             new Option<string>("--only") { HelpName = "server|node", Description = "run that part alone; a node alone follows the server that this home is connected to" },
             new Option<int>("--port") { DefaultValueFactory = _ => 7070, HelpName = "N", Description = "the server's port on the loopback interface; 7070 unless given, 0 for any free one" },
             new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080, HelpName = "N", Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one" },
-            new Option<Uri>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
+            new Option<string>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
             new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
             new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
             new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
@@ -87,7 +87,7 @@ static class UpVerb
         if (only is not (null or "server" or "node")) throw call.Wrong($"--only takes server or node, not '{only}'");
         var terms = new UpTerms
         {
-            Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<Uri>("--follow"),
+            Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<string>("--follow") is { } url ? Given.Server(url, "--follow") : null,
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
             SegmentBytes = call.Get<long>("--segment"), Headers = [.. call.Get<string[]>("--header") ?? []],
@@ -115,7 +115,7 @@ static class UpVerb
             if (first) t.Note("A ledger was founded: your key, in your home, is its first owner. " + InitVerb.MoveRecovery(call));
             if (terms.Server && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
                 t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then stele login {running.Server.Address} --token TOKEN --trust {System.IO.Path.Combine(call.Data, "trust.json")}");
-            t.Line($"Ctrl-C stops it. Next, in another terminal: stele {(first ? "system add NAME --env prod" : "status")}; stele --help");
+            t.Line($"Ctrl-C stops it. Next, in another terminal: stele {(first ? "system add NAME --env prod --stale-after 24h" : "status")}; stele --help");
         });
         call.Stage.Output.Flush();
         try
@@ -177,23 +177,28 @@ sealed class Running : IAsyncDisposable
         try
         {
             var folder = new ServerFolder(data);
-            string? nodeToken = null;
+            // Invariant: a folder is written to only by the process that holds its lock, which starting the server
+            // or the node takes first.
             if (terms.Server)
             {
                 if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
-                running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
-                if (terms.Node) nodeToken = Tokens.Add(folder.Tokens, "node");
                 running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, OpenLog = terms.OpenLog, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds), Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null }, call.Clock, report);
-                if (home.Trust?.Genesis == folder.ReadTrust().Genesis) home.Set(("server", running.Server.Address.ToString()), ("data", data));
+                running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
             }
             if (terms.Node)
             {
                 var trust = terms.Server ? folder.ReadTrust() : home.Trust ?? throw new CliError("which ledger is the node to follow? none is pinned here", "stele login URL --token TOKEN --trust FILE");
                 var follow = running.ServerOrNull?.Address ?? terms.Follow ?? (home.Server is { } s ? new Uri(s) : throw new CliError("which server is the node to follow?", "--follow URL"));
                 var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
-                running.NodeOrNull = await NodeHost.Start(node, trust, follow, nodeToken ?? home.Token,
+                running.NodeOrNull = await NodeHost.Start(node, trust, follow,
+                    running.ServerOrNull?.OwnToken ?? home.Token,
                     new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
                     new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers }, call.Clock);
+            }
+            if (running.ServerOrNull is { } server && home.Trust?.Genesis == folder.ReadTrust().Genesis)
+                home.Set(("server", server.Address.ToString()), ("data", data));
+            if (terms.Node)
+            {
                 home.Set(("gateway", running.Gateway), ("nodeToken", running.Node.Node.Identity.Token), ("data", data));
                 if (terms.Server) await Register(running, home, call);
             }

@@ -21,7 +21,7 @@ static class Export
         var entries = replay.Entries;
         if (!Checkpoint.TryOpen(checkpoint, VerifierKey.Parse(replay.State.LogKeyAt(entries.Count)), out var covers, out var error)) throw new FormatException($"the checkpoint: {error}");
         if (covers.Size != entries.Count) throw new FormatException($"the checkpoint covers {covers.Size} entries, and {entries.Count} are folded here");
-        return Files.WriteStream(file, output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, find, logs, progress));
+        return Files.WriteStream(file, secret: true, output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, find, logs, progress));
     }
 
     /// <summary>Puts the page that shows packs beside a pack. Always the same bytes, so one that is there already is left.</summary>

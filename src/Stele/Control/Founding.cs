@@ -25,6 +25,8 @@ static class Founding
     /// <exception cref="IOException">Something stands there already.</exception>
     public static async Task<Founded> Found(ServerFolder folder, PrivateKey owner, string member, string origin, TimeProvider time)
     {
+        Files.CreateDirectory(folder.Data);
+        using var alone = Libc.LockDirectory(folder.Data);
         if (folder.IsFounded) throw new IOException($"a server was founded in {folder.Data} already");
         if (Directory.Exists(folder.Path) && Directory.EnumerateFileSystemEntries(folder.Path).Any())
             throw new IOException($"{folder.Path} holds the remains of a founding that did not end; nothing was admitted there: remove it and begin again");

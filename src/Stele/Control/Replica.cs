@@ -28,6 +28,16 @@ enum ReplicaFault
     MissingDocument,
 }
 
+/// <summary>How long a replica keeps other processes out of its folder.</summary>
+enum Holding
+{
+    /// <summary>As long as it is open: a node's.</summary>
+    Throughout,
+    /// <summary>While it stores what is new; reading and folding need no lock. A member's, whose commands run next to
+    /// one another.</summary>
+    WhileStoring,
+}
+
 /// <param name="evidence">What convicts the server: its signed checkpoint, or the proof of a <see cref="Fork"/>.</param>
 sealed class ReplicaException(ReplicaFault fault, string message, string? evidence = null) : Exception(message)
 {
@@ -47,11 +57,13 @@ sealed class ReplicaException(ReplicaFault fault, string message, string? eviden
 /// </summary>
 sealed class Replica : IAsyncDisposable
 {
-    /// <summary>How long another process may hold the folder before opening it fails.</summary>
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    /// <summary>How long another process may hold the folder before opening it fails: it stores what is new, and
+    /// others may wait to do so too.</summary>
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     readonly Trust _trust;
-    readonly Log _log;
+    readonly Holding _holding;
+    readonly string _folder;
     readonly BlobStore _store;
     readonly Server _server;
     readonly TimeProvider _time;
@@ -60,14 +72,19 @@ sealed class Replica : IAsyncDisposable
     readonly HashSet<Digest> _missing = [];
     readonly long _step;
     readonly string _forkFile;
+    volatile Log _log;
+    bool _closed;                   // the log is closed, so that others may store: it is read as it was then
     ReplicaException? _halted;
     volatile string? _cosigned;     // the head's checkpoint with more cosignatures than it was stored with
 
-    Replica(Trust trust, Log log, BlobStore store, Server server, TimeProvider time, string synced, long step)
+    Replica(Trust trust, Log log, Holding holding, string folder, BlobStore store, Server server, TimeProvider time,
+        long step)
     {
-        (_trust, _log, _store, _server, _time, _synced, _step) = (trust, log, store, server, time, synced, step);
-        _forkFile = Path.Combine(Path.GetDirectoryName(synced)!, "fork.json");
-        if (File.Exists(_forkFile)) _halted = new ReplicaException(ReplicaFault.Forked, $"the ledger's key signed two histories: this is a fork; the proof is in {_forkFile}", File.ReadAllText(_forkFile));
+        (_trust, _log, _holding, _folder, _store) = (trust, log, holding, folder, store);
+        (_server, _time, _step) = (server, time, step);
+        _synced = Path.Combine(folder, "synced");
+        _forkFile = Path.Combine(folder, "fork.json");
+        LookForFork();
         var find = SmallDocuments.Of(store);
         Replay = new Replay(new Documents(digest =>
         {
@@ -75,7 +92,7 @@ sealed class Replica : IAsyncDisposable
             if (bytes is null) lock (_missing) _missing.Add(digest);
             return bytes;
         }));
-        LastSync = File.Exists(synced) && long.TryParse(File.ReadAllText(synced), NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? ms : null;
+        LastSync = File.Exists(_synced) && long.TryParse(File.ReadAllText(_synced), NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? ms : null;
     }
 
     /// <summary>The fold over what was accepted.</summary>
@@ -100,29 +117,17 @@ sealed class Replica : IAsyncDisposable
     /// <param name="step">About how many bytes of entries are fetched before they are stored: a long way is gone in steps, each proved to be the beginning of what the server signed.</param>
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
-    public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time, BlobStore? documents = null, long step = 32 << 20)
+    /// <exception cref="TimeoutException">Other processes kept the folder for minutes.</exception>
+    public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time,
+        BlobStore? documents = null, long step = 32 << 20, Holding holding = Holding.Throughout)
     {
-        Files.CreateDirectory(folder);
-        Log log;
-        for (var start = time.GetTimestamp(); ;)
-        {
-            try
-            {
-                log = Log.OpenReplica(Path.Combine(folder, "ledger"), trust.Key, time);
-                break;
-            }
-            catch (LogException e)
-            {
-                throw new ReplicaException(e.Error == LogError.WrongLog ? ReplicaFault.WrongLedger : ReplicaFault.Forked, $"the replica in {folder} can't be used: {e.Message}");
-            }
-            catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal) && time.GetElapsedTime(start) < Patience)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), time);
-            }
-        }
+        Files.CreateDirectory(folder, secret: true);
+        var log = await OpenLog(folder, trust, time, default);
         try
         {
-            var replica = new Replica(trust, log, documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, Path.Combine(folder, "synced"), step);
+            var replica = new Replica(trust, log, holding, folder,
+                documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, step);
+            replica.LetOthersStore();
             try
             {
                 await replica.Fold(fetch: false, default);
@@ -140,6 +145,53 @@ sealed class Replica : IAsyncDisposable
         }
     }
 
+    static async Task<Log> OpenLog(string folder, Trust trust, TimeProvider time, CancellationToken stop)
+    {
+        for (var start = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                return Log.OpenReplica(Path.Combine(folder, "ledger"), trust.Key, time);
+            }
+            catch (LogException e)
+            {
+                throw new ReplicaException(
+                    e.Error == LogError.WrongLog ? ReplicaFault.WrongLedger : ReplicaFault.Forked,
+                    $"the replica in {folder} can't be used: {e.Message}");
+            }
+            catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal))
+            {
+                if (time.GetElapsedTime(start) > Patience)
+                    throw new TimeoutException($"{folder} is in use by another process, and was for " +
+                        $"{Patience.TotalMinutes:0} minutes");
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, stop);
+            }
+        }
+    }
+
+    void LookForFork()
+    {
+        if (_halted is null && File.Exists(_forkFile))
+            _halted = new ReplicaException(ReplicaFault.Forked,
+                $"the ledger's key signed two histories: this is a fork; the proof is in {_forkFile}",
+                File.ReadAllText(_forkFile));
+    }
+
+    /// <summary>Closes the log, if this replica holds it only while it stores. What it was can still be read: entries
+    /// and full tiles never change, and the edge is in memory.</summary>
+    void LetOthersStore()
+    {
+        if (_holding is Holding.Throughout || _closed) return;
+        _log.Dispose();
+        _closed = true;
+    }
+
+    /// <summary>Whether a checkpoint says nothing that is not stored here.</summary>
+    bool Knows(string note) =>
+        Proof.Checkpoint.Open(note, _trust.Key, out var shown) is CheckpointTrust.Verified
+        && shown!.Size == _log.Size && shown.Size > 0 && shown.Root == _log.Root
+        && Note.Parse(note).Signatures.Length <= Note.Parse(_log.Checkpoint).Signatures.Length;
+
     /// <summary>Catches up with the server. Returns how many entries the state moved.</summary>
     /// <exception cref="ReplicaException">What the server shows may not be followed.</exception>
     /// <exception cref="ProblemException">The server does not answer, or does not let this client in.</exception>
@@ -151,12 +203,27 @@ sealed class Replica : IAsyncDisposable
         await _one.WaitAsync(stop);
         try
         {
+            LookForFork();
             if (_halted is { } halted) throw halted;
             var before = Replay.State.Size;
             var known = _log.Size;
             // What is stored and not folded yet (its documents were missing) is not waited for.
             var note = await _server.Checkpoint(known, before < known ? TimeSpan.Zero : wait, stop);
-            await Take(note, stop);
+            if (_closed && !Knows(note))
+            {
+                _log = await OpenLog(_folder, _trust, _time, stop);
+                _closed = false;
+                // Others may have stored more meanwhile than the server had a moment ago.
+                if (_log.Size > known) note = await _server.Checkpoint(_log.Size, TimeSpan.Zero, stop);
+            }
+            try
+            {
+                if (!_closed) await Take(note, stop);
+            }
+            finally
+            {
+                LetOthersStore();
+            }
             await Fold(fetch: true, stop);
             LastSync = _time.GetUtcNow().ToUnixTimeMilliseconds();
             Derived.Write(_synced, System.Text.Encoding.ASCII.GetBytes(LastSync.Value.ToString(CultureInfo.InvariantCulture)));

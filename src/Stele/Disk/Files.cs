@@ -23,6 +23,13 @@ static class Files
         if (parent is not null) Libc.SyncDirectory(parent);
     }
 
+    /// <summary>Takes every right on a directory from all but its owner.</summary>
+    public static void Close(string directory)
+    {
+        const UnixFileMode owners = Secret | UnixFileMode.UserExecute;
+        if (File.GetUnixFileMode(directory) != owners) File.SetUnixFileMode(directory, owners);
+    }
+
     /// <summary>Writes a whole file under its name: temporary file, fsync, rename, fsync of the directory. Replaces what stood there.</summary>
     public static void Write(string path, ReadOnlySpan<byte> content, bool secret = false)
     {
@@ -47,9 +54,9 @@ static class Files
     public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
 
     /// <summary>Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever <paramref name="content"/> streams out; returns its digest and length.</summary>
-    public static (Proof.Digest Digest, long Size) WriteStream(string path, Action<Stream> content)
+    public static (Proof.Digest Digest, long Size) WriteStream(string path, bool secret, Action<Stream> content)
     {
-        var file = CreateTemporary(path);
+        var file = CreateTemporary(path, secret);
         long size;
         using var hash = System.Security.Cryptography.SHA256.Create();
         try

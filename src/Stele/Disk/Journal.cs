@@ -23,6 +23,10 @@ sealed record JournalOptions
     /// </summary>
     public Func<byte[], bool>? StartFrom { get; init; }
 
+    /// <summary>Asked once the lock is held, before anything is read: the records to go on from, in one file, in the
+    /// place of those that are there; null: those.</summary>
+    public Func<IEnumerable<(byte Kind, byte[] Bytes)>?>? GoOnFrom { get; init; }
+
     /// <summary>Told once, when an error ended the journal's life.</summary>
     public Action<Exception>? Failed { get; init; }
 
@@ -108,6 +112,7 @@ sealed class Journal : IDisposable
         _lock = JournalFile.Lock(path);
         try
         {
+            if (options.GoOnFrom?.Invoke() is { } kept) ReplaceHeld(path, kept, options.Secret);
             var segments = JournalSegment.List(path);
             if (segments.Count == 0) segments.Add(JournalSegment.Of(path, 0));
             _file = OpenFile(segments[^1].Path);
@@ -167,6 +172,11 @@ sealed class Journal : IDisposable
     public static void Replace(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, bool secret = false)
     {
         using var held = JournalFile.Lock(path);
+        ReplaceHeld(path, records, secret);
+    }
+
+    static void ReplaceHeld(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, bool secret)
+    {
         var file = Files.CreateTemporary(path, secret);
         try
         {

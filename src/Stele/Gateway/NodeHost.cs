@@ -48,9 +48,11 @@ sealed class NodeHost : IAsyncDisposable
         var begun = new Stack<IAsyncDisposable>();
         try
         {
-            var identity = folder.Open();
-            var outbox = new Outbox(folder.Outbox); // its lock keeps a second node out of the folder
+            // Its lock keeps a second node out of the folder.
+            // Invariant: nothing in the folder is written before it is held.
+            var outbox = new Outbox(folder.Outbox);
             begun.Push(new Closing(outbox));
+            var identity = folder.Open();
             var blobs = new BlobStore(folder.Blobs);
             var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
             begun.Push(link);

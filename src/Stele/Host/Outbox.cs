@@ -18,11 +18,15 @@ sealed class Outbox : IDisposable
     readonly SortedDictionary<long, byte[]> _waiting = [];
     TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Outbox(string path)
-    {
-        Compact(path);
-        _journal = Journal.Open(path, Take, secret: true);
-    }
+    /// <exception cref="IOException">Another process has it open; nothing was changed.</exception>
+    public Outbox(string path) => _journal = Journal.Open(path,
+        new JournalOptions { Secret = true, GoOnFrom = () => Compacted(path) },
+        (_, records) => { if (records.Length > 0) Take(records); },
+        batch =>
+        {
+            Take(batch.Records);
+            batch.Release();
+        });
 
     public int Waiting
     {
@@ -105,10 +109,10 @@ sealed class Outbox : IDisposable
         }
     });
 
-    /// <summary>Leaves out what is settled when that is most of the file.</summary>
-    static void Compact(string path)
+    /// <summary>What waits, when what is settled is most of the file; null: it stays as it is.</summary>
+    static IEnumerable<(byte Kind, byte[] Bytes)>? Compacted(string path)
     {
-        if (!File.Exists(path)) return;
+        if (!File.Exists(path)) return null;
         var waiting = new SortedDictionary<long, byte[]>();
         var end = Journal.Scan(path, records =>
         {
@@ -116,7 +120,8 @@ sealed class Outbox : IDisposable
                 if (record.Kind == Waits) waiting[record.Index] = record.Bytes.ToArray();
                 else waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span));
         });
-        if (end.Tail != JournalTail.Corrupt && end.Records > 1000 + 2 * waiting.Count) Journal.Replace(path, waiting.Values.Select(b => (Waits, b)), secret: true);
+        return end.Tail != JournalTail.Corrupt && end.Records > 1000 + 2 * waiting.Count
+            ? waiting.Values.Select(b => (Waits, b)) : null;
     }
 
     public void Dispose() => _journal.Dispose();

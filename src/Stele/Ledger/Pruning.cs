@@ -133,7 +133,7 @@ static class Pruning
     /// <summary>A durable copy, read again.</summary>
     static Digest Put(string from, string to)
     {
-        var (digest, _) = Files.WriteStream(to, output =>
+        var (digest, _) = Files.WriteStream(to, secret: false, output =>
         {
             using var input = File.OpenRead(from);
             input.CopyTo(output);
