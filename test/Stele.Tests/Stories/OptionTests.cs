@@ -20,7 +20,8 @@ public sealed class OptionTests
             .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md"))
             .Append(Path.Combine(Repository.Root, "README.md"))
             .SelectMany(File.ReadLines)
-            .Where(l => l.StartsWith("$ ", StringComparison.Ordinal) || l.StartsWith("stele ", StringComparison.Ordinal))
+            .Where(l => l.StartsWith("$ ", StringComparison.Ordinal) || l.StartsWith("& ", StringComparison.Ordinal)
+                || l.StartsWith("stele ", StringComparison.Ordinal))
             .SelectMany(l => Regex.Split(l, @"&&|\|\||;|\|"));
 
     /// <summary>The statements of tests and of the tour, with their strings.</summary>
