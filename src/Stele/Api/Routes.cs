@@ -69,7 +69,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
 
     Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
         ? throw new ProblemException(Trouble.Stopped, "the server is not admitting statements")
-        : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size)));
+        : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size),
+            ("publishing", log.PublishTrouble is { } trouble ? Json.Of(trouble) : null)));
 
     async Task Submit(HttpContext http)
     {
@@ -283,7 +284,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         // What it says of itself is judged before a byte is read; what it is, while it is read.
         if (http.Request.ContentLength > options.MaxBlob) throw new ProblemException(Trouble.TooLarge, $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
         http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
-        var stored = await blobs.Put(http.Request.Body, expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted);
+        var stored = await blobs.Put(http.BodyStream(), expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted);
         http.Response.Headers.Location = $"/blobs/{stored}";
         await http.Write(Json.Object(("digest", stored)), StatusCodes.Status201Created);
     }

@@ -1,13 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Blobs;
 using Stele.Control;
-using Stele.Host;
 using Stele.Ledger;
 using Stele.Proof;
 
@@ -77,13 +72,13 @@ sealed class ServerHost : IAsyncDisposable
             var tokens = new Tokens(folder.Tokens, time);
             web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
                 new TimestampRoutes(new Timestamps(folder.Timestamps, log)),
-                header => Carries(header, own) || tokens.Allow(header), options, report);
+                header => Carries(header, own) || tokens.Allow(header), options, time, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping)
             {
                 OwnToken = own,
             };
             await web.StartAsync();
-            host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
+            host.Address = Listener.AddressOf(web);
             return host;
         }
         catch
@@ -105,33 +100,23 @@ sealed class ServerHost : IAsyncDisposable
             SHA256.HashData(Encoding.UTF8.GetBytes("Bearer " + token)));
 
     static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, bool> allowed,
-        ServerOptions options, Action<string> report)
+        ServerOptions options, TimeProvider time, Action<string> report)
     {
-        // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        var web = Listener.Build(new ListenerOptions
         {
-            kestrel.AddServerHeader = false;
-            kestrel.Listen(options.Listen, options.Port);
-            kestrel.Limits.MaxRequestBodySize = 1 << 20;            // blobs say their own
-            kestrel.Limits.MaxRequestLineSize = 4096;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
-            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(10));
-            kestrel.Limits.MaxConcurrentConnections = 2048;
-        });
-        Embedded.In(builder.Services);
-        builder.Services.AddRoutingCore();
-        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
-        var web = builder.Build();
-        web.Use((http, next) => Answers.Guard(http, () =>
+            Address = options.Listen, Port = options.Port, Hosts = options.Hosts, Connections = options.Connections,
+            MaxBody = 1 << 20,            // blobs say their own
+            MaxRequestLine = 4096, MaxHeaders = 16 * 1024,
+        }, time, report, services => services.AddRoutingCore());
+        web.Use((http, next) =>
         {
-            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)) && !allowed(http.Request.Headers.Authorization))
-                throw new ProblemException(Trouble.Unauthorized, http.Request.Headers.Authorization.Count == 0 ? "this needs a token" : "this token is not known here");
-            if (Answers.Climbs(http)) throw new ProblemException(Trouble.BadRequest, "the address climbs out of where it belongs");
+            var authorization = http.Request.Headers.Authorization;
+            if (allowed(authorization)) http.Recognise(Digest.Of(Encoding.UTF8.GetBytes(authorization.ToString())).Hex);
+            else if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
+                throw new ProblemException(Trouble.Unauthorized, authorization.Count == 0 ? "this needs a token" : "this token is not known here");
+            RequestTarget.CheckQuery(http);
             return next(http);
-        }, e => report($"{http.Request.Method} {http.Request.Path}: {e}")));
+        });
         web.UseRouting();
         routes.Map(web);
         timestamps.Map(web);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Stele.Control;
 
@@ -11,6 +12,12 @@ sealed record ServerOptions
 
     /// <summary>The port; 0 takes a free one, which <see cref="ServerHost.Address"/> then names.</summary>
     public int Port { get; init; } = 7070;
+
+    /// <summary>Names beside this machine's own under which it is asked, with a port or without; see <see cref="RequestTarget"/>.</summary>
+    public ImmutableArray<string> Hosts { get; init; } = [];
+
+    /// <summary>How many connections are held; null: as the process's descriptors allow.</summary>
+    public ConnectionLimits? Connections { get; init; }
 
     /// <summary>The largest blob that is taken, in bytes. Default 8 GiB.</summary>
     public long MaxBlob { get; init; } = 8L << 30;

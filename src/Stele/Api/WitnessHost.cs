@@ -2,13 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Host;
 using Stele.Ledger;
-using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Stele.Api;
 
@@ -32,39 +27,14 @@ sealed class WitnessHost : IAsyncDisposable
 
     /// <param name="report">Told of forks and of bugs; for the operator's log.</param>
     /// <exception cref="IOException">The port is taken.</exception>
-    public static async Task<WitnessHost> Start(Witness witness, IPAddress listen, int port, WitnessDialect dialect, Action<string> report)
+    public static async Task<WitnessHost> Start(Witness witness, IPAddress listen, int port, WitnessDialect dialect, TimeProvider time, Action<string> report)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        // Whatever name it is asked under, it has nothing to hide: what it shows is for everybody.
+        var web = Listener.Build(new ListenerOptions
         {
-            kestrel.AddServerHeader = false;
-            kestrel.Listen(listen, port);
-            kestrel.Limits.MaxRequestBodySize = WitnessRequest.MaxBytes;
-            kestrel.Limits.MaxRequestLineSize = 1024;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(10));
-            kestrel.Limits.MaxConcurrentConnections = 1024;
-        });
-        Embedded.In(builder.Services);
-        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
-        var web = builder.Build();
-        web.Run(async http =>
-        {
-            try
-            {
-                await Answer(http, witness, dialect, report);
-            }
-            catch (BadHttpRequestException e)
-            {
-                if (!http.Response.HasStarted) await Say(http, e.StatusCode, e.Message);
-            }
-            catch (Exception e) when (e is not OperationCanceledException && !http.RequestAborted.IsCancellationRequested)
-            {
-                report($"{http.Request.Method} {http.Request.Path}: {e}");
-                if (!http.Response.HasStarted) await Say(http, 500, "the witness failed to answer this; nothing was signed");
-            }
-        });
+            Address = listen, Port = port, Hosts = null, MaxBody = WitnessRequest.MaxBytes, MaxRequestLine = 1024, MaxHeaders = 16 * 1024,
+        }, time, report);
+        web.Run(http => Answer(http, witness, dialect, report));
         try
         {
             await web.StartAsync();
@@ -74,21 +44,22 @@ sealed class WitnessHost : IAsyncDisposable
             await web.DisposeAsync();
             throw;
         }
-        return new WitnessHost(web) { Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/") };
+        return new WitnessHost(web) { Address = Listener.AddressOf(web) };
     }
 
     static async Task Answer(HttpContext http, Witness witness, WitnessDialect dialect, Action<string> report)
     {
-        var path = http.Request.Path.Value ?? "";
+        var (path, method) = (http.Request.Path.Value ?? "", http.Request.Method);
         if (path == "/add-checkpoint" || (path == "/sign-subtree" && witness.SignsSubtrees))
         {
-            if (!HttpMethods.IsPost(http.Request.Method)) await Say(http, 405, "POST only");
-            else if (path == "/sign-subtree") await Tell(http, witness.SignSubtree(await Body(http)), dialect, report);
-            else await Tell(http, witness.AddCheckpoint(await Body(http)), dialect, report);
+            if (!HttpMethods.IsPost(method)) throw new ProblemException(Trouble.MethodNotAllowed, $"{path} takes POST alone");
+            var body = await http.Body(WitnessRequest.MaxBytes);
+            await Tell(http, path == "/sign-subtree" ? witness.SignSubtree(body) : witness.AddCheckpoint(body), dialect, report);
         }
-        else if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) await Say(http, path.Count(c => c == '/') == 2 ? 405 : 404, "nothing here takes that");
+        else if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
+            throw new ProblemException(path.Count(c => c == '/') == 2 ? Trouble.MethodNotAllowed : Trouble.NotFound, "nothing here takes that");
         else if (path.Split('/') is ["", { Length: 64 } hex, "checkpoint"] && witness.Latest(hex) is { } note) await LogPages.Checkpoint(http, note);
-        else await Say(http, 404, "no checkpoint was cosigned for such a log");
+        else throw new ProblemException(Trouble.NotFound, "no checkpoint was cosigned for such a log");
     }
 
     static Task Tell(HttpContext http, WitnessAnswer answer, WitnessDialect dialect, Action<string> report)
@@ -97,33 +68,17 @@ sealed class WitnessHost : IAsyncDisposable
         switch (answer)
         {
             case WitnessAnswer.Cosigned cosigned:
-                return Send(http, 200, "text/plain; charset=utf-8", cosigned.Lines);
+                return http.Send(StatusCodes.Status200OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(cosigned.Lines));
             case WitnessAnswer.Refused { Size: { } size }:
-                return Send(http, 409, "text/x.tlog.size", size.ToString(CultureInfo.InvariantCulture) + "\n");
+                return http.Send(StatusCodes.Status409Conflict, "text/x.tlog.size",
+                    Encoding.UTF8.GetBytes(size.ToString(CultureInfo.InvariantCulture) + "\n"));
             default:
                 var refused = (WitnessAnswer.Refused)answer;
                 if (refused.Refusal is WitnessRefusal.Fork or WitnessRefusal.Inconsistent) report($"not cosigned: {refused.Message}");
-                return Say(http, refused.Refusal.Status(dialect), refused.Message);
+                var status = refused.Refusal.Status(dialect);
+                return http.Write(ProblemDocument.Of(status, refused.Refusal.Name(), refused.Message, refused.Refusal.Hint()),
+                    status, ProblemDocument.MediaType);
         }
-    }
-
-    static async Task<byte[]> Body(HttpContext http)
-    {
-        if (http.Request.ContentLength > WitnessRequest.MaxBytes) throw new BadHttpRequestException($"a request has at most {WitnessRequest.MaxBytes} bytes", 413);
-        using var whole = new MemoryStream();
-        await http.Request.Body.CopyToAsync(whole, http.RequestAborted);   // the web server itself stops at the cap
-        return whole.ToArray();
-    }
-
-    static Task Say(HttpContext http, int status, string message) => Send(http, status, "text/plain; charset=utf-8", message + "\n");
-
-    static Task Send(HttpContext http, int status, string type, string text)
-    {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        http.Response.StatusCode = status;
-        http.Response.ContentType = type;
-        http.Response.ContentLength = bytes.Length;
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(bytes, 0, bytes.Length, http.RequestAborted);
     }
 
     public async ValueTask DisposeAsync()

@@ -19,7 +19,7 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
     public IReadOnlyList<string> Lines { get; init; } = [message];
 
     /// <summary>What the server said, where it refused.</summary>
-    public Control.Problem? Problem { get; init; }
+    public Problem? Problem { get; init; }
 }
 
 /// <summary>

@@ -25,6 +25,9 @@ sealed record UpTerms
     /// <summary>Request headers that releases get beside the usual ones.</summary>
     public IReadOnlyList<string> Headers { get; init; } = [];
 
+    /// <summary>Names beside this machine's own under which both are asked.</summary>
+    public ImmutableArray<string> Hosts { get; init; } = [];
+
     /// <summary>Run the server. Default yes; <c>--only node</c> leaves it out.</summary>
     public bool Server { get; init; } = true;
 
@@ -59,7 +62,7 @@ sealed record UpTerms
 static class UpVerb
 {
     public static Verb Verb => new("up", "run server and node on this machine", """
-        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--witnesses FILE] [--open-log] [--header NAME]... [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS] [--segment BYTES]
+        stele up [--only server|node] [--port N] [--gateway-port N] [--follow URL] [--invite NAME]... [--host NAME]... [--witnesses FILE] [--open-log] [--header NAME]... [--anchor SECONDS] [--inspect SECONDS] [--checkpoint SECONDS] [--segment BYTES]
 
         Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
         ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
@@ -71,6 +74,7 @@ static class UpVerb
             new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080, HelpName = "N", Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one" },
             new Option<string>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
             new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
+            new Option<string[]>("--host") { HelpName = "NAME", Description = "a name beside localhost under which clients ask the server or the gateway, as in ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts are refused" },
             new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
             new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
             new Option<string[]>("--header") { HelpName = "NAME", Description = "a request header that releases get beside Accept, Accept-Language, User-Agent, traceparent, tracestate, Idempotency-Key and MCP-Protocol-Version, such as Mcp-Session-Id; no rule sees it" },
@@ -90,7 +94,7 @@ static class UpVerb
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<string>("--follow") is { } url ? Given.Server(url, "--follow") : null,
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
-            SegmentBytes = call.Get<long>("--segment"), Headers = [.. call.Get<string[]>("--header") ?? []],
+            Hosts = [.. call.Get<string[]>("--host") ?? []], SegmentBytes = call.Get<long>("--segment"), Headers = [.. call.Get<string[]>("--header") ?? []],
         };
         foreach (var name in terms.Headers) if (RequestHeaders.Objection(name) is { } why) throw call.Wrong($"--header: {why}");
         if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
@@ -182,7 +186,7 @@ sealed class Running : IAsyncDisposable
             if (terms.Server)
             {
                 if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
-                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, OpenLog = terms.OpenLog, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds), Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null }, call.Clock, report);
+                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, Hosts = terms.Hosts, OpenLog = terms.OpenLog, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds), Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null }, call.Clock, report);
                 running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
             }
             if (terms.Node)
@@ -193,7 +197,7 @@ sealed class Running : IAsyncDisposable
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow,
                     running.ServerOrNull?.OwnToken ?? home.Token,
                     new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
-                    new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers }, call.Clock);
+                    new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers, Hosts = terms.Hosts }, call.Clock, report);
             }
             if (running.ServerOrNull is { } server && home.Trust?.Genesis == folder.ReadTrust().Genesis)
                 home.Set(("server", server.Address.ToString()), ("data", data));

@@ -178,7 +178,8 @@ sealed class Witnesses : IAsyncDisposable
             var old = member.Recorded;
             var request = new WitnessRequest(old, old == 0 || old == size ? [] : [.. _log.ConsistencyProof(old, size)], Note.Parse(note));
             using var answer = await _http.PostAsync(new Uri(member.Standing.Place.Address!, "add-checkpoint"), new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToString())), _stop.Token);
-            var body = Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(_stop.Token));   // whatever charset it claims
+            var bytes = await answer.Content.ReadAsByteArrayAsync(_stop.Token);
+            var body = Encoding.UTF8.GetString(bytes);   // whatever charset it claims
             switch ((int)answer.StatusCode)
             {
                 case 200:
@@ -198,11 +199,11 @@ sealed class Witnesses : IAsyncDisposable
                     break;
                 // v1.0.0 says 409 where later editions say 422; with the size that it has itself named before, both mean one thing.
                 case 409 or 422 when old > 0:
-                    return Forked(member, $"it has cosigned another tree of {old} entries: {(body.Length > 200 ? body[..200] : body).TrimEnd('\n')}");
+                    return Forked(member, $"it has cosigned another tree of {old} entries: {ProblemDocument.Said(bytes)}");
                 case 404:
                     return "it does not know this ledger: whoever runs it adds the ledger's key";
                 default:
-                    return string.Create(CultureInfo.InvariantCulture, $"it answers {(int)answer.StatusCode}: {(body.Length > 200 ? body[..200] : body).TrimEnd('\n')}");
+                    return string.Create(CultureInfo.InvariantCulture, $"it answers {(int)answer.StatusCode}: {ProblemDocument.Said(bytes)}");
             }
         }
         return "it names another size each time it is asked";

@@ -6,6 +6,23 @@ namespace Stele.Disk;
 /// </summary>
 static class Derived
 {
+    /// <summary>
+    /// The same for what nothing hangs on: the disk may refuse it, or the process have no descriptor left, and all is well.
+    /// </summary>
+    /// <returns>Whether it was written.</returns>
+    public static bool TryWrite(string path, ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            Write(path, content);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         FileStream file;

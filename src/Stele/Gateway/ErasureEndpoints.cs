@@ -25,7 +25,7 @@ sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State
             if (!pages.Allowed(http.Request.Headers.Authorization)) throw new GatewayException(GatewayError.Unauthenticated, "this needs the node's own token");
             if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
             {
-                var request = ErasureRequest.FromJson(CanonicalJson.Parse(await Body(http.Request), ErasureRequest.MaxBytes));
+                var request = ErasureRequest.FromJson(CanonicalJson.Parse(await http.Body(ErasureRequest.MaxBytes), ErasureRequest.MaxBytes));
                 var answer = await Task.Run(() => erasures.Run(request, state(), time.GetUtcNow().ToUnixTimeMilliseconds()));
                 // Nothing can be stated of records that are not anchored.
                 if (answer.Claims.Length > 0) anchor();
@@ -48,14 +48,5 @@ sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State
         {
             await ReadEndpoints.Send(http, 503, problem, GatewayError.Unrecorded.Body($"the node's own files failed: {e.Message}"));
         }
-    }
-
-    static async Task<byte[]> Body(HttpRequest request)
-    {
-        using var whole = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        for (int n; (n = await request.Body.ReadAsync(buffer)) > 0; whole.Write(buffer, 0, n))
-            if (whole.Length + n > ErasureRequest.MaxBytes) throw new GatewayException(GatewayError.TooLarge, "name fewer decisions at once");
-        return whole.ToArray();
     }
 }

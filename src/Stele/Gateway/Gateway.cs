@@ -28,7 +28,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 {
     public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release", SubjectHeader = "Stele-Subject";
     const int MaxSubject = 200;
-    const string Protocol = "http-json", ProblemType = "application/problem+json";
+    const string Protocol = "http-json";
 
     readonly Principals _principals = new(folder.Principals, time);
     readonly Rules _rules = new(document);
@@ -69,14 +69,17 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 http.Abort();
                 return;
             }
+            http.Response.Clear();
+            if (e is ProblemException { Problem: var problem })
+            {
+                await http.Write(problem);
+                return;
+            }
             var (error, message) = e switch
             {
                 GatewayException g => (g.Error, g.Message),
-                BadHttpRequestException { StatusCode: 413 } => (GatewayError.TooLarge, e.Message),
-                BadHttpRequestException => (GatewayError.BadRequest, e.Message),
                 _ => (GatewayError.Internal, Bug(e)),
             };
-            http.Response.Clear();
             await Respond(http.Response, Problem(error, message));
         }
     }
@@ -106,8 +109,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
         var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path);
-        var input = await JsonBody.Read(http.Request, terms.MaxRequest);
-        var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input));
+        var input = await http.Body(terms.MaxRequest);
+        var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input, terms.MaxValues));
         var subject = Subject(http.Request);
         var (table, leg) = Enter(hosted);
         try
@@ -181,7 +184,9 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
     {
         try
         {
-            return _principals.Authenticate(request.Headers.Authorization);
+            var known = _principals.Authenticate(request.Headers.Authorization);
+            if (known is not null) request.HttpContext.Recognise(known.Id);
+            return known;
         }
         catch (Exception e) when (e is FormatException or IOException)
         {
@@ -266,7 +271,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
     }
 
-    static Answer Problem(GatewayError error, string message, string? rule = null) => new(error.Row().Status, [new("Content-Type", ProblemType)], error.Body(message, rule));
+    static Answer Problem(GatewayError error, string message, string? rule = null) => new(error.Row().Status, [new("Content-Type", ProblemDocument.MediaType)], error.Body(message, rule));
 
     static async Task Respond(HttpResponse response, Answer answer)
     {

@@ -75,8 +75,9 @@ static class GatewayErrors
     /// <summary>It never fails: what has to be said is said, and what was decided is recorded, whatever a message has in it.</summary>
     public static byte[] Body(this GatewayError error, string message, string? rule = null)
     {
-        var (name, _, hint) = error.Row();
-        return Proof.CanonicalJson.EncodeShown(Proof.Json.Object(("code", name), ("message", message), ("hint", hint), ("rule", rule is null ? null : Proof.Json.Of(rule))));
+        var (name, status, hint) = error.Row();
+        return Proof.CanonicalJson.EncodeShown(
+            ProblemDocument.Of(status, name, message, hint, ("rule", rule is null ? null : Proof.Json.Of(rule))));
     }
 }
 

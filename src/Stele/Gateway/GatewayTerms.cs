@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Stele.Gateway;
 
 /// <summary>Where a gateway listens, and what it lets through.</summary>
@@ -5,6 +7,15 @@ sealed record GatewayTerms
 {
     /// <summary>The port on the loopback interface; 0 = any that is free.</summary>
     public int Port { get; init; }
+
+    /// <summary>Names beside this machine's own under which it is asked, with a port or without; see <see cref="RequestTarget"/>.</summary>
+    public ImmutableArray<string> Hosts { get; init; } = [];
+
+    /// <summary>How many connections are held; null: as the process's descriptors allow.</summary>
+    public ConnectionLimits? Connections { get; init; }
+
+    /// <summary>The most values that a request's body may have, the names of members among them.</summary>
+    public int MaxValues { get; init; } = 1 << 17;
 
     /// <summary>The most bytes of a request's body.</summary>
     public int MaxRequest { get; init; } = 1 << 20;

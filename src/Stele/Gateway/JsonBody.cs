@@ -14,25 +14,14 @@ static class JsonBody
 {
     public const string MediaType = "application/json";
 
-    /// <summary>The whole body, at most <paramref name="max"/> bytes.</summary>
-    public static async Task<byte[]> Read(HttpRequest request, int max)
-    {
-        if (request.ContentLength > max) throw TooLarge();
-        using var whole = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        for (int n; (n = await request.Body.ReadAsync(buffer)) > 0;)
-        {
-            if (whole.Length + n > max) throw TooLarge();
-            whole.Write(buffer, 0, n);
-        }
-        return whole.ToArray();
-
-        GatewayException TooLarge() => new(GatewayError.TooLarge, string.Create(CultureInfo.InvariantCulture, $"the body has more than {max} bytes"));
-    }
-
     /// <summary>The JSON value it is; null when there is none.</summary>
-    /// <exception cref="GatewayException"><see cref="GatewayError.BadRequest"/>: it is not JSON, or more than one thing.</exception>
-    public static Json? Parse(HttpRequest request, byte[] body)
+    /// <param name="maxValues">The most values it may have, names of members among them.</param>
+    /// <exception cref="GatewayException">
+    /// <see cref="GatewayError.BadRequest"/>: it is not JSON, or more than one thing. <see cref="GatewayError.TooLarge"/>:
+    /// it has too many values.
+    /// </exception>
+    /// <exception cref="ProblemException">The memory that it would take is not to be had now.</exception>
+    public static Json? Parse(HttpRequest request, byte[] body, int maxValues)
     {
         var headers = request.Headers;
         if (!Is(headers.ContentEncoding, "identity")) throw Bad("a body comes as it is: without a Content-Encoding");
@@ -42,6 +31,9 @@ static class JsonBody
         if (headers.Trailer.Count > 0 || request.HttpContext.Features.Get<IHttpRequestTrailersFeature>() is { Available: true, Trailers.Count: > 0 }) throw Bad("trailers are not taken");
         if (body.Length == 0) return null;
         if (headers.ContentType is not [{ } type] || !IsJson(type)) throw Bad($"a body is {MediaType}, named once, with no parameter but charset=utf-8");
+        if (!request.HttpContext.HasFewValues(body, maxValues))
+            throw new GatewayException(GatewayError.TooLarge, string.Create(CultureInfo.InvariantCulture,
+                $"the body has more than {maxValues} values, names of members counted"));
         Json json;
         try
         {

@@ -1,9 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Host;
@@ -30,7 +26,7 @@ sealed class NodeHost : IAsyncDisposable
     public ReadEndpoints Pages { get; }
 
     /// <summary>Where the gateway listens, with the port that it got.</summary>
-    public Uri Address => new(_web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+    public Uri Address => Listener.AddressOf(_web);
 
     /// <summary>Faults when the node can't go on: a matter for the process.</summary>
     public Task Failed => Node.Failed;
@@ -42,8 +38,9 @@ sealed class NodeHost : IAsyncDisposable
     /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
     /// <param name="trust">The ledger to follow.</param>
     /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
+    /// <param name="report">Told of bugs; for the operator's log.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
-    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time)
+    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
     {
         var begun = new Stack<IAsyncDisposable>();
         try
@@ -70,7 +67,7 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay));
+            var web = Web(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay), time, report ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, replays, pages, web);
@@ -91,18 +88,22 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Listen(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures, ReplayEndpoint replays)
+    static WebApplication Web(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures, ReplayEndpoint replays, TimeProvider time, Action<string> report)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        var web = Listener.Build(new ListenerOptions
         {
-            kestrel.AddServerHeader = false;
+            Port = terms.Port, Hosts = terms.Hosts, Connections = terms.Connections,
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
-            kestrel.Limits.MaxRequestBodySize = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes);
-            kestrel.Listen(IPAddress.Loopback, terms.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            MaxBody = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes),
+        }, time, report);
+        web.Use((http, next) =>
+        {
+            // What a release makes of its own parameters is its own matter; pages are ours.
+            if (!http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal)) return next(http);
+            if (pages.Allowed(http.Request.Headers.Authorization)) http.Recognise("node");
+            RequestTarget.CheckQuery(http);
+            return next(http);
         });
-        Embedded.In(builder.Services);
-        var web = builder.Build();
         web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
             : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
             : http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));

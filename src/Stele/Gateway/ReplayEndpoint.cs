@@ -18,7 +18,7 @@ sealed class ReplayEndpoint(DecisionReplays replays, ReadEndpoints pages, Func<R
         {
             if (!pages.Allowed(http.Request.Headers.Authorization)) throw new GatewayException(GatewayError.Unauthenticated, "this needs the node's own token");
             if (!HttpMethods.IsPost(http.Request.Method)) throw new GatewayException(GatewayError.NotFound, "no such page");
-            var request = ReplayRequest.FromJson(CanonicalJson.Parse(await Body(http.Request), ReplayRequest.MaxBytes));
+            var request = ReplayRequest.FromJson(CanonicalJson.Parse(await http.Body(ReplayRequest.MaxBytes), ReplayRequest.MaxBytes));
             var logs = await replays.Run(request, ledger, http.RequestAborted);
             await ReadEndpoints.Send(http, 200, "application/json", CanonicalJson.EncodeShown(Json.Object(("logs", Json.Array(logs.Select(l => l.ToJson()))))));
         }
@@ -37,14 +37,5 @@ sealed class ReplayEndpoint(DecisionReplays replays, ReadEndpoints pages, Func<R
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested) { } // nobody waits for it any more
 
         Task Problem(GatewayError error, int status, string message) => ReadEndpoints.Send(http, status, "application/problem+json", error.Body(message));
-    }
-
-    static async Task<byte[]> Body(HttpRequest request)
-    {
-        using var whole = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        for (int n; (n = await request.Body.ReadAsync(buffer)) > 0; whole.Write(buffer, 0, n))
-            if (whole.Length + n > ReplayRequest.MaxBytes) throw new GatewayException(GatewayError.TooLarge, "a policy is smaller");
-        return whole.ToArray();
     }
 }

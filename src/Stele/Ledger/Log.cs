@@ -389,7 +389,7 @@ sealed class Log : IDisposable
                 foreach (var batch in batches) batch.Release();
                 batches.Clear();   // no longer ours
                 // 5 and 7.
-                WriteFull();
+                TryWriteFull();
                 SealBehind();
             }
         }
@@ -475,6 +475,30 @@ sealed class Log : IDisposable
             var rented = ArrayPool<byte>.Shared.Rent(bytes.Length);
             bytes.CopyTo(rented);
             _unwritten.Add((tile.Level, tile.Index), (rented, bytes.Length));
+        }
+    }
+
+    /// <summary>
+    /// How many full tiles may wait for a disk, or for a descriptor, that will not take them now: they are read from memory until then.
+    /// </summary>
+    const int MaxUnwritten = 1024;
+
+    /// <summary>Why what derives from the journal could not be written when it was last tried; null: it was. It is tried again.</summary>
+    public string? PublishTrouble { get; private set; }
+
+    /// <summary>5, when the disk takes it. All of it derives from the journal: the next publication, or the next start, writes it.</summary>
+    void TryWriteFull()
+    {
+        try
+        {
+            WriteFull();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            PublishTrouble = e.Message;
+            int waiting;
+            lock (_tree) waiting = _unwritten.Count;
+            if (waiting > MaxUnwritten) throw;
         }
     }
 
@@ -781,7 +805,15 @@ sealed class Log : IDisposable
             while (!_closing.IsCancellationRequested)
             {
                 await WaitBeyond(published, _closing.Token);
-                published = Publish();
+                try
+                {
+                    published = Publish();
+                    PublishTrouble = null;
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    PublishTrouble = e.Message;   // files lag behind; the log itself does not
+                }
                 await Task.Delay(_options.PublishEvery, _time, _closing.Token);
             }
         }

@@ -41,6 +41,29 @@ static class WitnessRefusals
         WitnessRefusal.Fork => dialect == WitnessDialect.V1_0_0 ? 409 : 422,
         _ => 422,
     };
+
+    /// <summary>As problem documents have it. Permanent.</summary>
+    public static string Name(this WitnessRefusal refusal) => refusal switch
+    {
+        WitnessRefusal.Malformed => "malformed",
+        WitnessRefusal.UnknownLog => "unknown-log",
+        WitnessRefusal.NotSigned => "not-signed",
+        WitnessRefusal.BadSignature => "bad-signature",
+        WitnessRefusal.OldIsLarger => "old-is-larger",
+        WitnessRefusal.OtherSize => "other-size",
+        WitnessRefusal.NotEmpty => "not-empty",
+        WitnessRefusal.Inconsistent => "inconsistent",
+        _ => "fork",
+    };
+
+    public static string Hint(this WitnessRefusal refusal) => refusal switch
+    {
+        WitnessRefusal.Malformed or WitnessRefusal.OldIsLarger or WitnessRefusal.NotEmpty => "send what C2SP tlog-witness says",
+        WitnessRefusal.UnknownLog => "ask the witness's operator to add the log's key: stele witness --log VKEY",
+        WitnessRefusal.NotSigned or WitnessRefusal.BadSignature => "send the checkpoint as the log signed it",
+        WitnessRefusal.OtherSize => "send the proof from the size that the witness names",
+        _ => "find out who signs with the log's key, and from which copy of the log",
+    };
 }
 
 /// <summary>What a witness answers.</summary>

@@ -27,14 +27,14 @@ public sealed class WitnessHostTests
         using var ledgers = new Ledgers();
         using var witness = Witness.Open(ledgers.At("witness"), "w", [ledgers.Signer.Key], TimeProvider.System);
         var told = new List<string>();
-        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, dialect, told.Add);
+        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, dialect, TimeProvider.System, told.Add);
         using var http = new HttpClient { BaseAddress = host.Address };
         string Note(string leaf) => ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, 1, Merkle.Leaf(Encoding.UTF8.GetBytes(leaf))).Text).ToString();
 
         Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync($"{Hex}/checkpoint", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await Post(http, "add-checkpoint", "old 0\n\n" + Note("a"))).Status);
         var fork = await Post(http, "add-checkpoint", "old 1\n\n" + Note("b"));
-        Assert.Equal((status, "text/plain; charset=utf-8"), (fork.Status, fork.Type));
+        Assert.Equal((status, ProblemDocument.MediaType), (fork.Status, fork.Type));
         Assert.Contains("fork", fork.Body, StringComparison.Ordinal);
         Assert.Contains("fork", Assert.Single(told), StringComparison.Ordinal);
         Assert.Equal((HttpStatusCode.Conflict, "text/x.tlog.size", "1\n"), await Post(http, "add-checkpoint", "old 0\n\n" + Note("b")));
@@ -50,7 +50,7 @@ public sealed class WitnessHostTests
     {
         using var ledgers = new Ledgers();
         using var witness = Witness.Open(ledgers.At("witness"), "w", [ledgers.Signer.Key], TimeProvider.System);
-        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, WitnessDialect.Main, _ => { });
+        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, WitnessDialect.Main, TimeProvider.System, _ => { });
         using var http = new HttpClient { BaseAddress = host.Address };
         using (var patient = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) }) { BaseAddress = host.Address })
         {

@@ -184,4 +184,42 @@ public sealed class BlobStoreTests : IDisposable
             return ValueTask.FromResult(buffer.Length);
         }
     }
+
+    /// <summary>However it is read, and whatever is read after it failed.</summary>
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(65_535), InlineData(65_536), InlineData(65_537), InlineData(131_072), InlineData(200_000)]
+    public async Task A_stream_ends_with_the_digest_or_not_at_all(int length)
+    {
+        var content = new byte[length];
+        var random = new Random(length);
+        random.NextBytes(content);
+        foreach (var step in (int[])[1000, 65_536, 100_000])
+        {
+            using (var good = new VerifiedStream(new MemoryStream(content), Digest.Of(content)))
+            {
+                var (read, error) = await Drain(good, step);
+                Assert.Null(error);
+                Assert.Equal(content, read);
+            }
+            using var bad = new VerifiedStream(new MemoryStream(content), Digest.Of("other"u8));
+            var (part, corrupt) = await Drain(bad, step);
+            Assert.Equal(BlobError.Corrupt, corrupt?.Error);
+            Assert.True(part.Length < Math.Max(1, length));
+            Assert.Equal(BlobError.Corrupt, (await Drain(bad, step)).Error?.Error);
+        }
+
+        static async Task<(byte[] Read, BlobException? Error)> Drain(Stream from, int step)
+        {
+            var (all, buffer) = (new List<byte>(), new byte[step]);
+            try
+            {
+                for (int n; (n = await from.ReadAsync(buffer)) > 0;) all.AddRange(buffer.AsSpan(0, n));
+                return ([.. all], null);
+            }
+            catch (BlobException e)
+            {
+                return ([.. all], e);
+            }
+        }
+    }
 }

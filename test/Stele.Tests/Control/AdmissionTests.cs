@@ -279,7 +279,7 @@ public sealed class AdmissionTests
     public async Task Busy_says_when_to_come_again()
     {
         var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
-        await Stele.Api.Answers.Write(http, Problem.Of(Trouble.Busy, "too much is waiting"));
+        await Stele.Http.Answers.Write(http, Problem.Of(Trouble.Busy, "too much is waiting"));
         Assert.Equal((503, "1"), (http.Response.StatusCode, http.Response.Headers.RetryAfter.ToString()));
     }
 

@@ -59,7 +59,7 @@ public sealed class VerdictTests
             Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);
             Assert.Equal(outcome.Judgement.FirstFailure!.Rule, verdict.Rules.First(r => !r.Allows).Rule);
             Assert.NotEmpty(Explain.Refusal(before, entry, said).Encode());
-            Assert.NotEmpty(CanonicalJson.EncodeShown(Stele.Control.Problem.Of(said).ToJson()));
+            Assert.NotEmpty(CanonicalJson.EncodeShown(Problem.Of(said).ToJson()));
         }
     }
 

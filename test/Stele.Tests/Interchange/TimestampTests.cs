@@ -107,8 +107,8 @@ public sealed class TimestampTests
 
         // The server takes none that is over something else.
         var strange = authority.Answer(TimestampToken.Query(Data, Nonce));
-        await Assert.ThrowsAsync<Stele.Control.ProblemException>(() => town.Server.Attach(size, strange));
-        await Assert.ThrowsAsync<Stele.Control.ProblemException>(() => town.Server.Attach(size, [1, 2, 3]));
+        await Assert.ThrowsAsync<ProblemException>(() => town.Server.Attach(size, strange));
+        await Assert.ThrowsAsync<ProblemException>(() => town.Server.Attach(size, [1, 2, 3]));
     }
 
     /// <summary>The authority on loopback, speaking RFC 3161's HTTP: one query, one answer.</summary>

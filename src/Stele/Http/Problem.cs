@@ -4,7 +4,7 @@ using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
-namespace Stele.Control;
+namespace Stele.Http;
 
 /// <summary>Why a server did not do what it was asked, where it is not the fold that refused (that is <see cref="RefusalCode"/>). A closed set; names are permanent.</summary>
 enum Trouble
@@ -36,6 +36,10 @@ enum Trouble
     Storage,
     /// <summary>The request did not come in time.</summary>
     Timeout,
+    /// <summary>The Host header names no host that this server answers for.</summary>
+    WrongHost,
+    /// <summary>One client sends more at once than is held for one.</summary>
+    TooMuchAtOnce,
     /// <summary>A bug. The server's log has more.</summary>
     Internal,
     /// <summary>Seen by a client alone: nobody answers there.</summary>
@@ -45,12 +49,13 @@ enum Trouble
 }
 
 /// <summary>
-/// What went wrong, as the API says it and a client shows it: <c>{"code","message","hint","rules"?,"refusal"?}</c>.
+/// What went wrong, as the API says it and a client shows it: a <see cref="ProblemDocument"/> with <c>rules</c> and
+/// <c>refusal</c> where there are any.
 /// <paramref name="Rules"/>: every rule's outcome, where a policy judged. <paramref name="Refusal"/>: the entry in which the refusal is recorded, where it is.
 /// </summary>
 sealed record Problem(int Status, string Code, string Message, string Hint, ImmutableArray<RuleOutcome> Rules, long? Refusal = null)
 {
-    public const string MediaType = "application/problem+json";
+    public const string MediaType = ProblemDocument.MediaType;
 
     /// <summary>Answers with more than this are not read as problems.</summary>
     public const int MaxBytes = 1 << 20;
@@ -70,8 +75,11 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
         [Trouble.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
         [Trouble.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
         [Trouble.Stopped] = ("stopped", 503, "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),
-        [Trouble.Storage] = ("storage", 507, "whoever runs the server has to see to its disk; then send it again"),
+        [Trouble.Storage] = ("storage", 507, "the server's operator has to see to its disk; then send it again"),
         [Trouble.Timeout] = ("timeout", 408, "send it again, faster or in smaller parts"),
+        [Trouble.WrongHost] = ("wrong-host", 421, "ask for localhost, 127.0.0.1 or [::1] with the server's own port; "
+            + "other names are given to it when it is started: stele up --host NAME"),
+        [Trouble.TooMuchAtOnce] = ("too-much-at-once", 429, "wait for answers before you send more"),
         [Trouble.Internal] = ("internal", 500, "this is a bug: the server's own log says more"),
         [Trouble.Unreachable] = ("unreachable", 503, "check the address, and that the server runs: stele up"),
         [Trouble.BadAnswer] = ("bad-answer", 502, "check the address: something else than a stele server answers there"),
@@ -100,8 +108,11 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     /// <summary>Whether this is that trouble.</summary>
     public bool Is(Trouble trouble) => Code == Table[trouble].Name;
 
-    public Json ToJson() => Json.Object(
-        ("code", Code), ("message", Message), ("hint", Hint),
+    /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
+    public int? RetryAfter => Status is StatusCodes.Status429TooManyRequests ? Is(Trouble.TooMuchAtOnce) ? 1 : 60
+        : Is(Trouble.Busy) ? 1 : null;
+
+    public Json ToJson() => ProblemDocument.Of(Status, Code, Message, Hint,
         ("rules", Rules.IsDefaultOrEmpty ? null : Json.Array(Rules.Select(r => r.ToJson()))), ("refusal", Refusal is { } n ? Json.Of(n) : null));
 
     /// <exception cref="FormatException">Not a problem.</exception>

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
-namespace Stele.Host;
+namespace Stele.Http;
 
 /// <summary>
 /// A web server inside a larger program. Left alone it would take the process's signals for itself, and one that came before the program listened to them would end the web server and nothing else.

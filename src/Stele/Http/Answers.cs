@@ -1,0 +1,99 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Connections;
+using Stele.Blobs;
+using Stele.Disk;
+using Stele.Proof;
+
+namespace Stele.Http;
+
+/// <summary>Answers in one form: canonical JSON, and every error a <see cref="Problem"/>.</summary>
+static class Answers
+{
+    public const string Immutable = "private, max-age=31536000, immutable";
+
+    public static Task Write(
+        this HttpContext http, Json json, int status = StatusCodes.Status200OK, string type = "application/json") =>
+        http.Send(status, type, CanonicalJson.EncodeShown(json));
+
+    /// <summary>A whole answer; to HEAD its headers alone.</summary>
+    public static Task Send(this HttpContext http, int status, string type, ReadOnlyMemory<byte> bytes)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = type;
+        http.Response.ContentLength = bytes.Length;
+        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask
+            : http.Response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
+    }
+
+    public static Task Write(this HttpContext http, Problem problem)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        if (problem.RetryAfter is { } seconds)
+            http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        if (problem.Status is StatusCodes.Status401Unauthorized) http.Response.Headers.WWWAuthenticate = "Bearer";
+        return http.Write(problem.ToJson(), problem.Status, ProblemDocument.MediaType);
+    }
+
+    /// <summary>Around everything: what goes wrong below is answered as a problem, and no stack is shown.</summary>
+    /// <param name="bug">Told of what nobody foresaw.</param>
+    public static async Task Guard(HttpContext http, Func<Task> next, Action<Exception> bug)
+    {
+        Problem problem;
+        try
+        {
+            await next();
+            if (http.Response.HasStarted || http.Response.StatusCode < 400
+                || http.Response.ContentLength is not null || http.Response.ContentType is not null) return;
+            problem = http.Response.StatusCode switch
+            {
+                StatusCodes.Status405MethodNotAllowed =>
+                    Problem.Of(Trouble.MethodNotAllowed, $"{http.Request.Path} does not take {http.Request.Method}"),
+                StatusCodes.Status404NotFound => Problem.Of(Trouble.NotFound, $"there is nothing at {http.Request.Path}"),
+                var status => Problem.Of(Trouble.BadRequest, $"the request was not understood ({status})"),
+            };
+        }
+        catch (ProblemException e)
+        {
+            problem = e.Problem;
+        }
+        catch (BlobException e)
+        {
+            problem = Problem.Of(e);
+        }
+        catch (BadHttpRequestException e)
+        {
+            problem = RequestBody.ProblemOf(e);
+        }
+        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException
+            || (e is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
+        {
+            return;   // nobody is there to be answered
+        }
+        catch (IOException e) when (DiskTrouble.Of(e) is { } trouble)
+        {
+            bug(e);
+            problem = Problem.Of(
+                Trouble.Storage, $"the server's disk {DiskTrouble.Says(trouble)}; nothing of this was kept");
+        }
+        catch (Exception e)
+        {
+            bug(e);
+            problem = Problem.Of(Trouble.Internal, "the server failed to answer this");
+        }
+        if (http.Response.HasStarted)
+        {
+            // Half an answer went out already: abort, so that nobody takes it for a whole one.
+            http.Abort();
+            return;
+        }
+        http.Response.Clear();
+        await http.Write(problem);
+    }
+
+    /// <summary>A number in the query, at most 2⁵³−1; null when it is not there.</summary>
+    /// <exception cref="ProblemException">It is no such number.</exception>
+    public static long? Number(this HttpContext http, string name) =>
+        http.Request.Query[name] is not [var text] ? null
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n <= Json.MaxInt ? n
+        : throw new ProblemException(Trouble.BadRequest, $"'{name}' is not a whole number up to {Json.MaxInt}");
+}

@@ -1,0 +1,216 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+
+namespace Stele.Http;
+
+/// <summary>How many connections a listener holds, and for how long it bears with silence.</summary>
+sealed record ConnectionLimits
+{
+    /// <summary>The most that are open at once.</summary>
+    public required int Most { get; init; }
+
+    /// <summary>Of them, those that no token was shown on: the rest is kept for the authenticated.</summary>
+    public int Strangers => Math.Max(1, Most - (Most / 4));
+
+    /// <summary>How long a new connection may take to the end of its first request's headers.</summary>
+    public TimeSpan Silence { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// A quarter of the descriptors that this process may open: one for the server's connections, one for the
+    /// gateway's, one for what the gateway asks of releases, and one is left for files.
+    /// </summary>
+    public static ConnectionLimits Of(long descriptors) => new() { Most = (int)Math.Clamp(descriptors / 4, 16, 4096) };
+}
+
+/// <summary>
+/// Accepts connections, and knows how many there are. Where there are too many, the stranger that has been silent longest
+/// is closed for the one that comes; who showed a good token is never closed for another. Where all are known, the next one
+/// waits until one leaves, and those after it in the kernel.
+/// Invariant: no more than <see cref="ConnectionLimits.Most"/> are open, and one that is just being accepted.
+/// </summary>
+sealed class Connections : IConnectionListenerFactory, IDisposable
+{
+    /// <summary>From this much on that bodies took, or this many visitors, what the collector holds is given back afterwards.</summary>
+    const long ManyBytes = 16 << 20, ManyVisitors = 256;
+
+    const int QuietSeconds = 5;
+
+    readonly IConnectionListenerFactory _transport;
+    readonly ConnectionLimits _limits;
+    readonly TimeProvider _time;
+    readonly ITimer _timer;
+
+    readonly Lock _gate = new();
+    readonly LinkedList<Visitor> _silent = new(), _strangers = new();   // the oldest, and the one longest without a request, first
+    int _open, _peak, _quiet;
+    TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Connections(IConnectionListenerFactory transport, ConnectionLimits limits, BodyBudget budget, TimeProvider time)
+    {
+        (_transport, _limits, Budget, _time) = (transport, limits, budget, time);
+        _timer = time.CreateTimer(_ => Tick(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+    }
+
+    public BodyBudget Budget { get; }
+
+    /// <summary>How many are open, and how many of them nobody knows.</summary>
+    public (int Open, int Strangers) Count
+    {
+        get { lock (_gate) return (_open, _silent.Count + _strangers.Count); }
+    }
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+        new Door(this, await _transport.BindAsync(endpoint, cancellationToken));
+
+    sealed class Door(Connections to, IConnectionListener inner) : IConnectionListener
+    {
+        public EndPoint EndPoint => inner.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            var connection = await inner.AcceptAsync(cancellationToken);
+            if (connection is null) return null;
+            // Only now is it known that somebody needs the room: none is closed before.
+            await to.Room(cancellationToken);
+            to.Enter(connection);
+            return connection;
+        }
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            to.Unbind();
+            return inner.UnbindAsync(cancellationToken);
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+
+    bool _unbound;
+
+    /// <summary>Who waits to accept need wait no more.</summary>
+    void Unbind()
+    {
+        lock (_gate)
+        {
+            _unbound = true;
+            _left.TrySetResult();
+        }
+    }
+
+    /// <summary>Comes back when there is room for one more.</summary>
+    async ValueTask Room(CancellationToken stop)
+    {
+        while (true)
+        {
+            Task left;
+            Visitor? closed;
+            lock (_gate)
+            {
+                if (_unbound) return;
+                var strangers = _silent.Count + _strangers.Count;
+                if (_open < _limits.Most && strangers < _limits.Strangers) return;
+                closed = Oldest();
+                if (closed is null && _open < _limits.Most) return;
+                left = _left.Task;
+            }
+            // Its descriptor is free when it has left.
+            closed?.Close();
+            await left.WaitAsync(stop);
+        }
+    }
+
+    /// <summary>Takes the stranger out of the lists that is closed next: one that never asked anything before one that did.</summary>
+    Visitor? Oldest()
+    {
+        if ((_silent.First ?? _strangers.First) is not { } first) return null;
+        first.List!.Remove(first);
+        first.Value.Place = null;
+        return first.Value;
+    }
+
+    void Enter(ConnectionContext connection)
+    {
+        var visitor = new Visitor(this, () => connection.Abort(new ConnectionAbortedException("room is made for others")))
+        {
+            Came = _time.GetTimestamp(),
+        };
+        lock (_gate)
+        {
+            _open++;
+            _peak = Math.Max(_peak, _open);
+            visitor.Place = _silent.AddLast(visitor);
+        }
+        connection.Features.Set(visitor);
+        connection.ConnectionClosed.UnsafeRegister(static state =>
+        {
+            var (self, visitor) = ((Connections, Visitor))state!;
+            self.Leave(visitor);
+        }, (this, visitor));
+    }
+
+    void Leave(Visitor visitor)
+    {
+        TaskCompletionSource left;
+        lock (_gate)
+        {
+            if (visitor.Left) return;
+            visitor.Left = true;
+            _open--;
+            if (visitor.Place is { } place) place.List!.Remove(place);
+            visitor.Place = null;
+            if (_unbound) return;
+            (left, _left) = (_left, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        left.TrySetResult();
+    }
+
+    internal void Asks(Visitor visitor)
+    {
+        if (visitor.Principal is not null) return;
+        lock (_gate)
+        {
+            visitor.Asked = true;
+            if (visitor.Place is not { } place) return;
+            place.List!.Remove(place);
+            _strangers.AddLast(place);
+        }
+    }
+
+    internal void Recognised(Visitor visitor, string principal)
+    {
+        lock (_gate)
+        {
+            visitor.Principal = principal;
+            if (visitor.Place is not { } place) return;
+            place.List!.Remove(place);
+            visitor.Place = null;
+        }
+    }
+
+    /// <summary>Once a second: who has said nothing for too long is closed; what a flood took is given back once it is over.</summary>
+    void Tick()
+    {
+        while (true)
+        {
+            Visitor? silent;
+            lock (_gate)
+            {
+                if (_silent.First is not { } first || _time.GetElapsedTime(first.Value.Came) < _limits.Silence) break;
+                silent = Oldest();
+            }
+            silent?.Close();
+        }
+        lock (_gate)
+        {
+            if (_peak < ManyVisitors && Budget.Peak < ManyBytes) return;
+            var quiet = _open < ManyVisitors && Budget.Taken == 0;
+            if ((_quiet = quiet ? _quiet + 1 : 0) < QuietSeconds) return;
+            (_quiet, _peak) = (0, _open);
+            Budget.Forget();
+        }
+        // The collector keeps what it once had, and looks at it again only when something is allocated.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    public void Dispose() => _timer.Dispose();
+}

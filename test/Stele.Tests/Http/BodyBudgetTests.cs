@@ -1,0 +1,55 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Stele.Tests.Http;
+
+public sealed class BodyBudgetTests
+{
+    static Trouble Refused(BodyBudget.Share share, long bytes)
+    {
+        var problem = Assert.Throws<ProblemException>(() => share.Take(bytes)).Problem;
+        Assert.NotNull(problem.RetryAfter);
+        return problem.Is(Trouble.Busy) ? Trouble.Busy : problem.Is(Trouble.TooMuchAtOnce) ? Trouble.TooMuchAtOnce : default;
+    }
+
+    [Fact]
+    public void What_is_taken_is_bounded_for_one_and_for_all_and_comes_back()
+    {
+        var budget = new BodyBudget(100, 60);
+        BodyBudget.Share Of(string who) => new(budget, who);
+        using (var a = Of("a"))
+        {
+            a.Take(50);
+            using (var second = Of("a"))
+            {
+                second.Take(10);
+                Assert.Equal(Trouble.TooMuchAtOnce, Refused(second, 1));
+                Assert.Equal(Trouble.TooMuchAtOnce, Refused(a, 1));
+            }
+            a.Take(10);   // alone again
+            using var b = Of("b");
+            b.Take(40);
+            Assert.Equal(Trouble.Busy, Refused(b, 1));
+            using var c = Of("c");
+            Assert.Equal(Trouble.Busy, Refused(c, 1));
+            Assert.Equal(100, budget.Taken);
+        }
+        Assert.Equal(0, budget.Taken);
+        Assert.Equal(100, budget.Peak);
+        // One request alone may take more than its share, or a large body could never be sent.
+        using var large = Of("a");
+        large.Take(1000);
+        large.Dispose();
+        large.Dispose();
+        Assert.Equal(0, budget.Taken);
+    }
+
+    [Fact]
+    public void Values_are_counted_before_they_are_made()
+    {
+        var http = new DefaultHttpContext();
+        Assert.True(http.HasFewValues("[{},{},{\"a\":[1,2]}]"u8, 8));
+        Assert.False(http.HasFewValues("[{},{},{\"a\":[1,2]}]"u8, 7));
+        Assert.True(http.HasFewValues("[{},{},"u8, 8));
+        Assert.True(http.HasFewValues("no json"u8, 8));
+    }
+}
