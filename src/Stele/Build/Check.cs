@@ -14,8 +14,8 @@ sealed class CheckException(string message) : Exception(message);
 
 /// <summary>
 /// Runs a check on the release itself, not on a copy of its model: 1. the release's own tree starts in its own sandbox, as a host starts it; 2. once it is healthy, the check program runs in
-/// a second sandbox, in its own environment, with the dataset at /in/dataset, the parameters at /in/parameters.json and the release's socket at /run/release.sock: the only thing the two
-/// share; 3. what it writes to /out/report.json is frozen.
+/// a second sandbox, in its own environment, with the dataset at /in/dataset, the parameters at /in/parameters.json and a way to the release's socket at /run/release.sock: the only thing
+/// the two share; 3. what it writes to /out/report.json is frozen.
 /// </summary>
 sealed class Check(Trees trees)
 {
@@ -25,17 +25,14 @@ sealed class Check(Trees trees)
     public async Task<Checked> Run(Digest release, CheckDocument check, CancellationToken stop = default)
     {
         var (document, _) = await ReleaseClosure.Read(trees.Blobs, release, stop);
-        var tree = Path.Combine(trees.Empty(), "release");
+        var tree = trees.NewRelease();
         await ReleaseClosure.Materialise(trees.Blobs, release, tree, stop);
 
         using var area = new WorkArea();
-        await using var running = await RunningRelease.Start(tree, document.Run, area.Create("run"), stop);
-        if (!await running.BecameHealthy(StartTimeout, stop))
-            throw new CheckException(running.Process.Exited.IsCompleted ? $"the release ended before it answered {document.Run.Health}{Ending(running)}"
-                : $"the release did not answer {document.Run.Health} within {StartTimeout.TotalSeconds:0} seconds{Ending(running)}");
-
+        await using var running = await Started(tree, release, document.Run, stop);
         var socket = area.At("release.sock");
-        if (!running.LinkSocket(socket)) throw new CheckException($"what the release has at {document.Run.Socket} is not a socket");
+        if (!running.HasSocket) throw new CheckException($"what the release has at {document.Run.Socket} is not a socket");
+        await using var relay = new SocketRelay(socket, running.Connect);
         var output = area.Create("out");
         var ran = await new Sandbox(await trees.Of(check.Environment, stop), check.Command)
         {
@@ -49,12 +46,24 @@ sealed class Check(Trees trees)
         }.Run(Timeout, stop);
         if (ran.TimedOut) throw new CheckException($"the check was still running after {Timeout.TotalMinutes:0} minutes");
         if (ran.ExitCode != 0) throw new CheckException($"the check ended with {ran.ExitCode}{PipelineRun.Said(ran)}");
-        if (running.Process.Exited.IsCompleted) throw new CheckException($"the release ended while it was being checked{Ending(running)}");
+        if (running.Process.Exited.IsCompleted) throw new CheckException($"the release ended while it was being checked: {RunningRelease.LastWords(running.Process)}");
 
         var bytes = ReadReport(Path.Combine(output, "report.json"));
         var report = Report.Parse(bytes);
         return new Checked(release, await trees.Blobs.Put(check.ToJson().ToBytes(), stop), Digest.Of(bytes),
             await Artifact.OfDocument(trees.Blobs, "report", new About(check.Name), Report.MediaType, bytes, stop), report);
+    }
+
+    async Task<RunningRelease> Started(string tree, Digest release, RunTerms run, CancellationToken stop)
+    {
+        try
+        {
+            return await RunningRelease.Start(tree, release, run, StartTimeout, stop);
+        }
+        catch (StartException e)
+        {
+            throw new CheckException(e.Message);
+        }
     }
 
     static byte[] ReadReport(string path)
@@ -66,6 +75,4 @@ sealed class Check(Trees trees)
         file.ReadExactly(bytes);
         return bytes;
     }
-
-    static string Ending(RunningRelease running) => running.Process.Errors.Trim() is { Length: > 0 } said ? $": {said}" : "";
 }

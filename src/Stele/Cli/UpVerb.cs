@@ -251,7 +251,7 @@ sealed class Running : IAsyncDisposable
 
     /// <summary>The release that the running process names in its own environment, read from /proc.</summary>
     public string ReleaseInProc(string system, string environment) =>
-        File.ReadAllText($"/proc/{InstanceOf(system, environment).Pid}/environ").Split('\0').Single(v => v.StartsWith(Instance.ReleaseVariable + "=", StringComparison.Ordinal))[(Instance.ReleaseVariable.Length + 1)..];
+        File.ReadAllText($"/proc/{InstanceOf(system, environment).Pid}/environ").Split('\0').Single(v => v.StartsWith(RunningRelease.ReleaseVariable + "=", StringComparison.Ordinal))[(RunningRelease.ReleaseVariable.Length + 1)..];
 
     public async ValueTask DisposeAsync()
     {

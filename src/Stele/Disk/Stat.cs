@@ -35,9 +35,6 @@ static partial class Libc
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int IoCtl(int fd, nuint request, int argument);
 
-    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int HardLink(string from, string to);
-
     /// <summary>Null when nothing has that name.</summary>
     public static Stat? StatOf(string path)
     {
@@ -64,9 +61,6 @@ static partial class Libc
     /// <summary>Makes <paramref name="to"/> share the blocks of <paramref name="from"/> until one of them is written; false where the filesystem can't.</summary>
     public static bool TryClone(SafeFileHandle from, SafeFileHandle to) =>
         IoCtl((int)to.DangerousGetHandle(), FICLONE, (int)from.DangerousGetHandle()) == 0;
-
-    /// <summary>Gives what has a name a second one; a link itself, not what it leads to. False where that can't be.</summary>
-    public static bool TryLink(string from, string to) => HardLink(from, to) == 0;
 
     /// <summary>Waits for the exclusive advisory lock of a directory; disposing lets go. Other processes and other threads are both kept out.</summary>
     public static SafeFileHandle LockDirectory(string path)

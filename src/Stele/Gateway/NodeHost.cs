@@ -55,10 +55,10 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(link);
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
-            // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
+            // What a killed node left: its sandboxes died with it, their trees are made again.
             foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
-            foreach (var leftover in Directory.EnumerateDirectories(folder.Run)) Disk.Files.Discard(leftover);
-            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), cosigner, time));
+            if (Directory.Exists(folder.OldRun)) Disk.Files.Discard(folder.OldRun);
+            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Path), cosigner, time));
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));

@@ -255,8 +255,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         Instance? instance = null;
         try
         {
-            var run = Path.Combine(_parts.Folder.Run, $"{NodeFolder.NameOf(Place)[..12]}.{NodeParts.Nonce()[..8]}");
-            instance = await Instance.Start(provisioned, run, _parts.Terms.HealthPatience, _parts.Time, stop);
+            instance = await Instance.Start(provisioned, _parts.Terms.HealthPatience, stop);
             var found = await Task.Run(() => Inspection.Of(instance), stop);
             if (!found.Agrees) throw new InstanceException($"release {provisioned.Release.Digest.Short} started, and not as it should: {string.Join("; ", found.Differences)}");
             var guarded = new Guarded(instance, new Vigil(provisioned.Tree, _parts.Terms.RehashEvery, _parts.Time, sign => Suspect(instance, sign)));

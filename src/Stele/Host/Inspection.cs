@@ -34,7 +34,7 @@ static class Inspection
     /// <exception cref="IOException">The process ended meanwhile.</exception>
     public static Inspected Of(Instance instance)
     {
-        var view = new ProcessView(instance.Pid);
+        var view = new ProcessView(instance.Pid, instance.Init);
         var expected = instance.Provisioned.Tree.Tree;
         var differences = ImmutableArray.CreateBuilder<string>();
         var found = Files(view, expected, differences);
@@ -99,7 +99,7 @@ static class Inspection
 
     static Dimension Environment(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
     {
-        var wanted = Instance.EnvironmentOf(instance.Provisioned).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
+        var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
         var seen = view.Environment();
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");

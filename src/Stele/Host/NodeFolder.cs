@@ -15,7 +15,6 @@ namespace Stele.Host;
 /// replica/          its own copy of the ledger; and beside that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// releases/…        trees of running releases; made again at every start
-/// run/…             sockets of running releases
 /// logs/[hex]/       one decision log an environment: key, journal, tiles
 /// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
 /// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
@@ -39,7 +38,8 @@ sealed record NodeFolder(string Path)
     public string CosignerKey => System.IO.Path.Combine(Replica, "cosigner.key");
     public string Blobs => At("blobs");
     public string Releases => At("releases");
-    public string Run => At("run");
+    /// <summary>Sockets of running releases, in folders of builds before release sockets got a file system of their own; removed at start.</summary>
+    public string OldRun => At("run");
     public string Outbox => At("outbox");
     public string Logs => At("logs");
     public string Erasures => At("erasures");
@@ -59,7 +59,7 @@ sealed record NodeFolder(string Path)
     public NodeIdentity Open()
     {
         Files.CreateDirectory(Path, secret: true);
-        foreach (var directory in (string[])[Releases, Run, Logs, At("bodies"), At("keytable"), At("tally"), Erasures]) Files.CreateDirectory(directory, secret: true);
+        foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"), Erasures]) Files.CreateDirectory(directory, secret: true);
         Files.Sweep(Logs);
         Files.Sweep(Erasures);
         if (!File.Exists(MemberKey))

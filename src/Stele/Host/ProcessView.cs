@@ -8,17 +8,19 @@ namespace Stele.Host;
 readonly record struct Mapping(string Path, ulong Inode, bool Executable);
 
 /// <summary>What the kernel says of the processes of one sandbox. Whoever may trace them (their own user, or root) may read this; a process can't change what stands here.</summary>
-sealed class ProcessView(int pid)
+/// <param name="pid">The release's own first process.</param>
+/// <param name="init">The first process of the sandbox, which is bubblewrap and not the release's.</param>
+sealed class ProcessView(int pid, int init)
 {
     public string Root => At(pid, "root");
 
-    /// <summary>Every process that shares the process-id namespace of the first: the sandbox's whole population.</summary>
+    /// <summary>Every process that shares the process-id namespace of the first, but the init: the sandbox's whole population.</summary>
     public IReadOnlyList<int> Population()
     {
         var space = Link(At(pid, "ns/pid")) ?? throw new IOException($"process {pid} is gone");
         var found = new List<int>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && Link(At(id, "ns/pid")) == space) found.Add(id);
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id != init && Link(At(id, "ns/pid")) == space) found.Add(id);
         return found;
     }
 

@@ -3,6 +3,7 @@ using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Host;
 
@@ -12,11 +13,10 @@ sealed record Provisioned(ReleaseFact Release, ReleaseDocument Document, Materia
 /// <summary>
 /// Release → directory. Blobs come by digest from the node's own store; what is not there, or is damaged there, is fetched from the server's.
 /// </summary>
+/// <param name="directory">The folder whose <c>releases</c> the trees stand in.</param>
 sealed class Provision(BlobStore own, IBlobs server, string directory)
 {
     const long MaxBlob = 16L << 30;
-
-    int _made;
 
     /// <summary>Makes a fresh tree of a release, healing the node's own store on the way where a blob proves damaged.</summary>
     /// <exception cref="BlobException">A blob that neither store has good.</exception>
@@ -46,8 +46,7 @@ sealed class Provision(BlobStore own, IBlobs server, string directory)
     async Task<Provisioned> Materialised(ReleaseFact release, CancellationToken stop)
     {
         var document = ReleaseDocument.Parse(await own.Read(release.Document, Artifacts.MaxDocument, stop));
-        var target = Path.Combine(directory, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{release.Digest.Short}.{Interlocked.Increment(ref _made)}"));
-        Disk.Files.DeleteDirectory(target);
+        var target = RunningRelease.NewTree(directory);
         return new Provisioned(release, document, await ReleaseClosure.Materialise(own, release.Digest, target, stop));
     }
 

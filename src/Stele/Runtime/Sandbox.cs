@@ -27,10 +27,12 @@ sealed class SandboxException(SandboxError error, string message, string? hint =
 sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut);
 
 /// <summary>
-/// A command in a root of its own, by bubblewrap: the materialised tree alone, read-only; own user, process, network (nothing but its own loopback), IPC, host-name and cgroup
-/// namespaces and no way to make further ones; no capability, the system calls of <see cref="SystemCalls"/> refused, no terminal, an environment of exactly <see cref="Env"/> (and PWD); writable only /tmp, /run and what is bound so;
-/// it dies with this process.
-/// <para>Not promised: limits on memory and processor time. Inside, everyone is <see cref="User"/>; for the host it is whoever runs this.</para>
+/// A command in a root of its own, by bubblewrap: the materialised tree alone, read-only; own user, process, network (nothing
+/// but its own loopback), IPC, host-name and cgroup namespaces and no way to make further ones; no capability, the system
+/// calls of <see cref="SystemCalls"/> refused, no terminal, an environment of exactly <see cref="Env"/> (and PWD); writable
+/// only /tmp, /run, /dev/shm, each a file system of its own in memory and of a size, and what is bound so; bubblewrap is its
+/// init and reaps what the command leaves behind; it dies with this process.
+/// <para>Inside, everyone is <see cref="User"/>; for the host it is the user that runs this.</para>
 /// </summary>
 sealed record Sandbox(string Root, ImmutableArray<string> Args)
 {
@@ -39,15 +41,17 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     /// <summary>Directories it mounts over; every environment has them, empty.</summary>
     public static readonly string[] MountPoints = ["dev", "in", "out", "proc", "run", "tmp"];
 
-    const string Program = "bwrap";
     static readonly string[] SearchPath = ["/usr/local/bin", "/usr/bin", "/bin"];
 
     public ImmutableSortedDictionary<string, string> Env { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     public string Directory { get; init; } = "/";
     public ImmutableArray<Bind> Binds { get; init; } = [];
-    /// <summary>A host directory that is /run inside, writable: for the sockets of a service. Without one /run is a small scratch.</summary>
-    public string? RunDirectory { get; init; }
+    /// <summary>The size of /tmp, in bytes.</summary>
     public long ScratchBytes { get; init; } = 1L << 30;
+    /// <summary>The size of /run, in bytes: a place for sockets and numbers of processes.</summary>
+    public long RunBytes { get; init; } = 1L << 20;
+    /// <summary>The size of /dev/shm, in bytes: podman's and Docker's default.</summary>
+    public long SharedBytes { get; init; } = 64L << 20;
     /// <summary>How much of each of standard output and error is kept.</summary>
     public int OutputBytes { get; init; } = 1 << 20;
 
@@ -79,10 +83,13 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
         var command = Command();
         foreach (var point in MountPoints)
             if (Libc.StatOf(Path.Combine(Root, point)) is not { Type: NodeType.Directory }) throw new SandboxException(SandboxError.Unfit, $"{Root} is no root for a sandbox: it has no directory /{point}");
-        return await SandboxProcess.Start(Program, (status, filter) => Flags(status, filter, command), OutputBytes, stop);
+        return await SandboxProcess.Start(Program!, Flags(), [command, .. Args.Skip(1)], OutputBytes, stop);
     }
 
-    public static bool Available => (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin").Split(':').Any(d => File.Exists(Path.Combine(d, Program)));
+    public static bool Available => Program is not null;
+
+    /// <summary>bubblewrap's path on the host.</summary>
+    public static string? Program => (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin").Split(':').Select(d => Path.Combine(d, "bwrap")).FirstOrDefault(p => Path.IsPathRooted(p) && File.Exists(p));
 
     /// <summary>The program's path inside: bubblewrap would look it up in the PATH of the host.</summary>
     string Command()
@@ -92,26 +99,27 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
             ?? throw new SandboxException(SandboxError.Unfit, $"the environment has no program '{Args[0]}' in {string.Join(", ", SearchPath)}");
     }
 
-    List<string> Flags(int status, int? filter, string command)
+    List<string> Flags()
     {
-        var user = User.ToString(CultureInfo.InvariantCulture);
+        var user = Number(User);
         List<string> flags =
         [
             "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
-            "--uid", user, "--gid", user, "--hostname", "stele", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv",
-            "--json-status-fd", status.ToString(CultureInfo.InvariantCulture),
-            "--ro-bind", Root, "/", "--dev", "/dev", "--remount-ro", "/dev",
+            "--uid", user, "--gid", user, "--hostname", "stele", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv",
+            "--ro-bind", Root, "/", "--dev", "/dev", .. Memory(SharedBytes, "/dev/shm"), "--remount-ro", "/dev",
             // Read-only as a whole: to a process whose user is the host's root, with or without capabilities, the kernel's settings below /proc/sys are writable.
             "--proc", "/proc", "--remount-ro", "/proc",
-            "--size", ScratchBytes.ToString(CultureInfo.InvariantCulture), "--tmpfs", "/tmp",
+            .. Memory(ScratchBytes, "/tmp"), .. Memory(RunBytes, "/run"),
         ];
-        if (filter is { } fd) flags.AddRange(["--seccomp", fd.ToString(CultureInfo.InvariantCulture)]);
-        flags.AddRange(RunDirectory is null ? ["--size", "1048576", "--tmpfs", "/run"] : ["--bind", RunDirectory, "/run"]);
         if (Binds.Any(b => b.Inside.StartsWith("/in/", StringComparison.Ordinal))) flags.AddRange(["--tmpfs", "/in"]);
-        foreach (var bind in Binds) flags.AddRange([bind.Writable ? "--bind" : "--ro-bind", bind.Host, bind.Inside]);
+        foreach (var bind in Binds) flags.AddRange([bind.Writable ? "--bind" : "--ro-bind", Path.GetFullPath(bind.Host), bind.Inside]);
         if (flags.Contains("/in")) flags.AddRange(["--remount-ro", "/in"]);
         foreach (var (name, value) in Env) flags.AddRange(["--setenv", name, value]);
-        flags.AddRange(["--chdir", Directory, "--", command, .. Args.Skip(1)]);
+        flags.AddRange(["--chdir", Directory]);
         return flags;
+
+        static string[] Memory(long bytes, string inside) => ["--size", Number(bytes), "--tmpfs", inside];
     }
+
+    static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Stele.Disk;
 using Stele.Proof;
 
@@ -10,18 +11,37 @@ namespace Stele.Runtime;
 /// <summary>A command that is running in its sandbox. Disposing kills all that is in there.</summary>
 sealed class SandboxProcess : IAsyncDisposable
 {
+    /// <summary>
+    /// Becomes bubblewrap, with the same marks from whatever it was started: a plain umask and signals, an empty
+    /// environment, and its own settings by a pipe, as its command line and environment can be read inside (it is the init).
+    /// Arguments: bubblewrap's path, the command and its arguments. Standard input: bubblewrap's settings.
+    /// </summary>
+    const string Script = """
+        umask 022
+        exec 3<&0 0</dev/null
+        bubblewrap=$1
+        shift
+        signals=
+        env --default-signal true 2>/dev/null && signals=--default-signal
+        exec env -i $signals "$bubblewrap" --args 3 -- "$@"
+        """;
+
     readonly Process _bubblewrap;
+    readonly SafeFileHandle? _init, _command;
     readonly Head _output, _errors;
     readonly Task<int?> _status;
 
-    SandboxProcess(Process bubblewrap, int pid, Head output, Head errors, Task<int?> status)
+    SandboxProcess(Process bubblewrap, (int Pid, SafeFileHandle? Handle) init, (int Pid, SafeFileHandle? Handle) command, Head output, Head errors, Task<int?> status)
     {
-        (_bubblewrap, Pid, _output, _errors, _status) = (bubblewrap, pid, output, errors, status);
+        (_bubblewrap, Init, _init, Pid, _command, _output, _errors, _status) = (bubblewrap, init.Pid, init.Handle, command.Pid, command.Handle, output, errors, status);
         Exited = Exit();
     }
 
     /// <summary>The command's own process as the host numbers it: what /proc/[pid]/{root,exe,maps,environ} shows is what runs.</summary>
     public int Pid { get; }
+
+    /// <summary>The first process inside, as the host numbers it: bubblewrap, as the init. Everything inside ends with it.</summary>
+    public int Init { get; }
 
     /// <summary>Completes with the exit code when nothing is left inside; a <see cref="SandboxException"/> if the sandbox could not be built.</summary>
     public Task<int> Exited { get; }
@@ -30,34 +50,41 @@ sealed class SandboxProcess : IAsyncDisposable
     public string Output => _output.Text;
     public string Errors => _errors.Text;
 
-    internal static async Task<SandboxProcess> Start(string program, Func<int, int?, IEnumerable<string>> flags, int outputBytes, CancellationToken stop)
+    /// <param name="bubblewrap">Its path on the host.</param>
+    /// <param name="settings">Its options.</param>
+    /// <param name="command">The command's path inside, and its arguments.</param>
+    internal static async Task<SandboxProcess> Start(string bubblewrap, IEnumerable<string> settings, IEnumerable<string> command, int outputBytes, CancellationToken stop)
     {
         var (read, write) = Libc.Pipe();
-        var (process, reaper) = await Parent.Run(() =>
+        var (process, reaper, numbers) = await Parent.Run(() =>
         {
             using (write)
             using (var filter = SystemCalls.Filter() is { } bytes ? Libc.PipeOf(bytes) : null)
             {
                 var reaper = Parent.Reaper ??= Reaper.Start();
                 Libc.InheritNothing();
-                string[] guarded = ["--unsetenv", reaper.Mark, "--block-fd", reaper.InheritGate().ToString(CultureInfo.InvariantCulture)];
-                var start = new ProcessStartInfo(program, [.. guarded, .. flags(Libc.Inherit(write), filter is null ? null : Libc.Inherit(filter))]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-                var path = start.Environment.TryGetValue("PATH", out var p) ? p : null;
+                List<string> numbers = ["--json-status-fd", Number(Libc.Inherit(write)), "--sync-fd", Number(reaper.InheritMark()), "--block-fd", Number(reaper.InheritGate())];
+                if (filter is not null) numbers.AddRange(["--seccomp", Number(Libc.Inherit(filter))]);
+                var start = new ProcessStartInfo("/bin/sh", ["-c", Script, "sh", bubblewrap, .. command])
+                {
+                    RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/",
+                };
                 start.Environment.Clear(); // nothing of ours is there to leak
-                start.Environment["PATH"] = path;
-                return (Process.Start(start)!, reaper);
+                start.Environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+                return (Process.Start(start)!, reaper, numbers);
             }
         });
-        process.StandardInput.Close();
         var output = new Head(process.StandardOutput.BaseStream, outputBytes);
         var errors = new Head(process.StandardError.BaseStream, outputBytes);
         var pid = new TaskCompletionSource<int?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var status = Task.Factory.StartNew(() => ReadStatus(read, pid), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await Tell(process, [.. numbers, .. settings]);
         // Not to be called off: it comes at once, or bubblewrap ends; and only who knows the process can end it.
-        if (await pid.Task is { } child)
+        if (await pid.Task is { } init)
         {
+            var handle = ChildOf(process.Id, init);
             reaper.LetGo();
-            var running = new SandboxProcess(process, child, output, errors, status);
+            var running = new SandboxProcess(process, (init, handle), await CommandOf(init, process), output, errors, status);
             if (!stop.IsCancellationRequested) return running;
             await running.DisposeAsync();
             throw new OperationCanceledException(stop);
@@ -68,8 +95,69 @@ sealed class SandboxProcess : IAsyncDisposable
         throw Failed(errors.Text);
     }
 
+    /// <summary>Hands bubblewrap its options, each ended by a zero byte; it begins once it has the last.</summary>
+    static async Task Tell(Process process, IReadOnlyList<string> settings)
+    {
+        try
+        {
+            await process.StandardInput.BaseStream.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(settings.Select(s => s + '\0'))));
+            process.StandardInput.Close();
+        }
+        catch (IOException) { } // it ended; it says why on standard error
+    }
+
+    /// <summary>The command's process: the second of its process-id namespace, which the init forks. The init itself when the command has ended by now.</summary>
+    static async Task<(int Pid, SafeFileHandle? Handle)> CommandOf(int init, Process bubblewrap)
+    {
+        while (!bubblewrap.HasExited)
+        {
+            try
+            {
+                foreach (var child in ChildrenOf(init))
+                    if (ChildOf(init, child) is { } handle)
+                    {
+                        if (File.ReadLines($"/proc/{Number(child)}/status").Any(l => l.StartsWith("NSpid:", StringComparison.Ordinal) && l.EndsWith("\t2", StringComparison.Ordinal))) return (child, handle);
+                        handle.Dispose();
+                    }
+            }
+            catch (IOException) { } // one of them ended
+            await Task.Delay(1);
+        }
+        return (init, null);
+    }
+
+    /// <summary>A handle on a child of a process; null when the number is no child's of it any more, but free or another's.</summary>
+    static SafeFileHandle? ChildOf(int parent, int pid)
+    {
+        if (Libc.OpenProcess(pid) is not { } handle) return null;
+        if (IsChildOf(parent, pid)) return handle; // looked at after it was opened: it is the one that was opened
+        handle.Dispose();
+        return null;
+    }
+
+    static bool IsChildOf(int parent, int pid)
+    {
+        try
+        {
+            return File.ReadLines($"/proc/{Number(pid)}/status").Contains($"PPid:\t{Number(parent)}");
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    static IEnumerable<int> ChildrenOf(int pid)
+    {
+        var list = $"/proc/{Number(pid)}/task/{Number(pid)}/children";
+        if (File.Exists(list)) return File.ReadAllText(list).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(c => int.Parse(c, CultureInfo.InvariantCulture)).ToArray();
+        return Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(n => char.IsAsciiDigit(n![0])).Select(n => int.Parse(n!, CultureInfo.InvariantCulture)).Where(n => IsChildOf(pid, n)).ToArray();
+    }
+
+    static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>bubblewrap writes one JSON object a line: first with child-pid, at the end with exit-code. No exit-code means that the command never began.</summary>
-    static int? ReadStatus(Microsoft.Win32.SafeHandles.SafeFileHandle pipe, TaskCompletionSource<int?> pid)
+    static int? ReadStatus(SafeFileHandle pipe, TaskCompletionSource<int?> pid)
     {
         int? code = null;
         try
@@ -99,16 +187,16 @@ sealed class SandboxProcess : IAsyncDisposable
 
     static SandboxException Failed(string errors) => new(SandboxError.Failed, $"bubblewrap could not build the sandbox: {errors.Trim()}");
 
+    /// <summary>Ends everything inside. By a handle: the number of a process that has ended may be another's by now.</summary>
     public void Kill()
     {
-        if (_bubblewrap.HasExited) return;
-        Libc.Kill(Pid, Libc.SIGKILL); // the first process of its namespace: everything inside goes with it
+        if (_init is not null) Libc.Signal(_init, Libc.SIGKILL);
     }
 
-    /// <summary>Asks it to end, and after <paramref name="grace"/> kills it.</summary>
+    /// <summary>Asks the command to end (SIGTERM), and after <paramref name="grace"/> kills everything inside.</summary>
     public async Task Stop(TimeSpan grace)
     {
-        if (!_bubblewrap.HasExited) Libc.Kill(Pid, Libc.SIGTERM);
+        if (_command is not null) Libc.Signal(_command, Libc.SIGTERM);
         await Task.WhenAny(Exited, Task.Delay(grace));
         Kill();
         await Task.WhenAny(Exited);
@@ -120,6 +208,8 @@ sealed class SandboxProcess : IAsyncDisposable
         await Task.WhenAny(Exited); // its failure, if any, is for those who asked for the exit code
         _ = Exited.Exception;
         _bubblewrap.Dispose();
+        _init?.Dispose();
+        _command?.Dispose();
     }
 
     /// <summary>Drains a stream so that its writer never blocks, and keeps the beginning.</summary>

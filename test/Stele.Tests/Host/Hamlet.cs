@@ -23,7 +23,7 @@ sealed class Hamlet : IAsyncDisposable
 
     /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk, /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another program).</summary>
     public const string Program = """
-        use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 };   # the first process of a sandbox dies of no signal that it does not handle
+        use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 };
         my $path = shift; unlink $path;
         socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die; bind($server, sockaddr_un($path)) or die "bind: $!"; listen($server, 512);
         open(my $f, '<', '/app/word') or die; my $word = <$f>; chomp $word; close $f;

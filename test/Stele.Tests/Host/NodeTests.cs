@@ -111,7 +111,7 @@ public sealed class NodeTests
         var head = await h.Deploy(broken);
         await h.Observed("stopped", o => o.Release == broken && o.Deployment == head && o.Dimensions.Single() is { Name: "health", Agrees: false });
         Assert.Equal("one", await h.Word());
-        Assert.Contains("ended before it was healthy", h.Hosted!.Trouble, StringComparison.Ordinal);
+        Assert.Contains("ended before it answered /health", h.Hosted!.Trouble, StringComparison.Ordinal);
         Assert.Equal(v1, h.Hosted.Table!.Legs[0].Release.Digest);
 
         // The next head works, and is tried at once.
@@ -146,7 +146,7 @@ public sealed class NodeTests
         await h.Start();
         await h.OpenLog();
         await h.Deploy(release);
-        await h.Eventually(() => Directory.EnumerateFileSystemEntries(h.Folder.Run).Any(), "it does not start");
+        await h.Eventually(() => Directory.EnumerateDirectories(h.Folder.Releases).Any(d => !d.EndsWith(".tmp", StringComparison.Ordinal)), "it does not start");
         await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
         Assert.Empty(h.Hosted!.Running); // still on its way

@@ -18,7 +18,7 @@ public sealed class ShellRoot : IAsyncLifetime
     {
         var blobs = new BlobStore(_scratch.At("blobs"));
         var closure = Recipes.Native("/bin/sh");
-        foreach (var name in new[] { "cat", "env", "id", "ls", "touch", "true", "sleep", "head", "yes", "chmod", "unshare" }) closure.AddFile($"/usr/bin/{name}");
+        foreach (var name in new[] { "cat", "env", "id", "ls", "touch", "true", "sleep", "head", "yes", "chmod", "unshare", "tr" }) closure.AddFile($"/usr/bin/{name}");
         var environment = await closure.Freeze(blobs, new About("shell"));
         await Materialise.Artifact(blobs, environment, Path);
     }
@@ -167,7 +167,7 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
         Assert.Contains("NoNewPrivs:\t1", ran.Output, StringComparison.Ordinal);
         Assert.EndsWith($"\n{Sandbox.User}\n", ran.Output, StringComparison.Ordinal);
         Assert.NotEqual(0, (await Run("unshare -Ur true")).ExitCode);
-        Assert.Equal("1\n", (await Run("cd /proc; for p in [0-9]*; do if [ $p != $$ ]; then echo other; else echo $p; fi; done")).Output); // alone, as process 1
+        Assert.Equal("1\n2\n", (await Run("cd /proc; for p in [0-9]*; do echo $p; done")).Output); // alone, but for the init
         // 3 is the listing itself: no descriptor of ours came along, not even one we were started with ourselves.
         Assert.Equal("0\n1\n2\n3\n", (await new Sandbox(root.Path, ["ls", "/proc/self/fd"]).Run(Long)).Output);
     }
@@ -190,18 +190,42 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     [Fact]
     public async Task A_long_running_process_is_seen_from_outside_and_stopped()
     {
-        var run = Directory.CreateDirectory(_scratch.At("run")).FullName;
-        await using var process = await (Shell("touch /run/up; exec sleep 300") with { RunDirectory = run }).Start(TestContext.Current.CancellationToken);
-        while (!File.Exists(_scratch.At("run/up")) || !(File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)?.FullName ?? "").EndsWith("/sleep", StringComparison.Ordinal))
+        await using var process = await Shell("touch /run/up; exec sleep 300").Start(TestContext.Current.CancellationToken);
+        while (!File.Exists($"/proc/{process.Init}/root/run/up") || !(File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)?.FullName ?? "").EndsWith("/sleep", StringComparison.Ordinal))
         {
             Assert.False(process.Exited.IsCompleted, process.Errors);
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
         Assert.Equal("/usr/bin/sleep", File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)!.FullName);
         Assert.Equal(TreeDigest.Of(root.Path).Digest, TreeDigest.Of($"/proc/{process.Pid}/root", Sandbox.MountPoints).Digest);
-        await process.Stop(TimeSpan.FromMilliseconds(100));
-        Assert.Equal(137, await process.Exited);
+        await process.Stop(TimeSpan.FromSeconds(60));
+        Assert.Equal(128 + 15, await process.Exited); // it was asked, and had set up nothing against it
         Assert.False(Directory.Exists($"/proc/{process.Pid}"));
+    }
+
+    [Fact]
+    public async Task What_the_command_leaves_behind_is_reaped()
+    {
+        // Children of children, whose parents end at once: nobody inside waits for them.
+        await using var process = await Shell("i=0; while [ $i -lt 20 ]; do (sleep 0 & exec true) & wait; i=$((i + 1)); done; touch /run/done; exec sleep 300").Start(TestContext.Current.CancellationToken);
+        for (var tries = 0; !File.Exists($"/proc/{process.Init}/root/run/done") || Directory.EnumerateDirectories($"/proc/{process.Init}/root/proc").Count(d => char.IsAsciiDigit(Path.GetFileName(d)[0])) > 2; tries++)
+        {
+            Assert.True(tries < 1000, "zombies stay");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+        Assert.False(process.Exited.IsCompleted);
+        Assert.Contains($"PPid:\t{process.Init}", File.ReadAllLines($"/proc/{process.Pid}/status"));
+        Assert.StartsWith("sleep\0", File.ReadAllText($"/proc/{process.Pid}/cmdline"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_init_shows_the_command_nothing_of_the_machine()
+    {
+        var ran = await Run("tr '\\0' '\\n' < /proc/1/cmdline; cat /proc/1/environ; echo; ls -l /proc/1/fd");
+        Assert.DoesNotContain(_scratch.Path, ran.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(root.Path, ran.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("PATH", ran.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"{Sandbox.Program}\n--args\n3\n--\n/usr/bin/sh\n", ran.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,83 @@
+using System.Net.Sockets;
+
+namespace Stele.Runtime;
+
+/// <summary>
+/// A socket of the host that leads to a release's own: what a check is given, as the release's /run is in no folder that
+/// could be mounted elsewhere. Bytes go through as they come, each direction for itself.
+/// </summary>
+sealed class SocketRelay : IAsyncDisposable
+{
+    /// <summary>How many connections are open at once; more wait in the listening socket's queue.</summary>
+    const int MostConnections = 256;
+
+    readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    readonly CancellationTokenSource _stop = new();
+    readonly SemaphoreSlim _room = new(MostConnections);
+    readonly Task _accepting;
+
+    /// <param name="path">Where to listen; nothing has that name yet.</param>
+    /// <param name="connect">Opens one connection to the release.</param>
+    public SocketRelay(string path, Func<CancellationToken, ValueTask<Socket>> connect)
+    {
+        _listener.Bind(new UnixDomainSocketEndPoint(path));
+        _listener.Listen(512);
+        _accepting = Accept(connect);
+    }
+
+    async Task Accept(Func<CancellationToken, ValueTask<Socket>> connect)
+    {
+        try
+        {
+            while (true)
+            {
+                await _room.WaitAsync(_stop.Token);
+                _ = Serve(await _listener.AcceptAsync(_stop.Token), connect);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException) { } // it was disposed of
+    }
+
+    async Task Serve(Socket asked, Func<CancellationToken, ValueTask<Socket>> connect)
+    {
+        using (asked)
+        {
+            try
+            {
+                using var release = await connect(_stop.Token);
+                await Task.WhenAll(Copy(asked, release), Copy(release, asked));
+            }
+            catch (Exception e) when (e is OperationCanceledException or SocketException or IOException) { } // the asker sees it closed
+            finally
+            {
+                _room.Release();
+            }
+        }
+    }
+
+    async Task Copy(Socket from, Socket to)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            for (int n; (n = await from.ReceiveAsync(buffer, _stop.Token)) > 0;)
+                for (var sent = 0; sent < n;) sent += await to.SendAsync(buffer.AsMemory(sent, n - sent), _stop.Token);
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // One side is gone: the other is told, and the copy in the other direction ends too.
+            from.Dispose();
+            to.Dispose();
+        }
+        catch (ObjectDisposedException) { }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Dispose();
+        await _accepting;
+        _stop.Dispose();
+    }
+}
