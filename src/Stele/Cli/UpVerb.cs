@@ -193,7 +193,7 @@ sealed class Running : IAsyncDisposable
                 var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow, nodeToken ?? home.Token,
                     new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
-                    new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers }, call.Clock);
+                    new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers }, call.Clock, report);
                 home.Set(("gateway", running.Gateway), ("nodeToken", running.Node.Node.Identity.Token), ("data", data));
                 if (terms.Server) await Register(running, home, call);
             }
