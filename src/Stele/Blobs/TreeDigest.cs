@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Stele.Disk;
@@ -50,7 +51,10 @@ sealed class TreeDigest
     /// <summary>Reads every byte below a directory.</summary>
     /// <param name="opaque">Directories, relative, that count by their name alone: mount points such as <c>proc</c> and <c>tmp</c>.</param>
     /// <exception cref="BlobException">A device, socket or pipe, or a name that is not UTF-8.</exception>
-    public static TreeDigest Of(string directory, params IReadOnlyCollection<string> opaque) => new([.. Names(directory, opaque).Select(n => Read(directory, n))]);
+    public static TreeDigest Of(string directory, params IReadOnlyCollection<string> opaque) => Of(directory, opaque, CancellationToken.None);
+
+    public static TreeDigest Of(string directory, IReadOnlyCollection<string> opaque, CancellationToken stop) =>
+        new([.. Names(directory, opaque).Select(n => Read(directory, n, stop))]);
 
     /// <summary>The names of a tree with all but the content, sorted; no link is followed.</summary>
     internal static IReadOnlyList<TreeEntry> Names(string directory, IReadOnlyCollection<string> opaque)
@@ -87,11 +91,25 @@ sealed class TreeDigest
         }
     }
 
-    static TreeEntry Read(string directory, TreeEntry entry)
+    static TreeEntry Read(string directory, TreeEntry entry, CancellationToken stop) =>
+        entry.Type == EntryType.File ? entry with { Content = ContentOf(Path.Combine(directory, entry.Path), stop) } : entry;
+
+    /// <summary>The digest of a file that is no link; stops between two pieces of it.</summary>
+    public static Digest ContentOf(string path, CancellationToken stop)
     {
-        if (entry.Type != EntryType.File) return entry;
-        using var content = Libc.OpenRead(Path.Combine(directory, entry.Path));
-        return entry with { Content = Digest.From(SHA256.HashData(content)) };
+        using var content = Libc.OpenRead(path);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(128 * 1024);
+        try
+        {
+            stop.ThrowIfCancellationRequested();
+            for (int n; (n = content.Read(buffer)) > 0; stop.ThrowIfCancellationRequested()) hash.AppendData(buffer.AsSpan(0, n));
+            return Digest.From(hash.GetHashAndReset());
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     /// <summary>What is different in <paramref name="now"/>, path by path.</summary>

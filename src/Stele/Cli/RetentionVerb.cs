@@ -117,7 +117,7 @@ static class RetentionVerb
     {
         await using var desk = await Desk.Open(call);
         var state = desk.State;
-        var logs = Control.Views.Status.Of(state, call.Now)["logs"].AsArray;
+        var logs = Control.Views.Status.Of(state, desk.Replay.Entries, call.Now)["logs"].AsArray;
         call.Terminal.Result(Json.Object(
             ("systems", Json.Array(state.Systems.Values.Select(s => Json.Object(("system", s.Name), ("retention", s.Retention?.ToJson() ?? Json.Null))))), ("logs", Json.Array(logs.Select(l => Json.Object(
                 ("log", l["log"]), ("place", l["place"]), ("erased", l["erased"]), ("floor", l["floor"]), ("holds", l["holds"])))))), () =>

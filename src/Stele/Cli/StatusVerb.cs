@@ -12,8 +12,11 @@ static class StatusVerb
         stele status [SYSTEM[/ENV]] [--at TIME|ENTRY]
 
         The folded state: each environment's head, since when, the policies in force, what its node last said, its decision log.
-        It is folded here, from entries that were verified here. What server and node say of the ledger's witnesses is shown beside it. Exit code 1
-        when one of them, or this home's own copy, has seen a second history under the ledger's key.
+        It is folded here, from entries that were verified here. What the server and the node of this home say now is added: the
+        ledger's witnesses, and what keeps the node or an environment from being as the ledger says, with the next step.
+        Exit code 0: what is shown is as the ledger says, as far as is known. Exit code 1: the node is rejected, lags, can't reach
+        its server or does not answer while something should run; an environment does not run what its head names, or what ran
+        was not the release; or someone has seen a second history under the ledger's key. With --at only the ledger is asked.
         """,
         [
             new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
@@ -24,7 +27,7 @@ static class StatusVerb
     {
         await using var desk = await Desk.Open(call);
         var (state, now) = AsOf(desk, call);
-        var status = Status.Of(state, now);
+        var status = Status.Of(state, desk.Replay.Entries, now);
         if (call.Get<string>("system/env") is { } only)
         {
             Given.Scope(only, state);
@@ -36,9 +39,14 @@ static class StatusVerb
                 .With("logs", Json.Array(status["logs"].AsArray.Where(l => Shown(l["place"]))));
         }
         var witnessing = call.Get<string>("--at") is null ? await Witnessing.Of(desk, call) : null;
-        if (witnessing is not null) status = status.With("witnessing", witnessing.ToJson());
-        call.Terminal.Result(status, () => Print(call.Terminal, state, status, witnessing));
-        return witnessing is { Forks.Count: > 0 } ? CliError.Failed : 0;
+        IReadOnlyList<StatusFault> faults = [];
+        if (witnessing is not null)
+        {
+            faults = StatusFault.Of(status, witnessing, now);
+            status = status.With("witnessing", witnessing.ToJson()).With("faults", Json.Array(faults.Select(f => f.ToJson())));
+        }
+        call.Terminal.Result(status, () => Print(call.Terminal, state, status, witnessing, faults));
+        return witnessing is { Forks.Count: > 0 } || faults.Count > 0 ? CliError.Failed : 0;
     }
 
     static (State State, long Now) AsOf(Desk desk, Call call)
@@ -65,10 +73,25 @@ static class StatusVerb
         log["holds"].AsArray is { IsEmpty: false } holds ? $"held by {string.Join(", ", holds.Select(h => $"entry {h.AsInt}"))}" : "",
     }.Where(s => s.Length > 0));
 
-    static void Print(Terminal t, State state, Json status, Witnessing? witnessing)
+    /// <summary>An observation in words: of what it was, and whether it agreed.</summary>
+    public static string Seen(Json o)
+    {
+        var differs = string.Join(", ", o["differs"].AsArray.Select(d => d.AsString));
+        var said = (o["event"].AsString, o["agrees"].AsBool) switch
+        {
+            ("stopped", true) => "stopped",
+            ("stopped", false) => $"stopped, not by order ({differs})",
+            (var seen, true) => $"{seen}, everything agrees with the release",
+            var (seen, _) => $"{seen}: {differs} DIFFERS from the release",
+        };
+        return o["current"].AsBool ? said : $"{said}: {o.Find("name")?.AsString ?? o["release"].AsString} of entry {o["deployment"].AsInt}, before this head";
+    }
+
+    static void Print(Terminal t, State state, Json status, Witnessing? witnessing, IReadOnlyList<StatusFault> faults)
     {
         t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
         witnessing?.Print(t);
+        t.Table(faults.Where(f => f.Place is null).SelectMany(f => f.Rows()), "");
         if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
         foreach (var system in status["systems"].AsArray)
         {
@@ -89,7 +112,8 @@ static class StatusVerb
                 }
                 else rows.Add(["runs", "nothing yet"]);
                 rows.Add(["policies", e["policies"].AsArray is { IsEmpty: false } p ? string.Join(", ", p.Select(d => d.AsDigest.Short)) : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]);
-                if (e.Find("observation") is { } o) rows.Add(["node", $"{o["event"].AsString}, {(o["agrees"].AsBool ? "everything agrees with the release" : "something DIFFERS from the release")}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
+                if (e.Find("observation") is { } o) rows.Add(["node", $"{Seen(o)}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
+                foreach (var fault in faults.Where(f => f.Place == e["place"].AsString)) rows.AddRange(fault.Rows());
                 rows.Add(["stale after", e.Find("staleAfter") is { } s ? Terminal.Lasting(s.AsInt) : "never (unlimited)"]);
                 foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))
                     rows.Add(["decisions", $"{log["log"].AsString}: {(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"]);

@@ -261,6 +261,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         try
         {
             var answer = await Forwarder.Send(leg.Instance, request, _headers.Of(request, principal), path, input, terms.MaxAnswer, terms.Patience, time);
+            leg.Instance.Answered();
             // Drift seen while it answered: whose answer that was, nobody can say.
             return leg.Instance.Trusted ? (Decision.Allow, answer, null, true)
                 : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile, true);

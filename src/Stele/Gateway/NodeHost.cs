@@ -38,9 +38,11 @@ sealed class NodeHost : IAsyncDisposable
     /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
     /// <param name="trust">The ledger to follow.</param>
     /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
-    /// <param name="report">Told of bugs; for the operator's log.</param>
+    /// <param name="report">Told of bugs, and in one line each of what keeps the node or an environment from being as the
+    /// ledger says, and when that is over.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
-    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
+    public static async Task<NodeHost> Start(
+        NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
     {
         var begun = new Stack<IAsyncDisposable>();
         try
@@ -58,7 +60,7 @@ sealed class NodeHost : IAsyncDisposable
             // What a killed node left: its sandboxes died with it, their trees are made again.
             foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
             if (Directory.Exists(folder.OldRun)) Disk.Files.Discard(folder.OldRun);
-            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Path), cosigner, time));
+            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Path), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));

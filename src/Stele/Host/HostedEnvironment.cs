@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Threading.Channels;
@@ -19,32 +18,40 @@ namespace Stele.Host;
 /// </summary>
 sealed class HostedEnvironment : IAsyncDisposable
 {
-    /// <summary>A running release and what guards it.</summary>
-    sealed record Guarded(Instance Instance, Vigil Vigil);
-
     readonly NodeParts _parts;
     readonly Action _anchor;
     readonly object _gate = new();
     readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
-    readonly ConcurrentDictionary<Instance, string> _suspects = new();
     volatile RoutingTable? _table;
     volatile DecisionLog? _log;
+    volatile Faulted? _fault;
     bool _assigned;
     string _unlogged = "the decision log was not opened yet";
+    int _falseAlarms;
+
+    /// <summary>What the loop is about, and for which orders. Other orders call it off.</summary>
+    CancellationTokenSource? _step;
+    Orders? _orders;
 
     // The loop's own.
     readonly List<Guarded> _running = [];
     readonly List<Task> _retiring = [];
     readonly HashSet<Digest> _drifted = [];
-    readonly HashSet<(long Head, Digest Release, string Why)> _reported = [];
-    long _inspected, _observed;
+    readonly Dictionary<(long Deployment, Digest Release, NodeFault Fault), int> _stated = [];
     TimeSpan _retry;
+    long _waited;
+    TimeSpan _wait;
+    long _tried = -1;
+    int _inARow;
+    string _said = "";
+
+    /// <summary>What the ledger wants of this environment: a head, or nothing.</summary>
+    sealed record Orders(bool Assigned, long? Head, bool Stopped);
 
     /// <param name="anchor">Asks for the log to be anchored now.</param>
     public HostedEnvironment(NodeParts parts, string system, string environment, Action anchor)
     {
         (_parts, System, Environment, _anchor, _retry) = (parts, system, environment, anchor, parts.Terms.RetryAfter);
-        _inspected = _observed = parts.Time.GetTimestamp();
     }
 
     public string System { get; }
@@ -56,14 +63,20 @@ sealed class HostedEnvironment : IAsyncDisposable
 
     public DecisionLog? Log => _log;
 
-    /// <summary>What keeps this environment from running what the ledger says, if anything does.</summary>
-    public string? Trouble { get; private set; }
+    /// <summary>What keeps this environment from running what the ledger says, if anything does. It stays while a release ends again and again, also between two ends.</summary>
+    public Faulted? Fault => _fault;
+
+    /// <summary>The same in words.</summary>
+    public string? Trouble => _fault?.Words;
 
     /// <summary>The last thing of note that happened here, in words.</summary>
     public string? News { get; private set; }
 
     /// <summary>How many signs of change turned out to be none.</summary>
-    public int FalseAlarms { get; private set; }
+    public int FalseAlarms => Volatile.Read(ref _falseAlarms);
+
+    /// <summary>How often in a row what runs here had to be replaced.</summary>
+    public int InARow => Volatile.Read(ref _inARow);
 
     public IEnumerable<(Digest Release, int Pid, bool Trusted)> Running
     {
@@ -81,14 +94,22 @@ sealed class HostedEnvironment : IAsyncDisposable
             if (state.Systems.GetValueOrDefault(System) is not { } system || system.Environment(Environment) is not { } terms)
             {
                 if (_table is { } last) _table = last with { State = state, Standing = Standing.Unassigned, Reason = "the environment is no more", Legs = [] };
+                _ = _step?.CancelAsync();
+                Wake();
                 return;
             }
             OpenLog(state);
             _assigned = assigned;
+            var orders = OrdersOf(state);
+            if (orders != _orders) _ = _step?.CancelAsync();
+            _orders = orders;
             _table = Stands((_table ?? new RoutingTable(Standing.Waiting, "", state, system, terms, null, 0, [])) with { State = state, System = system, Terms = terms, Log = _log });
         }
         Wake();
     }
+
+    Orders OrdersOf(State state) => state.Environment(System, Environment).Head is { } head
+        ? new(_assigned, head.Entry, head.Routes.Any(r => Stopped(state, state.Releases[r.Release]) is not null)) : new(_assigned, null, false);
 
     /// <summary>
     /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. Whoever brings new legs is judged by what the ledger said meanwhile.
@@ -101,7 +122,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             : head.Routes.IsEmpty ? table with { Standing = Standing.Halted, Reason = $"halted by entry {Number(head.Entry)}", Deployment = head.Entry, Legs = [] }
             : table.Legs.Select(l => Stopped(table.State, l.Release)).FirstOrDefault(why => why is not null) is { } stopped ? table with { Standing = Standing.Revoked, Reason = stopped, Legs = [] }
             : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with { Standing = Standing.Unlogged, Reason = objection }
-            : table.Legs.IsEmpty ? table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table : table with { Standing = Standing.Waiting, Reason = $"the release of entry {Number(head.Entry)} is being made ready" }
+            : table.Legs.IsEmpty ? table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table : table with { Standing = Standing.Waiting, Reason = _fault?.Words ?? $"the release of entry {Number(head.Entry)} is being made ready" }
             : table with { Standing = Standing.Serving, Reason = "" };
     }
 
@@ -136,71 +157,178 @@ sealed class HostedEnvironment : IAsyncDisposable
 
     void Wake() => _wake.Writer.TryWrite(true);
 
-    /// <summary>Runs until stopped. Whatever fails is kept in <see cref="Trouble"/> and tried again; bugs fault the task.</summary>
+    /// <summary>Runs until stopped. Whatever fails is kept in <see cref="Fault"/> and tried again; bugs fault the task.</summary>
     public async Task Run(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
-            var again = _parts.Terms.InspectEvery;
+            var pause = _parts.Terms.InspectEvery;
+            var step = new CancellationTokenSource();
+            using var stopping = stop.UnsafeRegister(static s => ((CancellationTokenSource)s!).Cancel(), step);
+            lock (_gate) _step = step;
             try
             {
-                await Step(stop);
-                (Trouble, _retry) = (null, _parts.Terms.RetryAfter);
+                pause = await Step(step.Token);
+                _retry = _parts.Terms.RetryAfter;
             }
-            catch (Exception e) when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException or IOException or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
+            catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
             {
-                Trouble = e.Message;
-                again = _retry;
-                _retry = TimeSpan.FromTicks(Math.Min(_retry.Ticks * 2, TimeSpan.FromMinutes(1).Ticks));
+                if (stop.IsCancellationRequested) break;
+                if (step.IsCancellationRequested) pause = TimeSpan.Zero; // there are other orders now
+                else pause = Failed(e);
             }
+            lock (_gate) _step = null;
             _retiring.RemoveAll(t => t.IsCompleted);
-            using var pause = new CancellationTokenSource(again, _parts.Time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, stop);
-            try
-            {
-                await _wake.Reader.ReadAsync(either.Token);
-            }
-            catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-            {
-            }
+            await Pause(pause, stop);
         }
         stop.ThrowIfCancellationRequested();
     }
 
-    async Task Step(CancellationToken stop)
+    async Task Pause(TimeSpan pause, CancellationToken stop)
     {
-        // 1. Whatever gave a sign of change, or ended, is looked at first: requests to it are refused meanwhile.
-        foreach (var guarded in _running.ToArray())
-            if (guarded.Instance.Exited.IsCompleted) await Revive(guarded, stop);
-            else if (_suspects.TryRemove(guarded.Instance, out var sign)) await Look(guarded, sign, stop);
-
-        // 2. What the ledger says shall run.
-        await Follow(stop);
-
-        // 3. A look without any sign.
-        if (_parts.Time.GetElapsedTime(_inspected) >= _parts.Terms.InspectEvery)
+        if (pause <= TimeSpan.Zero) return;
+        using var timer = new CancellationTokenSource(pause, _parts.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
+        try
         {
-            _inspected = _parts.Time.GetTimestamp();
-            var gap = _table?.Terms.ObservationGap is { } g ? TimeSpan.FromMilliseconds(g / 2) : TimeSpan.MaxValue;
-            var due = _parts.Time.GetElapsedTime(_observed) >= (gap < _parts.Terms.ObserveEvery ? gap : _parts.Terms.ObserveEvery);
-            if (due) _observed = _parts.Time.GetTimestamp();
-            foreach (var guarded in _running.ToArray())
-                if (await Look(guarded, null, stop) is { } found && due) await Observe("running", guarded.Instance.Provisioned, found.Dimensions);
+            await _wake.Reader.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
         }
     }
 
-    async Task Follow(CancellationToken stop)
+    /// <summary>Keeps why the step failed; how long to wait before the next.</summary>
+    TimeSpan Failed(Exception e)
+    {
+        var (fault, pause) = (e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted, _retry);
+        // A condemnation that came meanwhile says more, and is acted on now.
+        if (e is InstanceException && _running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
+        _retry = Doubled(_retry);
+        Delay(pause);
+        Tell(new Faulted(fault, e.Message, e is InstanceException { Differences: var d } ? d : []));
+        return pause;
+    }
+
+    TimeSpan Doubled(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _parts.Terms.RetryAtMost.Ticks));
+
+    /// <summary>Nothing is started before so much time has gone by, unless the head moves.</summary>
+    void Delay(TimeSpan pause) => (_waited, _wait) = (_parts.Time.GetTimestamp(), pause);
+
+    void Tell(Faulted fault)
+    {
+        _fault = fault with { Deployment = _tried < 0 ? null : _tried };
+        lock (_gate) if (_table is { } table) _table = Stands(table);
+        Report($"{fault.Name}: {fault.Words}; {fault.Hint.Replace("SYSTEM/ENV", Place, StringComparison.Ordinal)}");
+    }
+
+    /// <summary>The same words twice in a row are said once.</summary>
+    void Report(string words)
+    {
+        if (words == _said) return;
+        _said = words;
+        _parts.Report($"{Place}: {words}");
+    }
+
+    /// <summary>One step: it only begins what takes long and may fail (inspections, probes, the end of a process), so that the next order is never far. What it waits for itself is called off by other orders.</summary>
+    /// <returns>How long there is nothing to do unless something happens.</returns>
+    async Task<TimeSpan> Step(CancellationToken stop)
     {
         RoutingTable? table;
         lock (_gate) table = _table;
-        if (table is null) return;
+        if (table is null) return _parts.Terms.InspectEvery;
         var head = table.State.Environment(System, Environment).Head;
-        if (head is null || head.Routes.IsEmpty || table.Standing is Standing.Unassigned or Standing.Halted || (table.Standing == Standing.Revoked && table.Legs.IsEmpty && table.Deployment == head.Entry))
+
+        // 1. What may not run any more is stopped, whatever else is the matter.
+        var nothing = head is null || head.Routes.IsEmpty || table.Standing is Standing.Unassigned or Standing.Halted
+            || (table.Standing == Standing.Revoked && table.Legs.IsEmpty && table.Deployment == head.Entry);
+        var over = _running.Where(g => nothing || Stopped(table.State, g.Instance.Provisioned.Release) is not null).ToArray();
+        foreach (var guarded in over) Retire(guarded, _parts.Terms.HaltPatience, _parts.Terms.HaltPatience);
+        if (nothing)
         {
-            foreach (var guarded in _running.ToArray()) await Retire(guarded);
-            return;
+            (_fault, _inARow, _tried, _wait) = (null, 0, -1, default);
+            if (over.Length > 0 || table.Standing == Standing.Halted) Report($"{table.Reason}: nothing runs");
         }
-        if (table.Deployment == head.Entry && !table.Legs.IsEmpty) return;
+        foreach (var guarded in over) await Observe("stopped", guarded.Instance.Provisioned, []);
+        if (nothing) return _parts.Terms.InspectEvery;
+
+        // 2. What ended, or can't be trusted any more, makes room.
+        foreach (var guarded in _running.ToArray())
+            if (guarded.Instance.Exited.IsCompleted) await Replace(guarded, Ended(guarded.Instance));
+            else if (guarded.Condemned is { } why) await Replace(guarded, why);
+            else if (guarded.TakeNews() is { } found) await Watched(table, guarded, found);
+
+        // 3. What the ledger says shall run.
+        return await Follow(head!, stop);
+    }
+
+    static Condemnation Ended(Instance instance) =>
+        new(NodeFault.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [], [Guarded.Health]);
+
+    static string Tail(string errors) => errors.Trim() is { Length: > 0 } text ? text.Length > 400 ? "…" + text[^400..] : text : "it wrote nothing";
+
+    /// <summary>An inspection that found nothing is stated now and then: before the environment's gap is over.</summary>
+    async Task Watched(RoutingTable table, Guarded guarded, Inspected found)
+    {
+        var gap = table.Terms.ObservationGap is { } g ? TimeSpan.FromMilliseconds(g / 2) : TimeSpan.MaxValue;
+        if (!found.Agrees || _parts.Time.GetElapsedTime(guarded.Observed) < (gap < _parts.Terms.ObserveEvery ? gap : _parts.Terms.ObserveEvery)) return;
+        guarded.Observed = _parts.Time.GetTimestamp();
+        await Observe("running", guarded.Instance.Provisioned, found.Dimensions);
+    }
+
+    /// <summary>
+    /// Takes an instance out that can't be trusted; <see cref="Follow"/> puts a fresh one in its place, at once the first time, after longer and longer pauses when this goes on.
+    /// Every drift is stated. Other ends are stated once, and once more when the release ends again and again: the ledger is no place for each turn of such a loop.
+    /// </summary>
+    async Task Replace(Guarded guarded, Condemnation why)
+    {
+        var release = guarded.Release;
+        var deployment = DeploymentOf(release);
+        if (_parts.Time.GetElapsedTime(guarded.Started) >= _parts.Terms.SteadyAfter)
+        {
+            _inARow = 0;
+            foreach (var old in _stated.Keys.Where(k => k.Release == release).ToArray()) _stated.Remove(old);
+        }
+        var pause = _inARow == 0 ? TimeSpan.Zero
+            : TimeSpan.FromTicks((long)Math.Min(_parts.Terms.RetryAtMost.Ticks, _parts.Terms.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
+        var drift = why.Fault == NodeFault.Drifted;
+        if (drift) _drifted.Add(release);
+        if (drift || Once(deployment, release, why.Fault, 2)) await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
+        Retire(guarded, TimeSpan.Zero, drift ? _parts.Terms.EndPatience : TimeSpan.Zero);
+        _inARow++;
+        Delay(pause);
+        News = why.Words;
+        Tell(new Faulted(why.Fault, _inARow == 1 ? why.Words
+            : string.Create(CultureInfo.InvariantCulture, $"{why.Words}; replaced {_inARow} times in a row, again in {pause.TotalSeconds:0.#} s"), why.Differences));
+    }
+
+    bool Once(long deployment, Digest release, NodeFault fault, int times = 1)
+    {
+        var before = _stated.GetValueOrDefault((deployment, release, fault));
+        if (before >= times) return false;
+        _stated[(deployment, release, fault)] = before + 1;
+        return true;
+    }
+
+    /// <summary>Makes ready what the head names and switches to it.</summary>
+    async Task<TimeSpan> Follow(HeadFact head, CancellationToken stop)
+    {
+        RoutingTable table;
+        lock (_gate) table = _table!;
+        var current = table.Deployment == head.Entry;
+        if (current && !table.Legs.IsEmpty && table.Legs.All(l => _running.Any(g => g.Instance == l.Instance)))
+        {
+            // A release that keeps running is no trouble any more.
+            if (_fault is not null && _running.All(g => _parts.Time.GetElapsedTime(g.Started) >= _parts.Terms.SteadyAfter)) Settled(table);
+            return _parts.Terms.InspectEvery;
+        }
+        if (_tried != head.Entry) (_tried, _wait, _inARow, _retry) = (head.Entry, default, 0, _parts.Terms.RetryAfter);
+        if (_wait - _parts.Time.GetElapsedTime(_waited) is { Ticks: > 0 } rest)
+        {
+            lock (_gate)
+                if (_table!.Legs.All(l => _running.All(g => g.Instance != l.Instance))) _table = Stands(_table with { Legs = [] });
+            return rest;
+        }
 
         // New releases are healthy and inspected before anything is switched; one that is not leaves everything as it was.
         var legs = ImmutableArray.CreateBuilder<Leg>();
@@ -211,42 +339,72 @@ sealed class HostedEnvironment : IAsyncDisposable
             if (Stopped(table.State, release) is { } stopped)
             {
                 lock (_gate) if (_table == table) _table = table with { Standing = Standing.Revoked, Reason = stopped, Legs = [], Deployment = head.Entry };
-                return;
+                Wake();
+                return _parts.Terms.InspectEvery;
             }
-            if (_running.FirstOrDefault(g => g.Instance.Release == route.Release && g.Instance.Trusted) is { } there)
+            if (_running.FirstOrDefault(g => g.Release == route.Release && g.Instance.Trusted) is { } there)
             {
-                var found = await Task.Run(() => Inspection.Of(there.Instance), stop);
-                if (!found.Agrees) Suspect(there.Instance, "it was about to be routed to");
-                if (!found.Agrees) throw new InstanceException($"release {route.Release.Short} is running, and not as it should: {string.Join("; ", found.Differences)}");
-                observed.Add((there.Instance.Provisioned, found.Dimensions));
+                if (!current)
+                {
+                    var found = await there.Inspect(stop);
+                    if (!found.Agrees) throw new InstanceException($"release {route.Release.Short} is running, and not as it should: {string.Join("; ", found.Differences)}") { Differences = found.Differences };
+                    observed.Add((there.Instance.Provisioned, found.Dimensions));
+                }
                 legs.Add(new Leg(release, route.Weight, there.Instance));
                 continue;
             }
             try
             {
-                var (guarded, found) = await Start(await _parts.Provision.Make(release, stop), stop);
+                var (guarded, found) = await Start(await Make(release, stop), stop);
                 legs.Add(new Leg(release, route.Weight, guarded.Instance));
-                observed.Add((guarded.Instance.Provisioned, found.Dimensions));
+                // Of a release that ends again and again only the ends were stated, and not each.
+                if (_inARow <= 1 || _drifted.Contains(release.Digest)) observed.Add((guarded.Instance.Provisioned, found.Dimensions));
             }
-            catch (Exception e) when (e is InstanceException or BlobException or ProblemException && !stop.IsCancellationRequested)
+            catch (Exception e) when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException)
             {
-                if (_reported.Add((head.Entry, release.Digest, e.GetType().Name)))
-                    await _parts.Observe(table.State, System, Environment, head.Entry, "stopped", release.Digest, [new Dimension("health", "unavailable", false, null, null)], "copy");
-                foreach (var idle in _running.Where(g => legs.Any(l => l.Instance == g.Instance) && table.Legs.All(l => l.Instance != g.Instance)).ToArray()) await Retire(idle, silently: true);
+                if (Once(head.Entry, release.Digest, NodeFault.NotStarted))
+                    await _parts.Observe(table.State, System, Environment, head.Entry, "stopped", release.Digest, [Guarded.Health], "copy");
+                foreach (var idle in _running.Where(g => legs.Any(l => l.Instance == g.Instance) && table.Legs.All(l => l.Instance != g.Instance)).ToArray()) Retire(idle, TimeSpan.Zero, _parts.Terms.EndPatience);
+                lock (_gate)
+                    if (_table!.Legs.All(l => _running.All(g => g.Instance != l.Instance))) _table = Stands(_table with { Legs = [] });
                 throw;
             }
         }
 
         // What was seen is on its way to the ledger before the first request is let in.
         foreach (var (provisioned, dimensions) in observed) await _parts.Observe(table.State, System, Environment, head.Entry, Event(provisioned.Release.Digest), provisioned.Release.Digest, dimensions, MeansOf(provisioned));
-        _anchor();
+        if (!current) _anchor();
         lock (_gate)
         {
             // The ledger may have gone on meanwhile: a head that is not the newest any more is not switched to.
-            if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry || _table.Standing is Standing.Unassigned) return;
+            if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry || _table.Standing is Standing.Unassigned) return TimeSpan.Zero;
             _table = Stands(_table with { Deployment = head.Entry, Legs = legs.ToImmutable() });
+            table = _table;
         }
-        foreach (var old in _running.Where(g => legs.All(l => l.Instance != g.Instance)).ToArray()) await Retire(old);
+        foreach (var old in _running.Where(g => legs.All(l => l.Instance != g.Instance)).ToArray())
+        {
+            Retire(old, _parts.Terms.DrainPatience, _parts.Terms.EndPatience);
+            await Observe("stopped", old.Instance.Provisioned, []);
+        }
+        if (_inARow <= 1) Settled(table);
+        return _parts.Terms.InspectEvery;
+    }
+
+    /// <summary>Everything runs as the ledger says.</summary>
+    void Settled(RoutingTable table)
+    {
+        _fault = null;
+        var releases = string.Join(", ", table.Legs.Select(l => $"{l.Release.Name} ({l.Release.Digest.Short})"));
+        Report($"{releases} of entry {Number(table.Deployment)} {(table.Standing == Standing.Serving ? "serves" : $"runs, {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}")}");
+    }
+
+    /// <summary>A fresh tree; where something drifted its sources are suspects too, and are digested again.</summary>
+    async Task<Provisioned> Make(ReleaseFact release, CancellationToken stop)
+    {
+        if (!_drifted.Contains(release.Digest)) return await _parts.Provision.Make(release, stop);
+        var (provisioned, replaced) = await _parts.Provision.Heal(release, stop);
+        if (replaced.Count > 0) News += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the server: {string.Join(", ", replaced.Select(r => r.Short))}";
+        return provisioned;
     }
 
     /// <summary>Starts a release and has it inspected; one that is not what the release says is not kept.</summary>
@@ -256,116 +414,62 @@ sealed class HostedEnvironment : IAsyncDisposable
         try
         {
             instance = await Instance.Start(provisioned, _parts.Terms.HealthPatience, stop);
-            var found = await Task.Run(() => Inspection.Of(instance), stop);
-            if (!found.Agrees) throw new InstanceException($"release {provisioned.Release.Digest.Short} started, and not as it should: {string.Join("; ", found.Differences)}");
-            var guarded = new Guarded(instance, new Vigil(provisioned.Tree, _parts.Terms.RehashEvery, _parts.Time, sign => Suspect(instance, sign)));
-            instance.Trusted = true;
+            // Nothing but other orders ends this one: nothing is served from it yet.
+            var started = instance;
+            var found = await Task.Run(() => Inspection.Of(started, null, stop), stop).WaitAsync(stop);
+            if (!found.Agrees)
+                throw new InstanceException($"release {provisioned.Release.Digest.Short} started, and not as it should: {string.Join("; ", found.Differences)}") { Differences = found.Differences };
+            var guarded = new Guarded(instance, found, _parts.Terms, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
             lock (_gate) _running.Add(guarded);
-            _ = instance.Exited.ContinueWith(_ => Wake(), TaskScheduler.Default);
             return (guarded, found);
         }
+        catch (IOException e) when (instance is not null)
+        {
+            await Remove();
+            throw new InstanceException($"release {provisioned.Release.Digest.Short} could not be inspected when it had started: {e.Message}; {Tail(instance.Errors)}", e);
+        }
         catch
+        {
+            await Remove();
+            throw;
+        }
+
+        async Task Remove()
         {
             if (instance is not null) await instance.DisposeAsync();
             Provision.Remove(provisioned);
-            throw;
-        }
-    }
-
-    /// <summary>A sign of change: nothing more is let in until someone has looked.</summary>
-    void Suspect(Instance instance, string sign)
-    {
-        instance.Trusted = false;
-        _suspects[instance] = sign;
-        Wake();
-    }
-
-    /// <summary>Inspects; drift is recorded and healed.</summary>
-    /// <returns>What was found when it agreed; null when it had to be healed.</returns>
-    async Task<Inspected?> Look(Guarded guarded, string? sign, CancellationToken stop)
-    {
-        Inspected found;
-        try
-        {
-            found = await Task.Run(() => Inspection.Of(guarded.Instance), stop);
-        }
-        catch (IOException) when (guarded.Instance.Exited.IsCompleted)
-        {
-            await Revive(guarded, stop);
-            return null;
-        }
-        catch
-        {
-            // What can't be looked at is not known to be the release: nothing is let in until someone has, next time.
-            guarded.Instance.Trusted = false;
-            _suspects.TryAdd(guarded.Instance, sign ?? "it could not be inspected");
-            throw;
-        }
-        if (found.Agrees)
-        {
-            // Signs that came while we looked are looked at next.
-            if (sign is not null && !_suspects.ContainsKey(guarded.Instance)) (guarded.Instance.Trusted, FalseAlarms) = (true, FalseAlarms + 1);
-            return found;
-        }
-        guarded.Instance.Trusted = false;
-        News = $"drift of release {guarded.Instance.Release.Short}{(sign is null ? "" : $" ({sign})")}: {string.Join("; ", found.Differences)}";
-        _drifted.Add(guarded.Instance.Release);
-        await Observe("drift", guarded.Instance.Provisioned, found.Dimensions);
-        await Replace(guarded, stop);
-        return null;
-    }
-
-    /// <summary>A release that ended by itself is started again, from a fresh tree.</summary>
-    async Task Revive(Guarded guarded, CancellationToken stop)
-    {
-        await Observe("stopped", guarded.Instance.Provisioned, [new Dimension("health", "unavailable", false, null, null)]);
-        await Replace(guarded, stop);
-    }
-
-    /// <summary>Puts a fresh instance in the place of one that can't be trusted. Until it is there, requests are refused.</summary>
-    async Task Replace(Guarded guarded, CancellationToken stop)
-    {
-        var old = guarded.Instance;
-        await Retire(guarded, silently: true, patience: TimeSpan.Zero);
-        bool wanted;
-        lock (_gate) wanted = _table!.Legs.Any(l => l.Instance == old);
-        if (!wanted) return;
-        // From here on the table names an instance that is gone; Follow starts it again if this fails.
-        try
-        {
-            var (provisioned, replaced) = await _parts.Provision.Heal(old.Provisioned.Release, stop);
-            if (replaced.Count > 0) News += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the server: {string.Join(", ", replaced.Select(r => r.Short))}";
-            var (fresh, found) = await Start(provisioned, stop);
-            await Observe(Event(old.Release), provisioned, found.Dimensions);
-            lock (_gate) _table = Stands(_table! with { Legs = [.. _table.Legs.Select(l => l.Instance == old ? l with { Instance = fresh.Instance } : l)] });
-        }
-        catch
-        {
-            lock (_gate)
-                if (_table!.Legs.Any(l => l.Instance == old)) _table = Stands(_table with { Legs = [] });
-            throw;
         }
     }
 
     /// <summary>A release that was found drifted and is whole again was healed; any other that runs again was started.</summary>
     string Event(Digest release) => _drifted.Remove(release) ? "healed" : "started";
 
+    /// <summary>The entry that put a release here: of one that is being replaced, that is not the head.</summary>
+    long DeploymentOf(Digest release)
+    {
+        lock (_gate) return _table!.State.Environment(System, Environment).Deployed[release];
+    }
+
     Task Observe(string @event, Provisioned provisioned, ImmutableArray<Dimension> dimensions)
     {
         RoutingTable table;
         lock (_gate) table = _table!;
-        // An observation names the entry that put its release here: of a release that is being replaced, that is not the head.
-        var deployment = table.State.Environment(System, Environment).Deployed[provisioned.Release.Digest];
-        return _parts.Observe(table.State, System, Environment, deployment, @event, provisioned.Release.Digest, dimensions, MeansOf(provisioned));
+        var release = provisioned.Release.Digest;
+        return _parts.Observe(table.State, System, Environment, DeploymentOf(release), @event, release, dimensions, MeansOf(provisioned));
     }
 
-    async Task Retire(Guarded guarded, bool silently = false, TimeSpan? patience = null)
+    /// <summary>Takes an instance out. It ends by itself from here on, whatever fails elsewhere.</summary>
+    void Retire(Guarded guarded, TimeSpan drain, TimeSpan grace)
     {
         lock (_gate) _running.Remove(guarded);
-        _suspects.TryRemove(guarded.Instance, out _);
-        await guarded.Vigil.DisposeAsync();
-        _retiring.Add(guarded.Instance.Retire(patience ?? _parts.Terms.DrainPatience, _parts.Time));   // whatever fails below, it is on its way out
-        if (!silently) await Observe("stopped", guarded.Instance.Provisioned, []);
+        guarded.Stop();
+        _retiring.Add(End());
+
+        async Task End()
+        {
+            await guarded.Instance.Retire(drain, grace, _parts.Time);
+            await guarded.DisposeAsync();
+        }
     }
 
     static string MeansOf(Provisioned provisioned) => provisioned.Tree.Means switch { Means.Reflink => "reflink", Means.ReflinkAndCopy => "reflink-and-copy", _ => "copy" };
@@ -376,7 +480,11 @@ sealed class HostedEnvironment : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         lock (_gate) if (_table is { } table) _table = table with { Standing = Standing.Waiting, Reason = "the node is stopping", Legs = [] };
-        foreach (var guarded in _running.ToArray()) await Retire(guarded);
+        foreach (var guarded in _running.ToArray())
+        {
+            Retire(guarded, _parts.Terms.DrainPatience, _parts.Terms.EndPatience);
+            await Observe("stopped", guarded.Instance.Provisioned, []);
+        }
         await Task.WhenAll(_retiring);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Text;
 using Stele.Blobs;
 using Stele.Build;
 using Stele.Proof;
@@ -21,7 +22,8 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// <item><c>files</c>: the process's own root, every byte of it, against the tree that was made from the release's blobs;</item>
 /// <item><c>executable</c>: what each process executes, against the file of that name in the release;</item>
 /// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as the file of that name in the root, same content as in the release;</item>
-/// <item><c>environment</c>: the process's environment, exactly what the release's document declares, its directory (PWD) and its own digest;</item>
+/// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document declares, its directory (PWD) and its own digest. Looked at once, before
+/// the first request: from then on it is memory of the process, which it may write to. A process that has written a title over its arguments and environment by then is compared by length;</item>
 /// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
 /// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
 /// </list>
@@ -29,15 +31,22 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// </summary>
 static class Inspection
 {
+    /// <summary>How often in a row a process must be there and show nothing, to be one that can't be looked at.</summary>
+    const int Looks = 100;
+
     static readonly string[] Powerless = ["CapInh:0000000000000000", "CapPrm:0000000000000000", "CapEff:0000000000000000", "CapBnd:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1"];
 
-    /// <exception cref="IOException">The process ended meanwhile.</exception>
-    public static Inspected Of(Instance instance)
+    /// <summary>The dimension that is looked at once.</summary>
+    public const string GivenEnvironment = "environment";
+
+    /// <param name="given">The environment as it was found at the first look; null: this is it.</param>
+    /// <exception cref="IOException">The first process ended meanwhile.</exception>
+    public static Inspected Of(Instance instance, Dimension? given, CancellationToken stop)
     {
         var view = new ProcessView(instance.Pid, instance.Init);
         var expected = instance.Provisioned.Tree.Tree;
         var differences = ImmutableArray.CreateBuilder<string>();
-        var found = Files(view, expected, differences);
+        var found = Files(view, expected, differences, stop);
         var content = found?.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content, StringComparer.Ordinal) ?? [];
         var release = expected.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content, StringComparer.Ordinal);
         var population = view.Population();
@@ -46,17 +55,17 @@ static class Inspection
             Compared("files", Json.Of(expected.Digest), found is null ? Json.Null : Json.Of(found.Digest), expected.Digest, found?.Digest),
             Executables(population, release, differences),
             Libraries(view, population, release, content, differences),
-            Environment(view, instance, differences),
+            given ?? Environment(view, instance, differences),
             Network(view, instance, differences),
             Confinement(population, differences),
         ], differences.ToImmutable());
     }
 
-    static TreeDigest? Files(ProcessView view, TreeDigest expected, ImmutableArray<string>.Builder differences)
+    static TreeDigest? Files(ProcessView view, TreeDigest expected, ImmutableArray<string>.Builder differences, CancellationToken stop)
     {
         try
         {
-            var found = TreeDigest.Of(view.Root, Sandbox.MountPoints);
+            var found = TreeDigest.Of(view.Root, Sandbox.MountPoints, stop);
             foreach (var change in expected.Changes(found).Take(20)) differences.Add($"files: {change.Kind.ToString().ToLowerInvariant()} {change.Path}");
             return found;
         }
@@ -73,19 +82,44 @@ static class Inspection
         var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         foreach (var id in population)
         {
-            var (path, content) = ProcessView.Executable(id);
-            using (content) seen[path] = Json.Of(Digest.From(SHA256.HashData(content)));
+            if (Of(id, () => Executing(id)) is not (var path, var executed)) continue;
+            seen[path] = Json.Of(executed);
             wanted[path] = release.TryGetValue(path.TrimStart('/'), out var digest) ? Json.Of(digest) : Json.Null;
             if (!wanted[path].Equals(seen[path])) differences.Add($"executable: {path} is {seen[path].AsString}, in the release {(wanted[path].Kind == JsonKind.Null ? "there is none of that name" : wanted[path].AsString)}");
         }
         return Compared("executable", Json.Object(wanted), Json.Object(seen));
+
+        static (string, Digest)? Executing(int id)
+        {
+            var (path, content) = ProcessView.Executable(id);
+            using (content) return (path, Digest.From(SHA256.HashData(content)));
+        }
+    }
+
+    /// <summary>
+    /// What a look at one process shows; nothing when it is gone by then, which is normal. A process that is ending shows nothing already, a moment before the kernel says so.
+    /// </summary>
+    /// <exception cref="IOException">It goes on, and can't be looked at.</exception>
+    static T? Of<T>(int id, Func<T?> look)
+    {
+        for (var attempt = 0; ; attempt++)
+            try
+            {
+                return look();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                if (ProcessView.Alive(id) is null) return default;
+                if (attempt == Looks) throw;
+                Thread.Sleep(10);
+            }
     }
 
     static Dimension Libraries(ProcessView view, IReadOnlyList<int> population, Dictionary<string, Digest> release, Dictionary<string, Digest> content, ImmutableArray<string>.Builder differences)
     {
         var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
-        foreach (var mapping in population.SelectMany(ProcessView.Mappings))
+        foreach (var mapping in population.SelectMany(id => Of(id, () => ProcessView.Mappings(id)) ?? []))
         {
             var known = release.TryGetValue(mapping.Path.TrimStart('/'), out var digest);
             if (!known && !mapping.Executable) continue; // data that it made itself, in its scratch
@@ -101,9 +135,20 @@ static class Inspection
     {
         var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
         var seen = view.Environment();
+        if (Retitled(view, instance) && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1)) return Compared(GivenEnvironment, Strings(wanted), Strings(wanted));
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");
-        return Compared("environment", Strings(wanted), Strings(seen));
+        return Compared(GivenEnvironment, Strings(wanted), Strings(seen));
+
+        static int Bytes(string text) => Encoding.UTF8.GetByteCount(text);
+    }
+
+    /// <summary>Whether the process has written over its arguments, as those do that show a title there: what follows them in memory is the environment.</summary>
+    static bool Retitled(ProcessView view, Instance instance)
+    {
+        var args = instance.Provisioned.Document.Run.Args;
+        var last = Encoding.UTF8.GetBytes((args.Length > 1 ? string.Join('\0', args.Skip(1)) : args[0]) + '\0');
+        return !view.Arguments().AsSpan().EndsWith(last);
     }
 
     static Dimension Network(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
@@ -119,7 +164,8 @@ static class Inspection
 
     static Dimension Confinement(IReadOnlyList<int> population, ImmutableArray<string>.Builder differences)
     {
-        var seen = Json.Array(population.Select(id => Json.Array(ProcessView.Powers(id).Select(Json.Of))).Distinct());
+        var seen = Json.Array(population.Select(id => Of(id, () => ProcessView.Powers(id))).OfType<IReadOnlyList<string>>()
+            .Select(powers => Json.Array(powers.Select(Json.Of))).Distinct());
         var wanted = Json.Array(Json.Array(Powerless.Select(Json.Of)));
         if (!seen.Equals(wanted)) differences.Add($"confinement: a process may do more than it should: {seen}");
         return Compared("confinement", wanted, seen);

@@ -73,8 +73,18 @@ sealed class Instance : IAsyncDisposable
             if (--_inside == 0 && _retired) _drained.TrySetResult();
     }
 
-    /// <summary>Lets nobody in any more, waits for those inside (up to <paramref name="patience"/>), then ends the process and removes its tree.</summary>
-    public async Task Retire(TimeSpan patience, TimeProvider time)
+    long _answers;
+
+    /// <summary>How many requests it has answered: an instance that answers is alive, however long its health path takes.</summary>
+    public long Answers => Interlocked.Read(ref _answers);
+
+    public void Answered() => Interlocked.Increment(ref _answers);
+
+    /// <summary>
+    /// Lets nobody in any more, waits for those inside (up to <paramref name="patience"/>), then asks the process to
+    /// end, kills it after <paramref name="grace"/>, and removes its tree.
+    /// </summary>
+    public async Task Retire(TimeSpan patience, TimeSpan grace, TimeProvider time)
     {
         lock (_gate)
         {
@@ -82,7 +92,7 @@ sealed class Instance : IAsyncDisposable
             if (_inside == 0) _drained.TrySetResult();
         }
         await Task.WhenAny(_drained.Task, _running.Process.Exited, Task.Delay(patience, time));
-        await _running.Process.Stop(TimeSpan.FromSeconds(3));
+        await _running.Process.Stop(grace);
         await DisposeAsync();
         Provision.Remove(Provisioned);
     }
@@ -95,4 +105,8 @@ sealed class Instance : IAsyncDisposable
 }
 
 /// <summary>A release that can't be run here, or not now.</summary>
-sealed class InstanceException(string message, Exception? cause = null) : Exception(message, cause);
+sealed class InstanceException(string message, Exception? cause = null) : Exception(message, cause)
+{
+    /// <summary>What differs from the release, by dimension and path; empty where that is not the reason.</summary>
+    public IReadOnlyList<string> Differences { get; init; } = [];
+}

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Stele.Proof.Governance;
 
 namespace Stele.Host;
@@ -10,6 +11,7 @@ namespace Stele.Host;
 sealed class Node : IAsyncDisposable
 {
     readonly NodeParts _parts;
+    readonly long _started;
     readonly ConcurrentDictionary<string, HostedEnvironment> _environments = new(StringComparer.Ordinal);
     readonly ConcurrentDictionary<string, (long Size, long At)> _handedIn = new(StringComparer.Ordinal);
     readonly CancellationTokenSource _stop = new();
@@ -21,10 +23,12 @@ sealed class Node : IAsyncDisposable
     public Node(NodeParts parts)
     {
         _parts = parts;
+        _started = parts.Now;
         Advance();
         _following = Own(Follow());
         _loops.Add(Own(parts.Outbox.Send(parts.Link, parts.Terms.RetryAfter, parts.Time, _stop.Token)));
         _loops.Add(Own(AnchorLoop()));
+        _loops.Add(Own(FaultLoop()));
     }
 
     public NodeIdentity Identity => _parts.Identity;
@@ -34,7 +38,50 @@ sealed class Node : IAsyncDisposable
     public HostedEnvironment? Environment(string system, string environment) => _environments.GetValueOrDefault(State.Place(system, environment));
 
     /// <summary>What came of the last question to the server; null when it answered.</summary>
-    public string? ServerTrouble { get; private set; }
+    public string? ServerTrouble => _server?.Words;
+
+    volatile Faulted? _server;
+
+    /// <summary>What keeps this node from following the ledger, and from being followed in it, now.</summary>
+    public IReadOnlyList<Faulted> Faults
+    {
+        get
+        {
+            var found = new List<Faulted>();
+            var state = _parts.Link.Replay.State;
+            if (Fork is { } fork) found.Add(new Faulted(NodeFault.Forked, fork));
+            else if (_server is { } fault) found.Add(fault);
+            else if (state.Size > 0 && _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, _started) is var age && age > _parts.Terms.LagAfter.TotalMilliseconds)
+                found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture, $"the server last confirmed this copy of the ledger, {state.Size} entries, {age / 1000} s ago")));
+            if (state.Size == 0) return found;
+            var key = Identity.Key.Public;
+            if (state.IsRevoked(key.Id)) found.Add(new Faulted(NodeFault.KeyRevoked, $"the key of this node, {key}, was revoked: it runs nothing"));
+            else if (!IsMember(state)) found.Add(new Faulted(NodeFault.Unregistered, $"no member of the ledger has the key of this node: {Identity.Member}, {key}"));
+            return found;
+        }
+    }
+
+    bool IsMember(State state) => state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
+
+    /// <summary>Says when a fault begins and when it is over. What is over within a second or two is not said.</summary>
+    async Task FaultLoop()
+    {
+        IReadOnlyList<Faulted> before = [];
+        var said = new SortedSet<string>(StringComparer.Ordinal);
+        while (true)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), _parts.Time, _stop.Token);
+            var faults = Faults;
+            foreach (var fault in faults)
+                if (before.Any(f => f.Fault == fault.Fault) && said.Add(fault.Name)) _parts.Report($"node: {fault.Name}: {fault.Words}; {fault.Hint}");
+            foreach (var over in said.Where(name => faults.All(f => f.Name != name)).ToArray())
+            {
+                said.Remove(over);
+                _parts.Report($"node: no longer {over}");
+            }
+            before = faults;
+        }
+    }
 
     public string? AnchorTrouble { get; private set; }
 
@@ -77,15 +124,15 @@ sealed class Node : IAsyncDisposable
             try
             {
                 await _parts.Link.Sync(wait, _stop.Token);
-                (ServerTrouble, wait) = (null, _parts.Terms.SyncWait);
+                (_server, wait) = (null, _parts.Terms.SyncWait);
                 await _parts.Cosigner.Cosign(_parts.Link, _parts.Identity, _parts.Terms.CosignEvery, _stop.Token);
             }
             catch (LinkException e)
             {
-                (ServerTrouble, wait) = (e.Message, TimeSpan.Zero);
+                (_server, wait) = (new Faulted(e.Fault, e.Message), TimeSpan.Zero);
             }
             if (_parts.Link.Replay.State.Size > size) Advance();
-            if (ServerTrouble is not null) await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token);
+            if (_server is not null) await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token);
         }
     }
 
@@ -94,7 +141,7 @@ sealed class Node : IAsyncDisposable
         var state = _parts.Link.Replay.State;
         if (state.Size == 0) return;
         var me = state.Members.GetValueOrDefault(_parts.Identity.Member);
-        var good = me is not null && me.Keys.Contains(_parts.Identity.Key.Public) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
+        var good = IsMember(state) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
         foreach (var system in state.Systems.Values)
             foreach (var terms in system.Environments)
                 if (good && me!.Has("node", system.Name, terms.Name) && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
@@ -174,7 +221,7 @@ sealed class Node : IAsyncDisposable
         }
         catch (Exception e) when (e is LinkException or OperationCanceledException)
         {
-            ServerTrouble = e.Message;
+            _server = new Faulted(e is LinkException link ? link.Fault : NodeFault.Unreachable, e.Message);
         }
         foreach (var hosted in _environments.Values) hosted.CloseLog();
     }

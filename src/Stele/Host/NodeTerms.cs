@@ -6,7 +6,7 @@ sealed record NodeTerms
     /// <summary>How long one question to the server for news may stay open.</summary>
     public TimeSpan SyncWait { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long to wait before a server that did not answer is asked again; also the first pause before a release that would not start is tried again.</summary>
+    /// <summary>How long to wait before a server that did not answer is asked again; also the first pause before a release that did not start is tried again.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How often at most a decision log is anchored; besides, at every change of head and at an orderly stop.</summary>
@@ -32,4 +32,28 @@ sealed record NodeTerms
 
     /// <summary>How long requests inside a release that is being replaced may take to end.</summary>
     public TimeSpan DrainPatience { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long such a release may then take to end itself, before it is killed.</summary>
+    public TimeSpan EndPatience { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The same two where nothing may run any more (a halt, a revocation, a lost role): each at most this.</summary>
+    public TimeSpan HaltPatience { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long one inspection of a running release may take. Its files are read whole.</summary>
+    public TimeSpan InspectPatience { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How often a running release is asked for its health path.</summary>
+    public TimeSpan ProbeEvery { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long it may take to answer.</summary>
+    public TimeSpan ProbePatience { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest pause before a release that does not start, or ends again and again, is started again. Pauses double from <see cref="RetryAfter"/> on.</summary>
+    public TimeSpan RetryAtMost { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a release must have run for its end not to count as one more in a row.</summary>
+    public TimeSpan SteadyAfter { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How old the server's last confirmation may be before the node is said to lag.</summary>
+    public TimeSpan LagAfter { get; init; } = TimeSpan.FromSeconds(30);
 }

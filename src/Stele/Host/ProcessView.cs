@@ -7,24 +7,79 @@ namespace Stele.Host;
 /// <summary>A file mapped into a process, by the path it has inside, and its inode.</summary>
 readonly record struct Mapping(string Path, ulong Inode, bool Executable);
 
-/// <summary>What the kernel says of the processes of one sandbox. Whoever may trace them (their own user, or root) may read this; a process can't change what stands here.</summary>
+/// <summary>
+/// What the kernel says of the processes of one sandbox. Their own user, and root, may read this; a process can't change
+/// what is here, except its own memory: its arguments and its environment are in it.
+/// Processes come and go while they are looked at: one that is gone, or has ended and waits for its parent (a zombie),
+/// is none of the population. Only the end of the first process is the end of all.
+/// </summary>
 /// <param name="pid">The release's own first process.</param>
 /// <param name="init">The first process of the sandbox, which is bubblewrap and not the release's.</param>
 sealed class ProcessView(int pid, int init)
 {
     public string Root => At(pid, "root");
 
-    /// <summary>Every process that shares the process-id namespace of the first, but the init: the sandbox's whole population.</summary>
+    /// <summary>
+    /// Every process that shares the process-id namespace of the first, but the init: the sandbox's whole population. A
+    /// process whose first thread has ended shows nothing under its own number; it is listed under the number of a thread
+    /// that runs.
+    /// </summary>
+    /// <exception cref="IOException">The first process is gone.</exception>
     public IReadOnlyList<int> Population()
     {
-        var space = Link(At(pid, "ns/pid")) ?? throw new IOException($"process {pid} is gone");
+        var space = Link(At(pid, "ns/pid"));
+        if (space is null || Alive(pid) is null) throw new IOException($"process {pid} is gone");
         var found = new List<int>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id != init && Link(At(id, "ns/pid")) == space) found.Add(id);
+            if (Number(directory) is { } id && id != init && Link(At(id, "ns/pid")) == space && Alive(id) is { } thread)
+                found.Add(thread);
         return found;
     }
 
-    /// <summary>The environment the first process was started with.</summary>
+    /// <summary>A thread of the process that has not ended: its first if that one runs; null when none does.</summary>
+    public static int? Alive(int id)
+    {
+        if (Runs(At(id, "stat"))) return id;
+        try
+        {
+            foreach (var task in Directory.EnumerateDirectories(At(id, "task")))
+                if (Number(task) is { } thread && thread != id && Runs(Path.Combine(task, "stat"))) return thread;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // it is gone
+        return null;
+    }
+
+    static bool Runs(string stat) => Fields(stat) is [not ("Z" or "X" or "x"), ..];
+
+    /// <summary>The columns of a process's <c>stat</c> from its third on, the state (proc_pid_stat(5)); none when it is gone.</summary>
+    static string[] Fields(string stat)
+    {
+        try
+        {
+            var line = File.ReadAllText(stat);
+            return line[(line.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries); // the name before it may hold anything
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    static int? Number(string directory) =>
+        int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;
+
+    /// <summary>How many bytes of environment the first process was started with. It can't change this by writing over them.</summary>
+    public long EnvironmentBytes()
+    {
+        const int EnvStart = 50 - 3, EnvEnd = 51 - 3;
+        return Fields(At(pid, "stat")) is { Length: > EnvEnd } fields
+            ? long.Parse(fields[EnvEnd], CultureInfo.InvariantCulture) - long.Parse(fields[EnvStart], CultureInfo.InvariantCulture) : 0;
+    }
+
+    /// <summary>The arguments of the first process as its memory has them now, each ended by a zero byte.</summary>
+    public byte[] Arguments() => File.ReadAllBytes(At(pid, "cmdline"));
+
+    /// <summary>The environment of the first process as its memory has it now.</summary>
     public IReadOnlyDictionary<string, string> Environment()
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);

@@ -67,7 +67,7 @@ sealed class ServerLink : IAsyncDisposable
     /// <exception cref="LinkException">It is not known whether the server has it, or it would take it later; send it again.</exception>
     public async Task<string?> Submit(Envelope envelope, CancellationToken stop) => await Ask(() => _server.Submit(envelope, stop)) switch
     {
-        Admitted.Refused { Problem: var problem } when !problem.IsJudgement => throw new LinkException(problem.Message),
+        Admitted.Refused { Problem: var problem } when !problem.IsJudgement => throw new LinkException(problem.Status is 401 or 403 ? NodeFault.Rejected : NodeFault.Unreachable, problem.Message),
         Admitted.Refused { Problem: var problem } => $"{problem.Code}: {problem.Message}",
         _ => null,
     };
@@ -83,11 +83,11 @@ sealed class ServerLink : IAsyncDisposable
         }
         catch (ProblemException e)
         {
-            throw new LinkException(e.Message, e);
+            throw new LinkException(e.Problem.Status is 401 or 403 ? NodeFault.Rejected : NodeFault.Unreachable, e.Message, e);
         }
         catch (ReplicaException e)
         {
-            throw new LinkException(e.Message, e);
+            throw new LinkException(e.Fault == ReplicaFault.Forked ? NodeFault.Forked : NodeFault.Unverified, e.Message, e);
         }
     }
 
@@ -98,5 +98,8 @@ sealed class ServerLink : IAsyncDisposable
     }
 }
 
-/// <summary>The server did not answer, or not as a server of ours would.</summary>
-sealed class LinkException(string message, Exception? cause = null) : Exception(message, cause);
+/// <summary>The server did not answer, or did not let this node in, or what it said does not verify.</summary>
+sealed class LinkException(NodeFault fault, string message, Exception? cause = null) : Exception(message, cause)
+{
+    public NodeFault Fault { get; } = fault;
+}

@@ -21,13 +21,17 @@ sealed class Hamlet : IAsyncDisposable
 {
     public const string System = Town.System, Prod = Town.Environment;
 
-    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk, /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another program).</summary>
+    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk, /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another program), /zombie (a child that ended and is not waited for),
+    /// /brood (children that come and go for five seconds), /title (writes a title over its arguments and environment), /pause (answers after two seconds). Some words are habits: a release that
+    /// is 'broken' ends at once, one that is 'brief' a second after its start; 'titled' writes its title before it listens.</summary>
     public const string Program = """
         use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 };
         my $path = shift; unlink $path;
         socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die; bind($server, sockaddr_un($path)) or die "bind: $!"; listen($server, 512);
         open(my $f, '<', '/app/word') or die; my $word = <$f>; chomp $word; close $f;
         exit 3 if $word eq 'broken';
+        if ($word eq 'brief') { $SIG{ALRM} = sub { exit 9 }; alarm 1 }
+        $0 = 'y' x 4000 if $word eq 'titled';
         sleep 3 if $word eq 'slow';
         my $other;
         while (accept(my $c, $server)) {
@@ -44,6 +48,10 @@ sealed class Hamlet : IAsyncDisposable
           elsif ($uri eq '/listen') { socket($other, AF_UNIX, SOCK_STREAM, 0); bind($other, sockaddr_un('/run/more')); listen($other, 1) }
           elsif ($uri eq '/litter') { mkdir "/run/\xff"; open(my $o, '>', "/run/\xff/\xfe"); close $o; chmod 0, "/run/\xff" }
           elsif ($uri eq '/exec') { system('/usr/bin/perl', '-e', 'open(my $i,"<","/usr/bin/perl");binmode $i;local $/;my $p=<$i>;open(my $o,">","/tmp/other");binmode $o;print $o $p;close $o;chmod 0755,"/tmp/other"'); if (fork() == 0) { exec('/tmp/other', '-e', 'sleep 1000') } }
+          elsif ($uri eq '/zombie') { if (fork() == 0) { exec('/usr/bin/perl', '-e', '1') } }
+          elsif ($uri eq '/brood') { if (fork() == 0) { $SIG{CHLD} = 'IGNORE'; my $end = time + 5; while (time < $end) { if (fork() == 0) { select undef, undef, undef, 0.005; exec('/usr/bin/perl', '-e', '1') } select undef, undef, undef, 0.003 } exit 0 } }
+          elsif ($uri eq '/title') { $0 = 'z' x 4000 }
+          elsif ($uri eq '/pause') { sleep 2 }
           elsif ($uri eq '/headers') { my $h = $head; $h =~ s/[^ -~]/|/g; $h =~ s/["\\]/_/g; $answer = '"' . $h . '"'; $more = "Stele-Decision: forged\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\nSet-Cookie: a=b\r\n" }
           elsif ($uri !~ m{^/(health|say|deny)}) { $status = '404 Not Found' }
           print $c "HTTP/1.1 $status\r\nContent-Type: application/json\r\nContent-Length: " . length($answer) . "\r\n$more" . ($more eq '' ? "Connection: close\r\n" : '') . "\r\n$answer"; close $c;
@@ -62,6 +70,7 @@ sealed class Hamlet : IAsyncDisposable
     int _port;
     NodeTerms? _terms;
     GatewayTerms? _gateway;
+    readonly List<string> _reports = [];
 
     public static NodeTerms Quick { get; } = new()
     {
@@ -98,7 +107,8 @@ sealed class Hamlet : IAsyncDisposable
         await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal), [.. rules.Select(r => Rule.Require(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());
 
     /// <summary>A release that answers with this word, stated in the ledger.</summary>
-    public async Task<Digest> Release(string name, string word, Action<Dictionary<string, string>>? env = null)
+    /// <param name="more">A file of that many zeros besides.</param>
+    public async Task<Digest> Release(string name, string word, Action<Dictionary<string, string>>? env = null, long more = 0)
     {
         if (Environment == default)
         {
@@ -109,7 +119,7 @@ sealed class Hamlet : IAsyncDisposable
             await Origin(Environment);
         }
         var frozen = await PutPolicy("desk", ("desk-only", ["decide"], "'desk' in principal.roles", "'only the desk may ask'"), ("no-secret", ["decide"], "!has(request.body) || !has(request.body.secret)", null));
-        var code = await Pack.Tree(Town.Server, "code", new About("service"), [Text("service.pl", Program), Text("word", word + "\n")]);
+        var code = await Pack.Tree(Town.Server, "code", new About("service"), [Text("service.pl", Program), Text("word", word + "\n"), .. more == 0 ? [] : new[] { Zeros("more", more) }]);
         await Origin(code);
         var variables = new Dictionary<string, string> { ["LANG"] = "C" };
         env?.Invoke(variables);
@@ -121,6 +131,13 @@ sealed class Hamlet : IAsyncDisposable
 
         Task<long> Origin(Digest artifact) =>
             Town.Admit(Town.Act(new Origin([new Subject(artifact)], global::Stele.Proof.Statements.Origin.Freeze, Json.EmptyObject, [], Town.Builder.Id, null) { Nonce = "", Issued = 0 }), Town.Builder);
+    }
+
+    PackEntry Zeros(string path, long size)
+    {
+        var file = Town.Path(path);
+        using (var sparse = File.Create(file)) sparse.SetLength(size);
+        return new(path, EntryType.File, false, size, Open: () => File.OpenRead(file));
     }
 
     static PackEntry Text(string path, string content) => new(path, EntryType.File, false, Encoding.UTF8.GetByteCount(content), Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
@@ -138,11 +155,23 @@ sealed class Hamlet : IAsyncDisposable
         await Restart();
     }
 
+    /// <summary>What the node had to tell people, in order.</summary>
+    public IReadOnlyList<string> Reports
+    {
+        get { lock (_reports) return [.. _reports]; }
+    }
+
+    void Report(string line)
+    {
+        lock (_reports) _reports.Add(line);
+    }
+
     /// <summary>Starts the node as it was started before, whether there is a server or not.</summary>
-    public async Task Restart()
+    /// <param name="token">Another token than the server gave out.</param>
+    public async Task Restart(string? token = null)
     {
         var (terms, gateway) = (_terms, _gateway);
-        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms(), TimeProvider.System);
+        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), token ?? Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms(), TimeProvider.System, Report);
         Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(120) };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }
@@ -158,10 +187,10 @@ sealed class Hamlet : IAsyncDisposable
     public HostedEnvironment? Hosted => Node.Node.Environment(System, Prod);
 
     /// <summary>A node that serves this word.</summary>
-    public static async Task<(Hamlet, Digest)> Serving(string word = "stone", NodeTerms? terms = null, GatewayTerms? gateway = null)
+    public static async Task<(Hamlet, Digest)> Serving(string word = "stone", NodeTerms? terms = null, GatewayTerms? gateway = null, long more = 0)
     {
         var hamlet = await Found();
-        var release = await hamlet.Release("v1", word);
+        var release = await hamlet.Release("v1", word, more: more);
         await hamlet.Deploy(release);
         await hamlet.Start(terms, gateway);
         await hamlet.OpenLog();

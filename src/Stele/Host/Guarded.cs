@@ -1,0 +1,238 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Stele.Blobs;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Host;
+
+/// <summary>Why an instance is to be replaced. <paramref name="Dimensions"/>: what an observation says of it.</summary>
+sealed record Condemnation(NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
+
+/// <summary>
+/// A running release and those who watch it: over its files, by inspections, and by asking for its health path. All of it goes on beside the environment's loop, which is woken when there is
+/// something to be done, and depends on none of it.
+/// Invariant: an instance that was found to be something else than its release, or to be hung, or that can't be looked at, is condemned, and never trusted again.
+/// </summary>
+sealed class Guarded : IAsyncDisposable
+{
+    /// <summary>After so many inspections in a row that failed the instance is replaced: what can't be looked at is not known to be the release.</summary>
+    public const int InspectionsTried = 3;
+
+    /// <summary>After so many probes in a row without an answer it is replaced.</summary>
+    public const int ProbesTried = 3;
+
+    readonly NodeTerms _terms;
+    readonly TimeProvider _time;
+    readonly Action _wake, _falseAlarm;
+    readonly Dimension _given;
+    readonly object _gate = new();
+    readonly CancellationTokenSource _stop = new();
+    readonly SemaphoreSlim _look = new(0);
+    readonly Vigil _vigil;
+    readonly Task _watching;
+    string? _sign;
+    Condemnation? _condemned;
+    Inspected? _news;
+    int _failed;
+
+    /// <param name="instance">Was inspected and found to be its release.</param>
+    /// <param name="wake">Called when it is condemned, or something was found.</param>
+    /// <param name="falseAlarm">Called when a sign of change turned out to be none.</param>
+    public Guarded(Instance instance, Inspected first, NodeTerms terms, TimeProvider time, Action wake, Action falseAlarm)
+    {
+        (Instance, _terms, _time, _wake, _falseAlarm) = (instance, terms, time, wake, falseAlarm);
+        _given = first.Dimensions.Single(d => d.Name == Inspection.GivenEnvironment);
+        Started = Observed = time.GetTimestamp();
+        instance.Trusted = true;
+        _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time, new VigilReports(Suspect, _ => _look.Release(), falseAlarm));
+        _watching = Task.WhenAll(Task.Run(Inspections), Task.Run(Probes));
+        _ = instance.Exited.ContinueWith(_ => wake(), TaskScheduler.Default);
+    }
+
+    public Instance Instance { get; }
+    public Digest Release => Instance.Release;
+
+    /// <summary>When it was started, and when it was last stated to run: timestamps of the time provider.</summary>
+    public long Started { get; }
+    public long Observed { get; set; }
+
+    /// <summary>Why it is to be replaced; null while nothing is known that says so.</summary>
+    public Condemnation? Condemned
+    {
+        get { lock (_gate) return _condemned; }
+    }
+
+    /// <summary>What the last inspection saw, once each; null when there was none since.</summary>
+    public Inspected? TakeNews()
+    {
+        lock (_gate)
+        {
+            var news = _news;
+            _news = null;
+            return news;
+        }
+    }
+
+    /// <summary>Something differs, or may: nothing more is let in until it has been inspected.</summary>
+    public void Suspect(string sign)
+    {
+        lock (_gate)
+        {
+            Instance.Trusted = false;
+            _sign = sign;
+        }
+        _look.Release();
+    }
+
+    void Condemn(Condemnation why)
+    {
+        lock (_gate)
+        {
+            Instance.Trusted = false;
+            _condemned ??= why;
+        }
+        _wake();
+    }
+
+    /// <summary>Inspects it now. What is found has its consequences, whoever asked.</summary>
+    /// <exception cref="InstanceException">It could not be inspected.</exception>
+    public async Task<Inspected> Inspect(CancellationToken stop)
+    {
+        string? sign;
+        lock (_gate)
+        {
+            sign = _sign;
+            _sign = null;
+        }
+        try
+        {
+            var found = await Bounded(stop);
+            lock (_gate)
+            {
+                _failed = 0;
+                _news = found;
+                // Signs that came while it was looked at are looked into next.
+                if (found.Agrees && sign is not null && _sign is null && _condemned is null)
+                {
+                    Instance.Trusted = true;
+                    _falseAlarm();
+                }
+            }
+            if (!found.Agrees)
+                Condemn(new Condemnation(NodeFault.Drifted, $"drift of release {Release.Short}{(sign is null ? "" : $" ({sign})")}: {string.Join("; ", found.Differences)}", found.Differences, found.Dimensions));
+            return found;
+        }
+        catch (OperationCanceledException)
+        {
+            lock (_gate) _sign ??= sign;
+            throw;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or BlobException or InstanceException)
+        {
+            // What ended can't be looked at; that is another matter.
+            if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null) throw new InstanceException($"release {Release.Short} has ended", e);
+            int failed;
+            lock (_gate)
+            {
+                Instance.Trusted = false;
+                _sign ??= sign ?? "it could not be inspected";
+                failed = ++_failed;
+            }
+            var words = string.Create(CultureInfo.InvariantCulture, $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
+            if (failed >= InspectionsTried) Condemn(new Condemnation(NodeFault.Uninspected, words, [], [new Dimension("inspection", "unavailable", false, null, null)]));
+            throw new InstanceException(words, e);
+        }
+    }
+
+    /// <summary>An inspection that reads a disk, or a process, that does not answer is not waited for.</summary>
+    async Task<Inspected> Bounded(CancellationToken stop)
+    {
+        using var limit = new CancellationTokenSource(_terms.InspectPatience, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _stop.Token);
+        var token = either.Token;
+        try
+        {
+            return await Task.Run(() => Inspection.Of(Instance, _given, token), token).WaitAsync(token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !stop.IsCancellationRequested && !_stop.IsCancellationRequested)
+        {
+            throw new InstanceException(string.Create(CultureInfo.InvariantCulture, $"it was not done within {_terms.InspectPatience.TotalSeconds:0.#} s"));
+        }
+    }
+
+    async Task Inspections()
+    {
+        var pause = _terms.InspectEvery;
+        while (!_stop.IsCancellationRequested && Condemned is null)
+            try
+            {
+                await Wait(pause);
+                while (_look.Wait(0)) { }
+                await Inspect(_stop.Token);
+                pause = _terms.InspectEvery;
+                _wake();
+            }
+            catch (InstanceException)
+            {
+                pause = _terms.RetryAfter;
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+            }
+    }
+
+    async Task Wait(TimeSpan pause)
+    {
+        using var timer = new CancellationTokenSource(pause, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _stop.Token);
+        try
+        {
+            await _look.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
+        {
+        }
+    }
+
+    async Task Probes()
+    {
+        try
+        {
+            for (var failed = 0; failed < ProbesTried;)
+            {
+                await Task.Delay(_terms.ProbeEvery, _time, _stop.Token);
+                var answers = Instance.Answers;
+                using var limit = new CancellationTokenSource(_terms.ProbePatience, _time);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
+                // One that is busy with others' requests, and answers those, is alive.
+                failed = await Instance.IsHealthy(either.Token) || Instance.Answers != answers ? 0 : failed + 1;
+                _stop.Token.ThrowIfCancellationRequested();
+                if (Instance.Exited.IsCompleted) return;
+            }
+            Condemn(new Condemnation(NodeFault.Hung, string.Create(CultureInfo.InvariantCulture,
+                $"release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {_terms.ProbePatience.TotalSeconds:0.#} s, {ProbesTried} times in a row"),
+                [], [Health]));
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+    }
+
+    /// <summary>What an observation says of a release that does not run, or does not answer.</summary>
+    public static Dimension Health { get; } = new("health", "unavailable", false, null, null);
+
+    /// <summary>Watches no more. The instance goes on until it is retired.</summary>
+    public void Stop()
+    {
+        _stop.Cancel();
+        _vigil.Stop();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Stop();
+        await _vigil.DisposeAsync();
+        await _watching;
+    }
+}

@@ -1,0 +1,81 @@
+namespace Stele.Host;
+
+/// <summary>What keeps a node, or an environment on it, from being as the ledger says. A closed set; names are permanent.</summary>
+enum NodeFault
+{
+    // The node itself.
+
+    /// <summary>The server does not answer, or not as a server of ours would.</summary>
+    Unreachable,
+    /// <summary>The server answers 401 or 403: it does not take the node's token.</summary>
+    Rejected,
+    /// <summary>What the server shows does not verify or fold here.</summary>
+    Unverified,
+    /// <summary>The ledger's key signed a second history.</summary>
+    Forked,
+    /// <summary>The server reports nothing wrong, and has confirmed this copy of the ledger too long ago.</summary>
+    Lagging,
+    /// <summary>The ledger has no member with this node's key.</summary>
+    Unregistered,
+    /// <summary>This node's key was revoked.</summary>
+    KeyRevoked,
+
+    // One environment.
+
+    /// <summary>The release can't be made ready or started, or was not healthy in time, or started otherwise than it was declared.</summary>
+    NotStarted,
+    /// <summary>The release ended by itself.</summary>
+    Ended,
+    /// <summary>The release did not answer its health path several times in a row.</summary>
+    Hung,
+    /// <summary>The release could not be inspected several times in a row.</summary>
+    Uninspected,
+    /// <summary>What ran was not the release.</summary>
+    Drifted,
+    /// <summary>The node's own disk did not take what had to be written.</summary>
+    Storage,
+    /// <summary>The decision log is not open in the ledger, or not what the ledger anchored.</summary>
+    Unlogged,
+    /// <summary>The release rests on something that was revoked with the effect <c>stop</c>.</summary>
+    Revoked,
+    /// <summary>The newest checkpoint is older than the environment allows.</summary>
+    Stale,
+    /// <summary>The ledger does not assign the environment to this node.</summary>
+    Unassigned,
+}
+
+/// <summary>A fault in words. <paramref name="Differences"/>: what differs from the release, by dimension and path; empty where nothing does.</summary>
+sealed record Faulted(NodeFault Fault, string Words, IReadOnlyList<string> Differences)
+{
+    public Faulted(NodeFault fault, string words) : this(fault, words, []) { }
+
+    /// <summary>The entry of the head that it is about; null where it is about the node.</summary>
+    public long? Deployment { get; init; }
+
+    public string Name => Fault.Row().Name;
+    public string Hint => Fault.Row().Hint;
+}
+
+static class NodeFaults
+{
+    public static (string Name, string Hint) Row(this NodeFault fault) => fault switch
+    {
+        NodeFault.Unreachable => ("unreachable", "is the server running, and its address right? what was deployed goes on meanwhile"),
+        NodeFault.Rejected => ("rejected", "give the node a token that the server knows: stele token add NAME there, then start the node with it"),
+        NodeFault.Unverified => ("unverified", "keep the node's folder as evidence, and run stele fsck on the server's folder"),
+        NodeFault.Forked => ("forked", "keep the node's folder as evidence, and ask the other members what they see"),
+        NodeFault.Lagging => ("lagging", "look at the server, and at the network between them"),
+        NodeFault.Unregistered => ("unregistered", "an owner adds the node: stele member add --member ID --key KEY --role node@SYSTEM/ENV"),
+        NodeFault.KeyRevoked => ("key-revoked", "an owner gives the node a new key; what it ran is stopped"),
+        NodeFault.NotStarted => ("not-started", "fix the release and deploy it again, or return to an earlier one: stele rollback SYSTEM/ENV"),
+        NodeFault.Ended => ("ended", "read its last words; return to an earlier release: stele rollback SYSTEM/ENV"),
+        NodeFault.Hung => ("hung", "it is replaced; if it hangs again, return to an earlier release: stele rollback SYSTEM/ENV"),
+        NodeFault.Uninspected => ("uninspected", "it is replaced; look at the node's machine if this goes on"),
+        NodeFault.Drifted => ("drifted", "it is replaced from verified blobs; find out who changed it"),
+        NodeFault.Storage => ("storage", "make room on the node's disk, and look at its health"),
+        NodeFault.Unlogged => ("unlogged", "an owner opens the log: stele log open SYSTEM/ENV"),
+        NodeFault.Revoked => ("revoked", "deploy a release that does not rest on what was revoked"),
+        NodeFault.Stale => ("stale", "the node must hear from its server again before it answers"),
+        _ => ("unassigned", "an owner assigns it: stele member add --member ID --keep --role node@SYSTEM/ENV"),
+    };
+}

@@ -1,0 +1,102 @@
+using System.Net;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Tests.Host;
+
+/// <summary>What runs is known to answer; and what is no drift is taken for none.</summary>
+public sealed class LivenessTests
+{
+    static readonly NodeTerms Probing = Hamlet.Quick with { ProbeEvery = TimeSpan.FromMilliseconds(300), ProbePatience = TimeSpan.FromMilliseconds(500) };
+
+    [Fact]
+    public async Task A_service_that_hangs_is_noticed_replaced_and_said()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving(terms: Probing);
+        await using var _ = h;
+        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        ObeyedTests.Hang(pid);
+        await h.Observed("stopped", o => o.Release == release && o.Dimensions is [{ Name: "health", Agrees: false }]);
+        await h.Serves(release);
+        Assert.NotEqual(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.Equal("stone", await h.Word());
+        Assert.Contains(h.Reports, r => r.Contains("hung: ", StringComparison.Ordinal) && r.Contains("/health", StringComparison.Ordinal));
+        Assert.Contains(h.Reports, r => r.Contains("serves", StringComparison.Ordinal));
+        await h.Eventually(() => h.Observations.Last().Event == "started", "its new start is not stated");
+    }
+
+    [Fact]
+    public async Task One_that_is_busy_answering_others_is_alive()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving(terms: Probing with { ProbePatience = TimeSpan.FromSeconds(3) });
+        await using var __ = h;
+        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        // It serves one at a time: with these in line before it a probe never has its turn in time.
+        var asked = Enumerable.Range(0, 8).Select(_ => h.Ask("/pause")).ToArray();
+        foreach (var answer in asked) Assert.Equal(HttpStatusCode.OK, (await answer).Status);
+        Assert.Equal(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.DoesNotContain(h.Observations, o => o.Event == "stopped");
+    }
+
+    [Fact]
+    public async Task A_large_file_that_is_only_touched_stops_nothing_and_one_that_is_changed_does()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving(more: 256 << 20, terms: Hamlet.Quick with { InspectEvery = TimeSpan.FromHours(1), RehashEvery = TimeSpan.FromHours(1) });
+        await using var _ = h;
+        var (more, tree) = (Path.Combine(h.Tree, "app/more"), h.Tree);
+        var before = h.Hosted!.FalseAlarms;
+        File.SetLastWriteTimeUtc(more, DateTime.UnixEpoch);
+        File.SetUnixFileMode(more, File.GetUnixFileMode(more) | UnixFileMode.UserWrite);
+        var asked = 0;
+        for (; h.Hosted!.FalseAlarms == before; asked++) Assert.Equal("stone", await h.Word());
+        for (var i = 0; i < 10; i++) Assert.Equal("stone", await h.Word());
+        Assert.Equal(tree, h.Tree);
+
+        // One bit in the middle of it; the size is as before.
+        using (var file = File.OpenWrite(more))
+        {
+            file.Position = 100 << 20;
+            file.WriteByte(1);
+        }
+        await h.Observed("healed", o => o.Release == release);
+        await h.Serves(release);
+        Assert.Equal(["app/more"], h.Reports.Where(r => r.Contains("drifted: ", StringComparison.Ordinal)).SelectMany(r => new[] { "app/more", "app/word" }.Where(p => r.Contains($"files: changed {p}", StringComparison.Ordinal))));
+    }
+
+    [Theory, InlineData("stone"), InlineData("titled")]
+    public async Task A_title_that_a_process_gives_itself_is_no_drift(string word)
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving(word, terms: Hamlet.Quick with { InspectEvery = TimeSpan.FromMilliseconds(100) });
+        await using var _ = h;
+        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        Assert.Equal(HttpStatusCode.OK, (await h.Ask("/title")).Status);
+        // It did write over its environment: what the kernel shows there is not what it was given.
+        Assert.DoesNotContain($"STELE_RELEASE={release}", await File.ReadAllTextAsync($"/proc/{pid}/environ", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        var looks = 0;
+        await h.Eventually(() => looks++ > 50, "it was not looked at");
+        await h.Serves(release);
+        Assert.Equal(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.DoesNotContain(h.Observations, o => o.Event == "drift");
+        Assert.True(h.Observations.Single(o => o.Event == "started").Dimensions.Single(d => d.Name == "environment") is { Agrees: true } d && d.Expected == d.Observed);
+    }
+
+    [Fact]
+    public async Task What_differs_is_named_by_the_node_and_in_the_ledger_within_seconds()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        var began = System.Diagnostics.Stopwatch.StartNew();
+        await File.WriteAllTextAsync(Path.Combine(h.Tree, "app/planted"), "x", TestContext.Current.CancellationToken);
+        await h.Observed("drift");
+        Assert.True(began.Elapsed < TimeSpan.FromSeconds(10), $"stated after {began.Elapsed}");
+        Assert.Contains(h.Reports, r => r.Contains("drifted: ", StringComparison.Ordinal) && r.Contains("files: added app/planted", StringComparison.Ordinal));
+        await h.Serves(release);
+        Assert.Contains("files: added app/planted", CanonicalJson.Parse((await h.Page("status"))!, 1 << 20)["environments"].AsArray.Single()["news"].AsString, StringComparison.Ordinal);
+    }
+}

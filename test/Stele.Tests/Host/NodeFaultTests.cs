@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+using Stele.Host;
+using Stele.Proof;
+using Stele.Proof.Statements;
+
+namespace Stele.Tests.Host;
+
+/// <summary>A node that is rejected, lags or can't reach its server says so: in one line when it begins, in one when it is over, and on its own page.</summary>
+public sealed class NodeFaultTests
+{
+    static async Task<string[]> Codes(Hamlet h) =>
+        [.. CanonicalJson.Parse((await h.Page("status"))!, 1 << 20)["faults"].AsArray.Select(f => f["code"].AsString)];
+
+    static Task Said(Hamlet h, string begins) => h.Eventually(() => h.Reports.Any(r => r.StartsWith(begins, StringComparison.Ordinal)), $"nobody says '{begins}'");
+
+    [Fact]
+    public async Task Rejected()
+    {
+        Hamlet.Needs();
+        var (h, release) = await Hamlet.Serving();
+        await using var _ = h;
+        Assert.Empty(await Codes(h));
+        await h.StopNode();
+        await h.Restart("stele_not-a-token-of-this-server");
+        await Said(h, "node: rejected: ");
+        Assert.Equal(["rejected"], await Codes(h));
+        await h.Serves(release); // what was folded goes on
+        Assert.Single(h.Reports, r => r.StartsWith("node: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Lagging()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving(terms: Hamlet.Quick with { LagAfter = TimeSpan.FromSeconds(4) });
+        await using var __ = h;
+        await h.StopNode();
+        await h.StopServer();
+        // It is reached, and never answers.
+        using var mute = new TcpListener(IPAddress.Loopback, h.Town.Host.Address.Port);
+        mute.Start();
+        await h.Restart();
+        await Said(h, "node: lagging: ");
+        Assert.Equal(["lagging"], await Codes(h));
+        await h.Town.Start(); // elsewhere, and for the end of the test alone
+    }
+
+    [Fact]
+    public async Task Revoked()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var __ = h;
+        await h.Town.Admit(h.Town.Act(new Revocation("key", h.Node.Node.Identity.Key.Public.Id, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await Said(h, "node: key-revoked: ");
+        Assert.Equal(["key-revoked"], await Codes(h));
+        await h.Eventually(() => !h.Hosted!.Running.Any(), "it goes on");
+    }
+
+    [Fact]
+    public async Task What_an_environment_lacks_is_on_its_page_with_the_next_step()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var __ = h;
+        var broken = await h.Release("v2", "broken");
+        var head = await h.Deploy(broken);
+        await h.Eventually(() => h.Hosted!.Fault is not null, "it is not said");
+        var fault = CanonicalJson.Parse((await h.Page("status"))!, 1 << 20)["environments"].AsArray.Single()["faults"].AsArray.Single();
+        Assert.Equal(("not-started", head), (fault["code"].AsString, fault["deployment"].AsInt));
+        Assert.Contains("ended before it answered", fault["message"].AsString, StringComparison.Ordinal);
+        Assert.NotEmpty(fault["hint"].AsString);
+        Assert.Equal("stone", await h.Word());
+    }
+
+    [Fact]
+    public void Every_fault_has_a_name_of_its_own_and_a_next_step()
+    {
+        var rows = Enum.GetValues<NodeFault>().Select(f => f.Row()).ToArray();
+        Assert.Equal(rows.Length, rows.Select(r => r.Name).Distinct(StringComparer.Ordinal).Count());
+        Assert.All(rows, r => Assert.True(r.Name.All(c => c is >= 'a' and <= 'z' or '-') && r.Hint.Length > 10, r.Name));
+    }
+}
