@@ -11,12 +11,13 @@ TEST_CONFIGURATION ?= Debug
 STELE := src/Stele/bin/Release/net10.0/stele
 BENCH := bench/Stele.Bench/bin/Release/net10.0/Stele.Bench
 
-.PHONY: help tour up test bench publish clean
+.PHONY: help tour up test soak bench publish clean
 
 help:
 	@echo 'make tour [DATA=DIR]      watch one AI system being governed, step by step, on real data'
 	@echo 'make up [DATA=DIR]        server and node on this machine'
 	@echo 'make test [ARGS=...]      every test; ARGS go to the test runner, as in ARGS='"'"'-class "*Ledger*"'"'"
+	@echo 'make soak [ARGS=...]      what takes hours: kills, floods, millions; in Release'
 	@echo 'make bench [ONLY=name] [ROW=text] [JSON=1]   measurements, each beside the limit of this machine'
 	@echo 'make publish              out/stele and out/stele-verify, one self-contained file each'
 	@echo 'make clean                remove what was built'
@@ -35,6 +36,12 @@ test:
 	@eng/packages.sh $(TEST_PACKAGES)
 	@eng/build.sh $(TEST_CONFIGURATION) stele.slnx
 	@eng/test.sh $(TEST_CONFIGURATION) $(ARGS)
+
+# The tests that are marked explicit, and no others.
+soak:
+	@eng/packages.sh $(TEST_PACKAGES)
+	@eng/build.sh Release stele.slnx
+	@eng/test.sh Release -explicit only $(ARGS)
 
 bench:
 	@eng/packages.sh $(PACKAGES)
