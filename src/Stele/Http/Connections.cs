@@ -33,7 +33,11 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
     /// <summary>From this much on that bodies took, or this many visitors, what the collector holds is given back afterwards.</summary>
     const long ManyBytes = 16 << 20, ManyVisitors = 256;
 
-    const int QuietSeconds = 5;
+    /// <summary>
+    /// After how many seconds of quiet it is given back: pools let go of what they keep only when it was not used for a while,
+    /// and see that when the collector runs.
+    /// </summary>
+    static readonly int[] QuietSeconds = [5, 35, 95];
 
     readonly IConnectionListenerFactory _transport;
     readonly ConnectionLimits _limits;
@@ -204,9 +208,13 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         {
             if (_peak < ManyVisitors && Budget.Peak < ManyBytes) return;
             var quiet = _open < ManyVisitors && Budget.Taken == 0;
-            if ((_quiet = quiet ? _quiet + 1 : 0) < QuietSeconds) return;
-            (_quiet, _peak) = (0, _open);
-            Budget.Forget();
+            _quiet = quiet ? _quiet + 1 : 0;
+            if (!QuietSeconds.Contains(_quiet)) return;
+            if (_quiet == QuietSeconds[^1])
+            {
+                (_quiet, _peak) = (0, _open);
+                Budget.Forget();
+            }
         }
         // The collector keeps what it once had, and looks at it again only when something is allocated.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

@@ -259,8 +259,7 @@ public sealed class BadInputTests
     public async Task A_damaged_blob_is_never_as_long_as_it_says(int length)
     {
         await using var town = await Town.Found();
-        var content = new byte[length];
-        new Random(length).NextBytes(content);
+        var content = Encoding.ASCII.GetBytes(new Random(length).GetString("abcdefgh", length));   // one character a byte
         var digest = await town.Server.Put(content);
         var path = town.Host.Blobs.PathOf(digest);
         foreach (var at in (int[])[0, length / 2, length - 1])
@@ -276,7 +275,7 @@ public sealed class BadInputTests
             {
                 Assert.True(length > 65_536);
                 Assert.Contains($"Content-Length: {length}", head, StringComparison.OrdinalIgnoreCase);
-                Assert.True(body.Length < length, "all of it was given out");   // bytes that are no UTF-8 count for more, never for less
+                Assert.True(body.Length < length, "all of it was given out");
             }
         }
         await File.WriteAllBytesAsync(path, content);
