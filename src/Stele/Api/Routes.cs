@@ -267,9 +267,11 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         ? digest : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
 
     /// <summary>
-    /// Each blob on its way holds a descriptor beside its connection's: with too many of them none would be left for the ledger.
+    /// Each blob on its way holds a descriptor beside its connection's: with too many of them none would be left for
+    /// the ledger.
     /// </summary>
-    readonly int _mostTransfers = Math.Clamp((options.Connections ?? ConnectionLimits.Of(Disk.Libc.Descriptors())).Most / 4, 8, 256);
+    readonly int _mostTransfers = Math.Clamp((options.Connections
+        ?? ConnectionLimits.Of(Disk.Libc.Descriptors())).Most / 4, 8, 256);
 
     int _transfers;
 
@@ -279,7 +281,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         try
         {
             if (Interlocked.Increment(ref _transfers) > _mostTransfers)
-                throw new ProblemException(Trouble.Busy, $"{_mostTransfers} blobs are on their way, and no more can be");
+                throw new ProblemException(Trouble.Busy,
+                    $"{_mostTransfers} blobs are on their way, and no more can be");
             await blob();
         }
         finally

@@ -64,7 +64,9 @@ sealed class ServerHost : IAsyncDisposable
                     "of the ledger's last published checkpoint");
             }
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
-            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options, time, report);
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
+                new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new Tokens(folder.Tokens, time), options,
+                time, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
             await web.StartAsync();
             host.Address = Listener.AddressOf(web);
@@ -83,7 +85,8 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Tokens tokens, ServerOptions options, TimeProvider time, Action<string> report)
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Tokens tokens, ServerOptions options,
+        TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
@@ -94,9 +97,11 @@ sealed class ServerHost : IAsyncDisposable
         web.Use((http, next) =>
         {
             var authorization = http.Request.Headers.Authorization;
-            if (tokens.Allow(authorization)) http.Recognise(Digest.Of(Encoding.UTF8.GetBytes(authorization.ToString())).Hex);
+            if (tokens.Allow(authorization)) http.Recognise(
+                Digest.Of(Encoding.UTF8.GetBytes(authorization.ToString())).Hex);
             else if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
-                throw new ProblemException(Trouble.Unauthorized, authorization.Count == 0 ? "this needs a token" : "this token is not known here");
+                throw new ProblemException(Trouble.Unauthorized, authorization.Count == 0 ? "this needs a token"
+                    : "this token is not known here");
             RequestTarget.CheckQuery(http);
             return next(http);
         });

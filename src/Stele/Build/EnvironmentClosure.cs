@@ -88,7 +88,8 @@ sealed class EnvironmentClosure
     {
         foreach (var path in _entries.Keys.Order(StringComparer.Ordinal))
             if (path.Split('/') is [var top, _, ..] && Sandbox.MountPoints.Contains(top))
-                throw new FormatException($"/{path} lies where the sandbox mounts its own /{top}, and could not be seen there: "
+                throw new FormatException(
+                    $"/{path} lies where the sandbox mounts its own /{top}, and could not be seen there: "
                     + "put it elsewhere, as below /opt or /usr/local, and freeze it from there");
         return Pack.Tree(blobs, "environment", about, _entries.Values, stop);
     }

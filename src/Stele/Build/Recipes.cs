@@ -64,15 +64,20 @@ static class Recipes
 
     static void CheckProgram(string program)
     {
-        var real = new FileInfo(program).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(program);
-        if (Libc.StatOf(real) is not { Type: NodeType.File } stat) throw new FormatException($"{program} is not a file, so not a program");
-        if (!stat.Executable) throw new FormatException($"{program} is not executable: chmod +x {program}, if it is a program");
+        var real = new FileInfo(program).ResolveLinkTarget(returnFinalTarget: true)?.FullName
+            ?? Path.GetFullPath(program);
+        if (Libc.StatOf(real) is not { Type: NodeType.File } stat)
+            throw new FormatException($"{program} is not a file, so not a program");
+        if (!stat.Executable) throw new FormatException(
+            $"{program} is not executable: chmod +x {program}, if it is a program");
         var begins = new byte[4];
         using var file = Libc.OpenRead(real);
         var read = file.ReadAtLeast(begins, begins.Length, throwOnEndOfStream: false);
         if (begins.AsSpan(0, read) is not [0x7f, (byte)'E', (byte)'L', (byte)'F'] and not [(byte)'#', (byte)'!', ..])
-            throw new FormatException($"{program} is not a program: neither an ELF file nor a script that begins with #!");
-        if (begins[0] == 0x7f && ElfFile.Read(real) is null) throw new FormatException($"{program} is a program for another machine than 64-bit little-endian ones");
+            throw new FormatException(
+                $"{program} is not a program: neither an ELF file nor a script that begins with #!");
+        if (begins[0] == 0x7f && ElfFile.Read(real) is null)
+            throw new FormatException($"{program} is a program for another machine than 64-bit little-endian ones");
     }
 
     /// <summary>A Python interpreter with its standard library, found beside it, and directories of further packages.</summary>

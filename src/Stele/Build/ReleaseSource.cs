@@ -25,7 +25,10 @@ namespace Stele.Build;
 /// </summary>
 static class ReleaseSource
 {
-    /// <summary>What a component is to a release. Policies ask for components by these names, so a misspelt one would pass unseen.</summary>
+    /// <summary>
+    /// What a component is to a release. Policies ask for components by these names, so a misspelt one would pass
+    /// unseen.
+    /// </summary>
     static readonly ImmutableArray<string> Roles = [.. Artifacts.Kinds.Where(k => k != "release"), "evaluation"];
 
     const string OwnRole = "x-";
@@ -34,8 +37,9 @@ static class ReleaseSource
     {
         var name = Names.Label(role);
         if (Roles.Contains(name) || name.StartsWith(OwnRole, StringComparison.Ordinal)) return;
-        throw new FormatException($"components: '{name}' is no role{Spelling.Hint(name, Roles)}{(Spelling.Nearest(name, Roles) is null ? "." : "")} Roles are {string.Join(", ", Roles)}; "
-            + $"one of your own begins with {OwnRole}");
+        var meant = Spelling.Nearest(name, Roles) is null ? "." : Spelling.Hint(name, Roles);
+        throw new FormatException($"components: '{name}' is no role{meant} "
+            + $"Roles are {string.Join(", ", Roles)}; one of your own begins with {OwnRole}");
     }
 
     /// <param name="find">An artifact's digest and kind by its name or digest.</param>

@@ -40,7 +40,8 @@ static class FreezeVerb
         if (notes.DistinctBy(n => n.Key, StringComparer.Ordinal).Count() != notes.Length) throw call.Wrong("a note is given twice");
         var about = new About(name, call.Get<string>("--origin"), call.Get<string>("--licence"), System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, notes));
         if (about.Licence is { } licence && SpdxLicence.Objection(licence) is { } objection)
-            throw call.Wrong($"--licence: {objection}", "as in MIT, CC0-1.0, Apache-2.0 OR MIT; one that is not listed: LicenseRef-OURS");
+            throw call.Wrong(objection,
+                "as in MIT, CC0-1.0, or Apache-2.0 OR MIT");
         if (about.Origin?.Length > SourceTerms.MaxFrom) throw call.Wrong($"--origin takes at most {SourceTerms.MaxFrom} characters");
         var recipe = call.Get<string>("--environment");
         var kind = recipe is null ? call.Need("--kind") : "environment";

@@ -95,7 +95,8 @@ static class Files
         for (var n = 1; ; n++)
         {
             // Where a thousand write the same, each finds a name at once and does not try those of all others.
-            var temporary = n == 1 ? $"{path}.tmp" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{path}.{1 + Interlocked.Increment(ref _temporaries)}.tmp");
+            var temporary = n == 1 ? $"{path}.tmp" : string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                $"{path}.{1 + Interlocked.Increment(ref _temporaries)}.tmp");
             try
             {
                 Failpoint.Before(DiskAct.Create, temporary);

@@ -40,7 +40,8 @@ sealed class NodeHost : IAsyncDisposable
     /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
     /// <param name="report">Told of bugs; for the operator's log.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
-    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
+    public static async Task<NodeHost> Start(NodeFolder folder, Trust trust, Uri server, string? token,
+        NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
     {
         var begun = new Stack<IAsyncDisposable>();
         try
@@ -65,7 +66,9 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Web(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay), time, report ?? (_ => { }));
+            var web = Web(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State,
+                node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay), time, report
+                ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, replays, pages, web);
@@ -86,7 +89,8 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures, ReplayEndpoint replays, TimeProvider time, Action<string> report)
+    static WebApplication Web(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures,
+        ReplayEndpoint replays, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {

@@ -6,32 +6,44 @@ using Stele.Runtime;
 
 namespace Stele.Tests.Build;
 
-/// <summary>What a person writes or names wrongly is refused where it is frozen or released: what, where, and what may have been meant.</summary>
+/// <summary>
+/// What a person writes or names wrongly is refused where it is frozen or released: what, where, and what may have been
+/// meant.
+/// </summary>
 public sealed class RefusedWordsTests
 {
     [Theory]
-    [InlineData("MIT"), InlineData("CC0-1.0"), InlineData("GPL-2.0-or-later"), InlineData("GPL-2.0+"), InlineData("Apache-2.0 OR MIT"), InlineData("(MIT AND BSD-3-Clause) OR Apache-2.0")]
-    [InlineData("GPL-2.0-only WITH Classpath-exception-2.0"), InlineData("LicenseRef-ours"), InlineData("DocumentRef-spdx-tool-1.2:LicenseRef-MIT-Style-2"), InlineData("((MIT))")]
+    [InlineData("MIT"), InlineData("CC0-1.0"), InlineData("GPL-2.0-or-later"), InlineData("GPL-2.0+"),
+        InlineData("Apache-2.0 OR MIT"), InlineData("(MIT AND BSD-3-Clause) OR Apache-2.0")]
+    [InlineData("GPL-2.0-only WITH Classpath-exception-2.0"), InlineData("LicenseRef-ours"),
+        InlineData("DocumentRef-spdx-tool-1.2:LicenseRef-MIT-Style-2"), InlineData("((MIT))")]
     public void An_spdx_expression_is_taken(string licence) => Assert.Null(SpdxLicence.Objection(licence));
 
     [Theory]
-    [InlineData("Apache2", "no licence"), InlineData("Apache-2", "did you mean 'Apache-2.0'"), InlineData("mit", "did you mean 'MIT'"), InlineData("GPL-3.0-onyl", "did you mean 'GPL-3.0-only'")]
-    [InlineData("MIT or Apache-2.0", "one word too many"), InlineData("MIT Apache-2.0", "one word too many"), InlineData("MIT OR", "ends where"), InlineData("(MIT", "not closed"), InlineData("MIT)", "one word too many")]
-    [InlineData("AND MIT", "no licence"), InlineData("GPL-2.0-only WITH Classpath-exception", "no exception"), InlineData("MIT WITH", "ends where"), InlineData("LicenseRef-", "no licence"), InlineData("", "not an SPDX")]
-    [InlineData("proprietary", "LicenseRef-NAME"), InlineData("NONE", "no licence"), InlineData("()", "no licence"), InlineData("MIT\n", "not an SPDX"), InlineData("MIT++", "no licence")]
-    public void What_is_none_is_told_why(string licence, string why) => Assert.Contains(why, SpdxLicence.Objection(licence), StringComparison.Ordinal);
+    [InlineData("Apache2", "no licence"), InlineData("Apache-2", "did you mean 'Apache-2.0'"),
+        InlineData("mit", "did you mean 'MIT'"), InlineData("GPL-3.0-onyl", "did you mean 'GPL-3.0-only'")]
+    [InlineData("MIT or Apache-2.0", "one word too many"), InlineData("MIT Apache-2.0", "one word too many"),
+        InlineData("MIT OR", "ends where"), InlineData("(MIT", "not closed"), InlineData("MIT)", "one word too many")]
+    [InlineData("AND MIT", "no licence"), InlineData("GPL-2.0-only WITH Classpath-exception", "no exception"),
+        InlineData("MIT WITH", "ends where"), InlineData("LicenseRef-", "no licence"), InlineData("", "not an SPDX")]
+    [InlineData("proprietary", "LicenseRef-NAME"), InlineData("NONE", "no licence"), InlineData("()", "no licence"),
+        InlineData("MIT\n", "not an SPDX"), InlineData("MIT++", "no licence")]
+    public void What_is_none_is_told_why(string licence, string why) =>
+        Assert.Contains(why, SpdxLicence.Objection(licence), StringComparison.Ordinal);
 
     /// <summary>Every listed name is one, and nothing that is a letter away from one is.</summary>
     [Fact]
     public void Generated_misspellings_are_refused()
     {
         var random = new Random(15);
-        var names = new[] { "MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-only", "CC-BY-4.0", "EUPL-1.2", "MPL-2.0", "ISC" };
+        var names = new[] { "MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-only", "CC-BY-4.0", "EUPL-1.2", "MPL-2.0",
+            "ISC" };
         for (var i = 0; i < 500; i++)
         {
             var name = names[random.Next(names.Length)];
             var at = random.Next(name.Length);
-            var wrong = random.Next(3) switch { 0 => name.Remove(at, 1), 1 => name.Insert(at, "q"), _ => name[..at] + 'q' + name[(at + 1)..] };
+            var wrong = random.Next(3) switch { 0 => name.Remove(at, 1), 1 => name.Insert(at, "q"), _ =>
+                name[..at] + 'q' + name[(at + 1)..] };
             Assert.NotNull(SpdxLicence.Objection(wrong));
             Assert.NotNull(SpdxLicence.Objection($"{wrong} OR MIT"));
             Assert.NotNull(SpdxLicence.Objection($"MIT AND ({wrong})"));
@@ -53,7 +65,8 @@ public sealed class RefusedWordsTests
         try
         {
             await ReleaseSource.Read("release.yaml", yaml, ImmutableSortedDictionary<string, string>.Empty,
-                name => Task.FromResult((Digest.Of("x"u8), name == "runtime" ? "environment" : name, name)), _ => throw new InvalidOperationException());
+                name => Task.FromResult((Digest.Of("x"u8), name == "runtime" ? "environment" : name, name)), _ =>
+                    throw new InvalidOperationException());
             return "";
         }
         catch (FormatException e)
@@ -65,8 +78,10 @@ public sealed class RefusedWordsTests
     [Fact]
     public async Task A_role_is_one_that_policies_ask_for()
     {
-        foreach (var role in new[] { "code", "model", "dataset", "config", "prompt", "tools", "evaluation", "x-challenger" }) Assert.Equal("", await Read(Release(role)));
-        foreach (var (wrong, meant) in new[] { ("modle", "model"), ("cod", "code"), ("configs", "config"), ("evaluatoin", "evaluation"), ("environmnt", "environment") })
+        foreach (var role in new[] { "code", "model", "dataset", "config", "prompt", "tools", "evaluation",
+            "x-challenger" }) Assert.Equal("", await Read(Release(role)));
+        foreach (var (wrong, meant) in new[] { ("modle", "model"), ("cod", "code"), ("configs", "config"),
+            ("evaluatoin", "evaluation"), ("environmnt", "environment") })
         {
             var said = await Read(Release(wrong));
             Assert.StartsWith("release.yaml: ", said, StringComparison.Ordinal);
@@ -82,10 +97,13 @@ public sealed class RefusedWordsTests
         string File_(string name, byte[] bytes, bool executable)
         {
             File.WriteAllBytes(scratch.At(name), bytes);
-            if (executable) File.SetUnixFileMode(scratch.At(name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (executable) File.SetUnixFileMode(scratch.At(name),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             return scratch.At(name);
         }
-        void Refused(string path, string why) => Assert.Contains(why, Assert.Throws<FormatException>(() => Recipes.Native(path)).Message, StringComparison.Ordinal);
+        void Refused(string path, string why) =>
+            Assert.Contains(why, Assert.Throws<FormatException>(() => Recipes.Native(path)).Message,
+            StringComparison.Ordinal);
         Refused(File_("text", "hello\n"u8.ToArray(), executable: true), "neither an ELF file nor a script");
         Refused(File_("empty", [], executable: true), "neither an ELF file nor a script");
         Refused(File_("plain", "#!/bin/sh\n"u8.ToArray(), executable: false), "chmod +x");
@@ -112,8 +130,10 @@ public sealed class RefusedWordsTests
                 Assert.Skip($"{path} can't be written here");
             }
             var blobs = new BlobStore(scratch.At("blobs"));
-            var said = (await Assert.ThrowsAsync<FormatException>(() => Recipes.Native(path).Freeze(blobs, new About("native")))).Message;
-            Assert.Contains($"{path} lies where the sandbox mounts its own /{path.Split('/')[1]}", said, StringComparison.Ordinal);
+            var said = (await Assert.ThrowsAsync<FormatException>(() => Recipes.Native(path).Freeze(blobs,
+                new About("native")))).Message;
+            Assert.Contains($"{path} lies where the sandbox mounts its own /{path.Split('/')[1]}", said,
+                StringComparison.Ordinal);
             Assert.Contains("put it elsewhere", said, StringComparison.Ordinal);
             Assert.Equal(Sandbox.MountPoints.Length, Sandbox.MountPoints.Distinct().Count());
         }

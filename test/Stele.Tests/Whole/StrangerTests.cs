@@ -11,12 +11,16 @@ namespace Stele.Tests.Whole;
 
 /// <summary>
 /// Hostile clients, from processes of their own, against a server and a gateway that are processes of their own: idle
-/// sockets, half bodies, bodies of empty objects, floods of requests without a token, readers that do not read. Meanwhile a
-/// legitimate client asks twenty times a second. The process lives, the client is answered in time, memory is given back.
+/// sockets, half bodies, bodies of empty objects, floods of requests without a token, readers that do not read.
+/// Meanwhile a
+/// legitimate client asks twenty times a second. The process lives, the client is answered in time, memory is given
+/// back.
 /// </summary>
 public sealed class StrangerTests(ITestOutputHelper output)
 {
-    /// <summary>What <c>python3</c> runs: <c>PART PORT TOKEN REQUEST-LINE COUNT SECONDS</c>; it says what it saw, one line.</summary>
+    /// <summary>
+    /// What <c>python3</c> runs: <c>PART PORT TOKEN REQUEST-LINE COUNT SECONDS</c>; it says what it saw, one line.
+    /// </summary>
     const string Client = """
         import resource, socket, sys, threading, time, collections
         part, port, token, line, count, seconds = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), float(sys.argv[6])
@@ -101,13 +105,18 @@ public sealed class StrangerTests(ITestOutputHelper output)
     static long Rss(int pid)
     {
         foreach (var line in File.ReadLines($"/proc/{pid}/status"))
-            if (line.StartsWith("VmRSS:", StringComparison.Ordinal)) return long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) >> 10;
+            if (line.StartsWith("VmRSS:", StringComparison.Ordinal))
+                return long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal).Trim(),
+                CultureInfo.InvariantCulture) >> 10;
         return 0;
     }
 
     static async Task<string> Attack(Target target, string part, int count, double seconds)
     {
-        var script = new ProcessStartInfo("python3", ["-c", Client, part, target.Address.Port.ToString(CultureInfo.InvariantCulture), target.Token, target.LineOf(part), count.ToString(CultureInfo.InvariantCulture), seconds.ToString(CultureInfo.InvariantCulture)])
+        var script = new ProcessStartInfo("python3",
+            ["-c", Client, part, target.Address.Port.ToString(CultureInfo.InvariantCulture), target.Token,
+            target.LineOf(part), count.ToString(CultureInfo.InvariantCulture),
+            seconds.ToString(CultureInfo.InvariantCulture)])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -117,7 +126,9 @@ public sealed class StrangerTests(ITestOutputHelper output)
         return $"{said[0].Trim()}{said[1]}";
     }
 
-    /// <summary>Asks twenty times a second until it is stopped: how long each took, in milliseconds; what went wrong.</summary>
+    /// <summary>
+    /// Asks twenty times a second until it is stopped: how long each took, in milliseconds; what went wrong.
+    /// </summary>
     static async Task<(List<double> Took, List<string> Wrong)> Ask(Target target, CancellationToken stop)
     {
         using var http = new HttpClient { BaseAddress = target.Address, Timeout = TimeSpan.FromSeconds(30) };
@@ -130,7 +141,8 @@ public sealed class StrangerTests(ITestOutputHelper output)
             {
                 var words = target.Line.Split(' ');
                 using var request = new HttpRequestMessage(new HttpMethod(words[0]), words[1]);
-                if (target.Body is { } body) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
+                if (target.Body is { } body) request.Content = new StringContent(body, Encoding.UTF8,
+                    "application/json");
                 using var answer = await http.SendAsync(request);
                 var text = await answer.Content.ReadAsStringAsync();
                 if (answer.StatusCode != HttpStatusCode.OK) lock (wrong) wrong.Add($"{(int)answer.StatusCode} {text}");
@@ -153,9 +165,11 @@ public sealed class StrangerTests(ITestOutputHelper output)
 
     async Task Bears(Target target, double most, IEnumerable<(string Part, int Count, double Seconds)> attacks)
     {
-        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => File.Exists(Path.Combine(d, "python3"))), "python3 is not installed: apt-get install python3");
+        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d =>
+            File.Exists(Path.Combine(d, "python3"))), "python3 is not installed: apt-get install python3");
         // Warm, so that what is compared is not the first use of everything.
-        using (var warm = new CancellationTokenSource(TimeSpan.FromSeconds(2))) Assert.Empty((await Ask(target, warm.Token)).Wrong);
+        using (var warm = new CancellationTokenSource(TimeSpan.FromSeconds(2))) Assert.Empty(
+            (await Ask(target, warm.Token)).Wrong);
         var before = Rss(target.Pid);
         var all = new List<double>();
         foreach (var (part, count, seconds) in attacks)
@@ -166,9 +180,11 @@ public sealed class StrangerTests(ITestOutputHelper output)
             var peak = before;
             using var watch = new Timer(_ => peak = Math.Max(peak, Rss(target.Pid)), null, 0, 50);
             // From two processes.
-            var said = await Task.WhenAll(Attack(target, part, count / 2, seconds), Attack(target, part, count / 2, seconds));
+            var said = await Task.WhenAll(Attack(target, part, count / 2, seconds), Attack(target, part, count / 2,
+                seconds));
             var until = Stopwatch.GetElapsedTime(began);
-            if (until < TimeSpan.FromSeconds(5)) await Task.Delay(TimeSpan.FromSeconds(5) - until);   // enough to be counted
+            // enough to be counted
+            if (until < TimeSpan.FromSeconds(5)) await Task.Delay(TimeSpan.FromSeconds(5) - until);
             await stop.CancelAsync();
             var (took, wrong) = await asking;
             took.Sort();
@@ -179,7 +195,8 @@ public sealed class StrangerTests(ITestOutputHelper output)
                 await Task.Delay(1000);
                 after = Rss(target.Pid);
             }
-            output.WriteLine($"{part,-8} {count,7}: p50 {took[took.Count / 2]:0} ms, p99 {p99:0} ms, worst {took[^1]:0} ms of {took.Count}; RSS {before} → {peak} → {after} MiB; {string.Join("; ", said)}; {wrong.Count} wrong {wrong.FirstOrDefault()}");
+            output.WriteLine(
+                $"{part,-8} {count,7}: p50 {took[took.Count / 2]:0} ms, p99 {p99:0} ms, worst {took[^1]:0} ms of {took.Count}; RSS {before} → {peak} → {after} MiB; {string.Join("; ", said)}; {wrong.Count} wrong {wrong.FirstOrDefault()}");
             Assert.Empty(wrong);
             all.AddRange(took);
             Assert.True(after <= before + 100, $"{part}: RSS was {before} MiB and is {after}");
@@ -190,8 +207,10 @@ public sealed class StrangerTests(ITestOutputHelper output)
         Assert.True(whole <= most, $"p99 is {whole:0} ms");
     }
 
-    static readonly (string, int, double)[] All = [("idle", 18_000, 15), ("half", 3000, 15), ("objects", 60, 0), ("flood", 400_000, 0), ("slow", 300, 15)];
-    static readonly (string, int, double)[] Few = [("idle", 1000, 1), ("half", 200, 1), ("objects", 10, 0), ("flood", 4000, 0), ("slow", 20, 1)];
+    static readonly (string, int, double)[] All = [("idle", 18_000, 15), ("half", 3000, 15), ("objects", 60, 0),
+        ("flood", 400_000, 0), ("slow", 300, 15)];
+    static readonly (string, int, double)[] Few = [("idle", 1000, 1), ("half", 200, 1), ("objects", 10, 0),
+        ("flood", 4000, 0), ("slow", 20, 1)];
 
     /// <summary>The goal is 250 ms for the 99th of a hundred; tests bound times at five times the goal.</summary>
     const double Most = 5 * 250;
@@ -236,7 +255,8 @@ public sealed class StrangerTests(ITestOutputHelper output)
         await using var up = await Up.Start(data, home, "--only", "server", "--port", "0");
         using var server = new Server(up.Server, token);
         var blob = await server.Put(new MemoryStream(new byte[20 << 20]), null, 1 << 30);
-        await Bears(new Target(up.Pid, up.Server, token, "GET /log?count=1", null, "POST /blobs", $"GET /blobs/{blob}"), Most, attacks);
+        await Bears(new Target(up.Pid, up.Server, token, "GET /log?count=1", null, "POST /blobs",
+            $"GET /blobs/{blob}"), Most, attacks);
         Assert.Equal((0, ""), await up.Stop());
     }
 
@@ -247,7 +267,9 @@ public sealed class StrangerTests(ITestOutputHelper output)
         {
             try
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(target.Address, target.Line.Split(' ')[1])) { Content = new StringContent(target.Body!, Encoding.UTF8, "application/json") };
+                using var request = new HttpRequestMessage(HttpMethod.Post,
+                    new Uri(target.Address, target.Line.Split(' ')[1])) { Content = new StringContent(target.Body!,
+                    Encoding.UTF8, "application/json") };
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", target.Token);
                 using var answer = await http.SendAsync(request);
                 if (answer.IsSuccessStatusCode) return;
