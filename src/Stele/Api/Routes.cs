@@ -266,6 +266,31 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     static Digest DigestOf(HttpContext http) => Digest.TryParse((string?)http.Request.RouteValues["digest"], out var digest)
         ? digest : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
 
+    /// <summary>
+    /// Each blob on its way holds a descriptor beside its connection's: with too many of them none would be left for
+    /// the ledger.
+    /// </summary>
+    readonly int _mostTransfers = Math.Clamp((options.Connections
+        ?? ConnectionLimits.Of(Disk.Libc.Descriptors())).Most / 4, 8, 256);
+
+    int _transfers;
+
+    /// <exception cref="ProblemException"><see cref="Trouble.Busy"/></exception>
+    async Task Transfer(Func<Task> blob)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _transfers) > _mostTransfers)
+                throw new ProblemException(Trouble.Busy,
+                    $"{_mostTransfers} blobs are on their way, and no more can be");
+            await blob();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _transfers);
+        }
+    }
+
     async Task GetBlob(HttpContext http)
     {
         var digest = DigestOf(http);
@@ -275,8 +300,11 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         http.Response.Headers.CacheControl = Answers.Immutable;
         http.Response.Headers.ETag = $"\"{digest}\"";
         if (HttpMethods.IsHead(http.Request.Method)) return;
-        await using var content = await blobs.OpenRead(digest, http.RequestAborted);
-        await content.CopyToAsync(http.Response.Body, http.RequestAborted);
+        await Transfer(async () =>
+        {
+            await using var content = await blobs.OpenRead(digest, http.RequestAborted);
+            await content.CopyToAsync(http.Response.Body, http.RequestAborted);
+        });
     }
 
     async Task PutBlob(HttpContext http, Digest? expected)
@@ -284,7 +312,9 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         // What it says of itself is judged before a byte is read; what it is, while it is read.
         if (http.Request.ContentLength > options.MaxBlob) throw new ProblemException(Trouble.TooLarge, $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
         http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
-        var stored = await blobs.Put(http.BodyStream(), expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted);
+        Digest stored = default;
+        await Transfer(async () => stored = await blobs.Put(
+            http.BodyStream(), expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted));
         http.Response.Headers.Location = $"/blobs/{stored}";
         await http.Write(Json.Object(("digest", stored)), StatusCodes.Status201Created);
     }

@@ -113,7 +113,8 @@ sealed class ServerHost : IAsyncDisposable
             var authorization = http.Request.Headers.Authorization;
             if (allowed(authorization)) http.Recognise(Digest.Of(Encoding.UTF8.GetBytes(authorization.ToString())).Hex);
             else if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
-                throw new ProblemException(Trouble.Unauthorized, authorization.Count == 0 ? "this needs a token" : "this token is not known here");
+                throw new ProblemException(Trouble.Unauthorized, authorization.Count == 0 ? "this needs a token"
+                    : "this token is not known here");
             RequestTarget.CheckQuery(http);
             return next(http);
         });

@@ -13,7 +13,10 @@ sealed record ServerOptions
     /// <summary>The port; 0 takes a free one, which <see cref="ServerHost.Address"/> then names.</summary>
     public int Port { get; init; } = 7070;
 
-    /// <summary>Names beside this machine's own under which it is asked, with a port or without; see <see cref="RequestTarget"/>.</summary>
+    /// <summary>
+    /// Names beside this machine's own under which it is asked, with a port or without; see <see
+    /// cref="RequestTarget"/>.
+    /// </summary>
     public ImmutableArray<string> Hosts { get; init; } = [];
 
     /// <summary>How many connections are held; null: as the process's descriptors allow.</summary>

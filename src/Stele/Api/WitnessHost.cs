@@ -27,12 +27,14 @@ sealed class WitnessHost : IAsyncDisposable
 
     /// <param name="report">Told of forks and of bugs; for the operator's log.</param>
     /// <exception cref="IOException">The port is taken.</exception>
-    public static async Task<WitnessHost> Start(Witness witness, IPAddress listen, int port, WitnessDialect dialect, TimeProvider time, Action<string> report)
+    public static async Task<WitnessHost> Start(Witness witness, IPAddress listen, int port, WitnessDialect dialect,
+        TimeProvider time, Action<string> report)
     {
         // Whatever name it is asked under, it has nothing to hide: what it shows is for everybody.
         var web = Listener.Build(new ListenerOptions
         {
-            Address = listen, Port = port, Hosts = null, MaxBody = WitnessRequest.MaxBytes, MaxRequestLine = 1024, MaxHeaders = 16 * 1024,
+            Address = listen, Port = port, Hosts = null, MaxBody = WitnessRequest.MaxBytes, MaxRequestLine = 1024,
+                MaxHeaders = 16 * 1024,
         }, time, report);
         web.Run(http => Answer(http, witness, dialect, report));
         try
@@ -52,12 +54,15 @@ sealed class WitnessHost : IAsyncDisposable
         var (path, method) = (http.Request.Path.Value ?? "", http.Request.Method);
         if (path == "/add-checkpoint" || (path == "/sign-subtree" && witness.SignsSubtrees))
         {
-            if (!HttpMethods.IsPost(method)) throw new ProblemException(Trouble.MethodNotAllowed, $"{path} takes POST alone");
+            if (!HttpMethods.IsPost(method)) throw new ProblemException(Trouble.MethodNotAllowed,
+                $"{path} takes POST alone");
             var body = await http.Body(WitnessRequest.MaxBytes);
-            await Tell(http, path == "/sign-subtree" ? witness.SignSubtree(body) : witness.AddCheckpoint(body), dialect, report);
+            await Tell(http, path == "/sign-subtree" ? witness.SignSubtree(body) : witness.AddCheckpoint(body),
+                dialect, report);
         }
         else if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
-            throw new ProblemException(path.Count(c => c == '/') == 2 ? Trouble.MethodNotAllowed : Trouble.NotFound, "nothing here takes that");
+            throw new ProblemException(path.Count(c => c == '/') == 2 ? Trouble.MethodNotAllowed : Trouble.NotFound,
+                "nothing here takes that");
         else if (path.Split('/') is ["", { Length: 64 } hex, "checkpoint"] && witness.Latest(hex) is { } note) await LogPages.Checkpoint(http, note);
         else throw new ProblemException(Trouble.NotFound, "no checkpoint was cosigned for such a log");
     }
@@ -68,7 +73,8 @@ sealed class WitnessHost : IAsyncDisposable
         switch (answer)
         {
             case WitnessAnswer.Cosigned cosigned:
-                return http.Send(StatusCodes.Status200OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(cosigned.Lines));
+                return http.Send(StatusCodes.Status200OK, "text/plain; charset=utf-8",
+                    Encoding.UTF8.GetBytes(cosigned.Lines));
             case WitnessAnswer.Refused { Size: { } size }:
                 return http.Send(StatusCodes.Status409Conflict, "text/x.tlog.size",
                     Encoding.UTF8.GetBytes(size.ToString(CultureInfo.InvariantCulture) + "\n"));
@@ -76,7 +82,8 @@ sealed class WitnessHost : IAsyncDisposable
                 var refused = (WitnessAnswer.Refused)answer;
                 if (refused.Refusal is WitnessRefusal.Fork or WitnessRefusal.Inconsistent) report($"not cosigned: {refused.Message}");
                 var status = refused.Refusal.Status(dialect);
-                return http.Write(ProblemDocument.Of(status, refused.Refusal.Name(), refused.Message, refused.Refusal.Hint()),
+                return http.Write(ProblemDocument.Of(status, refused.Refusal.Name(), refused.Message,
+                    refused.Refusal.Hint()),
                     status, ProblemDocument.MediaType);
         }
     }

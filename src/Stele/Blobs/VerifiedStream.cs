@@ -4,7 +4,8 @@ using Stele.Proof;
 namespace Stele.Blobs;
 
 /// <summary>
-/// Reads forward, and gives out the last piece, and the end, only if everything has the digest. What is smaller than a piece
+/// Reads forward, and gives out the last piece, and the end, only if everything has the digest. What is smaller than a
+/// piece
 /// is given out wholly or not at all.
 /// Invariant: who got as many bytes as the blob has got the blob.
 /// </summary>
@@ -73,7 +74,8 @@ sealed class VerifiedStream(Stream inner, Digest expected) : ForwardStream
         _ended = Digest.From(hash) == expected;
         if (_ended) return;
         (_from, _count, _ahead) = (0, 0, 0);   // nor is what is held given out to who asks again
-        throw new BlobException(BlobError.Corrupt, $"blob {expected} is corrupt: its content has digest {Digest.From(hash)}");
+        throw new BlobException(BlobError.Corrupt,
+            $"blob {expected} is corrupt: its content has digest {Digest.From(hash)}");
     }
 
     protected override void Dispose(bool disposing)

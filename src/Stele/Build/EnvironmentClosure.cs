@@ -83,7 +83,16 @@ sealed class EnvironmentClosure
         return _entries.TryGetValue(shape.Resolve(path.TrimStart('/')), out var found) && found.Type == EntryType.File;
     }
 
-    public Task<Digest> Freeze(IBlobs blobs, About about, CancellationToken stop = default) => Pack.Tree(blobs, "environment", about, _entries.Values, stop);
+    /// <exception cref="FormatException">Something in it would be hidden by what the sandbox mounts.</exception>
+    public Task<Digest> Freeze(IBlobs blobs, About about, CancellationToken stop = default)
+    {
+        foreach (var path in _entries.Keys.Order(StringComparer.Ordinal))
+            if (path.Split('/') is [var top, _, ..] && Sandbox.MountPoints.Contains(top))
+                throw new FormatException(
+                    $"/{path} lies where the sandbox mounts its own /{top}, and could not be seen there: "
+                    + "put it elsewhere, as below /opt or /usr/local, and freeze it from there");
+        return Pack.Tree(blobs, "environment", about, _entries.Values, stop);
+    }
 
     static PackEntry Entry(string path, string full, bool executable, long size) => new(path, EntryType.File, executable, size, Open: () => Libc.OpenRead(full));
 

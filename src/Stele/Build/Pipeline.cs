@@ -42,7 +42,12 @@ sealed record Pipeline(string Name, ImmutableArray<string> Artifacts, ImmutableA
             var declared = json.Find("values")?.AsArray.Select(v => v.AsString) ?? [];
             if (values.Keys.FirstOrDefault(v => !declared.Contains(v)) is { } extra) throw new FormatException($"it declares no value '{extra}'");
             Known(json, "a pipeline", "name", "artifacts", "values", "steps");
-            return Read(json);
+            var pipeline = Read(json);
+            // Where a person wrote it; what was compiled by an earlier build is not judged again.
+            foreach (var step in pipeline.Steps)
+                if (step.Output.Licence is { } licence && SpdxLicence.Objection(licence) is { } objection)
+                    throw new FormatException($"the output of step '{step.Name}': {objection}");
+            return pipeline;
         }
         catch (FormatException e)
         {

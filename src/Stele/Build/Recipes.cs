@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Stele.Blobs;
+using Stele.Disk;
 
 namespace Stele.Build;
 
@@ -51,12 +52,32 @@ static class Recipes
     }
 
     /// <summary>A native program with its libraries, and directories it reads.</summary>
+    /// <exception cref="FormatException">It is no program.</exception>
     public static EnvironmentClosure Native(string program, params IReadOnlyCollection<string> directories)
     {
+        CheckProgram(program);
         var closure = new EnvironmentClosure();
         closure.AddFile(program);
         foreach (var directory in directories) closure.AddDirectory(directory);
         return closure;
+    }
+
+    static void CheckProgram(string program)
+    {
+        var real = new FileInfo(program).ResolveLinkTarget(returnFinalTarget: true)?.FullName
+            ?? Path.GetFullPath(program);
+        if (Libc.StatOf(real) is not { Type: NodeType.File } stat)
+            throw new FormatException($"{program} is not a file, so not a program");
+        if (!stat.Executable) throw new FormatException(
+            $"{program} is not executable: chmod +x {program}, if it is a program");
+        var begins = new byte[4];
+        using var file = Libc.OpenRead(real);
+        var read = file.ReadAtLeast(begins, begins.Length, throwOnEndOfStream: false);
+        if (begins.AsSpan(0, read) is not [0x7f, (byte)'E', (byte)'L', (byte)'F'] and not [(byte)'#', (byte)'!', ..])
+            throw new FormatException(
+                $"{program} is not a program: neither an ELF file nor a script that begins with #!");
+        if (begins[0] == 0x7f && ElfFile.Read(real) is null)
+            throw new FormatException($"{program} is a program for another machine than 64-bit little-endian ones");
     }
 
     /// <summary>A Python interpreter with its standard library, found beside it, and directories of further packages.</summary>

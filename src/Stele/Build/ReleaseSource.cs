@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cel.Syntax;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -24,6 +25,23 @@ namespace Stele.Build;
 /// </summary>
 static class ReleaseSource
 {
+    /// <summary>
+    /// What a component is to a release. Policies ask for components by these names, so a misspelt one would pass
+    /// unseen.
+    /// </summary>
+    static readonly ImmutableArray<string> Roles = [.. Artifacts.Kinds.Where(k => k != "release"), "evaluation"];
+
+    const string OwnRole = "x-";
+
+    static void CheckRole(Json role)
+    {
+        var name = Names.Label(role);
+        if (Roles.Contains(name) || name.StartsWith(OwnRole, StringComparison.Ordinal)) return;
+        var meant = Spelling.Nearest(name, Roles) is null ? "." : Spelling.Hint(name, Roles);
+        throw new FormatException($"components: '{name}' is no role{meant} "
+            + $"Roles are {string.Join(", ", Roles)}; one of your own begins with {OwnRole}");
+    }
+
     /// <param name="find">An artifact's digest and kind by its name or digest.</param>
     /// <param name="policy">A frozen policy's artifact and compiled document by its name or digest.</param>
     /// <exception cref="FormatException">What is wrong with it.</exception>
@@ -38,6 +56,7 @@ static class ReleaseSource
             foreach (var c in yaml["components"].AsArray)
             {
                 PolicySource.Only(c, "role", "artifact", "mount", "name");
+                CheckRole(c["role"]);
                 var (digest, kind, name) = await find(c["artifact"].AsString);
                 components.Add(new Component(Names.Label(c["role"]), kind, c.Find("name") is { } n ? Names.Label(n) : name, digest, c.Find("mount")?.AsString));
             }

@@ -39,7 +39,9 @@ static class FreezeVerb
         var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [{ Length: > 0 } k, var v] ? KeyValuePair.Create(k, v) : throw call.Wrong($"'{n}' is not NAME=TEXT")).ToArray();
         if (notes.DistinctBy(n => n.Key, StringComparer.Ordinal).Count() != notes.Length) throw call.Wrong("a note is given twice");
         var about = new About(name, call.Get<string>("--origin"), call.Get<string>("--licence"), System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, notes));
-        if (about.Licence is { } licence && !Names.IsLicence(licence)) throw call.Wrong($"'{licence}' is not an SPDX licence expression", "as in MIT, CC0-1.0, Apache-2.0 OR MIT; one that is not listed: LicenseRef-OURS");
+        if (about.Licence is { } licence && SpdxLicence.Objection(licence) is { } objection)
+            throw call.Wrong(objection,
+                "as in MIT, CC0-1.0, or Apache-2.0 OR MIT");
         if (about.Origin?.Length > SourceTerms.MaxFrom) throw call.Wrong($"--origin takes at most {SourceTerms.MaxFrom} characters");
         var recipe = call.Get<string>("--environment");
         var kind = recipe is null ? call.Need("--kind") : "environment";

@@ -74,7 +74,12 @@ static class UpVerb
             new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080, HelpName = "N", Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one" },
             new Option<string>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
             new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
-            new Option<string[]>("--host") { HelpName = "NAME", Description = "a name beside localhost under which clients ask the server or the gateway, as in ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts are refused" },
+            new Option<string[]>("--host")
+            {
+                HelpName = "NAME",
+                Description = "a name beside localhost under which clients ask the server or the gateway, as in "
+                    + "ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts are refused",
+            },
             new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
             new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
             new Option<string[]>("--header") { HelpName = "NAME", Description = "a request header that releases get beside Accept, Accept-Language, User-Agent, traceparent, tracestate, Idempotency-Key and MCP-Protocol-Version, such as Mcp-Session-Id; no rule sees it" },
@@ -94,7 +99,8 @@ static class UpVerb
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<string>("--follow") is { } url ? Given.Server(url, "--follow") : null,
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
-            Hosts = [.. call.Get<string[]>("--host") ?? []], SegmentBytes = call.Get<long>("--segment"), Headers = [.. call.Get<string[]>("--header") ?? []],
+            Hosts = [.. call.Get<string[]>("--host") ?? []], SegmentBytes = call.Get<long>("--segment"),
+                Headers = [.. call.Get<string[]>("--header") ?? []],
         };
         foreach (var name in terms.Headers) if (RequestHeaders.Objection(name) is { } why) throw call.Wrong($"--header: {why}");
         if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");

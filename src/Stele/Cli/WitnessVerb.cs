@@ -41,7 +41,8 @@ static class WitnessVerb
 
         var t = call.Terminal;
         using var witness = Witness.Open(folder, name, logs, call.Clock);
-        await using var host = await WitnessHost.Start(witness, listen, port, dialect, call.Clock, said => t.Report(said));
+        await using var host = await WitnessHost.Start(witness, listen, port, dialect, call.Clock, said =>
+            t.Report(said));
         t.Result(Json.Object(
             ("address", host.Address.ToString()), ("folder", folder), ("keys", Json.Array(witness.Keys.Select(k => Json.Of(k.ToString())))), ("logs", Json.Array(witness.Origins.Select(Json.Of))),
             ("evidence", Json.Array(witness.Evidence.Select(e => Json.Object(("origin", e.Origin), ("file", e.File), ("proven", e.Proven)))))), () =>

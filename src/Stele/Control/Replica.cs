@@ -226,7 +226,8 @@ sealed class Replica : IAsyncDisposable
             }
             await Fold(fetch: true, stop);
             LastSync = _time.GetUtcNow().ToUnixTimeMilliseconds();
-            Derived.TryWrite(_synced, System.Text.Encoding.ASCII.GetBytes(LastSync.Value.ToString(CultureInfo.InvariantCulture)));
+            Derived.TryWrite(_synced, System.Text.Encoding.ASCII.GetBytes(
+                LastSync.Value.ToString(CultureInfo.InvariantCulture)));
             return Replay.State.Size - before;
         }
         finally

@@ -199,11 +199,13 @@ sealed class Witnesses : IAsyncDisposable
                     break;
                 // v1.0.0 says 409 where later editions say 422; with the size that it has itself named before, both mean one thing.
                 case 409 or 422 when old > 0:
-                    return Forked(member, $"it has cosigned another tree of {old} entries: {ProblemDocument.Said(bytes)}");
+                    return Forked(member,
+                        $"it has cosigned another tree of {old} entries: {ProblemDocument.Said(bytes)}");
                 case 404:
                     return "it does not know this ledger: whoever runs it adds the ledger's key";
                 default:
-                    return string.Create(CultureInfo.InvariantCulture, $"it answers {(int)answer.StatusCode}: {ProblemDocument.Said(bytes)}");
+                    return string.Create(CultureInfo.InvariantCulture,
+                        $"it answers {(int)answer.StatusCode}: {ProblemDocument.Said(bytes)}");
             }
         }
         return "it names another size each time it is asked";

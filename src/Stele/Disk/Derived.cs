@@ -7,7 +7,8 @@ namespace Stele.Disk;
 static class Derived
 {
     /// <summary>
-    /// The same for what nothing hangs on: the disk may refuse it, or the process have no descriptor left, and all is well.
+    /// The same for what nothing hangs on: the disk may refuse it, or the process have no descriptor left, and all is
+    /// well.
     /// </summary>
     /// <returns>Whether it was written.</returns>
     public static bool TryWrite(string path, ReadOnlySpan<byte> content)

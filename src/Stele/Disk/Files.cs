@@ -90,6 +90,8 @@ static class Files
         Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = secret ? Secret : Public,
     });
 
+    static int _temporaries;
+
     /// <summary>
     /// A new file beside <paramref name="path"/>, to be written and then published under that name: <c>NAME.tmp</c>, or <c>NAME.2.tmp</c>… while others write the same.
     /// What a crash leaves under such a name is swept at the next start.
@@ -99,7 +101,9 @@ static class Files
         path = Path.GetFullPath(path);
         for (var n = 1; ; n++)
         {
-            var temporary = n == 1 ? $"{path}.tmp" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{path}.{n}.tmp");
+            // Where a thousand write the same, each finds a name at once and does not try those of all others.
+            var temporary = n == 1 ? $"{path}.tmp" : string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                $"{path}.{1 + Interlocked.Increment(ref _temporaries)}.tmp");
             try
             {
                 Failpoint.Before(DiskAct.Create, temporary);

@@ -23,7 +23,8 @@ static partial class Libc
     public static long Descriptors()
     {
         if (GetLimit(RLIMIT_NOFILE, out var limit) != 0) throw Failed("getrlimit", "RLIMIT_NOFILE");
-        if (limit.Soft < limit.Hard && SetLimit(RLIMIT_NOFILE, new RLimit { Soft = limit.Hard, Hard = limit.Hard }) == 0) limit.Soft = limit.Hard;
+        if (limit.Soft < limit.Hard && SetLimit(RLIMIT_NOFILE, new RLimit { Soft = limit.Hard,
+            Hard = limit.Hard }) == 0) limit.Soft = limit.Hard;
         return (long)Math.Min(limit.Soft, int.MaxValue);
     }
 }

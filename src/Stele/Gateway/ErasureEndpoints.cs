@@ -25,7 +25,8 @@ sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State
             if (!pages.Allowed(http.Request.Headers.Authorization)) throw new GatewayException(GatewayError.Unauthenticated, "this needs the node's own token");
             if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
             {
-                var request = ErasureRequest.FromJson(CanonicalJson.Parse(await http.Body(ErasureRequest.MaxBytes), ErasureRequest.MaxBytes));
+                var request = ErasureRequest.FromJson(CanonicalJson.Parse(await http.Body(ErasureRequest.MaxBytes),
+                    ErasureRequest.MaxBytes));
                 var answer = await Task.Run(() => erasures.Run(request, state(), time.GetUtcNow().ToUnixTimeMilliseconds()));
                 // Nothing can be stated of records that are not anchored.
                 if (answer.Claims.Length > 0) anchor();

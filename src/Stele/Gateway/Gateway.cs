@@ -272,7 +272,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
     }
 
-    static Answer Problem(GatewayError error, string message, string? rule = null) => new(error.Row().Status, [new("Content-Type", ProblemDocument.MediaType)], error.Body(message, rule));
+    static Answer Problem(GatewayError error, string message, string? rule = null) =>
+        new(error.Row().Status, [new("Content-Type", ProblemDocument.MediaType)], error.Body(message, rule));
 
     static async Task Respond(HttpResponse response, Answer answer)
     {

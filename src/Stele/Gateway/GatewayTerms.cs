@@ -8,7 +8,10 @@ sealed record GatewayTerms
     /// <summary>The port on the loopback interface; 0 = any that is free.</summary>
     public int Port { get; init; }
 
-    /// <summary>Names beside this machine's own under which it is asked, with a port or without; see <see cref="RequestTarget"/>.</summary>
+    /// <summary>
+    /// Names beside this machine's own under which it is asked, with a port or without; see <see
+    /// cref="RequestTarget"/>.
+    /// </summary>
     public ImmutableArray<string> Hosts { get; init; } = [];
 
     /// <summary>How many connections are held; null: as the process's descriptors allow.</summary>

@@ -17,7 +17,8 @@ static class JsonBody
     /// <summary>The JSON value it is; null when there is none.</summary>
     /// <param name="maxValues">The most values it may have, names of members among them.</param>
     /// <exception cref="GatewayException">
-    /// <see cref="GatewayError.BadRequest"/>: it is not JSON, or more than one thing. <see cref="GatewayError.TooLarge"/>:
+    /// <see cref="GatewayError.BadRequest"/>: it is not JSON, or more than one thing. <see
+    /// cref="GatewayError.TooLarge"/>:
     /// it has too many values.
     /// </exception>
     /// <exception cref="ProblemException">The memory that it would take is not to be had now.</exception>

@@ -69,7 +69,9 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Web(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay), time, report ?? (_ => { }));
+            var web = Web(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State,
+                node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay), time, report
+                ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
             return new NodeHost(node, link, outbox, gateway, replays, pages, web);
@@ -90,7 +92,8 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures, ReplayEndpoint replays, TimeProvider time, Action<string> report)
+    static WebApplication Web(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures,
+        ReplayEndpoint replays, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {

@@ -40,7 +40,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
     async Task Answer(HttpContext http)
     {
         var path = http.Request.Path.Value!["/-/".Length..];
-        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) throw new ProblemException(Trouble.MethodNotAllowed, "it takes GET and HEAD alone");
+        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
+            throw new ProblemException(Trouble.MethodNotAllowed, "it takes GET and HEAD alone");
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
         else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (!Allowed(http.Request.Headers.Authorization)) await Send(http, 401, "application/problem+json", GatewayError.Unauthenticated.Body("this needs the node's own token"));

@@ -18,7 +18,8 @@ sealed class ReplayEndpoint(DecisionReplays replays, ReadEndpoints pages, Func<R
         {
             if (!pages.Allowed(http.Request.Headers.Authorization)) throw new GatewayException(GatewayError.Unauthenticated, "this needs the node's own token");
             if (!HttpMethods.IsPost(http.Request.Method)) throw new GatewayException(GatewayError.NotFound, "no such page");
-            var request = ReplayRequest.FromJson(CanonicalJson.Parse(await http.Body(ReplayRequest.MaxBytes), ReplayRequest.MaxBytes));
+            var request = ReplayRequest.FromJson(CanonicalJson.Parse(await http.Body(ReplayRequest.MaxBytes),
+                ReplayRequest.MaxBytes));
             var logs = await replays.Run(request, ledger, http.RequestAborted);
             await ReadEndpoints.Send(http, 200, "application/json", CanonicalJson.EncodeShown(Json.Object(("logs", Json.Array(logs.Select(l => l.ToJson()))))));
         }

@@ -48,7 +48,8 @@ static class Answers
             {
                 StatusCodes.Status405MethodNotAllowed =>
                     Problem.Of(Trouble.MethodNotAllowed, $"{http.Request.Path} does not take {http.Request.Method}"),
-                StatusCodes.Status404NotFound => Problem.Of(Trouble.NotFound, $"there is nothing at {http.Request.Path}"),
+                StatusCodes.Status404NotFound => Problem.Of(Trouble.NotFound,
+                    $"there is nothing at {http.Request.Path}"),
                 var status => Problem.Of(Trouble.BadRequest, $"the request was not understood ({status})"),
             };
         }

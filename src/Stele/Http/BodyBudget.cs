@@ -52,7 +52,8 @@ sealed class BodyBudget(long total, long each)
         }
 
         /// <exception cref="ProblemException">
-        /// There is no room: <see cref="Trouble.TooMuchAtOnce"/> for this principal, <see cref="Trouble.Busy"/> for anybody.
+        /// There is no room: <see cref="Trouble.TooMuchAtOnce"/> for this principal, <see cref="Trouble.Busy"/> for
+        /// anybody.
         /// </exception>
         public void Take(long bytes)
         {
@@ -74,7 +75,8 @@ sealed class BodyBudget(long total, long each)
                 if (_ended) return;
                 _ended = true;
                 of._sum -= _own;
-                if (of._taken.TryGetValue(principal, out var taken) && taken > _own) of._taken[principal] = taken - _own;
+                if (of._taken.TryGetValue(principal, out var taken)
+                    && taken > _own) of._taken[principal] = taken - _own;
                 else of._taken.Remove(principal);
             }
         }

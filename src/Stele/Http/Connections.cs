@@ -23,17 +23,26 @@ sealed record ConnectionLimits
 }
 
 /// <summary>
-/// Accepts connections, and knows how many there are. Where there are too many, the stranger that has been silent longest
-/// is closed for the one that comes; who showed a good token is never closed for another. Where all are known, the next one
+/// Accepts connections, and knows how many there are. Where there are too many, the stranger that has been silent
+/// longest
+/// is closed for the one that comes; who showed a good token is never closed for another. Where all are known, the next
+/// one
 /// waits until one leaves, and those after it in the kernel.
 /// Invariant: no more than <see cref="ConnectionLimits.Most"/> are open, and one that is just being accepted.
 /// </summary>
 sealed class Connections : IConnectionListenerFactory, IDisposable
 {
-    /// <summary>From this much on that bodies took, or this many visitors, what the collector holds is given back afterwards.</summary>
+    /// <summary>
+    /// From this much on that bodies took, or this many visitors, what the collector holds is given back afterwards.
+    /// </summary>
     const long ManyBytes = 16 << 20, ManyVisitors = 256;
 
-    const int QuietSeconds = 5;
+    /// <summary>
+    /// After how many seconds of quiet it is given back: pools let go of what they keep only when it was not used for a
+    /// while,
+    /// and see that when the collector runs.
+    /// </summary>
+    static readonly int[] QuietSeconds = [5, 35, 95];
 
     readonly IConnectionListenerFactory _transport;
     readonly ConnectionLimits _limits;
@@ -41,11 +50,13 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
     readonly ITimer _timer;
 
     readonly Lock _gate = new();
-    readonly LinkedList<Visitor> _silent = new(), _strangers = new();   // the oldest, and the one longest without a request, first
+    // the oldest, and the one longest without a request, first
+    readonly LinkedList<Visitor> _silent = new(), _strangers = new();
     int _open, _peak, _quiet;
     TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Connections(IConnectionListenerFactory transport, ConnectionLimits limits, BodyBudget budget, TimeProvider time)
+    public Connections(IConnectionListenerFactory transport, ConnectionLimits limits, BodyBudget budget,
+        TimeProvider time)
     {
         (_transport, _limits, Budget, _time) = (transport, limits, budget, time);
         _timer = time.CreateTimer(_ => Tick(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
@@ -59,7 +70,8 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         get { lock (_gate) return (_open, _silent.Count + _strangers.Count); }
     }
 
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint,
+        CancellationToken cancellationToken = default) =>
         new Door(this, await _transport.BindAsync(endpoint, cancellationToken));
 
     sealed class Door(Connections to, IConnectionListener inner) : IConnectionListener
@@ -119,7 +131,9 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         }
     }
 
-    /// <summary>Takes the stranger out of the lists that is closed next: one that never asked anything before one that did.</summary>
+    /// <summary>
+    /// Takes the stranger out of the lists that is closed next: one that never asked anything before one that did.
+    /// </summary>
     Visitor? Oldest()
     {
         if ((_silent.First ?? _strangers.First) is not { } first) return null;
@@ -130,7 +144,8 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
 
     void Enter(ConnectionContext connection)
     {
-        var visitor = new Visitor(this, () => connection.Abort(new ConnectionAbortedException("room is made for others")))
+        var visitor = new Visitor(this, () =>
+            connection.Abort(new ConnectionAbortedException("room is made for others")))
         {
             Came = _time.GetTimestamp(),
         };
@@ -187,7 +202,9 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         }
     }
 
-    /// <summary>Once a second: who has said nothing for too long is closed; what a flood took is given back once it is over.</summary>
+    /// <summary>
+    /// Once a second: who has said nothing for too long is closed; what a flood took is given back once it is over.
+    /// </summary>
     void Tick()
     {
         while (true)
@@ -204,9 +221,13 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         {
             if (_peak < ManyVisitors && Budget.Peak < ManyBytes) return;
             var quiet = _open < ManyVisitors && Budget.Taken == 0;
-            if ((_quiet = quiet ? _quiet + 1 : 0) < QuietSeconds) return;
-            (_quiet, _peak) = (0, _open);
-            Budget.Forget();
+            _quiet = quiet ? _quiet + 1 : 0;
+            if (!QuietSeconds.Contains(_quiet)) return;
+            if (_quiet == QuietSeconds[^1])
+            {
+                (_quiet, _peak) = (0, _open);
+                Budget.Forget();
+            }
         }
         // The collector keeps what it once had, and looks at it again only when something is allocated.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

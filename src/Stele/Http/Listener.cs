@@ -21,14 +21,18 @@ sealed record ListenerOptions
     /// <summary>The port; 0 takes a free one.</summary>
     public required int Port { get; init; }
 
-    /// <summary>The most bytes of a body that are read, and thrown away after a refusal, in bytes; an address may take more.</summary>
+    /// <summary>
+    /// The most bytes of a body that are read, and thrown away after a refusal, in bytes; an address may take more.
+    /// </summary>
     public required long MaxBody { get; init; }
 
     public int MaxRequestLine { get; init; } = 8192;
 
     public int MaxHeaders { get; init; } = 32 * 1024;
 
-    /// <summary>The names that may be asked for beside this machine's own (see <see cref="RequestTarget"/>); null: any.</summary>
+    /// <summary>
+    /// The names that may be asked for beside this machine's own (see <see cref="RequestTarget"/>); null: any.
+    /// </summary>
     public ImmutableArray<string>? Hosts { get; init; } = [];
 
     /// <summary>How many connections are held; null: as the process's descriptors allow.</summary>
@@ -40,7 +44,9 @@ sealed record ListenerOptions
     /// <summary>Of that, those of one principal.</summary>
     public long BodiesOfOne { get; init; } = 64 << 20;
 
-    /// <summary>How slowly a body may come and an answer be taken, in bytes a second, after a few seconds of grace.</summary>
+    /// <summary>
+    /// How slowly a body may come and an answer be taken, in bytes a second, after a few seconds of grace.
+    /// </summary>
     public double SlowestBody { get; init; } = 1024;
 
     public double SlowestAnswer { get; init; } = 4096;
@@ -54,7 +60,8 @@ static class Listener
 {
     /// <summary>A web server that is not started, and guards what is mapped into it.</summary>
     /// <param name="bug">Told of what nobody foresaw; for the operator's log.</param>
-    public static WebApplication Build(ListenerOptions options, TimeProvider time, Action<string> bug, Action<IServiceCollection>? services = null)
+    public static WebApplication Build(ListenerOptions options, TimeProvider time, Action<string> bug,
+        Action<IServiceCollection>? services = null)
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -73,9 +80,12 @@ static class Listener
         Embedded.In(builder.Services);
         builder.Services.AddSingleton(new BodyBudget(options.Bodies, options.BodiesOfOne));
         builder.Services.AddSingleton(provider => new Connections(
-            new SocketTransportFactory(provider.GetRequiredService<IOptions<SocketTransportOptions>>(), provider.GetRequiredService<ILoggerFactory>()),
-            options.Connections ?? ConnectionLimits.Of(Libc.Descriptors()), provider.GetRequiredService<BodyBudget>(), time));
-        builder.Services.Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(p => p.GetRequiredService<Connections>()));
+            new SocketTransportFactory(provider.GetRequiredService<IOptions<SocketTransportOptions>>(),
+                provider.GetRequiredService<ILoggerFactory>()),
+            options.Connections ?? ConnectionLimits.Of(Libc.Descriptors()), provider.GetRequiredService<BodyBudget>(),
+                time));
+        builder.Services.Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(p =>
+            p.GetRequiredService<Connections>()));
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = Grace);
         services?.Invoke(builder.Services);
         var web = builder.Build();

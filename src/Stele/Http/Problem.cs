@@ -6,7 +6,10 @@ using Stele.Proof.Statements;
 
 namespace Stele.Http;
 
-/// <summary>Why a server did not do what it was asked, where it is not the fold that refused (that is <see cref="RefusalCode"/>). A closed set; names are permanent.</summary>
+/// <summary>
+/// Why a server did not do what it was asked, where it is not the fold that refused (that is <see
+/// cref="RefusalCode"/>). A closed set; names are permanent.
+/// </summary>
 enum Trouble
 {
     /// <summary>The request's own shape: a number that is none, a parameter missing.</summary>
@@ -51,9 +54,11 @@ enum Trouble
 /// <summary>
 /// What went wrong, as the API says it and a client shows it: a <see cref="ProblemDocument"/> with <c>rules</c> and
 /// <c>refusal</c> where there are any.
-/// <paramref name="Rules"/>: every rule's outcome, where a policy judged. <paramref name="Refusal"/>: the entry in which the refusal is recorded, where it is.
+/// <paramref name="Rules"/>: every rule's outcome, where a policy judged. <paramref name="Refusal"/>: the entry in
+/// which the refusal is recorded, where it is.
 /// </summary>
-sealed record Problem(int Status, string Code, string Message, string Hint, ImmutableArray<RuleOutcome> Rules, long? Refusal = null)
+sealed record Problem(int Status, string Code, string Message, string Hint, ImmutableArray<RuleOutcome> Rules,
+    long? Refusal = null)
 {
     public const string MediaType = ProblemDocument.MediaType;
 
@@ -63,18 +68,23 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     static readonly Dictionary<Trouble, (string Name, int Status, string Hint)> Table = new()
     {
         [Trouble.BadRequest] = ("bad-request", 400, "see the message; the API's pages say what each address takes"),
-        [Trouble.Unauthorized] = ("unauthorized", 401, "send 'Authorization: Bearer TOKEN'; the token is in the folder of the member who founded the server: stele login"),
+        [Trouble.Unauthorized] = ("unauthorized", 401,
+            "send 'Authorization: Bearer TOKEN'; the token is in the folder of the member who founded the server: stele login"),
         [Trouble.NotFound] = ("not-found", 404, "check the address; stele status shows what there is"),
         [Trouble.MethodNotAllowed] = ("method-not-allowed", 405, "that address takes other methods"),
         [Trouble.UnknownBlob] = ("unknown-blob", 404, "upload it first, or check the digest"),
-        [Trouble.WrongDigest] = ("wrong-digest", 422, "the content changed on the way or was announced wrongly; send it again under its own digest"),
+        [Trouble.WrongDigest] = ("wrong-digest", 422,
+            "the content changed on the way or was announced wrongly; send it again under its own digest"),
         [Trouble.TooLarge] = ("too-large", 413, "put large content in a blob; split what is larger than a blob may be"),
-        [Trouble.Corrupt] = ("corrupt", 500, "the server's copy is damaged: run stele fsck there and upload the blob again"),
+        [Trouble.Corrupt] = ("corrupt", 500,
+            "the server's copy is damaged: run stele fsck there and upload the blob again"),
         [Trouble.RateLimited] = ("rate-limited", 429, "wait a minute; then send what the message asks for"),
-        [Trouble.NotANode] = ("not-a-node", 403, "an owner gives a node its role: stele member add --role node@SYSTEM/ENV"),
+        [Trouble.NotANode] = ("not-a-node", 403,
+            "an owner gives a node its role: stele member add --role node@SYSTEM/ENV"),
         [Trouble.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
         [Trouble.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
-        [Trouble.Stopped] = ("stopped", 503, "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),
+        [Trouble.Stopped] = ("stopped", 503,
+            "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),
         [Trouble.Storage] = ("storage", 507, "the server's operator has to see to its disk; then send it again"),
         [Trouble.Timeout] = ("timeout", 408, "send it again, faster or in smaller parts"),
         [Trouble.WrongHost] = ("wrong-host", 421, "ask for localhost, 127.0.0.1 or [::1] with the server's own port; "
@@ -82,15 +92,19 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
         [Trouble.TooMuchAtOnce] = ("too-much-at-once", 429, "wait for answers before you send more"),
         [Trouble.Internal] = ("internal", 500, "this is a bug: the server's own log says more"),
         [Trouble.Unreachable] = ("unreachable", 503, "check the address, and that the server runs: stele up"),
-        [Trouble.BadAnswer] = ("bad-answer", 502, "check the address: something else than a stele server answers there"),
+        [Trouble.BadAnswer] = ("bad-answer", 502,
+            "check the address: something else than a stele server answers there"),
     };
 
-    public static Problem Of(Trouble trouble, string message) => new(Table[trouble].Status, Table[trouble].Name, message, Table[trouble].Hint, []);
+    public static Problem Of(Trouble trouble, string message) => new(Table[trouble].Status, Table[trouble].Name,
+        message, Table[trouble].Hint, []);
 
-    public static Problem Of(RefusalCode code, string message) => new(code.Status(), code.Name(), message, code.Hint(), []);
+    public static Problem Of(RefusalCode code, string message) => new(code.Status(), code.Name(), message, code.Hint(),
+        []);
 
     public static Problem Of(Outcome.Refused refused, long? refusal = null) =>
-        new(refused.Code.Status(), refused.Code.Name(), refused.Message, refused.Code.Hint(), refused.Judgement?.Rules ?? [], refusal);
+        new(refused.Code.Status(), refused.Code.Name(), refused.Message, refused.Code.Hint(), refused.Judgement?.Rules
+            ?? [], refusal);
 
     public static Problem Of(BlobException e) => Of(
         e.Error switch
@@ -102,7 +116,10 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
             _ => Trouble.BadRequest,
         }, e.Message);
 
-    /// <summary>Whether the rules judged it: sent again as it is, it will be refused again, unless the world moves. Otherwise it is not known to be wrong, and may be sent again later.</summary>
+    /// <summary>
+    /// Whether the rules judged it: sent again as it is, it will be refused again, unless the world moves. Otherwise it
+    /// is not known to be wrong, and may be sent again later.
+    /// </summary>
     public bool IsJudgement => Refusals.TryParse(Code, out _);
 
     /// <summary>Whether this is that trouble.</summary>
@@ -113,12 +130,14 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
         : Is(Trouble.Busy) ? 1 : null;
 
     public Json ToJson() => ProblemDocument.Of(Status, Code, Message, Hint,
-        ("rules", Rules.IsDefaultOrEmpty ? null : Json.Array(Rules.Select(r => r.ToJson()))), ("refusal", Refusal is { } n ? Json.Of(n) : null));
+        ("rules", Rules.IsDefaultOrEmpty ? null : Json.Array(Rules.Select(r => r.ToJson()))),
+            ("refusal", Refusal is { } n ? Json.Of(n) : null));
 
     /// <exception cref="FormatException">Not a problem.</exception>
     public static Problem FromJson(int status, Json j) => new(
         status, j["code"].AsString, j["message"].AsString, j["hint"].AsString,
-        j.Find("rules") is { } rules ? [.. rules.AsArray.Select(RuleOutcome.FromJson)] : [], j.Find("refusal") is { } n ? Names.Entry(n) : null);
+        j.Find("rules") is { } rules ? [.. rules.AsArray.Select(RuleOutcome.FromJson)] : [], j.Find("refusal") is { } n
+            ? Names.Entry(n) : null);
 }
 
 /// <summary>A problem on its way to whoever asked.</summary>

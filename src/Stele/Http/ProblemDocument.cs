@@ -19,7 +19,8 @@ static class ProblemDocument
     public const string MediaType = "application/problem+json", TypePrefix = "https://stele.dev/problem/";
 
     public static Json Of(
-        int status, string code, string message, string hint, params ReadOnlySpan<(string Name, Json? Value)> more) => Json.Object([
+        int status, string code, string message, string hint, params ReadOnlySpan<(string Name, Json? Value)> more) =>
+            Json.Object([
             ("type", TypePrefix + code), ("title", Title(code)), ("status", status), ("detail", message),
             ("code", code), ("message", message), ("hint", hint), .. more]);
 

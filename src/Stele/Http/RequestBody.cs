@@ -6,17 +6,25 @@ using Stele.Proof;
 
 namespace Stele.Http;
 
-/// <summary>Reads bodies: the one way in which a request's bytes become memory, so that what all of them take is known.</summary>
+/// <summary>
+/// Reads bodies: the one way in which a request's bytes become memory, so that what all of them take is known.
+/// </summary>
 static class RequestBody
 {
-    /// <summary>About what one value of JSON takes while rules judge it: as tree, as CEL value, and names compared.</summary>
+    /// <summary>
+    /// About what one value of JSON takes while rules judge it: as tree, as CEL value, and names compared.
+    /// </summary>
     const int BytesOfValue = 256;
 
     const int FirstBuffer = 4096;
 
-    /// <summary>The whole body, at most <paramref name="max"/> bytes of it. What it takes is given back when the request has ended.</summary>
+    /// <summary>
+    /// The whole body, at most <paramref name="max"/> bytes of it. What it takes is given back when the request has
+    /// ended.
+    /// </summary>
     /// <exception cref="ProblemException">
-    /// It is longer (<see cref="Trouble.TooLarge"/>; where it says so itself, before any of it was read), is not framed as
+    /// It is longer (<see cref="Trouble.TooLarge"/>; where it says so itself, before any of it was read), is not framed
+    /// as
     /// HTTP says (<see cref="Trouble.BadRequest"/>), came too slowly (<see cref="Trouble.Timeout"/>), or more is being
     /// read than may be (<see cref="Trouble.TooMuchAtOnce"/>, <see cref="Trouble.Busy"/>).
     /// </exception>
@@ -35,7 +43,8 @@ static class RequestBody
                 if (count == whole.Length)
                 {
                     // One byte more than may come, to see that it came.
-                    var room = (int)Math.Min(Math.Max(FirstBuffer, 2L * whole.Length), (http.Request.ContentLength ?? max) + 1);
+                    var room = (int)Math.Min(Math.Max(FirstBuffer, 2L * whole.Length), (http.Request.ContentLength
+                        ?? max) + 1);
                     if (room <= count) room = count + 1;
                     taken?.Take(room - whole.Length);
                     Array.Resize(ref whole, room);
@@ -98,7 +107,8 @@ static class RequestBody
 
     sealed class Incoming(Stream body) : ForwardStream
     {
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer,
+            CancellationToken cancellationToken = default)
         {
             try
             {

@@ -18,7 +18,8 @@ static class RequestTarget
     {
         var (given, connection) = (http.Request.Host, http.Connection);
         var name = given.Host.Trim('[', ']');
-        if (IsOwn(name, connection.LocalIpAddress) && (given.Port ?? connection.LocalPort) == connection.LocalPort) return;
+        if (IsOwn(name, connection.LocalIpAddress)
+            && (given.Port ?? connection.LocalPort) == connection.LocalPort) return;
         foreach (var other in more)
             if (other.Equals(given.Value, StringComparison.OrdinalIgnoreCase)
                 || other.Equals(given.Host, StringComparison.OrdinalIgnoreCase)) return;
@@ -31,7 +32,9 @@ static class RequestTarget
     static bool IsOwn(string name, IPAddress? local) => name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(name, out var address) && (IPAddress.IsLoopback(address) || address.Equals(local)));
 
-    /// <summary>Refuses a path that is sent with a dot segment, in whatever spelling, or that hides a separator.</summary>
+    /// <summary>
+    /// Refuses a path that is sent with a dot segment, in whatever spelling, or that hides a separator.
+    /// </summary>
     /// <exception cref="ProblemException"><see cref="Trouble.BadRequest"/></exception>
     public static void CheckPath(HttpContext http)
     {
@@ -43,11 +46,14 @@ static class RequestTarget
         }
     }
 
-    /// <summary>Refuses a query that gives a parameter twice: who reads the first and who reads the last would differ.</summary>
+    /// <summary>
+    /// Refuses a query that gives a parameter twice: who reads the first and who reads the last would differ.
+    /// </summary>
     /// <exception cref="ProblemException"><see cref="Trouble.BadRequest"/></exception>
     public static void CheckQuery(HttpContext http)
     {
         foreach (var (name, values) in http.Request.Query)
-            if (values.Count > 1) throw new ProblemException(Trouble.BadRequest, $"'{name}' is given {values.Count} times");
+            if (values.Count > 1) throw new ProblemException(Trouble.BadRequest,
+                $"'{name}' is given {values.Count} times");
     }
 }

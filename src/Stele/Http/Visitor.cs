@@ -1,6 +1,9 @@
 namespace Stele.Http;
 
-/// <summary>Who is at the other end of a connection, as far as that is known. A feature of the connection, and so of its requests.</summary>
+/// <summary>
+/// Who is at the other end of a connection, as far as that is known. A feature of the connection, and so of its
+/// requests.
+/// </summary>
 sealed class Visitor(Connections of, Action close)
 {
     /// <summary>Where it stands among those that nobody knows; null: it was recognised, or is gone.</summary>

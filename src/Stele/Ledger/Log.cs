@@ -479,14 +479,20 @@ sealed class Log : IDisposable
     }
 
     /// <summary>
-    /// How many full tiles may wait for a disk, or for a descriptor, that will not take them now: they are read from memory until then.
+    /// How many full tiles may wait for a disk, or for a descriptor, that will not take them now: they are read from
+    /// memory until then.
     /// </summary>
     const int MaxUnwritten = 1024;
 
-    /// <summary>Why what derives from the journal could not be written when it was last tried; null: it was. It is tried again.</summary>
+    /// <summary>
+    /// Why what derives from the journal could not be written when it was last tried; null: it was. It is tried again.
+    /// </summary>
     public string? PublishTrouble { get; private set; }
 
-    /// <summary>5, when the disk takes it. All of it derives from the journal: the next publication, or the next start, writes it.</summary>
+    /// <summary>
+    /// 5, when the disk takes it. All of it derives from the journal: the next publication, or the next start, writes
+    /// it.
+    /// </summary>
     void TryWriteFull()
     {
         try

@@ -58,7 +58,8 @@ static class WitnessRefusals
 
     public static string Hint(this WitnessRefusal refusal) => refusal switch
     {
-        WitnessRefusal.Malformed or WitnessRefusal.OldIsLarger or WitnessRefusal.NotEmpty => "send what C2SP tlog-witness says",
+        WitnessRefusal.Malformed or WitnessRefusal.OldIsLarger or WitnessRefusal.NotEmpty =>
+            "send what C2SP tlog-witness says",
         WitnessRefusal.UnknownLog => "ask the witness's operator to add the log's key: stele witness --log VKEY",
         WitnessRefusal.NotSigned or WitnessRefusal.BadSignature => "send the checkpoint as the log signed it",
         WitnessRefusal.OtherSize => "send the proof from the size that the witness names",

@@ -27,7 +27,8 @@ public sealed class WitnessHostTests
         using var ledgers = new Ledgers();
         using var witness = Witness.Open(ledgers.At("witness"), "w", [ledgers.Signer.Key], TimeProvider.System);
         var told = new List<string>();
-        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, dialect, TimeProvider.System, told.Add);
+        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, dialect, TimeProvider.System,
+            told.Add);
         using var http = new HttpClient { BaseAddress = host.Address };
         string Note(string leaf) => ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, 1, Merkle.Leaf(Encoding.UTF8.GetBytes(leaf))).Text).ToString();
 
@@ -50,7 +51,8 @@ public sealed class WitnessHostTests
     {
         using var ledgers = new Ledgers();
         using var witness = Witness.Open(ledgers.At("witness"), "w", [ledgers.Signer.Key], TimeProvider.System);
-        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, WitnessDialect.Main, TimeProvider.System, _ => { });
+        await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, WitnessDialect.Main,
+            TimeProvider.System, _ => { });
         using var http = new HttpClient { BaseAddress = host.Address };
         using (var patient = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) }) { BaseAddress = host.Address })
         {

@@ -30,7 +30,8 @@ public sealed class WitnessVectorTests
                 : new VerifierKey(root.GetProperty("origin").GetString()!, NoteKeyType.Ed25519, Convert.FromHexString(root.GetProperty("logPublicKeyHex").GetString()!));
             using var scratch = new Scratch();
             using var witness = Witness.Open(scratch.At("witness"), "example.com/witness", [key], TimeProvider.System);
-            await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, dialect == "main" ? WitnessDialect.Main : WitnessDialect.V1_0_0, TimeProvider.System, _ => { });
+            await using var host = await WitnessHost.Start(witness, IPAddress.Loopback, 0, dialect == "main"
+                ? WitnessDialect.Main : WitnessDialect.V1_0_0, TimeProvider.System, _ => { });
             using var http = new HttpClient { BaseAddress = host.Address };
 
             foreach (var step in root.TryGetProperty("steps", out var steps) ? [.. steps.EnumerateArray()] : new[] { root })

@@ -34,7 +34,8 @@ public sealed class WitnessedServerTests
         {
             _witness = Witness.Open(town.Path(name), name, [town.Trust.Key], TimeProvider.System);
             Key = _witness.Keys.Single(k => k.Type == NoteKeyType.Cosignature);
-            _host = await WitnessHost.Start(_witness, IPAddress.Loopback, _port, dialect, TimeProvider.System, Told.Add);
+            _host = await WitnessHost.Start(_witness, IPAddress.Loopback, _port, dialect, TimeProvider.System,
+                Told.Add);
             _port = _host.Address.Port;
             return this;
         }

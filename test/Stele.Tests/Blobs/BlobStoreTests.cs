@@ -187,7 +187,8 @@ public sealed class BlobStoreTests : IDisposable
 
     /// <summary>However it is read, and whatever is read after it failed.</summary>
     [Theory]
-    [InlineData(0), InlineData(1), InlineData(65_535), InlineData(65_536), InlineData(65_537), InlineData(131_072), InlineData(200_000)]
+    [InlineData(0), InlineData(1), InlineData(65_535), InlineData(65_536), InlineData(65_537), InlineData(131_072),
+        InlineData(200_000)]
     public async Task A_stream_ends_with_the_digest_or_not_at_all(int length)
     {
         var content = new byte[length];

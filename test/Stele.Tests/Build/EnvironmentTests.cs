@@ -67,6 +67,7 @@ public sealed class EnvironmentTests : IDisposable
         var at = bytes.AsSpan().IndexOf("libc.so.6\0"u8);
         "libX.so.6"u8.CopyTo(bytes.AsSpan(at));
         File.WriteAllBytes(broken, bytes);
+        File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Assert.Contains("libX.so.6", Assert.Throws<FileNotFoundException>(() => Recipes.Native(broken)).Message, StringComparison.Ordinal);
         Assert.Contains("no-such.so.9", Assert.Throws<FileNotFoundException>(() => Recipes.Native("/bin/ls").AddLibrary("no-such.so.9")).Message, StringComparison.Ordinal);
     }

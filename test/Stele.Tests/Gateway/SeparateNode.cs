@@ -69,6 +69,8 @@ namespace Stele.Tests.Gateway
             _process.BeginErrorReadLine();
         }
 
+        public int Pid => _process!.Id;
+
         public StringBuilder Errors { get; } = new();
 
         /// <summary>SIGKILL, at whatever it is doing.</summary>

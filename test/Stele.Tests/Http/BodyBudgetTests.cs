@@ -8,7 +8,8 @@ public sealed class BodyBudgetTests
     {
         var problem = Assert.Throws<ProblemException>(() => share.Take(bytes)).Problem;
         Assert.NotNull(problem.RetryAfter);
-        return problem.Is(Trouble.Busy) ? Trouble.Busy : problem.Is(Trouble.TooMuchAtOnce) ? Trouble.TooMuchAtOnce : default;
+        return problem.Is(Trouble.Busy) ? Trouble.Busy : problem.Is(Trouble.TooMuchAtOnce) ? Trouble.TooMuchAtOnce
+            : default;
     }
 
     [Fact]

@@ -61,7 +61,8 @@ public sealed class ConnectionsTests
     [Fact]
     public async Task Silence_is_borne_with_for_a_while()
     {
-        await using var town = await Town.Found(options: new() { Connections = new() { Most = 40, Silence = TimeSpan.FromSeconds(1) } });
+        await using var town = await Town.Found(
+            options: new() { Connections = new() { Most = 40, Silence = TimeSpan.FromSeconds(1) } });
         using var silent = await RawConnection.To(town.Host.Address);
         using var slow = await RawConnection.To(town.Host.Address);
         await slow.Send("GET /status HTT");
@@ -75,11 +76,14 @@ public sealed class ConnectionsTests
         Assert.Equal(200, (await known.Answer()).Status);
     }
 
-    /// <summary>All doors are taken by the known: the next waits for one of them to leave, and nobody is thrown out.</summary>
+    /// <summary>
+    /// All doors are taken by the known: the next waits for one of them to leave, and nobody is thrown out.
+    /// </summary>
     [Fact]
     public async Task Where_all_are_known_the_next_waits()
     {
-        await using var town = await Town.Found(options: new() { Connections = new() { Most = 16, Silence = TimeSpan.FromSeconds(60) } });
+        await using var town = await Town.Found(
+            options: new() { Connections = new() { Most = 16, Silence = TimeSpan.FromSeconds(60) } });
         var known = new List<RawConnection>();
         try
         {

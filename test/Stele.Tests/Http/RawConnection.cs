@@ -45,7 +45,8 @@ sealed class RawConnection : IDisposable
     static int? Whole(string text)
     {
         if (text.IndexOf("\r\n\r\n", StringComparison.Ordinal) is not (>= 0 and var gap)) return null;
-        var line = text[..gap].Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
+        var line = text[..gap].Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:",
+            StringComparison.OrdinalIgnoreCase));
         if (line is null) return null;
         var end = gap + 4 + int.Parse(line.AsSpan("Content-Length:".Length), CultureInfo.InvariantCulture);
         return text.Length >= end ? end : null;
@@ -83,9 +84,13 @@ sealed class RawConnection : IDisposable
             if (text.IndexOf("\r\n\r\n", StringComparison.Ordinal) is >= 0 and var gap)
             {
                 var head = text[..gap];
-                var line = head.Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
-                var length = line is null ? 0 : int.Parse(line.AsSpan("Content-Length:".Length), CultureInfo.InvariantCulture);
-                if (text.Length - gap - 4 >= length) return (int.Parse(text.AsSpan(9, 3), CultureInfo.InvariantCulture), head, text.Substring(gap + 4, length));
+                var line = head.Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:",
+                    StringComparison.OrdinalIgnoreCase));
+                var length = line is null ? 0 : int.Parse(line.AsSpan("Content-Length:".Length),
+                    CultureInfo.InvariantCulture);
+                if (text.Length - gap - 4 >= length)
+                    return (int.Parse(text.AsSpan(9, 3), CultureInfo.InvariantCulture), head,
+                    text.Substring(gap + 4, length));
             }
             var n = await _client.GetStream().ReadAsync(buffer, limit.Token);
             if (n == 0) throw new IOException($"closed after {text}");

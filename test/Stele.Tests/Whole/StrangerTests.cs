@@ -1,0 +1,282 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using Stele.Control;
+using Stele.Tests.Gateway;
+using Stele.Tests.Host;
+
+namespace Stele.Tests.Whole;
+
+/// <summary>
+/// Hostile clients, from processes of their own, against a server and a gateway that are processes of their own: idle
+/// sockets, half bodies, bodies of empty objects, floods of requests without a token, readers that do not read.
+/// Meanwhile a
+/// legitimate client asks twenty times a second. The process lives, the client is answered in time, memory is given
+/// back.
+/// </summary>
+public sealed class StrangerTests(ITestOutputHelper output)
+{
+    /// <summary>
+    /// What <c>python3</c> runs: <c>PART PORT TOKEN REQUEST-LINE COUNT SECONDS</c>; it says what it saw, one line.
+    /// </summary>
+    const string Client = """
+        import resource, socket, sys, threading, time, collections
+        part, port, token, line, count, seconds = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), float(sys.argv[6])
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if part != 'flood': count = min(count, hard - 64)
+        end = time.monotonic() + seconds
+        seen = collections.Counter()
+        def open_(small=False):
+            s = socket.socket()
+            if small: s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.settimeout(20)
+            s.connect(('127.0.0.1', port))
+            return s
+        def head(more, known=True):
+            return (line + ' HTTP/1.1\r\nHost: localhost\r\n' + ('Authorization: Bearer ' + token + '\r\n' if known else '') + more + '\r\n').encode()
+        def answer(s):
+            try:
+                b = s.recv(64)
+                seen[b[9:12].decode() or 'closed'] += 1
+            except OSError as e: seen[type(e).__name__] += 1
+        held = []
+        def hold(make):
+            for _ in range(count):
+                if time.monotonic() > end + 30: break
+                try: held.append(make())
+                except OSError as e: seen[type(e).__name__] += 1
+            time.sleep(max(0, end - time.monotonic()))
+        if part == 'idle':
+            hold(open_)
+        elif part == 'half':
+            def half():
+                s = open_(); s.sendall(head('Content-Type: application/json\r\nContent-Length: 1000000\r\n') + b'[' + b'1,' * 500); return s
+            hold(half)
+        elif part == 'objects':
+            body = b'[' + b'{},' * 349000 + b'{}]'
+            def send():
+                try:
+                    s = open_(); s.sendall(head('Content-Type: application/json\r\nContent-Length: %d\r\n' % len(body)) + body)
+                except OSError: pass
+                answer(s)
+            threads = [threading.Thread(target=send) for _ in range(count)]
+            for t in threads: t.start()
+            for t in threads: t.join()
+        elif part == 'flood':
+            batch = head('', False) * 50
+            def flood(n):
+                s = None
+                while n > 0:
+                    try:
+                        if s is None: s = open_(); got = 0
+                        s.sendall(batch)
+                        want = 50
+                        while want > 0:
+                            b = s.recv(1 << 20)
+                            if not b: raise OSError()
+                            want -= b.count(b'HTTP/1.1 401')
+                        seen['401'] += 50; n -= 50
+                    except OSError as e:
+                        seen[type(e).__name__] += 1; n -= 50; s = None
+            threads = [threading.Thread(target=flood, args=(count // 4,)) for _ in range(4)]
+            for t in threads: t.start()
+            for t in threads: t.join()
+        elif part == 'slow':
+            text = b'{"x":"' + b'x' * 900000 + b'"}'
+            more = 'Content-Type: application/json\r\nContent-Length: %d\r\n' % len(text) if line.startswith('POST') else ''
+            def slow():
+                s = open_(True); s.sendall(head(more) + (text if more else b'')); time.sleep(0.1); return s
+            hold(slow)
+            for s in held: answer(s)
+        print(part, len(held), dict(seen))
+        """;
+
+    /// <param name="Line">What the legitimate client asks for, and floods of strangers do.</param>
+    /// <param name="Posts">What is sent bodies.</param>
+    /// <param name="Large">What slow readers ask for: an answer much larger than what the kernel holds.</param>
+    sealed record Target(int Pid, Uri Address, string Token, string Line, string? Body, string Posts, string Large)
+    {
+        public string LineOf(string part) => part switch { "slow" => Large, "half" or "objects" => Posts, _ => Line };
+    }
+
+    static long Rss(int pid)
+    {
+        foreach (var line in File.ReadLines($"/proc/{pid}/status"))
+            if (line.StartsWith("VmRSS:", StringComparison.Ordinal))
+                return long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal).Trim(),
+                CultureInfo.InvariantCulture) >> 10;
+        return 0;
+    }
+
+    static async Task<string> Attack(Target target, string part, int count, double seconds)
+    {
+        var script = new ProcessStartInfo("python3",
+            ["-c", Client, part, target.Address.Port.ToString(CultureInfo.InvariantCulture), target.Token,
+            target.LineOf(part), count.ToString(CultureInfo.InvariantCulture),
+            seconds.ToString(CultureInfo.InvariantCulture)])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        using var process = Process.Start(script)!;
+        var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return $"{said[0].Trim()}{said[1]}";
+    }
+
+    /// <summary>
+    /// Asks twenty times a second until it is stopped: how long each took, in milliseconds; what went wrong.
+    /// </summary>
+    static async Task<(List<double> Took, List<string> Wrong)> Ask(Target target, CancellationToken stop)
+    {
+        using var http = new HttpClient { BaseAddress = target.Address, Timeout = TimeSpan.FromSeconds(30) };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", target.Token);
+        var (took, wrong, asked) = (new List<double>(), new List<string>(), new List<Task>());
+        async Task One()
+        {
+            var began = Stopwatch.GetTimestamp();
+            try
+            {
+                var words = target.Line.Split(' ');
+                using var request = new HttpRequestMessage(new HttpMethod(words[0]), words[1]);
+                if (target.Body is { } body) request.Content = new StringContent(body, Encoding.UTF8,
+                    "application/json");
+                using var answer = await http.SendAsync(request);
+                var text = await answer.Content.ReadAsStringAsync();
+                if (answer.StatusCode != HttpStatusCode.OK) lock (wrong) wrong.Add($"{(int)answer.StatusCode} {text}");
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+            {
+                lock (wrong) wrong.Add(e.GetBaseException().Message);
+            }
+            lock (took) took.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+        }
+        using var beat = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (!stop.IsCancellationRequested)
+        {
+            asked.Add(One());
+            await beat.WaitForNextTickAsync(CancellationToken.None);
+        }
+        await Task.WhenAll(asked);
+        return (took, wrong);
+    }
+
+    async Task Bears(Target target, double most, IEnumerable<(string Part, int Count, double Seconds)> attacks)
+    {
+        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d =>
+            File.Exists(Path.Combine(d, "python3"))), "python3 is not installed: apt-get install python3");
+        // Warm, so that what is compared is not the first use of everything.
+        using (var warm = new CancellationTokenSource(TimeSpan.FromSeconds(2))) Assert.Empty(
+            (await Ask(target, warm.Token)).Wrong);
+        var before = Rss(target.Pid);
+        var all = new List<double>();
+        foreach (var (part, count, seconds) in attacks)
+        {
+            var began = Stopwatch.GetTimestamp();
+            using var stop = new CancellationTokenSource();
+            var asking = Task.Run(() => Ask(target, stop.Token));
+            var peak = before;
+            using var watch = new Timer(_ => peak = Math.Max(peak, Rss(target.Pid)), null, 0, 50);
+            // From two processes.
+            var said = await Task.WhenAll(Attack(target, part, count / 2, seconds), Attack(target, part, count / 2,
+                seconds));
+            var until = Stopwatch.GetElapsedTime(began);
+            // enough to be counted
+            if (until < TimeSpan.FromSeconds(5)) await Task.Delay(TimeSpan.FromSeconds(5) - until);
+            await stop.CancelAsync();
+            var (took, wrong) = await asking;
+            took.Sort();
+            var p99 = took[(int)(took.Count * 0.99)];
+            var after = Rss(target.Pid);
+            for (var tries = 0; after > before + 100 && tries < 120; tries++)
+            {
+                await Task.Delay(1000);
+                after = Rss(target.Pid);
+            }
+            output.WriteLine(
+                $"{part,-8} {count,7}: p50 {took[took.Count / 2]:0} ms, p99 {p99:0} ms, worst {took[^1]:0} ms of {took.Count}; RSS {before} → {peak} → {after} MiB; {string.Join("; ", said)}; {wrong.Count} wrong {wrong.FirstOrDefault()}");
+            Assert.Empty(wrong);
+            all.AddRange(took);
+            Assert.True(after <= before + 100, $"{part}: RSS was {before} MiB and is {after}");
+        }
+        all.Sort();
+        var whole = all[(int)(all.Count * 0.99)];
+        output.WriteLine($"all: p99 {whole:0} ms of {all.Count}");
+        Assert.True(whole <= most, $"p99 is {whole:0} ms");
+    }
+
+    static readonly (string, int, double)[] All = [("idle", 18_000, 15), ("half", 3000, 15), ("objects", 60, 0),
+        ("flood", 400_000, 0), ("slow", 300, 15)];
+    static readonly (string, int, double)[] Few = [("idle", 1000, 1), ("half", 200, 1), ("objects", 10, 0),
+        ("flood", 4000, 0), ("slow", 20, 1)];
+
+    /// <summary>The goal is 250 ms for the 99th of a hundred; tests bound times at five times the goal.</summary>
+    const double Most = 5 * 250;
+
+    [Fact]
+    public Task A_gateway_bears_a_few() => Gateway(Few);
+
+    [Fact(Explicit = true)]
+    public Task A_gateway_bears_as_many_as_descriptors_allow() => Gateway(All);
+
+    [Fact]
+    public Task A_server_bears_a_few() => Server(Few);
+
+    [Fact(Explicit = true)]
+    public Task A_server_bears_as_many_as_descriptors_allow() => Server(All);
+
+    async Task Gateway((string, int, double)[] attacks)
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found();
+        var release = await h.Release("v1", "stone");
+        await h.Deploy(release);
+        await h.Start();
+        await h.OpenLog();
+        await h.Serves(release);
+        await h.StopNode();
+        await using var node = new SeparateNode(h);
+        node.Start();
+        const string say = $"POST /{Hamlet.System}/{Hamlet.Prod}/say";
+        var target = new Target(node.Pid, node.Address, h.Token, say, "{\"n\":1}", say, say);
+        await Serving(target);
+        await Bears(target, Most, attacks);
+        await node.Stop();
+    }
+
+    async Task Server((string, int, double)[] attacks)
+    {
+        using var scratch = new Scratch();
+        var (data, home) = (scratch.At("data"), scratch.At("home"));
+        await Programs.Say(home, "init", "--data", data);
+        var token = Cli.Home.Open(home).Token!;
+        await using var up = await Up.Start(data, home, "--only", "server", "--port", "0");
+        using var server = new Server(up.Server, token);
+        var blob = await server.Put(new MemoryStream(new byte[20 << 20]), null, 1 << 30);
+        await Bears(new Target(up.Pid, up.Server, token, "GET /log?count=1", null, "POST /blobs",
+            $"GET /blobs/{blob}"), Most, attacks);
+        Assert.Equal((0, ""), await up.Stop());
+    }
+
+    static async Task Serving(Target target)
+    {
+        using var http = new HttpClient();
+        for (var until = DateTime.UtcNow.AddSeconds(120); ;)
+        {
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post,
+                    new Uri(target.Address, target.Line.Split(' ')[1])) { Content = new StringContent(target.Body!,
+                    Encoding.UTF8, "application/json") };
+                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", target.Token);
+                using var answer = await http.SendAsync(request);
+                if (answer.IsSuccessStatusCode) return;
+            }
+            catch (HttpRequestException) { }
+            Assert.True(DateTime.UtcNow < until, "the node does not serve");
+            await Task.Delay(100);
+        }
+    }
+}
