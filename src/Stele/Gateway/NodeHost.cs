@@ -42,10 +42,12 @@ sealed class NodeHost : IAsyncDisposable
     /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
     /// <param name="trust">The ledger to follow.</param>
     /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
-    /// <param name="report">Told, in one line each, what keeps the node or an environment from being as the ledger says, and when that is over.</param>
+    /// <param name="report">Told, in one line each, what keeps the node or an environment from being as the ledger
+    /// says, and when that is over.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
     public static async Task<NodeHost> Start(
-        NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
+        NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms,
+        TimeProvider time, Action<string>? report = null)
     {
         var begun = new Stack<IAsyncDisposable>();
         try
@@ -61,7 +63,9 @@ sealed class NodeHost : IAsyncDisposable
             // What a killed node left: its sandboxes died with it, their trees and sockets are made again.
             foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
             foreach (var leftover in Directory.EnumerateDirectories(folder.Run)) Disk.Files.Discard(leftover);
-            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), cosigner, time, report ?? (_ => { })));
+            var node = new Node(new NodeParts(
+                folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), cosigner,
+                time, report ?? (_ => { })));
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
