@@ -55,7 +55,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         web.MapGet("/proof/{n}", (RequestDelegate)Proof);
         web.MapGet("/log", (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0, (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
         web.MapGet("/events", (RequestDelegate)Events);
-        web.MapGet("/status", (RequestDelegate)(http => View(http, (state, now) => Status.Of(state, admission.Replay.Entries, now))));
+        web.MapGet("/status", (RequestDelegate)(http =>
+            View(http, (state, now) => Status.Of(state, admission.Replay.Entries, now))));
         web.MapGet("/members", (RequestDelegate)(http => View(http, (state, _) => Members.Of(state))));
         web.MapGet("/releases", (RequestDelegate)(http => View(http, (state, _) => Releases.Of(state))));
         web.MapGet("/state", (RequestDelegate)(http => View(http, (state, _) => Json.Object(("digest", StateDigest.Of(state)), ("state", StateDigest.ToJson(state))))));

@@ -51,7 +51,8 @@ sealed class TreeDigest
     /// <summary>Reads every byte below a directory.</summary>
     /// <param name="opaque">Directories, relative, that count by their name alone: mount points such as <c>proc</c> and <c>tmp</c>.</param>
     /// <exception cref="BlobException">A device, socket or pipe, or a name that is not UTF-8.</exception>
-    public static TreeDigest Of(string directory, params IReadOnlyCollection<string> opaque) => Of(directory, opaque, CancellationToken.None);
+    public static TreeDigest Of(string directory, params IReadOnlyCollection<string> opaque) =>
+        Of(directory, opaque, CancellationToken.None);
 
     public static TreeDigest Of(string directory, IReadOnlyCollection<string> opaque, CancellationToken stop) =>
         new([.. Names(directory, opaque).Select(n => Read(directory, n, stop))]);
@@ -92,7 +93,8 @@ sealed class TreeDigest
     }
 
     static TreeEntry Read(string directory, TreeEntry entry, CancellationToken stop) =>
-        entry.Type == EntryType.File ? entry with { Content = ContentOf(Path.Combine(directory, entry.Path), stop) } : entry;
+        entry.Type != EntryType.File ? entry
+        : entry with { Content = ContentOf(Path.Combine(directory, entry.Path), stop) };
 
     /// <summary>The digest of a file that is no link; stops between two pieces of it.</summary>
     public static Digest ContentOf(string path, CancellationToken stop)
@@ -103,7 +105,8 @@ sealed class TreeDigest
         try
         {
             stop.ThrowIfCancellationRequested();
-            for (int n; (n = content.Read(buffer)) > 0; stop.ThrowIfCancellationRequested()) hash.AppendData(buffer.AsSpan(0, n));
+            for (int n; (n = content.Read(buffer)) > 0; stop.ThrowIfCancellationRequested())
+                hash.AppendData(buffer.AsSpan(0, n));
             return Digest.From(hash.GetHashAndReset());
         }
         finally

@@ -10,7 +10,11 @@ static class DeployVerb
 {
     const string Needs = "the role deployer for the environment";
 
-    static Option<bool> Wait => new("--wait") { Description = "return when the node runs it and has said so, after a minute at most; exit code 1, with the node's reason, as soon as it says that it can't" };
+    static Option<bool> Wait => new("--wait")
+    {
+        Description = "return when the node runs it and has said so, after a minute at most; exit code 1, with the "
+            + "node's reason, as soon as it says that it can't",
+    };
 
     public static Verb Deploy => new("deploy", "move an environment's head to a release (deployers)", """
         stele deploy RELEASE SYSTEM/ENV [--canary PERCENT] [--wait]

@@ -217,8 +217,10 @@ sealed class Desk : IAsyncDisposable
 
     public static string Number(Json j) => j.Kind == JsonKind.Double ? j.AsDouble.ToString("0.####", CultureInfo.InvariantCulture) : j.ToString();
 
-    /// <summary>Waits until a node says that it runs the head of a place, all releases of it; the entry that says so.</summary>
-    /// <exception cref="CliError">A node says that it can't, by an observation or, where this home knows it, by itself; or the time is up.</exception>
+    /// <summary>Waits until a node says that it runs the head of a place, all releases of it; the entry that says
+    /// so.</summary>
+    /// <exception cref="CliError">A node says that it can't, by an observation or, where this home knows it, by itself;
+    /// or the time is up.</exception>
     public async Task<long> WaitRunning(Place place, TimeSpan? patience = null)
     {
         using var node = Home.Gateway is { } gateway ? new NodeClient(gateway, Home.NodeToken) : null;
@@ -227,15 +229,23 @@ sealed class Desk : IAsyncDisposable
         while (true)
         {
             if (State.Environment(place.System, place.Environment).Head!.Entry is var newest && newest != head.Entry)
-                throw new CliError($"{place} was moved on by entry {newest} before a node said that it runs entry {head.Entry}", $"stele status {place}");
+                throw new CliError(
+                    $"{place} was moved on by entry {newest} before a node said that it runs entry {head.Entry}",
+                    $"stele status {place}");
             var seen = Status.AboutHead(State, Replay.Entries, place.System, place.Environment, head).ToArray();
-            if (seen.Length == head.Routes.Length && seen.All(s => Status.Runs(s.Observation))) return seen.Max(s => s.Entry.Index);
+            if (seen.Length == head.Routes.Length && seen.All(s => Status.Runs(s.Observation)))
+                return seen.Max(s => s.Entry.Index);
             var (said, final) = node is null ? (null, false) : await Said(node, place, head.Entry);
             if (seen.FirstOrDefault(s => s.Observation.Event == "stopped") is { Observation: { } stopped } at)
-                throw NotRunning(place, said ?? $"a node stopped {NameOf(stopped.Release)}, not by order ({string.Join(", ", stopped.Dimensions.Where(d => !d.Agrees).Select(d => d.Name))}), entry {at.Entry.Index}");
+                throw NotRunning(place, said ?? $"a node stopped {NameOf(stopped.Release)}, not by order "
+                    + $"({string.Join(", ", stopped.Dimensions.Where(d => !d.Agrees).Select(d => d.Name))}), "
+                    + $"entry {at.Entry.Index}");
             if (said is not null && final) throw NotRunning(place, said);
             if (_call.Clock.GetUtcNow() > until)
-                throw new CliError($"{place} is deployed, and no node has said yet that it runs it{(said is null ? "" : $": {said}")}", $"stele log list --kind observation, stele status {place}, and the node's own output say more; is its decision log open? stele log open {place}");
+                throw new CliError(
+                    $"{place} is deployed, and no node has said yet that it runs it{(said is null ? "" : $": {said}")}",
+                    $"stele log list --kind observation, stele status {place}, and the node's own output say more; "
+                    + $"is its decision log open? stele log open {place}");
             _call.Terminal.Progress($"waiting for a node to run {NameOf(head.Routes[0].Release)}");
             await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop);
             await Sync();
@@ -243,19 +253,36 @@ sealed class Desk : IAsyncDisposable
     }
 
     static CliError NotRunning(Place place, string why) =>
-        new($"{place} is deployed, and does not run: {why}", $"what ran before goes on where it could; fix the release and deploy it, or: stele rollback {place}; stele status {place}") { Lines = [.. Terminal.Quoted($"{place} is deployed, and does not run: {why}")] };
+        new($"{place} is deployed, and does not run: {why}",
+            $"what ran before goes on where it could; fix the release and deploy it, or: stele rollback {place}; "
+            + $"stele status {place}")
+        { Lines = [.. Terminal.Quoted($"{place} is deployed, and does not run: {why}")] };
 
-    /// <summary>What the node of this home says against a head, and whether waiting is no use: until something changes it will not run.</summary>
+    /// <summary>The faults that time alone does not end.</summary>
+    static readonly string[] Final =
+    [
+        .. new[]
+        {
+            NodeFault.Rejected, NodeFault.Forked, NodeFault.Unverified, NodeFault.Unregistered, NodeFault.KeyRevoked,
+            NodeFault.NotStarted, NodeFault.Revoked,
+        }.Select(f => f.Row().Name),
+    ];
+
+    /// <summary>What the node of this home says against a head, and whether waiting is no use: until something changes
+    /// it will not run.</summary>
     async Task<(string? Words, bool Final)> Said(NodeClient node, Place place, long head)
     {
-        string[] final = [.. new[] { NodeFault.Rejected, NodeFault.Forked, NodeFault.Unverified, NodeFault.Unregistered, NodeFault.KeyRevoked, NodeFault.NotStarted, NodeFault.Revoked }.Select(f => f.Row().Name)];
         try
         {
             var status = await node.Status(_call.Stop);
-            if (status["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == place.System && e["environment"].AsString == place.Environment) is not { } environment) return default;
-            var faults = (environment.Find("faults")?.AsArray ?? []).Where(f => f.Find("deployment")?.AsInt == head).Concat(status.Find("faults")?.AsArray ?? []).ToArray();
-            return faults.FirstOrDefault(f => final.Contains(f["code"].AsString)) is { } fault ? ($"{fault["code"].AsString}: {fault["message"].AsString}", true)
-                : faults.Length > 0 ? ($"{faults[0]["code"].AsString}: {faults[0]["message"].AsString}", false) : default;
+            var environment = status["environments"].AsArray.FirstOrDefault(e =>
+                e["system"].AsString == place.System && e["environment"].AsString == place.Environment);
+            if (environment is null) return default;
+            var faults = (environment.Find("faults")?.AsArray ?? []).Where(f => f.Find("deployment")?.AsInt == head)
+                .Concat(status.Find("faults")?.AsArray ?? []).ToArray();
+            var last = faults.FirstOrDefault(f => Final.Contains(f["code"].AsString, StringComparer.Ordinal));
+            return (last ?? faults.FirstOrDefault()) is { } fault
+                ? ($"{fault["code"].AsString}: {fault["message"].AsString}", last is not null) : default;
         }
         catch (Exception e) when (e is CliError or NodeClient.SilentException or FormatException)
         {

@@ -12,11 +12,12 @@ static class StatusVerb
         stele status [SYSTEM[/ENV]] [--at TIME|ENTRY]
 
         The folded state: each environment's head, since when, the policies in force, what its node last said, its decision log.
-        It is folded here, from entries that were verified here. What the server and the node of this home say now is added: the
-        ledger's witnesses, and what keeps the node or an environment from being as the ledger says, with the next step.
-        Exit code 0: what is shown is as the ledger says, as far as is known. Exit code 1: the node is rejected, lags, can't reach
-        its server or does not answer while something should run; an environment does not run what its head names, or what ran
-        was not the release; or someone has seen a second history under the ledger's key. With --at only the ledger is asked.
+        It is folded here, from entries that were verified here. What the server and the node of this home say now is
+        added: the ledger's witnesses, and what keeps the node or an environment from being as the ledger says, with
+        the next step. Exit code 0: what is shown is as the ledger says, as far as is known. Exit code 1: the node is
+        rejected, lags, can't reach its server or does not answer while something should run; an environment does not
+        run what its head names, or what ran was not the release; or someone has seen a second history under the
+        ledger's key. With --at only the ledger is asked.
         """,
         [
             new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
@@ -43,7 +44,8 @@ static class StatusVerb
         if (witnessing is not null)
         {
             faults = StatusFault.Of(status, witnessing, now);
-            status = status.With("witnessing", witnessing.ToJson()).With("faults", Json.Array(faults.Select(f => f.ToJson())));
+            status = status.With("witnessing", witnessing.ToJson())
+                .With("faults", Json.Array(faults.Select(f => f.ToJson())));
         }
         call.Terminal.Result(status, () => Print(call.Terminal, state, status, witnessing, faults));
         return witnessing is { Forks.Count: > 0 } || faults.Count > 0 ? CliError.Failed : 0;
@@ -84,7 +86,8 @@ static class StatusVerb
             (var seen, true) => $"{seen}, everything agrees with the release",
             var (seen, _) => $"{seen}: {differs} DIFFERS from the release",
         };
-        return o["current"].AsBool ? said : $"{said}: {o.Find("name")?.AsString ?? o["release"].AsString} of entry {o["deployment"].AsInt}, before this head";
+        var name = o.Find("name")?.AsString ?? o["release"].AsString;
+        return o["current"].AsBool ? said : $"{said}: {name} of entry {o["deployment"].AsInt}, before this head";
     }
 
     static void Print(Terminal t, State state, Json status, Witnessing? witnessing, IReadOnlyList<StatusFault> faults)
@@ -112,7 +115,8 @@ static class StatusVerb
                 }
                 else rows.Add(["runs", "nothing yet"]);
                 rows.Add(["policies", e["policies"].AsArray is { IsEmpty: false } p ? string.Join(", ", p.Select(d => d.AsDigest.Short)) : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]);
-                if (e.Find("observation") is { } o) rows.Add(["node", $"{Seen(o)}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
+                if (e.Find("observation") is { } o)
+                    rows.Add(["node", $"{Seen(o)}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
                 foreach (var fault in faults.Where(f => f.Place == e["place"].AsString)) rows.AddRange(fault.Rows());
                 rows.Add(["stale after", e.Find("staleAfter") is { } s ? Terminal.Lasting(s.AsInt) : "never (unlimited)"]);
                 foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))

@@ -5,7 +5,8 @@ using Stele.Proof;
 namespace Stele.Cli;
 
 /// <summary>How the ledger is watched, for <c>stele status</c>: what server and node say of witnesses and forks. Unlike all else there it is their word, and a fork is what they say against themselves.</summary>
-/// <param name="Silent">Why the node of this home said nothing; null where it did, or where the home knows none.</param>
+/// <param name="Silent">Why the node of this home said nothing; null where it did, or where the home knows
+/// none.</param>
 sealed record Witnessing(Json? Server, Json? Node, string? Silent)
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -27,7 +28,8 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
                 using var client = new NodeClient(gateway, desk.Home.NodeToken);
                 node = await client.Status(limit.Token);
             }
-            catch (Exception e) when (e is CliError or NodeClient.SilentException or FormatException || (e is OperationCanceledException && !call.Stop.IsCancellationRequested))
+            catch (Exception e) when (e is CliError or NodeClient.SilentException or FormatException
+                || (e is OperationCanceledException && !call.Stop.IsCancellationRequested))
             {
                 silent = e is OperationCanceledException ? $"the node at {gateway} did not answer in time" : e.Message;
             }

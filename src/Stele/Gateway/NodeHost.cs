@@ -42,7 +42,8 @@ sealed class NodeHost : IAsyncDisposable
     /// ledger says, and when that is over.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
     public static async Task<NodeHost> Start(
-        NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms, TimeProvider time, Action<string>? report = null)
+        NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms,
+        TimeProvider time, Action<string>? report = null)
     {
         var begun = new Stack<IAsyncDisposable>();
         try

@@ -13,8 +13,11 @@ namespace Stele.Gateway;
 /// What a node shows of itself, under <c>/-/</c>, to whoever has the node's token; receipts also to the principal who asked for the decision:
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
-/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw. What keeps node or environment from being as the
-///                                         ledger says is in "faults", each {"code","message","hint","deployment"?,"differences"}; "differences" names dimension and path, "deployment" the head's entry. The codes are those of <see cref="NodeFault"/>
+/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
+///                                         what keeps node or environment from being as the ledger says is in "faults",
+///                                         each {"code","message","hint","deployment"?,"differences"}: "differences"
+///                                         names dimension and path, "deployment" the head's entry; the codes are those
+///                                         of <see cref="NodeFault"/>
 /// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
 /// GET HEAD logs/[hex]/tile/…
 /// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
@@ -140,7 +143,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
     public Json Status() => Json.Object(
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
         ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
-        ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size), ("waiting", node.Waiting), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
+        ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size), ("waiting", node.Waiting),
+        ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
     Json Environment(HostedEnvironment hosted)
@@ -148,14 +152,17 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         var table = hosted.Table;
         return Json.Object(
             ("system", hosted.System), ("environment", hosted.Environment), ("standing", table is null ? "waiting" : table.Standing.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
-            ("faults", Faults(FaultsOf(hosted, table))), ("replaced", hosted.InARow), ("trouble", hosted.Trouble is { } t ? Json.Of(t) : null), ("news", hosted.News is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
+            ("faults", Faults(FaultsOf(hosted, table))), ("replaced", hosted.InARow),
+            ("trouble", hosted.Trouble is { } t ? Json.Of(t) : null), ("news", hosted.News is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
             ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0), ("staleness", table is null ? 0 : node.Staleness(table.State)),
             ("routes", Json.Array((table?.Legs ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name), ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
             ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size), ("counted", log.Tally.Around(() => { }).ToJson())) : null));
     }
 
     static Json Faults(IEnumerable<Faulted> faults) => Json.Array(faults.Select(f => Json.Object(
-        ("code", f.Name), ("message", f.Words), ("hint", f.Hint), ("deployment", f.Deployment is { } d ? Json.Of(d) : null), ("differences", Json.Array(f.Differences.Select(Json.Of))))));
+        ("code", f.Name), ("message", f.Words), ("hint", f.Hint),
+        ("deployment", f.Deployment is { } d ? Json.Of(d) : null),
+        ("differences", Json.Array(f.Differences.Select(Json.Of))))));
 
     /// <summary>What keeps an environment from running what the ledger says, or from answering.</summary>
     IEnumerable<Faulted> FaultsOf(HostedEnvironment hosted, RoutingTable? table)
@@ -170,7 +177,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
             _ => (NodeFault?)null,
         } is { } standing) yield return new Faulted(standing, table.Reason) { Deployment = table.Deployment };
         if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)
-            yield return new Faulted(NodeFault.Stale, string.Create(CultureInfo.InvariantCulture, $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
+            yield return new Faulted(NodeFault.Stale, string.Create(CultureInfo.InvariantCulture,
+                $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
     }
 
     internal static Task Send(HttpContext http, int status, string type, byte[] bytes) => http.Send(status, type, bytes);

@@ -7,16 +7,20 @@ using Stele.Proof.Statements;
 namespace Stele.Host;
 
 /// <summary>Why an instance is to be replaced. <paramref name="Dimensions"/>: what an observation says of it.</summary>
-sealed record Condemnation(NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
+sealed record Condemnation(
+    NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
 
 /// <summary>
-/// A running release and those who watch it: over its files, by inspections, and by asking for its health path. All of it goes on beside the environment's loop, which is woken when there is
+/// A running release and those who watch it: over its files, by inspections, and by asking for its health path. All of
+/// it goes on beside the environment's loop, which is woken when there is
 /// something to be done, and depends on none of it.
-/// Invariant: an instance that was found to be something else than its release, or to be hung, or that can't be looked at, is condemned, and never trusted again.
+/// Invariant: an instance that was found to be something else than its release, or to be hung, or that can't be looked
+/// at, is condemned, and never trusted again.
 /// </summary>
 sealed class Guarded : IAsyncDisposable
 {
-    /// <summary>After so many inspections in a row that failed the instance is replaced: what can't be looked at is not known to be the release.</summary>
+    /// <summary>After so many inspections in a row that failed the instance is replaced: what can't be looked at is not
+    /// known to be the release.</summary>
     public const int InspectionsTried = 3;
 
     /// <summary>After so many probes in a row without an answer it is replaced.</summary>
@@ -39,13 +43,15 @@ sealed class Guarded : IAsyncDisposable
     /// <param name="instance">Was inspected and found to be its release.</param>
     /// <param name="wake">Called when it is condemned, or something was found.</param>
     /// <param name="falseAlarm">Called when a sign of change turned out to be none.</param>
-    public Guarded(Instance instance, Inspected first, NodeTerms terms, TimeProvider time, Action wake, Action falseAlarm)
+    public Guarded(
+        Instance instance, Inspected first, NodeTerms terms, TimeProvider time, Action wake, Action falseAlarm)
     {
         (Instance, _terms, _time, _wake, _falseAlarm) = (instance, terms, time, wake, falseAlarm);
         _given = first.Dimensions.Single(d => d.Name == Inspection.GivenEnvironment);
         Started = Observed = time.GetTimestamp();
         instance.Trusted = true;
-        _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time, new VigilReports(Suspect, _ => _look.Release(), falseAlarm));
+        _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time,
+            new VigilReports(Suspect, _ => _look.Release(), falseAlarm));
         _watching = Task.WhenAll(Task.Run(Inspections), Task.Run(Probes));
         _ = instance.Exited.ContinueWith(_ => wake(), TaskScheduler.Default);
     }
@@ -120,7 +126,9 @@ sealed class Guarded : IAsyncDisposable
                 }
             }
             if (!found.Agrees)
-                Condemn(new Condemnation(NodeFault.Drifted, $"drift of release {Release.Short}{(sign is null ? "" : $" ({sign})")}: {string.Join("; ", found.Differences)}", found.Differences, found.Dimensions));
+                Condemn(new Condemnation(NodeFault.Drifted,
+                    $"drift of release {Release.Short}{(sign is null ? "" : $" ({sign})")}: "
+                    + string.Join("; ", found.Differences), found.Differences, found.Dimensions));
             return found;
         }
         catch (OperationCanceledException)
@@ -128,10 +136,12 @@ sealed class Guarded : IAsyncDisposable
             lock (_gate) _sign ??= sign;
             throw;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or BlobException or InstanceException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException
+            or FormatException or BlobException or InstanceException)
         {
             // What ended can't be looked at; that is another matter.
-            if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null) throw new InstanceException($"release {Release.Short} has ended", e);
+            if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null)
+                throw new InstanceException($"release {Release.Short} has ended", e);
             int failed;
             lock (_gate)
             {
@@ -139,8 +149,11 @@ sealed class Guarded : IAsyncDisposable
                 _sign ??= sign ?? "it could not be inspected";
                 failed = ++_failed;
             }
-            var words = string.Create(CultureInfo.InvariantCulture, $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
-            if (failed >= InspectionsTried) Condemn(new Condemnation(NodeFault.Uninspected, words, [], [new Dimension("inspection", "unavailable", false, null, null)]));
+            var words = string.Create(CultureInfo.InvariantCulture,
+                $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
+            if (failed >= InspectionsTried)
+                Condemn(new Condemnation(NodeFault.Uninspected, words, [],
+                    [new Dimension("inspection", "unavailable", false, null, null)]));
             throw new InstanceException(words, e);
         }
     }
@@ -155,9 +168,11 @@ sealed class Guarded : IAsyncDisposable
         {
             return await Task.Run(() => Inspection.Of(Instance, _given, token), token).WaitAsync(token);
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !stop.IsCancellationRequested && !_stop.IsCancellationRequested)
+        catch (OperationCanceledException)
+            when (limit.IsCancellationRequested && !stop.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
-            throw new InstanceException(string.Create(CultureInfo.InvariantCulture, $"it was not done within {_terms.InspectPatience.TotalSeconds:0.#} s"));
+            throw new InstanceException(string.Create(CultureInfo.InvariantCulture,
+                $"it was not done within {_terms.InspectPatience.TotalSeconds:0.#} s"));
         }
     }
 
@@ -211,7 +226,10 @@ sealed class Guarded : IAsyncDisposable
                 if (Instance.Exited.IsCompleted) return;
             }
             Condemn(new Condemnation(NodeFault.Hung, string.Create(CultureInfo.InvariantCulture,
-                $"release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {_terms.ProbePatience.TotalSeconds:0.#} s, {ProbesTried} times in a row"),
+                $"""
+                release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {
+                    _terms.ProbePatience.TotalSeconds:0.#} s, {ProbesTried} times in a row
+                """),
                 [], [Health]));
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -63,7 +63,8 @@ sealed class HostedEnvironment : IAsyncDisposable
 
     public DecisionLog? Log => _log;
 
-    /// <summary>What keeps this environment from running what the ledger says, if anything does. It stays while a release ends again and again, also between two ends.</summary>
+    /// <summary>What keeps this environment from running what the ledger says, if anything does. It stays while a
+    /// release ends again and again, also between two ends.</summary>
     public Faulted? Fault => _fault;
 
     /// <summary>The same in words.</summary>
@@ -109,7 +110,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     }
 
     Orders OrdersOf(State state) => state.Environment(System, Environment).Head is { } head
-        ? new(_assigned, head.Entry, head.Routes.Any(r => Stopped(state, state.Releases[r.Release]) is not null)) : new(_assigned, null, false);
+        ? new(_assigned, head.Entry, head.Routes.Any(r => Stopped(state, state.Releases[r.Release]) is not null))
+            : new(_assigned, null, false);
 
     /// <summary>
     /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. Whoever brings new legs is judged by what the ledger said meanwhile.
@@ -122,7 +124,12 @@ sealed class HostedEnvironment : IAsyncDisposable
             : head.Routes.IsEmpty ? table with { Standing = Standing.Halted, Reason = $"halted by entry {Number(head.Entry)}", Deployment = head.Entry, Legs = [] }
             : table.Legs.Select(l => Stopped(table.State, l.Release)).FirstOrDefault(why => why is not null) is { } stopped ? table with { Standing = Standing.Revoked, Reason = stopped, Legs = [] }
             : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with { Standing = Standing.Unlogged, Reason = objection }
-            : table.Legs.IsEmpty ? table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table : table with { Standing = Standing.Waiting, Reason = _fault?.Words ?? $"the release of entry {Number(head.Entry)} is being made ready" }
+            : table.Legs.IsEmpty && table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table
+            : table.Legs.IsEmpty ? table with
+            {
+                Standing = Standing.Waiting,
+                Reason = _fault?.Words ?? $"the release of entry {Number(head.Entry)} is being made ready",
+            }
             : table with { Standing = Standing.Serving, Reason = "" };
     }
 
@@ -157,7 +164,8 @@ sealed class HostedEnvironment : IAsyncDisposable
 
     void Wake() => _wake.Writer.TryWrite(true);
 
-    /// <summary>Runs until stopped. Whatever fails is kept in <see cref="Fault"/> and tried again; bugs fault the task.</summary>
+    /// <summary>Runs until stopped. Whatever fails is kept in <see cref="Fault"/> and tried again; bugs fault the
+    /// task.</summary>
     public async Task Run(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
@@ -171,7 +179,8 @@ sealed class HostedEnvironment : IAsyncDisposable
                 pause = await Step(step.Token);
                 _retry = _parts.Terms.RetryAfter;
             }
-            catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
+            catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
+                or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
             {
                 if (stop.IsCancellationRequested) break;
                 if (step.IsCancellationRequested) pause = TimeSpan.Zero; // there are other orders now
@@ -201,7 +210,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>Keeps why the step failed; how long to wait before the next.</summary>
     TimeSpan Failed(Exception e)
     {
-        var (fault, pause) = (e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted, _retry);
+        var fault = e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted;
+        var pause = _retry;
         // A condemnation that came meanwhile says more, and is acted on now.
         if (e is InstanceException && _running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
         _retry = Doubled(_retry);
@@ -230,7 +240,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         _parts.Report($"{Place}: {words}");
     }
 
-    /// <summary>One step: it only begins what takes long and may fail (inspections, probes, the end of a process), so that the next order is never far. What it waits for itself is called off by other orders.</summary>
+    /// <summary>One step: it only begins what takes long and may fail (inspections, probes, the end of a process), so
+    /// that the next order is never far. What it waits for itself is called off by other orders.</summary>
     /// <returns>How long there is nothing to do unless something happens.</returns>
     async Task<TimeSpan> Step(CancellationToken stop)
     {
@@ -242,7 +253,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         // 1. What may not run any more is stopped, whatever else is the matter.
         var nothing = head is null || head.Routes.IsEmpty || table.Standing is Standing.Unassigned or Standing.Halted
             || (table.Standing == Standing.Revoked && table.Legs.IsEmpty && table.Deployment == head.Entry);
-        var over = _running.Where(g => nothing || Stopped(table.State, g.Instance.Provisioned.Release) is not null).ToArray();
+        var over = _running
+            .Where(g => nothing || Stopped(table.State, g.Instance.Provisioned.Release) is not null).ToArray();
         foreach (var guarded in over) Retire(guarded, _parts.Terms.HaltPatience, _parts.Terms.HaltPatience);
         if (nothing)
         {
@@ -263,22 +275,28 @@ sealed class HostedEnvironment : IAsyncDisposable
     }
 
     static Condemnation Ended(Instance instance) =>
-        new(NodeFault.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [], [Guarded.Health]);
+        new(NodeFault.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [],
+            [Guarded.Health]);
 
-    static string Tail(string errors) => errors.Trim() is { Length: > 0 } text ? text.Length > 400 ? "…" + text[^400..] : text : "it wrote nothing";
+    static string Tail(string errors) =>
+        errors.Trim() is { Length: > 0 } text ? text.Length > 400 ? "…" + text[^400..] : text : "it wrote nothing";
 
-    /// <summary>An inspection that found nothing is stated now and then: before the environment's gap is over.</summary>
+    /// <summary>An inspection that found nothing is stated now and then: before the environment's gap is
+    /// over.</summary>
     async Task Watched(RoutingTable table, Guarded guarded, Inspected found)
     {
         var gap = table.Terms.ObservationGap is { } g ? TimeSpan.FromMilliseconds(g / 2) : TimeSpan.MaxValue;
-        if (!found.Agrees || _parts.Time.GetElapsedTime(guarded.Observed) < (gap < _parts.Terms.ObserveEvery ? gap : _parts.Terms.ObserveEvery)) return;
+        if (gap > _parts.Terms.ObserveEvery) gap = _parts.Terms.ObserveEvery;
+        if (!found.Agrees || _parts.Time.GetElapsedTime(guarded.Observed) < gap) return;
         guarded.Observed = _parts.Time.GetTimestamp();
         await Observe("running", guarded.Instance.Provisioned, found.Dimensions);
     }
 
     /// <summary>
-    /// Takes an instance out that can't be trusted; <see cref="Follow"/> puts a fresh one in its place, at once the first time, after longer and longer pauses when this goes on.
-    /// Every drift is stated. Other ends are stated once, and once more when the release ends again and again: the ledger is no place for each turn of such a loop.
+    /// Takes an instance out that can't be trusted; <see cref="Follow"/> puts a fresh one in its place, at once the
+    /// first time, after longer and longer pauses when this goes on.
+    /// Every drift is stated. Other ends are stated once, and once more when the release ends again and again: the
+    /// ledger is no place for each turn of such a loop.
     /// </summary>
     async Task Replace(Guarded guarded, Condemnation why)
     {
@@ -290,16 +308,19 @@ sealed class HostedEnvironment : IAsyncDisposable
             foreach (var old in _stated.Keys.Where(k => k.Release == release).ToArray()) _stated.Remove(old);
         }
         var pause = _inARow == 0 ? TimeSpan.Zero
-            : TimeSpan.FromTicks((long)Math.Min(_parts.Terms.RetryAtMost.Ticks, _parts.Terms.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
+            : TimeSpan.FromTicks((long)Math.Min(
+                _parts.Terms.RetryAtMost.Ticks, _parts.Terms.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
         var drift = why.Fault == NodeFault.Drifted;
         if (drift) _drifted.Add(release);
-        if (drift || Once(deployment, release, why.Fault, 2)) await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
+        if (drift || Once(deployment, release, why.Fault, 2))
+            await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
         Retire(guarded, TimeSpan.Zero, drift ? _parts.Terms.EndPatience : TimeSpan.Zero);
         _inARow++;
         Delay(pause);
         News = why.Words;
-        Tell(new Faulted(why.Fault, _inARow == 1 ? why.Words
-            : string.Create(CultureInfo.InvariantCulture, $"{why.Words}; replaced {_inARow} times in a row, again in {pause.TotalSeconds:0.#} s"), why.Differences));
+        var words = _inARow == 1 ? why.Words : string.Create(CultureInfo.InvariantCulture,
+            $"{why.Words}; replaced {_inARow} times in a row, again in {pause.TotalSeconds:0.#} s");
+        Tell(new Faulted(why.Fault, words, why.Differences));
     }
 
     bool Once(long deployment, Digest release, NodeFault fault, int times = 1)
@@ -319,14 +340,14 @@ sealed class HostedEnvironment : IAsyncDisposable
         if (current && !table.Legs.IsEmpty && table.Legs.All(l => _running.Any(g => g.Instance == l.Instance)))
         {
             // A release that keeps running is no trouble any more.
-            if (_fault is not null && _running.All(g => _parts.Time.GetElapsedTime(g.Started) >= _parts.Terms.SteadyAfter)) Settled(table);
+            if (_fault is not null
+                && _running.All(g => _parts.Time.GetElapsedTime(g.Started) >= _parts.Terms.SteadyAfter)) Settled(table);
             return _parts.Terms.InspectEvery;
         }
         if (_tried != head.Entry) (_tried, _wait, _inARow, _retry) = (head.Entry, default, 0, _parts.Terms.RetryAfter);
         if (_wait - _parts.Time.GetElapsedTime(_waited) is { Ticks: > 0 } rest)
         {
-            lock (_gate)
-                if (_table!.Legs.All(l => _running.All(g => g.Instance != l.Instance))) _table = Stands(_table with { Legs = [] });
+            ClearGone();
             return rest;
         }
 
@@ -347,7 +368,7 @@ sealed class HostedEnvironment : IAsyncDisposable
                 if (!current)
                 {
                     var found = await there.Inspect(stop);
-                    if (!found.Agrees) throw new InstanceException($"release {route.Release.Short} is running, and not as it should: {string.Join("; ", found.Differences)}") { Differences = found.Differences };
+                    if (!found.Agrees) throw Otherwise($"release {route.Release.Short} is running", found);
                     observed.Add((there.Instance.Provisioned, found.Dimensions));
                 }
                 legs.Add(new Leg(release, route.Weight, there.Instance));
@@ -358,15 +379,19 @@ sealed class HostedEnvironment : IAsyncDisposable
                 var (guarded, found) = await Start(await Make(release, stop), stop);
                 legs.Add(new Leg(release, route.Weight, guarded.Instance));
                 // Of a release that ends again and again only the ends were stated, and not each.
-                if (_inARow <= 1 || _drifted.Contains(release.Digest)) observed.Add((guarded.Instance.Provisioned, found.Dimensions));
+                if (_inARow <= 1 || _drifted.Contains(release.Digest))
+                    observed.Add((guarded.Instance.Provisioned, found.Dimensions));
             }
-            catch (Exception e) when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException)
+            catch (Exception e)
+                when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException)
             {
                 if (Once(head.Entry, release.Digest, NodeFault.NotStarted))
-                    await _parts.Observe(table.State, System, Environment, head.Entry, "stopped", release.Digest, [Guarded.Health], "copy");
-                foreach (var idle in _running.Where(g => legs.Any(l => l.Instance == g.Instance) && table.Legs.All(l => l.Instance != g.Instance)).ToArray()) Retire(idle, TimeSpan.Zero, _parts.Terms.EndPatience);
-                lock (_gate)
-                    if (_table!.Legs.All(l => _running.All(g => g.Instance != l.Instance))) _table = Stands(_table with { Legs = [] });
+                    await _parts.Observe(table.State, System, Environment, head.Entry,
+                        "stopped", release.Digest, [Guarded.Health], "copy");
+                var idle = _running.Where(g =>
+                    legs.Any(l => l.Instance == g.Instance) && table.Legs.All(l => l.Instance != g.Instance)).ToArray();
+                foreach (var guarded in idle) Retire(guarded, TimeSpan.Zero, _parts.Terms.EndPatience);
+                ClearGone();
                 throw;
             }
         }
@@ -377,7 +402,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         lock (_gate)
         {
             // The ledger may have gone on meanwhile: a head that is not the newest any more is not switched to.
-            if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry || _table.Standing is Standing.Unassigned) return TimeSpan.Zero;
+            if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry
+                || _table.Standing is Standing.Unassigned) return TimeSpan.Zero;
             _table = Stands(_table with { Deployment = head.Entry, Legs = legs.ToImmutable() });
             table = _table;
         }
@@ -390,12 +416,22 @@ sealed class HostedEnvironment : IAsyncDisposable
         return _parts.Terms.InspectEvery;
     }
 
+    /// <summary>Where nothing of what the table names runs any more, that is what it says.</summary>
+    void ClearGone()
+    {
+        lock (_gate)
+            if (_table!.Legs.All(l => _running.All(g => g.Instance != l.Instance)))
+                _table = Stands(_table with { Legs = [] });
+    }
+
     /// <summary>Everything runs as the ledger says.</summary>
     void Settled(RoutingTable table)
     {
         _fault = null;
         var releases = string.Join(", ", table.Legs.Select(l => $"{l.Release.Name} ({l.Release.Digest.Short})"));
-        Report($"{releases} of entry {Number(table.Deployment)} {(table.Standing == Standing.Serving ? "serves" : $"runs, {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}")}");
+        var how = table.Standing == Standing.Serving ? "serves"
+            : $"runs, {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}";
+        Report($"{releases} of entry {Number(table.Deployment)} {how}");
     }
 
     /// <summary>A fresh tree; where something drifted its sources are suspects too, and are digested again.</summary>
@@ -403,7 +439,9 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         if (!_drifted.Contains(release.Digest)) return await _parts.Provision.Make(release, stop);
         var (provisioned, replaced) = await _parts.Provision.Heal(release, stop);
-        if (replaced.Count > 0) News += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the server: {string.Join(", ", replaced.Select(r => r.Short))}";
+        if (replaced.Count > 0)
+            News += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the server: "
+                + string.Join(", ", replaced.Select(r => r.Short));
         return provisioned;
     }
 
@@ -417,16 +455,17 @@ sealed class HostedEnvironment : IAsyncDisposable
             // Nothing but other orders ends this one: nothing is served from it yet.
             var started = instance;
             var found = await Task.Run(() => Inspection.Of(started, null, stop), stop).WaitAsync(stop);
-            if (!found.Agrees)
-                throw new InstanceException($"release {provisioned.Release.Digest.Short} started, and not as it should: {string.Join("; ", found.Differences)}") { Differences = found.Differences };
-            var guarded = new Guarded(instance, found, _parts.Terms, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
+            if (!found.Agrees) throw Otherwise($"release {provisioned.Release.Digest.Short} started", found);
+            var guarded = new Guarded(
+                instance, found, _parts.Terms, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
             lock (_gate) _running.Add(guarded);
             return (guarded, found);
         }
         catch (IOException e) when (instance is not null)
         {
             await Remove();
-            throw new InstanceException($"release {provisioned.Release.Digest.Short} could not be inspected when it had started: {e.Message}; {Tail(instance.Errors)}", e);
+            throw new InstanceException($"release {provisioned.Release.Digest.Short} could not be inspected when it "
+                + $"had started: {e.Message}; {Tail(instance.Errors)}", e);
         }
         catch
         {
@@ -440,6 +479,10 @@ sealed class HostedEnvironment : IAsyncDisposable
             Provision.Remove(provisioned);
         }
     }
+
+    static InstanceException Otherwise(string what, Inspected found) =>
+        new($"{what}, and not as it should: {string.Join("; ", found.Differences)}")
+        { Differences = found.Differences };
 
     /// <summary>A release that was found drifted and is whole again was healed; any other that runs again was started.</summary>
     string Event(Digest release) => _drifted.Remove(release) ? "healed" : "started";
@@ -455,7 +498,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         RoutingTable table;
         lock (_gate) table = _table!;
         var release = provisioned.Release.Digest;
-        return _parts.Observe(table.State, System, Environment, DeploymentOf(release), @event, release, dimensions, MeansOf(provisioned));
+        return _parts.Observe(
+            table.State, System, Environment, DeploymentOf(release), @event, release, dimensions, MeansOf(provisioned));
     }
 
     /// <summary>Takes an instance out. It ends by itself from here on, whatever fails elsewhere.</summary>

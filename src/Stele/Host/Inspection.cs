@@ -22,8 +22,10 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// <item><c>files</c>: the process's own root, every byte of it, against the tree that was made from the release's blobs;</item>
 /// <item><c>executable</c>: what each process executes, against the file of that name in the release;</item>
 /// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as the file of that name in the root, same content as in the release;</item>
-/// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document declares, its directory (PWD) and its own digest. Looked at once, before
-/// the first request: from then on it is memory of the process, which it may write to. A process that has written a title over its arguments and environment by then is compared by length;</item>
+/// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document
+/// declares, its directory (PWD) and its own digest. Looked at once, before
+/// the first request: from then on it is memory of the process, which it may write to. A process that has written a
+/// title over its arguments and environment by then is compared by length;</item>
 /// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
 /// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
 /// </list>
@@ -31,7 +33,8 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// </summary>
 static class Inspection
 {
-    /// <summary>How often in a row a process must be there and show nothing, to be one that can't be looked at.</summary>
+    /// <summary>How often in a row a process must be there and show nothing, to be one that can't be looked
+    /// at.</summary>
     const int Looks = 100;
 
     static readonly string[] Powerless = ["CapInh:0000000000000000", "CapPrm:0000000000000000", "CapEff:0000000000000000", "CapBnd:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1"];
@@ -61,7 +64,8 @@ static class Inspection
         ], differences.ToImmutable());
     }
 
-    static TreeDigest? Files(ProcessView view, TreeDigest expected, ImmutableArray<string>.Builder differences, CancellationToken stop)
+    static TreeDigest? Files(
+        ProcessView view, TreeDigest expected, ImmutableArray<string>.Builder differences, CancellationToken stop)
     {
         try
         {
@@ -97,7 +101,8 @@ static class Inspection
     }
 
     /// <summary>
-    /// What a look at one process shows; nothing when it is gone by then, which is normal. A process that is ending shows nothing already, a moment before the kernel says so.
+    /// What a look at one process shows; nothing when it is gone by then, which is normal. A process that is ending
+    /// shows nothing already, a moment before the kernel says so.
     /// </summary>
     /// <exception cref="IOException">It goes on, and can't be looked at.</exception>
     static T? Of<T>(int id, Func<T?> look)
@@ -135,7 +140,9 @@ static class Inspection
     {
         var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
         var seen = view.Environment();
-        if (Retitled(view, instance) && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1)) return Compared(GivenEnvironment, Strings(wanted), Strings(wanted));
+        if (Retitled(view, instance)
+            && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1))
+            return Compared(GivenEnvironment, Strings(wanted), Strings(wanted));
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");
         return Compared(GivenEnvironment, Strings(wanted), Strings(seen));
@@ -143,7 +150,8 @@ static class Inspection
         static int Bytes(string text) => Encoding.UTF8.GetByteCount(text);
     }
 
-    /// <summary>Whether the process has written over its arguments, as those do that show a title there: what follows them in memory is the environment.</summary>
+    /// <summary>Whether the process has written over its arguments, as those do that show a title there: what follows
+    /// them in memory is the environment.</summary>
     static bool Retitled(ProcessView view, Instance instance)
     {
         var args = instance.Provisioned.Document.Run.Args;
@@ -164,8 +172,8 @@ static class Inspection
 
     static Dimension Confinement(IReadOnlyList<int> population, ImmutableArray<string>.Builder differences)
     {
-        var seen = Json.Array(population.Select(id => Of(id, () => ProcessView.Powers(id))).OfType<IReadOnlyList<string>>()
-            .Select(powers => Json.Array(powers.Select(Json.Of))).Distinct());
+        var seen = Json.Array(population.Select(id => Of(id, () => ProcessView.Powers(id)))
+            .OfType<IReadOnlyList<string>>().Select(powers => Json.Array(powers.Select(Json.Of))).Distinct());
         var wanted = Json.Array(Json.Array(Powerless.Select(Json.Of)));
         if (!seen.Equals(wanted)) differences.Add($"confinement: a process may do more than it should: {seen}");
         return Compared("confinement", wanted, seen);

@@ -75,7 +75,8 @@ sealed class Instance : IAsyncDisposable
 
     long _answers;
 
-    /// <summary>How many requests it has answered: an instance that answers is alive, however long its health path takes.</summary>
+    /// <summary>How many requests it has answered: an instance that answers is alive, however long its health path
+    /// takes.</summary>
     public long Answers => Interlocked.Read(ref _answers);
 
     public void Answered() => Interlocked.Increment(ref _answers);

@@ -51,19 +51,30 @@ sealed class Node : IAsyncDisposable
             var state = _parts.Link.Replay.State;
             if (Fork is { } fork) found.Add(new Faulted(NodeFault.Forked, fork));
             else if (_server is { } fault) found.Add(fault);
-            else if (state.Size > 0 && _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, _started) is var age && age > _parts.Terms.LagAfter.TotalMilliseconds)
-                found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture, $"the server last confirmed this copy of the ledger, {state.Size} entries, {age / 1000} s ago")));
+            else if (state.Size > 0 && Unconfirmed is var age && age > _parts.Terms.LagAfter.TotalMilliseconds)
+                found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
+                    $"for {age / 1000} s the server has not confirmed this copy of the ledger, {state.Size} entries")));
             if (state.Size == 0) return found;
             var key = Identity.Key.Public;
-            if (state.IsRevoked(key.Id)) found.Add(new Faulted(NodeFault.KeyRevoked, $"the key of this node, {key}, was revoked: it runs nothing"));
-            else if (!IsMember(state)) found.Add(new Faulted(NodeFault.Unregistered, $"no member of the ledger has the key of this node: {Identity.Member}, {key}"));
+            if (state.IsRevoked(key.Id))
+                found.Add(new Faulted(NodeFault.KeyRevoked,
+                    $"the key of this node, {key}, was revoked: it runs nothing"));
+            else if (!IsMember(state))
+                found.Add(new Faulted(NodeFault.Unregistered,
+                    $"no member of the ledger has the key of this node: {Identity.Member}, {key}"));
             return found;
         }
     }
 
-    bool IsMember(State state) => state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
+    /// <summary>How long ago the server last showed that this node's copy is all there is, or the node was started; in
+    /// milliseconds.</summary>
+    long Unconfirmed => _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, _started);
 
-    /// <summary>Says when a fault begins and when it is over. What is over within a second or two is not said.</summary>
+    bool IsMember(State state) =>
+        state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
+
+    /// <summary>Says when a fault begins and when it is over. What is over within a second or two is not
+    /// said.</summary>
     async Task FaultLoop()
     {
         IReadOnlyList<Faulted> before = [];
@@ -73,7 +84,8 @@ sealed class Node : IAsyncDisposable
             await Task.Delay(TimeSpan.FromSeconds(1), _parts.Time, _stop.Token);
             var faults = Faults;
             foreach (var fault in faults)
-                if (before.Any(f => f.Fault == fault.Fault) && said.Add(fault.Name)) _parts.Report($"node: {fault.Name}: {fault.Words}; {fault.Hint}");
+                if (before.Any(f => f.Fault == fault.Fault) && said.Add(fault.Name))
+                    _parts.Report($"node: {fault.Name}: {fault.Words}; {fault.Hint}");
             foreach (var over in said.Where(name => faults.All(f => f.Name != name)).ToArray())
             {
                 said.Remove(over);
@@ -124,6 +136,9 @@ sealed class Node : IAsyncDisposable
             try
             {
                 await _parts.Link.Sync(wait, _stop.Token);
+                // Orders first: the cosignature is another question to the server.
+                if (_parts.Link.Replay.State.Size > size) Advance();
+                size = _parts.Link.Replay.State.Size;
                 (_server, wait) = (null, _parts.Terms.SyncWait);
                 await _parts.Cosigner.Cosign(_parts.Link, _parts.Identity, _parts.Terms.CosignEvery, _stop.Token);
             }

@@ -1,6 +1,7 @@
 namespace Stele.Host;
 
-/// <summary>What keeps a node, or an environment on it, from being as the ledger says. A closed set; names are permanent.</summary>
+/// <summary>What keeps a node, or an environment on it, from being as the ledger says. A closed set; names are
+/// permanent.</summary>
 enum NodeFault
 {
     // The node itself.
@@ -22,7 +23,8 @@ enum NodeFault
 
     // One environment.
 
-    /// <summary>The release can't be made ready or started, or was not healthy in time, or started otherwise than it was declared.</summary>
+    /// <summary>The release can't be made ready or started, or was not healthy in time, or started otherwise than it
+    /// was declared.</summary>
     NotStarted,
     /// <summary>The release ended by itself.</summary>
     Ended,
@@ -44,7 +46,8 @@ enum NodeFault
     Unassigned,
 }
 
-/// <summary>A fault in words. <paramref name="Differences"/>: what differs from the release, by dimension and path; empty where nothing does.</summary>
+/// <summary>A fault in words. <paramref name="Differences"/>: what differs from the release, by dimension and path;
+/// empty where nothing does.</summary>
 sealed record Faulted(NodeFault Fault, string Words, IReadOnlyList<string> Differences)
 {
     public Faulted(NodeFault fault, string words) : this(fault, words, []) { }
@@ -60,16 +63,22 @@ static class NodeFaults
 {
     public static (string Name, string Hint) Row(this NodeFault fault) => fault switch
     {
-        NodeFault.Unreachable => ("unreachable", "is the server running, and its address right? what was deployed goes on meanwhile"),
-        NodeFault.Rejected => ("rejected", "give the node a token that the server knows: stele token add NAME there, then start the node with it"),
-        NodeFault.Unverified => ("unverified", "keep the node's folder as evidence, and run stele fsck on the server's folder"),
+        NodeFault.Unreachable => ("unreachable",
+            "is the server running, and its address right? what was deployed goes on meanwhile"),
+        NodeFault.Rejected => ("rejected",
+            "give the node a token that the server knows: stele token add NAME there, then start the node with it"),
+        NodeFault.Unverified => ("unverified",
+            "keep the node's folder as evidence, and run stele fsck on the server's folder"),
         NodeFault.Forked => ("forked", "keep the node's folder as evidence, and ask the other members what they see"),
         NodeFault.Lagging => ("lagging", "look at the server, and at the network between them"),
-        NodeFault.Unregistered => ("unregistered", "an owner adds the node: stele member add --member ID --key KEY --role node@SYSTEM/ENV"),
+        NodeFault.Unregistered => ("unregistered",
+            "an owner adds the node: stele member add --member ID --key KEY --role node@SYSTEM/ENV"),
         NodeFault.KeyRevoked => ("key-revoked", "an owner gives the node a new key; what it ran is stopped"),
-        NodeFault.NotStarted => ("not-started", "fix the release and deploy it again, or return to an earlier one: stele rollback SYSTEM/ENV"),
+        NodeFault.NotStarted => ("not-started",
+            "fix the release and deploy it again, or return to an earlier one: stele rollback SYSTEM/ENV"),
         NodeFault.Ended => ("ended", "read its last words; return to an earlier release: stele rollback SYSTEM/ENV"),
-        NodeFault.Hung => ("hung", "it is replaced; if it hangs again, return to an earlier release: stele rollback SYSTEM/ENV"),
+        NodeFault.Hung => ("hung",
+            "it is replaced; if it hangs again, return to an earlier release: stele rollback SYSTEM/ENV"),
         NodeFault.Uninspected => ("uninspected", "it is replaced; look at the node's machine if this goes on"),
         NodeFault.Drifted => ("drifted", "it is replaced from verified blobs; find out who changed it"),
         NodeFault.Storage => ("storage", "make room on the node's disk, and look at its health"),

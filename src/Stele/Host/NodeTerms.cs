@@ -6,7 +6,8 @@ sealed record NodeTerms
     /// <summary>How long one question to the server for news may stay open.</summary>
     public TimeSpan SyncWait { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long to wait before a server that did not answer is asked again; also the first pause before a release that did not start is tried again.</summary>
+    /// <summary>How long to wait before a server that did not answer is asked again; also the first pause before a
+    /// release that did not start is tried again.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How often at most a decision log is anchored; besides, at every change of head and at an orderly stop.</summary>
@@ -36,7 +37,8 @@ sealed record NodeTerms
     /// <summary>How long such a release may then take to end itself, before it is killed.</summary>
     public TimeSpan EndPatience { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>The same two where nothing may run any more (a halt, a revocation, a lost role): each at most this.</summary>
+    /// <summary>The same two where nothing may run any more (a halt, a revocation, a lost role): each at most
+    /// this.</summary>
     public TimeSpan HaltPatience { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long one inspection of a running release may take. Its files are read whole.</summary>
@@ -48,7 +50,8 @@ sealed record NodeTerms
     /// <summary>How long it may take to answer.</summary>
     public TimeSpan ProbePatience { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The longest pause before a release that does not start, or ends again and again, is started again. Pauses double from <see cref="RetryAfter"/> on.</summary>
+    /// <summary>The longest pause before a release that does not start, or ends again and again, is started again.
+    /// Pauses double from <see cref="RetryAfter"/> on.</summary>
     public TimeSpan RetryAtMost { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long a release must have run for its end not to count as one more in a row.</summary>

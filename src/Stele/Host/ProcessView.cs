@@ -8,7 +8,8 @@ namespace Stele.Host;
 readonly record struct Mapping(string Path, ulong Inode, bool Executable);
 
 /// <summary>
-/// What the kernel says of the processes of one sandbox. Their own user, and root, may read this; a process can't change
+/// What the kernel says of the processes of one sandbox. Their own user, and root, may read this; a process can't
+/// change
 /// what is here, except its own memory: its arguments and its environment are in it.
 /// Processes come and go while they are looked at: one that is gone, or has ended and waits for its parent (a zombie),
 /// is none of the population. Only the end of the first process is the end of all.
@@ -51,13 +52,15 @@ sealed class ProcessView(int pid, int init)
 
     static bool Runs(string stat) => Fields(stat) is [not ("Z" or "X" or "x"), ..];
 
-    /// <summary>The columns of a process's <c>stat</c> from its third on, the state (proc_pid_stat(5)); none when it is gone.</summary>
+    /// <summary>The columns of a process's <c>stat</c> from its third on, the state (proc_pid_stat(5)); none when it is
+    /// gone.</summary>
     static string[] Fields(string stat)
     {
         try
         {
+            // The name before them, in parentheses, may hold anything.
             var line = File.ReadAllText(stat);
-            return line[(line.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries); // the name before it may hold anything
+            return line[(line.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -66,14 +69,17 @@ sealed class ProcessView(int pid, int init)
     }
 
     static int? Number(string directory) =>
-        int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;
+        int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? id : null;
 
-    /// <summary>How many bytes of environment the first process was started with. It can't change this by writing over them.</summary>
+    /// <summary>How many bytes of environment the first process was started with. It can't change this by writing over
+    /// them.</summary>
     public long EnvironmentBytes()
     {
         const int EnvStart = 50 - 3, EnvEnd = 51 - 3;
-        return Fields(At(pid, "stat")) is { Length: > EnvEnd } fields
-            ? long.Parse(fields[EnvEnd], CultureInfo.InvariantCulture) - long.Parse(fields[EnvStart], CultureInfo.InvariantCulture) : 0;
+        return Fields(At(pid, "stat")) is { Length: > EnvEnd } fields ? Address(EnvEnd) - Address(EnvStart) : 0;
+
+        long Address(int field) => long.Parse(fields[field], CultureInfo.InvariantCulture);
     }
 
     /// <summary>The arguments of the first process as its memory has them now, each ended by a zero byte.</summary>

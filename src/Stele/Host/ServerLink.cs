@@ -67,13 +67,17 @@ sealed class ServerLink : IAsyncDisposable
     /// <exception cref="LinkException">It is not known whether the server has it, or it would take it later; send it again.</exception>
     public async Task<string?> Submit(Envelope envelope, CancellationToken stop) => await Ask(() => _server.Submit(envelope, stop)) switch
     {
-        Admitted.Refused { Problem: var problem } when !problem.IsJudgement => throw new LinkException(problem.Status is 401 or 403 ? NodeFault.Rejected : NodeFault.Unreachable, problem.Message),
+        Admitted.Refused { Problem: var problem } when !problem.IsJudgement =>
+            throw new LinkException(FaultOf(problem), problem.Message),
         Admitted.Refused { Problem: var problem } => $"{problem.Code}: {problem.Message}",
         _ => null,
     };
 
     /// <summary>A small document that the fold has read (a policy, a release document); null when it is not at hand. Its digest is for the reader to check. Any thread may ask.</summary>
     public byte[]? Document(Digest digest) => _documents(digest);
+
+    static NodeFault FaultOf(Problem problem) =>
+        problem.Status is 401 or 403 ? NodeFault.Rejected : NodeFault.Unreachable;
 
     static async Task<T> Ask<T>(Func<Task<T>> question)
     {
@@ -83,11 +87,12 @@ sealed class ServerLink : IAsyncDisposable
         }
         catch (ProblemException e)
         {
-            throw new LinkException(e.Problem.Status is 401 or 403 ? NodeFault.Rejected : NodeFault.Unreachable, e.Message, e);
+            throw new LinkException(FaultOf(e.Problem), e.Message, e);
         }
         catch (ReplicaException e)
         {
-            throw new LinkException(e.Fault == ReplicaFault.Forked ? NodeFault.Forked : NodeFault.Unverified, e.Message, e);
+            var fault = e.Fault == ReplicaFault.Forked ? NodeFault.Forked : NodeFault.Unverified;
+            throw new LinkException(fault, e.Message, e);
         }
     }
 

@@ -15,7 +15,8 @@ sealed record VigilReports(Action<string> Differs, Action<string> Unsure, Action
 
 /// <summary>
 /// Watches the files of a running release: the kernel's word on every change (inotify), and a round over all files, little by little, for changes the kernel does not tell of
-/// (through a mapping, another link, or below the file system). A sign of change is looked into at once, at the name that was touched: its type, size and content are compared with the release.
+/// (through a mapping, another link, or below the file system). A sign of change is looked into at once, at the name
+/// that was touched: its type, size and content are compared with the release.
 /// </summary>
 sealed class Vigil : IAsyncDisposable
 {
@@ -53,7 +54,9 @@ sealed class Vigil : IAsyncDisposable
         };
         _watcher.Error += (_, e) => reports.Unsure($"the watch was interrupted: {e.GetException().Message}");
         _watcher.EnableRaisingEvents = true;
-        _all = Task.WhenAll(Task.Run(() => Round(round, time)), Task.Run(() => LookAt(_small.Reader)), Task.Run(() => LookAt(_large.Reader)));
+        _all = Task.WhenAll(
+            Task.Run(() => Round(round, time)), Task.Run(() => LookAt(_small.Reader)),
+            Task.Run(() => LookAt(_large.Reader)));
     }
 
     void Touched(string full, WatcherChangeTypes what)
@@ -79,7 +82,8 @@ sealed class Vigil : IAsyncDisposable
                 var sign = $"{what.ToString().ToLowerInvariant()} {path}";
                 if (Wrong(path)) _reports.Differs(sign);
                 // What is below a directory that came from elsewhere was never looked at.
-                else if (what != WatcherChangeTypes.Changed && _entries.GetValueOrDefault(path) is { Type: EntryType.Directory }) _reports.Differs(sign);
+                else if (what != WatcherChangeTypes.Changed
+                    && _entries.GetValueOrDefault(path) is { Type: EntryType.Directory }) _reports.Differs(sign);
                 else _reports.Nothing();
             }
         }
@@ -109,17 +113,21 @@ sealed class Vigil : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the name is not as the release has it: there or not, type, executable bit, size, and then every byte.</summary>
+    /// <summary>Whether the name is not as the release has it: there or not, type, executable bit, size, and then every
+    /// byte.</summary>
     bool Wrong(string path)
     {
         try
         {
             var full = Path.Combine(_tree.Directory, path);
             var stat = Libc.StatOf(full);
-            if (!_entries.TryGetValue(path, out var entry)) return stat is not null && !Sandbox.MountPoints.Contains(path.Split('/')[0], StringComparer.Ordinal);
+            if (!_entries.TryGetValue(path, out var entry))
+                return stat is not null && !Sandbox.MountPoints.Contains(path.Split('/')[0], StringComparer.Ordinal);
             return (entry.Type, stat?.Type) switch
             {
-                (EntryType.File, NodeType.File) => stat!.Value.Executable != entry.Executable || stat.Value.Size != entry.Size || TreeDigest.ContentOf(full, _stop.Token) != entry.Content,
+                (EntryType.File, NodeType.File) =>
+                    stat!.Value.Executable != entry.Executable || stat.Value.Size != entry.Size
+                    || TreeDigest.ContentOf(full, _stop.Token) != entry.Content,
                 (EntryType.Link, NodeType.Link) => new FileInfo(full).LinkTarget != entry.Target,
                 (EntryType.Directory, NodeType.Directory) => false,
                 _ => true,

@@ -21,9 +21,13 @@ sealed class Hamlet : IAsyncDisposable
 {
     public const string System = Town.System, Prod = Town.Environment;
 
-    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk, /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another program), /zombie (a child that ended and is not waited for),
-    /// /brood (children that come and go for five seconds), /title (writes a title over its arguments and environment), /pause (answers after two seconds). Some words are habits: a release that
-    /// is 'broken' ends at once, one that is 'brief' a second after its start; 'titled' writes its title before it listens.</summary>
+    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk,
+    /// /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another
+    /// program), /zombie (a child that ended and is not waited for),
+    /// /brood (children that come and go for five seconds), /title (writes a title over its arguments and environment),
+    /// /pause (answers after two seconds). Some words are habits: a release that
+    /// is 'broken' ends at once, one that is 'brief' a second after its start; 'titled' writes its title before it
+    /// listens.</summary>
     public const string Program = """
         use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 };
         my $path = shift; unlink $path;
@@ -49,7 +53,15 @@ sealed class Hamlet : IAsyncDisposable
           elsif ($uri eq '/litter') { mkdir "/run/\xff"; open(my $o, '>', "/run/\xff/\xfe"); close $o; chmod 0, "/run/\xff" }
           elsif ($uri eq '/exec') { system('/usr/bin/perl', '-e', 'open(my $i,"<","/usr/bin/perl");binmode $i;local $/;my $p=<$i>;open(my $o,">","/tmp/other");binmode $o;print $o $p;close $o;chmod 0755,"/tmp/other"'); if (fork() == 0) { exec('/tmp/other', '-e', 'sleep 1000') } }
           elsif ($uri eq '/zombie') { if (fork() == 0) { exec('/usr/bin/perl', '-e', '1') } }
-          elsif ($uri eq '/brood') { if (fork() == 0) { $SIG{CHLD} = 'IGNORE'; my $end = time + 5; while (time < $end) { if (fork() == 0) { select undef, undef, undef, 0.005; exec('/usr/bin/perl', '-e', '1') } select undef, undef, undef, 0.003 } exit 0 } }
+          elsif ($uri eq '/brood') {
+            if (fork() == 0) {
+              $SIG{CHLD} = 'IGNORE';
+              for (my $end = time + 5; time < $end; select undef, undef, undef, 0.003) {
+                if (fork() == 0) { select undef, undef, undef, 0.005; exec('/usr/bin/perl', '-e', '1') }
+              }
+              exit 0;
+            }
+          }
           elsif ($uri eq '/title') { $0 = 'z' x 4000 }
           elsif ($uri eq '/pause') { sleep 2 }
           elsif ($uri eq '/headers') { my $h = $head; $h =~ s/[^ -~]/|/g; $h =~ s/["\\]/_/g; $answer = '"' . $h . '"'; $more = "Stele-Decision: forged\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\nSet-Cookie: a=b\r\n" }
@@ -108,7 +120,8 @@ sealed class Hamlet : IAsyncDisposable
 
     /// <summary>A release that answers with this word, stated in the ledger.</summary>
     /// <param name="more">A file of that many zeros besides.</param>
-    public async Task<Digest> Release(string name, string word, Action<Dictionary<string, string>>? env = null, long more = 0)
+    public async Task<Digest> Release(
+        string name, string word, Action<Dictionary<string, string>>? env = null, long more = 0)
     {
         if (Environment == default)
         {
@@ -119,7 +132,11 @@ sealed class Hamlet : IAsyncDisposable
             await Origin(Environment);
         }
         var frozen = await PutPolicy("desk", ("desk-only", ["decide"], "'desk' in principal.roles", "'only the desk may ask'"), ("no-secret", ["decide"], "!has(request.body) || !has(request.body.secret)", null));
-        var code = await Pack.Tree(Town.Server, "code", new About("service"), [Text("service.pl", Program), Text("word", word + "\n"), .. more == 0 ? [] : new[] { Zeros("more", more) }]);
+        var code = await Pack.Tree(Town.Server, "code", new About("service"),
+            [
+                Text("service.pl", Program), Text("word", word + "\n"),
+                .. more > 0 ? [Zeros("more", more)] : Array.Empty<PackEntry>(),
+            ]);
         await Origin(code);
         var variables = new Dictionary<string, string> { ["LANG"] = "C" };
         env?.Invoke(variables);
@@ -171,7 +188,8 @@ sealed class Hamlet : IAsyncDisposable
     public async Task Restart(string? token = null)
     {
         var (terms, gateway) = (_terms, _gateway);
-        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"), token ?? Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms(), TimeProvider.System, Report);
+        Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"),
+            token ?? Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms(), TimeProvider.System, Report);
         Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(120) };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }
@@ -187,7 +205,8 @@ sealed class Hamlet : IAsyncDisposable
     public HostedEnvironment? Hosted => Node.Node.Environment(System, Prod);
 
     /// <summary>A node that serves this word.</summary>
-    public static async Task<(Hamlet, Digest)> Serving(string word = "stone", NodeTerms? terms = null, GatewayTerms? gateway = null, long more = 0)
+    public static async Task<(Hamlet, Digest)> Serving(
+        string word = "stone", NodeTerms? terms = null, GatewayTerms? gateway = null, long more = 0)
     {
         var hamlet = await Found();
         var release = await hamlet.Release("v1", word, more: more);

@@ -6,13 +6,15 @@ using Stele.Proof.Statements;
 
 namespace Stele.Tests.Host;
 
-/// <summary>A node that is rejected, lags or can't reach its server says so: in one line when it begins, in one when it is over, and on its own page.</summary>
+/// <summary>A node that is rejected, lags or can't reach its server says so: in one line when it begins, in one when it
+/// is over, and on its own page.</summary>
 public sealed class NodeFaultTests
 {
     static async Task<string[]> Codes(Hamlet h) =>
         [.. CanonicalJson.Parse((await h.Page("status"))!, 1 << 20)["faults"].AsArray.Select(f => f["code"].AsString)];
 
-    static Task Said(Hamlet h, string begins) => h.Eventually(() => h.Reports.Any(r => r.StartsWith(begins, StringComparison.Ordinal)), $"nobody says '{begins}'");
+    static Task Said(Hamlet h, string begins) =>
+        h.Eventually(() => h.Reports.Any(r => r.StartsWith(begins, StringComparison.Ordinal)), $"no '{begins}' is said");
 
     [Fact]
     public async Task Rejected()
@@ -52,7 +54,8 @@ public sealed class NodeFaultTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var __ = h;
-        await h.Town.Admit(h.Town.Act(new Revocation("key", h.Node.Node.Identity.Key.Public.Id, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        var revoked = new Revocation("key", h.Node.Node.Identity.Key.Public.Id, 0, "stop") { Nonce = "", Issued = 0 };
+        await h.Town.Admit(h.Town.Act(revoked), h.Town.Owner);
         await Said(h, "node: key-revoked: ");
         Assert.Equal(["key-revoked"], await Codes(h));
         await h.Eventually(() => !h.Hosted!.Running.Any(), "it goes on");
@@ -67,18 +70,23 @@ public sealed class NodeFaultTests
         var broken = await h.Release("v2", "broken");
         var head = await h.Deploy(broken);
         await h.Eventually(() => h.Hosted!.Fault is not null, "it is not said");
-        var fault = CanonicalJson.Parse((await h.Page("status"))!, 1 << 20)["environments"].AsArray.Single()["faults"].AsArray.Single();
+        var page = CanonicalJson.Parse((await h.Page("status"))!, 1 << 20);
+        var fault = page["environments"].AsArray.Single()["faults"].AsArray.Single();
         Assert.Equal(("not-started", head), (fault["code"].AsString, fault["deployment"].AsInt));
-        Assert.Contains("ended before it answered", fault["message"].AsString, StringComparison.Ordinal);
+        Assert.Contains("ended before", fault["message"].AsString, StringComparison.Ordinal);
         Assert.NotEmpty(fault["hint"].AsString);
         Assert.Equal("stone", await h.Word());
     }
 
     [Fact]
-    public void Every_fault_has_a_name_of_its_own_and_a_next_step()
+    public void Every_fault_has_a_name_of_its_own_a_next_step_and_a_row_in_the_docs()
     {
         var rows = Enum.GetValues<NodeFault>().Select(f => f.Row()).ToArray();
         Assert.Equal(rows.Length, rows.Select(r => r.Name).Distinct(StringComparer.Ordinal).Count());
-        Assert.All(rows, r => Assert.True(r.Name.All(c => c is >= 'a' and <= 'z' or '-') && r.Hint.Length > 10, r.Name));
+        Assert.All(rows, r => Assert.Matches("^[a-z]+(-[a-z]+)*$", r.Name));
+        Assert.All(rows, r => Assert.True(r.Hint.Length > 10, r.Name));
+        var told = File.ReadAllText(Path.Combine(Repository.Root, "docs", "VERIFY.md"));
+        var table = told[told.IndexOf("| `unreachable` |", StringComparison.Ordinal)..].Split("\n\n")[0].Split('\n');
+        Assert.Equal(rows.Select(r => r.Name), table.Select(l => l.Split('`')[1]));
     }
 }

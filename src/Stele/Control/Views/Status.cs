@@ -4,7 +4,8 @@ using Stele.Proof.Statements;
 
 namespace Stele.Control.Views;
 
-/// <summary>Where everything stands: systems, their environments and heads, the policies in force, decision logs. A pure function of one state, its entries and a time.</summary>
+/// <summary>Where everything stands: systems, their environments and heads, the policies in force, decision logs. A
+/// pure function of one state, its entries and a time.</summary>
 static class Status
 {
     /// <param name="entries">The entries that were folded, at least those of the state.</param>
@@ -44,31 +45,41 @@ static class Status
             ("deployed", Json.Array(fact.Deployed.OrderBy(d => d.Value).Select(d => Json.Object(("release", d.Key), ("name", Name(state, d.Key)), ("entry", d.Value))))));
     }
 
-    /// <summary>The newest observations that are about the head, one of each release that it routes to, the newest first.</summary>
-    public static IEnumerable<(Folded Entry, Observation Observation)> AboutHead(State state, IReadOnlyList<Folded> entries, string system, string environment, HeadFact head)
+    /// <summary>The newest observations that are about the head, one of each release that it routes to, the newest
+    /// first.</summary>
+    public static IEnumerable<(Folded Entry, Observation Observation)> AboutHead(
+        State state, IReadOnlyList<Folded> entries, string system, string environment, HeadFact head)
     {
         var seen = new HashSet<Digest>();
         for (var i = (int)state.Size - 1; i > head.Entry && seen.Count < head.Routes.Length; i--)
-            if (entries[i].Statement is Observation o && o.System == system && o.Environment == environment && o.Deployment == head.Entry
-                && head.Routes.Any(r => r.Release == o.Release) && seen.Add(o.Release)) yield return (entries[i], o);
+            if (entries[i].Statement is Observation o && o.System == system && o.Environment == environment
+                && o.Deployment == head.Entry && head.Routes.Any(r => r.Release == o.Release) && seen.Add(o.Release))
+                yield return (entries[i], o);
     }
 
     /// <summary>
-    /// What was last seen of the releases that the head names, a difference before all else; where nothing was yet, what was last seen of the place, which is about an earlier head then
+    /// What was last seen of the releases that the head names, a difference before all else; where nothing was yet,
+    /// what was last seen of the place, which is about an earlier head then
     /// (<c>current</c>: false). <c>differs</c> names the dimensions that did not agree.
     /// </summary>
-    static Json? Shown(State state, IReadOnlyList<Folded> entries, string system, string environment, EnvironmentFact fact)
+    static Json? Shown(
+        State state, IReadOnlyList<Folded> entries, string system, string environment, EnvironmentFact fact)
     {
         var about = fact.Head is { } head ? AboutHead(state, entries, system, environment, head).ToArray() : [];
-        var (entry, o) = about.Length > 0 ? about.Any(a => !Runs(a.Observation)) ? about.First(a => !Runs(a.Observation)) : about[0]
-            : fact.Observation is { } last && entries[(int)last.Entry] is { Statement: Observation earlier } at ? (at, earlier) : default;
+        var (entry, o) = about.FirstOrDefault(a => !Runs(a.Observation));
+        if (o is null && about.Length > 0) (entry, o) = about[0];
+        if (o is null && fact.Observation is { } last)
+            (entry, o) = (entries[(int)last.Entry], entries[(int)last.Entry].Statement as Observation);
         return o is null ? null : Json.Object(
-            ("entry", entry.Index), ("time", entry.Entry.Time), ("event", o.Event), ("release", o.Release), ("name", Name(state, o.Release)), ("deployment", o.Deployment),
-            ("agrees", o.Dimensions.All(d => d.Agrees)), ("current", o.Deployment == fact.Head?.Entry), ("differs", Json.Array(o.Dimensions.Where(d => !d.Agrees).Select(d => Json.Of(d.Name)))));
+            ("entry", entry.Index), ("time", entry.Entry.Time), ("event", o.Event), ("release", o.Release),
+            ("name", Name(state, o.Release)), ("deployment", o.Deployment),
+            ("agrees", o.Dimensions.All(d => d.Agrees)), ("current", o.Deployment == fact.Head?.Entry),
+            ("differs", Json.Array(o.Dimensions.Where(d => !d.Agrees).Select(d => Json.Of(d.Name)))));
     }
 
     /// <summary>Whether an observation says that the release runs, and is what was released.</summary>
-    public static bool Runs(Observation o) => o.Event is "started" or "running" or "healed" && o.Dimensions.All(d => d.Agrees);
+    public static bool Runs(Observation o) =>
+        o.Event is "started" or "running" or "healed" && o.Dimensions.All(d => d.Agrees);
 
     static Json Head(State state, HeadFact head, long now)
     {
