@@ -99,7 +99,8 @@ static class Inspection
 
     static Dimension Environment(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
     {
-        var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
+        var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run)
+            .SetItem("PWD", instance.Provisioned.Document.Run.Directory);
         var seen = view.Environment();
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");

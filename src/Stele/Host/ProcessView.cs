@@ -14,13 +14,16 @@ sealed class ProcessView(int pid, int init)
 {
     public string Root => At(pid, "root");
 
-    /// <summary>Every process that shares the process-id namespace of the first, but the init: the sandbox's whole population.</summary>
+    /// <summary>
+    /// Every process that shares the process-id namespace of the first, but the init: the sandbox's whole population.
+    /// </summary>
     public IReadOnlyList<int> Population()
     {
         var space = Link(At(pid, "ns/pid")) ?? throw new IOException($"process {pid} is gone");
         var found = new List<int>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id != init && Link(At(id, "ns/pid")) == space) found.Add(id);
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                && id != init && Link(At(id, "ns/pid")) == space) found.Add(id);
         return found;
     }
 
