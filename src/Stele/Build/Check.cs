@@ -14,7 +14,8 @@ sealed class CheckException(string message) : Exception(message);
 
 /// <summary>
 /// Runs a check on the release itself, not on a copy of its model: 1. the release's own tree starts in its own sandbox, as a host starts it; 2. once it is healthy, the check program runs in
-/// a second sandbox, in its own environment, with the dataset at /in/dataset, the parameters at /in/parameters.json and a way to the release's socket at /run/release.sock: the only thing
+/// a second sandbox, in its own environment, with the dataset at /in/dataset, the parameters at /in/parameters.json and
+/// a way to the release's socket at /run/release.sock: the only thing
 /// the two share; 3. what it writes to /out/report.json is frozen.
 /// </summary>
 sealed class Check(Trees trees)
@@ -31,7 +32,8 @@ sealed class Check(Trees trees)
         using var area = new WorkArea();
         await using var running = await Started(tree, release, document.Run, stop);
         var socket = area.At("release.sock");
-        if (!running.HasSocket) throw new CheckException($"what the release has at {document.Run.Socket} is not a socket");
+        if (!running.HasSocket) throw new CheckException(
+            $"what the release has at {document.Run.Socket} is not a socket");
         await using var relay = new SocketRelay(socket, running.Connect);
         var output = area.Create("out");
         var ran = await new Sandbox(await trees.Of(check.Environment, stop), check.Command)
@@ -46,7 +48,8 @@ sealed class Check(Trees trees)
         }.Run(Timeout, stop);
         if (ran.TimedOut) throw new CheckException($"the check was still running after {Timeout.TotalMinutes:0} minutes");
         if (ran.ExitCode != 0) throw new CheckException($"the check ended with {ran.ExitCode}{PipelineRun.Said(ran)}");
-        if (running.Process.Exited.IsCompleted) throw new CheckException($"the release ended while it was being checked: {RunningRelease.LastWords(running.Process)}");
+        if (running.Process.Exited.IsCompleted) throw new CheckException(
+            $"the release ended while it was being checked: {RunningRelease.LastWords(running.Process)}");
 
         var bytes = ReadReport(Path.Combine(output, "report.json"));
         var report = Report.Parse(bytes);

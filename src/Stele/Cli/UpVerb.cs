@@ -122,6 +122,8 @@ static class UpVerb
             t.Line($"home     {call.HomePath}");
             t.Line($"trust    {System.IO.Path.Combine(call.Data, "trust.json")}");
             foreach (var (name, token) in running.Invited) t.Line($"token for {name}: {token}");
+            if (running.NodeOrNull is not null) foreach (var gap in Enforcement.Gaps()) t.Note(
+                $"limits of releases: {gap}");
             if (first) t.Note("A ledger was founded: your key, in your home, is its first owner. " + InitVerb.MoveRecovery(call));
             if (terms.Server && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
                 t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then stele login {running.Server.Address} --token TOKEN --trust {System.IO.Path.Combine(call.Data, "trust.json")}");
@@ -257,7 +259,9 @@ sealed class Running : IAsyncDisposable
 
     /// <summary>The release that the running process names in its own environment, read from /proc.</summary>
     public string ReleaseInProc(string system, string environment) =>
-        File.ReadAllText($"/proc/{InstanceOf(system, environment).Pid}/environ").Split('\0').Single(v => v.StartsWith(RunningRelease.ReleaseVariable + "=", StringComparison.Ordinal))[(RunningRelease.ReleaseVariable.Length + 1)..];
+        File.ReadAllText($"/proc/{InstanceOf(system, environment).Pid}/environ").Split('\0')
+            .Single(v => v.StartsWith(RunningRelease.ReleaseVariable + "=",
+            StringComparison.Ordinal))[(RunningRelease.ReleaseVariable.Length + 1)..];
 
     public async ValueTask DisposeAsync()
     {

@@ -8,7 +8,7 @@ static class Files
 {
     const int EEXIST = 17;
     public const UnixFileMode Secret = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    const UnixFileMode Public = Secret | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+    public const UnixFileMode Public = Secret | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Creates a directory and its missing parents, durably.</summary>
     public static void CreateDirectory(string path, bool secret = false)

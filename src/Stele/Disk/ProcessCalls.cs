@@ -27,7 +27,10 @@ static partial class Libc
 
     public static uint EffectiveUser => GetEffectiveUser();
 
-    /// <summary>A handle on a process, which stays with that very process also when its number is given to another (pidfd_open(2)). Null when no process has the number.</summary>
+    /// <summary>
+    /// A handle on a process, which stays with that very process also when its number is given to another
+    /// (pidfd_open(2)). Null when no process has the number.
+    /// </summary>
     public static SafeFileHandle? OpenProcess(int pid)
     {
         var fd = SystemCall(SYS_pidfd_open, pid, 0, 0, 0);
@@ -55,7 +58,10 @@ static partial class Libc
         if (ChangeOwner(path, user, user) != 0) throw Failed("lchown", path);
     }
 
-    /// <summary>Sets both values of a limit (setrlimit(2)) of another process, or the most that its hard limit allows where that can't be raised.</summary>
+    /// <summary>
+    /// Sets both values of a limit (setrlimit(2)) of another process, or the most that its hard limit allows where that
+    /// can't be raised.
+    /// </summary>
     /// <returns>What is in force now.</returns>
     public static unsafe ulong Limit(int pid, int resource, ulong value)
     {
@@ -69,5 +75,6 @@ static partial class Libc
 
     /// <summary>The inode of what a handle is open on, as <c>/proc/[pid]/fd</c> shows it: <c>pipe:[4711]</c>.</summary>
     public static string NameOf(SafeFileHandle handle) =>
-        new FileInfo(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/self/fd/{handle.DangerousGetHandle()}")).LinkTarget ?? throw Failed("readlink", "a pipe");
+        new FileInfo(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"/proc/self/fd/{handle.DangerousGetHandle()}")).LinkTarget ?? throw Failed("readlink", "a pipe");
 }

@@ -23,12 +23,17 @@ sealed class WorkArea : IDisposable
     /// <summary>A new directory inside.</summary>
     public string Create(string name) => Directory.CreateDirectory(At(name)).FullName;
 
-    /// <summary>A new file inside.</summary>
+    /// <summary>A new file inside, which who is shown it may read.</summary>
     public string Create(string name, ReadOnlySpan<byte> content)
     {
         File.WriteAllBytes(At(name), content);
+        File.SetUnixFileMode(At(name), Files.Public);
         return At(name);
     }
+
+    /// <summary>Lets everyone whom it is shown connect to a socket inside.</summary>
+    public static void Open(string socket) => File.SetUnixFileMode(socket,
+        Files.Public | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite);
 
     public void Dispose() => Files.Discard(Path);
 }

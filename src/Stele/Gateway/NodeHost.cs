@@ -61,7 +61,8 @@ sealed class NodeHost : IAsyncDisposable
             // What a killed node left: its sandboxes died with it, their trees are made again.
             foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
             if (Directory.Exists(folder.OldRun)) Disk.Files.Discard(folder.OldRun);
-            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Path), cosigner, time, report ?? (_ => { })));
+            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
+                new Provision(blobs, link.Blobs, folder.Path), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
             var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));

@@ -6,6 +6,7 @@ using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
+using Stele.Runtime;
 
 namespace Stele.Gateway;
 
@@ -143,8 +144,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
     public Json Status() => Json.Object(
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
         ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
-        ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size), ("waiting", node.Waiting),
-        ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
+        ("confinement", Enforcement.ToJson()), ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size),
+        ("waiting", node.Waiting), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
     Json Environment(HostedEnvironment hosted)

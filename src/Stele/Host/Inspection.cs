@@ -138,7 +138,8 @@ static class Inspection
 
     static Dimension Environment(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
     {
-        var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run).SetItem("PWD", instance.Provisioned.Document.Run.Directory);
+        var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run)
+            .SetItem("PWD", instance.Provisioned.Document.Run.Directory);
         var seen = view.Environment();
         if (Retitled(view, instance)
             && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1))

@@ -46,7 +46,8 @@ sealed class Instance : IAsyncDisposable
     {
         try
         {
-            return new Instance(provisioned, await RunningRelease.Start(provisioned.Tree.Directory, provisioned.Release.Digest, provisioned.Document.Run, patience, stop));
+            return new Instance(provisioned, await RunningRelease.Start(provisioned.Tree.Directory,
+                provisioned.Release.Digest, provisioned.Document.Run, patience, stop));
         }
         catch (Exception e) when (e is StartException or SandboxException)
         {

@@ -38,7 +38,10 @@ sealed record NodeFolder(string Path)
     public string CosignerKey => System.IO.Path.Combine(Replica, "cosigner.key");
     public string Blobs => At("blobs");
     public string Releases => At("releases");
-    /// <summary>Sockets of running releases, in folders of builds before release sockets got a file system of their own; removed at start.</summary>
+    /// <summary>
+    /// Sockets of running releases, in folders of builds before release sockets got a file system of their own; removed
+    /// at start.
+    /// </summary>
     public string OldRun => At("run");
     public string Outbox => At("outbox");
     public string Logs => At("logs");
@@ -59,7 +62,8 @@ sealed record NodeFolder(string Path)
     public NodeIdentity Open()
     {
         Files.CreateDirectory(Path, secret: true);
-        foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"), Erasures]) Files.CreateDirectory(directory, secret: true);
+        foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"),
+            Erasures]) Files.CreateDirectory(directory, secret: true);
         Files.Sweep(Logs);
         Files.Sweep(Erasures);
         if (!File.Exists(MemberKey))

@@ -6,13 +6,16 @@ namespace Stele.Runtime;
 
 /// <summary>
 /// Sees to it that no sandbox outlives this process, however it ends. Once a sandbox runs, bubblewrap itself does
-/// (PR_SET_PDEATHSIG); but a process that is killed while bubblewrap is still starting leaves one behind whose parent is
+/// (PR_SET_PDEATHSIG); but a process that is killed while bubblewrap is still starting leaves one behind whose parent
+/// is
 /// gone before that was asked for. So:
 /// 1 every bubblewrap waits, before it begins the command, for a byte from here (--block-fd), which is given once its
 ///   process is known;
-/// 2 every bubblewrap, and the init inside for as long as it lives (--sync-fd), holds a pipe of this process open, of which
+/// 2 every bubblewrap, and the init inside for as long as it lives (--sync-fd), holds a pipe of this process open, of
+/// which
 ///   nothing is ever read. Only what this process started can have it: it has no name, and the command never gets it;
-/// 3 a shell waits for this process to end, then kills what has that pipe open. It also holds the gate open, so that what
+/// 3 a shell waits for this process to end, then kills what has that pipe open. It also holds the gate open, so that
+/// what
 ///   waits for its byte waits on, and not till the end of the file.
 /// Invariant: a command in a sandbox is begun only by a process that was alive when bubblewrap had made its namespaces.
 /// Invariant: nothing is killed for what it says of itself: a command line can be copied, an open pipe can't.
@@ -27,7 +30,8 @@ sealed class Reaper
         read -r _
         quiet=0
         while [ $quiet -lt 10 ]; do
-            found=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "pipe:\[$mark\]" 2>/dev/null | sed 's|^/proc/\([0-9]*\)/.*|\1|' | sort -rnu)
+            found=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "pipe:\[$mark\]" 2>/dev/null |
+                sed 's|^/proc/\([0-9]*\)/.*|\1|' | sort -rnu)
             if [ -n "$found" ]; then kill -9 $found; quiet=0; else quiet=$((quiet + 1)); fi
             sleep 0.02
         done
@@ -36,7 +40,8 @@ sealed class Reaper
     readonly SafeFileHandle _gate, _mark;
     readonly Stream _leave;
 
-    // Kept: closing its standard input is what tells it, and only the end of this process is to close it. So is the other
+    // Kept: closing its standard input is what tells it, and only the end of this process is to close it. So is the
+    // other
     // end of the mark, which nobody else has.
     readonly Process _shell;
     readonly SafeFileHandle _otherEnd;
@@ -53,7 +58,8 @@ sealed class Reaper
         Libc.Inherit(leave);
         var start = new ProcessStartInfo("/bin/sh", ["-c", Script])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/",
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+                WorkingDirectory = "/",
         };
         start.Environment.Clear();
         start.Environment["PATH"] = "/usr/bin:/bin";

@@ -28,12 +28,15 @@ sealed class StartException(StartError error, string message) : Exception(messag
 
 /// <summary>
 /// A release, running in its sandbox from its own tree, healthy when it was started, reached by its Unix socket alone.
-/// Invariant: checks and hosts start a release by these lines and no others, and hand it nothing that says which of the two
+/// Invariant: checks and hosts start a release by these lines and no others, and hand it nothing that says which of the
+/// two
 /// it is in: the same arguments, environment, directory, mounts, limits, user, socket and health rule.
 /// </summary>
 sealed class RunningRelease : IAsyncDisposable
 {
-    /// <summary>What the process can read in its environment, and who looks from outside too: which release this is.</summary>
+    /// <summary>
+    /// What the process can read in its environment, and who looks from outside too: which release this is.
+    /// </summary>
     public const string ReleaseVariable = "STELE_RELEASE";
 
     /// <summary>How long one answer to the health path may take.</summary>
@@ -55,40 +58,50 @@ sealed class RunningRelease : IAsyncDisposable
         run.Env.SetItem(ReleaseVariable, release.ToString());
 
     /// <summary>
-    /// Where to make the tree of a release that is to be started, below a folder. The kernel shows a process the path of what
+    /// Where to make the tree of a release that is to be started, below a folder. The kernel shows a process the path
+    /// of what
     /// it is mounted from (/proc/self/mountinfo), so trees are named alike everywhere, and by chance.
     /// </summary>
-    public static string NewTree(string folder) => Path.Combine(folder, "releases", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+    public static string NewTree(string folder) => Path.Combine(folder, "releases",
+        Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
 
     /// <summary>Starts a release and waits until it answers its health path with 200.</summary>
     /// <param name="tree">Its materialised tree, from <see cref="NewTree"/>.</param>
     /// <exception cref="StartException">It did not start, or did not become healthy in time.</exception>
     /// <exception cref="SandboxException">There is no sandbox for it.</exception>
-    public static async Task<RunningRelease> Start(string tree, Digest release, RunTerms run, TimeSpan patience, CancellationToken stop = default)
+    public static async Task<RunningRelease> Start(string tree, Digest release, RunTerms run, TimeSpan patience,
+        CancellationToken stop = default)
     {
         if (run.Args.IsEmpty) throw new StartException(StartError.Unfit, "the release names no command");
-        if (!run.Socket.StartsWith("/run/", StringComparison.Ordinal) || run.Socket[5..] is "" or "." or ".." or { Length: > 64 } || run.Socket[5..].Contains('/', StringComparison.Ordinal))
-            throw new StartException(StartError.Unfit, $"the release listens on '{run.Socket}'; a socket is /run/ and a name");
-        var process = await new Sandbox(tree, run.Args) { Env = EnvironmentOf(release, run), Directory = run.Directory }.Start(stop);
+        if (!run.Socket.StartsWith("/run/", StringComparison.Ordinal)
+            || run.Socket[5..] is "" or "." or ".." or { Length: > 64 }
+            || run.Socket[5..].Contains('/', StringComparison.Ordinal))
+            throw new StartException(StartError.Unfit,
+                $"the release listens on '{run.Socket}'; a socket is /run/ and a name");
+        var process = await new Sandbox(tree, run.Args) { Env = EnvironmentOf(release, run), Directory = run.Directory,
+            Tenant = release.ToString() }.Start(stop);
         try
         {
             using var patient = CancellationTokenSource.CreateLinkedTokenSource(stop);
             patient.CancelAfter(patience);
             while (true)
             {
-                if (process.Exited.IsCompleted) throw new StartException(StartError.Ended, $"the release ended before it answered {run.Health}: {LastWords(process)}");
+                if (process.Exited.IsCompleted) throw new StartException(StartError.Ended,
+                    $"the release ended before it answered {run.Health}: {LastWords(process)}");
                 // Opened again each time: until it is healthy, a service may remove its socket and bind another.
                 if (TryOpen(process, run) is { } socket)
                 {
                     var http = Over(socket);
-                    if (await IsHealthy(http, run.Health, patient.Token)) return new RunningRelease(process, run, socket, http);
+                    if (await IsHealthy(http, run.Health, patient.Token)) return new RunningRelease(process, run,
+                        socket, http);
                     http.Dispose();
                     socket.Dispose();
                 }
                 stop.ThrowIfCancellationRequested();
                 if (patient.IsCancellationRequested)
                     throw new StartException(StartError.Unhealthy, string.Create(CultureInfo.InvariantCulture,
-                        $"the release did not answer {run.Health} with 200 within {patience.TotalSeconds:0} s: {LastWords(process)}"));
+                        $"the release did not answer {run.Health} with 200 within {patience.TotalSeconds:0} s: "
+                        + $"{LastWords(process)}"));
                 await Task.WhenAny(process.Exited, Task.Delay(20, CancellationToken.None));
             }
         }
@@ -101,7 +114,10 @@ sealed class RunningRelease : IAsyncDisposable
 
     public Task<bool> IsHealthy(CancellationToken stop = default) => IsHealthy(Http, _run.Health, stop);
 
-    /// <summary>Whether the name of the socket still leads to a socket. The release may give that name to anything else at any time.</summary>
+    /// <summary>
+    /// Whether the name of the socket still leads to a socket. The release may give that name to anything else at any
+    /// time.
+    /// </summary>
     public bool HasSocket => TryOpen(Process, _run) is { } socket && Closed(socket);
 
     /// <summary>Opens one connection to the release.</summary>
@@ -125,15 +141,18 @@ sealed class RunningRelease : IAsyncDisposable
             using var response = await http.SendAsync(request, limit.Token);
             return response.StatusCode == HttpStatusCode.OK;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException
+            or OperationCanceledException)
         {
             return false;
         }
     }
 
     /// <summary>
-    /// A handle on the release's socket, by the root of its sandbox: /run is a file system of its own in there and has no name
-    /// outside. No link is followed: /run is a directory that the release can't replace, and the last name is opened as it is.
+    /// A handle on the release's socket, by the root of its sandbox: /run is a file system of its own in there and has
+    /// no name
+    /// outside. No link is followed: /run is a directory that the release can't replace, and the last name is opened as
+    /// it is.
     /// </summary>
     static SafeFileHandle? TryOpen(SandboxProcess process, RunTerms run)
     {
@@ -158,7 +177,8 @@ sealed class RunningRelease : IAsyncDisposable
     static HttpMessageInvoker Over(SafeFileHandle socket) => new(new SocketsHttpHandler
     {
         ConnectCallback = async (_, stop) => new NetworkStream(await Connect(socket, stop), ownsSocket: true),
-        UseProxy = false, AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null, AutomaticDecompression = DecompressionMethods.None,
+        UseProxy = false, AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null,
+            AutomaticDecompression = DecompressionMethods.None,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30), MaxResponseHeadersLength = 32,
     });
 
@@ -167,7 +187,8 @@ sealed class RunningRelease : IAsyncDisposable
         var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await connection.ConnectAsync(new UnixDomainSocketEndPoint(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{socket.DangerousGetHandle()}")), stop);
+            await connection.ConnectAsync(new UnixDomainSocketEndPoint(
+                string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{socket.DangerousGetHandle()}")), stop);
             return connection;
         }
         catch

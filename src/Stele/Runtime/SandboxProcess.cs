@@ -11,36 +11,26 @@ namespace Stele.Runtime;
 /// <summary>A command that is running in its sandbox. Disposing kills all that is in there.</summary>
 sealed class SandboxProcess : IAsyncDisposable
 {
-    /// <summary>
-    /// Becomes bubblewrap, with the same marks from whatever it was started: a plain umask and signals, an empty
-    /// environment, and its own settings by a pipe, as its command line and environment can be read inside (it is the init).
-    /// Arguments: bubblewrap's path, the command and its arguments. Standard input: bubblewrap's settings.
-    /// </summary>
-    const string Script = """
-        umask 022
-        exec 3<&0 0</dev/null
-        bubblewrap=$1
-        shift
-        signals=
-        env --default-signal true 2>/dev/null && signals=--default-signal
-        exec env -i $signals "$bubblewrap" --args 3 -- "$@"
-        """;
-
     readonly Process _bubblewrap;
     readonly SafeFileHandle? _init, _command;
     readonly Head _output, _errors;
     readonly Task<int?> _status;
+    readonly ControlGroup _group;
 
-    SandboxProcess(Process bubblewrap, (int Pid, SafeFileHandle? Handle) init, (int Pid, SafeFileHandle? Handle) command, Head output, Head errors, Task<int?> status)
+    SandboxProcess(Process bubblewrap, ControlGroup group, (int Pid, SafeFileHandle? Handle) init,
+        (int Pid, SafeFileHandle? Handle) command, Head output, Head errors, Task<int?> status)
     {
-        (_bubblewrap, Init, _init, Pid, _command, _output, _errors, _status) = (bubblewrap, init.Pid, init.Handle, command.Pid, command.Handle, output, errors, status);
+        (_bubblewrap, _group, Init, _init, Pid, _command, _output, _errors, _status) =
+            (bubblewrap, group, init.Pid, init.Handle, command.Pid, command.Handle, output, errors, status);
         Exited = Exit();
     }
 
     /// <summary>The command's own process as the host numbers it: what /proc/[pid]/{root,exe,maps,environ} shows is what runs.</summary>
     public int Pid { get; }
 
-    /// <summary>The first process inside, as the host numbers it: bubblewrap, as the init. Everything inside ends with it.</summary>
+    /// <summary>
+    /// The first process inside, as the host numbers it: bubblewrap, as the init. Everything inside ends with it.
+    /// </summary>
     public int Init { get; }
 
     /// <summary>Completes with the exit code when nothing is left inside; a <see cref="SandboxException"/> if the sandbox could not be built.</summary>
@@ -50,41 +40,48 @@ sealed class SandboxProcess : IAsyncDisposable
     public string Output => _output.Text;
     public string Errors => _errors.Text;
 
-    /// <param name="bubblewrap">Its path on the host.</param>
-    /// <param name="settings">Its options.</param>
-    /// <param name="command">The command's path inside, and its arguments.</param>
-    internal static async Task<SandboxProcess> Start(string bubblewrap, IEnumerable<string> settings, IEnumerable<string> command, int outputBytes, CancellationToken stop)
+    /// <param name="prepare">Says how; asked by the one thread that starts sandboxes.</param>
+    internal static async Task<SandboxProcess> Start(Func<Launch> prepare, CancellationToken stop)
     {
         var (read, write) = Libc.Pipe();
-        var (process, reaper, numbers) = await Parent.Run(() =>
+        var (process, group, reaper, launch, numbers) = await Parent.Run(() =>
         {
             using (write)
             using (var filter = SystemCalls.Filter() is { } bytes ? Libc.PipeOf(bytes) : null)
             {
                 var reaper = Parent.Reaper ??= Reaper.Start();
+                var launch = prepare();
+                var group = ControlGroup.Create(launch.Limits);
                 Libc.InheritNothing();
-                List<string> numbers = ["--json-status-fd", Number(Libc.Inherit(write)), "--sync-fd", Number(reaper.InheritMark()), "--block-fd", Number(reaper.InheritGate())];
+                List<string> numbers = ["--json-status-fd", Number(Libc.Inherit(write)), "--sync-fd",
+                    Number(reaper.InheritMark()), "--block-fd", Number(reaper.InheritGate())];
                 if (filter is not null) numbers.AddRange(["--seccomp", Number(Libc.Inherit(filter))]);
-                var start = new ProcessStartInfo("/bin/sh", ["-c", Script, "sh", bubblewrap, .. command])
+                var start = new ProcessStartInfo(launch.Program, launch.Arguments)
                 {
-                    RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/",
+                    RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+                        WorkingDirectory = "/",
                 };
                 start.Environment.Clear(); // nothing of ours is there to leak
                 start.Environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-                return (Process.Start(start)!, reaper, numbers);
+                var process = Process.Start(start)!;
+                // In time: it waits for a line before it does anything, and before it becomes another user.
+                group.Add(process.Id);
+                launch.Limits.Set(process.Id);
+                return (process, group, reaper, launch, numbers);
             }
         });
-        var output = new Head(process.StandardOutput.BaseStream, outputBytes);
-        var errors = new Head(process.StandardError.BaseStream, outputBytes);
+        var output = new Head(process.StandardOutput.BaseStream, launch.OutputBytes);
+        var errors = new Head(process.StandardError.BaseStream, launch.OutputBytes);
         var pid = new TaskCompletionSource<int?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var status = Task.Factory.StartNew(() => ReadStatus(read, pid), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        await Tell(process, [.. numbers, .. settings]);
+        await Tell(process, [.. numbers, .. launch.Settings]);
         // Not to be called off: it comes at once, or bubblewrap ends; and only who knows the process can end it.
         if (await pid.Task is { } init)
         {
             var handle = ChildOf(process.Id, init);
             reaper.LetGo();
-            var running = new SandboxProcess(process, (init, handle), await CommandOf(init, process), output, errors, status);
+            var running = new SandboxProcess(process, group, (init, handle), await CommandOf(init, process), output,
+                errors, status);
             if (!stop.IsCancellationRequested) return running;
             await running.DisposeAsync();
             throw new OperationCanceledException(stop);
@@ -92,21 +89,26 @@ sealed class SandboxProcess : IAsyncDisposable
         await process.WaitForExitAsync(CancellationToken.None);
         await errors.Ended;
         process.Dispose();
+        await group.Remove();
         throw Failed(errors.Text);
     }
 
-    /// <summary>Hands bubblewrap its options, each ended by a zero byte; it begins once it has the last.</summary>
+    /// <summary>Says that limits are set, and hands bubblewrap its options, each ended by a zero byte.</summary>
     static async Task Tell(Process process, IReadOnlyList<string> settings)
     {
         try
         {
-            await process.StandardInput.BaseStream.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(settings.Select(s => s + '\0'))));
+            await process.StandardInput.BaseStream.WriteAsync(
+                Encoding.UTF8.GetBytes("\n" + string.Concat(settings.Select(s => s + '\0'))));
             process.StandardInput.Close();
         }
         catch (IOException) { } // it ended; it says why on standard error
     }
 
-    /// <summary>The command's process: the second of its process-id namespace, which the init forks. The init itself when the command has ended by now.</summary>
+    /// <summary>
+    /// The command's process: the second of its process-id namespace, which the init forks. The init itself when the
+    /// command has ended by now.
+    /// </summary>
     static async Task<(int Pid, SafeFileHandle? Handle)> CommandOf(int init, Process bubblewrap)
     {
         while (!bubblewrap.HasExited)
@@ -116,7 +118,9 @@ sealed class SandboxProcess : IAsyncDisposable
                 foreach (var child in ChildrenOf(init))
                     if (ChildOf(init, child) is { } handle)
                     {
-                        if (File.ReadLines($"/proc/{Number(child)}/status").Any(l => l.StartsWith("NSpid:", StringComparison.Ordinal) && l.EndsWith("\t2", StringComparison.Ordinal))) return (child, handle);
+                        if (File.ReadLines($"/proc/{Number(child)}/status")
+                            .Any(l => l.StartsWith("NSpid:", StringComparison.Ordinal)
+                            && l.EndsWith("\t2", StringComparison.Ordinal))) return (child, handle);
                         handle.Dispose();
                     }
             }
@@ -126,7 +130,9 @@ sealed class SandboxProcess : IAsyncDisposable
         return (init, null);
     }
 
-    /// <summary>A handle on a child of a process; null when the number is no child's of it any more, but free or another's.</summary>
+    /// <summary>
+    /// A handle on a child of a process; null when the number is no child's of it any more, but free or another's.
+    /// </summary>
     static SafeFileHandle? ChildOf(int parent, int pid)
     {
         if (Libc.OpenProcess(pid) is not { } handle) return null;
@@ -147,11 +153,13 @@ sealed class SandboxProcess : IAsyncDisposable
         }
     }
 
-    static IEnumerable<int> ChildrenOf(int pid)
+    static int[] ChildrenOf(int pid)
     {
         var list = $"/proc/{Number(pid)}/task/{Number(pid)}/children";
-        if (File.Exists(list)) return File.ReadAllText(list).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(c => int.Parse(c, CultureInfo.InvariantCulture)).ToArray();
-        return Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(n => char.IsAsciiDigit(n![0])).Select(n => int.Parse(n!, CultureInfo.InvariantCulture)).Where(n => IsChildOf(pid, n)).ToArray();
+        if (File.Exists(list)) return File.ReadAllText(list).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(c => int.Parse(c, CultureInfo.InvariantCulture)).ToArray();
+        return Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(n => char.IsAsciiDigit(n![0]))
+            .Select(n => int.Parse(n!, CultureInfo.InvariantCulture)).Where(n => IsChildOf(pid, n)).ToArray();
     }
 
     static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
@@ -182,18 +190,23 @@ sealed class SandboxProcess : IAsyncDisposable
         await _bubblewrap.WaitForExitAsync();
         await Task.WhenAll(_output.Ended, _errors.Ended);
         var code = await _status;
+        await _group.Remove();
         return code ?? (_bubblewrap.ExitCode > 128 ? _bubblewrap.ExitCode : throw Failed(_errors.Text));
     }
 
     static SandboxException Failed(string errors) => new(SandboxError.Failed, $"bubblewrap could not build the sandbox: {errors.Trim()}");
 
-    /// <summary>Ends everything inside. By a handle: the number of a process that has ended may be another's by now.</summary>
+    /// <summary>
+    /// Ends everything inside. By a handle: the number of a process that has ended may be another's by now.
+    /// </summary>
     public void Kill()
     {
         if (_init is not null) Libc.Signal(_init, Libc.SIGKILL);
     }
 
-    /// <summary>Asks the command to end (SIGTERM), and after <paramref name="grace"/> kills everything inside.</summary>
+    /// <summary>
+    /// Asks the command to end (SIGTERM), and after <paramref name="grace"/> kills everything inside.
+    /// </summary>
     public async Task Stop(TimeSpan grace)
     {
         if (_command is not null) Libc.Signal(_command, Libc.SIGTERM);

@@ -1,9 +1,11 @@
 using System.Net.Sockets;
+using Stele.Disk;
 
 namespace Stele.Runtime;
 
 /// <summary>
-/// A socket of the host that leads to a release's own: what a check is given, as the release's /run is in no folder that
+/// A socket of the host that leads to a release's own: what a check is given, as the release's /run is in no folder
+/// that
 /// could be mounted elsewhere. Bytes go through as they come, each direction for itself.
 /// </summary>
 sealed class SocketRelay : IAsyncDisposable
@@ -16,12 +18,13 @@ sealed class SocketRelay : IAsyncDisposable
     readonly SemaphoreSlim _room = new(MostConnections);
     readonly Task _accepting;
 
-    /// <param name="path">Where to listen; nothing has that name yet.</param>
+    /// <param name="path">Where to listen, in a folder that nobody else may enter; nothing has that name yet.</param>
     /// <param name="connect">Opens one connection to the release.</param>
     public SocketRelay(string path, Func<CancellationToken, ValueTask<Socket>> connect)
     {
         _listener.Bind(new UnixDomainSocketEndPoint(path));
         _listener.Listen(512);
+        WorkArea.Open(path);
         _accepting = Accept(connect);
     }
 
@@ -35,7 +38,8 @@ sealed class SocketRelay : IAsyncDisposable
                 _ = Serve(await _listener.AcceptAsync(_stop.Token), connect);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException) { } // it was disposed of
+        // it was disposed of
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException) { }
     }
 
     async Task Serve(Socket asked, Func<CancellationToken, ValueTask<Socket>> connect)
@@ -47,7 +51,8 @@ sealed class SocketRelay : IAsyncDisposable
                 using var release = await connect(_stop.Token);
                 await Task.WhenAll(Copy(asked, release), Copy(release, asked));
             }
-            catch (Exception e) when (e is OperationCanceledException or SocketException or IOException) { } // the asker sees it closed
+            // the asker sees it closed
+            catch (Exception e) when (e is OperationCanceledException or SocketException or IOException) { }
             finally
             {
                 _room.Release();

@@ -201,7 +201,8 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         NeedsSandbox();
         var release = await ReleaseClosure.Build(small.Blobs, small.Document());
         var made = await ReleaseClosure.Materialise(small.Blobs, release, small.Scratch("running"));
-        await using var running = await RunningRelease.Start(made.Directory, release, small.Document().Run, TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        await using var running = await RunningRelease.Start(made.Directory, release, small.Document().Run,
+            TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         using var asked = new HttpRequestMessage(HttpMethod.Get, new Uri("http://release/say"));
         using var answer = await running.Http.SendAsync(asked, TestContext.Current.CancellationToken);
         Assert.Equal("stone", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
@@ -209,7 +210,9 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         var proc = $"/proc/{running.Process.Pid}";
         Assert.Equal("/usr/share/dotnet/dotnet", File.ResolveLinkTarget($"{proc}/exe", false)!.FullName);
         Assert.Equal(made.Tree.Digest, TreeDigest.Of($"{proc}/root", Sandbox.MountPoints).Digest);
-        Assert.Equal(["DOTNET_EnableDiagnostics=0", "DOTNET_GCHeapHardLimit=0x10000000", "PWD=/app", $"STELE_RELEASE={release}"], File.ReadAllText($"{proc}/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        Assert.Equal(["DOTNET_EnableDiagnostics=0", "DOTNET_GCHeapHardLimit=0x10000000", "PWD=/app",
+            $"STELE_RELEASE={release}"], File.ReadAllText($"{proc}/environ")
+            .Split('\0', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
         var mapped = File.ReadAllLines($"{proc}/maps").Select(l => l.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries)).Where(p => p.Length == 6 && p[5].StartsWith('/') && !p[5].StartsWith("/memfd:", StringComparison.Ordinal)).Select(p => p[5][1..]).Distinct().ToArray();
         Assert.NotEmpty(mapped);
         Assert.All(mapped, m => Assert.Contains(made.Tree.Entries, e => e.Path == m)); // every mapped library is a file of the release

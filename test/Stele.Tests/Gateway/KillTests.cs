@@ -100,7 +100,8 @@ public sealed class KillTests
         {
             try
             {
-                return File.ReadAllText(Path.Combine(process, "environ")).Contains($"{Stele.Runtime.RunningRelease.ReleaseVariable}={release}", StringComparison.Ordinal);
+                return File.ReadAllText(Path.Combine(process, "environ"))
+                    .Contains($"{Stele.Runtime.RunningRelease.ReleaseVariable}={release}", StringComparison.Ordinal);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

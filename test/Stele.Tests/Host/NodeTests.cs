@@ -146,7 +146,8 @@ public sealed class NodeTests
         await h.Start();
         await h.OpenLog();
         await h.Deploy(release);
-        await h.Eventually(() => Directory.EnumerateDirectories(h.Folder.Releases).Any(d => !d.EndsWith(".tmp", StringComparison.Ordinal)), "it does not start");
+        await h.Eventually(() => Directory.EnumerateDirectories(h.Folder.Releases)
+            .Any(d => !d.EndsWith(".tmp", StringComparison.Ordinal)), "it does not start");
         await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
         Assert.Empty(h.Hosted!.Running); // still on its way

@@ -16,7 +16,8 @@ using Stele.Tests.Host;
 namespace Stele.Tests.Runtime;
 
 /// <summary>
-/// A release can't tell a check from production by what it is handed: what the kernel shows of it is the same, line for line, when the one and the other started it.
+/// A release can't tell a check from production by what it is handed: what the kernel shows of it is the same, line for
+/// line, when the one and the other started it.
 /// </summary>
 public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<SmallRelease>, IDisposable
 {
@@ -29,7 +30,8 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
         import socket, os
         s = socket.socket(socket.AF_UNIX); s.bind('/run/service.sock'); s.listen(16)
         while True:
-            c, _ = s.accept(); c.recv(65536); c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'); c.close()
+            c, _ = s.accept(); c.recv(65536)
+            c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'); c.close()
         """;
 
     const string C = """
@@ -39,7 +41,10 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
         int main(void) {
           struct sockaddr_un a = { AF_UNIX, "/run/service.sock" }; char b[65536];
           int s = socket(AF_UNIX, SOCK_STREAM, 0); bind(s, (struct sockaddr *)&a, sizeof a); listen(s, 16);
-          for (;;) { int c = accept(s, 0, 0); read(c, b, sizeof b); write(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 59); close(c); }
+          for (;;) {
+            int c = accept(s, 0, 0); read(c, b, sizeof b);
+            write(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 59); close(c);
+          }
         }
         """;
 
@@ -82,8 +87,10 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
     async Task<ReleaseDocument> Document(BlobStore blobs, Digest environment, params string[] args)
     {
         var code = await Freeze.Path(blobs, _scratch.At("code"), "code", new About("service"));
-        return new ReleaseDocument("v1", "words", [new Component("environment", "environment", "root", environment, "/"), new Component("code", "code", "service", code, "/app")],
-            new RunTerms([.. args], ImmutableSortedDictionary<string, string>.Empty.Add("LANG", "C"), "/app", "/run/service.sock", "/health"), null).Sorted();
+        return new ReleaseDocument("v1", "words", [new Component("environment", "environment", "root", environment,
+            "/"), new Component("code", "code", "service", code, "/app")],
+            new RunTerms([.. args], ImmutableSortedDictionary<string, string>.Empty.Add("LANG", "C"), "/app",
+                "/run/service.sock", "/health"), null).Sorted();
     }
 
     async Task IsEqual(BlobStore blobs, ReleaseDocument document)
@@ -93,8 +100,10 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
 
         var provision = RunningRelease.NewTree(_scratch.At("node"));
         var tree = await ReleaseClosure.Materialise(blobs, release, provision);
-        var fact = new ReleaseFact(release, [], document.System, document.Name, document.Digest, document.Components, document.Policy);
-        await using var instance = await Instance.Start(new Provisioned(fact, document, tree), TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        var fact = new ReleaseFact(release, [], document.System, document.Name, document.Digest, document.Components,
+            document.Policy);
+        await using var instance = await Instance.Start(new Provisioned(fact, document, tree),
+            TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         var hosting = Seen(instance.Pid);
 
         Assert.Equal(checking.Keys, hosting.Keys);
@@ -112,9 +121,13 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
         var shell = Recipes.Native("/bin/sh");
         shell.AddFile("/usr/bin/sleep");
         var program = document.Components.First(c => c.Kind == "code").Digest;
-        var nap = (20_000_000 + Environment.ProcessId).ToString(CultureInfo.InvariantCulture); // no other process sleeps as long
-        var run = new Check(trees).Run(release, new CheckDocument("look", program, await shell.Freeze(blobs, new About("shell")), ["sleep", nap], ImmutableSortedDictionary<string, string>.Empty, program, Json.EmptyObject, 1), enough.Token);
-        while (Processes("cmdline", $"\0{nap}\0").Count() < 2) // bubblewrap, and the command itself: the check has begun
+        // no other process sleeps as long
+        var nap = (20_000_000 + Environment.ProcessId).ToString(CultureInfo.InvariantCulture);
+        var run = new Check(trees).Run(release, new CheckDocument("look", program,
+            await shell.Freeze(blobs, new About("shell")), ["sleep", nap], ImmutableSortedDictionary<string,
+            string>.Empty, program, Json.EmptyObject, 1), enough.Token);
+        // bubblewrap, and the command itself: the check has begun
+        while (Processes("cmdline", $"\0{nap}\0").Count() < 2)
         {
             if (run.IsCompleted) await run;
             await Task.Delay(20, TestContext.Current.CancellationToken);
@@ -130,18 +143,23 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
     {
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (!int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id)) continue;
+            if (!int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture,
+                out var id)) continue;
             var found = false;
             try
             {
                 found = File.ReadAllText(Path.Combine(directory, file)).Contains(text, StringComparison.Ordinal);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // it ended meanwhile, or is another's
+            // it ended meanwhile, or is another's
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
             if (found) yield return id;
         }
     }
 
-    /// <summary>The files of /proc that say what a process was handed. Taken out: numbers of processes, mounts, devices and inodes, the cgroup's path, and what a process does by itself.</summary>
+    /// <summary>
+    /// The files of /proc that say what a process was handed. Taken out: numbers of processes, mounts, devices and
+    /// inodes, the cgroup's path, and what a process does by itself.
+    /// </summary>
     static SortedDictionary<string, string> Seen(int pid)
     {
         string Of(string name) => File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/{name}"));
@@ -150,17 +168,23 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
             ["environ"] = Of("environ").Replace('\0', '\n'),
             ["cmdline"] = Of("cmdline").Replace('\0', '\n'),
             ["mountinfo"] = Mounts(Of("mountinfo")),
-            ["status"] = string.Join('\n', Of("status").Split('\n').Where(l => !Moving().IsMatch(l)).Select(l => l.StartsWith("NS", StringComparison.Ordinal) ? Inner(l) : l)),
+            ["status"] = string.Join('\n', Of("status").Split('\n').Where(l => !Moving().IsMatch(l))
+                .Select(l => l.StartsWith("NS", StringComparison.Ordinal) ? Inner(l) : l)),
             ["limits"] = Of("limits"),
             ["cgroup"] = CgroupPath().Replace(Of("cgroup"), ":PATH"),
         };
     }
 
-    /// <summary>Ids and device numbers by their order of appearance; of the tree's path, its name by chance and the folder that the tree was made in.</summary>
+    /// <summary>
+    /// Ids and device numbers by their order of appearance; of the tree's path, its name by chance and the folder that
+    /// the tree was made in.
+    /// </summary>
     static string Mounts(string mountinfo)
     {
-        var (ids, devices) = (new Dictionary<string, int>(StringComparer.Ordinal), new Dictionary<string, int>(StringComparer.Ordinal));
-        static string Nth(Dictionary<string, int> known, string name) => (known.TryGetValue(name, out var n) ? n : known[name] = known.Count).ToString(CultureInfo.InvariantCulture);
+        var (ids, devices) = (new Dictionary<string, int>(StringComparer.Ordinal), new Dictionary<string,
+            int>(StringComparer.Ordinal));
+        static string Nth(Dictionary<string, int> known, string name) =>
+            (known.TryGetValue(name, out var n) ? n : known[name] = known.Count).ToString(CultureInfo.InvariantCulture);
         var text = new StringBuilder();
         foreach (var line in mountinfo.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -173,9 +197,11 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
     }
 
     /// <summary>The numbers of a process in the namespaces below the host's.</summary>
-    static string Inner(string line) => line.Split('\t') is [var name, _, .. var inside] ? $"{name}\t{string.Join('\t', inside)}" : line;
+    static string Inner(string line) => line.Split('\t') is [var name, _, .. var inside]
+        ? $"{name}\t{string.Join('\t', inside)}" : line;
 
-    [GeneratedRegex("^(Vm|Rss|Hugetlb|Threads:|voluntary_|nonvoluntary_|Tgid:|Ngid:|Pid:|PPid:|State:|FDSize:|SigQ:|SigPnd:|ShdPnd:)")]
+    [GeneratedRegex(
+        "^(Vm|Rss|Hugetlb|Threads:|(non)?voluntary_|Tgid:|Ngid:|Pid:|PPid:|State:|FDSize:|SigQ:|SigPnd:|ShdPnd:)")]
     private static partial Regex Moving();
 
     [GeneratedRegex("^/.*/releases/[0-9a-f]{32}$")]

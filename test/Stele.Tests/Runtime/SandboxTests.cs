@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Stele.Blobs;
 using Stele.Build;
+using Stele.Disk;
 using Stele.Runtime;
 
 namespace Stele.Tests.Runtime;
@@ -18,7 +19,8 @@ public sealed class ShellRoot : IAsyncLifetime
     {
         var blobs = new BlobStore(_scratch.At("blobs"));
         var closure = Recipes.Native("/bin/sh");
-        foreach (var name in new[] { "cat", "env", "id", "ls", "touch", "true", "sleep", "head", "yes", "chmod", "unshare", "tr" }) closure.AddFile($"/usr/bin/{name}");
+        foreach (var name in new[] { "cat", "env", "id", "ls", "touch", "true", "sleep", "head", "yes", "chmod",
+            "unshare", "tr" }) closure.AddFile($"/usr/bin/{name}");
         var environment = await closure.Freeze(blobs, new About("shell"));
         await Materialise.Artifact(blobs, environment, Path);
     }
@@ -167,7 +169,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
         Assert.Contains("NoNewPrivs:\t1", ran.Output, StringComparison.Ordinal);
         Assert.EndsWith($"\n{Sandbox.User}\n", ran.Output, StringComparison.Ordinal);
         Assert.NotEqual(0, (await Run("unshare -Ur true")).ExitCode);
-        Assert.Equal("1\n2\n", (await Run("cd /proc; for p in [0-9]*; do echo $p; done")).Output); // alone, but for the init
+        // alone, but for the init
+        Assert.Equal("1\n2\n", (await Run("cd /proc; for p in [0-9]*; do echo $p; done")).Output);
         // 3 is the listing itself: no descriptor of ours came along, not even one we were started with ourselves.
         Assert.Equal("0\n1\n2\n3\n", (await new Sandbox(root.Path, ["ls", "/proc/self/fd"]).Run(Long)).Output);
     }
@@ -190,8 +193,11 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     [Fact]
     public async Task A_long_running_process_is_seen_from_outside_and_stopped()
     {
-        await using var process = await Shell("touch /run/up; exec sleep 300").Start(TestContext.Current.CancellationToken);
-        while (!File.Exists($"/proc/{process.Init}/root/run/up") || !(File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)?.FullName ?? "").EndsWith("/sleep", StringComparison.Ordinal))
+        await using var process = await Shell("touch /run/up; exec sleep 300")
+            .Start(TestContext.Current.CancellationToken);
+        while (!File.Exists($"/proc/{process.Init}/root/run/up")
+            || !(File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)?.FullName ?? "")
+            .EndsWith("/sleep", StringComparison.Ordinal))
         {
             Assert.False(process.Exited.IsCompleted, process.Errors);
             await Task.Delay(10, TestContext.Current.CancellationToken);
@@ -204,11 +210,45 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     }
 
     [Fact]
+    public async Task Where_root_runs_it_it_is_another_user_for_the_host()
+    {
+        Assert.SkipUnless(Libc.EffectiveUser == 0, "not run by root: a sandbox is this user");
+        await using var process = await (Shell("exec sleep 300") with { Tenant = "one" })
+            .Start(TestContext.Current.CancellationToken);
+        await using var other = await (Shell("exec sleep 300") with { Tenant = "two" })
+            .Start(TestContext.Current.CancellationToken);
+        static string[] Of(int pid, string line) => File.ReadLines($"/proc/{pid}/status")
+            .Single(l => l.StartsWith(line, StringComparison.Ordinal)).Split('\t')[1..];
+        foreach (var line in (string[])["Uid:", "Gid:"])
+        {
+            Assert.True(HostUser.Why is null, HostUser.Why);
+            Assert.All(Of(process.Pid, line), u => Assert.InRange(
+                uint.Parse(u, System.Globalization.CultureInfo.InvariantCulture), 1000u, uint.MaxValue));
+            Assert.NotEqual(Of(process.Pid, line), Of(other.Pid, line));
+        }
+        Assert.Equal("", Of(process.Pid, "Groups:")[0].Trim());
+
+        // What it may write is written as that user, and read as root.
+        Directory.CreateDirectory(_scratch.At("out"));
+        Assert.Equal(0, (await Run("touch /out/x; chmod 4755 /out/x", s =>
+            s with { Tenant = "one", Binds = [new(_scratch.At("out"), "/out", Writable: true)] })).ExitCode);
+        using var owner = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("stat",
+            ["-c", "%u", _scratch.At("out/x")]) { RedirectStandardOutput = true })!;
+        Assert.Equal(Of(process.Pid, "Uid:")[0],
+            (await owner.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)).Trim());
+    }
+
+    [Fact]
     public async Task What_the_command_leaves_behind_is_reaped()
     {
         // Children of children, whose parents end at once: nobody inside waits for them.
-        await using var process = await Shell("i=0; while [ $i -lt 20 ]; do (sleep 0 & exec true) & wait; i=$((i + 1)); done; touch /run/done; exec sleep 300").Start(TestContext.Current.CancellationToken);
-        for (var tries = 0; !File.Exists($"/proc/{process.Init}/root/run/done") || Directory.EnumerateDirectories($"/proc/{process.Init}/root/proc").Count(d => char.IsAsciiDigit(Path.GetFileName(d)[0])) > 2; tries++)
+        await using var process = await Shell(
+            "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0 & exec true) & wait; done; touch /run/done; exec sleep 300").Start(
+                TestContext.Current.CancellationToken);
+        for (var tries = 0; !File.Exists($"/proc/{process.Init}/root/run/done")
+            || Directory.EnumerateDirectories($"/proc/{process.Init}/root/proc")
+            .Count(d => char.IsAsciiDigit(Path.GetFileName(d)[0])) > 2; tries++)
         {
             Assert.True(tries < 1000, "zombies stay");
             await Task.Delay(20, TestContext.Current.CancellationToken);

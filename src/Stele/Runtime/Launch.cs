@@ -1,0 +1,55 @@
+namespace Stele.Runtime;
+
+/// <summary>How bubblewrap is started for a sandbox.</summary>
+/// <param name="Program">What is started first, and becomes bubblewrap without another process in between.</param>
+/// <param name="Settings">bubblewrap's options, but for the descriptors that it gets.</param>
+sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyList<string> Settings, Limits Limits,
+    int OutputBytes)
+{
+    /// <summary>
+    /// Becomes bubblewrap, with the same marks from whatever it was started: a plain umask and signals, an empty
+    /// environment, and its own settings by a pipe, as its command line and environment can be read inside (it is the
+    /// init).
+    /// Arguments: bubblewrap's path, the command and its arguments. Standard input: a line, once limits are set; then
+    /// bubblewrap's settings.
+    /// </summary>
+    public const string Script = """
+        read -r _
+        umask 022
+        exec 3<&0 0</dev/null
+        bubblewrap=$1
+        shift
+        signals=
+        env --default-signal true 2>/dev/null && signals=--default-signal
+        exec env -i $signals "$bubblewrap" --args 3 -- "$@"
+        """;
+
+    /// <summary>
+    /// The same for root, in a mount namespace of its own: makes a small file system in memory where everyone may go,
+    /// mounts
+    /// there what the sandbox mounts, and goes on as another user. Arguments before those of <see cref="Script"/>:
+    /// where that
+    /// file system is made; the user's number; how many things are mounted; each of them.
+    /// </summary>
+    public const string RootScript = """
+        set -e
+        read -r _
+        umask 022
+        stage=$1 user=$2 count=$3
+        shift 3
+        mount -t tmpfs -o size=1m,mode=0755 stele "$stage"
+        n=0
+        while [ $n -lt $count ]; do
+            if [ -d "$1" ]; then mkdir "$stage/$n"; else : > "$stage/$n"; fi
+            mount --bind "$1" "$stage/$n"
+            n=$((n + 1))
+            shift
+        done
+        exec 3<&0 0</dev/null
+        bubblewrap=$1
+        shift
+        signals=
+        env --default-signal true 2>/dev/null && signals=--default-signal
+        exec setpriv --reuid "$user" --regid "$user" --clear-groups env -i $signals "$bubblewrap" --args 3 -- "$@"
+        """;
+}
