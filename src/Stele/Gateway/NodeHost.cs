@@ -21,10 +21,13 @@ sealed class NodeHost : IAsyncDisposable
     readonly Outbox _outbox;
     readonly Gateway _gateway;
     readonly DecisionReplays _replays;
+    readonly BodyReads _reads;
+    CancellationTokenSource? _stopping;
+    Task _resuming = Task.CompletedTask;
     readonly WebApplication _web;
 
-    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, ReadEndpoints pages, WebApplication web) =>
-        (Node, _link, _outbox, _gateway, _replays, Pages, _web) = (node, link, outbox, gateway, replays, pages, web);
+    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, BodyReads reads, ReadEndpoints pages, WebApplication web) =>
+        (Node, _link, _outbox, _gateway, _replays, _reads, Pages, _web) = (node, link, outbox, gateway, replays, reads, pages, web);
 
     public Node Node { get; }
     public ReadEndpoints Pages { get; }
@@ -61,22 +64,55 @@ sealed class NodeHost : IAsyncDisposable
             foreach (var leftover in Directory.EnumerateDirectories(folder.Run)) Disk.Files.Discard(leftover);
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox, new Provision(blobs, link.Blobs, folder.Releases), cosigner, time));
             begun.Push(node);
-            var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
+            var access = new Access(folder, identity.Token, time);
+            var reads = new BodyReads(folder.Reads);
+            begun.Push(new Closing(reads));
+            var gateway = new Gateway(node, folder, access, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
             (Recorder, IDisposable?)? Recorded(string origin) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time);
             var erasures = new Erasures(folder, Recorded);
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
-            var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay));
+            var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, access, reads, () => link.Replay, time));
             begun.Push(web);
             await web.StartAsync();
-            return new NodeHost(node, link, outbox, gateway, replays, pages, web);
+            var stopping = new CancellationTokenSource();
+            var resuming = Resume(erasures, node, link, outbox, time, stopping.Token);
+            return new NodeHost(node, link, outbox, gateway, replays, reads, pages, web) { _stopping = stopping, _resuming = resuming };
         }
         catch
         {
             foreach (var part in begun) await part.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Finishes what was ordered before the node was stopped, and hands its orders to the server, once their logs are open.</summary>
+    static async Task Resume(Erasures erasures, Node node, ServerLink link, Outbox outbox, TimeProvider time, CancellationToken stop)
+    {
+        var handed = new HashSet<Proof.Digest>();
+        while (true)
+        {
+            try
+            {
+                var (orders, left) = await Task.Run(() => erasures.Resume(link.Replay.State, time.GetUtcNow().ToUnixTimeMilliseconds(), origin => node.Environments.Any(e => e.Log?.Origin == origin)), stop);
+                foreach (var order in orders) if (handed.Add(Proof.Digest.Of(order.Payload))) await outbox.Add(order);
+                if (left == 0) return;
+            }
+            catch (Exception e) when (e is IOException or FormatException or GatewayException) { }   // shown by status as not stated; tried again
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            try
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), time, stop);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
@@ -109,6 +145,13 @@ sealed class NodeHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stopping is { } stopping)
+        {
+            await stopping.CancelAsync();
+            await _resuming;
+            stopping.Dispose();
+            _stopping = null;
+        }
         using (var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10)))
             try
             {
@@ -117,6 +160,7 @@ sealed class NodeHost : IAsyncDisposable
             catch (OperationCanceledException) { } // requests that would not end are cut off
         await Node.DisposeAsync();
         _replays.Dispose();
+        _reads.Dispose();
         _gateway.Dispose();
         _outbox.Dispose();
         await _link.DisposeAsync();
