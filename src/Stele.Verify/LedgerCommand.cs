@@ -19,7 +19,8 @@ static class LedgerCommand
         [
             Verify.Command.Trust,
             new("--state", "FILE", "Where the newest checkpoint is remembered; made by the first look."),
-            new("--token-file", "FILE", "A file with the token that the server lets readers in by, if it asks for one; - for standard input."),
+            new("--token-file", "FILE",
+                "A file with the token that the server lets readers in by, if it asks for one; - for standard input."),
             Verify.Command.Json,
         ], Run);
 
@@ -53,8 +54,10 @@ static class LedgerCommand
     }
 
     /// <summary>A token is never typed in a command line, which everybody on the machine can read.</summary>
-    static string TokenIn(string file) => (file == "-" ? Console.In.ReadLine() : Encoding.UTF8.GetString(Call.Read(file, MaxToken)))?.Trim() is { Length: > 0 } token ? token
-        : throw new MisuseException($"there is no token in {file}", "the file that stele token add NAME --out FILE wrote");
+    static string TokenIn(string file) => (file == "-" ? Console.In.ReadLine()
+        : Encoding.UTF8.GetString(Call.Read(file, MaxToken)))?.Trim() is { Length: > 0 } token ? token
+        : throw new MisuseException($"there is no token in {file}",
+            "the file that stele token add NAME --out FILE wrote");
 
     const int MaxToken = 1024;
 

@@ -69,7 +69,9 @@ sealed class ServerHost : IAsyncDisposable
                     "of the ledger's last published checkpoint");
             }
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
-            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token), new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new TokenFile(folder.Tokens, time), options, report);
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
+                new TimestampRoutes(new Timestamps(folder.Timestamps, log)), new TokenFile(folder.Tokens, time),
+                options, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
             await web.StartAsync();
             host.Address = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
@@ -88,7 +90,8 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(Routes routes, TimestampRoutes timestamps, TokenFile tokens, ServerOptions options, Action<string> report)
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, TokenFile tokens, ServerOptions options,
+        Action<string> report)
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -110,7 +113,8 @@ sealed class ServerHost : IAsyncDisposable
         var web = builder.Build();
         web.Use((http, next) => Answers.Guard(http, () =>
         {
-            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request))) Demand(tokens, http.Request);
+            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request))) Demand(tokens,
+                http.Request);
             if (Answers.Climbs(http)) throw new ProblemException(Trouble.BadRequest, "the address climbs out of where it belongs");
             return next(http);
         }, e => report($"{http.Request.Method} {http.Request.Path}: {e}")));
@@ -123,11 +127,14 @@ sealed class ServerHost : IAsyncDisposable
     static void Demand(TokenFile tokens, HttpRequest request)
     {
         var holder = tokens.Authenticate(request.Headers.Authorization)
-            ?? throw new ProblemException(Trouble.Unauthorized, request.Headers.Authorization.Count == 0 ? "this needs a token" : "this token is not known here");
+            ?? throw new ProblemException(Trouble.Unauthorized, request.Headers.Authorization.Count == 0
+                ? "this needs a token" : "this token is not known here");
         var right = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) ? Rights.Read
-            : request.Path.StartsWithSegments("/blobs", StringComparison.Ordinal) || request.Path.StartsWithSegments("/artifacts", StringComparison.Ordinal) ? Rights.Upload
+            : request.Path.StartsWithSegments("/blobs", StringComparison.Ordinal)
+                || request.Path.StartsWithSegments("/artifacts", StringComparison.Ordinal) ? Rights.Upload
             : Rights.Submit;
-        if (!holder.Has(right)) throw new ProblemException(Trouble.Forbidden, $"the token '{holder.Name}' does not have the right {right.Names()[0]}");
+        if (!holder.Has(right)) throw new ProblemException(Trouble.Forbidden,
+            $"the token '{holder.Name}' does not have the right {right.Names()[0]}");
     }
 
     static bool OfTheLog(HttpRequest request) =>

@@ -9,9 +9,10 @@ using Stele.Proof.Statements;
 namespace Stele.Cli;
 
 /// <summary>
-/// Owners' orders to a node: planned there, signed here, carried out there. Where this owner's signature is enough it is one
-/// command; else the signed statements go into a file (<c>{"envelopes":[…],"version":1}</c>) that further owners sign.
-/// The node is asked over its gateway; where none answers, its folder is used, if it is here and the node is stopped.
+/// Owners' orders to a node: planned there, signed here, carried out there. Where this owner's signature is enough it
+/// is one command; else the signed statements go into a file (<c>{"envelopes":[…],"version":1}</c>) that further owners
+/// sign. The node is asked over its gateway; where none answers, its folder is used, if it is here and the node is
+/// stopped.
 /// </summary>
 sealed class ErasureOrders : IDisposable
 {
@@ -30,7 +31,8 @@ sealed class ErasureOrders : IDisposable
     public ErasureOrders(Call call, Desk desk)
     {
         (_call, _desk) = (call, desk);
-        if (call.Get<string>("--draft") is { } file && (System.IO.File.Exists(file) || Directory.Exists(file))) throw call.Wrong($"{file} is there already", "--draft takes a new file");
+        if (call.Get<string>("--draft") is { } file && (System.IO.File.Exists(file)
+            || Directory.Exists(file))) throw call.Wrong($"{file} is there already", "--draft takes a new file");
         if (desk.Home.Gateway is { } url) _node = new NodeClient(url, desk.Home.NodeToken);
     }
 
@@ -48,7 +50,8 @@ sealed class ErasureOrders : IDisposable
     public async Task<Erased> Erase(ErasureRequest request)
     {
         if (_desk.State.Threshold > 1 && !IsDrafted)
-            throw _call.Wrong($"{_desk.State.Threshold} owners must order it", "--draft NEW writes the order, signed by you, for the next: stele erase --sign NEW");
+            throw _call.Wrong($"{_desk.State.Threshold} owners must order it",
+                "--draft NEW writes the order, signed by you, for the next: stele erase --sign NEW");
         _call.Terminal.Progress("planning");
         var until = _call.Clock.GetUtcNow() + Anchoring;
         var plan = await Plan(request);
@@ -101,12 +104,15 @@ sealed class ErasureOrders : IDisposable
         if (File is { } file) Files.Write(file, Drafted(_draft), secret: true);
     }
 
-    static byte[] Drafted(IEnumerable<Envelope> all) => Json.Object(("envelopes", Json.Array(all.Select(e => e.ToJson()))), ("version", Version)).ToBytes();
+    static byte[] Drafted(IEnumerable<Envelope> all) => Json.Object(("envelopes",
+        Json.Array(all.Select(e => e.ToJson()))), ("version", Version)).ToBytes();
 
     public void Tell()
     {
         if (File is { } file)
-            _call.Terminal.Line($"{(_draft.Count == 1 ? "1 order" : $"{_draft.Count} orders")} signed by 1 of {_desk.State.Threshold} owners in {file}; nothing is destroyed yet. The next one, within a day: stele erase --sign {file}");
+            _call.Terminal.Line($"{(_draft.Count == 1 ? "1 order" : $"{_draft.Count} orders")} signed by 1 of "
+                + $"{_desk.State.Threshold} owners in {file}; nothing is destroyed yet. The next one, within a day: "
+                + $"stele erase --sign {file}");
     }
 
     /// <summary>Adds this owner's signature to all that a draft holds, and writes it back.</summary>
@@ -116,12 +122,15 @@ sealed class ErasureOrders : IDisposable
         try
         {
             var json = CanonicalJson.Parse(Given.Bytes(file, MaxFile), MaxFile);
-            if (json["version"].AsInt != Version) throw new FormatException($"version {json["version"].AsInt} of a draft is not known here");
+            if (json["version"].AsInt != Version) throw new FormatException($"version {json["version"].AsInt} of a "
+                + $"draft is not known here");
             all = [.. json["envelopes"].AsArray.Select(Envelope.FromJson)];
             if (all.IsEmpty) throw new FormatException("it holds no order");
             foreach (var statement in all.Select(e => Statement.Parse(e.Payload)))
-                if (statement is not (Erasure or Retention)) throw new FormatException($"a {statement.Kind} statement is no order to erase");
-                else if (statement.Ledger != _desk.State.Ledger) throw new FormatException("it was made for another ledger");
+                if (statement is not (Erasure or Retention)) throw new FormatException($"a {statement.Kind} "
+                    + $"statement is no order to erase");
+                else if (statement.Ledger != _desk.State.Ledger) throw new FormatException("it was made for another "
+                    + "ledger");
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)
         {
@@ -129,7 +138,8 @@ sealed class ErasureOrders : IDisposable
         }
         foreach (var statement in all.Select(e => Statement.Parse(e.Payload)))
             _call.Terminal.Note(statement is Erasure x
-                ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by {x.Cause}; signed first at {Terminal.Time(x.Issued)}"
+                ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by {x.Cause}; signed "
+                    + $"first at {Terminal.Time(x.Issued)}"
                 : $"raise the floor of {((Retention)statement).Log} to {((Retention)statement).Floor}");
         using var key = _desk.Home.Key();
         all = [.. all.Select(e => e.SignedAlso(key))];
@@ -144,15 +154,18 @@ sealed class ErasureOrders : IDisposable
         if (Statement.Parse(order.Payload) is Erasure)
         {
             _call.Terminal.Progress("erasing");
-            destroyed = await Reach(n => n.Carry(order, _desk.State.Size, _call.Clock, _call.Stop), f => f.Carry(order, _desk.State.Size, _desk.State, _call.Now));
+            destroyed = await Reach(n => n.Carry(order, _desk.State.Size, _call.Clock, _call.Stop), f =>
+                f.Carry(order, _desk.State.Size, _desk.State, _call.Now));
         }
         // The node hands it in too, and goes on doing so if this command ends here; the ledger takes it once.
         return (destroyed, (await _desk.HandIn(order)).Entry);
     }
 
-    Task<ErasurePlan> Plan(ErasureRequest request) => Reach(n => n.Plan(request, _call.Clock, _call.Stop), f => f.Plan(request, _desk.State, _call.Now));
+    Task<ErasurePlan> Plan(ErasureRequest request) => Reach(n => n.Plan(request, _call.Clock, _call.Stop), f =>
+        f.Plan(request, _desk.State, _call.Now));
 
-    /// <summary>Asks the node; where none answers, does it in its folder, if that is here and its node is stopped.</summary>
+    /// <summary>Asks the node; where none answers, does it in its folder, if that is here and its node is
+    /// stopped.</summary>
     async Task<T> Reach<T>(Func<NodeClient, Task<T>> node, Func<Erasures, T> folder)
     {
         CliError? silent = null;
@@ -178,10 +191,13 @@ sealed class ErasureOrders : IDisposable
     Erasures Here(CliError? silent)
     {
         var folder = new NodeFolder(System.IO.Path.Combine(_call.DataHere, "node"));
-        if (!Directory.Exists(folder.Path)) throw silent ?? new CliError("no node is known to this home, and none is in this data folder", "stele login URL --gateway URL --node-token-file FILE; or run this where the node's folder is: --data DIR");
+        if (!Directory.Exists(folder.Path)) throw silent
+            ?? new CliError("no node is known to this home, and none is in this data folder",
+            "stele login URL --gateway URL --node-token-file FILE; or run this where the node's folder is: --data DIR");
         _alone = NodePruning.Alone(folder);
         // Opened once for all steps; none of them closes it.
-        return new Erasures(folder, origin => (_opened.TryGetValue(origin, out var there) ? there : _opened[origin] = Erasures.Open(folder, origin, _call.Clock)) is var (recorder, _) ? (recorder, null) : null);
+        return new Erasures(folder, origin => (_opened.TryGetValue(origin, out var there) ? there : _opened[origin] =
+            Erasures.Open(folder, origin, _call.Clock)) is var (recorder, _) ? (recorder, null) : null);
     }
 
     public void Dispose()

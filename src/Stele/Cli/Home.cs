@@ -31,7 +31,8 @@ sealed class Home
         }
         catch (FormatException e)
         {
-            throw new CliError($"{file} is damaged: {e.Message}", "mend it, or remove it and connect anew: stele login URL --token-file FILE --trust FILE");
+            throw new CliError($"{file} is damaged: {e.Message}",
+                "mend it, or remove it and connect anew: stele login URL --token-file FILE --trust FILE");
         }
     }
 

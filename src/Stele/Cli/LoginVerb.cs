@@ -15,12 +15,18 @@ static class LoginVerb
         """,
         [
             new Argument<string>("url"),
-            new Option<string>("--token") { HelpName = "-", Description = "read a token of the server on standard input; the one remembered unless given so, in a file, or in STELE_TOKEN" },
-            new Option<string>("--token-file") { HelpName = "FILE", Description = "a file with a token of the server, from the person who runs it (stele token add NAME --out FILE)" },
+            new Option<string>("--token") { HelpName = "-", Description =
+                "read a token of the server on standard input; the one remembered unless given so, in a file, or in "
+                + "STELE_TOKEN" },
+            new Option<string>("--token-file") { HelpName = "FILE", Description =
+                "a file with a token of the server, from the person who runs it (stele token add NAME --out FILE)" },
             new Option<string>("--trust") { HelpName = "FILE", Description = "the trust file of the ledger; the one pinned here unless given" },
             new Option<string>("--gateway") { HelpName = "URL", Description = "a node's gateway, for decisions, receipts and packs" },
-            new Option<string>("--node-token") { HelpName = "-", Description = "read a token of that node on standard input, after that of the server; or in STELE_NODE_TOKEN" },
-            new Option<string>("--node-token-file") { HelpName = "FILE", Description = "a file with a token of that node, from the person who runs it (stele token add NAME --node --right logs --out FILE)" },
+            new Option<string>("--node-token") { HelpName = "-", Description =
+                "read a token of that node on standard input, after that of the server; or in STELE_NODE_TOKEN" },
+            new Option<string>("--node-token-file") { HelpName = "FILE", Description =
+                "a file with a token of that node, from the person who runs it (stele token add NAME --node --right "
+                + "logs --out FILE)" },
         ], Run);
 
     static async Task<int> Run(Call call)
@@ -29,7 +35,9 @@ static class LoginVerb
         var address = Address(call, call.Need("url"));
         var gateway = call.Get<string>("--gateway") is { } given ? Address(call, given) : null;
         var trust = call.Get<string>("--trust") is { } file ? Given.Trust(file) : home.Trust ?? throw call.Wrong("which ledger? no trust file is pinned here", "--trust FILE, as someone you trust gave it to you");
-        var token = Secrets.Given(call, "--token", "STELE_TOKEN") ?? home.Token ?? throw call.Wrong("no token is given, and none is remembered here", "--token-file FILE; the person who runs the server makes one: stele token add NAME");
+        var token = Secrets.Given(call, "--token", "STELE_TOKEN") ?? home.Token
+            ?? throw call.Wrong("no token is given, and none is remembered here",
+            "--token-file FILE; the person who runs the server makes one: stele token add NAME");
         var nodeToken = Secrets.Given(call, "--node-token", "STELE_NODE_TOKEN");
         home.MayPin(trust);
         await using var desk = await Desk.Connect(call, home, address, token, trust);

@@ -57,7 +57,8 @@ sealed class NodeClient : IDisposable
         var from = 0L;
         for (var size = long.MaxValue; from < size;)
         {
-            var page = await Get(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"reads?from={from}"), stop);
+            var page = await Get(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"reads?from={from}"),
+                stop);
             size = page["size"].AsInt;
             if (last is { } n && from < size - n && all.Count == 0 && from == 0 && size > n)
             {
@@ -72,7 +73,8 @@ sealed class NodeClient : IDisposable
         return all;
     }
 
-    /// <summary>What was asked and answered; a token with the right bodies opens it, and the node records that it did.</summary>
+    /// <summary>What was asked and answered; a token with the right bodies opens it, and the node records that it
+    /// did.</summary>
     public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
     /// <summary>What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where nothing does.</summary>
@@ -88,7 +90,8 @@ sealed class NodeClient : IDisposable
     /// <param name="size">As much of the ledger the node has to have folded.</param>
     /// <exception cref="CliError">It would not.</exception>
     public async Task<long> Carry(Envelope order, long size, TimeProvider clock, CancellationToken stop) =>
-        (await Patiently(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"erasures/orders?size={size}"), order.ToJson().ToBytes(), clock, stop))["destroyed"].AsInt;
+        (await Patiently(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"erasures/orders?size={size}"), order.ToJson().ToBytes(), clock, stop))["destroyed"].AsInt;
 
     /// <summary>Posts it, again while the node has not folded what this desk has.</summary>
     async Task<Json> Patiently(string path, byte[] body, TimeProvider clock, CancellationToken stop)
@@ -180,7 +183,10 @@ sealed class NodeClient : IDisposable
         return Tile.Decode(await answer.Content.ReadAsByteArrayAsync(stop), tile.Width);
     }
 
-    async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop) ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}", "is it the node's gateway, and a token of that node with the right for it? stele login … --gateway URL --node-token-file FILE");
+    async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop)
+        ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}",
+        "is it the node's gateway, and a token of that node with the right for it? stele login … --gateway URL "
+        + "--node-token-file FILE");
 
     async Task<Json?> Find(string path, CancellationToken stop)
     {
@@ -188,7 +194,8 @@ sealed class NodeClient : IDisposable
         if (answer.StatusCode == System.Net.HttpStatusCode.Forbidden)
         {
             var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 1 << 20);
-            throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
+            throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
+                said["hint"].AsString);
         }
         return answer.IsSuccessStatusCode ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20) : null;
     }
@@ -203,7 +210,9 @@ sealed class NodeClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new SilentException(new CliError($"no node answers at {_http.BaseAddress}: {e.GetBaseException().Message}", "is it running? stele up; another one: stele login URL --gateway URL --node-token-file FILE"));
+            throw new SilentException(new CliError($"no node answers at {_http.BaseAddress}: "
+                + $"{e.GetBaseException().Message}",
+                "is it running? stele up; another one: stele login URL --gateway URL --node-token-file FILE"));
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

@@ -31,24 +31,33 @@ static class PrincipalVerb
     static Task<int> Add(Call call)
     {
         var places = call.Get<string[]>("--for") ?? [];
-        if (places.Length == 0) throw call.Wrong("for which environments? --for is needed", "stele principal add --for SYSTEM/ENV --role ROLE");
+        if (places.Length == 0) throw call.Wrong("for which environments? --for is needed",
+            "stele principal add --for SYSTEM/ENV --role ROLE");
         foreach (var place in places)
-            if (!(Names.IsLabel(place) || place.Split('/') is [var s, var e] && Names.IsLabel(s) && Names.IsLabel(e))) throw call.Wrong($"'{place}' is neither a system nor an environment", "--for SYSTEM, or --for SYSTEM/ENV");
+            if (!(Names.IsLabel(place) || place.Split('/') is [var s, var e] && Names.IsLabel(s)
+                && Names.IsLabel(e))) throw call.Wrong($"'{place}' is neither a system nor an environment",
+                "--for SYSTEM, or --for SYSTEM/ENV");
         Secrets.Free(call);
         var roles = (call.Get<string[]>("--role") ?? []).Select(r => Given.Label(r, "a role")).ToArray();
         var (id, token) = TokenFile.AddPrincipal(File(call), roles, places);
         call.Terminal.Line($"principal {id}");
-        Secrets.Give(call, "token    ", token, Json.Object(("principal", id)), "It goes into a request to the gateway as 'Authorization: Bearer TOKEN'.");
+        Secrets.Give(call, "token    ", token, Json.Object(("principal", id)),
+            "It goes into a request to the gateway as 'Authorization: Bearer TOKEN'.");
         return Task.FromResult(0);
     }
 
     static Task<int> List(Call call)
     {
         var all = TokenFile.All(File(call)).RemoveAll(h => !h.Has(Rights.Decide));
-        call.Terminal.Result(Json.Object(("principals", Json.Array(all.Select(p => Json.Object(("id", p.Name), ("roles", Json.Array(p.Roles.Select(Json.Of))), ("for", p.Places is { } places ? Json.Array(places.Select(Json.Of)) : null)))))), () =>
+        call.Terminal.Result(Json.Object(("principals", Json.Array(all.Select(p =>
+            Json.Object(("id", p.Name), ("roles", Json.Array(p.Roles.Select(Json.Of))),
+            ("for", p.Places is { } places ? Json.Array(places.Select(Json.Of)) : null)))))), () =>
         {
-            if (all.Length == 0) call.Terminal.Line("no principal yet: stele principal add --for SYSTEM/ENV --role ROLE");
-            call.Terminal.Table(all.Select(p => new[] { p.Name, p.Roles.IsEmpty ? "no roles" : string.Join(", ", p.Roles), p.Places is { } places ? string.Join(", ", places) : "every environment" }), "");
+            if (all.Length == 0) call.Terminal.Line("no principal yet: stele principal add --for SYSTEM/ENV --role "
+                + "ROLE");
+            call.Terminal.Table(all.Select(p => new[] { p.Name, p.Roles.IsEmpty ? "no roles"
+                : string.Join(", ", p.Roles), p.Places is { } places ? string.Join(", ", places)
+                : "every environment" }), "");
             if (all.Count(p => p.Places is null) is > 0 and var n) call.Terminal.Note(Everywhere(n));
         });
         return Task.FromResult(0);
@@ -65,7 +74,8 @@ static class PrincipalVerb
 
     /// <summary>What is to be said of principals that no environments were named for.</summary>
     public static string Everywhere(long n) =>
-        $"{(n == 1 ? "1 principal" : $"{n} principals")} of an earlier build may ask every environment of the node: make new ones, stele principal add --for SYSTEM/ENV, and remove the old: stele principal list";
+        $"{(n == 1 ? "1 principal" : $"{n} principals")} of an earlier build may ask every environment of the node: "
+            + $"make new ones, stele principal add --for SYSTEM/ENV, and remove the old: stele principal list";
 
     internal static string File(Call call)
     {

@@ -82,12 +82,14 @@ static class RetentionVerb
             var erased = await orders.Erase(new ErasureRequest([], null, system.Name, null, desk.State.Size));
             var floors = new List<(string, long, long)>();
             foreach (var (log, floor) in erased.Plan.Floors.Where(f => f.Floor > desk.State.Logs[f.Log].Floor))
-                if (orders.Sign(new Retention(log, floor) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }) is { } signed)
+                if (orders.Sign(new Retention(log, floor) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued =
+                    call.Now }) is { } signed)
                     floors.Add((log, floor, (await desk.HandIn(signed)).Entry));
             done.Add((system.Name, erased, floors));
         }
         orders.Write();
-        call.Terminal.Result(Json.Object(("draft", orders.File is { } file ? file : Json.Null), ("systems", Json.Array(done.Select(d => d.Erased.ToJson().With("system", d.System)
+        call.Terminal.Result(Json.Object(("draft", orders.File is { } file ? file : Json.Null),
+            ("systems", Json.Array(done.Select(d => d.Erased.ToJson().With("system", d.System)
             .With("floors", Json.Array(d.Floors.Select(f => Json.Object(("log", f.Log), ("floor", f.Floor), ("entry", f.Entry))))))))), () =>
         {
             var t = call.Terminal;
@@ -97,7 +99,8 @@ static class RetentionVerb
                 t.Line($"{Terminal.Bold(system)}  keeps {Words(desk.State.Systems[system].Retention)}");
                 EraseVerb.Tell(t, erased);
                 foreach (var (log, floor, entry) in floors) t.Line($"floor of {log} raised to {floor} in entry {entry}: with the node stopped, stele log prune {log}");
-                if (erased is { Destroyed: 0, Plan.Finished: 0, Entries: [], Waiting: 0 } && erased.Plan.Planned.IsEmpty && floors.Count == 0) t.Line("nothing is past its time");
+                if (erased is { Destroyed: 0, Plan.Finished: 0, Entries: [], Waiting: 0 } && erased.Plan.Planned.IsEmpty
+                    && floors.Count == 0) t.Line("nothing is past its time");
             }
             orders.Tell();
         });

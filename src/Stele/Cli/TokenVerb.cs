@@ -29,7 +29,9 @@ static class TokenVerb
             """,
             [
                 new Argument<string>("name"),
-                new Option<string[]>("--right") { HelpName = "RIGHT", Description = "what it lets its holder do: read, upload, submit; with --node: logs, bodies, erase, administer; once for each" },
+                new Option<string[]>("--right") { HelpName = "RIGHT", Description =
+                    "what it lets its holder do: read, upload, submit; with --node: logs, bodies, erase, administer; "
+                    + "once for each" },
                 OfNode, Secrets.Out,
             ], Add) { Needs = Verb.Machine },
         new("list", "which tokens there are, with their rights", """
@@ -48,13 +50,18 @@ static class TokenVerb
         var name = Given.Label(call.Need("name"), "a token");
         var file = File(call);
         var node = call.Get<bool>("--node");
-        if (node && (name is Access.OwnName or Access.LocalName || Names.IsMember(name))) throw call.Wrong($"'{name}' is not a name for a token of a node: it stands for something else in the node's records", "another name");
+        if (node && (name is Access.OwnName or Access.LocalName
+            || Names.IsMember(name))) throw call.Wrong($"'{name}' is not a name for a token of a node: it stands for "
+            + $"something else in the node's records", "another name");
         var rights = Given.Rights(call, node);
         Secrets.Free(call);
         var token = TokenFile.Add(file, new TokenHolder(name, default, rights))
-            ?? throw new CliError($"there is a token '{name}' already", $"another name; or first: stele token remove {name}{(node ? " --node" : "")}");
-        var next = node ? "stele login URL --node-token-file FILE" : $"stele login URL --token-file FILE --trust {new ServerFolder(call.DataHere).Trust}";
-        Secrets.Give(call, "token", token, Json.Object(("name", name), ("rights", Json.Array(rights.Names().Select(Json.Of)))), $"Whoever has it connects with: {next}");
+            ?? throw new CliError($"there is a token '{name}' already",
+                $"another name; or first: stele token remove {name}{(node ? " --node" : "")}");
+        var next = node ? "stele login URL --node-token-file FILE"
+            : $"stele login URL --token-file FILE --trust {new ServerFolder(call.DataHere).Trust}";
+        Secrets.Give(call, "token", token, Json.Object(("name", name),
+            ("rights", Json.Array(rights.Names().Select(Json.Of)))), $"Whoever has it connects with: {next}");
         return Task.FromResult(0);
     }
 
@@ -67,9 +74,11 @@ static class TokenVerb
             call.Terminal.Table([.. ofServer.Select(t => Row(t, "")), .. ofNode.Select(t => Row(t, "node: "))], ""));
         return Task.FromResult(0);
 
-        static string[] Row(TokenHolder t, string of) => [t.Name, of + string.Join(", ", t.Rights.Names()), t.Digest.ToString()];
+        static string[] Row(TokenHolder t, string of) => [t.Name, of + string.Join(", ", t.Rights.Names()),
+            t.Digest.ToString()];
         static Json Tokens(IEnumerable<TokenHolder> all) =>
-            Json.Array(all.Select(t => Json.Object(("name", t.Name), ("digest", t.Digest), ("rights", Json.Array(t.Rights.Names().Select(Json.Of))))));
+            Json.Array(all.Select(t => Json.Object(("name", t.Name), ("digest", t.Digest),
+                ("rights", Json.Array(t.Rights.Names().Select(Json.Of))))));
     }
 
     static Task<int> Remove(Call call)
@@ -86,6 +95,7 @@ static class TokenVerb
     {
         if (call.Get<bool>("--node")) return PrincipalVerb.File(call);
         var folder = new ServerFolder(call.DataHere);
-        return folder.IsFounded ? folder.Tokens : throw new CliError($"no server was founded in {folder.Data}", "run this on the server's machine, with the folder it runs from: --data DIR");
+        return folder.IsFounded ? folder.Tokens : throw new CliError($"no server was founded in {folder.Data}",
+            "run this on the server's machine, with the folder it runs from: --data DIR");
     }
 }

@@ -85,7 +85,8 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
     {
         stage.Step("A ledger is founded");
         stage.Say("The owner's key signs genesis; it lies in the owner's own home, not with the server. The trust file pins the log's key and genesis: all that anyone needs to check everything that follows. Then the owner registers four members with their own keys and roles, declares the system, and opens the node's decision log.");
-        _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
+        _running = await Running.Start(stage.World, stage.HomeOf(Owner),
+            new UpTerms { Port = 0, GatewayPort = 0, AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
         var trust = Home.Open(stage.HomeOf(Owner)).Trust!;
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
@@ -95,14 +96,20 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         {
             var key = await stage.Quietly(who, "key", "new");
             await stage.Do(Owner, [.. (string[])["member", "add"], "--member", key["member"].AsString, "--key", key["public"].AsString, .. roles.SelectMany(r => (string[])["--role", r])]);
-            // Each gets what their part needs: all read the ledger and hand in what they sign; who freezes or checks uploads; who traces decisions reads the node's logs.
+            // Each gets what their part needs: all read the ledger and hand in what they sign; who freezes or checks
+            // uploads; who traces decisions reads the node's logs.
             var (token, ofNode) = (World($"work/{who}.token"), World($"work/{who}.node-token"));
-            await stage.Quietly(Owner, [.. (string[])["token", "add", who, "--data", stage.World, "--out", token, "--right", "read", "--right", "submit"], .. who is Engineer or Validator ? (string[])["--right", "upload"] : []]);
-            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token-file", token, "--trust", World("trust.json"));
+            await stage.Quietly(Owner, [.. (string[])["token", "add", who, "--data", stage.World, "--out", token,
+                "--right", "read", "--right", "submit"], .. who is Engineer or Validator
+                ? (string[])["--right", "upload"] : []]);
+            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token-file", token, "--trust",
+                World("trust.json"));
             Files.Delete(token);
             if (who is not (Risk or Operator)) continue;
-            await stage.Quietly(Owner, "token", "add", who, "--data", stage.World, "--node", "--right", "logs", "--out", ofNode);
-            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--gateway", _running.Gateway, "--node-token-file", ofNode);
+            await stage.Quietly(Owner, "token", "add", who, "--data", stage.World, "--node", "--right", "logs", "--out",
+                ofNode);
+            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--gateway", _running.Gateway,
+                "--node-token-file", ofNode);
             Files.Delete(ofNode);
         }
         await stage.Do(Owner, "system", "add", "mortgage", "--env", "prod", "--risk", "high", "--observation-gap", "600");

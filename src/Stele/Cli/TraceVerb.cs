@@ -32,7 +32,9 @@ static class TraceVerb
         return 0;
     });
 
-    internal static NodeClient NodeOf(Desk desk) => new(desk.Home.Gateway ?? throw new CliError("which node has that decision? none is known here", "stele login URL --gateway URL --node-token-file FILE"), desk.Home.NodeToken);
+    internal static NodeClient NodeOf(Desk desk) => new(desk.Home.Gateway
+        ?? throw new CliError("which node has that decision? none is known here",
+        "stele login URL --gateway URL --node-token-file FILE"), desk.Home.NodeToken);
 
     /// <summary>A decision as its node shows it, held to be in its log, under a checkpoint signed by the key that the ledger names.</summary>
     internal static async Task<(Decision Decision, string Checkpoint, long Size)> Leaf(NodeClient node, LogFact log, long index, Call call)

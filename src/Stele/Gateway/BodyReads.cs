@@ -13,7 +13,9 @@ sealed record BodyRead(long Time, string Who, string What)
 
     /// <summary>Every body of a time, opened to be judged again.</summary>
     public static BodyRead OfReplay(long time, string who, ReplayRequest request) =>
-        new(time, who, $"all of {request.Scope} from {request.Since} to {request.Until}, judged again by policy {request.Policy.Digest}");
+        new(time, who,
+            $"all of {request.Scope} from {request.Since} to {request.Until}, judged again by policy "
+            + $"{request.Policy.Digest}");
 
     public static BodyRead FromJson(Json j) => new(j["time"].AsInt, j["who"].AsString, j["decision"].AsString);
 }
@@ -41,17 +43,20 @@ sealed class BodyReads : IDisposable
     }
 
     /// <summary>Completes when it is durable.</summary>
-    /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/>: it can't be recorded, so nothing may be opened.</exception>
+    /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/>: it can't be recorded, so nothing may
+    /// be opened.</exception>
     public async Task Add(BodyRead read)
     {
         try
         {
-            if (!_journal.TryAppend(Record, read.ToJson().ToBytes(), out var durable)) throw new IOException("too much waits to be written");
+            if (!_journal.TryAppend(Record, read.ToJson().ToBytes(),
+                out var durable)) throw new IOException("too much waits to be written");
             await durable;
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            throw new GatewayException(GatewayError.Unrecorded, $"who opens a body can't be recorded, so it is not opened: {e.Message}");
+            throw new GatewayException(GatewayError.Unrecorded,
+                $"who opens a body can't be recorded, so it is not opened: {e.Message}");
         }
     }
 
@@ -73,7 +78,8 @@ sealed class BodyReads : IDisposable
         var number = 0L;
         return Journal.Scan(path, records =>
         {
-            foreach (var record in records) take(number++, BodyRead.FromJson(CanonicalJson.ParseCanonical(record.Bytes.Span, MaxRecord)));
+            foreach (var record in records) take(number++,
+                BodyRead.FromJson(CanonicalJson.ParseCanonical(record.Bytes.Span, MaxRecord)));
         });
     }
 

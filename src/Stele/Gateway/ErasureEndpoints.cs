@@ -8,7 +8,8 @@ using Stele.Proof.Governance;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Erasing on a running node, under <c>/-/erasures</c>, for tokens with the right erase; the proofs for those with the right logs:
+/// Erasing on a running node, under <c>/-/erasures</c>, for tokens with the right erase; the proofs for those with the
+/// right logs:
 /// <code>
 /// POST erasures                   an <see cref="ErasureRequest"/>: plans, and answers with an <see cref="ErasurePlan"/>: what owners have to sign
 /// POST erasures/orders?size=SIZE  a plan's statement, signed by owners at the threshold: {"destroyed"}; the node has folded SIZE entries, or answers 503.
@@ -16,7 +17,8 @@ namespace Stele.Gateway;
 /// GET  erasures/[hex]/[index]     {"list","record"}: what shows that the keys of a decision were erased, and that the ledger states it; 404 where nothing does
 /// </code>
 /// </summary>
-sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, Func<State> state, Action anchor, TimeProvider time)
+sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, Func<State> state, Action anchor,
+    TimeProvider time)
 {
     public const string Path = "/-/erasures", Orders = Path + "/orders";
 
@@ -38,10 +40,13 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
             else if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Orders)
             {
                 var order = Envelope.Parse(await Body(http.Request));
-                var size = http.Request.Query["size"] is [{ } text] && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : throw new FormatException("size says how much of the ledger is to be regarded");
+                var size = http.Request.Query["size"] is [{ } text]
+                    && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+                    : throw new FormatException("size says how much of the ledger is to be regarded");
                 var destroyed = await Task.Run(() => erasures.Carry(order, size, state(), Now));
                 await outbox.Add(order);
-                await ReadEndpoints.Send(http, 200, "application/json", Json.Object(("destroyed", destroyed)).ToBytes());
+                await ReadEndpoints.Send(http, 200, "application/json",
+                    Json.Object(("destroyed", destroyed)).ToBytes());
             }
             else if (HttpMethods.IsGet(http.Request.Method) && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
                 && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin && erasures.Proof(origin, index, now) is var (list, record))

@@ -19,14 +19,16 @@ namespace Stele.Gateway;
 ///               files, durably; nothing is destroyed. A plan waits for its order for a day
 ///   2 try       the order: the plan's statement, signed by owners. The node's own fold must accept it as the ledger
 ///               stands here, so owners at the threshold signed it, less than a day ago, and no hold forbids it
-///   3 keep      the order becomes a file, then the list: from here on it will be done        a crash: the next start does it
-///   4 destroy   the key table is written again without them, durably, at once                a crash: all of one record's keys are gone, or none
+///   3 keep      the order becomes a file, then the list: from here on it will be done. A crash: the next start does it
+///   4 destroy   the key table is written again without them, durably, at once. A crash: all of one record's keys are
+///               gone, or none
 ///   5 forget    a principal's token, if it was one who was meant
-///   6 submit    the order goes to the server, by the node's outbox and by whoever handed it in; the ledger takes it once
+///   6 submit    the order goes to the server, by the node's outbox and by its sender; the ledger takes it once
 ///
-/// Invariant: nothing is destroyed without an order that is durable here. What an earlier build had begun has none: it is
-/// finished as it was begun, and its claim is handed out so that owners can order it now.
-/// Whether it was stated the fold knows, by the list's root, which it takes once: whatever is repeated, nothing is counted twice.
+/// Invariant: nothing is destroyed without an order that is durable here. What an earlier build had begun has none: it
+/// is finished as it was begun, and its claim is handed out so that owners can order it now.
+/// Whether it was stated the fold knows, by the list's root, which it takes once: whatever is repeated, nothing is
+/// counted twice.
 /// </summary>
 /// <param name="recorder">A log of this node by its origin, and what to dispose afterwards, if it was opened for this; null where it is not here.</param>
 sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDisposable? Opened)?> recorder)
@@ -39,9 +41,11 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     /// <summary>For tests: called when a step is done, and may throw as a crash would stop it there.</summary>
     internal Action<string>? Reached { get; init; }
 
-    /// <summary>Finds what is meant and writes the plans down. Destroys nothing, but for what an earlier call had begun.</summary>
+    /// <summary>Finds what is meant and writes the plans down. Destroys nothing, but for what an earlier call had
+    /// begun.</summary>
     /// <param name="now">Milliseconds since 1970 UTC.</param>
-    /// <exception cref="GatewayException">A hold covers it, there is no such decision, or too many plans wait.</exception>
+    /// <exception cref="GatewayException">A hold covers it, there is no such decision, or too many plans
+    /// wait.</exception>
     public ErasurePlan Plan(ErasureRequest request, State state, long now)
     {
         lock (_one)
@@ -57,14 +61,17 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                 // The ledger takes no word about what it does not anchor yet.
                 var anchored = state.Logs[origin].Anchor?.Size ?? 0;
                 waiting += indices.Count(i => i >= anchored);
-                foreach (var record in Stretches(origin, indices, anchored, request, state)) claims.Add(Write(record, request.Reason, state, now).Claim);
+                foreach (var record in Stretches(origin, indices, anchored, request, state)) claims.Add(Write(record,
+                    request.Reason, state, now).Claim);
             }
             Reached?.Invoke("plan");
-            return new ErasurePlan(claims.ToImmutable(), [.. Unstated(state).Where(IsDestroyed).Select(r => r.Claim)], already, held, finished, waiting, floors.ToImmutable());
+            return new ErasurePlan(claims.ToImmutable(), [.. Unstated(state).Where(IsDestroyed).Select(r => r.Claim)],
+                already, held, finished, waiting, floors.ToImmutable());
         }
     }
 
-    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before is kept, for its statement.</summary>
+    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before is kept, for its
+    /// statement.</summary>
     /// <param name="size">As much of the ledger the node must have folded.</param>
     /// <returns>How many decisions lost their keys now.</returns>
     /// <exception cref="GatewayException">It may not be done; nothing was destroyed.</exception>
@@ -74,19 +81,26 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         lock (_one)
         {
             HasFolded(state, size);
-            if (Statement.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a signed erasure statement");
+            if (Statement.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
+                + "signed erasure statement");
             if (state.Erasures.ContainsKey(statement.List)) return 0;
 
             // 2. What was planned, as it was planned, and as the ledger would take it.
             var begun = Begun(statement.List);
             var record = begun ?? Planned(statement.List)
-                ?? throw new GatewayException(GatewayError.NotFound, "no plan with that list is here: one is kept for a day; have it planned again");
-            if (!ErasureRecord.ClaimOf(statement).Equals(record.Claim)) throw new FormatException("the order does not say what was planned");
-            if (!state.Logs.TryGetValue(record.Log, out var log)) throw new GatewayException(GatewayError.NotFound, $"the ledger knows no decision log '{record.Log}'");
+                ?? throw new GatewayException(GatewayError.NotFound,
+                    "no plan with that list is here: one is kept for a day; have it planned again");
+            if (!ErasureRecord.ClaimOf(statement).Equals(record.Claim)) throw new FormatException("the order does "
+                + "not say what was planned");
+            if (!state.Logs.TryGetValue(record.Log, out var log)) throw new GatewayException(GatewayError.NotFound,
+                $"the ledger knows no decision log '{record.Log}'");
             var destroyed = begun is not null && IsDestroyed(record);
             if (!destroyed) MayDestroy(record, log, state);
-            if (Fold.Apply(state, new Entry(Math.Max(now, state.Time), order), Documents.None) is Outcome.Refused refused)
-                throw new GatewayException(GatewayError.Unordered, $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}; nothing was destroyed by it");
+            if (Fold.Apply(state, new Entry(Math.Max(now, state.Time), order),
+                Documents.None) is Outcome.Refused refused)
+                throw new GatewayException(GatewayError.Unordered,
+                    $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}; nothing was "
+                    + $"destroyed by it");
 
             // 3.
             Files.Write(PathOf(record.List.Root) + OrderSuffix, order.ToJson().ToBytes(), secret: true);
@@ -101,16 +115,19 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         }
     }
 
-    /// <summary>Goes on where the node was stopped between an order and its statement: finishes what was ordered, and gives the orders that the ledger does not have.</summary>
+    /// <summary>Goes on where the node was stopped between an order and its statement: finishes what was ordered, and
+    /// gives the orders that the ledger does not have.</summary>
     /// <param name="open">Whether a log, by its origin, is open here.</param>
-    /// <returns>The orders that are to be submitted; and how many can't be finished yet, as their logs are not open.</returns>
+    /// <returns>The orders that are to be submitted; and how many can't be finished yet, as their logs are not
+    /// open.</returns>
     public (ImmutableArray<Envelope> Orders, int Left) Resume(State state, long now, Func<string, bool> open)
     {
         lock (_one)
         {
             var orders = ImmutableArray.CreateBuilder<Envelope>();
             var left = 0;
-            foreach (var list in Directory.EnumerateFiles(folder.Erasures, "*" + OrderSuffix).Select(f => Digest.ParseHex(Path.GetFileNameWithoutExtension(f))).Order().ToList())
+            foreach (var list in Directory.EnumerateFiles(folder.Erasures, "*" + OrderSuffix).Select(f =>
+                Digest.ParseHex(Path.GetFileNameWithoutExtension(f))).Order().ToList())
                 if (state.Erasures.ContainsKey(list)) Files.Delete(PathOf(list) + OrderSuffix);
                 else if (Begun(list) is not { } record) continue;   // stopped before it was begun: the plan waits as before
                 else if (!state.Logs.ContainsKey(record.Log) || !open(record.Log)) left++;
@@ -123,32 +140,39 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         }
     }
 
-    /// <summary>What was destroyed and is not stated: what <c>status</c> and <c>fsck</c> have to say until it is.</summary>
+    /// <summary>What was destroyed and is not stated: what <c>status</c> and <c>fsck</c> have to say until it
+    /// is.</summary>
     public ImmutableArray<UnstatedErasure> Pending(State state, long now)
     {
-        lock (_one) return [.. Unstated(state).Select(r => new UnstatedErasure(r.Log, r.List.Root, r.Indices.Length, OrderOf(r) is { } order && !IsTooOld(order, now)))];
+        lock (_one) return [.. Unstated(state).Select(r => new UnstatedErasure(r.Log, r.List.Root, r.Indices.Length,
+            OrderOf(r) is { } order && !IsTooOld(order, now)))];
     }
 
     static void HasFolded(State state, long size)
     {
-        if (state.Size < size) throw new GatewayException(GatewayError.Behind, $"the node has folded {state.Size} entries, and the holds among {size} are to be regarded");
+        if (state.Size < size) throw new GatewayException(GatewayError.Behind,
+            $"the node has folded {state.Size} entries, and the holds among {size} are to be regarded");
     }
 
     static bool IsTooOld(Envelope order, long now) => Statement.Parse(order.Payload).Issued + Fold.MaxDelay < now;
 
-    /// <summary>What has its keys yet keeps them if it is held; and what was planned must be there as it was planned, so that nothing is counted twice.</summary>
+    /// <summary>What has its keys yet keeps them if it is held; and what was planned must be there as it was planned,
+    /// so that nothing is counted twice.</summary>
     void MayDestroy(ErasureRecord record, LogFact log, State state)
     {
         if (record.Indices.SelectMany(i => state.HoldsOn(log, i, i + 1)).FirstOrDefault() is { } hold)
         {
             Drop(record.List.Root);
-            throw new GatewayException(GatewayError.OnHold, $"the hold of entry {hold.Entry} on {hold} came meanwhile: nothing was erased");
+            throw new GatewayException(GatewayError.OnHold,
+                $"the hold of entry {hold.Entry} on {hold} came meanwhile: nothing was erased");
         }
         var gone = 0L;
         With(record.Log, recorded => gone = record.Indices.Count(i => recorded.Keys.IsErased(i)), must: true);
         if (gone == 0) return;
         Drop(record.List.Root);
-        throw new GatewayException(GatewayError.NotFound, $"{gone} of the {record.Indices.Length} decisions planned were erased meanwhile by another order: have it planned again");
+        throw new GatewayException(GatewayError.NotFound,
+            $"{gone} of the {record.Indices.Length} decisions planned were erased meanwhile by another order: have "
+            + $"it planned again");
     }
 
     /// <summary>Finishes what was begun. What came to be held since, and still has its keys, keeps them.</summary>
@@ -249,11 +273,13 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     }
 
     /// <summary>One erasure for each stretch between holds: a statement's range must not touch one, and says no more than that.</summary>
-    static IEnumerable<ErasureRecord> Stretches(string origin, SortedSet<long> indices, long anchored, ErasureRequest request, State state)
+    static IEnumerable<ErasureRecord> Stretches(string origin, SortedSet<long> indices, long anchored,
+        ErasureRequest request, State state)
     {
         var principal = request.Subject is { } subject && Names.IsMember(subject) ? subject : null;
         var from = 0L;
-        foreach (var hold in state.HoldsOn(state.Logs[origin]).OrderBy(h => h.From).Append(new HoldFact(0, 0, "", null, null, anchored, null, null)))
+        foreach (var hold in state.HoldsOn(state.Logs[origin]).OrderBy(h =>
+            h.From).Append(new HoldFact(0, 0, "", null, null, anchored, null, null)))
         {
             var to = Math.Min(hold.From, anchored);
             if (to > from && indices.GetViewBetween(from, to - 1) is { Count: > 0 } between)
@@ -266,43 +292,55 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
 
     string PathOf(Digest list) => Path.Combine(folder.Erasures, list.Hex);
 
-    /// <summary>Writes a plan down, durably; or gives the one that waits for the same, so that owners who sign one after the other sign one statement.</summary>
+    /// <summary>Writes a plan down, durably; or gives the one that waits for the same, so that owners who sign one
+    /// after the other sign one statement.</summary>
     ErasureRecord Write(ErasureRecord record, string? reason, State state, long now)
     {
         var plans = Plans().ToList();
-        if (plans.FirstOrDefault(p => p.Record.Means(record) && IsReason(p.Record, reason) && !state.HoldsOn(state.Logs[record.Log], p.Record.From, p.Record.To).Any()) is { } same) return same.Record;
-        if (plans.Count >= MaxPlans) throw new GatewayException(GatewayError.TooLarge, $"{MaxPlans} plans of erasures wait for owners' signatures; each is kept for a day");
+        if (plans.FirstOrDefault(p => p.Record.Means(record) && IsReason(p.Record, reason)
+            && !state.HoldsOn(state.Logs[record.Log], p.Record.From,
+            p.Record.To).Any()) is { } same) return same.Record;
+        if (plans.Count >= MaxPlans) throw new GatewayException(GatewayError.TooLarge,
+            $"{MaxPlans} plans of erasures wait for owners' signatures; each is kept for a day");
         if (reason is not null)
         {
             var salt = RandomNumberGenerator.GetBytes(Commitment.SaltBytes);
             record = record with { Reason = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value };
             Files.Write(PathOf(record.List.Root) + ReasonSuffix, Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), secret: true);
         }
-        Files.Write(PathOf(record.List.Root) + PlanSuffix, new PlannedErasure(now, record).ToJson().ToBytes(), secret: true);
+        Files.Write(PathOf(record.List.Root) + PlanSuffix, new PlannedErasure(now, record).ToJson().ToBytes(),
+            secret: true);
         return record;
     }
 
     bool IsReason(ErasureRecord record, string? reason)
     {
         var file = PathOf(record.List.Root) + ReasonSuffix;
-        if (reason is null || record.Reason is null || !File.Exists(file)) return reason is null && record.Reason is null;
+        if (reason is null || record.Reason is null || !File.Exists(file)) return reason is null
+            && record.Reason is null;
         var salt = Convert.FromHexString(CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024)["salt"].AsString);
         return Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value == record.Reason;
     }
 
     IEnumerable<PlannedErasure> Plans() => !Directory.Exists(folder.Erasures) ? []
-        : Directory.EnumerateFiles(folder.Erasures, "*" + PlanSuffix).Order(StringComparer.Ordinal).Select(f => PlannedErasure.Parse(File.ReadAllBytes(f)));
+        : Directory.EnumerateFiles(folder.Erasures, "*" + PlanSuffix).Order(StringComparer.Ordinal).Select(f =>
+            PlannedErasure.Parse(File.ReadAllBytes(f)));
 
-    ErasureRecord? Planned(Digest list) => File.Exists(PathOf(list) + PlanSuffix) ? PlannedErasure.Parse(File.ReadAllBytes(PathOf(list) + PlanSuffix)).Record : null;
+    ErasureRecord? Planned(Digest list) => File.Exists(PathOf(list) + PlanSuffix)
+        ? PlannedErasure.Parse(File.ReadAllBytes(PathOf(list) + PlanSuffix)).Record : null;
 
-    ErasureRecord? Begun(Digest list) => File.Exists(PathOf(list)) ? ErasureRecord.Parse(File.ReadAllBytes(PathOf(list))) : null;
+    ErasureRecord? Begun(Digest list) => File.Exists(PathOf(list))
+        ? ErasureRecord.Parse(File.ReadAllBytes(PathOf(list))) : null;
 
-    Envelope? OrderOf(ErasureRecord record) => File.Exists(PathOf(record.List.Root) + OrderSuffix) ? Envelope.Parse(File.ReadAllBytes(PathOf(record.List.Root) + OrderSuffix)) : null;
+    Envelope? OrderOf(ErasureRecord record) => File.Exists(PathOf(record.List.Root) + OrderSuffix)
+        ? Envelope.Parse(File.ReadAllBytes(PathOf(record.List.Root) + OrderSuffix)) : null;
 
-    /// <summary>Plans that nobody ordered in time.</summary>
+    /// <summary>Plans that nobody ordered in time; and what a crash left of one that was begun, whose record stays.</summary>
     void Expire(long now)
     {
-        foreach (var plan in Plans().Where(p => p.Made + Fold.MaxDelay < now).ToList()) Drop(plan.Record.List.Root);
+        foreach (var plan in Plans().ToList())
+            if (Begun(plan.Record.List.Root) is not null) Files.Delete(PathOf(plan.Record.List.Root) + PlanSuffix);
+            else if (plan.Made + Fold.MaxDelay < now) Drop(plan.Record.List.Root);
     }
 
     /// <summary>Takes away all of a plan, or of what was begun and keeps its keys.</summary>
@@ -328,7 +366,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     }
 
     /// <summary>Every erasure of this node that was begun, and that the ledger does not state.</summary>
-    IEnumerable<ErasureRecord> Unstated(State state) => Stand(state).Where(r => !state.Erasures.ContainsKey(r.List.Root));
+    IEnumerable<ErasureRecord> Unstated(State state) => Stand(state).Where(r =>
+        !state.Erasures.ContainsKey(r.List.Root));
 
     /// <summary>Every erasure of this node that was begun.</summary>
     IEnumerable<ErasureRecord> Stand(State state)

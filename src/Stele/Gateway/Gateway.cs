@@ -25,7 +25,8 @@ namespace Stele.Gateway;
 /// Invariant: what is counted as admitted is counted as recorded or as failed in the end, whatever goes wrong in between.
 /// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is recorded.
 /// </summary>
-sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms terms, Func<Digest, byte[]?> document, TimeProvider time) : IDisposable
+sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms terms, Func<Digest, byte[]?> document,
+    TimeProvider time) : IDisposable
 {
     public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release", SubjectHeader = "Stele-Subject";
     const int MaxSubject = 200;
@@ -116,7 +117,8 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
             var context = new RequestContext(http.Request.Method, path, query, principal.Roles, time.GetUtcNow().ToUnixTimeMilliseconds());
 
             // 3. May they?
-            var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment, table.Deployment, principal.Name, context, body, input.Length));
+            var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment,
+                table.Deployment, principal.Name, context, body, input.Length));
             var ruling = judged.Ruling;
             var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(input, ruling.Fields) : null;
 
@@ -135,7 +137,8 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
-                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol, Address.Operation(http.Request.Method, path, answer.Status, error),
+                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
+                        Address.Operation(http.Request.Method, path, answer.Status, error),
                     answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { RulePolicy = ruling.Policy, Would = judged.Would }, Bodies(), subject);
 
                 IReadOnlyList<(string, byte[])> Bodies() => masked is null || !forwarded
@@ -176,16 +179,20 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         }
     }
 
-    /// <summary>The principal who asks, by their token; null for strangers, and for whoever may not ask for decisions.</summary>
-    TokenHolder? Known(HttpRequest request) => access.Of(request) is { } holder && holder.Has(Rights.Decide) ? holder : null;
+    /// <summary>The principal who asks, by their token; null for strangers, and for whoever may not ask for
+    /// decisions.</summary>
+    TokenHolder? Known(HttpRequest request) => access.Of(request) is { } holder && holder.Has(Rights.Decide) ? holder
+        : null;
 
-    /// <summary>The environment an address names, and the path inside the release. Outside a principal's environments nothing tells what is there.</summary>
+    /// <summary>The environment an address names, and the path inside the release. Outside a principal's environments
+    /// nothing tells what is there.</summary>
     (HostedEnvironment Hosted, string Path) Match(string method, PathString path, TokenHolder principal)
     {
         var parts = path.ToUriComponent().Split('/', 4);
         if (method == Address.Other) throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
         if (parts.Length >= 3 && parts[0].Length == 0 && !principal.MayAsk(parts[1], parts[2]))
-            throw new GatewayException(GatewayError.Forbidden, $"this principal may ask {string.Join(", ", principal.Places ?? [])} alone");
+            throw new GatewayException(GatewayError.Forbidden,
+                $"this principal may ask {string.Join(", ", principal.Places ?? [])} alone");
         if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
         var inside = "/" + (parts.Length == 4 ? parts[3] : "");
         if (!Address.IsPlainPath(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, semicolons, escaped letters, digits, slashes, dots, percent signs or control characters, in UTF-8");

@@ -26,8 +26,10 @@ sealed class NodeHost : IAsyncDisposable
     Task _resuming = Task.CompletedTask;
     readonly WebApplication _web;
 
-    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, BodyReads reads, ReadEndpoints pages, WebApplication web) =>
-        (Node, _link, _outbox, _gateway, _replays, _reads, Pages, _web) = (node, link, outbox, gateway, replays, reads, pages, web);
+    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, BodyReads reads,
+        ReadEndpoints pages, WebApplication web) =>
+        (Node, _link, _outbox, _gateway, _replays, _reads, Pages, _web) =
+            (node, link, outbox, gateway, replays, reads, pages, web);
 
     public Node Node { get; }
     public ReadEndpoints Pages { get; }
@@ -74,12 +76,15 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
-            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, access, reads, () => link.Replay, time));
+            var web = Listen(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, access, outbox, () =>
+                link.Replay.State, node.AnchorSoon, time), new ReplayEndpoint(replays, access, reads, () => link.Replay,
+                time));
             begun.Push(web);
             await web.StartAsync();
             var stopping = new CancellationTokenSource();
             var resuming = Resume(erasures, node, link, outbox, time, stopping.Token);
-            return new NodeHost(node, link, outbox, gateway, replays, reads, pages, web) { _stopping = stopping, _resuming = resuming };
+            return new NodeHost(node, link, outbox, gateway, replays, reads, pages, web) { _stopping = stopping,
+                _resuming = resuming };
         }
         catch
         {
@@ -88,15 +93,19 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Finishes what was ordered before the node was stopped, and hands its orders to the server, once their logs are open.</summary>
-    static async Task Resume(Erasures erasures, Node node, ServerLink link, Outbox outbox, TimeProvider time, CancellationToken stop)
+    /// <summary>Finishes what was ordered before the node was stopped, and hands its orders to the server, once their
+    /// logs are open.</summary>
+    static async Task Resume(Erasures erasures, Node node, ServerLink link, Outbox outbox, TimeProvider time,
+        CancellationToken stop)
     {
         var handed = new HashSet<Proof.Digest>();
         while (true)
         {
             try
             {
-                var (orders, left) = await Task.Run(() => erasures.Resume(link.Replay.State, time.GetUtcNow().ToUnixTimeMilliseconds(), origin => node.Environments.Any(e => e.Log?.Origin == origin)), stop);
+                var (orders, left) = await Task.Run(() => erasures.Resume(link.Replay.State,
+                    time.GetUtcNow().ToUnixTimeMilliseconds(), origin =>
+                    node.Environments.Any(e => e.Log?.Origin == origin)), stop);
                 foreach (var order in orders) if (handed.Add(Proof.Digest.Of(order.Payload))) await outbox.Add(order);
                 if (left == 0) return;
             }

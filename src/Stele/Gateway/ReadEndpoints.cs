@@ -10,7 +10,8 @@ using Stele.Proof.Packs;
 namespace Stele.Gateway;
 
 /// <summary>
-/// What a node shows of itself, under <c>/-/</c>, by the rights of a token of this node: <c>logs</c> unless it says otherwise:
+/// What a node shows of itself, under <c>/-/</c>, by the rights of a token of this node: <c>logs</c> unless it says
+/// otherwise:
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
 /// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
@@ -25,7 +26,8 @@ namespace Stele.Gateway;
 /// GET reads?from=N                        who opened which bodies, oldest first: {"reads":[{"decision","time","who"}…],"size"}; the right administer
 /// </code>
 /// </summary>
-sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads reads, ServerLink link, Erasures erasures, TimeProvider time)
+sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads reads, ServerLink link,
+    Erasures erasures, TimeProvider time)
 {
     public async Task Handle(HttpContext http)
     {
@@ -46,16 +48,20 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
         else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (path == "reads") await Reads(http);
-        else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource] && LogOf(hex) is { } log)
+        else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies
+            : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource]
+            && LogOf(hex) is { } log)
         {
             if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
             else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
             else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
         }
-        else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies && Index(bodies, number) is { } index)
+        else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
+            && Index(bodies, number) is { } index)
         {
             // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
-            await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name, Decision.Id(bodies.Origin, index)));
+            await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
+                Decision.Id(bodies.Origin, index)));
             await Send(http, 200, "application/json", Bodies(bodies, index).ToBytes());
         }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
@@ -80,10 +86,14 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     /// <summary>A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's decision is not shown to be one.</summary>
     async Task<byte[]> Receipt(string id, HttpRequest request)
     {
-        var asker = access.Of(request) ?? throw new GatewayException(GatewayError.Unauthenticated, "a receipt is shown to the principal who asked for the decision, and to whoever has a token of this node with the right logs");
+        var asker = access.Of(request) ?? throw new GatewayException(GatewayError.Unauthenticated,
+            "a receipt is shown to the principal who asked for the decision, and to whoever has a token of this node "
+            + "with the right logs");
         if (!asker.Has(Rights.Logs) && !asker.Has(Rights.Decide)) throw Access.Lacks(asker, Rights.Logs);
         var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;
-        if (log is null || index >= log.Log.Size || index < log.Log.Floor || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision || (!asker.Has(Rights.Logs) && decision.Principal != asker.Name))
+        if (log is null || index >= log.Log.Size || index < log.Log.Floor
+            || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision
+            || (!asker.Has(Rights.Logs) && decision.Principal != asker.Name))
             throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
         var form = new ReceiptForm(request.Query["version"].ToString() switch
         {
@@ -142,7 +152,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     public Json Status() => Json.Object(
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
         ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
-        ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State, time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
+        ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State,
+            time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
         ("everywhere", access.Everywhere), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
@@ -160,9 +171,12 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     async Task Reads(HttpContext http)
     {
         access.Demand(http.Request, Rights.Administer);
-        var from = http.Request.Query["from"] is [{ } text] ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;
+        var from = http.Request.Query["from"] is [{ } text]
+            ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+            : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;
         var (all, size) = reads.Page(from);
-        await Send(http, 200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))), ("size", size)).ToBytes());
+        await Send(http, 200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))),
+            ("size", size)).ToBytes());
     }
 
     internal static async Task Send(HttpContext http, int status, string type, byte[] bytes)

@@ -7,9 +7,11 @@ namespace Stele.Gateway;
 
 /// <summary>
 /// <code>POST /-/replay     a <see cref="ReplayRequest"/>: every decision of a time judged again under another policy: {"logs":[<see cref="ReplayedLog"/>…]}</code>
-/// for tokens with the right bodies; that it was asked for is recorded as a read of bodies. One at a time: it reads as much as there is.
+/// for tokens with the right bodies; that it was asked for is recorded as a read of bodies. One at a time: it reads as
+/// much as there is.
 /// </summary>
-sealed class ReplayEndpoint(DecisionReplays replays, Access access, BodyReads reads, Func<Replay> ledger, TimeProvider time)
+sealed class ReplayEndpoint(DecisionReplays replays, Access access, BodyReads reads, Func<Replay> ledger,
+    TimeProvider time)
 {
     public const string Path = "/-/replay";
 

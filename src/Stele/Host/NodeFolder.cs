@@ -56,10 +56,12 @@ sealed record NodeFolder(string Path)
     public static string NameOf(string origin) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(origin)).Hex;
 
     /// <summary>
-    /// Reads who this node is, making the folder, its member key and its id at the first start. The same key may be given instead of made:
+    /// Reads who this node is, making the folder, its member key and its id at the first start. The same key may be
+    /// given instead of made:
     /// put it in place beforehand.
     /// </summary>
-    /// <exception cref="FormatException">The id or a token is not one, or the list of tokens is damaged: nothing was written.</exception>
+    /// <exception cref="FormatException">The id or a token is not one, or the list of tokens is damaged: nothing was
+    /// written.</exception>
     public NodeIdentity Open()
     {
         var token = OwnToken();
@@ -84,12 +86,14 @@ sealed record NodeFolder(string Path)
         if (!File.Exists(Token)) return null;
         var text = File.ReadAllText(Token).Trim();
         return Identity.Token.IsWellFormed(text) ? text
-            : throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make tokens by name: stele token add NAME --node --right logs");
+            : throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make "
+                + $"tokens by name: stele token add NAME --node --right logs");
     }
 }
 
 /// <summary>The member a node is. Owners add it to the ledger with the role <c>node</c> for the environments it runs.</summary>
-/// <param name="Token">The token that earlier builds made for a node: it has every right. Null where the folder has none.</param>
+/// <param name="Token">The token that earlier builds made for a node: it has every right. Null where the folder has
+/// none.</param>
 sealed record NodeIdentity(string Member, PrivateKey Key, string? Token) : IDisposable
 {
     public void Dispose() => Key.Dispose();

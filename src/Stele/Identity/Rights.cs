@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 
 namespace Stele.Identity;
 
-/// <summary>What the holder of a token may do. A closed set; names are permanent. They are checked where the act happens.</summary>
+/// <summary>What the holder of a token may do. A closed set; names are permanent. They are checked where the act
+/// happens.</summary>
 [Flags]
 enum Rights
 {
@@ -39,11 +40,13 @@ static class RightNames
     static readonly ImmutableArray<(Rights Right, string Name)> Table =
     [
         (Rights.Read, "read"), (Rights.Upload, "upload"), (Rights.Submit, "submit"),
-        (Rights.Decide, "decide"), (Rights.Logs, "logs"), (Rights.Bodies, "bodies"), (Rights.Erase, "erase"), (Rights.Administer, "administer"),
+        (Rights.Decide, "decide"), (Rights.Logs, "logs"), (Rights.Bodies, "bodies"), (Rights.Erase, "erase"),
+            (Rights.Administer, "administer"),
     ];
 
     /// <summary>The names of some rights, in the table's order.</summary>
-    public static ImmutableArray<string> Names(this Rights rights) => [.. Table.Where(r => rights.HasFlag(r.Right)).Select(r => r.Name)];
+    public static ImmutableArray<string> Names(this Rights rights) =>
+        [.. Table.Where(r => rights.HasFlag(r.Right)).Select(r => r.Name)];
 
     /// <exception cref="FormatException">No right of that name.</exception>
     public static Rights Parse(string name)

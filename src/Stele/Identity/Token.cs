@@ -30,16 +30,19 @@ static class Token
     }
 
     static readonly System.Buffers.SearchValues<char>
-        Base64Digits = System.Buffers.SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+        Base64Digits =
+            System.Buffers.SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
         HexDigits = System.Buffers.SearchValues.Create("0123456789abcdef");
 
     /// <summary>What is kept of it: SHA-256 of its characters.</summary>
     public static Digest DigestOf(string token) => Digest.Of(Encoding.UTF8.GetBytes(token));
 
-    /// <summary>The token that an <c>Authorization</c> header carries; null where it carries none of this form.</summary>
+    /// <summary>The token that an <c>Authorization</c> header carries; null where it carries none of this
+    /// form.</summary>
     public static string? Of(string? authorization)
     {
-        if (authorization is not { Length: <= 256 } || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return null;
+        if (authorization is not { Length: <= 256 } || !authorization.StartsWith(Scheme,
+            StringComparison.OrdinalIgnoreCase)) return null;
         var token = authorization[Scheme.Length..].Trim();
         return IsWellFormed(token) ? token : null;
     }

@@ -14,21 +14,23 @@ sealed record TokenHolder(string Name, Digest Digest, Rights Rights)
     public ImmutableArray<string> Roles { get; init; } = [];
 
     /// <summary>
-    /// Of a principal: the environments that it may ask, each <c>system/environment</c>, or <c>system</c> for all that a
-    /// system has; ascending. Null for one that an earlier build made: it may ask every environment of its node.
+    /// Of a principal: the environments that it may ask, each <c>system/environment</c>, or <c>system</c> for all that
+    /// a system has; ascending. Null for one that an earlier build made: it may ask every environment of its node.
     /// </summary>
     public ImmutableArray<string>? Places { get; init; }
 
     public bool Has(Rights right) => Rights.HasFlag(right);
 
     public bool MayAsk(string system, string environment) =>
-        Has(Rights.Decide) && (Places is not { } places || places.Contains(system) || places.Contains($"{system}/{environment}"));
+        Has(Rights.Decide) && (Places is not { } places || places.Contains(system)
+            || places.Contains($"{system}/{environment}"));
 
     public Json ToJson() => Json.Object(
         ("digest", Digest), ("for", Places is { } places ? Json.Array(places.Select(Json.Of)) : null), ("name", Name),
         ("rights", Json.Array(Rights.Names().Select(Json.Of))), ("roles", Json.Array(Roles.Select(Json.Of))));
 
-    public static TokenHolder FromJson(Json j) => new(j["name"].AsString, j["digest"].AsDigest, j["rights"].AsArray.Aggregate(Rights.None, (all, r) => all | RightNames.Parse(r.AsString)))
+    public static TokenHolder FromJson(Json j) => new(j["name"].AsString, j["digest"].AsDigest,
+        j["rights"].AsArray.Aggregate(Rights.None, (all, r) => all | RightNames.Parse(r.AsString)))
     {
         Roles = [.. j["roles"].AsArray.Select(r => r.AsString)],
         Places = j.Find("for") is { } places ? [.. places.AsArray.Select(p => p.AsString)] : null,
@@ -36,17 +38,19 @@ sealed record TokenHolder(string Name, Digest Digest, Rights Rights)
 }
 
 /// <summary>
-/// Who may come in, by token: one file of a server (<c>server/tokens.json</c>), one of a node (<c>node/principals.json</c>).
+/// Who may come in, by token: one file of a server (<c>server/tokens.json</c>), one of a node
+/// (<c>node/principals.json</c>).
 /// Canonical JSON, mode 0600, SHA-256 of tokens alone:
 /// <code>
 /// {"checksum":"sha256:…","tokens":[{"digest":"sha256:…","for"?:[place…],"name":…,"rights":[…],"roles":[…]}],"version":2}
 /// </code>
-/// The checksum is SHA-256 of the same without it. Version 1, which earlier builds wrote, is read, and replaced at the first
-/// change: its server tokens read, upload and submit; its principals ask every environment. A build that knows version 1
-/// alone refuses version 2 by its number, before it writes.
+/// The checksum is SHA-256 of the same without it. Version 1, which earlier builds wrote, is read, and replaced at the
+/// first change: its server tokens read, upload and submit; its principals ask every environment. A build that
+/// knows version 1 alone refuses version 2 by its number, before it writes.
 ///
-/// Invariant: whoever changes the file holds the lock of its directory from the read to the rename, so no change is lost.
-/// An instance reads it again when it has changed: a new token is known at once, one that was taken away is out within a second.
+/// Invariant: whoever changes the file holds the lock of its directory from the read to the rename, so no change is
+/// lost. An instance reads it again when it has changed: a new token is known at once, one that was taken away is out
+/// within a second.
 /// </summary>
 sealed class TokenFile(string path, TimeProvider time)
 {
@@ -61,8 +65,8 @@ sealed class TokenFile(string path, TimeProvider time)
     bool _everLooked;
 
     /// <summary>
-    /// The holder of the token that an <c>Authorization</c> header carries; null for strangers. Its digest is compared with
-    /// every known one, in a time that does not depend on where they differ.
+    /// The holder of the token that an <c>Authorization</c> header carries; null for strangers. Its digest is compared
+    /// with every known one, in a time that does not depend on where they differ.
     /// </summary>
     /// <exception cref="FormatException">The file is damaged: nobody is let in.</exception>
     public TokenHolder? Authenticate(string? authorization)
@@ -74,7 +78,8 @@ sealed class TokenFile(string path, TimeProvider time)
         TokenHolder? Among(ImmutableArray<(TokenHolder Holder, byte[] Digest)> known)
         {
             TokenHolder? found = null;
-            foreach (var (holder, digest) in known) if (CryptographicOperations.FixedTimeEquals(given, digest)) found = holder;
+            foreach (var (holder, digest) in known) if (CryptographicOperations.FixedTimeEquals(given, digest)) found =
+                holder;
             return found;
         }
     }
@@ -133,13 +138,16 @@ sealed class TokenFile(string path, TimeProvider time)
         switch (json["version"].AsInt)
         {
             case FirstVersion when json.Find("principals") is { } principals:
-                return [.. principals.AsArray.Select(p => new TokenHolder(Proof.Statements.Names.Member(p["id"]), p["token"].AsDigest, Rights.Decide)
+                return [.. principals.AsArray.Select(p => new TokenHolder(Proof.Statements.Names.Member(p["id"]),
+                    p["token"].AsDigest, Rights.Decide)
                     { Roles = [.. p["roles"].AsArray.Select(r => Proof.Statements.Names.Label(r))] })];
             case FirstVersion:
-                return [.. json["tokens"].AsArray.Select(t => new TokenHolder(t["name"].AsString, t["digest"].AsDigest, RightNames.OfServer))];
+                return [.. json["tokens"].AsArray.Select(t =>
+                    new TokenHolder(t["name"].AsString, t["digest"].AsDigest, RightNames.OfServer))];
             case Version:
                 ImmutableArray<TokenHolder> all = [.. json["tokens"].AsArray.Select(TokenHolder.FromJson)];
-                if (!Encode(all).AsSpan().SequenceEqual(utf8)) throw new FormatException("its checksum is not that of what it holds: it was damaged, or changed by hand; put back a copy");
+                if (!Encode(all).AsSpan().SequenceEqual(utf8)) throw new FormatException("its checksum is not that "
+                    + "of what it holds: it was damaged, or changed by hand; put back a copy");
                 return all;
             case var version:
                 throw new FormatException($"version {version} is not known here: a newer build wrote it; use that one");
@@ -152,14 +160,19 @@ sealed class TokenFile(string path, TimeProvider time)
         return body.With("checksum", Digest.Of(body.ToBytes())).ToBytes();
     }
 
-    /// <summary>Makes a token, durably; null where another of that name is there. The token is returned, and kept nowhere.</summary>
+    /// <summary>Makes a token, durably; null where another of that name is there. The token is returned, and kept
+    /// nowhere.</summary>
     /// <param name="holder">Whose; its digest is replaced.</param>
-    public static string? Add(string path, TokenHolder holder) => Put(path, holder, all => all.Any(h => h.Name == holder.Name) ? null : all);
+    public static string? Add(string path, TokenHolder holder) =>
+        Put(path, holder, all => all.Any(h => h.Name == holder.Name) ? null : all);
 
-    /// <summary>Makes a token, durably, in the place of the one of that name. The token is returned, and kept nowhere.</summary>
-    public static string Renew(string path, TokenHolder holder) => Put(path, holder, all => all.RemoveAll(h => h.Name == holder.Name))!;
+    /// <summary>Makes a token, durably, in the place of the one of that name. The token is returned, and kept
+    /// nowhere.</summary>
+    public static string Renew(string path, TokenHolder holder) =>
+        Put(path, holder, all => all.RemoveAll(h => h.Name == holder.Name))!;
 
-    static string? Put(string path, TokenHolder holder, Func<ImmutableArray<TokenHolder>, ImmutableArray<TokenHolder>?> beside)
+    static string? Put(string path, TokenHolder holder, Func<ImmutableArray<TokenHolder>,
+        ImmutableArray<TokenHolder>?> beside)
     {
         using var alone = Alone(path);
         if (beside(All(path)) is not { } others) return null;
@@ -169,11 +182,13 @@ sealed class TokenFile(string path, TimeProvider time)
     }
 
     /// <summary>A server's token.</summary>
-    public static string Renew(string path, string name) => Renew(path, new TokenHolder(name, default, RightNames.OfServer));
+    public static string Renew(string path, string name) =>
+        Renew(path, new TokenHolder(name, default, RightNames.OfServer));
 
     /// <summary>Makes a principal, durably: a random pseudonym and its token, which is kept nowhere.</summary>
     /// <param name="places">The environments it may ask; see <see cref="TokenHolder.Places"/>.</param>
-    public static (string Id, string Token) AddPrincipal(string path, IEnumerable<string> roles, IEnumerable<string> places)
+    public static (string Id, string Token) AddPrincipal(string path, IEnumerable<string> roles,
+        IEnumerable<string> places)
     {
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var holder = new TokenHolder(id, default, Rights.Decide)
@@ -196,7 +211,8 @@ sealed class TokenFile(string path, TimeProvider time)
         return true;
     }
 
-    static Microsoft.Win32.SafeHandles.SafeFileHandle Alone(string path) => Libc.LockDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    static Microsoft.Win32.SafeHandles.SafeFileHandle Alone(string path) =>
+        Libc.LockDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
 
     static void Write(string path, IEnumerable<TokenHolder> all) => Files.Write(path, Encode(all), secret: true);
 }

@@ -442,8 +442,10 @@ sealed class FoundingLife : Life
             Assert.Equal(at.ReadTrust().Genesis, Merkle.Leaf(log.ReadEntry(0)));
         }
         Assert.Empty(Fsck.Check(at.Ledger, at.ReadTrust().Key));
-        if (_founded is { } founded) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer " + founded.Token)?.Has(RightNames.OfServer));
-        if (_token is not null) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer " + _token)?.Has(RightNames.OfServer));
+        if (_founded is { } founded) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer "
+            + founded.Token)?.Has(RightNames.OfServer));
+        if (_token is not null) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer "
+            + _token)?.Has(RightNames.OfServer));
     }
 
     protected override Task End()

@@ -165,7 +165,8 @@ public sealed class EffectTests
 
         // For half of them it decides: for those, and only those, whose hash says so.
         await State(h, present, candidate, 50);
-        var people = Enumerable.Range(0, 24).Select(_ => TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place])).ToArray();
+        var people = Enumerable.Range(0, 24).Select(_ => TokenFile.AddPrincipal(h.Folder.Principals, ["desk"],
+            [Hamlet.Place])).ToArray();
         Assert.InRange(people.Count(p => PolicyStatement.FallsInto(50, candidate, p.Id)), 1, 23);
         foreach (var (id, token) in people)
         {

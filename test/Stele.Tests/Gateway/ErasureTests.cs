@@ -42,23 +42,27 @@ public sealed class ErasureTests
         return Envelope.Sign(statement.Encode(), [.. (by.Length == 0 ? [h.Town.Owner] : by).Select(b => b.Key)]);
     }
 
-    /// <summary>As one owner's command does it: has it planned, signs, and has it carried out; the claims, and how many lost their keys.</summary>
+    /// <summary>As one owner's command does it: has it planned, signs, and has it carried out; the claims, and how many
+    /// lost their keys.</summary>
     static async Task<(ErasurePlan Plan, long Destroyed)> Erase(Hamlet h, NodeClient node, ErasureRequest request)
     {
         var plan = await node.Plan(request, TimeProvider.System, default);
         var destroyed = 0L;
-        foreach (var claim in plan.Pending.Concat(plan.Planned)) destroyed += await node.Carry(Order(h, claim), 0, TimeProvider.System, default);
+        foreach (var claim in plan.Pending.Concat(plan.Planned)) destroyed += await node.Carry(Order(h, claim), 0,
+            TimeProvider.System, default);
         return (plan, destroyed);
     }
 
     static (ErasurePlan Plan, long Destroyed) Erase(Hamlet h, Erasures here, ErasureRequest request)
     {
         var plan = here.Plan(request, h.Town.State, h.Town.Now);
-        return (plan, plan.Pending.Concat(plan.Planned).Sum(claim => here.Carry(Order(h, claim), 0, h.Town.State, h.Town.Now)));
+        return (plan, plan.Pending.Concat(plan.Planned).Sum(claim =>
+            here.Carry(Order(h, claim), 0, h.Town.State, h.Town.Now)));
     }
 
     static Erasures On(Hamlet h, string? crash = null) =>
-        new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s => { if (s == crash) throw new Crash(); } };
+        new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s =>
+            { if (s == crash) throw new Crash(); } };
 
     static async Task<string> Body(Hamlet h, int index) => CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted!.Log!.Origin)}/{index}"))!, 1 << 20)["input"]["state"].AsString;
 
@@ -128,12 +132,14 @@ public sealed class ErasureTests
         var claim = Assert.Single(answer.Planned);
         Assert.Equal((2, 0, 6), (claim["count"].AsInt, claim["from"].AsInt, claim["to"].AsInt));
         // The node hands the order to the server itself.
-        await h.Eventually(() => h.Town.State.Erasures.ContainsKey(claim["list"].AsDigest), "the node has not handed it in");
+        await h.Eventually(() => h.Town.State.Erasures.ContainsKey(claim["list"].AsDigest),
+            "the node has not handed it in");
         var entry = h.Town.State.Erasures[claim["list"].AsDigest].Entry;
         await h.Eventually(() => h.Hosted.Table!.State.Erasures.ContainsKey(claim["list"].AsDigest), "the node has not folded it");
 
         // Asked again: nothing to do, and nothing to state.
-        var (again, none) = await Erase(h, node, new([Decision.Id(origin, 2), Decision.Id(origin, 4)], null, null, null, 0));
+        var (again, none) = await Erase(h, node, new([Decision.Id(origin, 2), Decision.Id(origin, 4)], null, null, null,
+            0));
         Assert.Equal((0, 2), (none, again.Already));
         Assert.Empty(again.Planned);
         Assert.Empty(again.Pending);
@@ -183,7 +189,8 @@ public sealed class ErasureTests
         var digest = Digest.Of(Encoding.UTF8.GetBytes(token)).ToString();
         Assert.Equal([h.Folder.Principals], Having(h.Town.Path(""), Written(digest)));
         using var node = Client(h);
-        await h.Eventually(() => h.Town.State.Logs[h.Hosted!.Log!.Origin].Anchor is { Size: 4 } && h.Hosted.Table!.State.Logs[h.Hosted.Log.Origin].Anchor is { Size: 4 }, "not anchored");
+        await h.Eventually(() => h.Town.State.Logs[h.Hosted!.Log!.Origin].Anchor is { Size: 4 }
+            && h.Hosted.Table!.State.Logs[h.Hosted.Log.Origin].Anchor is { Size: 4 }, "not anchored");
         Assert.Equal(2, (await Erase(h, node, Subject(id))).Destroyed);
         Assert.Equal(["erased", "whole", "erased", "whole"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3)]);
         Assert.Empty(Having(h.Town.Path(""), Written(digest, token)));
@@ -213,7 +220,8 @@ public sealed class ErasureTests
         var origin = h.Hosted!.Log!.Origin;
         var hold = await h.Town.Admit(h.Town.Act(new Hold(Hold.Place, Hamlet.System, Hamlet.Prod, origin, 2, 4, null, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
         using var node = Client(h);
-        var refused = await Assert.ThrowsAsync<CliError>(() => node.Plan(Subject(Tag) with { Size = hold + 1 }, TimeProvider.System, default));
+        var refused = await Assert.ThrowsAsync<CliError>(() =>
+            node.Plan(Subject(Tag) with { Size = hold + 1 }, TimeProvider.System, default));
         Assert.Contains($"(on-hold): {origin}/2 is held by entry {hold}", refused.Message, StringComparison.Ordinal);
         Assert.Equal("whole", await Body(h, 0));
 
@@ -224,7 +232,8 @@ public sealed class ErasureTests
         Assert.Equal((4, 2), (destroyed, answer.Held));
         Assert.Equal(["erased", "erased", "whole", "whole", "erased", "erased"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
         // One statement for each side of what is held: neither touches it, so both are admitted.
-        Assert.Equal([(0L, 2L, 2L), (4L, 6L, 2L)], answer.Planned.Select(c => (c["from"].AsInt, c["to"].AsInt, c["count"].AsInt)).Order());
+        Assert.Equal([(0L, 2L, 2L), (4L, 6L, 2L)], answer.Planned.Select(c =>
+            (c["from"].AsInt, c["to"].AsInt, c["count"].AsInt)).Order());
         await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the node has not handed them in");
 
         await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
@@ -261,7 +270,8 @@ public sealed class ErasureTests
         var begun = step is not ("plan" or "order");
         if (!begun) Assert.Contains(TokenFile.All(h.Folder.Principals), p => p.Name == id);
 
-        // What was begun is finished by the next call, whatever that asks for; what was not waits for its order, as one plan.
+        // What was begun is finished by the next call, whatever that asks for; what was not waits for its order, as one
+        // plan.
         var second = On(h).Plan(request, h.Town.State, h.Town.Now);
         var third = On(h).Plan(request, h.Town.State, h.Town.Now);
         Assert.Equal((step == "intend" ? 3 : 0, 0), (second.Finished, third.Finished));
@@ -276,6 +286,10 @@ public sealed class ErasureTests
         Assert.Empty(On(h).Pending(h.Town.State, h.Town.Now));
         var last = On(h).Plan(request, h.Town.State, h.Town.Now);
         Assert.Empty(last.Pending.Concat(last.Planned));
+
+        // A day later, when plans lapse, what was carried out is shown as before.
+        On(h).Plan(request, h.Town.State, h.Town.Now + Fold.MaxDelay + 1);
+        Assert.Equal(claim["list"].AsDigest, On(h).Proof(origin, 1, h.Town.State)?.List);
 
         // One who knows no better and states it again is refused.
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => State(h, claim));
@@ -300,13 +314,16 @@ public sealed class ErasureTests
         // Before it was planned, between plan and order, and between the order and the first key.
         var plan = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
         var hold = await Hold();
-        Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() => On(h).Carry(Order(h, plan), 0, h.Town.State, h.Town.Now)).Error);
+        Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, plan), 0, h.Town.State, h.Town.Now)).Error);
         Assert.Empty(Directory.EnumerateFiles(h.Folder.Erasures));
-        async Task Release() => await h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Release, null, null, null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        async Task Release() => await h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Release, null, null,
+            null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
         await Release();
         Assert.Throws<Crash>(() => Erase(h, On(h, "intend"), Subject(Tag)));
         hold = await Hold();
-        Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() => On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now)).Error);
+        Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() =>
+            On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now)).Error);
         Assert.Empty(Directory.EnumerateFiles(h.Folder.Erasures));
         using (var log = DecisionLog.Open(h.Folder, origin, TimeProvider.System))
         using (var recorder = new Recorder(h.Folder, log)) Assert.Equal(BodyState.Whole, recorder.Open(1, SealedBodies.Input).State);
@@ -319,7 +336,8 @@ public sealed class ErasureTests
         Assert.Equal(2, Assert.Single(h.Town.State.Erasures.Values).Count);
     }
 
-    /// <summary>Nothing is destroyed by anything less than owners' order of what was planned, less than a day old, as the node's own fold judges it.</summary>
+    /// <summary>Nothing is destroyed by anything less than owners' order of what was planned, less than a day old, as
+    /// the node's own fold judges it.</summary>
     [Fact]
     public async Task Without_an_order_that_the_ledger_would_take_nothing_is_destroyed()
     {
@@ -341,17 +359,20 @@ public sealed class ErasureTests
         await Refused("role-missing", Order(h, claim, null, h.Town.Owner, h.Town.Builder));
         await Refused("unknown-signer", Order(h, claim, null, Citizen.New()));
         await Refused("outside-window", Order(h, claim, TimeSpan.FromHours(24.1)));
-        foreach (var (member, value) in new (string, Json)[] { ("count", 2), ("from", 1), ("to", 2), ("cause", "retention"), ("size", claim["size"].AsInt - 1) })
+        foreach (var (member, value) in new (string, Json)[] { ("count", 2), ("from", 1), ("to", 2),
+            ("cause", "retention"), ("size", claim["size"].AsInt - 1) })
             await Refused("does not say what was planned", Order(h, claim.With(member, value)));
         await Refused("no plan with that list", Order(h, claim.With("list", Digest.Of("another"u8))));
-        await Refused("signed erasure statement", Envelope.Sign(h.Town.Act(new Retention(origin, 1) { Nonce = "", Issued = 0 }).Encode(), h.Town.Owner.Key));
+        await Refused("signed erasure statement", Envelope.Sign(h.Town.Act(new Retention(origin, 1) { Nonce = "",
+            Issued = 0 }).Encode(), h.Town.Owner.Key));
 
         // Two of two owners where the ledger asks for two: one is not enough.
         var second = Citizen.New();
         await h.Town.Admit(h.Town.Member(second, new Role("owner")), h.Town.Owner);
         await h.StopNode();
         var two = h.Town.State with { Threshold = 2 };
-        Assert.Contains("too-few-owners", Assert.Throws<GatewayException>(() => On(h).Carry(Order(h, claim), 0, two, h.Town.Now)).Message, StringComparison.Ordinal);
+        Assert.Contains("too-few-owners", Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, claim), 0, two, h.Town.Now)).Message, StringComparison.Ordinal);
         Assert.Equal(3, On(h).Carry(Order(h, claim, null, h.Town.Owner, second), 0, two, h.Town.Now));
     }
 
@@ -367,16 +388,20 @@ public sealed class ErasureTests
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 3 }, "not anchored");
         await h.StopNode();
         var both = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
-        var one = Assert.Single(On(h).Plan(new([Decision.Id(origin, 1)], null, null, null, 0), h.Town.State, h.Town.Now).Planned);
+        var one = Assert.Single(On(h).Plan(new([Decision.Id(origin, 1)], null, null, null, 0), h.Town.State,
+            h.Town.Now).Planned);
         Assert.Equal(1, On(h).Carry(Order(h, one), 0, h.Town.State, h.Town.Now));
-        Assert.Contains("erased meanwhile", Assert.Throws<GatewayException>(() => On(h).Carry(Order(h, both), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
+        Assert.Contains("erased meanwhile", Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, both), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
         var rest = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
         Assert.Equal(1, rest["count"].AsInt);
         On(h).Plan(new([], null, null, null, 0), h.Town.State, h.Town.Now + Fold.MaxDelay + 1);
-        Assert.Contains("no plan", Assert.Throws<GatewayException>(() => On(h).Carry(Order(h, rest), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
+        Assert.Contains("no plan", Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, rest), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>The owner is gone and nobody types anything: what was ordered is done and stated. Until it is, status and fsck say so.</summary>
+    /// <summary>The owner is gone and nobody types anything: what was ordered is done and stated. Until it is, status
+    /// and fsck say so.</summary>
     [Theory]
     [InlineData("intend")]
     [InlineData("destroy")]
@@ -392,10 +417,13 @@ public sealed class ErasureTests
         Assert.Throws<Crash>(() => Erase(h, On(h, step), Subject(Tag)));
         var found = Check(h);
         Assert.Empty(found.Violations);
-        if (step == "destroy") Assert.Contains(found.Remarks, r => r.Contains("destroyed, not stated: 2 records", StringComparison.Ordinal));
+        if (step == "destroy") Assert.Contains(found.Remarks, r =>
+            r.Contains("destroyed, not stated: 2 records", StringComparison.Ordinal));
         await h.StopServer();
         await h.Restart();
-        bool Says() => h.Node.Pages.Status()["erasures"].AsArray is [var e] && e["says"].AsString.StartsWith("destroyed, not stated: 2 records", StringComparison.Ordinal) && e["ordered"].AsBool;
+        bool Says() => h.Node.Pages.Status()["erasures"].AsArray is [var e]
+            && e["says"].AsString.StartsWith("destroyed, not stated: 2 records", StringComparison.Ordinal)
+            && e["ordered"].AsBool;
         await h.Eventually(Says, "it does not say so");
         await h.StartServer();
         await h.Eventually(() => h.Town.State.Erasures.Values.Any(e => e.Count == 2), "it was not stated");
@@ -421,7 +449,8 @@ public sealed class ErasureTests
         for (var i = 0; i < 3; i++) await About(h, Tag, $"{{\"n\":{i}}}");
         Assert.Equal(2, h.Node.Erase(h.Hosted!.Log!, new HashSet<long> { 0, 2 }));
         await h.StopNode();
-        Assert.Contains("the keys of 2 decisions were destroyed, and no erasure lists them", Assert.Single(Check(h).Violations).Problem, StringComparison.Ordinal);
+        Assert.Contains("the keys of 2 decisions were destroyed, and no erasure lists them",
+            Assert.Single(Check(h).Violations).Problem, StringComparison.Ordinal);
     }
 
     /// <summary>Each right opens its own pages and no others, at the node, whatever a client thinks of it.</summary>
@@ -438,23 +467,31 @@ public sealed class ErasureTests
         var claim = Assert.Single((await Client(h).Plan(Subject(Tag), TimeProvider.System, default)).Planned);
         (Rights Right, HttpMethod Method, string Path, byte[]? Body)[] acts =
         [
-            (Rights.Logs, HttpMethod.Get, "status", null), (Rights.Logs, HttpMethod.Get, $"logs/{hex}/checkpoint", null), (Rights.Logs, HttpMethod.Get, $"decisions/{hex}/0", null),
-            (Rights.Logs, HttpMethod.Get, $"receipts/{origin}/0?early", null), (Rights.Bodies, HttpMethod.Get, $"bodies/{hex}/0", null),
-            (Rights.Bodies, HttpMethod.Post, "replay", []), (Rights.Erase, HttpMethod.Post, "erasures", Subject("x").ToJson().ToBytes()),
-            (Rights.Administer, HttpMethod.Get, "reads", null), (Rights.Erase, HttpMethod.Post, "erasures/orders?size=0", Order(h, claim).ToJson().ToBytes()),
+            (Rights.Logs, HttpMethod.Get, "status", null), (Rights.Logs, HttpMethod.Get, $"logs/{hex}/checkpoint",
+                null), (Rights.Logs, HttpMethod.Get, $"decisions/{hex}/0", null),
+            (Rights.Logs, HttpMethod.Get, $"receipts/{origin}/0?early", null),
+                (Rights.Bodies, HttpMethod.Get, $"bodies/{hex}/0", null),
+            (Rights.Bodies, HttpMethod.Post, "replay", []),
+                (Rights.Erase, HttpMethod.Post, "erasures", Subject("x").ToJson().ToBytes()),
+            (Rights.Administer, HttpMethod.Get, "reads", null),
+                (Rights.Erase, HttpMethod.Post, "erasures/orders?size=0", Order(h, claim).ToJson().ToBytes()),
         ];
         foreach (var holder in new[] { Rights.Logs, Rights.Bodies, Rights.Administer, Rights.Decide, Rights.Erase })
         {
             var token = h.TokenWith("someone", holder);
             foreach (var (right, method, path, body) in acts)
             {
-                using var request = new HttpRequestMessage(method, new Uri(h.Node.Address, "/-/" + path)) { Content = body is null ? null : new ByteArrayContent(body) };
+                using var request = new HttpRequestMessage(method, new Uri(h.Node.Address, "/-/" + path)) { Content =
+                    body is null ? null : new ByteArrayContent(body) };
                 request.Headers.Authorization = new("Bearer", token);
                 using var answer = await h.Client.SendAsync(request);
                 if (right == holder) Assert.False(answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized, $"{holder}: {path}: {answer.StatusCode}");
-                else Assert.True(answer.StatusCode == (holder == Rights.Decide && path.StartsWith("receipts", StringComparison.Ordinal) ? HttpStatusCode.NotFound : HttpStatusCode.Forbidden), $"{holder}: {path}: {answer.StatusCode}");
+                else Assert.True(answer.StatusCode == (holder == Rights.Decide
+                    && path.StartsWith("receipts", StringComparison.Ordinal) ? HttpStatusCode.NotFound
+                    : HttpStatusCode.Forbidden), $"{holder}: {path}: {answer.StatusCode}");
             }
-            Assert.Equal(holder == Rights.Decide ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, holder == Rights.Decide ? HttpStatusCode.OK : (await h.Ask("/say", token: token)).Status);
+            Assert.Equal(holder == Rights.Decide ? HttpStatusCode.OK : HttpStatusCode.Unauthorized,
+                holder == Rights.Decide ? HttpStatusCode.OK : (await h.Ask("/say", token: token)).Status);
         }
         Assert.Equal("erased", await Body(h, 0));
     }
@@ -472,8 +509,10 @@ public sealed class ErasureTests
         await Body(h, 0);
         using var owner = Client(h);
         var reads = await owner.Reads(null, default);
-        Assert.Equal([("reader", Decision.Id(origin, 1)), ("owner", Decision.Id(origin, 0))], reads.Select(r => (r.Who, r.What)));
-        Assert.Equal(("owner", Decision.Id(origin, 0)), (await owner.Reads(1, default)).Select(r => (r.Who, r.What)).Single());
+        Assert.Equal([("reader", Decision.Id(origin, 1)), ("owner", Decision.Id(origin, 0))],
+            reads.Select(r => (r.Who, r.What)));
+        Assert.Equal(("owner", Decision.Id(origin, 0)), (await owner.Reads(1, default)).Select(r =>
+            (r.Who, r.What)).Single());
         Assert.Equal(Files.Secret, File.GetUnixFileMode(h.Folder.Reads));
         await h.StopNode();
         await h.Restart();
@@ -482,9 +521,11 @@ public sealed class ErasureTests
         Assert.Equal(2, (await again.Reads(null, default)).Count);
 
         // What can't be recorded is not opened.
-        var journal = (BodyReads)typeof(NodeHost).GetField("_reads", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(h.Node)!;
+        var journal = (BodyReads)typeof(NodeHost).GetField("_reads",
+            System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(h.Node)!;
         journal.Dispose();
-        using var refused = new HttpRequestMessage(HttpMethod.Get, new Uri(h.Node.Address, $"/-/bodies/{NodeFolder.NameOf(origin)}/1"));
+        using var refused = new HttpRequestMessage(HttpMethod.Get,
+            new Uri(h.Node.Address, $"/-/bodies/{NodeFolder.NameOf(origin)}/1"));
         refused.Headers.Authorization = new("Bearer", h.NodeToken);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Client.SendAsync(refused)).StatusCode);
     }

@@ -144,9 +144,13 @@ public sealed class FolderFsckTests
         using var ground = await Ground.Make();
         // What another file's judgement needs is damaged in a round of its own.
         // A cosignature and a count are others' to check.
-        var truth = ground.All.Where(f => !IsDerived(f) && f != "server/cosigned" && !f.StartsWith("node/tally/", StringComparison.Ordinal) && Path.GetFileName(f) is not ("trust.json" or "synced" or "member")).ToArray();
+        var truth = ground.All.Where(f => !IsDerived(f) && f != "server/cosigned"
+            && !f.StartsWith("node/tally/", StringComparison.Ordinal)
+            && Path.GetFileName(f) is not ("trust.json" or "synced" or "member")).ToArray();
         bool Alone(string file) => file.EndsWith("/key", StringComparison.Ordinal) || file.Contains("/keytable/", StringComparison.Ordinal);
-        foreach (var must in (string[])["server/ledger/journal", "server/keys/log.key", "server/keys/server.pem", "server/tokens.json", "node/principals.json", "node/reads", "node/replica/ledger/journal", "node/outbox", "node/member.pem"]) Assert.Contains(must, truth);
+        foreach (var must in (string[])["server/ledger/journal", "server/keys/log.key", "server/keys/server.pem",
+            "server/tokens.json", "node/principals.json", "node/reads", "node/replica/ledger/journal", "node/outbox",
+            "node/member.pem"]) Assert.Contains(must, truth);
         foreach (var must in (string[])["node/logs/", "node/bodies/", "node/keytable/", "server/blobs/blobs/", "node/blobs/blobs/"]) Assert.Contains(truth, f => f.StartsWith(must, StringComparison.Ordinal));
 
         foreach (var round in truth.Where(Alone).Select(f => new[] { f }).Append([.. truth.Where(f => !Alone(f))]))

@@ -100,7 +100,8 @@ sealed class Hamlet : IAsyncDisposable
     }
 
     /// <summary>A token of the node with some rights.</summary>
-    public string TokenWith(string name, Rights rights) => TokenFile.Renew(Folder.Principals, new TokenHolder(name, default, rights));
+    public string TokenWith(string name, Rights rights) => TokenFile.Renew(Folder.Principals,
+        new TokenHolder(name, default, rights));
 
     public async Task<Digest> PutPolicy(string name, params (string Id, string[] On, string Require, string? Message)[] rules) =>
         await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal), [.. rules.Select(r => Rule.Require(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());

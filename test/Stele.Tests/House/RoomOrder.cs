@@ -10,7 +10,8 @@ sealed record RoomOrder(string Root, params string[] Rooms)
 
     public static readonly RoomOrder Cel = new("Cel", "Syntax", "Values", "Regex", "Check", "Plan", "Library", Entrance);
     public static readonly RoomOrder Proof = new("Stele.Proof", Entrance, "Interchange", "Statements", "Decisions", "Governance", "Packs");
-    public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Identity", "Runtime", "Build", "Control", "Host", "Gateway", "Api", "Cli", Entrance);
+    public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Identity", "Runtime", "Build",
+        "Control", "Host", "Gateway", "Api", "Cli", Entrance);
 
     /// <summary>The type's room; null for what a compiler or generator put elsewhere.</summary>
     public string? RoomOf(Type type)

@@ -7,30 +7,35 @@ using Stele.Tests.Whole;
 
 namespace Stele.Tests.Identity;
 
-/// <summary>The one file that says who may come in: changed by many at once, damaged, cut, and taken over from earlier builds.</summary>
+/// <summary>The one file that says who may come in: changed by many at once, damaged, cut, and taken over from earlier
+/// builds.</summary>
 public sealed class TokenFileTests
 {
     const string System_ = "desk";
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    static bool Opens(string path, string token, Rights right) => new TokenFile(path, TimeProvider.System).Authenticate("Bearer " + token)?.Has(right) == true;
+    static bool Opens(string path, string token, Rights right) =>
+        new TokenFile(path, TimeProvider.System).Authenticate("Bearer " + token)?.Has(right) == true;
 
     [Fact]
     public async Task Changes_made_at_once_are_all_kept()
     {
         using var scratch = new Scratch();
         var path = scratch.At("tokens.json");
-        var made = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() => (Name: $"t{i}", Token: TokenFile.Renew(path, $"t{i}")), Stop)));
+        var made = await Task.WhenAll(Enumerable.Range(0, 40).Select(i =>
+            Task.Run(() => (Name: $"t{i}", Token: TokenFile.Renew(path, $"t{i}")), Stop)));
         Assert.Equal(made.Select(m => m.Name).Order(), TokenFile.All(path).Select(h => h.Name).Order());
         Assert.All(made, m => Assert.True(Opens(path, m.Token, Rights.Read)));
-        await Task.WhenAll(made.Take(20).Select(m => Task.Run(() => Assert.True(TokenFile.Remove(path, m.Name)), Stop)));
+        await Task.WhenAll(made.Take(20).Select(m => Task.Run(() => Assert.True(TokenFile.Remove(path, m.Name)),
+            Stop)));
         Assert.Equal(20, TokenFile.All(path).Length);
         Assert.All(made.Skip(20), m => Assert.True(Opens(path, m.Token, Rights.Read)));
         Assert.All(made.Take(20), m => Assert.False(Opens(path, m.Token, Rights.Read)));
 
         // Of those who want one name at once, one gets it.
-        var same = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => TokenFile.Add(path, new TokenHolder("one", default, Rights.Read)), Stop)));
+        var same = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ =>
+            Task.Run(() => TokenFile.Add(path, new TokenHolder("one", default, Rights.Read)), Stop)));
         Assert.True(Opens(path, Assert.Single(same, t => t is not null)!, Rights.Read));
         Assert.Equal(Files.Secret, File.GetUnixFileMode(path));
     }
@@ -43,7 +48,8 @@ public sealed class TokenFileTests
         var (data, home) = (scratch.At("data"), scratch.At("home"));
         (await Programs.Cli(home, "init", "--data", data)).Succeeded();
         var before = TokenFile.All(Path.Combine(data, "server", "tokens.json")).Length;
-        var made = await Task.WhenAll(Enumerable.Range(0, 10).Select(async i => (await Programs.Say(home, "token", "add", $"t{i}", "--data", data))["token"].AsString));
+        var made = await Task.WhenAll(Enumerable.Range(0, 10).Select(async i =>
+            (await Programs.Say(home, "token", "add", $"t{i}", "--data", data))["token"].AsString));
         var path = Path.Combine(data, "server", "tokens.json");
         Assert.Equal(before + 10, TokenFile.All(path).Length);
         Assert.All(made, t => Assert.True(Opens(path, t, Rights.Submit)));
@@ -83,7 +89,8 @@ public sealed class TokenFileTests
         File.WriteAllText(node, $$"""{"principals":[{"id":"{{id}}","roles":["clerk"],"token":"{{Token.DigestOf(hex)}}"}],"version":1}""");
         void Stands()
         {
-            foreach (var right in new[] { Rights.Read, Rights.Upload, Rights.Submit }) Assert.True(Opens(server, first, right));
+            foreach (var right in new[] { Rights.Read, Rights.Upload, Rights.Submit }) Assert.True(Opens(server, first,
+                right));
             var clerk = new TokenFile(node, TimeProvider.System).Authenticate("Bearer " + hex)!;
             Assert.Equal((id, Rights.Decide, "clerk"), (clerk.Name, clerk.Rights, Assert.Single(clerk.Roles)));
             Assert.Null(clerk.Places);
@@ -94,10 +101,13 @@ public sealed class TokenFileTests
         TokenFile.AddPrincipal(node, [], [System_]);
         Stands();
         // What an earlier build looks at first, and refuses to go on by.
-        foreach (var file in new[] { server, node }) Assert.Equal(2, CanonicalJson.ParseCanonical(File.ReadAllBytes(file), 1 << 20)["version"].AsInt);
+        foreach (var file in new[] { server, node }) Assert.Equal(2,
+            CanonicalJson.ParseCanonical(File.ReadAllBytes(file), 1 << 20)["version"].AsInt);
 
-        File.WriteAllText(server, File.ReadAllText(server).Replace("\"version\":2", "\"version\":3", StringComparison.Ordinal));
-        Assert.Contains("a newer build wrote it", Assert.Throws<FormatException>(() => TokenFile.All(server)).Message, StringComparison.Ordinal);
+        File.WriteAllText(server, File.ReadAllText(server).Replace("\"version\":2", "\"version\":3",
+            StringComparison.Ordinal));
+        Assert.Contains("a newer build wrote it", Assert.Throws<FormatException>(() => TokenFile.All(server)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -108,12 +118,15 @@ public sealed class TokenFileTests
         var (_, token) = TokenFile.AddPrincipal(path, ["clerk"], ["desk/prod", "loans"]);
         var holder = new TokenFile(path, TimeProvider.System).Authenticate("bearer  " + token)!;
         Assert.True(holder.MayAsk("desk", "prod") && holder.MayAsk("loans", "test") && holder.MayAsk("loans", "prod"));
-        Assert.False(holder.MayAsk("desk", "test") || holder.MayAsk("des", "k/prod") || holder.MayAsk("desk", "") || holder.MayAsk("", "loans"));
+        Assert.False(holder.MayAsk("desk", "test") || holder.MayAsk("des", "k/prod") || holder.MayAsk("desk", "")
+            || holder.MayAsk("", "loans"));
         Assert.Throws<FormatException>(() => TokenFile.AddPrincipal(path, [], []));
     }
 
-    public static TheoryData<string> NoTokens() => ["", "stele_", "st", "stele_ab", "stele_" + new string('x', 42), "stele_" + new string('x', 44), "stele_" + new string('+', 43),
-        "stele_" + new string('0', 63), "stele_" + new string('A', 64), "STELE_" + new string('0', 64), new string('0', 64), "stele_" + new string('é', 43)];
+    public static TheoryData<string> NoTokens() => ["", "stele_", "st", "stele_ab", "stele_" + new string('x', 42),
+        "stele_" + new string('x', 44), "stele_" + new string('+', 43),
+        "stele_" + new string('0', 63), "stele_" + new string('A', 64), "STELE_" + new string('0', 64),
+            new string('0', 64), "stele_" + new string('é', 43)];
 
     [Theory]
     [MemberData(nameof(NoTokens))]
@@ -128,7 +141,8 @@ public sealed class TokenFileTests
         var folder = new Stele.Host.NodeFolder(scratch.At("node"));
         Directory.CreateDirectory(folder.Path);
         File.WriteAllText(folder.Token, text + "\n");
-        Assert.Contains("does not hold a token", Assert.Throws<FormatException>(() => folder.Open()).Message, StringComparison.Ordinal);
+        Assert.Contains("does not hold a token", Assert.Throws<FormatException>(() => folder.Open()).Message,
+            StringComparison.Ordinal);
         Assert.Equal([folder.Token], Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
@@ -138,15 +152,18 @@ public sealed class TokenFileTests
         using var scratch = new Scratch();
         await using var town = await Control.Town.Found();
         var token = town.Founded.Token;
-        string[] login = ["login", town.Host.Address.ToString(), "--trust", scratch.File("trust.json", town.Trust.ToJson().ToString())];
+        string[] login = ["login", town.Host.Address.ToString(), "--trust",
+            scratch.File("trust.json", town.Trust.ToJson().ToString())];
         var typed = await Programs.Cli(scratch.At("a"), [.. login, "--token", token]);
         Assert.Equal(2, typed.Code);
         Assert.Contains("--token takes no token", typed.Error, StringComparison.Ordinal);
         Assert.DoesNotContain(token, typed.Error + typed.Output, StringComparison.Ordinal);
-        (await Programs.Cli(scratch.At("b"), [.. login, "--token-file", scratch.File("token", token + "\n")])).Succeeded();
+        (await Programs.Cli(scratch.At("b"), [.. login, "--token-file",
+            scratch.File("token", token + "\n")])).Succeeded();
         await Run(scratch.At("c"), [.. login, "--token", "-"], input: token + "\n", variable: null);
         await Run(scratch.At("d"), login, input: "", variable: token);
-        foreach (var home in new[] { "b", "c", "d" }) Assert.Contains(token, File.ReadAllText(Path.Combine(scratch.At(home), "config.json")), StringComparison.Ordinal);
+        foreach (var home in new[] { "b", "c", "d" }) Assert.Contains(token,
+            File.ReadAllText(Path.Combine(scratch.At(home), "config.json")), StringComparison.Ordinal);
 
         static async Task Run(string home, string[] arguments, string input, string? variable)
         {

@@ -69,10 +69,12 @@ sealed class NodePages : IDisposable
 
     public NodePages(string world)
     {
-        // Folders of earlier builds have a token of the node's own; what stele up starts writes the owner's into their home.
+        // Folders of earlier builds have a token of the node's own; what stele up starts writes the owner's into their
+        // home.
         var own = Path.Combine(world, "node", "token");
         var token = File.Exists(own) ? File.ReadAllText(own).Trim()
-            : CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(world, "homes", "owner", "config.json")), 1 << 16)["nodeToken"].AsString;
+            : CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(world, "homes", "owner", "config.json")),
+                1 << 16)["nodeToken"].AsString;
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
