@@ -60,7 +60,7 @@ anchored() { until [ "$(json owner status | jq '.logs[0].anchor.size // 0')" -ge
 say "a ledger, its members, a system"
 start --anchor 4 --invite members
 token=$(sed -n 's/^token for members: //p' "$made/up.log")
-node_token=$(cat "$world/node/token")
+node_token=$(json owner token add members --node --right logs --right bodies | jq -r .token)
 for who in builder evaluator risk operator; do
     key=$(json $who key new)
     case $who in
@@ -70,8 +70,8 @@ for who in builder evaluator risk operator; do
         operator) roles="--role deployer" ;;
     esac
     as owner member add --member "$(jq -r .member <<<"$key")" --key "$(jq -r .public <<<"$key")" $roles
-    as $who login "http://127.0.0.1:$port/" --token "$token" --trust "$world/trust.json" \
-        --gateway "$gateway" --node-token "$node_token"
+    STELE_TOKEN=$token STELE_NODE_TOKEN=$node_token \
+        as $who login "http://127.0.0.1:$port/" --trust "$world/trust.json" --gateway "$gateway"
 done
 as owner system add desk --env prod --env test --risk high --observation-gap 600
 as owner log open desk/prod
@@ -107,7 +107,7 @@ as risk approve fair desk/prod --yes
 as operator deploy fair desk/prod --wait
 
 say "decisions, the first of them past their time"
-clerk=$(json owner principal add --role clerk | jq -r .token)
+clerk=$(json owner principal add --for desk/prod --role clerk | jq -r .token)
 log=$(json owner status | jq -r '.logs[0].log')
 mkdir "$world/kept"
 ask 1 1 >/dev/null

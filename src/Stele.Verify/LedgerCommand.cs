@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using Stele.Proof;
 using Stele.Proof.Packs;
 using Stele.Verify.Disk;
@@ -18,7 +19,8 @@ static class LedgerCommand
         [
             Verify.Command.Trust,
             new("--state", "FILE", "Where the newest checkpoint is remembered; made by the first look."),
-            new("--token", "TOKEN", "What the server lets readers in by, if it asks for it."),
+            new("--token-file", "FILE",
+                "A file with the token that the server lets readers in by, if it asks for one; - for standard input."),
             Verify.Command.Json,
         ], Run);
 
@@ -35,7 +37,7 @@ static class LedgerCommand
             {
                 throw new MisuseException($"{state} is not what a monitor remembers: {e.Message}", "name the file that an earlier look wrote, or one that is not there yet");
             }
-        using var source = Source.Of(call.File, call.Value("--token"));
+        using var source = Source.Of(call.File, call.Value("--token-file") is { } file ? TokenIn(file) : null);
         var sight = Verifier.Look(source.Read, source.Find, trust, remembered, Progress(call));
         if (state is not null && sight.Memory is { } memory && memory != remembered) MemoryFile.Write(state, memory);
         if (sight.Fork is not { } fork) return call.Tell(sight.Report);
@@ -50,6 +52,14 @@ static class LedgerCommand
         }
         return (int)sight.Report.Result;
     }
+
+    /// <summary>A token is never typed in a command line, which everybody on the machine can read.</summary>
+    static string TokenIn(string file) => (file == "-" ? Console.In.ReadLine()
+        : Encoding.UTF8.GetString(Call.Read(file, MaxToken)))?.Trim() is { Length: > 0 } token ? token
+        : throw new MisuseException($"there is no token in {file}",
+            "the file that stele token add NAME --out FILE wrote");
+
+    const int MaxToken = 1024;
 
     static Action<string>? Progress(Call call) => call.Json || Console.IsErrorRedirected ? null : Printer.Progress;
 
@@ -73,7 +83,7 @@ static class LedgerCommand
             try
             {
                 using var answer = http!.GetAsync(path).GetAwaiter().GetResult();
-                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden) throw new MisuseException($"{http.BaseAddress} lets nobody in without a token", "stele-verify ledger URL --token TOKEN");
+                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden) throw new MisuseException($"{http.BaseAddress} lets nobody in without a token", "stele-verify ledger URL --token-file FILE");
                 if (answer.StatusCode == HttpStatusCode.NotFound) return null;
                 return answer.IsSuccessStatusCode ? answer.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult() : throw new IOException($"{http.BaseAddress}{path} answers {(int)answer.StatusCode}");
             }

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 
@@ -68,11 +69,12 @@ sealed class ServerHost : IAsyncDisposable
                     "of the ledger's last published checkpoint");
             }
             witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
-            var own = "stele_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-            var tokens = new Tokens(folder.Tokens, time);
+            var own = Token.New();
+            var node = new TokenHolder("node", Token.DigestOf(own), Rights.Read | Rights.Submit);
+            var tokens = new TokenFile(folder.Tokens, time);
             web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
                 new TimestampRoutes(new Timestamps(folder.Timestamps, log)),
-                header => Carries(header, own) || tokens.Allow(header), options, time, report);
+                header => IsOf(node, header) ? node : tokens.Authenticate(header), options, time, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping)
             {
                 OwnToken = own,
@@ -94,12 +96,10 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static bool Carries(string? authorization, string token) =>
-        authorization is { Length: < 256 } && CryptographicOperations.FixedTimeEquals(
-            SHA256.HashData(Encoding.UTF8.GetBytes(authorization)),
-            SHA256.HashData(Encoding.UTF8.GetBytes("Bearer " + token)));
+    static bool IsOf(TokenHolder holder, string? authorization) => Token.Of(authorization) is { } token
+        && CryptographicOperations.FixedTimeEquals(Token.DigestOf(token).ToArray(), holder.Digest.ToArray());
 
-    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, bool> allowed,
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, TokenHolder?> holderOf,
         ServerOptions options, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
@@ -110,11 +110,10 @@ sealed class ServerHost : IAsyncDisposable
         }, time, report, services => services.AddRoutingCore());
         web.Use((http, next) =>
         {
-            var authorization = http.Request.Headers.Authorization;
-            if (allowed(authorization)) http.Recognise(Digest.Of(Encoding.UTF8.GetBytes(authorization.ToString())).Hex);
-            else if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
-                throw new ProblemException(Trouble.Unauthorized, authorization.Count == 0 ? "this needs a token"
-                    : "this token is not known here");
+            var holder = holderOf(http.Request.Headers.Authorization);
+            if (holder is not null) http.Recognise(holder.Digest.Hex);
+            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
+                Demand(holder, http.Request);
             RequestTarget.CheckQuery(http);
             return next(http);
         });
@@ -122,6 +121,18 @@ sealed class ServerHost : IAsyncDisposable
         routes.Map(web);
         timestamps.Map(web);
         return web;
+    }
+
+    static void Demand(TokenHolder? known, HttpRequest request)
+    {
+        var holder = known ?? throw new ProblemException(Trouble.Unauthorized, request.Headers.Authorization.Count == 0
+                ? "this needs a token" : "this token is not known here");
+        var right = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) ? Rights.Read
+            : request.Path.StartsWithSegments("/blobs", StringComparison.Ordinal)
+                || request.Path.StartsWithSegments("/artifacts", StringComparison.Ordinal) ? Rights.Upload
+            : Rights.Submit;
+        if (!holder.Has(right)) throw new ProblemException(Trouble.Forbidden,
+            $"the token '{holder.Name}' does not have the right {right.Names()[0]}");
     }
 
     static bool OfTheLog(HttpRequest request) =>

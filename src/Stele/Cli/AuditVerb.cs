@@ -60,7 +60,8 @@ static class AuditVerb
         if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null) return packed;
         return log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost
             ? throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
-                "start its node; or name it: stele login URL --gateway URL --node-token TOKEN; or run this where its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
+                "start its node; or name it: stele login URL --gateway URL --node-token-file FILE; or run this where "
+                    + "its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
             : null;
     }
 

@@ -36,7 +36,8 @@ sealed class Desk : IAsyncDisposable
     {
         var home = Home.Open(call.HomePath);
         if (home.Server is { } address && home.Trust is { } trust) return Connect(call, home, new Uri(address), home.Token, trust);
-        throw new CliError($"{home.Folder} is not connected to a server", "start one here: stele up; or connect: stele login URL --token TOKEN --trust FILE");
+        throw new CliError($"{home.Folder} is not connected to a server",
+            "start one here: stele up; or connect: stele login URL --token-file FILE --trust FILE");
     }
 
     /// <summary>Opens a replica of that ledger in the home's cache, and catches up with that server; the home itself is left as it is.</summary>

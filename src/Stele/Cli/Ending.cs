@@ -64,8 +64,10 @@ static class Ending
 
     /// <summary>What someone at a terminal can do about it; the problem's own hint is for whoever speaks to the API.</summary>
     static string HintOf(Problem p) =>
-        p.Is(Trouble.Unauthorized) ? "connect with a token that the server knows: stele login URL --token TOKEN; whoever runs it makes one: stele token add NAME"
-        : p.Is(Trouble.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token TOKEN"
+        p.Is(Trouble.Unauthorized)
+            ? "connect with a token that the server knows: stele login URL --token-file FILE; whoever runs it makes "
+            + "one: stele token add NAME"
+        : p.Is(Trouble.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token-file FILE"
         : p.Hint;
 
     static string HintOf(DiskTrouble.Kind trouble) => trouble switch

@@ -1,133 +1,138 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using Stele.Gateway;
-using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Decisions;
+using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
 static class EraseVerb
 {
+    public static Option<string> Draft => new("--draft") { HelpName = "NEW", Description =
+        "sign the orders into this new file, for further owners to sign: stele erase --sign NEW; nothing is "
+        + "destroyed before they have" };
+
+    public const string Needs =
+        "the role owner and a token of the node with the right erase; or to be run where the node's folder is, with "
+        + "the node stopped";
+
     public static Verb Verb => new("erase", "destroy what opens a decision's or a person's records (owners)", """
-        stele erase DECISION... [--reason TEXT]
-        stele erase --subject TAG|PRINCIPAL [--reason TEXT]
+        stele erase DECISION... [--reason TEXT] [--draft NEW]
+        stele erase --subject TAG|PRINCIPAL [--reason TEXT] [--draft NEW]
+        stele erase --sign FILE
+        stele erase --pending [--draft NEW]
 
         Destroys, on the node, the keys of what was asked and answered and the salts of its commitments: nobody can open or guess it any
-        more. The records stay, and every proof of them. Then you state in the ledger how many were erased; which ones stands there
-        only as a salted digest. With --subject it is everything about one person: whom callers tagged with the Stele-Subject header,
-        or a principal, whose token goes too.
+        more. The records stay, and every proof of them. The ledger says how many were erased; which ones, only as a salted digest.
+        With --subject it is everything about one person: the person whom callers tagged with the Stele-Subject header, or a principal,
+        whose token goes too.
 
-        A legal hold on any of it forbids it all. Nothing is stated before it is durably destroyed; broken off anywhere, the same command
-        typed again finishes it, and nothing is counted twice. It can't be undone.
+        The node plans first and destroys nothing. You sign the plan's statement: the order. The node checks it against the ledger,
+        destroys, and hands it to the server. Where more owners must sign, --draft writes the order to a file; each further owner
+        signs it with --sign, and the last one's command carries it out. An order is good for a day.
+
+        A legal hold on any of it forbids it all. Broken off anywhere, the same command typed again finishes it, and nothing is counted
+        twice. What was destroyed and is not stated yet, as stele status shows it, is stated by --pending. It can't be undone.
         """,
         [
             new Argument<string[]>("decision") { Arity = ArgumentArity.ZeroOrMore },
             new Option<string>("--subject") { HelpName = "TAG|PRINCIPAL", Description = "everything about the person whom callers tagged so, or everything that this principal asked for" },
             new Option<string>("--reason") { HelpName = "TEXT", Description = "why; kept on the node in a file of its own, which may be deleted. The ledger commits to it" },
-        ], Run) { Needs = "the role owner and the node's own token; or to be run where the node's folder is, with the node stopped" };
+            Draft,
+            new Option<string>("--sign") { HelpName = "FILE", Description =
+                "sign the orders that another owner wrote with --draft; carry them out if that is enough" },
+            new Option<bool>("--pending") { Description =
+                "order what was destroyed and is not stated yet, and nothing else" },
+        ], Run) { Needs = Needs };
 
     static async Task<int> Run(Call call)
     {
         var decisions = (call.Get<string[]>("decision") ?? []).Distinct(StringComparer.Ordinal).ToImmutableArray();
-        var subject = call.Get<string>("--subject");
-        if (decisions.IsEmpty == (subject is null)) throw call.Wrong(subject is null ? "say what to erase" : "either decisions, or --subject", "stele erase DECISION, as the answer's Stele-Decision header names it; or stele erase --subject TAG");
+        var (subject, sign, pending) = (call.Get<string>("--subject"), call.Get<string>("--sign"),
+            call.Get<bool>("--pending"));
+        var ways = (decisions.IsEmpty ? 0 : 1) + (subject is null ? 0 : 1) + (sign is null ? 0 : 1) + (pending ? 1 : 0);
+        if (ways != 1) throw call.Wrong(ways == 0 ? "say what to erase"
+            : "one of: decisions, --subject, --sign, --pending",
+            "stele erase DECISION, as the answer's Stele-Decision header names it; or stele erase --subject TAG");
         if (subject is { Length: 0 }) throw call.Wrong("--subject takes a tag, or a principal's id");
         var reason = call.Get<string>("--reason");
         if (reason is { Length: > ErasureRequest.MaxReason }) throw call.Wrong($"--reason takes at most {ErasureRequest.MaxReason} characters");
         await using var desk = await Desk.Open(call);
         desk.Hold("owner");
+        if (sign is not null) return await SignAlso(call, desk, call.NeedFile("--sign"));
         foreach (var id in decisions)
             if (!Decision.TryParseId(id, out var log, out _) || !desk.State.Logs.ContainsKey(log)) throw call.Wrong($"'{id}' is not a decision of a log that this ledger knows", "take it from the answer's Stele-Decision header");
-        var answer = await OnNode(call, desk, new ErasureRequest(decisions, subject, null, reason, desk.State.Size));
-        var stated = await State(call, desk, answer);
-        call.Terminal.Result(ToJson(answer, stated), () =>
+        using var orders = new ErasureOrders(call, desk);
+        var done = await orders.Erase(new ErasureRequest(decisions, subject, null, reason, desk.State.Size));
+        orders.Write();
+        call.Terminal.Result(done.ToJson().With("draft", orders.File is { } file ? file : Json.Null), () =>
         {
-            Tell(call.Terminal, answer, stated);
-            if (answer is { Destroyed: 0, Finished: 0 } && stated is { Entries: [], Waiting: 0 })
-                call.Terminal.Line(answer.Already > 0 ? $"nothing is left to erase: {(answer.Already == 1 ? "it was" : $"all {answer.Already} were")} erased before" : "nothing was found to erase");
+            Tell(call.Terminal, done);
+            orders.Tell();
+            if (done is { Destroyed: 0, Plan.Finished: 0, Waiting: 0, Entries: [] } && orders.IsEmpty)
+                call.Terminal.Line(done.Plan.Already > 0
+                    ? $"nothing is left to erase: "
+                    + $"{(done.Plan.Already == 1 ? "it was" : $"all {done.Plan.Already} were")} erased before"
+                    : pending ? "nothing waits to be stated" : "nothing was found to erase");
         });
         return 0;
     }
 
-    /// <summary>Has the node erase; where none answers, does it in its folder, if that is here and its node is stopped.</summary>
-    public static async Task<ErasureAnswer> OnNode(Call call, Desk desk, ErasureRequest request)
+    /// <summary>Adds this owner's signature to what others signed; carries it out once enough have.</summary>
+    static async Task<int> SignAlso(Call call, Desk desk, string file)
     {
-        call.Terminal.Progress("erasing");
-        NodeClient.SilentException? silent = null;
-        if (desk.Home.Gateway is { } url)
-            try
+        using var orders = new ErasureOrders(call, desk);
+        var signed = orders.SignAlso(file);
+        var (destroyed, entries) = (0L, new List<Json>());
+        foreach (var envelope in signed.Where(orders.IsEnough))
+        {
+            var (gone, entry) = await orders.Carry(envelope);
+            destroyed += gone;
+            entries.Add(Json.Of(entry));
+        }
+        var least = signed.Min(e => e.Signatures.Length);
+        call.Terminal.Result(Json.Object(("destroyed", destroyed), ("entries", Json.Array(entries)),
+            ("signatures", least), ("threshold", desk.State.Threshold)), () =>
+        {
+            if (entries.Count < signed.Length) call.Terminal.Line($"signed by {least} of {desk.State.Threshold} "
+                + $"owners; nothing is destroyed yet. The next one: stele erase --sign {file}");
+            else
             {
-                using var node = new NodeClient(url, desk.Home.NodeToken);
-                return await node.Erase(request, call.Clock, call.Stop);
+                if (destroyed > 0) call.Terminal.Line($"erased {Records(destroyed)}: keys and salts are destroyed; "
+                    + $"every proof stands");
+                call.Terminal.Line($"stated in {(entries.Count == 1 ? "entry" : "entries")} "
+                    + $"{string.Join(", ", entries)}");
             }
-            catch (NodeClient.SilentException e)
-            {
-                silent = e;
-            }
-        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
-        if (!Directory.Exists(folder.Path)) throw silent?.Error ?? new CliError("no node is known to this home, and none is in this data folder", "stele login URL --gateway URL --node-token TOKEN; or run this where the node's folder is: --data DIR");
-        using var alone = NodePruning.Alone(folder);
-        var opened = new Dictionary<string, (Recorder Recorder, IDisposable? Opened)?>(StringComparer.Ordinal);
-        try
-        {
-            // Opened once for all steps; none of them closes it.
-            return new Erasures(folder, origin => (opened.TryGetValue(origin, out var there) ? there : opened[origin] = Erasures.Open(folder, origin, call.Clock)) is var (recorder, _) ? (recorder, null) : null)
-                .Run(request, desk.State, call.Now);
-        }
-        catch (GatewayException e)
-        {
-            throw new CliError($"refused ({e.Error.Row().Name}): {e.Message}", e.Error.Row().Hint);
-        }
-        finally
-        {
-            foreach (var log in opened.Values) log?.Opened?.Dispose();
-        }
+        });
+        return 0;
     }
 
-    /// <summary>States every erasure that the node has done and the ledger does not have yet. Entries, with how many records each is about.</summary>
-    public static async Task<Stated> State(Call call, Desk desk, ErasureAnswer answer)
+    public static void Tell(Terminal t, Erased done)
     {
-        var stated = new List<(long, string, long)>();
-        var waiting = 0L;
-        var until = call.Clock.GetUtcNow() + TimeSpan.FromSeconds(15);
-        foreach (var claim in answer.Claims)
-        {
-            if (desk.State.Erasures.ContainsKey(claim["list"].AsDigest)) continue;
-            // What the ledger does not anchor yet it takes no word about. The node anchors when it has erased, if it runs.
-            bool Anchored() => desk.State.Logs[claim["log"].AsString].Anchor?.Size >= claim["to"].AsInt;
-            for (; !Anchored() && call.Clock.GetUtcNow() < until; await desk.Sync())
-            {
-                call.Terminal.Progress("waiting for the node to anchor its log");
-                await Task.Delay(TimeSpan.FromMilliseconds(100), call.Clock, call.Stop);
-            }
-            if (!Anchored())
-            {
-                waiting += claim["count"].AsInt;
-                continue;
-            }
-            var (entry, _) = await desk.Sign(ErasureRecord.Statement(claim, desk.State, Home.NewId(), call.Now));
-            stated.Add((entry, claim["log"].AsString, claim["count"].AsInt));
-        }
-        return new(stated, waiting);
+        var plan = done.Plan;
+        if (plan.Finished > 0) t.Line($"finished what a call before had begun: {Records(plan.Finished)}");
+        if (done.Destroyed > 0) t.Line($"erased {Records(done.Destroyed)}: keys and salts are destroyed; every proof "
+            + $"stands");
+        if (plan.Held > 0) t.Line($"left {Records(plan.Held)} whose time is over: a legal hold covers "
+            + $"{(plan.Held == 1 ? "it" : "them")}");
+        foreach (var (entry, log, count) in done.Entries) t.Line($"stated in entry {entry}: {Records(count)} of {log}");
+        if (done.Waiting > 0) t.Line($"not erased or not stated yet: {Records(done.Waiting)}, as the ledger does not "
+            + $"anchor them yet; when the node has anchored its log, type the same again");
     }
 
-    /// <param name="Entries">What the ledger states now.</param>
-    /// <param name="Waiting">How many records more were erased, of which it can be told when their log is anchored.</param>
-    public sealed record Stated(IReadOnlyList<(long Entry, string Log, long Count)> Entries, long Waiting);
+    public static string Records(long n) => n == 1 ? "1 record" : $"{n} records";
+}
 
-    public static Json ToJson(ErasureAnswer answer, Stated stated) => Json.Object(
-        ("destroyed", answer.Destroyed), ("already", answer.Already), ("held", answer.Held), ("finished", answer.Finished), ("waiting", stated.Waiting),
-        ("entries", Json.Array(stated.Entries.Select(s => Json.Object(("entry", s.Entry), ("log", s.Log), ("count", s.Count))))));
-
-    public static void Tell(Terminal t, ErasureAnswer answer, Stated stated)
-    {
-        if (answer.Finished > 0) t.Line($"finished what a call before had begun: {Records(answer.Finished)}");
-        if (answer.Destroyed > 0) t.Line($"erased {Records(answer.Destroyed)}: keys and salts are destroyed; every proof stands");
-        if (answer.Held > 0) t.Line($"left {Records(answer.Held)} whose time is over: a legal hold covers {(answer.Held == 1 ? "it" : "them")}");
-        foreach (var (entry, log, count) in stated.Entries) t.Line($"stated in entry {entry}: {Records(count)} of {log}");
-        if (stated.Waiting > 0) t.Line($"not stated yet: {Records(stated.Waiting)}, as the ledger does not anchor them yet; when the node has anchored its log, type the same again");
-    }
-
-    static string Records(long n) => n == 1 ? "1 record" : $"{n} records";
+/// <summary>What came of one request to erase.</summary>
+/// <param name="Entries">What the ledger states now, with how many records each is about.</param>
+/// <param name="Waiting">How many records could not be planned or stated, as their log is not anchored so far.</param>
+sealed record Erased(ErasurePlan Plan, long Destroyed, ImmutableArray<(long Entry, string Log, long Count)> Entries,
+    long Waiting)
+{
+    public Json ToJson() => Json.Object(
+        ("destroyed", Destroyed), ("already", Plan.Already), ("held", Plan.Held), ("finished", Plan.Finished),
+            ("waiting", Waiting),
+        ("entries", Json.Array(Entries.Select(s => Json.Object(("entry", s.Entry), ("log", s.Log),
+            ("count", s.Count))))));
 }

@@ -1,3 +1,4 @@
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -10,6 +11,31 @@ static class Given
 {
     public static Digest Digest(string text, string what) =>
         Proof.Digest.TryParse(text, out var digest) ? digest : throw new CliError($"'{text}' is not the digest of {what}", "sha256: and 64 lower-case hex digits", CliError.Usage);
+
+    /// <summary>The rights of a token that is made: those of <c>--right</c>; all of a server where none is
+    /// named.</summary>
+    public static Identity.Rights Rights(Call call, bool ofNode)
+    {
+        var all = ofNode ? RightNames.OfNode : RightNames.OfServer;
+        var names = call.Get<string[]>("--right") ?? [];
+        if (names.Length == 0) return ofNode ? throw call.Wrong("a token of a node is made for named rights",
+            $"--right RIGHT, one of: {string.Join(", ", all.Names())}; once for each") : all;
+        return names.Aggregate(Identity.Rights.None, (rights, name) => all.Names().Contains(name)
+            ? rights | RightNames.Parse(name)
+            : throw call.Wrong($"'{name}' is not a right of a {(ofNode ? "node" : "server")}",
+                $"--right takes: {string.Join(", ", all.Names())}"));
+    }
+
+    /// <summary>A small file's bytes.</summary>
+    /// <exception cref="FormatException">It is larger than that.</exception>
+    public static byte[] Bytes(string file, int most)
+    {
+        using var stream = System.IO.File.OpenRead(file);
+        if (stream.Length > most) throw new FormatException($"it has more than {most} bytes");
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
 
     public static PublicKey Key(string text)
     {

@@ -31,7 +31,8 @@ sealed class Home
         }
         catch (FormatException e)
         {
-            throw new CliError($"{file} is damaged: {e.Message}", "fix it, or remove it and connect again: stele login URL --token TOKEN --trust FILE");
+            throw new CliError($"{file} is damaged: {e.Message}",
+                "fix it, or remove it and connect again: stele login URL --token-file FILE --trust FILE");
         }
     }
 

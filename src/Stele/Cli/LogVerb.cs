@@ -58,6 +58,12 @@ static class LogVerb
 
                 Nothing is anchored of it any more; what was stays provable. ORIGIN is the log's name, as stele status shows it.
                 """, [new Argument<string>("origin")], call => End(call, LogStatement.Close)) { Needs = "the role owner" },
+            new("reads", "who opened which bodies on a node", """
+                stele log reads [--last N]
+
+                Each opening of what was asked and answered, with its time and the name of the token: the node records it before it opens
+                anything. Asked of the node that this home knows.
+                """, [new Option<int?>("--last") { HelpName = "N", Description = "only the last N of them" }], Reads) { Needs = "a token of the node with the right administer" },
             .. LogPruneVerbs.All,
         ],
     };
@@ -114,6 +120,20 @@ static class LogVerb
         }
         return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System, place.Environment, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
             $"opened decision log {offer.Origin}");
+    }
+
+    static async Task<int> Reads(Call call)
+    {
+        if (call.Get<int?>("--last") < 1) throw call.Wrong("--last takes at least 1");
+        await using var desk = await Desk.Open(call);
+        using var node = TraceVerb.NodeOf(desk);
+        var reads = await node.Reads(call.Get<int?>("--last"), call.Stop);
+        call.Terminal.Result(Json.Object(("reads", Json.Array(reads.Select(r => r.ToJson())))), () =>
+        {
+            if (reads.Count == 0) call.Terminal.Note("nobody has opened any");
+            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.What }), "");
+        });
+        return 0;
     }
 
     /// <summary>A decision log by its name, or by its environment where that has one.</summary>

@@ -50,22 +50,57 @@ sealed class NodeClient : IDisposable
     /// <summary>A decision's leaf, its inclusion proof and the node's own checkpoint; null if the node does not have it.</summary>
     public Task<Json?> Early(string log, long index, CancellationToken stop) => Find($"decisions/{NodeFolder.NameOf(log)}/{index}", stop);
 
-    /// <summary>What was asked and answered; whoever has the node's token may open it.</summary>
+    /// <summary>Who opened bodies, oldest first; the last so many, or all.</summary>
+    public async Task<IReadOnlyList<BodyRead>> Reads(int? last, CancellationToken stop)
+    {
+        var all = new List<BodyRead>();
+        var from = 0L;
+        for (var size = long.MaxValue; from < size;)
+        {
+            var page = await Get(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"reads?from={from}"),
+                stop);
+            size = page["size"].AsInt;
+            if (last is { } n && from < size - n && all.Count == 0 && from == 0 && size > n)
+            {
+                from = size - n;
+                continue;
+            }
+            var reads = page["reads"].AsArray;
+            if (reads.IsEmpty) break;
+            all.AddRange(reads.Select(BodyRead.FromJson));
+            from += reads.Length;
+        }
+        return all;
+    }
+
+    /// <summary>What was asked and answered; a token with the right bodies opens it, and the node records that it
+    /// did.</summary>
     public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
     /// <summary>What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where nothing does.</summary>
     public async Task<(Digest List, ErasedRecord Record)?> Erased(string log, long index, CancellationToken stop) =>
         await Find($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } j ? (j["list"].AsDigest, ErasedRecord.FromJson(j["record"])) : null;
 
-    /// <summary>Has the node erase.</summary>
+    /// <summary>Has the node plan an erasure; it destroys nothing.</summary>
     /// <exception cref="CliError">It would not.</exception>
-    public async Task<ErasureAnswer> Erase(ErasureRequest request, TimeProvider clock, CancellationToken stop)
+    public async Task<ErasurePlan> Plan(ErasureRequest request, TimeProvider clock, CancellationToken stop) =>
+        ErasurePlan.FromJson(await Patiently("erasures", request.ToJson().ToBytes(), clock, stop));
+
+    /// <summary>Has the node carry out what owners ordered; how many decisions lost their keys.</summary>
+    /// <param name="size">As much of the ledger the node has to have folded.</param>
+    /// <exception cref="CliError">It would not.</exception>
+    public async Task<long> Carry(Envelope order, long size, TimeProvider clock, CancellationToken stop) =>
+        (await Patiently(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"erasures/orders?size={size}"), order.ToJson().ToBytes(), clock, stop))["destroyed"].AsInt;
+
+    /// <summary>Posts it, again while the node has not folded what this desk has.</summary>
+    async Task<Json> Patiently(string path, byte[] body, TimeProvider clock, CancellationToken stop)
     {
         for (var begun = clock.GetTimestamp(); ;)
         {
-            using var answer = await Send("erasures", stop, request.ToJson().ToBytes());
+            using var answer = await Send(path, stop, body);
             var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 64 << 20);
-            if (answer.IsSuccessStatusCode) return ErasureAnswer.FromJson(said);
+            if (answer.IsSuccessStatusCode) return said;
             // It folds what this desk has folded a moment later.
             if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
                 throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
@@ -148,11 +183,20 @@ sealed class NodeClient : IDisposable
         return Tile.Decode(await answer.Content.ReadAsByteArrayAsync(stop), tile.Width);
     }
 
-    async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop) ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}", "is it the node's gateway, and the node's own token? stele login … --gateway URL --node-token TOKEN");
+    async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop)
+        ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}",
+        "is it the node's gateway, and a token of that node with the right for it? stele login … --gateway URL "
+        + "--node-token-file FILE");
 
     async Task<Json?> Find(string path, CancellationToken stop)
     {
         using var answer = await Send(path, stop);
+        if (answer.StatusCode == System.Net.HttpStatusCode.Forbidden)
+        {
+            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 1 << 20);
+            throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
+                said["hint"].AsString);
+        }
         return answer.IsSuccessStatusCode ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20) : null;
     }
 
@@ -166,7 +210,9 @@ sealed class NodeClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new SilentException(new CliError($"no node answers at {_http.BaseAddress}: {e.GetBaseException().Message}", "is it running? stele up; another one: stele login URL --gateway URL --node-token TOKEN"));
+            throw new SilentException(new CliError($"no node answers at {_http.BaseAddress}: "
+                + $"{e.GetBaseException().Message}",
+                "is it running? stele up; another one: stele login URL --gateway URL --node-token-file FILE"));
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

@@ -75,6 +75,8 @@ static class PolicyReplayVerb
         var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
         if (!Directory.Exists(folder.Path)) return [];
         using var alone = NodePruning.Alone(folder);
+        using var reads = new BodyReads(folder.Reads);
+        await reads.Add(BodyRead.OfReplay(call.Now, Access.LocalName, request));
         using var replays = new DecisionReplays(origin => Erasures.Open(folder, origin, call.Clock));
         return await replays.Run(request, () => desk.Replay, call.Stop);
     }

@@ -27,12 +27,13 @@ static class RetentionVerb
                 new Option<double?>("--leaves") { HelpName = "DAYS", Description = "how long records are kept; for ever unless given" },
             ], Set) { Needs = "the role owner" },
         new("run", "destroy what is past its time (owners)", """
-            stele retention run [SYSTEM]
+            stele retention run [SYSTEM] [--draft NEW]
 
             On the node: erases the keys and salts of every decision older than its system keeps bodies, and states it; raises the floor of
             each log as far as leaves may go. What a hold covers stays. Leaves are then taken away by stele log prune, with the node
-            stopped. May be repeated, and broken off, at any time.
-            """, [new Argument<string>("system") { Arity = ArgumentArity.ZeroOrOne }], Run) { Needs = "the role owner and the node's own token; or to be run where the node's folder is, with the node stopped" },
+            stopped. May be repeated, and broken off, at any time. Where more owners must sign, --draft writes what is to be done to a file:
+            stele erase --sign.
+            """, [new Argument<string>("system") { Arity = ArgumentArity.ZeroOrOne }, EraseVerb.Draft], Run) { Needs = EraseVerb.Needs },
         new("floor", "admit that a log is pruned below a floor (owners)", """
             stele retention floor LOG N
 
@@ -74,28 +75,34 @@ static class RetentionVerb
         var only = call.Get<string>("system");
         if (only is not null && !desk.State.Systems.ContainsKey(only)) throw Place.NoSystem(only, desk.State);
         var systems = desk.State.Systems.Values.Where(s => s.Retention is not null && (only is null || s.Name == only)).ToList();
-        var done = new List<(string System, ErasureAnswer Answer, EraseVerb.Stated Stated, List<(string Log, long Floor, long Entry)> Floors)>();
+        var done = new List<(string System, Erased Erased, List<(string Log, long Floor, long Entry)> Floors)>();
+        using var orders = new ErasureOrders(call, desk);
         foreach (var system in systems)
         {
-            var answer = await EraseVerb.OnNode(call, desk, new ErasureRequest([], null, system.Name, null, desk.State.Size));
-            var stated = await EraseVerb.State(call, desk, answer);
+            var erased = await orders.Erase(new ErasureRequest([], null, system.Name, null, desk.State.Size));
             var floors = new List<(string, long, long)>();
-            foreach (var (log, floor) in answer.Floors.Where(f => f.Floor > desk.State.Logs[f.Log].Floor))
-                floors.Add((log, floor, (await desk.Sign(new Retention(log, floor) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now })).Entry));
-            done.Add((system.Name, answer, stated, floors));
+            foreach (var (log, floor) in erased.Plan.Floors.Where(f => f.Floor > desk.State.Logs[f.Log].Floor))
+                if (orders.Sign(new Retention(log, floor) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued =
+                    call.Now }) is { } signed)
+                    floors.Add((log, floor, (await desk.HandIn(signed)).Entry));
+            done.Add((system.Name, erased, floors));
         }
-        call.Terminal.Result(Json.Object(("systems", Json.Array(done.Select(d => EraseVerb.ToJson(d.Answer, d.Stated).With("system", d.System)
+        orders.Write();
+        call.Terminal.Result(Json.Object(("draft", orders.File is { } file ? file : Json.Null),
+            ("systems", Json.Array(done.Select(d => d.Erased.ToJson().With("system", d.System)
             .With("floors", Json.Array(d.Floors.Select(f => Json.Object(("log", f.Log), ("floor", f.Floor), ("entry", f.Entry))))))))), () =>
         {
             var t = call.Terminal;
             if (done.Count == 0) t.Line(only is null ? "no system has retention classes: stele retention set SYSTEM --bodies DAYS" : $"{only} keeps everything for ever: stele retention set {only} --bodies DAYS");
-            foreach (var (system, answer, stated, floors) in done)
+            foreach (var (system, erased, floors) in done)
             {
                 t.Line($"{Terminal.Bold(system)}  keeps {Words(desk.State.Systems[system].Retention)}");
-                EraseVerb.Tell(t, answer, stated);
+                EraseVerb.Tell(t, erased);
                 foreach (var (log, floor, entry) in floors) t.Line($"floor of {log} raised to {floor} in entry {entry}: with the node stopped, stele log prune {log}");
-                if (answer is { Destroyed: 0, Finished: 0 } && stated is { Entries: [], Waiting: 0 } && floors.Count == 0) t.Line("nothing is past its time");
+                if (erased is { Destroyed: 0, Plan.Finished: 0, Entries: [], Waiting: 0 } && erased.Plan.Planned.IsEmpty
+                    && floors.Count == 0) t.Line("nothing is past its time");
             }
+            orders.Tell();
         });
         return 0;
     }

@@ -85,17 +85,32 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
     {
         stage.Step("A ledger is founded");
         stage.Say("The owner's key signs genesis; it lies in the owner's own home, not with the server. The trust file pins the log's key and genesis: all that anyone needs to check everything that follows. Then the owner registers four members with their own keys and roles, declares the system, and opens the node's decision log.");
-        _running = await Running.Start(stage.World, stage.HomeOf(Owner), new UpTerms { Port = 0, GatewayPort = 0, Invite = ["members"], AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
+        _running = await Running.Start(stage.World, stage.HomeOf(Owner),
+            new UpTerms { Port = 0, GatewayPort = 0, AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
         var trust = Home.Open(stage.HomeOf(Owner)).Trust!;
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
         stage.Fact("log key", trust.Key.ToString());
-        var token = _running.Invited.Single().Token;
+        Files.CreateDirectory(World("work"), secret: true);
         foreach (var (who, roles) in ((string, string[])[])[(Engineer, ["builder", "approver"]), (Validator, ["evaluator"]), (Risk, ["approver"]), (Operator, ["deployer"])])
         {
             var key = await stage.Quietly(who, "key", "new");
             await stage.Do(Owner, [.. (string[])["member", "add"], "--member", key["member"].AsString, "--key", key["public"].AsString, .. roles.SelectMany(r => (string[])["--role", r])]);
-            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token", token, "--trust", World("trust.json"), "--gateway", _running.Gateway, "--node-token", _running.Node.Node.Identity.Token);
+            // Each gets what their part needs: all read the ledger and hand in what they sign; who freezes or checks
+            // uploads; who traces decisions reads the node's logs.
+            var (token, ofNode) = (World($"work/{who}.token"), World($"work/{who}.node-token"));
+            await stage.Quietly(Owner, [.. (string[])["token", "add", who, "--data", stage.World, "--out", token,
+                "--right", "read", "--right", "submit"], .. who is Engineer or Validator
+                ? (string[])["--right", "upload"] : []]);
+            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--token-file", token, "--trust",
+                World("trust.json"));
+            Files.Delete(token);
+            if (who is not (Risk or Operator)) continue;
+            await stage.Quietly(Owner, "token", "add", who, "--data", stage.World, "--node", "--right", "logs", "--out",
+                ofNode);
+            await stage.Quietly(who, "login", _running.Server.Address.ToString(), "--gateway", _running.Gateway,
+                "--node-token-file", ofNode);
+            Files.Delete(ofNode);
         }
         await stage.Do(Owner, "system", "add", "mortgage", "--env", "prod", "--risk", "high", "--stale-after", "24h", "--observation-gap", "10m");
         await stage.Do(Owner, "log", "open", Place);
@@ -193,7 +208,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
     {
         stage.Step($"{applications} real applications go through the gateway");
         stage.Say("Each answer leaves only after its record is durable: which release, which rules, which outcome, and salted commitments to what was asked and answered. Nothing about a person is in the log; the bodies lie sealed beside it, under keys that can be destroyed.");
-        var principal = await stage.Do(Owner, "principal", "add", "--role", "applicant-desk");
+        var principal = await stage.Do(Owner, "principal", "add", "--for", Place, "--role", "applicant-desk");
         _applicantToken = principal["token"].AsString;
         _desk = new HttpClient { BaseAddress = new Uri(_running!.Gateway + Place + "/") };
         _desk.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _applicantToken);

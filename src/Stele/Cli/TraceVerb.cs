@@ -14,7 +14,7 @@ static class TraceVerb
 
         Walks from the decision (its id is in the answer's Stele-Decision header) to the deployment that put the release there, the verdict,
         the approvals, the release, its components, and the origin of each down to frozen sources. Each step names its entry.
-        """, [new Argument<string>("decision|release"), new Option<bool>("--body") { Description = "open what was asked and answered, too; needs the node's own token" }], async call =>
+        """, [new Argument<string>("decision|release"), new Option<bool>("--body") { Description = "open what was asked and answered, too; needs a token of the node with the right bodies; the node records it" }], async call =>
     {
         await using var desk = await Desk.Open(call);
         var what = call.Need("decision|release");
@@ -32,7 +32,9 @@ static class TraceVerb
         return 0;
     });
 
-    internal static NodeClient NodeOf(Desk desk) => new(desk.Home.Gateway ?? throw new CliError("which node has that decision? none is known here", "stele login URL --gateway URL --node-token TOKEN"), desk.Home.NodeToken);
+    internal static NodeClient NodeOf(Desk desk) => new(desk.Home.Gateway
+        ?? throw new CliError("which node has that decision? none is known here",
+        "stele login URL --gateway URL --node-token-file FILE"), desk.Home.NodeToken);
 
     /// <summary>A decision as its node shows it, held to be in its log, under a checkpoint signed by the key that the ledger names.</summary>
     internal static async Task<(Decision Decision, string Checkpoint, long Size)> Leaf(NodeClient node, LogFact log, long index, Call call)

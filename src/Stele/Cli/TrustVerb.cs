@@ -33,7 +33,9 @@ static class TrustVerb
     static (string Path, Trust Trust) Read(Call call)
     {
         var file = call.Get<string>("--file") ?? System.IO.Path.Combine(call.HomePath, "trust.json");
-        if (call.Get<string>("--file") is null && !System.IO.File.Exists(file)) throw new CliError($"{call.HomePath} pins no ledger", "stele login URL --token TOKEN --trust FILE; or name a trust file: --file FILE");
+        if (call.Get<string>("--file") is null
+            && !System.IO.File.Exists(file)) throw new CliError($"{call.HomePath} pins no ledger",
+            "stele login URL --token-file FILE --trust FILE; or name a trust file: --file FILE");
         return (file, Given.Trust(file));
     }
 

@@ -5,6 +5,7 @@ using Stele.Build;
 using Stele.Control;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -126,7 +127,9 @@ static class UpVerb
                 $"limits of releases: {gap}");
             if (first) t.Note("A ledger was founded: your key, in your home, is its first owner. " + InitVerb.MoveRecovery(call));
             if (terms.Server && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
-                t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then stele login {running.Server.Address} --token TOKEN --trust {System.IO.Path.Combine(call.Data, "trust.json")}");
+                t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then "
+                    + $"stele login {running.Server.Address} --token-file FILE --trust "
+                    + $"{System.IO.Path.Combine(call.Data, "trust.json")}");
             t.Line($"Ctrl-C stops it. Next, in another terminal: stele {(first ? "system add NAME --env prod --stale-after 24h" : "status")}; stele --help");
         });
         call.Stage.Output.Flush();
@@ -195,11 +198,13 @@ sealed class Running : IAsyncDisposable
             {
                 if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
                 running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, Hosts = terms.Hosts, OpenLog = terms.OpenLog, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds), Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null }, call.Clock, report);
-                running.Invited = [.. terms.Invite.Select(name => (name, Tokens.Add(folder.Tokens, name)))];
+                running.Invited = [.. terms.Invite.Select(name => (name, TokenFile.Renew(folder.Tokens, name)))];
             }
             if (terms.Node)
             {
-                var trust = terms.Server ? folder.ReadTrust() : home.Trust ?? throw new CliError("which ledger is the node to follow? none is pinned here", "stele login URL --token TOKEN --trust FILE");
+                var trust = terms.Server ? folder.ReadTrust() : home.Trust
+                    ?? throw new CliError("which ledger is the node to follow? none is pinned here",
+                    "stele login URL --token-file FILE --trust FILE");
                 var follow = running.ServerOrNull?.Address ?? terms.Follow ?? (home.Server is { } s ? new Uri(s) : throw new CliError("which server is the node to follow?", "--follow URL"));
                 var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow,
@@ -211,7 +216,8 @@ sealed class Running : IAsyncDisposable
                 home.Set(("server", server.Address.ToString()), ("data", data));
             if (terms.Node)
             {
-                home.Set(("gateway", running.Gateway), ("nodeToken", running.Node.Node.Identity.Token), ("data", data));
+                var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
+                home.Set(("gateway", running.Gateway), ("nodeToken", TokenOf(node, home)), ("data", data));
                 if (terms.Server) await Register(running, home, call);
             }
             return running;
@@ -222,6 +228,14 @@ sealed class Running : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The home's own token of the node, with every right by name; made where the home has none that the node
+    /// knows.</summary>
+    static string TokenOf(NodeFolder node, Home home) =>
+        home.NodeToken is { } token && TokenFile.All(node.Principals).Any(h => h.Digest == Token.DigestOf(token))
+            ? token
+        : TokenFile.Renew(node.Principals, new TokenHolder($"up-{home.Member?[..8] ?? "home"}", default,
+            RightNames.OfNode));
 
     static WitnessTerms Policy(string file, VerifierKey log)
     {

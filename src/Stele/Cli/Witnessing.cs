@@ -45,10 +45,16 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
 
     public Json ToJson() => Json.Object(
         ("published", Server?.Find("published")), ("cosigners", Server?.Find("cosigners")), ("witnesses", Server?.Find("witnesses")),
-        ("node", Node?.Find("cosigner") is { } key ? Json.Object(("key", key), ("cosigned", Node["cosigned"]), ("cosigning", Node["cosigning"])) : null), ("forks", Json.Array(Forks.Select(Json.Of))));
+        ("node", Node?.Find("cosigner") is { } key ? Json.Object(("key", key), ("cosigned", Node["cosigned"]),
+            ("cosigning", Node["cosigning"])) : null),
+        ("erasures", Node?.Find("erasures")), ("everywhere", Node?.Find("everywhere")),
+            ("forks", Json.Array(Forks.Select(Json.Of))));
 
     public void Print(Terminal t)
     {
+        foreach (var erasure in Node?.Find("erasures")?.AsArray
+            ?? []) t.Line(Terminal.Yellow(erasure["says"].AsString));
+        if (Node?.Find("everywhere") is { AsInt: > 0 and var n }) t.Line(Terminal.Yellow(PrincipalVerb.Everywhere(n)));
         foreach (var fork in Forks) t.Line(Terminal.Red(fork));
         if (Server is null) return;
         var witnesses = Server["witnesses"].AsArray;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Stele.Disk;
+using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -45,7 +46,7 @@ static class Founding
         if (Fold.Apply(State.Empty, entry, Documents.None) is Outcome.Refused refused) throw new FormatException($"genesis does not stand: {refused.Code.Name()}: {refused.Message}");
 
         using (var log = Log.Open(folder.Ledger, origin, logKey, time)) await log.Append(entry.Bytes);
-        var token = Control.Tokens.Add(folder.Tokens, "founder");
+        var token = TokenFile.Renew(folder.Tokens, "founder");
 
         // The trust file is last: where it stands, everything it rests on stands.
         var trust = new Trust(origin, logKey.Key, entry.LeafHash, [], 0);

@@ -14,7 +14,7 @@ namespace Stele.Control;
 ///   cosigned                 the newest checkpoint that is published with others' cosignatures
 ///   blobs/                   every blob: an OCI image layout
 ///   timestamps/              RFC 3161 time stamps over checkpoints, by the checkpoint's size
-///   tokens.json              SHA-256 of each token that may read and upload 0600
+///   tokens.json              who may come in (see TokenFile): SHA-256 of each token, its rights  0600
 /// </code>
 /// No member's key is ever in here.
 /// </summary>

@@ -1,4 +1,5 @@
 using Stele.Blobs;
+using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -17,7 +18,7 @@ static class ServerFsck
             using (signer)
                 if (signer.Key.ToString() != trust.Key.ToString()) found.Wrong(folder.LogKey, "not the key that the trust file pins");
         var serverKey = found.Read(folder.ServerKey, folder.ReadServerKey);
-        found.Read(folder.Tokens, () => (object)Tokens.All(folder.Tokens));
+        found.Read(folder.Tokens, () => (object)TokenFile.All(folder.Tokens));
 
         var replay = new Replay(new Documents(Documents(folder)));
         string? halted = null;

@@ -1,36 +1,53 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Governance;
 
 namespace Stele.Gateway;
 
 /// <summary>
-/// Erasing on a running node, under <c>/-/erasures</c>, for whoever has the node's token:
+/// Erasing on a running node, under <c>/-/erasures</c>, for tokens with the right erase; the proofs for those with the
+/// right logs:
 /// <code>
-/// POST erasures                   an <see cref="ErasureRequest"/>: destroys, and answers with an <see cref="ErasureAnswer"/>: what an owner has to state now
+/// POST erasures                   an <see cref="ErasureRequest"/>: plans, and answers with an <see cref="ErasurePlan"/>: what owners have to sign
+/// POST erasures/orders?size=SIZE  a plan's statement, signed by owners at the threshold: {"destroyed"}; the node has folded SIZE entries, or answers 503.
+///                                 It destroys, and hands the order to the server
 /// GET  erasures/[hex]/[index]     {"list","record"}: what shows that the keys of a decision were erased, and that the ledger states it; 404 where nothing does
 /// </code>
 /// </summary>
-sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State> state, Action anchor, TimeProvider time)
+sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, Func<State> state, Action anchor,
+    TimeProvider time)
 {
-    public const string Path = "/-/erasures";
+    public const string Path = "/-/erasures", Orders = Path + "/orders";
+
+    long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     public async Task Handle(HttpContext http)
     {
         const string problem = "application/problem+json";
         try
         {
-            if (!pages.Allowed(http.Request.Headers.Authorization)) throw new GatewayException(GatewayError.Unauthenticated, "this needs the node's own token");
+            access.Demand(http.Request, HttpMethods.IsPost(http.Request.Method) ? Rights.Erase : Rights.Logs);
             if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
             {
                 var request = ErasureRequest.FromJson(CanonicalJson.Parse(await http.Body(ErasureRequest.MaxBytes),
                     ErasureRequest.MaxBytes));
-                var answer = await Task.Run(() => erasures.Run(request, state(), time.GetUtcNow().ToUnixTimeMilliseconds()));
-                // Nothing can be stated of records that are not anchored.
-                if (answer.Claims.Length > 0) anchor();
-                await ReadEndpoints.Send(http, 200, "application/json", answer.ToJson().ToBytes());
+                var plan = await Task.Run(() => erasures.Plan(request, state(), Now));
+                if (plan.Waiting > 0 || !plan.Pending.IsEmpty) anchor();
+                await ReadEndpoints.Send(http, 200, "application/json", plan.ToJson().ToBytes());
+            }
+            else if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Orders)
+            {
+                var order = Envelope.Parse(await http.Body(ErasureRequest.MaxBytes));
+                var size = http.Request.Query["size"] is [{ } text]
+                    && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+                    : throw new FormatException("size says how much of the ledger is to be regarded");
+                var destroyed = await Task.Run(() => erasures.Carry(order, size, state(), Now));
+                await outbox.Add(order);
+                await ReadEndpoints.Send(http, 200, "application/json",
+                    Json.Object(("destroyed", destroyed)).ToBytes());
             }
             else if (HttpMethods.IsGet(http.Request.Method) && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
                 && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin && erasures.Proof(origin, index, now) is var (list, record))
@@ -41,7 +58,7 @@ sealed class ErasureEndpoints(Erasures erasures, ReadEndpoints pages, Func<State
         {
             await ReadEndpoints.Send(http, e.Error.Row().Status, problem, e.Error.Body(e.Message));
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or Proof.Statements.UnknownKindException)
         {
             await ReadEndpoints.Send(http, 400, problem, GatewayError.BadRequest.Body(e.Message));
         }

@@ -7,7 +7,8 @@ using Stele.Proof.Statements;
 namespace Stele.Gateway;
 
 /// <summary>
-/// One erasure, as it lies on the node before its first key is destroyed and for as long as anybody may ask for a proof of it: all that its statement takes, and the list behind that statement's root.
+/// One erasure, as it is kept on the node from before its first key is destroyed and for as long as anybody may ask for
+/// a proof of it: all that its statement takes, and the list behind that statement's root.
 /// Canonical JSON, mode 0600. Nothing in it says whom the decisions are about.
 /// </summary>
 /// <param name="Size">The ledger size that was folded when holds were looked for.</param>
@@ -31,9 +32,18 @@ sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long>
             j.Find("principal")?.AsString, j.Find("reason")?.AsDigest);
     }
 
-    /// <summary>What an owner needs to state it; no list.</summary>
+    /// <summary>Whether it is the same erasure, whatever its salt and whenever it was planned.</summary>
+    public bool Means(ErasureRecord other) => (Log, Cause, Principal) == (other.Log, other.Cause, other.Principal)
+        && Indices.SequenceEqual(other.Indices);
+
+    /// <summary>What owners sign; no list.</summary>
     public Json Claim => Json.Object(
         ("log", Log), ("from", From), ("to", To), ("list", List.Root), ("count", Indices.Length), ("cause", Cause), ("size", Size), ("reason", Reason is { } r ? Json.Of(r) : null));
+
+    /// <summary>The claim that a statement makes.</summary>
+    public static Json ClaimOf(Erasure s) => Json.Object(
+        ("log", s.Log), ("from", s.From), ("to", s.To), ("list", s.List), ("count", s.Count), ("cause", s.Cause),
+            ("size", s.Size), ("reason", s.Reason is { } r ? Json.Of(r) : null));
 
     /// <summary>The statement of a claim, for this ledger.</summary>
     public static Erasure Statement(Json claim, State state, string nonce, long issued) => new(
@@ -41,7 +51,40 @@ sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long>
     { Ledger = state.Ledger, Nonce = nonce, Issued = issued };
 }
 
-/// <summary>What is to be erased: some decisions by id, all about one person (a tag, or a principal's pseudonym), or all of a system whose time is over. One of the three.</summary>
+/// <summary>An erasure that waits for owners' signatures: <c>{"made","record","version"}</c>, the record as
+/// above.</summary>
+/// <param name="Made">When, milliseconds since 1970 UTC.</param>
+sealed record PlannedErasure(long Made, ErasureRecord Record)
+{
+    const int Version = 1, MaxFile = 65 << 20;
+
+    public Json ToJson() => Json.Object(("made", Made), ("record", Record.ToJson()), ("version", Version));
+
+    public static PlannedErasure Parse(ReadOnlySpan<byte> utf8)
+    {
+        var j = CanonicalJson.ParseCanonical(utf8, MaxFile);
+        if (j["version"].AsInt != Version) throw new FormatException($"version {j["version"].AsInt} of a planned "
+            + $"erasure is not known here");
+        return new(Names.Time(j["made"]), ErasureRecord.Parse(j["record"].ToBytes()));
+    }
+}
+
+/// <summary>An erasure that was begun, and that the ledger does not state.</summary>
+/// <param name="Ordered">Whether the node has an order that is still good, and submits it; else owners must sign
+/// one.</param>
+sealed record UnstatedErasure(string Log, Digest List, long Count, bool Ordered)
+{
+    /// <summary>How it is said wherever it is said, with the next step.</summary>
+    public string Words => $"destroyed, not stated: {(Count == 1 ? "1 record" : $"{Count} records")} of {Log}; "
+        + (Ordered ? "the node has the owners' order and hands it to the server"
+            : "owners sign for it: stele erase --pending");
+
+    public Json ToJson() => Json.Object(("log", Log), ("list", List), ("count", Count), ("ordered", Ordered),
+        ("says", Words));
+}
+
+/// <summary>What is to be erased: some decisions by id, all about one person (a tag, or a principal's pseudonym), or
+/// all of a system whose time is over. One of the three; or none, to ask only what waits to be stated.</summary>
 /// <param name="Size">As much of the ledger the node must have folded, so that it knows the holds that the asker knows.</param>
 sealed record ErasureRequest(ImmutableArray<string> Decisions, string? Subject, string? Overdue, string? Reason, long Size)
 {
@@ -55,19 +98,23 @@ sealed record ErasureRequest(ImmutableArray<string> Decisions, string? Subject, 
         j.Find("reason")?.AsString is { Length: > MaxReason } ? throw new FormatException($"a reason has at most {MaxReason} characters") : j.Find("reason")?.AsString, Names.Entry(j["size"]));
 }
 
-/// <summary>What came of it.</summary>
-/// <param name="Destroyed">How many decisions lost their keys now.</param>
-/// <param name="Already">How many of those that were named had lost them before.</param>
+/// <summary>What owners have to sign.</summary>
+/// <param name="Planned">The claims of what is to be destroyed. Nothing of it was.</param>
+/// <param name="Pending">The claims of what was destroyed before and is not stated.</param>
+/// <param name="Already">How many of those that were named had lost their keys before.</param>
 /// <param name="Held">How many were left because a hold covers them, though their time is over.</param>
 /// <param name="Finished">How many that an interrupted call had begun were finished now.</param>
-/// <param name="Claims">Every erasure here that the ledger does not state yet, of this call and of any before it.</param>
+/// <param name="Waiting">How many could not be planned, as the ledger does not anchor them yet.</param>
 /// <param name="Floors">How far each log may be pruned, where its leaves' time is over.</param>
-sealed record ErasureAnswer(long Destroyed, long Already, long Held, long Finished, ImmutableArray<Json> Claims, ImmutableArray<(string Log, long Floor)> Floors)
+sealed record ErasurePlan(ImmutableArray<Json> Planned, ImmutableArray<Json> Pending, long Already, long Held,
+    long Finished, long Waiting, ImmutableArray<(string Log, long Floor)> Floors)
 {
     public Json ToJson() => Json.Object(
-        ("destroyed", Destroyed), ("already", Already), ("held", Held), ("finished", Finished), ("claims", Json.Array(Claims)),
+        ("planned", Json.Array(Planned)), ("pending", Json.Array(Pending)), ("already", Already), ("held", Held),
+            ("finished", Finished), ("waiting", Waiting),
         ("floors", Json.Array(Floors.Select(f => Json.Object(("log", f.Log), ("floor", f.Floor))))));
 
-    public static ErasureAnswer FromJson(Json j) => new(j["destroyed"].AsInt, j["already"].AsInt, j["held"].AsInt, j["finished"].AsInt, j["claims"].AsArray,
+    public static ErasurePlan FromJson(Json j) => new(j["planned"].AsArray, j["pending"].AsArray, j["already"].AsInt,
+        j["held"].AsInt, j["finished"].AsInt, j["waiting"].AsInt,
         [.. j["floors"].AsArray.Select(f => (f["log"].AsString, f["floor"].AsInt))]);
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Stele.Disk;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -12,66 +13,184 @@ using Stele.Proof.Statements;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Destroys keys and salts on a node, in an order that survives being broken off anywhere:
+/// Destroys keys and salts on a node, by owners' orders alone, and in an order that survives being broken off anywhere:
 ///
-///   1 find      the decisions meant, and whether a hold that is known here covers any: then nothing is done
-///   2 intend    the list, its salt and the reason become files, durably         a crash here: nothing is destroyed; the next call finishes it
-///   3 destroy   the key table is written anew without them, durably, at once    a crash here: all of one record's keys are gone, or none
-///   4 forget    a principal's token, if it was one who was meant
-///   5 claim     an owner states in the ledger what 3 destroyed
+///   1 plan      the decisions meant, and whether a hold that is known here covers any. List, salt and reason become
+///               files, durably; nothing is destroyed. A plan waits for its order for a day
+///   2 try       the order: the plan's statement, signed by owners. The node's own fold must accept it as the ledger
+///               stands here, so owners at the threshold signed it, less than a day ago, and no hold forbids it
+///   3 keep      the order becomes a file, then the list: from here on it will be done. A crash: the next start does it
+///   4 destroy   the key table is written again without them, durably, at once. A crash: all of one record's keys are
+///               gone, or none
+///   5 forget    a principal's token, if it was one who was meant
+///   6 submit    the order goes to the server, by the node's outbox and by its sender; the ledger takes it once
 ///
-/// Invariant: what step 5 can state was destroyed before, durably: a claim is handed out only for what the key table shows as erased. Whether it was stated the fold knows, by the list's root, which it takes once:
-/// so whatever is repeated, nothing is counted twice.
+/// Invariant: nothing is destroyed without an order that is durable here. What an earlier build had begun has none: it
+/// is finished as it was begun, and its claim is handed out so that owners can order it now.
+/// Whether it was stated the fold knows, by the list's root, which it takes once: whatever is repeated, nothing is
+/// counted twice.
 /// </summary>
 /// <param name="recorder">A log of this node by its origin, and what to dispose afterwards, if it was opened for this; null where it is not here.</param>
 sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDisposable? Opened)?> recorder)
 {
+    /// <summary>How many plans may wait for their orders at once.</summary>
+    public const int MaxPlans = 256;
+
     readonly Lock _one = new();
 
     /// <summary>For tests: called when a step is done, and may throw as a crash would stop it there.</summary>
     internal Action<string>? Reached { get; init; }
 
-    /// <exception cref="GatewayException">A hold covers it, or there is no such decision: nothing was destroyed by this call.</exception>
-    public ErasureAnswer Run(ErasureRequest request, State state, long now)
+    /// <summary>Finds what is meant and writes the plans down. Destroys nothing, but for what an earlier call had
+    /// begun.</summary>
+    /// <param name="now">Milliseconds since 1970 UTC.</param>
+    /// <exception cref="GatewayException">A hold covers it, there is no such decision, or too many plans
+    /// wait.</exception>
+    public ErasurePlan Plan(ErasureRequest request, State state, long now)
     {
         lock (_one)
         {
-            if (state.Size < request.Size) throw new GatewayException(GatewayError.Behind, $"the node has folded {state.Size} entries, and the holds among {request.Size} are to be regarded");
+            HasFolded(state, request.Size);
             var finished = Finish(state);
-
-            // 1. Which?
+            Expire(now);
             var floors = ImmutableArray.CreateBuilder<(string, long)>();
             var (found, already, held) = request.Overdue is { } system ? Overdue(system, state, now, floors) : Asked(request, state);
-
-            // 2. All of it is written down before any of it is done.
-            var records = found.SelectMany(f => Plan(f.Key, f.Value, request, state)).ToList();
-            foreach (var record in records) Intend(record, request.Reason);
-            Reached?.Invoke("intend");
-
-            // 3 and 4.
-            foreach (var record in records) Destroy(record);
-            return new ErasureAnswer(records.Sum(r => (long)r.Indices.Length), already, held, finished, [.. Stand(state).Where(r => !state.Erasures.ContainsKey(r.List.Root) && IsDestroyed(r)).Select(r => r.Claim)], floors.ToImmutable());
+            var (claims, waiting) = (ImmutableArray.CreateBuilder<Json>(), 0L);
+            foreach (var (origin, indices) in found)
+            {
+                // The ledger takes no word about what it does not anchor yet.
+                var anchored = state.Logs[origin].Anchor?.Size ?? 0;
+                waiting += indices.Count(i => i >= anchored);
+                foreach (var record in Stretches(origin, indices, anchored, request, state)) claims.Add(Write(record,
+                    request.Reason, state, now).Claim);
+            }
+            Reached?.Invoke("plan");
+            return new ErasurePlan(claims.ToImmutable(), [.. Unstated(state).Where(IsDestroyed).Select(r => r.Claim)],
+                already, held, finished, waiting, floors.ToImmutable());
         }
     }
 
-    /// <summary>Finishes what a call before was broken off in. What came to be held since, and still has its keys, keeps them.</summary>
-    long Finish(State state)
+    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before is kept, for its
+    /// statement.</summary>
+    /// <param name="size">As much of the ledger the node must have folded.</param>
+    /// <returns>How many decisions lost their keys now.</returns>
+    /// <exception cref="GatewayException">It may not be done; nothing was destroyed.</exception>
+    /// <exception cref="FormatException">It is not an order.</exception>
+    public long Carry(Envelope order, long size, State state, long now)
+    {
+        lock (_one)
+        {
+            HasFolded(state, size);
+            if (Statement.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
+                + "signed erasure statement");
+            if (state.Erasures.ContainsKey(statement.List)) return 0;
+
+            // 2. What was planned, as it was planned, and as the ledger would take it.
+            var begun = Begun(statement.List);
+            var record = begun ?? Planned(statement.List)
+                ?? throw new GatewayException(GatewayError.NotFound,
+                    "no plan with that list is here: one is kept for a day; have it planned again");
+            if (!ErasureRecord.ClaimOf(statement).Equals(record.Claim)) throw new FormatException("the order does "
+                + "not say what was planned");
+            if (!state.Logs.TryGetValue(record.Log, out var log)) throw new GatewayException(GatewayError.NotFound,
+                $"the ledger knows no decision log '{record.Log}'");
+            var destroyed = begun is not null && IsDestroyed(record);
+            if (!destroyed) MayDestroy(record, log, state);
+            if (Fold.Apply(state, new Entry(Math.Max(now, state.Time), order),
+                Documents.None) is Outcome.Refused refused)
+                throw new GatewayException(GatewayError.Unordered,
+                    $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}; nothing was "
+                    + $"destroyed by it");
+
+            // 3.
+            Files.Write(PathOf(record.List.Root) + OrderSuffix, order.ToJson().ToBytes(), secret: true);
+            Reached?.Invoke("order");
+            if (begun is null) Files.Write(PathOf(record.List.Root), record.ToJson().ToBytes(), secret: true);
+            Reached?.Invoke("intend");
+            if (File.Exists(PathOf(record.List.Root) + PlanSuffix)) Files.Delete(PathOf(record.List.Root) + PlanSuffix);
+
+            // 4 and 5.
+            Destroy(record);
+            return destroyed ? 0 : record.Indices.Length;
+        }
+    }
+
+    /// <summary>Goes on where the node was stopped between an order and its statement: finishes what was ordered, and
+    /// gives the orders that the ledger does not have.</summary>
+    /// <param name="open">Whether a log, by its origin, is open here.</param>
+    /// <returns>The orders that are to be submitted; and how many can't be finished yet, as their logs are not
+    /// open.</returns>
+    public (ImmutableArray<Envelope> Orders, int Left) Resume(State state, long now, Func<string, bool> open)
+    {
+        lock (_one)
+        {
+            var orders = ImmutableArray.CreateBuilder<Envelope>();
+            var left = 0;
+            foreach (var list in Directory.EnumerateFiles(folder.Erasures, "*" + OrderSuffix).Select(f =>
+                Digest.ParseHex(Path.GetFileNameWithoutExtension(f))).Order().ToList())
+                if (state.Erasures.ContainsKey(list)) Files.Delete(PathOf(list) + OrderSuffix);
+                else if (Begun(list) is not { } record) continue;   // stopped before it was begun: the plan waits as before
+                else if (!state.Logs.ContainsKey(record.Log) || !open(record.Log)) left++;
+                else
+                {
+                    Finish(record, state);
+                    if (OrderOf(record) is { } order && !IsTooOld(order, now)) orders.Add(order);
+                }
+            return (orders.ToImmutable(), left);
+        }
+    }
+
+    /// <summary>What was destroyed and is not stated: what <c>status</c> and <c>fsck</c> have to say until it
+    /// is.</summary>
+    public ImmutableArray<UnstatedErasure> Pending(State state, long now)
+    {
+        lock (_one) return [.. Unstated(state).Select(r => new UnstatedErasure(r.Log, r.List.Root, r.Indices.Length,
+            OrderOf(r) is { } order && !IsTooOld(order, now)))];
+    }
+
+    static void HasFolded(State state, long size)
+    {
+        if (state.Size < size) throw new GatewayException(GatewayError.Behind,
+            $"the node has folded {state.Size} entries, and the holds among {size} are to be regarded");
+    }
+
+    static bool IsTooOld(Envelope order, long now) => Statement.Parse(order.Payload).Issued + Fold.MaxDelay < now;
+
+    /// <summary>What has its keys yet keeps them if it is held; and what was planned must be there as it was planned,
+    /// so that nothing is counted twice.</summary>
+    void MayDestroy(ErasureRecord record, LogFact log, State state)
+    {
+        if (record.Indices.SelectMany(i => state.HoldsOn(log, i, i + 1)).FirstOrDefault() is { } hold)
+        {
+            Drop(record.List.Root);
+            throw new GatewayException(GatewayError.OnHold,
+                $"the hold of entry {hold.Entry} on {hold} came meanwhile: nothing was erased");
+        }
+        var gone = 0L;
+        With(record.Log, recorded => gone = record.Indices.Count(i => recorded.Keys.IsErased(i)), must: true);
+        if (gone == 0) return;
+        Drop(record.List.Root);
+        throw new GatewayException(GatewayError.NotFound,
+            $"{gone} of the {record.Indices.Length} decisions planned were erased meanwhile by another order: have "
+            + $"it planned again");
+    }
+
+    /// <summary>Finishes what was begun. What came to be held since, and still has its keys, keeps them.</summary>
+    long Finish(State state) => Unstated(state).ToList().Sum(r => Finish(r, state));
+
+    long Finish(ErasureRecord record, State state)
     {
         var finished = 0L;
-        foreach (var record in Stand(state).Where(r => !state.Erasures.ContainsKey(r.List.Root)))
+        if (!IsDestroyed(record))
         {
-            if (!IsDestroyed(record))
+            if (record.Indices.Any(i => state.HoldsOn(state.Logs[record.Log], i, i + 1).Any()))
             {
-                if (state.Logs.TryGetValue(record.Log, out var log) && record.Indices.Any(i => state.HoldsOn(log, i, i + 1).Any()))
-                {
-                    Files.Delete(PathOf(record.List.Root) + ReasonSuffix);
-                    Files.Delete(PathOf(record.List.Root));
-                    continue;
-                }
-                finished += record.Indices.Length;
+                Drop(record.List.Root);
+                return 0;
             }
-            Destroy(record);
+            finished = record.Indices.Length;
         }
+        Destroy(record);
         return finished;
     }
 
@@ -154,36 +273,81 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     }
 
     /// <summary>One erasure for each stretch between holds: a statement's range must not touch one, and says no more than that.</summary>
-    IEnumerable<ErasureRecord> Plan(string origin, SortedSet<long> indices, ErasureRequest request, State state)
+    static IEnumerable<ErasureRecord> Stretches(string origin, SortedSet<long> indices, long anchored,
+        ErasureRequest request, State state)
     {
-        var size = 0L;
-        With(origin, log => size = log.Log.Log.Size);
-        // What is anchored can be stated at once; the rest after the next anchor.
-        if (state.Logs[origin].Anchor is { } anchor && indices.Max < anchor.Size) size = Math.Min(size, anchor.Size);
         var principal = request.Subject is { } subject && Names.IsMember(subject) ? subject : null;
         var from = 0L;
-        foreach (var hold in state.HoldsOn(state.Logs[origin]).OrderBy(h => h.From).Append(new HoldFact(0, 0, "", null, null, size, null, null)))
+        foreach (var hold in state.HoldsOn(state.Logs[origin]).OrderBy(h =>
+            h.From).Append(new HoldFact(0, 0, "", null, null, anchored, null, null)))
         {
-            var to = Math.Min(hold.From, size);
+            var to = Math.Min(hold.From, anchored);
             if (to > from && indices.GetViewBetween(from, to - 1) is { Count: > 0 } between)
                 yield return new ErasureRecord(origin, from, to, [.. between], RandomNumberGenerator.GetBytes(ErasedList.SaltBytes), request.Overdue is null ? Erasure.Request : Erasure.Retention, state.Size, principal, null);
             from = Math.Max(from, hold.To ?? long.MaxValue);
         }
     }
 
-    const string ReasonSuffix = ".reason";
+    const string ReasonSuffix = ".reason", PlanSuffix = ".plan", OrderSuffix = ".order";
 
     string PathOf(Digest list) => Path.Combine(folder.Erasures, list.Hex);
 
-    void Intend(ErasureRecord record, string? reason)
+    /// <summary>Writes a plan down, durably; or gives the one that waits for the same, so that owners who sign one
+    /// after the other sign one statement.</summary>
+    ErasureRecord Write(ErasureRecord record, string? reason, State state, long now)
     {
+        var plans = Plans().ToList();
+        if (plans.FirstOrDefault(p => p.Record.Means(record) && IsReason(p.Record, reason)
+            && !state.HoldsOn(state.Logs[record.Log], p.Record.From,
+            p.Record.To).Any()) is { } same) return same.Record;
+        if (plans.Count >= MaxPlans) throw new GatewayException(GatewayError.TooLarge,
+            $"{MaxPlans} plans of erasures wait for owners' signatures; each is kept for a day");
         if (reason is not null)
         {
             var salt = RandomNumberGenerator.GetBytes(Commitment.SaltBytes);
             record = record with { Reason = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value };
             Files.Write(PathOf(record.List.Root) + ReasonSuffix, Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), secret: true);
         }
-        Files.Write(PathOf(record.List.Root), record.ToJson().ToBytes(), secret: true);
+        Files.Write(PathOf(record.List.Root) + PlanSuffix, new PlannedErasure(now, record).ToJson().ToBytes(),
+            secret: true);
+        return record;
+    }
+
+    bool IsReason(ErasureRecord record, string? reason)
+    {
+        var file = PathOf(record.List.Root) + ReasonSuffix;
+        if (reason is null || record.Reason is null || !File.Exists(file)) return reason is null
+            && record.Reason is null;
+        var salt = Convert.FromHexString(CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024)["salt"].AsString);
+        return Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value == record.Reason;
+    }
+
+    IEnumerable<PlannedErasure> Plans() => !Directory.Exists(folder.Erasures) ? []
+        : Directory.EnumerateFiles(folder.Erasures, "*" + PlanSuffix).Order(StringComparer.Ordinal).Select(f =>
+            PlannedErasure.Parse(File.ReadAllBytes(f)));
+
+    ErasureRecord? Planned(Digest list) => File.Exists(PathOf(list) + PlanSuffix)
+        ? PlannedErasure.Parse(File.ReadAllBytes(PathOf(list) + PlanSuffix)).Record : null;
+
+    ErasureRecord? Begun(Digest list) => File.Exists(PathOf(list))
+        ? ErasureRecord.Parse(File.ReadAllBytes(PathOf(list))) : null;
+
+    Envelope? OrderOf(ErasureRecord record) => File.Exists(PathOf(record.List.Root) + OrderSuffix)
+        ? Envelope.Parse(File.ReadAllBytes(PathOf(record.List.Root) + OrderSuffix)) : null;
+
+    /// <summary>Plans that nobody ordered in time; and what a crash left of one that was begun, whose record stays.</summary>
+    void Expire(long now)
+    {
+        foreach (var plan in Plans().ToList())
+            if (Begun(plan.Record.List.Root) is not null) Files.Delete(PathOf(plan.Record.List.Root) + PlanSuffix);
+            else if (plan.Made + Fold.MaxDelay < now) Drop(plan.Record.List.Root);
+    }
+
+    /// <summary>Takes away all of a plan, or of what was begun and keeps its keys.</summary>
+    void Drop(Digest list)
+    {
+        foreach (var suffix in (string[])[ReasonSuffix, OrderSuffix, PlanSuffix, ""])
+            if (File.Exists(PathOf(list) + suffix)) Files.Delete(PathOf(list) + suffix);
     }
 
     bool IsDestroyed(ErasureRecord record)
@@ -197,11 +361,15 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     {
         With(record.Log, log => log.Erase(record.Indices.ToHashSet()), must: true);
         Reached?.Invoke("destroy");
-        if (record.Principal is { } principal) Principals.Remove(folder.Principals, principal);
+        if (record.Principal is { } principal) TokenFile.Remove(folder.Principals, principal);
         Reached?.Invoke("forget");
     }
 
-    /// <summary>Every erasure that lies here.</summary>
+    /// <summary>Every erasure of this node that was begun, and that the ledger does not state.</summary>
+    IEnumerable<ErasureRecord> Unstated(State state) => Stand(state).Where(r =>
+        !state.Erasures.ContainsKey(r.List.Root));
+
+    /// <summary>Every erasure of this node that was begun.</summary>
     IEnumerable<ErasureRecord> Stand(State state)
     {
         if (!Directory.Exists(folder.Erasures)) yield break;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -24,13 +25,13 @@ namespace Stele.Gateway;
 /// Invariant: what is counted as admitted is counted as recorded or as failed in the end, whatever goes wrong in between.
 /// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is recorded.
 /// </summary>
-sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Digest, byte[]?> document, TimeProvider time) : IDisposable
+sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms terms, Func<Digest, byte[]?> document,
+    TimeProvider time) : IDisposable
 {
     public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release", SubjectHeader = "Stele-Subject";
     const int MaxSubject = 200;
     const string Protocol = "http-json";
 
-    readonly Principals _principals = new(folder.Principals, time);
     readonly Rules _rules = new(document);
     readonly RequestHeaders _headers = new(terms.Headers);
     readonly Dictionary<string, Recorder> _recorders = new(StringComparer.Ordinal);
@@ -108,7 +109,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         if (Known(http.Request) is not { } principal) throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
-        var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path);
+        var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path, principal);
         var input = await http.Body(terms.MaxRequest);
         var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input, terms.MaxValues));
         var subject = Subject(http.Request);
@@ -119,7 +120,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
             var context = new RequestContext(http.Request.Method, path, query, principal.Roles, time.GetUtcNow().ToUnixTimeMilliseconds());
 
             // 3. May they?
-            var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment, table.Deployment, principal.Id, context, body, input.Length));
+            var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment,
+                table.Deployment, principal.Name, context, body, input.Length));
             var ruling = judged.Ruling;
             var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(input, ruling.Fields) : null;
 
@@ -138,7 +140,8 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                 var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
-                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Id, Protocol, Address.Operation(http.Request.Method, path, answer.Status, error),
+                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
+                        Address.Operation(http.Request.Method, path, answer.Status, error),
                     answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { RulePolicy = ruling.Policy, Would = judged.Would }, Bodies(), subject);
 
                 IReadOnlyList<(string, byte[])> Bodies() => masked is null || !forwarded
@@ -165,7 +168,7 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
                     if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
                     // The rules let it through; what came of it is an error.
                     if (masked?.Length > terms.MaxRequest) return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule), GatewayError.TooLarge, false);
-                    return await Forward(http.Request, principal.Id, path, masked ?? input, leg);
+                    return await Forward(http.Request, principal.Name, path, masked ?? input, leg);
                 }
                 catch (Exception e)
                 {
@@ -179,26 +182,24 @@ sealed class Gateway(Node node, NodeFolder folder, GatewayTerms terms, Func<Dige
         }
     }
 
-    /// <summary>Who asks, by their token; null for strangers.</summary>
-    public Principal? Known(HttpRequest request)
+    /// <summary>The principal who asks, by their token; null for strangers, and for whoever may not ask for
+    /// decisions.</summary>
+    TokenHolder? Known(HttpRequest request)
     {
-        try
-        {
-            var known = _principals.Authenticate(request.Headers.Authorization);
-            if (known is not null) request.HttpContext.Recognise(known.Id);
-            return known;
-        }
-        catch (Exception e) when (e is FormatException or IOException)
-        {
-            throw new GatewayException(GatewayError.NotServing, $"the list of principals can't be read: {e.Message}");
-        }
+        if (access.Of(request) is not { } holder || !holder.Has(Rights.Decide)) return null;
+        request.HttpContext.Recognise(holder.Name);
+        return holder;
     }
 
-    /// <summary>The environment an address names, and the path inside the release.</summary>
-    (HostedEnvironment Hosted, string Path) Match(string method, PathString path)
+    /// <summary>The environment an address names, and the path inside the release. Outside a principal's environments
+    /// nothing tells what is there.</summary>
+    (HostedEnvironment Hosted, string Path) Match(string method, PathString path, TokenHolder principal)
     {
         var parts = path.ToUriComponent().Split('/', 4);
         if (method == Address.Other) throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
+        if (parts.Length >= 3 && parts[0].Length == 0 && !principal.MayAsk(parts[1], parts[2]))
+            throw new GatewayException(GatewayError.Forbidden,
+                $"this principal may ask {string.Join(", ", principal.Places ?? [])} alone");
         if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
         var inside = "/" + (parts.Length == 4 ? parts[3] : "");
         if (!Address.IsPlainPath(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, semicolons, escaped letters, digits, slashes, dots, percent signs or control characters, in UTF-8");

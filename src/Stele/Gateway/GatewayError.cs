@@ -7,6 +7,8 @@ enum GatewayError
 
     /// <summary>No token, or nobody's.</summary>
     Unauthenticated,
+    /// <summary>A known token, without the right that this needs, or for other environments.</summary>
+    Forbidden,
     /// <summary>No such address: not <c>/system/environment/…</c>, or not an environment of this node.</summary>
     NotFound,
     /// <summary>Not an HTTP JSON request: another content type, or a body that is not JSON.</summary>
@@ -44,6 +46,8 @@ enum GatewayError
 
     /// <summary>A legal hold forbids to erase it.</summary>
     OnHold,
+    /// <summary>Owners did not order it so that the ledger would take it; nothing was destroyed.</summary>
+    Unordered,
     /// <summary>The node has not folded as much of the ledger as was asked for.</summary>
     Behind,
 }
@@ -54,6 +58,9 @@ static class GatewayErrors
     public static (string Name, int Status, string Hint) Row(this GatewayError error) => error switch
     {
         GatewayError.Unauthenticated => ("unauthenticated", 401, "send 'Authorization: Bearer TOKEN' with a principal's token"),
+        GatewayError.Forbidden => ("forbidden", 403,
+            "another token: stele token add NAME --node --right RIGHT on the node's machine; for a principal: stele "
+            + "principal add --for SYSTEM/ENV"),
         GatewayError.NotFound => ("not-found", 404, "an address is /system/environment/ and the release's own path"),
         GatewayError.BadRequest => ("bad-request", 400, "send JSON, as application/json, or no body at all"),
         GatewayError.TooLarge => ("too-large", 413, "send less"),
@@ -68,6 +75,9 @@ static class GatewayErrors
         GatewayError.DriftedMeanwhile => ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
         GatewayError.Internal => ("internal", 500, "this is a fault of the gateway itself: tell its operator, with the decision's id if there is one"),
         GatewayError.OnHold => ("on-hold", 409, "stele hold list shows the holds; owners release one: stele hold release ENTRY"),
+        GatewayError.Unordered => ("unordered", 403,
+            "owners at the threshold sign one statement, which is good for a day: stele erase --draft NEW, then "
+            + "stele erase --sign FILE"),
         GatewayError.Behind => ("behind", 503, "the node catches up with its server; try again in a moment"),
         _ => ("unrecorded", 503, "nothing is answered that was not recorded; try again later"),
     };

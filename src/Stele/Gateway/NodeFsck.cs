@@ -1,6 +1,7 @@
 using Stele.Blobs;
 using Stele.Disk;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -18,23 +19,59 @@ static class NodeFsck
     {
         found.Read(folder.MemberKey, () => PrivateKey.FromPem(File.ReadAllText(folder.MemberKey)))?.Dispose();
         found.Read(folder.MemberId, () => Names.IsMember(File.ReadAllText(folder.MemberId).Trim()) ? "" : throw new FormatException("not a member id"));
-        found.Read(folder.Token, () => File.ReadAllText(folder.Token));
-        if (File.Exists(folder.Principals)) found.Read(folder.Principals, () => (object)Principals.All(folder.Principals));
+        if (File.Exists(folder.Token)) found.Read(folder.Token, () =>
+            Token.IsWellFormed(File.ReadAllText(folder.Token).Trim()) ? "" : throw new FormatException("not a token"));
+        if (File.Exists(folder.Principals)) found.Read(folder.Principals, () =>
+            (object)TokenFile.All(folder.Principals));
+        if (File.Exists(folder.Reads)) found.Journal(folder.Reads, () => BodyReads.Scan(folder.Reads, (_, _) => { }));
 
         if (File.Exists(folder.CosignerKey)) found.Read(folder.CosignerKey, () => NoteSigner.Open(folder.CosignerKey))?.Dispose();
 
         // A node that never reached its server has no replica yet.
         var replica = Path.Combine(folder.Replica, "ledger");
+        var stated = new HashSet<Digest>();
         if (Directory.Exists(replica)) found.Log(replica, trust.Key, (index, bytes) =>
         {
             stop.ThrowIfCancellationRequested();
+            if (ListOf(bytes) is { } list) stated.Add(list);
             if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis) found.Wrong(Log.JournalPath(replica), "begins with another genesis than the trust file pins");
         });
         foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem, derived);
-        foreach (var log in Logs(folder)) CheckLog(folder, log, found, stop);
+        var erasures = Erasures(folder, found).ToList();
+        foreach (var log in Logs(folder)) CheckLog(folder, log, erasures, stated, found, stop);
         foreach (var beside in Beside(folder))
             if (!Directory.Exists(Path.Combine(folder.Logs, Path.GetFileName(beside)))) found.Wrong(beside, "of no decision log that is here");
         if (File.Exists(folder.Outbox)) found.Journal(folder.Outbox, () => Outbox.Scan(folder.Outbox, problem => found.Wrong(folder.Outbox, problem)));
+    }
+
+    /// <summary>The list that an entry states the erasure of. Whether the entry stands is for the fold to say, of which
+    /// the replica's own checks are.</summary>
+    static Digest? ListOf(byte[] entry)
+    {
+        try
+        {
+            return Statement.Parse(Entry.Parse(entry).Envelope.Payload) is Erasure e ? e.List : null;
+        }
+        catch (Exception e) when (e is FormatException or UnknownKindException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Every erasure that was begun here.</summary>
+    static IEnumerable<ErasureRecord> Erasures(NodeFolder folder, Findings found)
+    {
+        if (!Directory.Exists(folder.Erasures)) yield break;
+        foreach (var file in Directory.EnumerateFiles(folder.Erasures).Order(StringComparer.Ordinal))
+        {
+            var name = Path.GetFileName(file);
+            if (name.EndsWith(".plan", StringComparison.Ordinal)) found.Read(file, () =>
+                PlannedErasure.Parse(File.ReadAllBytes(file)));
+            if (name.EndsWith(".order", StringComparison.Ordinal)) found.Read(file, () =>
+                Envelope.Parse(File.ReadAllBytes(file)));
+            if (name.Length == 2 * Digest.Size && found.Read(file, () =>
+                ErasureRecord.Parse(File.ReadAllBytes(file))) is { } record) yield return record;
+        }
     }
 
     /// <exception cref="IOException">The node runs.</exception>
@@ -60,7 +97,8 @@ static class NodeFsck
         .SelectMany(Directory.EnumerateFiles).Where(f => Digest.TryParseHex(Path.GetFileName(f), out _)).Order(StringComparer.Ordinal);
 
     /// <summary>A decision log, and that every body that is sealed beside it is the one that its leaf commits to.</summary>
-    static void CheckLog(NodeFolder folder, string log, Findings found, CancellationToken stop)
+    static void CheckLog(NodeFolder folder, string log, List<ErasureRecord> erasures, HashSet<Digest> stated,
+        Findings found, CancellationToken stop)
     {
         var keyFile = Path.Combine(log, "key");
         if (found.Read(keyFile, () => NoteSigner.Open(keyFile)) is not { } signer) return;
@@ -93,6 +131,16 @@ static class NodeFsck
         foreach (var index in erased)
             if (keys.ContainsKey(index)) found.Wrong(table, $"the keys of decision {index}, which were erased, are there");
 
+        // Keys are destroyed by what the ledger states, or is about to.
+        var unstated = erasures.Where(e => e.Log == origin && !stated.Contains(e.List.Root)).ToList();
+        foreach (var e in unstated.Where(e => e.Indices.All(erased.Contains)))
+            found.Remark(table, new UnstatedErasure(origin, e.List.Root, e.Indices.Length, false).Words);
+        var listed = erasures.Where(e => e.Log == origin).SelectMany(e => e.Indices).ToHashSet();
+        if (erased.Count(i => !listed.Contains(i)) is > 0 and var unlisted)
+            found.Wrong(table,
+                $"the keys of {unlisted} {(unlisted == 1 ? "decision" : "decisions")} were destroyed, and no erasure "
+                + $"lists {(unlisted == 1 ? "it" : "them")}: nobody ordered it by the ledger");
+
         // Of two bodies of a decision the later one counts: a crash left the first without a leaf.
         var seen = new Dictionary<(long, string), bool>();
         if (committed.Keys.Any(c => keys.ContainsKey(c.Item1)) && !File.Exists(bodies)) found.Wrong(bodies, "not there, and its keys are");
@@ -103,6 +151,14 @@ static class NodeFsck
         }));
         foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
             if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");
+        // A crash loses what was being written, of clients who were never answered. Where the sealed body is there and
+        // its keys are not, they may have been taken away as well.
+        var keyless = committed.Keys.Select(c => c.Item1).Distinct().Count(i => !erased.Contains(i)
+            && !keys.ContainsKey(i));
+        if (keyless > 0) found.Remark(table,
+            $"{keyless} {(keyless == 1 ? "decision has" : "decisions have")} no keys here, and no erasure says why: "
+            + $"after a crash, those whose clients were never answered; "
+            + "if nothing crashed, somebody removed them");
         var missing = committed.Keys.Where(c => !erased.Contains(c.Item1) && !seen.ContainsKey(c)).Select(c => c.Item1).Distinct().Count();
         if (missing > 0) found.Remark(bodies, $"{missing} {(missing == 1 ? "decision has" : "decisions have")} no bodies here: after a crash, those whose clients were never answered");
     }

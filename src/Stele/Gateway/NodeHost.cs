@@ -17,10 +17,15 @@ sealed class NodeHost : IAsyncDisposable
     readonly Outbox _outbox;
     readonly Gateway _gateway;
     readonly DecisionReplays _replays;
+    readonly BodyReads _reads;
+    CancellationTokenSource? _stopping;
+    Task _resuming = Task.CompletedTask;
     readonly WebApplication _web;
 
-    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, ReadEndpoints pages, WebApplication web) =>
-        (Node, _link, _outbox, _gateway, _replays, Pages, _web) = (node, link, outbox, gateway, replays, pages, web);
+    NodeHost(Node node, ServerLink link, Outbox outbox, Gateway gateway, DecisionReplays replays, BodyReads reads,
+        ReadEndpoints pages, WebApplication web) =>
+        (Node, _link, _outbox, _gateway, _replays, _reads, Pages, _web) =
+            (node, link, outbox, gateway, replays, reads, pages, web);
 
     public Node Node { get; }
     public ReadEndpoints Pages { get; }
@@ -64,24 +69,62 @@ sealed class NodeHost : IAsyncDisposable
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
                 new Provision(blobs, link.Blobs, folder.Path), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
-            var gateway = new Gateway(node, folder, gatewayTerms, link.Document, time);
+            var access = new Access(folder, identity.Token, time);
+            var reads = new BodyReads(folder.Reads);
+            begun.Push(new Closing(reads));
+            var gateway = new Gateway(node, folder, access, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
             (Recorder, IDisposable?)? Recorded(string origin) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time);
             var erasures = new Erasures(folder, Recorded);
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
-            var pages = new ReadEndpoints(node, gateway, link, erasures);
-            var web = Web(gatewayTerms, gateway, pages, new ErasureEndpoints(erasures, pages, () => link.Replay.State,
-                node.AnchorSoon, time), new ReplayEndpoint(replays, pages, () => link.Replay), time, report
-                ?? (_ => { }));
+            var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
+            var web = Web(gatewayTerms, access, gateway, pages,
+                new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time),
+                new ReplayEndpoint(replays, access, reads, () => link.Replay, time), time, report ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
-            return new NodeHost(node, link, outbox, gateway, replays, pages, web);
+            var stopping = new CancellationTokenSource();
+            var resuming = Resume(erasures, node, link, outbox, time, stopping.Token);
+            return new NodeHost(node, link, outbox, gateway, replays, reads, pages, web) { _stopping = stopping,
+                _resuming = resuming };
         }
         catch
         {
             foreach (var part in begun) await part.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Finishes what was ordered before the node was stopped, and hands its orders to the server, once their
+    /// logs are open.</summary>
+    static async Task Resume(Erasures erasures, Node node, ServerLink link, Outbox outbox, TimeProvider time,
+        CancellationToken stop)
+    {
+        var handed = new HashSet<Proof.Digest>();
+        while (true)
+        {
+            try
+            {
+                var (orders, left) = await Task.Run(() => erasures.Resume(link.Replay.State,
+                    time.GetUtcNow().ToUnixTimeMilliseconds(), origin =>
+                    node.Environments.Any(e => e.Log?.Origin == origin)), stop);
+                foreach (var order in orders) if (handed.Add(Proof.Digest.Of(order.Payload))) await outbox.Add(order);
+                if (left == 0) return;
+            }
+            catch (Exception e) when (e is IOException or FormatException or GatewayException) { }   // shown by status as not stated; tried again
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            try
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), time, stop);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
@@ -94,7 +137,7 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayTerms terms, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures,
+    static WebApplication Web(GatewayTerms terms, Access access, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures,
         ReplayEndpoint replays, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
@@ -107,7 +150,7 @@ sealed class NodeHost : IAsyncDisposable
         {
             // What a release makes of its own parameters is its own matter; pages are ours.
             if (!http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal)) return next(http);
-            if (pages.Allowed(http.Request.Headers.Authorization)) http.Recognise("node");
+            if (access.Seen(http.Request) is { } holder) http.Recognise(holder.Name);
             RequestTarget.CheckQuery(http);
             return next(http);
         });
@@ -119,6 +162,13 @@ sealed class NodeHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stopping is { } stopping)
+        {
+            await stopping.CancelAsync();
+            await _resuming;
+            stopping.Dispose();
+            _stopping = null;
+        }
         using (var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10)))
             try
             {
@@ -127,6 +177,7 @@ sealed class NodeHost : IAsyncDisposable
             catch (OperationCanceledException) { } // requests that would not end are cut off
         await Node.DisposeAsync();
         _replays.Dispose();
+        _reads.Dispose();
         _gateway.Dispose();
         _outbox.Dispose();
         await _link.DisposeAsync();

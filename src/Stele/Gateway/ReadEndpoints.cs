@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
@@ -11,7 +11,8 @@ using Stele.Runtime;
 namespace Stele.Gateway;
 
 /// <summary>
-/// What a node shows of itself, under <c>/-/</c>, to whoever has the node's token; receipts also to the principal who asked for the decision:
+/// What a node shows of itself, under <c>/-/</c>, by the rights of a token of this node: <c>logs</c> unless it says
+/// otherwise:
 /// <code>
 /// GET healthz                             200 while the node runs (no token needed)
 /// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
@@ -22,12 +23,16 @@ namespace Stele.Gateway;
 /// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
 /// GET HEAD logs/[hex]/tile/…
 /// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
-/// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early
+/// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early;
+///                                         also for the principal who asked for the decision
 /// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone
-/// GET bodies/[hex]/[index]                what was asked and answered, opened: {"context"?,"input","masked"?,"output"}, each {"state","base64"?}
+/// GET bodies/[hex]/[index]                what was asked and answered, opened: {"context"?,"input","masked"?,"output"}, each {"state","base64"?};
+///                                         the right bodies; who opened it is recorded before it is answered
+/// GET reads?from=N                        who opened which bodies, oldest first: {"reads":[{"decision","time","who"}…],"size"}; the right administer
 /// </code>
 /// </summary>
-sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures erasures)
+sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads reads, ServerLink link,
+    Erasures erasures, TimeProvider time)
 {
     public async Task Handle(HttpContext http)
     {
@@ -48,20 +53,26 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
             throw new ProblemException(Trouble.MethodNotAllowed, "it takes GET and HEAD alone");
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
         else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
-        else if (!Allowed(http.Request.Headers.Authorization)) await Send(http, 401, "application/problem+json", GatewayError.Unauthenticated.Body("this needs the node's own token"));
-        else if (path.Split('/', 3) is ["logs", var hex, var resource] && LogOf(hex) is { } log)
+        else if (path == "reads") await Reads(http);
+        else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies
+            : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource]
+            && LogOf(hex) is { } log)
         {
             if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
             else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
             else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
         }
+        else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
+            && Index(bodies, number) is { } index)
+        {
+            // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
+            await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
+                Decision.Id(bodies.Origin, index)));
+            await Send(http, 200, "application/json", Bodies(bodies, index).ToBytes());
+        }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
         else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
     }
-
-    internal bool Allowed(string? authorization) =>
-        authorization is { Length: < 256 } && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
-        && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(authorization[7..].Trim())), SHA256.HashData(Encoding.UTF8.GetBytes(node.Identity.Token)));
 
     (string Type, byte[] Bytes)? Find(string path)
     {
@@ -70,7 +81,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         {
             ["status"] => ("application/json", CanonicalJson.EncodeShown(Status())),
             ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Shown(log, index).ToBytes()) : null,
-            ["bodies", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Bodies(log, index).ToBytes()) : null,
             _ => null,
         };
     }
@@ -82,10 +92,14 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
     /// <summary>A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's decision is not shown to be one.</summary>
     async Task<byte[]> Receipt(string id, HttpRequest request)
     {
-        var own = Allowed(request.Headers.Authorization);
-        var principal = own ? null : gateway.Known(request) ?? throw new GatewayException(GatewayError.Unauthenticated, "a receipt is shown to the principal who asked for the decision, and to whoever has the node's own token");
+        var asker = access.Of(request) ?? throw new GatewayException(GatewayError.Unauthenticated,
+            "a receipt is shown to the principal who asked for the decision, and to whoever has a token of this node "
+            + "with the right logs");
+        if (!asker.Has(Rights.Logs) && !asker.Has(Rights.Decide)) throw Access.Lacks(asker, Rights.Logs);
         var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;
-        if (log is null || index >= log.Log.Size || index < log.Log.Floor || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision || (!own && decision.Principal != principal!.Id))
+        if (log is null || index >= log.Log.Size || index < log.Log.Floor
+            || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision
+            || (!asker.Has(Rights.Logs) && decision.Principal != asker.Name))
             throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
         var form = new ReceiptForm(request.Query["version"].ToString() switch
         {
@@ -145,7 +159,9 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
         ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
         ("confinement", Enforcement.ToJson()), ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size),
-        ("waiting", node.Waiting), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
+        ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State,
+            time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
+        ("everywhere", access.Everywhere), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
         ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
     Json Environment(HostedEnvironment hosted)
@@ -158,6 +174,17 @@ sealed class ReadEndpoints(Node node, Gateway gateway, ServerLink link, Erasures
             ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0), ("staleness", table is null ? 0 : node.Staleness(table.State)),
             ("routes", Json.Array((table?.Legs ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name), ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
             ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size), ("counted", log.Tally.Around(() => { }).ToJson())) : null));
+    }
+
+    async Task Reads(HttpContext http)
+    {
+        access.Demand(http.Request, Rights.Administer);
+        var from = http.Request.Query["from"] is [{ } text]
+            ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+            : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;
+        var (all, size) = reads.Page(from);
+        await Send(http, 200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))),
+            ("size", size)).ToBytes());
     }
 
     static Json Faults(IEnumerable<Faulted> faults) => Json.Array(faults.Select(f => Json.Object(

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Governance;
 
@@ -6,9 +7,11 @@ namespace Stele.Gateway;
 
 /// <summary>
 /// <code>POST /-/replay     a <see cref="ReplayRequest"/>: every decision of a time judged again under another policy: {"logs":[<see cref="ReplayedLog"/>…]}</code>
-/// for whoever has the node's token. One at a time: it reads as much as there is.
+/// for tokens with the right bodies; that it was asked for is recorded as a read of bodies. One at a time: it reads as
+/// much as there is.
 /// </summary>
-sealed class ReplayEndpoint(DecisionReplays replays, ReadEndpoints pages, Func<Replay> ledger)
+sealed class ReplayEndpoint(DecisionReplays replays, Access access, BodyReads reads, Func<Replay> ledger,
+    TimeProvider time)
 {
     public const string Path = "/-/replay";
 
@@ -16,10 +19,11 @@ sealed class ReplayEndpoint(DecisionReplays replays, ReadEndpoints pages, Func<R
     {
         try
         {
-            if (!pages.Allowed(http.Request.Headers.Authorization)) throw new GatewayException(GatewayError.Unauthenticated, "this needs the node's own token");
+            var holder = access.Demand(http.Request, Rights.Bodies);
             if (!HttpMethods.IsPost(http.Request.Method)) throw new GatewayException(GatewayError.NotFound, "no such page");
             var request = ReplayRequest.FromJson(CanonicalJson.Parse(await http.Body(ReplayRequest.MaxBytes),
                 ReplayRequest.MaxBytes));
+            await reads.Add(BodyRead.OfReplay(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name, request));
             var logs = await replays.Run(request, ledger, http.RequestAborted);
             await ReadEndpoints.Send(http, 200, "application/json", CanonicalJson.EncodeShown(Json.Object(("logs", Json.Array(logs.Select(l => l.ToJson()))))));
         }

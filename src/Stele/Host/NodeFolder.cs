@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Stele.Disk;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -10,8 +11,9 @@ namespace Stele.Host;
 /// <code>
 /// member.pem        the node's own member key: signs anchors and observations   0600
 /// member            its member id, 32 hex digits
-/// token             opens the pages under /-/                                   0600
-/// principals.json   who may ask for decisions                                   0600
+/// token             opens all pages under /-/; only where an earlier build made the folder   0600
+/// principals.json   who may ask for decisions, and read or erase here (see TokenFile): SHA-256 of each token   0600
+/// reads             who opened which bodies: a journal                          0600
 /// replica/          its own copy of the ledger; and beside that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// releases/…        trees of running releases; made again at every start
@@ -43,6 +45,7 @@ sealed record NodeFolder(string Path)
     /// at start.
     /// </summary>
     public string OldRun => At("run");
+    public string Reads => At("reads");
     public string Outbox => At("outbox");
     public string Logs => At("logs");
     public string Erasures => At("erasures");
@@ -56,11 +59,16 @@ sealed record NodeFolder(string Path)
     public static string NameOf(string origin) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(origin)).Hex;
 
     /// <summary>
-    /// Reads who this node is, making the folder, its member key, its id and its token at the first start. The same key may be given instead of made:
+    /// Reads who this node is, making the folder, its member key and its id at the first start. The same key may be
+    /// given instead of made:
     /// put it in place beforehand.
     /// </summary>
+    /// <exception cref="FormatException">The id or a token is not one, or the list of tokens is damaged: nothing was
+    /// written.</exception>
     public NodeIdentity Open()
     {
+        var token = OwnToken();
+        TokenFile.All(Principals);
         Files.CreateDirectory(Path, secret: true);
         foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"),
             Erasures]) Files.CreateDirectory(directory, secret: true);
@@ -72,15 +80,25 @@ sealed record NodeFolder(string Path)
             Files.Write(MemberKey, made.ToPem(), secret: true);
         }
         if (!File.Exists(MemberId)) Files.Write(MemberId, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
-        if (!File.Exists(Token)) Files.Write(Token, "stele_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n", secret: true);
         var id = File.ReadAllText(MemberId).Trim();
         if (!Names.IsMember(id)) throw new FormatException($"{MemberId} does not hold a member id (32 lower-case hex digits)");
-        return new NodeIdentity(id, PrivateKey.FromPem(File.ReadAllText(MemberKey)), File.ReadAllText(Token).Trim());
+        return new NodeIdentity(id, PrivateKey.FromPem(File.ReadAllText(MemberKey)), token);
+    }
+
+    string? OwnToken()
+    {
+        if (!File.Exists(Token)) return null;
+        var text = File.ReadAllText(Token).Trim();
+        return Identity.Token.IsWellFormed(text) ? text
+            : throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make "
+                + $"tokens by name: stele token add NAME --node --right logs");
     }
 }
 
 /// <summary>The member a node is. Owners add it to the ledger with the role <c>node</c> for the environments it runs.</summary>
-sealed record NodeIdentity(string Member, PrivateKey Key, string Token) : IDisposable
+/// <param name="Token">The token that earlier builds made for a node: it has every right. Null where the folder has
+/// none.</param>
+sealed record NodeIdentity(string Member, PrivateKey Key, string? Token) : IDisposable
 {
     public void Dispose() => Key.Dispose();
 }

@@ -41,7 +41,7 @@ public sealed class ListedVerdictTests
         var home = town.Path("home");
         var trust = town.Path("pinned.json");
         File.WriteAllBytes(trust, town.Trust.ToJson().ToBytes());
-        (await Programs.Cli(home, "login", town.Host.Address.ToString(), "--token", town.Founded.Token, "--trust",
+        (await Programs.Cli(home, "login", town.Host.Address.ToString(), "--token-file", town.TokenInFile(), "--trust",
             trust)).Succeeded();
         async Task Shown(string kind, string array, params string[] command)
         {

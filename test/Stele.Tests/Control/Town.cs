@@ -54,6 +54,9 @@ sealed class Town : IAsyncDisposable
 
     Town(Scratch scratch) => _scratch = scratch;
 
+    /// <summary>A file with the founder's token, as commands take it.</summary>
+    public string TokenInFile() => _scratch.File("founder.token", Founded.Token + "\n");
+
     public string Path(string name) => _scratch.At(name);
 
     public Task Start() => StartAt(0);

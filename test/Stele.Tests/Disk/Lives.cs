@@ -4,6 +4,7 @@ using Stele.Blobs;
 using Stele.Control;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -417,7 +418,7 @@ sealed class FoundingLife : Life
     {
         var at = new ServerFolder(Path.Combine(folder, "data"));
         _founded = await Founding.Found(at, _owner, Founding.NewNonce(), "ledger.example", TimeProvider.System);
-        _token = Tokens.Add(at.Tokens, "second");
+        _token = TokenFile.Renew(at.Tokens, "second");
     }
 
     public override async Task Judge(string folder)
@@ -441,8 +442,10 @@ sealed class FoundingLife : Life
             Assert.Equal(at.ReadTrust().Genesis, Merkle.Leaf(log.ReadEntry(0)));
         }
         Assert.Empty(Fsck.Check(at.Ledger, at.ReadTrust().Key));
-        if (_founded is { } founded) Assert.True(new Tokens(at.Tokens, TimeProvider.System).Allow("Bearer " + founded.Token));
-        if (_token is not null) Assert.True(new Tokens(at.Tokens, TimeProvider.System).Allow("Bearer " + _token));
+        if (_founded is { } founded) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer "
+            + founded.Token)?.Has(RightNames.OfServer));
+        if (_token is not null) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer "
+            + _token)?.Has(RightNames.OfServer));
     }
 
     protected override Task End()

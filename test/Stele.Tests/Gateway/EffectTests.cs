@@ -4,6 +4,7 @@ using System.Text;
 using Stele.Blobs;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -164,7 +165,8 @@ public sealed class EffectTests
 
         // For half of them it decides: for those, and only those, whose hash says so.
         await State(h, present, candidate, 50);
-        var people = Enumerable.Range(0, 24).Select(_ => Principals.Add(h.Folder.Principals, "desk")).ToArray();
+        var people = Enumerable.Range(0, 24).Select(_ => TokenFile.AddPrincipal(h.Folder.Principals, ["desk"],
+            [Hamlet.Place])).ToArray();
         Assert.InRange(people.Count(p => PolicyStatement.FallsInto(50, candidate, p.Id)), 1, 23);
         foreach (var (id, token) in people)
         {

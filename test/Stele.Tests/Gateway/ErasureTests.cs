@@ -4,11 +4,13 @@ using Stele.Cli;
 using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
 using Stele.Proof.Statements;
+using Stele.Tests.Control;
 using Stele.Tests.Host;
 using DecisionLog = Stele.Host.DecisionLog;
 
@@ -26,11 +28,41 @@ public sealed class ErasureTests
         return await h.Client.SendAsync(request);
     }
 
-    static NodeClient Client(Hamlet h) => new(h.Node.Address.ToString(), h.Node.Node.Identity.Token);
+    static NodeClient Client(Hamlet h) => new(h.Node.Address.ToString(), h.NodeToken);
 
     static ErasureRequest Subject(string tag, string? reason = null) => new([], tag, null, reason, 0);
 
     static async Task<long> State(Hamlet h, Json claim) => await h.Town.Admit(h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0)), h.Town.Owner);
+
+    /// <summary>A plan's statement, signed by these owners now, or some time ago.</summary>
+    static Envelope Order(Hamlet h, Json claim, TimeSpan? ago = null, params Citizen[] by)
+    {
+        var statement = h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0));
+        if (ago is { } age) statement = statement with { Issued = statement.Issued - (long)age.TotalMilliseconds };
+        return Envelope.Sign(statement.Encode(), [.. (by.Length == 0 ? [h.Town.Owner] : by).Select(b => b.Key)]);
+    }
+
+    /// <summary>As one owner's command does it: has it planned, signs, and has it carried out; the claims, and how many
+    /// lost their keys.</summary>
+    static async Task<(ErasurePlan Plan, long Destroyed)> Erase(Hamlet h, NodeClient node, ErasureRequest request)
+    {
+        var plan = await node.Plan(request, TimeProvider.System, default);
+        var destroyed = 0L;
+        foreach (var claim in plan.Pending.Concat(plan.Planned)) destroyed += await node.Carry(Order(h, claim), 0,
+            TimeProvider.System, default);
+        return (plan, destroyed);
+    }
+
+    static (ErasurePlan Plan, long Destroyed) Erase(Hamlet h, Erasures here, ErasureRequest request)
+    {
+        var plan = here.Plan(request, h.Town.State, h.Town.Now);
+        return (plan, plan.Pending.Concat(plan.Planned).Sum(claim =>
+            here.Carry(Order(h, claim), 0, h.Town.State, h.Town.Now)));
+    }
+
+    static Erasures On(Hamlet h, string? crash = null) =>
+        new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s =>
+            { if (s == crash) throw new Crash(); } };
 
     static async Task<string> Body(Hamlet h, int index) => CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted!.Log!.Origin)}/{index}"))!, 1 << 20)["input"]["state"].AsString;
 
@@ -84,8 +116,12 @@ public sealed class ErasureTests
         Assert.Equal([h.Folder.KeyTable(origin)], Having(h.Town.Path(""), keys));
         using var held = File.OpenRead(h.Folder.KeyTable(origin));   // as a process would that still has the old file open
 
-        var answer = await node.Erase(Subject(Tag, "a letter of the 3rd"), TimeProvider.System, default);
-        Assert.Equal((2, 0, 0, 0), (answer.Destroyed, answer.Already, answer.Held, answer.Finished));
+        // A plan destroys nothing, and the same asked again is the same plan.
+        var plan = await node.Plan(Subject(Tag, "a letter of the 3rd"), TimeProvider.System, default);
+        Assert.Equal("whole", await Body(h, 2));
+        var (answer, destroyed) = await Erase(h, node, Subject(Tag, "a letter of the 3rd"));
+        Assert.Equal(Assert.Single(plan.Planned), Assert.Single(answer.Planned));
+        Assert.Equal((2, 0, 0, 0), (destroyed, answer.Already, answer.Held, answer.Finished));
         Assert.Equal(["whole", "whole", "erased", "whole", "erased", "whole"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
         Assert.Empty(Having(h.Town.Path(""), keys.Concat(Written(Tag, Secret))));
         var old = new byte[held.Length];
@@ -93,16 +129,21 @@ public sealed class ErasureTests
         Assert.All(keys, k => Assert.True(old.AsSpan().IndexOf(k) < 0));
 
         // The claim names a count and a digest, and no decision.
-        var claim = Assert.Single(answer.Claims);
+        var claim = Assert.Single(answer.Planned);
         Assert.Equal((2, 0, 6), (claim["count"].AsInt, claim["from"].AsInt, claim["to"].AsInt));
-        var entry = await State(h, claim);
+        // The node hands the order to the server itself.
+        await h.Eventually(() => h.Town.State.Erasures.ContainsKey(claim["list"].AsDigest),
+            "the node has not handed it in");
+        var entry = h.Town.State.Erasures[claim["list"].AsDigest].Entry;
         await h.Eventually(() => h.Hosted.Table!.State.Erasures.ContainsKey(claim["list"].AsDigest), "the node has not folded it");
 
         // Asked again: nothing to do, and nothing to state.
-        var again = await node.Erase(new([Decision.Id(origin, 2), Decision.Id(origin, 4)], null, null, null, 0), TimeProvider.System, default);
-        Assert.Equal((0, 2), (again.Destroyed, again.Already));
-        Assert.Empty(again.Claims);
-        Assert.Equal(0, (await node.Erase(Subject(Tag), TimeProvider.System, default)).Destroyed);
+        var (again, none) = await Erase(h, node, new([Decision.Id(origin, 2), Decision.Id(origin, 4)], null, null, null,
+            0));
+        Assert.Equal((0, 2), (none, again.Already));
+        Assert.Empty(again.Planned);
+        Assert.Empty(again.Pending);
+        Assert.Equal(0, (await Erase(h, node, Subject(Tag))).Destroyed);
 
         // Every proof stands; the receipt says erased.
         Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(receiptBefore, h.Town.Trust).Result);
@@ -143,13 +184,14 @@ public sealed class ErasureTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
-        var (id, token) = Principals.Add(h.Folder.Principals, "desk");
+        var (id, token) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
         for (var i = 0; i < 4; i++) Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say", $"{{\"n\":{i}}}", i % 2 == 0 ? token : null)).Status);
         var digest = Digest.Of(Encoding.UTF8.GetBytes(token)).ToString();
         Assert.Equal([h.Folder.Principals], Having(h.Town.Path(""), Written(digest)));
         using var node = Client(h);
-        var answer = await node.Erase(Subject(id), TimeProvider.System, default);
-        Assert.Equal(2, answer.Destroyed);
+        await h.Eventually(() => h.Town.State.Logs[h.Hosted!.Log!.Origin].Anchor is { Size: 4 }
+            && h.Hosted.Table!.State.Logs[h.Hosted.Log.Origin].Anchor is { Size: 4 }, "not anchored");
+        Assert.Equal(2, (await Erase(h, node, Subject(id))).Destroyed);
         Assert.Equal(["erased", "whole", "erased", "whole"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3)]);
         Assert.Empty(Having(h.Town.Path(""), Written(digest, token)));
         await h.Eventually(() => h.Ask("/say", token: token).Result.Status == HttpStatusCode.Unauthorized, "its token still opens the gateway");
@@ -165,7 +207,7 @@ public sealed class ErasureTests
         foreach (var bad in new[] { "two words", new string('x', 201) }) Assert.Equal(HttpStatusCode.BadRequest, (await About(h, bad, "{}")).StatusCode);
         Assert.Equal(0, h.Hosted!.Log!.Log.Size);
         using var stranger = new HttpRequestMessage(HttpMethod.Post, new Uri(h.Node.Address, ErasureEndpoints.Path)) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
-        Assert.Equal(HttpStatusCode.Unauthorized, (await h.Client.SendAsync(stranger)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await h.Client.SendAsync(stranger)).StatusCode);
     }
 
     [Fact]
@@ -178,24 +220,26 @@ public sealed class ErasureTests
         var origin = h.Hosted!.Log!.Origin;
         var hold = await h.Town.Admit(h.Town.Act(new Hold(Hold.Place, Hamlet.System, Hamlet.Prod, origin, 2, 4, null, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
         using var node = Client(h);
-        var refused = await Assert.ThrowsAsync<CliError>(() => node.Erase(Subject(Tag) with { Size = hold + 1 }, TimeProvider.System, default));
+        var refused = await Assert.ThrowsAsync<CliError>(() =>
+            node.Plan(Subject(Tag) with { Size = hold + 1 }, TimeProvider.System, default));
         Assert.Contains($"(on-hold): {origin}/2 is held by entry {hold}", refused.Message, StringComparison.Ordinal);
         Assert.Equal("whole", await Body(h, 0));
 
         await h.Eventually(() => h.Hosted.Table!.State.Logs[origin].Anchor is { Size: 6 }, "not anchored");
         var system = h.Town.State.Systems[Hamlet.System];
         await h.Town.Admit(h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments) { Retention = new RetentionTerms(0, null), Nonce = "", Issued = 0 }), h.Town.Owner);
-        var answer = await node.Erase(new([], null, Hamlet.System, null, h.Town.State.Size), TimeProvider.System, default);
-        Assert.Equal((4, 2), (answer.Destroyed, answer.Held));
+        var (answer, destroyed) = await Erase(h, node, new([], null, Hamlet.System, null, h.Town.State.Size));
+        Assert.Equal((4, 2), (destroyed, answer.Held));
         Assert.Equal(["erased", "erased", "whole", "whole", "erased", "erased"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
         // One statement for each side of what is held: neither touches it, so both are admitted.
-        Assert.Equal([(0L, 2L, 2L), (4L, 6L, 2L)], answer.Claims.Select(c => (c["from"].AsInt, c["to"].AsInt, c["count"].AsInt)).Order());
-        foreach (var claim in answer.Claims) await State(h, claim);
+        Assert.Equal([(0L, 2L, 2L), (4L, 6L, 2L)], answer.Planned.Select(c =>
+            (c["from"].AsInt, c["to"].AsInt, c["count"].AsInt)).Order());
+        await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the node has not handed them in");
 
         await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
-        var rest = await node.Erase(new([], null, Hamlet.System, null, h.Town.State.Size), TimeProvider.System, default);
-        Assert.Equal((2, 0), (rest.Destroyed, rest.Held));
-        await State(h, Assert.Single(rest.Claims));
+        var (rest, more) = await Erase(h, node, new([], null, Hamlet.System, null, h.Town.State.Size));
+        Assert.Equal((2, 0), (more, rest.Held));
+        await h.Eventually(() => h.Town.State.Erasures.Count == 3, "the node has not handed it in");
         Assert.Equal(6, h.Town.State.Erasures.Values.Sum(e => e.Count));
     }
 
@@ -203,6 +247,8 @@ public sealed class ErasureTests
 
     /// <summary>Broken off after each step, on the node's own folder: the next call finishes it, claims it once, and before that nothing was claimed that was not destroyed.</summary>
     [Theory]
+    [InlineData("plan")]
+    [InlineData("order")]
     [InlineData("intend")]
     [InlineData("destroy")]
     [InlineData("forget")]
@@ -212,33 +258,38 @@ public sealed class ErasureTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
-        var (id, token) = Principals.Add(h.Folder.Principals, "desk");
+        var (id, token) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
         for (var i = 0; i < 4; i++) await h.Ask("/say", $"{{\"n\":{i}}}", i == 0 ? null : token);
         var origin = h.Hosted!.Log!.Origin;
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 4 }, "not anchored");
         await h.StopNode();
-        Erasures On(string? crash) => new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s => { if (s == crash) throw new Crash(); } };
         var request = Subject(id, "why");
-        ErasureAnswer? cut = null;
-        if (step == "claim")
-        {
-            cut = On(null).Run(request, h.Town.State, 0);
-            Assert.Equal(3, cut.Destroyed);
-        }
-        else Assert.Throws<Crash>(() => On(step).Run(request, h.Town.State, 0));
+        if (step == "claim") Assert.Equal(3, Erase(h, On(h), request).Destroyed);
+        else Assert.Throws<Crash>(() => Erase(h, On(h, step), request));
         Assert.Empty(h.Town.State.Erasures);
+        var begun = step is not ("plan" or "order");
+        if (!begun) Assert.Contains(TokenFile.All(h.Folder.Principals), p => p.Name == id);
 
-        // Twice over, as an impatient person would type it, and the first of the two is broken off before it states anything.
-        var second = On(null).Run(request, h.Town.State, 0);
-        var third = On(null).Run(request, h.Town.State, 0);
-        Assert.Equal((0, step == "intend" ? 3 : 0), (second.Destroyed, second.Finished));
-        Assert.Equal((0, 0), (third.Destroyed, third.Finished));
-        var claim = Assert.Single(third.Claims);
-        Assert.Equal(Assert.Single(second.Claims).ToString(), claim.ToString());
+        // What was begun is finished by the next call, whatever that asks for; what was not waits for its order, as one
+        // plan.
+        var second = On(h).Plan(request, h.Town.State, h.Town.Now);
+        var third = On(h).Plan(request, h.Town.State, h.Town.Now);
+        Assert.Equal((step == "intend" ? 3 : 0, 0), (second.Finished, third.Finished));
+        var claim = Assert.Single(begun ? third.Pending : third.Planned);
+        Assert.Equal(Assert.Single(begun ? second.Pending : second.Planned), claim);
         Assert.Equal(3, claim["count"].AsInt);
-        Assert.DoesNotContain(Principals.All(h.Folder.Principals), p => p.Id == id);
+        Assert.Empty(begun ? third.Planned : third.Pending);
+        Assert.Equal(begun ? 0 : 3, On(h).Carry(Order(h, claim), 0, h.Town.State, h.Town.Now));
+        Assert.DoesNotContain(TokenFile.All(h.Folder.Principals), p => p.Name == id);
+        Assert.Equal(3, Assert.Single(On(h).Pending(h.Town.State, h.Town.Now)).Count);
         await State(h, claim);
-        Assert.Empty(On(null).Run(request, h.Town.State, 0).Claims);
+        Assert.Empty(On(h).Pending(h.Town.State, h.Town.Now));
+        var last = On(h).Plan(request, h.Town.State, h.Town.Now);
+        Assert.Empty(last.Pending.Concat(last.Planned));
+
+        // A day later, when plans lapse, what was carried out is shown as before.
+        On(h).Plan(request, h.Town.State, h.Town.Now + Fold.MaxDelay + 1);
+        Assert.Equal(claim["list"].AsDigest, On(h).Proof(origin, 1, h.Town.State)?.List);
 
         // One who knows no better and states it again is refused.
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => State(h, claim));
@@ -258,23 +309,243 @@ public sealed class ErasureTests
         for (var i = 0; i < 2; i++) await About(h, Tag, $"{{\"n\":{i}}}");
         var origin = h.Hosted!.Log!.Origin;
         await h.StopNode();
-        Erasures On(string? crash) => new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s => { if (s == crash) throw new Crash(); } };
         Task<long> Hold() => h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Place, Hamlet.System, null, null, null, null, null, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
 
-        Assert.Throws<Crash>(() => On("intend").Run(Subject(Tag), h.Town.State, 0));
+        // Before it was planned, between plan and order, and between the order and the first key.
+        var plan = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
         var hold = await Hold();
-        var error = Assert.Throws<GatewayException>(() => On(null).Run(Subject(Tag), h.Town.State, 0));
-        Assert.Equal(GatewayError.OnHold, error.Error);
+        Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, plan), 0, h.Town.State, h.Town.Now)).Error);
+        Assert.Empty(Directory.EnumerateFiles(h.Folder.Erasures));
+        async Task Release() => await h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Release, null, null,
+            null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await Release();
+        Assert.Throws<Crash>(() => Erase(h, On(h, "intend"), Subject(Tag)));
+        hold = await Hold();
+        Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() =>
+            On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now)).Error);
         Assert.Empty(Directory.EnumerateFiles(h.Folder.Erasures));
         using (var log = DecisionLog.Open(h.Folder, origin, TimeProvider.System))
         using (var recorder = new Recorder(h.Folder, log)) Assert.Equal(BodyState.Whole, recorder.Open(1, SealedBodies.Input).State);
 
-        await h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Release, null, null, null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
-        Assert.Throws<Crash>(() => On("destroy").Run(Subject(Tag), h.Town.State, 0));
+        await Release();
+        Assert.Throws<Crash>(() => Erase(h, On(h, "destroy"), Subject(Tag)));
         await Hold();
-        var answer = On(null).Run(new([], "nobody", null, null, 0), h.Town.State, 0);
-        await State(h, Assert.Single(answer.Claims));
+        var answer = On(h).Plan(new([], null, null, null, 0), h.Town.State, h.Town.Now);
+        await State(h, Assert.Single(answer.Pending));
         Assert.Equal(2, Assert.Single(h.Town.State.Erasures.Values).Count);
+    }
+
+    /// <summary>Nothing is destroyed by anything less than owners' order of what was planned, less than a day old, as
+    /// the node's own fold judges it.</summary>
+    [Fact]
+    public async Task Without_an_order_that_the_ledger_would_take_nothing_is_destroyed()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        for (var i = 0; i < 3; i++) await About(h, Tag, $"{{\"n\":{i}}}");
+        var origin = h.Hosted!.Log!.Origin;
+        await h.Eventually(() => h.Hosted.Table!.State.Logs[origin].Anchor is { Size: 3 }, "not anchored");
+        using var node = Client(h);
+        var claim = Assert.Single((await node.Plan(Subject(Tag), TimeProvider.System, default)).Planned);
+        async Task Refused(string why, Envelope order)
+        {
+            var error = await Assert.ThrowsAsync<CliError>(() => node.Carry(order, 0, TimeProvider.System, default));
+            Assert.Contains(why, error.Message, StringComparison.Ordinal);
+            for (var i = 0; i < 3; i++) Assert.Equal("whole", await Body(h, i));
+        }
+        await Refused("role-missing", Order(h, claim, null, h.Town.Builder));
+        await Refused("role-missing", Order(h, claim, null, h.Town.Owner, h.Town.Builder));
+        await Refused("unknown-signer", Order(h, claim, null, Citizen.New()));
+        await Refused("outside-window", Order(h, claim, TimeSpan.FromHours(24.1)));
+        foreach (var (member, value) in new (string, Json)[] { ("count", 2), ("from", 1), ("to", 2),
+            ("cause", "retention"), ("size", claim["size"].AsInt - 1) })
+            await Refused("does not say what was planned", Order(h, claim.With(member, value)));
+        await Refused("no plan with that list", Order(h, claim.With("list", Digest.Of("another"u8))));
+        await Refused("signed erasure statement", Envelope.Sign(h.Town.Act(new Retention(origin, 1) { Nonce = "",
+            Issued = 0 }).Encode(), h.Town.Owner.Key));
+
+        // Two of two owners where the ledger asks for two: one is not enough.
+        var second = Citizen.New();
+        await h.Town.Admit(h.Town.Member(second, new Role("owner")), h.Town.Owner);
+        await h.StopNode();
+        var two = h.Town.State with { Threshold = 2 };
+        Assert.Contains("too-few-owners", Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, claim), 0, two, h.Town.Now)).Message, StringComparison.Ordinal);
+        Assert.Equal(3, On(h).Carry(Order(h, claim, null, h.Town.Owner, second), 0, two, h.Town.Now));
+    }
+
+    /// <summary>A plan waits for a day. Of two that mean the same decision, one can be carried out.</summary>
+    [Fact]
+    public async Task A_plan_lapses_after_a_day_and_no_decision_is_counted_in_two()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        for (var i = 0; i < 3; i++) await About(h, i == 0 ? null : Tag, $"{{\"n\":{i}}}");
+        var origin = h.Hosted!.Log!.Origin;
+        await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 3 }, "not anchored");
+        await h.StopNode();
+        var both = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
+        var one = Assert.Single(On(h).Plan(new([Decision.Id(origin, 1)], null, null, null, 0), h.Town.State,
+            h.Town.Now).Planned);
+        Assert.Equal(1, On(h).Carry(Order(h, one), 0, h.Town.State, h.Town.Now));
+        Assert.Contains("erased meanwhile", Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, both), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
+        var rest = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
+        Assert.Equal(1, rest["count"].AsInt);
+        On(h).Plan(new([], null, null, null, 0), h.Town.State, h.Town.Now + Fold.MaxDelay + 1);
+        Assert.Contains("no plan", Assert.Throws<GatewayException>(() =>
+            On(h).Carry(Order(h, rest), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The owner is gone and nobody types anything: what was ordered is done and stated. Until it is, status
+    /// and fsck say so.</summary>
+    [Theory]
+    [InlineData("intend")]
+    [InlineData("destroy")]
+    public async Task An_order_that_is_kept_is_carried_out_and_stated_by_the_next_start(string step)
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        for (var i = 0; i < 2; i++) await About(h, Tag, $"{{\"n\":{i}}}");
+        var origin = h.Hosted!.Log!.Origin;
+        await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 2 }, "not anchored");
+        await h.StopNode();
+        Assert.Throws<Crash>(() => Erase(h, On(h, step), Subject(Tag)));
+        var found = Check(h);
+        Assert.Empty(found.Violations);
+        if (step == "destroy") Assert.Contains(found.Remarks, r =>
+            r.Contains("destroyed, not stated: 2 records", StringComparison.Ordinal));
+        await h.StopServer();
+        await h.Restart();
+        bool Says() => h.Node.Pages.Status()["erasures"].AsArray is [var e]
+            && e["says"].AsString.StartsWith("destroyed, not stated: 2 records", StringComparison.Ordinal)
+            && e["ordered"].AsBool;
+        await h.Eventually(Says, "it does not say so");
+        await h.StartServer();
+        await h.Eventually(() => h.Town.State.Erasures.Values.Any(e => e.Count == 2), "it was not stated");
+        await h.Eventually(() => h.Node.Pages.Status()["erasures"].AsArray.IsEmpty, "it says so still");
+        Assert.Equal("erased", await Body(h, 1));
+        await h.StopNode();
+        Assert.DoesNotContain(Check(h).Remarks, r => r.Contains("not stated", StringComparison.Ordinal));
+    }
+
+    static Stele.Ledger.Findings Check(Hamlet h)
+    {
+        var found = new Stele.Ledger.Findings(h.Folder.Path);
+        NodeFsck.Check(h.Folder, h.Town.Trust, found, default);
+        return found;
+    }
+
+    [Fact]
+    public async Task Keys_that_are_gone_without_an_order_are_found()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        for (var i = 0; i < 3; i++) await About(h, Tag, $"{{\"n\":{i}}}");
+        Assert.Equal(2, h.Node.Erase(h.Hosted!.Log!, new HashSet<long> { 0, 2 }));
+        await h.StopNode();
+        Assert.Contains("the keys of 2 decisions were destroyed, and no erasure lists them",
+            Assert.Single(Check(h).Violations).Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each right opens its own pages and no others, at the node, whatever a client thinks of it.</summary>
+    [Fact]
+    public async Task Each_act_on_a_node_takes_a_right_of_its_own()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        await About(h, Tag, "{}");
+        var origin = h.Hosted!.Log!.Origin;
+        var hex = NodeFolder.NameOf(origin);
+        await h.Eventually(() => h.Hosted.Table!.State.Logs[origin].Anchor is { Size: 1 }, "not anchored");
+        var claim = Assert.Single((await Client(h).Plan(Subject(Tag), TimeProvider.System, default)).Planned);
+        (Rights Right, HttpMethod Method, string Path, byte[]? Body)[] acts =
+        [
+            (Rights.Logs, HttpMethod.Get, "status", null), (Rights.Logs, HttpMethod.Get, $"logs/{hex}/checkpoint",
+                null), (Rights.Logs, HttpMethod.Get, $"decisions/{hex}/0", null),
+            (Rights.Logs, HttpMethod.Get, $"receipts/{origin}/0?early", null),
+                (Rights.Bodies, HttpMethod.Get, $"bodies/{hex}/0", null),
+            (Rights.Bodies, HttpMethod.Post, "replay", []),
+                (Rights.Erase, HttpMethod.Post, "erasures", Subject("x").ToJson().ToBytes()),
+            (Rights.Administer, HttpMethod.Get, "reads", null),
+                (Rights.Erase, HttpMethod.Post, "erasures/orders?size=0", Order(h, claim).ToJson().ToBytes()),
+        ];
+        foreach (var holder in new[] { Rights.Logs, Rights.Bodies, Rights.Administer, Rights.Decide, Rights.Erase })
+        {
+            var token = h.TokenWith("someone", holder);
+            foreach (var (right, method, path, body) in acts)
+            {
+                using var request = new HttpRequestMessage(method, new Uri(h.Node.Address, "/-/" + path)) { Content =
+                    body is null ? null : new ByteArrayContent(body) };
+                request.Headers.Authorization = new("Bearer", token);
+                using var answer = await h.Client.SendAsync(request);
+                if (right == holder) Assert.False(answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized, $"{holder}: {path}: {answer.StatusCode}");
+                else Assert.True(answer.StatusCode == (holder == Rights.Decide
+                    && path.StartsWith("receipts", StringComparison.Ordinal) ? HttpStatusCode.NotFound
+                    : HttpStatusCode.Forbidden), $"{holder}: {path}: {answer.StatusCode}");
+            }
+            Assert.Equal(holder == Rights.Decide ? HttpStatusCode.OK : HttpStatusCode.Unauthorized,
+                holder == Rights.Decide ? HttpStatusCode.OK : (await h.Ask("/say", token: token)).Status);
+        }
+        Assert.Equal("erased", await Body(h, 0));
+    }
+
+    [Fact]
+    public async Task Each_opening_of_a_body_is_recorded_before_it_is_answered()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        for (var i = 0; i < 2; i++) await About(h, Tag, "{}");
+        var origin = h.Hosted!.Log!.Origin;
+        using var reader = new NodeClient(h.Node.Address.ToString(), h.TokenWith("reader", Rights.Bodies));
+        Assert.NotNull(await reader.Bodies(origin, 1, default));
+        await Body(h, 0);
+        using var owner = Client(h);
+        var reads = await owner.Reads(null, default);
+        Assert.Equal([("reader", Decision.Id(origin, 1)), ("owner", Decision.Id(origin, 0))],
+            reads.Select(r => (r.Who, r.What)));
+        Assert.Equal(("owner", Decision.Id(origin, 0)), (await owner.Reads(1, default)).Select(r =>
+            (r.Who, r.What)).Single());
+        Assert.Equal(Files.Secret, File.GetUnixFileMode(h.Folder.Reads));
+        await h.StopNode();
+        await h.Restart();
+        await h.Eventually(() => h.Hosted?.Log is not null, "it does not open its log");
+        using var again = Client(h);
+        Assert.Equal(2, (await again.Reads(null, default)).Count);
+
+        // What can't be recorded is not opened.
+        var journal = (BodyReads)typeof(NodeHost).GetField("_reads",
+            System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(h.Node)!;
+        journal.Dispose();
+        using var refused = new HttpRequestMessage(HttpMethod.Get,
+            new Uri(h.Node.Address, $"/-/bodies/{NodeFolder.NameOf(origin)}/1"));
+        refused.Headers.Authorization = new("Bearer", h.NodeToken);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Client.SendAsync(refused)).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_principal_asks_its_own_environments_and_learns_nothing_of_others()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        var (_, elsewhere) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], ["other/prod", "more"]);
+        var (_, whole) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.System]);
+        var refused = await h.Ask("/say", token: elsewhere);
+        Assert.Equal((HttpStatusCode.Forbidden, "forbidden"), (refused.Status, refused.Body["code"].AsString));
+        Assert.Equal("this principal may ask more, other/prod alone", refused.Body["message"].AsString);
+        // The same for one that is not: what is there can't be told.
+        Assert.Equal(refused.Body, (await h.Ask("/../../nowhere/prod/say", token: elsewhere)).Body);
+        Assert.Equal(HttpStatusCode.NotFound, (await h.Ask("/../../more/prod/say", token: elsewhere)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say", token: whole)).Status);
+        Assert.Equal(1, h.Hosted!.Log!.Log.Size);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Text;
 using Stele.Control;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
@@ -82,8 +83,8 @@ public sealed class GatewayTests
         }
         await Refused(401, "unauthenticated", h.Ask("/say", token: ""));
         await Refused(401, "unauthenticated", h.Ask("/say", token: "stele_" + new string('0', 64)));
-        await Refused(401, "unauthenticated", h.Ask("/say", token: h.Node.Node.Identity.Token));
-        await Refused(404, "not-found", h.Ask(new Uri(h.Node.Address, "/elsewhere/prod/say").ToString()));
+        await Refused(401, "unauthenticated", h.Ask("/say", token: h.NodeToken));
+        await Refused(403, "forbidden", h.Ask(new Uri(h.Node.Address, "/elsewhere/prod/say").ToString()));
         await Refused(404, "not-found", h.Ask(new Uri(h.Node.Address, "/mortgage").ToString()));
         await Refused(400, "bad-request", h.Ask("/say", "{"));
         await Refused(400, "bad-request", h.Ask("/say", "{\"a\":1,\"a\":2}"));
@@ -146,7 +147,7 @@ public sealed class GatewayTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
-        var (_, guest) = Principals.Add(h.Folder.Principals, "guest");
+        var (_, guest) = TokenFile.AddPrincipal(h.Folder.Principals, ["guest"], [Hamlet.Place]);
         await Task.Delay(1100); // the file is looked at once a second
 
         async Task Denied(string rule, string message, Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> asking)

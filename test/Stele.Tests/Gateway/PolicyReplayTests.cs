@@ -285,7 +285,7 @@ public sealed class PolicyReplayTests
 
         var log = h.Hosted!.Log!.Log;
         var policy = h.Town.Host.Admission.Replay.Documents.Policy(candidate)!;
-        using var node = new NodeClient(h.Node.Address.ToString(), h.Node.Node.Identity.Token);
+        using var node = new NodeClient(h.Node.Address.ToString(), h.NodeToken);
         async Task<ReplayedLog> Replay() => Assert.Single(await node.Replay(new ReplayRequest(policy, Hamlet.System, 0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), h.Town.State.Size), TimeProvider.System, default));
         void Agrees(ReplayedLog replayed, Func<long, bool> held)
         {

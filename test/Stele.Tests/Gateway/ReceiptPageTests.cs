@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Stele.Gateway;
+using Stele.Identity;
 using Stele.Proof.Packs;
 using Stele.Tests.Host;
 
@@ -28,10 +29,10 @@ public sealed class ReceiptPageTests
         Assert.Equal(release, Receipt.Parse(early.Bytes).Leaf.Decision.Release);
 
         // Nobody else is told; the node's own token opens it.
-        var (_, guest) = Principals.Add(h.Folder.Principals, "desk");
+        var (_, guest) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
         await h.Eventually(() => Fetch(h, id, guest).Result.Status == HttpStatusCode.NotFound, "another's decision is shown, or its token was never known");
         Assert.Equal(HttpStatusCode.Unauthorized, (await Fetch(h, id, "stele_" + new string('0', 64))).Status);
-        Assert.Equal(HttpStatusCode.OK, (await Fetch(h, id, h.Node.Node.Identity.Token)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await Fetch(h, id, h.NodeToken)).Status);
         foreach (var none in new[] { id + "0", id[..^1] + "77", "elsewhere/0", id[..^2], "x" }) Assert.Equal(HttpStatusCode.NotFound, (await Fetch(h, none, h.Token)).Status);
 
         // Full, once it is anchored; the early one is still to be had, and the two are one history.

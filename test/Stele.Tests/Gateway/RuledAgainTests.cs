@@ -97,7 +97,7 @@ public sealed class RuledAgainTests
         Assert.Contains(leaves, d => d is { Outcome: Decision.Allow, Rule: "mask", Input.Size: 0, Masked: null });
         Assert.Contains(leaves, d => d is { Outcome: Decision.Error, Rule: "mask", Status: 502 });
         var policy = h.Town.Host.Admission.Replay.Documents.Policy(digest)!;
-        using var node = new Stele.Cli.NodeClient(h.Node.Address.ToString(), h.Node.Node.Identity.Token);
+        using var node = new Stele.Cli.NodeClient(h.Node.Address.ToString(), h.NodeToken);
         var replayed = Assert.Single(await node.Replay(new ReplayRequest(policy, Hamlet.System, 0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + 1000, h.Town.State.Size), TimeProvider.System, default));
         Assert.Equal((20, 0), (replayed.Flips[Flip.Same], replayed.Flips.Listed.Count));
     }

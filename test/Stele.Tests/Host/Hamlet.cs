@@ -6,6 +6,7 @@ using Stele.Blobs;
 using Stele.Build;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -19,7 +20,7 @@ namespace Stele.Tests.Host;
 /// </summary>
 sealed class Hamlet : IAsyncDisposable
 {
-    public const string System = Town.System, Prod = Town.Environment;
+    public const string System = Town.System, Prod = Town.Environment, Place = System + "/" + Prod;
 
     /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk,
     /// /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another
@@ -78,6 +79,9 @@ sealed class Hamlet : IAsyncDisposable
     public HttpClient Client { get; private set; } = null!;
     public string Pseudonym { get; private set; } = "";
     public string Token { get; private set; } = "";
+
+    /// <summary>A token of the node with every right of one.</summary>
+    public string NodeToken { get; private set; } = "";
     public Digest Environment { get; private set; }
     int _port;
     NodeTerms? _terms;
@@ -111,9 +115,14 @@ sealed class Hamlet : IAsyncDisposable
         await town.Admit(town.Act(new SystemStatement(System, null, town.Owner.Id, "high", [terms ?? new EnvironmentTerms(Prod, null, null, false)]) { Nonce = "", Issued = 0 }), town.Owner);
         var inForce = await hamlet.PutPolicy("admission", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("not-denied", ["decide"], "request.path != '/deny'", "'nobody may ask for ' + request.path"));
         await town.Admit(town.Act(new PolicyStatement(System, null, null, inForce) { Nonce = "", Issued = 0 }), town.Owner);
-        (hamlet.Pseudonym, hamlet.Token) = Principals.Add(folder.Principals, "desk");
+        (hamlet.Pseudonym, hamlet.Token) = TokenFile.AddPrincipal(folder.Principals, ["desk"], [Place]);
+        hamlet.NodeToken = hamlet.TokenWith("owner", RightNames.OfNode);
         return hamlet;
     }
+
+    /// <summary>A token of the node with some rights.</summary>
+    public string TokenWith(string name, Rights rights) => TokenFile.Renew(Folder.Principals,
+        new TokenHolder(name, default, rights));
 
     public async Task<Digest> PutPolicy(string name, params (string Id, string[] On, string Require, string? Message)[] rules) =>
         await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal), [.. rules.Select(r => Rule.Require(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());
@@ -248,7 +257,7 @@ sealed class Hamlet : IAsyncDisposable
     public async Task<byte[]?> Page(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Node.Address, "/-/" + path));
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Node.Node.Identity.Token);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", NodeToken);
         using var answer = await Client.SendAsync(request);
         return answer.IsSuccessStatusCode ? await answer.Content.ReadAsByteArrayAsync() : null;
     }

@@ -10,7 +10,7 @@ sealed record RoomOrder(string Root, params string[] Rooms)
 
     public static readonly RoomOrder Cel = new("Cel", "Syntax", "Values", "Regex", "Check", "Plan", "Library", Entrance);
     public static readonly RoomOrder Proof = new("Stele.Proof", Entrance, "Interchange", "Statements", "Decisions", "Governance", "Packs");
-    public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Http", "Runtime", "Build",
+    public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Http", "Identity", "Runtime", "Build",
         "Control", "Host", "Gateway", "Api", "Cli", Entrance);
 
     /// <summary>The type's room; null for what a compiler or generator put elsewhere.</summary>

@@ -227,7 +227,7 @@ public sealed class MalformedRequestTests
         await using var _ = h;
         var random = new Random(Seed + 1);
         const string say = $"POST /{Hamlet.System}/{Hamlet.Prod}/say HTTP/1.1";
-        foreach (var token in new[] { h.Token, h.Node.Node.Identity.Token })
+        foreach (var token in new[] { h.Token, h.NodeToken })
             await None(h.Node.Address, token,
                 [.. OfChunks(say, "POST /-/erasures HTTP/1.1", "POST /-/replay HTTP/1.1"), .. OfFraming(say),
                 .. OfPaths()],

@@ -89,7 +89,8 @@ public sealed class TimestampTests
             return CanonicalJson.Parse(Encoding.UTF8.GetBytes(output.ToString()), 1 << 20);
         }
 
-        await Stele("login", town.Server.Address.ToString(), "--token", town.Founded.Token, "--trust", town.Folder.Trust);
+        await Stele("login", town.Server.Address.ToString(), "--token-file", town.TokenInFile(), "--trust",
+            town.Folder.Trust);
         var size = (await Stele("timestamp", "request", "--authority", http.Address))["size"].AsInt;
         Assert.Equal(town.State.Size, size);
         var listed = (await Stele("timestamp", "list", "--out", scratch.At("stamps")))["timestamps"].AsArray;

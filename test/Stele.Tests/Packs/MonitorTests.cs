@@ -21,7 +21,8 @@ public sealed class MonitorTests
         await town.Release("v1", 0.7, "biased");
         using var box = new VerifyProgram(Lived);
         var (trust, state) = (box.Write("town.json", town.Trust.ToJson().ToBytes()), box.Path("seen.json"));
-        string[] look = ["ledger", town.Host.Address.ToString(), "--trust", trust, "--state", state, "--token", town.Founded.Token];
+        string[] look = ["ledger", town.Host.Address.ToString(), "--trust", trust, "--state", state, "--token-file",
+            town.TokenInFile()];
         var (code, output, error) = box.Run(look);
         Assert.True((code, error) == (0, ""), output + error);
         Assert.Contains($"{town.State.Size} entries hashed, {town.State.Size} of them folded again", output, StringComparison.Ordinal);
@@ -54,7 +55,8 @@ public sealed class MonitorTests
         await Grow(town);
         using var box = new VerifyProgram(Lived);
         var (trust, state) = (box.Write("town.json", town.Trust.ToJson().ToBytes()), box.Path("seen.json"));
-        string[] Look() => ["ledger", town.Host.Address.ToString(), "--trust", trust, "--state", state, "--token", town.Founded.Token];
+        string[] Look() => ["ledger", town.Host.Address.ToString(), "--trust", trust, "--state", state, "--token-file",
+            town.TokenInFile()];
         Assert.Equal(0, box.Run(Look()).Code);
         var memory = File.ReadAllBytes(state);
 

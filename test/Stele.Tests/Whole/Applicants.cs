@@ -67,7 +67,16 @@ sealed class NodePages : IDisposable
 {
     readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(20) };
 
-    public NodePages(string world) => _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(Path.Combine(world, "node", "token")).Trim());
+    public NodePages(string world)
+    {
+        // Folders of earlier builds have a token of the node's own; what stele up starts writes the owner's into their
+        // home.
+        var own = Path.Combine(world, "node", "token");
+        var token = File.Exists(own) ? File.ReadAllText(own).Trim()
+            : CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(world, "homes", "owner", "config.json")),
+                1 << 16)["nodeToken"].AsString;
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+    }
 
     public async Task<Json> Get(Uri gateway, string page) => CanonicalJson.Parse(await _http.GetByteArrayAsync(new Uri(gateway, "-/" + page)), 1 << 24);
 

@@ -20,7 +20,8 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
         using var world = tour.Copy();
         using var pages = new NodePages(world.Folder);
         await using var server = await Up.Start(world.Folder, world.Owner, "--only", "server", "--port", "0");
-        using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--role", "applicant-desk"))["token"].AsString);
+        using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--for",
+            "mortgage/prod", "--role", "applicant-desk"))["token"].AsString);
         var node = await StartNode();
         var before = (await pages.Serving(node.Gateway))["log"]["size"].AsInt;
 

@@ -22,7 +22,8 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         using var pages = new NodePages(world.Folder);
         var port = Programs.FreePort().ToString(CultureInfo.InvariantCulture);
         await using var server = await Up.Start(world.Folder, world.Owner, "--only", "server", "--port", port);
-        using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--role", "applicant-desk"))["token"].AsString);
+        using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--for",
+            "mortgage/prod", "--role", "applicant-desk"))["token"].AsString);
         await using var node = await Up.Start(world.Folder, world.Owner, "--only", "node", "--gateway-port", "0", "--anchor", "1");
         applicants.Gateway = node.Gateway;
         var before = (await pages.Serving(node.Gateway))["log"]["size"].AsInt;

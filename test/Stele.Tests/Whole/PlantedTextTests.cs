@@ -121,9 +121,9 @@ public sealed class PlantedTextTests
             b.V("verdict", b.Pack(), Refused, "--trust", b.Trust())),
         ("the same, as JSON", b => b.V("verdict", b.Pack(), Refused, "--trust", b.Trust(), "--json")),
         ("a server's answer", async b => { await using var server = new Liar(); return await b.S("login",
-            server.Address, "--trust", b.Trust(), "--token", "t"); }),
+            server.Address, "--trust", b.Trust(), "--token-file", b.Token()); }),
         ("the same, as JSON", async b => { await using var server = new Liar(); return await b.S("login",
-            server.Address, "--trust", b.Trust(), "--token", "t", "--json"); }),
+            server.Address, "--trust", b.Trust(), "--token-file", b.Token(), "--json"); }),
         ("a ledger's server, to the verifier", b => b.V("ledger", $"http://127.0.0.1:1/{Uri.EscapeDataString(Plant)}",
             "--trust", b.Trust())),
     ];
@@ -172,8 +172,8 @@ public sealed class PlantedTextTests
 
         using var bench = new Bench();
         bench.Write("trust.json", town.Trust.ToJson().ToString());
-        await bench.S("login", town.Host.Address.ToString(), "--trust", bench.At("trust.json"), "--token",
-            town.Founded.Token);
+        await bench.S("login", town.Host.Address.ToString(), "--trust", bench.At("trust.json"),
+            "--token-file", bench.Token(town.Founded.Token));
         (string[] Verb, bool Shows)[] verbs =
         [
             (["policy", "show", planted.Digest.ToString()], true),
@@ -225,6 +225,9 @@ public sealed class PlantedTextTests
         public string Home => At("home");
         public string At(params string[] parts) => _scratch.At(parts);
         public string Write(string name, string content) => _scratch.File(name, content);
+
+        /// <summary>A file with a token; one that opens nothing unless given.</summary>
+        public string Token(string? token = null) => Write("token", token ?? Stele.Identity.Token.New());
 
         public void Key()
         {

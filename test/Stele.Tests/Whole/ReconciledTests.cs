@@ -23,7 +23,8 @@ public sealed class ReconciledTests(TourWorld tour)
         // The tour's own decisions, and three more that an unhurried node does not anchor before it is killed.
         await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0", "--anchor", "3600"))
         {
-            token = (await Programs.Say(world.Owner, "principal", "add", "--role", "applicant-desk"))["token"].AsString;
+            token = (await Programs.Say(world.Owner, "principal", "add", "--for", "mortgage/prod", "--role",
+                "applicant-desk"))["token"].AsString;
             size = (await pages.Serving(up.Gateway))["log"]["size"].AsInt;
             var (code, whole) = await Reckon("--dry-run");
             Assert.Equal(0, code);

@@ -26,7 +26,8 @@ public sealed class RestartTests(TourWorld tour)
         Assert.Equal("rollback", head["action"].AsString);
         await Eventually(async () => Place(await Programs.Say(world.Owner, "status"))["observation"] is { } o && o["event"].AsString == "started" && o["agrees"].AsBool && o["entry"].AsInt > head["entry"].AsInt + 1);
 
-        using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--role", "applicant-desk"))["token"].AsString) { Gateway = up.Gateway };
+        using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--for",
+            "mortgage/prod", "--role", "applicant-desk"))["token"].AsString) { Gateway = up.Gateway };
         var heard = await applicants.Ask(Applicants.Applications(1)[0]);
         Assert.Equal((HttpStatusCode.OK, release), (heard.Status, heard.Release));
 
