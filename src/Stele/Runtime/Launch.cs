@@ -16,7 +16,7 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
     /// </summary>
     public const string Script = """
         read -r _
-        ulimit -s 8192 || :
+        ulimit -s 8192 2>/dev/null || :
         umask 022
         exec 3<&0 0</dev/null
         bubblewrap=$1
@@ -36,7 +36,7 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
     public const string RootScript = """
         set -e
         read -r _
-        ulimit -s 8192 || :
+        ulimit -s 8192 2>/dev/null || :
         umask 022
         stage=$1 user=$2 count=$3
         shift 3
