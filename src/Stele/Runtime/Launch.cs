@@ -11,10 +11,12 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
     /// environment, and its own settings by a pipe, as its command line and environment can be read inside (it is the
     /// init).
     /// Arguments: bubblewrap's path, the command and its arguments. Standard input: a line, once limits are set; then
-    /// bubblewrap's settings.
+    /// bubblewrap's settings. The stack's limit is set here, as the kernel puts back what it was while a program is being
+    /// loaded.
     /// </summary>
     public const string Script = """
         read -r _
+        ulimit -s 8192 2>/dev/null || :
         umask 022
         exec 3<&0 0</dev/null
         bubblewrap=$1
@@ -34,6 +36,7 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
     public const string RootScript = """
         set -e
         read -r _
+        ulimit -s 8192 2>/dev/null || :
         umask 022
         stage=$1 user=$2 count=$3
         shift 3
