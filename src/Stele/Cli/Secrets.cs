@@ -24,7 +24,7 @@ static class Secrets
     }
 
     /// <summary>Gives out a token that was just made.</summary>
-    /// <param name="said">What is said of it beside the token.</param>
+    /// <param name="said">What is said of it, next to the token.</param>
     public static void Give(Call call, string name, string token, Json said, string next)
     {
         var file = call.Get<string>("--out");

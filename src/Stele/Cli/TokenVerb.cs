@@ -61,7 +61,7 @@ static class TokenVerb
         var next = node ? "stele login URL --node-token-file FILE"
             : $"stele login URL --token-file FILE --trust {new ServerFolder(call.DataHere).Trust}";
         Secrets.Give(call, "token", token, Json.Object(("name", name),
-            ("rights", Json.Array(rights.Names().Select(Json.Of)))), $"Whoever has it connects with: {next}");
+            ("rights", Json.Array(rights.Names().Select(Json.Of)))), $"Connect with: {next}");
         return Task.FromResult(0);
     }
 

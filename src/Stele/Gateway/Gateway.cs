@@ -182,7 +182,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         }
     }
 
-    /// <summary>The principal who asks, by their token; null for strangers, and for whoever may not ask for
+    /// <summary>The principal who asks, by their token; null for strangers, and for those who may not ask for
     /// decisions.</summary>
     TokenHolder? Known(HttpRequest request)
     {

@@ -93,7 +93,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     async Task<byte[]> Receipt(string id, HttpRequest request)
     {
         var asker = access.Of(request) ?? throw new GatewayException(GatewayError.Unauthenticated,
-            "a receipt is shown to the principal who asked for the decision, and to whoever has a token of this node "
+            "a receipt is shown to the principal who asked for the decision, and to a holder of a token of this node "
             + "with the right logs");
         if (!asker.Has(Rights.Logs) && !asker.Has(Rights.Decide)) throw Access.Lacks(asker, Rights.Logs);
         var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;

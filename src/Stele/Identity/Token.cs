@@ -14,7 +14,7 @@ static class Token
     const string Prefix = "stele_", Scheme = "Bearer ";
     const int Bytes = 32, Base64Length = 43;
 
-    /// <summary>A fresh token. Whoever asks for it shows it once; files hold its digest alone.</summary>
+    /// <summary>A fresh token. The one who makes it shows it once; files hold its digest alone.</summary>
     public static string New() => Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(Bytes));
 
     public static bool IsWellFormed(string text)

@@ -48,7 +48,7 @@ sealed record TokenHolder(string Name, Digest Digest, Rights Rights)
 /// first change: its server tokens read, upload and submit; its principals ask every environment. A build that
 /// knows version 1 alone refuses version 2 by its number, before it writes.
 ///
-/// Invariant: whoever changes the file holds the lock of its directory from the read to the rename, so no change is
+/// Invariant: a change holds the lock of the directory from the read to the rename, so no change is
 /// lost. An instance reads it again when it has changed: a new token is known at once, one that was taken away is out
 /// within a second.
 /// </summary>
