@@ -424,9 +424,10 @@ sealed class HostedEnvironment : IAsyncDisposable
                 _table = Stands(_table with { Legs = [] });
     }
 
-    /// <summary>Everything runs as the ledger says.</summary>
+    /// <summary>Everything runs as the ledger says. That is worth a line where something else was said before.</summary>
     void Settled(RoutingTable table)
     {
+        if (_fault is null) return;
         _fault = null;
         var releases = string.Join(", ", table.Legs.Select(l => $"{l.Release.Name} ({l.Release.Digest.Short})"));
         var how = table.Standing == Standing.Serving ? "serves"

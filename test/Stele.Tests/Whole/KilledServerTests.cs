@@ -45,7 +45,12 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         output.WriteLine($"{Requests} served and recorded without the server; anchored {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s after it returned");
         var pack = await world.Export();
         Assert.Equal(before + Requests, pack.Decisions.Count);
-        Assert.Equal((0, ""), await node.Stop());
+        var (code, said) = await node.Stop();
+        Assert.Equal(0, code);
+        var lines = said.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, lines.Length);
+        Assert.StartsWith("node: unreachable: ", lines[0], StringComparison.Ordinal);
+        Assert.Equal("node: no longer unreachable", lines[1]);
         Assert.Equal((0, ""), await back.Stop());
         Assert.Empty(Programs.About(world.Folder));
     }
