@@ -9,6 +9,7 @@ using Stele.Control;
 using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -128,7 +129,7 @@ static class GatewayBench
             await Admit(new Release(release, System, document.Digest) { Nonce = "", Issued = 0 }, builder);
             await Admit(new Deployment(System, Environment, "deploy", null, [new Route(release, 100)]) { Nonce = "", Issued = 0 }, builder);
 
-            var (_, token) = Principals.Add(nodeFolder.Principals, "desk");
+            var (_, token) = TokenFile.AddPrincipal(nodeFolder.Principals, ["desk"], [State.Place(System, Environment)]);
             // Nothing periodic falls into a run: inspections and anchors have benches, or none, of their own.
             var terms = new NodeTerms { AnchorEvery = TimeSpan.FromHours(1), InspectEvery = TimeSpan.FromHours(1), ObserveEvery = TimeSpan.FromHours(1), RehashEvery = TimeSpan.FromHours(1) };
             var node = await NodeHost.Start(nodeFolder, founded.Trust, server.Address, founded.Token, terms, new GatewayTerms(), time);
@@ -138,8 +139,10 @@ static class GatewayBench
             await Admit(new LogStatement("open", log.Origin, log.Key.ToString(), identity.Member, System, Environment, null) { Nonce = "", Issued = 0 }, owner);
             await Until(() => Hosted()?.Table?.Standing == Standing.Serving, node);
 
-            // A socket's path may be longer than an address holds; opened, it has a short one.
-            var socket = Libc.OpenName(Directory.EnumerateFiles(nodeFolder.Run, "service.sock", SearchOption.AllDirectories).Single());
+            // The release's /run is a file system of its own: it is reached by the root of its sandbox.
+            var init = Hosted()!.Table!.Legs.Single().Instance.Init;
+            var socket = Libc.OpenName(
+                string.Create(CultureInfo.InvariantCulture, $"/proc/{init}/root/run/service.sock"));
             var direct = new HttpClient(new SocketsHttpHandler
             {
                 UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null,

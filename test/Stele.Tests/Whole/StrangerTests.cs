@@ -143,8 +143,8 @@ public sealed class StrangerTests(ITestOutputHelper output)
                 using var request = new HttpRequestMessage(new HttpMethod(words[0]), words[1]);
                 if (target.Body is { } body) request.Content = new StringContent(body, Encoding.UTF8,
                     "application/json");
-                using var answer = await http.SendAsync(request);
-                var text = await answer.Content.ReadAsStringAsync();
+                using var answer = await http.SendAsync(request, CancellationToken.None);
+                var text = await answer.Content.ReadAsStringAsync(CancellationToken.None);
                 if (answer.StatusCode != HttpStatusCode.OK) lock (wrong) wrong.Add($"{(int)answer.StatusCode} {text}");
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
