@@ -67,13 +67,13 @@ sealed class NodePages : IDisposable
 {
     readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(20) };
 
-    public NodePages(string world)
+    public NodePages(string world, string? home = null)
     {
         // Folders of earlier builds have a token of the node's own; what stele up starts writes the owner's into their
         // home.
         var own = Path.Combine(world, "node", "token");
         var token = File.Exists(own) ? File.ReadAllText(own).Trim()
-            : CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(world, "homes", "owner", "config.json")),
+            : CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(home ?? Path.Combine(world, "homes", "owner"), "config.json")),
                 1 << 16)["nodeToken"].AsString;
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }

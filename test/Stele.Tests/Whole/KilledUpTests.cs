@@ -21,7 +21,7 @@ public sealed class KilledUpTests(TourWorld tour, ITestOutputHelper output)
         var random = new Random(seed);
         var up = await Start();
         using var applicants = new Applicants((await Programs.Say(world.Owner,
-            ["principal", "add", "--role", "applicant-desk"]))["token"].AsString);
+            ["principal", "add", "--for", "mortgage/prod", "--role", "applicant-desk"]))["token"].AsString);
         var before = (await pages.Serving(up.Gateway))["log"]["size"].AsInt;
         var applications = Applicants.Applications(1000);
         var heard = new List<Heard>();

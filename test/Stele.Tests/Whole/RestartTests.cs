@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Stele.Proof;
 
 namespace Stele.Tests.Whole;
@@ -58,9 +59,13 @@ public sealed class RestartTests(TourWorld tour)
 
         await using (var again = await Up.Start(world.Folder, world.Owner, "--only", "server", "--port", "0"))
         {
-            var place = Place(await Programs.Say(world.Owner, "status"));
-            Assert.Equal("stopped", place["observation"]["event"].AsString);
-            Assert.Equal(503, (await Programs.Say(world.Owner, "status"))["logs"].AsArray.Single()["anchor"]["size"].AsInt);
+            // The node is down, and something is to run: that is said.
+            var said = await Programs.Cli(world.Owner, "status", "--json");
+            Assert.Equal(1, said.Code);
+            var last = CanonicalJson.Parse(Encoding.UTF8.GetBytes(said.Output), 64 << 20);
+            Assert.Equal(["silent", "observed"], last["faults"].AsArray.Select(f => f["code"].AsString));
+            Assert.Equal("stopped", Place(last)["observation"]["event"].AsString);
+            Assert.Equal(503, last["logs"].AsArray.Single()["anchor"]["size"].AsInt);
         }
 
         Task<Json> At(long entry) => Programs.Say(world.Owner, "status", "--at", entry.ToString(CultureInfo.InvariantCulture));

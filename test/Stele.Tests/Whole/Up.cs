@@ -31,7 +31,9 @@ sealed class Up : IAsyncDisposable
         while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
         {
             said.Append(line);
-            if (line == "}") return new Up(process, errors, CanonicalJson.Parse(Encoding.UTF8.GetBytes(said.ToString()), 1 << 20));
+            if (line != "}") continue;
+            var json = CanonicalJson.Parse(Encoding.UTF8.GetBytes(said.ToString()), 1 << 20);
+            if (json.Find("error") is null) return new Up(process, errors, json);
         }
         await process.WaitForExitAsync(limit.Token);
         throw new InvalidOperationException($"stele up {string.Join(' ', more)} ended with {process.ExitCode}: {await errors}");
