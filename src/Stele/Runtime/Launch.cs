@@ -48,9 +48,16 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
             n=$((n + 1))
             shift
         done
-        exec 3<&0 0</dev/null
         bubblewrap=$1
         shift
+        # The namespace has a copy of every mount of the host, and a copy keeps a disk busy that the host unmounts.
+        for at in $(cut -d ' ' -f 5 /proc/self/mountinfo); do
+            case $at in
+                / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /usr | /usr/* | /bin | /lib* | "$stage" | "$stage"/*) ;;
+                *) case $bubblewrap in "$at"/*) ;; *) umount -l "$at" 2>/dev/null || : ;; esac ;;
+            esac
+        done
+        exec 3<&0 0</dev/null
         signals=
         env --default-signal true 2>/dev/null && signals=--default-signal
         exec setpriv --reuid "$user" --regid "$user" --clear-groups env -i $signals "$bubblewrap" --args 3 -- "$@"

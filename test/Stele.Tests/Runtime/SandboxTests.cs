@@ -60,6 +60,34 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
         Assert.DoesNotContain(Directory.GetFileSystemEntries(root.Path), e => Path.GetFileName(e) is "home" or "root" or "var" or "opt");
     }
 
+    /// <summary>A copy of a mount in another namespace would keep a disk busy that the host unmounts.</summary>
+    [Fact]
+    public async Task A_sandbox_keeps_no_mount_of_the_host()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "mounting a file system takes root");
+        var disk = Directory.CreateDirectory(_scratch.At("disk")).FullName;
+        Assert.SkipUnless(Mount("mount", "-t", "tmpfs", "none", disk), "no file system can be mounted here");
+        try
+        {
+            await using var running = await Shell("exec sleep 60").Start(TestContext.Current.CancellationToken);
+            // What stays of it outside: bubblewrap, the parent of the init.
+            var parent = File.ReadAllText($"/proc/{running.Init}/stat").Split(") ")[1].Split(' ')[1];
+            Assert.Contains(" / / ", File.ReadAllText($"/proc/{parent}/mountinfo"), StringComparison.Ordinal);
+            Assert.DoesNotContain(disk, File.ReadAllText($"/proc/{parent}/mountinfo"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Mount("umount", disk);
+        }
+
+        static bool Mount(string program, params string[] arguments)
+        {
+            using var process = System.Diagnostics.Process.Start(program, arguments);
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+    }
+
     [Fact]
     public async Task A_start_that_is_called_off_leaves_nothing_running()
     {
