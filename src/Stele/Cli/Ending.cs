@@ -47,7 +47,6 @@ static class Ending
                 + "folder: --data DIR"),
         IOException when e.InnerException is { InnerException: SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } } || e.Message.Contains("address already in use", StringComparison.Ordinal) =>
             new CliError(e.Message.TrimEnd('.'), "something listens there already, perhaps another stele up; take other ports: --port N --gateway-port N, 0 for any free one"),
-        TimeoutException t => new CliError(t.Message, "which one? look with ps; then type the same again"),
         IOException when DiskTrouble.Of(e) is { } trouble => new CliError(e.Message.TrimEnd('.'), HintOf(trouble)),
         FileNotFoundException { FileName: { } file } => new CliError(e.Message.StartsWith("Could not find", StringComparison.Ordinal) ? $"there is no file {file}" : e.Message),
         DirectoryNotFoundException => new CliError(e.Message.Replace("Could not find a part of the path", "there is no folder for", StringComparison.Ordinal).TrimEnd('.')),
@@ -65,7 +64,7 @@ static class Ending
     /// <summary>What someone at a terminal can do about it; the problem's own hint is for whoever speaks to the API.</summary>
     static string HintOf(Problem p) =>
         p.Is(Trouble.Unauthorized)
-            ? "connect with a token that the server knows: stele login URL --token-file FILE; whoever runs it makes "
+            ? "connect with a token that the server knows: stele login URL --token-file FILE; the one who runs it makes "
             + "one: stele token add NAME"
         : p.Is(Trouble.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token-file FILE"
         : p.Hint;
@@ -81,6 +80,7 @@ static class Ending
     {
         ReplicaFault.WrongLedger => "another ledger than this home pins: check the address, or use another home (--home DIR)",
         ReplicaFault.BadCheckpoint or ReplicaFault.BadTile => "check the address; if it is right, ask whoever runs the server to run stele fsck there",
+        ReplicaFault.InUse => "another command in this home does not end: look with ps; then type the same again",
         ReplicaFault.MissingDocument => "ask whoever runs the server to run stele fsck there: a blob that the ledger names is gone",
         _ => "do not go on with this server: keep this home's cache folder as evidence, and ask the other members what they see",
     };

@@ -26,6 +26,8 @@ enum ReplicaFault
     Refused,
     /// <summary>A document that an entry names is not to be had. The replica stays before that entry until it is.</summary>
     MissingDocument,
+    /// <summary>Another process keeps the folder.</summary>
+    InUse,
 }
 
 /// <summary>How long a replica keeps other processes out of its folder.</summary>
@@ -33,8 +35,8 @@ enum Holding
 {
     /// <summary>As long as it is open: a node's.</summary>
     Throughout,
-    /// <summary>While it stores what is new; reading and folding need no lock. A member's, whose commands run next to
-    /// one another.</summary>
+    /// <summary>While it opens the folder, and while it stores what is new; folding and reading need no lock. A
+    /// member's, whose commands run next to one another.</summary>
     WhileStoring,
 }
 
@@ -117,7 +119,6 @@ sealed class Replica : IAsyncDisposable
     /// <param name="step">About how many bytes of entries are fetched before they are stored: a long way is gone in steps, each proved to be the beginning of what the server signed.</param>
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
-    /// <exception cref="TimeoutException">Other processes kept the folder for minutes.</exception>
     public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time,
         BlobStore? documents = null, long step = 32 << 20, Holding holding = Holding.Throughout)
     {
@@ -162,8 +163,8 @@ sealed class Replica : IAsyncDisposable
             catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal))
             {
                 if (time.GetElapsedTime(start) > Patience)
-                    throw new TimeoutException($"{folder} is in use by another process, and was for " +
-                        $"{Patience.TotalMinutes:0} minutes");
+                    throw new ReplicaException(ReplicaFault.InUse,
+                        $"{folder} is in use by another process, and was for {Patience.TotalMinutes:0} minutes");
                 await Task.Delay(TimeSpan.FromMilliseconds(50), time, stop);
             }
         }

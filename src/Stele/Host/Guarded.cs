@@ -101,7 +101,7 @@ sealed class Guarded : IAsyncDisposable
         _wake();
     }
 
-    /// <summary>Inspects it now. What is found has its consequences, whoever asked.</summary>
+    /// <summary>Inspects it now. What is found has its consequences.</summary>
     /// <exception cref="InstanceException">It could not be inspected.</exception>
     public async Task<Inspected> Inspect(CancellationToken stop)
     {

@@ -25,7 +25,7 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document
 /// declares, its directory (PWD) and its own digest. Looked at once, before
 /// the first request: from then on it is memory of the process, which it may write to. A process that has written a
-/// title over its arguments and environment by then is compared by length;</item>
+/// title over its arguments and environment by then is compared by length, and told as configured, not as verified;</item>
 /// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
 /// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
 /// </list>
@@ -143,7 +143,8 @@ static class Inspection
         var seen = view.Environment();
         if (Retitled(view, instance)
             && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1))
-            return Compared(GivenEnvironment, Strings(wanted), Strings(wanted));
+            // Its length is as it was given, its content can't be seen any more: the host's own word is all there is.
+            return new Dimension(GivenEnvironment, "configured", true, Digest.Of(Strings(wanted).ToBytes()), null);
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");
         return Compared(GivenEnvironment, Strings(wanted), Strings(seen));

@@ -28,6 +28,8 @@ sealed class ControlGroup
     /// <summary>Why some or all of them do not hold; null when all do.</summary>
     public static string? Why => Known.Value.Why;
 
+    /// <exception cref="SandboxException">A limit that holds here, as <see cref="Holding"/> says, could not be
+    /// set.</exception>
     public static ControlGroup Create(Limits limits)
     {
         var group = new ControlGroup();
@@ -36,19 +38,21 @@ sealed class ControlGroup
         foreach (var place in Known.Value.Places)
         {
             var directory = Path.Combine(place.Directory, name);
-            if (!KernelFiles.TryMake(directory)) continue;
+            if (!KernelFiles.TryMake(directory)) throw Failed(directory);
             group._directories.Add(directory);
-            foreach (var controller in place.Controllers) Set(directory, controller, place.Unified, limits);
+            foreach (var controller in place.Controllers)
+                if (!Set(directory, controller, place.Unified, limits)) throw Failed(directory);
         }
         return group;
     }
 
     /// <summary>Moves a process in, with all that it will start.</summary>
-    public void Add(int pid)
-    {
-        foreach (var directory in _directories) KernelFiles.TryWrite(Path.Combine(directory, "cgroup.procs"),
-            pid.ToString(CultureInfo.InvariantCulture));
-    }
+    /// <returns>False: it is not in all of them.</returns>
+    public bool Add(int pid) => _directories.All(d =>
+        KernelFiles.TryWrite(Path.Combine(d, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture)));
+
+    static SandboxException Failed(string directory) => new(SandboxError.Failed,
+        $"the limits of a sandbox could not be set in {directory}", "look at who changes cgroups on this machine");
 
     /// <summary>
     /// Removes the groups, once nothing is left in them. What can't be removed is by the next process that makes some.
@@ -59,20 +63,26 @@ sealed class ControlGroup
             for (var tries = 0; tries < 100 && !KernelFiles.TryRemove(directory); tries++) await Task.Delay(10);
     }
 
-    static void Set(string directory, string controller, bool unified, Limits limits)
+    /// <summary>Whether the limit was set. That swap counts too is not known to every kernel.</summary>
+    static bool Set(string directory, string controller, bool unified, Limits limits)
     {
         const int Period = 100_000; // microseconds
         var quota = Number((long)(limits.Processors * Period));
+        if (controller == "memory") // after the limit itself, which it may not be below
+        {
+            var memory = KernelFiles.TryWrite(Path.Combine(directory, unified ? "memory.max"
+                : "memory.limit_in_bytes"), Number(limits.Memory));
+            KernelFiles.TryWrite(Path.Combine(directory, unified ? "memory.swap.max"
+                : "memory.memsw.limit_in_bytes"), unified ? "0" : Number(limits.Memory));
+            return memory;
+        }
         (string File, string Value)[] values = (controller, unified) switch
         {
-            ("memory", true) => [("memory.max", Number(limits.Memory)), ("memory.swap.max", "0")],
-            ("memory", false) => [("memory.limit_in_bytes", Number(limits.Memory)),
-                ("memory.memsw.limit_in_bytes", Number(limits.Memory))],
             ("pids", _) => [("pids.max", Number(limits.Processes))],
             (_, true) => [("cpu.max", $"{quota} {Number(Period)}")],
             _ => [("cpu.cfs_period_us", Number(Period)), ("cpu.cfs_quota_us", quota)],
         };
-        foreach (var (file, value) in values) KernelFiles.TryWrite(Path.Combine(directory, file), value);
+        return values.All(v => KernelFiles.TryWrite(Path.Combine(directory, v.File), v.Value));
     }
 
     static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);

@@ -65,7 +65,14 @@ sealed class SandboxProcess : IAsyncDisposable
                 start.Environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
                 var process = Process.Start(start)!;
                 // In time: it waits for a line before it does anything, and before it becomes another user.
-                group.Add(process.Id);
+                // Invariant: nothing runs outside of the limits that are told as enforced.
+                if (!group.Add(process.Id) && !process.HasExited)
+                {
+                    process.Kill();
+                    _ = group.Remove();
+                    throw new SandboxException(SandboxError.Failed, "the limits of a sandbox could not be set",
+                        "look at who changes cgroups on this machine");
+                }
                 launch.Limits.Set(process.Id);
                 return (process, group, reaper, launch, numbers);
             }
