@@ -24,6 +24,12 @@ sealed record LogOptions
     /// <summary>The journal goes on in a new file when one has reached this. Default 64 MiB.</summary>
     public long SegmentBytes { get; init; } = 64 << 20;
 
+    /// <summary>
+    /// How many full tiles, of at most 8 KiB or a bundle's size, may wait for a disk or a descriptor that will not take
+    /// them now: they are read from memory until then. One more ends the log. Default 1,024.
+    /// </summary>
+    public int UnwrittenTiles { get; init; } = 1024;
+
     /// <summary>Whether a note has the cosignatures that the policy asks for; null: nobody witnesses this log.</summary>
     public Func<Note, bool>? Quorum { get; init; }
 
@@ -479,12 +485,6 @@ sealed class Log : IDisposable
     }
 
     /// <summary>
-    /// How many full tiles may wait for a disk, or for a descriptor, that will not take them now: they are read from
-    /// memory until then.
-    /// </summary>
-    const int MaxUnwritten = 1024;
-
-    /// <summary>
     /// Why what derives from the journal could not be written when it was last tried; null: it was. It is tried again.
     /// </summary>
     public string? PublishTrouble { get; private set; }
@@ -504,7 +504,7 @@ sealed class Log : IDisposable
             PublishTrouble = e.Message;
             int waiting;
             lock (_tree) waiting = _unwritten.Count;
-            if (waiting > MaxUnwritten) throw;
+            if (waiting > _options.UnwrittenTiles) throw;
         }
     }
 

@@ -131,7 +131,7 @@ public sealed class PressureTests : IDisposable
     {
         // A directory stands where the first full bundle belongs: derived files can't be written, the journal can.
         var at = Path.Combine(_ledgers.At("log"), "tile/entries/000");
-        using (var log = _ledgers.Open("log"))
+        using (var log = _ledgers.Open("log", new LogOptions { UnwrittenTiles = 8 }))
         {
             await Ledgers.Fill(log, 200);
             Directory.CreateDirectory(at);
