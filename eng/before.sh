@@ -36,8 +36,9 @@ if ! build; then
     mapfile -t all < <(git ls-files --cached --others --exclude-standard -- test |
         while IFS= read -r file; do [ ! -e "$file" ] || printf '%s\n' "$file"; done)
     put "${all[@]}"
+    cp "$log" "$log.files"
     if ! build; then
-        grep -m 5 'error' "$log" >&2 || tail -n 5 "$log" >&2
+        cat "$log.files" "$log" | { grep 'error' || tail -n 9 "$log"; } | sed "s|$PWD/$there/||" | head -n 9 >&2
         echo "before.sh: these tests can't be built against that source" >&2
         exit 1
     fi
