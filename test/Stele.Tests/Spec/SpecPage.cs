@@ -102,6 +102,7 @@ static class SpecSource
     /// out.</summary>
     public static List<(string Name, bool Optional, string Value)> Members(string source, string from)
     {
+        source = OneLine(source);
         var at = source.IndexOf(from, StringComparison.Ordinal);
         Assert.True(at >= 0, $"the source has no '{from}'");
         const string open = "Json.Object(";
@@ -148,6 +149,10 @@ static class SpecSource
         throw new InvalidOperationException("a parenthesis is not closed");
     }
 
+    /// <summary>Source as if none of its lines were wrapped, so that it is found however it is laid out.</summary>
+    static string OneLine(string source) =>
+        Regex.Replace(Regex.Replace(source, "\\s*\n\\s*", " "), "(?<=[(\\[]) | (?=\\.)", "");
+
     /// <summary>A method of the fold with all its lines, by a part of its header.</summary>
     public static string Method(string header)
     {
@@ -155,7 +160,7 @@ static class SpecSource
             .Select(File.ReadAllText)
             .SelectMany(text => Regex.Split(text,
                 "\n(?=    (?:public |internal |static |const |///|//|sealed |readonly ))"))
-            .Where(part => part.Split('\n')[0].Contains(header, StringComparison.Ordinal)
+            .Where(part => OneLine(part.Split('{')[0]).Contains(header, StringComparison.Ordinal)
                 && Regex.IsMatch(part, "^    (public |internal )?static ")).ToList();
         return Assert.Single(found);
     }
