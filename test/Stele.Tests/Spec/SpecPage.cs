@@ -102,7 +102,7 @@ static class SpecSource
     /// out.</summary>
     public static List<(string Name, bool Optional, string Value)> Members(string source, string from)
     {
-        source = OneLine(source);
+        (source, from) = (OneLine(source), OneLine(from));
         var at = source.IndexOf(from, StringComparison.Ordinal);
         Assert.True(at >= 0, $"the source has no '{from}'");
         const string open = "Json.Object(";
