@@ -1,5 +1,5 @@
 #!/bin/bash
-# golden.sh: keeps anew what test/Stele.Tests/Golden holds of the fold version that is not released yet (packs, receipts, what they come to, and the persisted names).
+# golden.sh: makes again what test/Stele.Tests/Golden holds of the fold version that is not released yet (packs, receipts, what they come to, and the persisted names).
 # Of released versions it changes nothing: to their names it only adds. Then it runs those tests.
 set -eu
 cd "$(dirname "$0")/.."

@@ -19,7 +19,7 @@ public sealed class EcdsaKey
     readonly ECCurve _curve;
     readonly int _size;
 
-    // Importing costs more than verifying; whoever takes the spare has it alone.
+    // Importing costs more than verifying; a thread that takes the spare has it alone.
     ECDsa? _spare;
 
     EcdsaKey(ReadOnlySpan<byte> spki, ECCurve curve, int size, HashAlgorithmName hash)

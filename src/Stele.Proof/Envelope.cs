@@ -45,7 +45,7 @@ public sealed class Envelope
     public Envelope SignedAlso(PrivateKey key) => Signatures.Any(s => s.KeyId == key.Public.Id) ? this
         : new Envelope(PayloadBytes, [.. Signatures.Append(new Signature(key.Public.Id, [.. key.Sign(PreAuth(PayloadType, PayloadBytes))])).OrderBy(s => s.KeyId)]);
 
-    // Signatures of this envelope that were found good. Whether one is depends on nothing but the envelope and the key, which its id stands for; so whoever asks first, on whatever thread, asks for all.
+    // Signatures of this envelope that were found good. Whether one is depends on nothing but the envelope and the key, which its id stands for; so the first to ask, on whatever thread, asks for all.
     volatile Signature[] _good = [];
 
     /// <summary>Whether the signature is by this key over this payload. One that was found good is not computed again.</summary>

@@ -19,7 +19,7 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     readonly byte[] _spki;
 
-    // Importing a key costs more than verifying with it, so imports are kept for whoever verifies next: one as a rule, more where many verify at once. Whoever takes one has it alone.
+    // Importing a key costs more than verifying with it, so imports are kept for the next to verify: one as a rule, more where many verify at once. A thread that takes one has it alone.
     const int MostSpares = 8;
     ECDsa? _spare;
     ConcurrentStack<ECDsa>? _more;

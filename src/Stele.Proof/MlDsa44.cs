@@ -36,7 +36,7 @@ public static class MlDsa44
         Shake.Of256().Absorb(publicKey).Squeeze(key);
         Shake.Of256().Absorb(key).Absorb([0, (byte)context.Length]).Absorb(context).Absorb(message).Squeeze(digest);
 
-        // w = A·z − c·t1·2^d, row by row; its high bits, mended by the hints, are what the signer hashed.
+        // w = A·z − c·t1·2^d, row by row; its high bits, corrected by the hints, are what the signer hashed.
         var challenge = SampleInBall(signature[..ChallengeSize]);
         Transform(challenge);
         var hash = Shake.Of256().Absorb(digest);

@@ -60,7 +60,7 @@ public sealed class TlogProof
     /// <summary>The signed note. Nothing of it may be used before <see cref="Verify"/> has said that it is good.</summary>
     public string Checkpoint { get; }
 
-    /// <summary>Whatever the application put beside the proof. Nothing authenticates it.</summary>
+    /// <summary>Whatever the application put next to the proof. Nothing authenticates it.</summary>
     public ImmutableArray<byte> Extra { get; }
 
     public override string ToString()

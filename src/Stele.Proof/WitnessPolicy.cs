@@ -70,7 +70,7 @@ public sealed class WitnessPolicy
     public IEnumerable<VerifierKey> Witnesses => Parts.Where(p => p.Key is not null).Select(p => p.Key!);
 
     /// <summary>The plain rule: so many of these witnesses, each counting once.</summary>
-    /// <param name="witnesses">Keys that cosign, no two the same: whoever hands them in has seen to that.</param>
+    /// <param name="witnesses">Keys that cosign, no two the same: the caller has seen to that.</param>
     public static WitnessPolicy Of(VerifierKey? log, IReadOnlyList<VerifierKey> witnesses, int quorum)
     {
         var parts = ImmutableArray.CreateBuilder<PolicyPart>();

@@ -93,7 +93,7 @@ static class LedgerCommand
             }
         }
 
-        /// <summary>A server has its documents among its blobs, its folder beside the ledger's.</summary>
+        /// <summary>A server has its documents among its blobs, its folder next to the ledger's.</summary>
         public byte[]? Find(Digest digest)
         {
             try

@@ -198,7 +198,7 @@ internal sealed class Checker
         return isOptional ? CelType.Optional(field) : field;
     }
 
-    /// <summary>So is one that is asked for: <c>"b" in a</c> would be false for ever where there is no such field.</summary>
+    /// <summary>So is one that is asked for: <c>"b" in a</c> would always be false where there is no such field.</summary>
     CelType Asked(Call e, CelType operand, string name, CelType result)
     {
         operand = _types.Resolve(operand);

@@ -18,7 +18,7 @@ internal static class Formatting
         => t.Method("format", CelType.String, CelType.List(CelType.Dyn), CelType.String, Format,
             (in CelValue f, in CelValue args) => Price(f.RawString, Extent.Of(in args)));
 
-    /// <summary>The units of a clause, beside its text and argument; of one that may show hundreds of digits, and all of them exact; and of a value, which a map's keys have to be sorted for.</summary>
+    /// <summary>The units of a clause, apart from its text and argument; of one that may show hundreds of digits, and all of them exact; and of a value, which a map's keys have to be sorted for.</summary>
     const int Clause = 100, Digits = 500, Value = 30;
 
     static long Price(string f, Extent args)

@@ -88,7 +88,7 @@ internal static class Unicode
         return found;
     }
 
-    /// <summary>Every code point that folds or is folded to, ascending, and beside it all that are equal to it.</summary>
+    /// <summary>Every code point that folds or is folded to, ascending, and with each all that are equal to it.</summary>
     static (int[] Codes, int[][] Orbits) DecodeFolding()
     {
         var orbits = new Dictionary<int, List<int>>();

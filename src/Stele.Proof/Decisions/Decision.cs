@@ -23,10 +23,10 @@ public sealed record Commitment(Digest Value, long Size)
     public static Commitment FromJson(Json j) => new(Digest.ParseHex(j["commitment"].AsString), Names.Entry(j["size"]));
 }
 
-/// <summary>What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, the rule that it rests on, and whose rule that is: the candidate's, or that of a policy beside it.</summary>
+/// <summary>What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, the rule that it rests on, and whose rule that is: the candidate's, or that of a policy next to it.</summary>
 public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? RulePolicy = null)
 {
-    /// <summary>Beside the outcomes of a decision: it would have been forwarded, with values masked.</summary>
+    /// <summary>In addition to the outcomes of a decision: it would have been forwarded, with values masked.</summary>
     public const string Mask = "mask";
 
     /// <summary>Whether it would have been refused.</summary>
@@ -50,9 +50,9 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? 
 /// <param name="Deployment">The ledger entry that put the release here.</param>
 /// <param name="Strength">How the release was known to be the one running: verified-at-load, attested, configured, unavailable.</param>
 /// <param name="ReleasePolicy">The policy frozen in the release; null if it has none.</param>
-/// <param name="Policies">Those that decided for this principal beside the release's own, the widest scope first: the ones in force, or the candidate in one's place.</param>
+/// <param name="Policies">Those that decided for this principal in addition to the release's own, the widest scope first: the ones in force, or the candidate in one's place.</param>
 /// <param name="Outcome">What came of it: allow, deny, hold (a person must approve; refused so far), or error (it was let through, and no answer of the release could be passed on).</param>
-/// <param name="Rule">The rule that denied or held; beside allow and error the first that masked, were there values to mask or not; null where no rule spoke. So outcome and rule tell what was ruled.</param>
+/// <param name="Rule">The rule that denied or held; with allow and error the first that masked, were there values to mask or not; null where no rule spoke. So outcome and rule tell what was ruled.</param>
 /// <param name="Principal">A random pseudonym.</param>
 /// <param name="Operation">The route's name, never a path with data in it.</param>
 /// <param name="Status">The status the client got.</param>
@@ -70,7 +70,7 @@ public sealed record Decision(
     /// <summary>Whose rule <see cref="Rule"/> is: the release's own policy, or one of <see cref="Policies"/>. Rules have names within their policy alone.</summary>
     public Digest? RulePolicy { get; init; }
 
-    /// <summary>What the rules saw of the request beside its body, canonical JSON: whoever has it, the body and the ledger can decide again, and must come to the same.</summary>
+    /// <summary>What the rules saw of the request apart from its body, canonical JSON: with it, the body and the ledger anyone can decide again, and must come to the same.</summary>
     public Commitment? Context { get; init; }
 
     /// <summary>The body as it was forwarded, where a rule masked; <see cref="Input"/> is what was asked.</summary>

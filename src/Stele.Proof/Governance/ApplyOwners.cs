@@ -11,7 +11,7 @@ public static partial class Fold
             ? c.Accept(c.State with { FoldVersion = s.FoldVersion })
             : c.Refuse(RefusalCode.UnknownFoldVersion, $"fold version {s.FoldVersion} does not follow {c.State.FoldVersion}, or is not known here");
 
-    /// <summary>How far ahead a log key may begin: a key beyond any size that the ledger will have would be the last one for ever, as ranges only grow to the right.</summary>
+    /// <summary>How far ahead a log key may begin: a key beyond any size that the ledger will have would be the last one forever, as ranges only grow to the right.</summary>
     public const long MaxKeyAhead = 1L << 32;
 
     static Outcome PutLogKey(Context c, LogKeyStatement s)
@@ -98,7 +98,7 @@ public static partial class Fold
             return c.Refuse(RefusalCode.AlreadyKnown,
                 $"revoked from entry {before.FromEntry} on already (entry {before.Entry})");
         var next = c.State.Revoked(s.Digest, fact);
-        // A leaked key may always be given up by whoever has it, and no policy is asked; the recovery key then names new owners.
+        // A leaked key may always be given up by anyone who has it, and no policy is asked; the recovery key then names new owners.
         if (IsOfItself(s, c.Signers)) return c.Accept(next);
         return (c.Signer.Member == RecoveryMember ? null : TooFew(c, next)) ?? Govern(c, Actions.Revocation, null, null, null, next, ("revocation", About(c.State, next, s, s.FromEntry ?? c.Index)));
     }

@@ -2,7 +2,7 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-// What owners put in force, and beside it.
+// What owners put in force, and the candidates for it.
 public static partial class Fold
 {
     static Outcome PutPolicy(Context c, PolicyStatement s)
@@ -61,14 +61,14 @@ public static partial class Fold
         && Known(c, after.Policy)?.Judges(action) == true && !c.State.PoliciesFor(s.System, s.Environment).Any(p => Known(c, p)!.Judges(action)));
 
     /// <summary>
-    /// From which policy to which the statement takes someone: always from the one in force to the next, by which acts are judged; and whoever asks at the gateway, from what decided for them to what
+    /// From which policy to which the statement takes someone: always from the one in force to the next, by which acts are judged; and those who ask at the gateway, from what decided for them to what
     /// will. So a candidate that is only watched loosens nothing, one that decides for a share does if it is looser than what decided, and so does taking it back where it is stricter.
     /// </summary>
     static IEnumerable<(Digest? From, Digest? To)> Steps(Context c, PolicyFact? before, PolicyFact after)
     {
         yield return (before?.Policy, after.Policy);
         var (share, old) = before is { Candidate: not null } ? (before.Share, before.Candidate) : (0, null);
-        // Beside a candidate that lost its force the policy in force decides too.
+        // With a candidate that lost its force the policy in force decides too.
         if (share > 0 && after.Share > 0 && !c.State.StandsAsCandidate(before!)) yield return (before!.Policy, after.Candidate);
         if (old == after.Candidate)
         {

@@ -5,7 +5,7 @@ namespace Stele.Proof.Governance;
 public static partial class Fold
 {
     /// <summary>
-    /// Every log of the scope and no other, each with the figures that its own anchors give, and with exactly the differences that follow from the figures stated. What the leaves say is for whoever has them.
+    /// Every log of the scope and no other, each with the figures that its own anchors give, and with exactly the differences that follow from the figures stated. What the leaves say is for those who have them.
     /// It changes nothing.
     /// </summary>
     static Outcome PutReconcile(Context c, Reconcile s)

@@ -12,7 +12,7 @@ public static partial class Fold
     static Outcome PutOrigin(Context c, Origin s)
     {
         if (!c.Signers.Any(x => x.Member == s.Builder)) return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
-        // Whoever says where a part of a release comes from is an author of it, and may have it refused or stopped by what they name: that is for its own system's builders.
+        // A member who says where a part of a release comes from is an author of it, and may have it refused or stopped by what they name: that is for its own system's builders.
         foreach (var output in s.Outputs)
             if (c.State.Used.TryGetValue(output.Digest, out var systems) && systems.FirstOrDefault(x => !c.Signers.Any(b => c.State.Members[b.Member].Has("builder", x))) is { } system)
                 return c.Refuse(RefusalCode.RoleMissing, $"{output.Digest} is part of a release of '{system}': where it comes from is for a builder of '{system}' to say (builder@{system}); the origins that it has count for other releases too");
@@ -177,7 +177,7 @@ public static partial class Fold
         {
             if (c.Documents.Policy(s.Policy) is not { } policy) return c.Refuse(RefusalCode.DocumentMissing, $"the policy {s.Policy} is not at hand");
             if (policy.Rules.FirstOrDefault(r => r.Id == s.Rule) is not { } rule) return c.Refuse(RefusalCode.OutOfRange, $"the policy has no rule '{s.Rule}'");
-            // Acts of governance and requests are not let off.
+            // Rules on acts of governance and on requests can't be waived.
             if (!rule.On.Any(Actions.Deployments.Contains)) return c.Refuse(RefusalCode.OutOfRange, $"the rule '{s.Rule}' judges no deployment: there is nothing to waive");
             waiver = Json.Object(("rule", s.Rule), ("policy", s.Policy), ("name", policy.Name), ("severity", rule.Severity), ("controls", Rule.Set(rule.Controls)), ("expires", expires), ("member", c.Signer.Member));
         }

@@ -19,7 +19,7 @@ public static partial class Fold
     static Outcome Retain(Context c, Retention s)
     {
         if (!c.State.Logs.TryGetValue(s.Log, out var log)) return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'");
-        if (c.State.Systems[log.System].Retention?.Leaves is not { } kept) return c.Refuse(RefusalCode.OutOfRange, $"the system '{log.System}' keeps its records for ever: owners state first how long (stele retention set {log.System} --leaves DAYS)");
+        if (c.State.Systems[log.System].Retention?.Leaves is not { } kept) return c.Refuse(RefusalCode.OutOfRange, $"the system '{log.System}' keeps its records forever: owners state first how long (stele retention set {log.System} --leaves DAYS)");
         if (s.Floor <= log.Floor || s.Floor > (log.Anchor?.Size ?? 0)) return c.Refuse(RefusalCode.OutOfRange, $"a floor rises from {log.Floor}, to {log.Anchor?.Size ?? 0} at most: what is anchored");
         if (s.Floor > log.AnchoredBy(c.Time - kept)) return c.Refuse(RefusalCode.OutOfRange, $"'{log.System}' keeps its records for {kept} ms from when they are anchored: a floor may rise to {log.AnchoredBy(c.Time - kept)} now");
         return Held(c, log, log.Floor, s.Floor, c.Index) is { } held ? held : c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Floor = s.Floor }) });

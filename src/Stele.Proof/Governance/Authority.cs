@@ -27,7 +27,7 @@ public static partial class Fold
             if (!state.KeyOwners.TryGetValue(signature.KeyId, out var member)) return No(RefusalCode.UnknownSigner, $"the key {signature.KeyId} belongs to no member");
             var key = KeyOf(state, signature.KeyId);
             if (state.Revocations.TryGetValue(signature.KeyId, out var r) && r.FromEntry <= state.Size) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} was revoked from entry {r.FromEntry} on (entry {r.Entry})");
-            if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it, or its own member fell so: owners must state the member anew");
+            if (state.Members.TryGetValue(member, out var fact) && !state.Stands(fact)) return No(RefusalCode.RevokedKey, $"the key that signed entry {fact.Entry}, which the member {member} rests on, was revoked back to before it, or its own member fell so: owners must state the member again");
             if (key is null) return No(RefusalCode.RevokedKey, $"the key {signature.KeyId} is no longer one of its member's keys");
             if (!prepared.IsGood(signature) && !envelope.Verify(signature, key)) return No(RefusalCode.BadSignature, $"the signature by {signature.KeyId} is not good (ECDSA P-256, minimal DER, low s)");
             if (signers.Any(s => s.Member == member)) return No(RefusalCode.SameMemberTwice, $"the member {member} signed twice");
@@ -77,7 +77,7 @@ public static partial class Fold
         return statement switch
         {
             // Without the one nothing could be explained any more, and without the other there is no way out: a thief of owners' keys would begin with them.
-            Revocation r when r.Digest == state.ServerKey?.Id => Refused(RefusalCode.RoleMissing, "nobody revokes the server's key: it only explains, whoever re-executes the ledger finds out a false explanation, and without it no deployment could be explained"),
+            Revocation r when r.Digest == state.ServerKey?.Id => Refused(RefusalCode.RoleMissing, "nobody revokes the server's key: it only explains, anyone who re-executes the ledger finds out a false explanation, and without it no deployment could be explained"),
             Revocation r when r.Digest == state.RecoveryKey?.Id && signers is not [{ Member: RecoveryMember }] => Refused(RefusalCode.RoleMissing, "the recovery key is revoked by itself alone: it is the way out when owners' keys are lost or stolen"),
             MemberStatement or Revocation { Target: Revocation.Key } when signers is [{ Member: RecoveryMember }] => null,
             Revocation r when IsOfItself(r, signers) => null,
@@ -96,7 +96,7 @@ public static partial class Fold
             Alert a => One("node", a.System, a.Environment) is { } no && One("service", a.System, a.Environment) is not null ? no : null,
             // Never the node that is reckoned with.
             Reconcile r => Over("owner", r.System, r.Environment) is { } no && Over("service", r.System, r.Environment) is not null ? no : null,
-            // A word on a whole system: whoever approves for one environment alone can't give it.
+            // A word on a whole system: an approver for one environment alone can't give it.
             Attestation a => Over("approver", a.System, null) is { } no && Over("owner", a.System, null) is not null ? no : null,
             Verdict or Refusal => Server(),
             _ => Refused(RefusalCode.RoleMissing, $"nobody may sign a {statement.Kind} here"),

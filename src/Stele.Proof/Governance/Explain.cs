@@ -8,7 +8,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// The statements by which a server explains what the fold made of an envelope. Pure functions of the state before, the envelope and the time, nonce included:
-/// whoever re-executes them gets the same payload bytes, or has caught someone.
+/// anyone who re-executes them gets the same payload bytes, or has caught someone.
 /// </summary>
 public static class Explain
 {

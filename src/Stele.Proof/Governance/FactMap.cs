@@ -58,13 +58,13 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     /// <param name="json">The one form of a value, as for <see cref="Digest"/>.</param>
     internal FactPath PathTo(string key, Func<TValue, Json> json)
     {
-        var (path, beside) = (FactPath.BitsOf(key), ImmutableArray.CreateBuilder<Digest>());
+        var (path, siblings) = (FactPath.BitsOf(key), ImmutableArray.CreateBuilder<Digest>());
         var node = _tree;
-        for (; node is Branch b; node = path.Bit(beside.Count - 1) ? b.One : b.Zero)
-            beside.Add(DigestOf(path.Bit(beside.Count) ? b.Zero : b.One, json));
-        return node is not Leaf leaf ? new(key, null, beside.ToImmutable(), null)
-            : leaf.Path == path ? new(key, json(leaf.Value), beside.ToImmutable(), null)
-            : new(key, null, beside.ToImmutable(), new(Text(leaf.Key), json(leaf.Value)));
+        for (; node is Branch b; node = path.Bit(siblings.Count - 1) ? b.One : b.Zero)
+            siblings.Add(DigestOf(path.Bit(siblings.Count) ? b.Zero : b.One, json));
+        return node is not Leaf leaf ? new(key, null, siblings.ToImmutable(), null)
+            : leaf.Path == path ? new(key, json(leaf.Value), siblings.ToImmutable(), null)
+            : new(key, null, siblings.ToImmutable(), new(Text(leaf.Key), json(leaf.Value)));
     }
 
     /// <exception cref="ArgumentException">The key is there, with another value.</exception>

@@ -22,7 +22,7 @@ public sealed record SystemFact(string Name, long Entry, string Owner, string Ri
     public EnvironmentTerms? Environment(string name) => Environments.FirstOrDefault(e => e.Name == name);
 }
 
-/// <param name="Candidate">A policy that is judged beside the one in force and only recorded, but for <paramref name="Share"/> percent of the gateway's principals.</param>
+/// <param name="Candidate">A policy that is judged next to the one in force and only recorded, but for <paramref name="Share"/> percent of the gateway's principals.</param>
 public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? Policy, Digest? Candidate = null, int Share = 0)
 {
     /// <summary>Whether the candidate decides for a principal in the place of the policy in force.</summary>
@@ -74,7 +74,7 @@ public sealed record ApprovalFact(Signed By, Approval Approval, Signed? Withdraw
     public long Expires => Approval.Expires!.Value;
 }
 
-/// <param name="Withdrawn">Who took it back, for good: whatever becomes of that key, whoever wants it again gives another.</param>
+/// <param name="Withdrawn">Who took it back, for good: whatever becomes of that key, a new waiver is needed to have it again.</param>
 public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = null)
 {
     public long Expires => Waiver.Expires!.Value;

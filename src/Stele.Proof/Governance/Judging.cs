@@ -50,7 +50,7 @@ public static partial class Fold
                 if (c.Statement is Deployment && !c.State.Stands(fact))
                 {
                     if (action == Deployment.Halt) continue;
-                    return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked, or the key that put it in force: owners must put one in force anew"));
+                    return (null, (RefusalCode.Revoked, $"the policy in force {digest} was revoked, or the key that put it in force: owners must put one in force again"));
                 }
                 // What lost its force goes on judging acts of governance: or revoking it would take away what it guards.
                 if (c.Statement is not Deployment && !c.State.Governs(fact)) continue;

@@ -3,7 +3,7 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>One policy judging one action: what it saw, and the rules that were waived. Whoever asks again gets the same outcomes.</summary>
+/// <summary>One policy judging one action: what it saw, and the rules that were waived. Asking again gives the same outcomes.</summary>
 /// <param name="Release">The release that it was about, where a deployment routes to several.</param>
 /// <param name="Left">What was left to it of the judgement's budget.</param>
 public sealed record Sitting(Policy Policy, string Action, Digest? Release, Json Input, IReadOnlyDictionary<string, long> Waived, long Left);
@@ -14,7 +14,7 @@ public sealed record Judgement(ImmutableArray<Digest> Policies, ImmutableArray<R
     /// <summary>How the outcomes came about, in their order.</summary>
     public ImmutableArray<Sitting> Sittings { get; init; } = [];
 
-    /// <summary>What candidates beside the policies in force would have said, and how that came about. Nothing is refused by it.</summary>
+    /// <summary>What candidates next to the policies in force would have said, and how that came about. Nothing is refused by it.</summary>
     public ImmutableArray<RuleOutcome> Would { get; init; } = [];
 
     /// <inheritdoc cref="Would"/>

@@ -126,7 +126,7 @@ public sealed partial class Policy
         }
         foreach (var name in d.Definitions.Keys)
         {
-            // One that is wrong where it is used may make others wrong too: it is mended first.
+            // One that is wrong where it is used may make others wrong too: it is fixed first.
             if (blamed.Count > 0) break;
             CelException? first = null;
             // Where a rule uses it, it has been checked already.

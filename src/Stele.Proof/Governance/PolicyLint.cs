@@ -47,7 +47,7 @@ public static class PolicyLint
                 Say("case-sensitive", at + "/expr", $"the rule '{rule.Id}' compares {c.Read} with '{c.Text}' letter "
                     + "for letter: what a release that ignores case takes for the same slips by; compare in lower "
                     + "case, with lowerAscii()");
-            if (rule.Message is null) Say("no-message", at, $"the rule '{rule.Id}' has no message: whoever it stops is told its id and no more");
+            if (rule.Message is null) Say("no-message", at, $"the rule '{rule.Id}' has no message: those it stops are told its id and no more");
             if (rule.Controls.IsEmpty) Say("no-controls", at, $"the rule '{rule.Id}' names no control: no coverage report will count it");
 
             var seen = d.Tests.Where(t => t.Expect.ContainsKey(rule.Id)).Select(t => t.Expect[rule.Id]).ToHashSet(StringComparer.Ordinal);

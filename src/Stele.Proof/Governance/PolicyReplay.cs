@@ -5,7 +5,7 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>What is still held of a recorded request: what the rules saw beside its body, and the body; null where that was erased, or got lost.</summary>
+/// <summary>What is still held of a recorded request: what the rules saw apart from its body, and the body; null where that was erased, or got lost.</summary>
 public sealed record HeldRequest(RequestContext? Context, Json? Body)
 {
     public static readonly HeldRequest Nothing = new(null, null);

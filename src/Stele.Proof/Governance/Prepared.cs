@@ -6,7 +6,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// An entry with what can be found out about it before its turn: its statement, and which of its signatures are good. Made on any thread; the fold then does in turn only what takes the turn.
-/// Invariant: <c>Apply(state, prepared, documents)</c> is <c>Apply(state, prepared.Entry, documents)</c>. A signature counts as good under the key of its key id, which names that key's bytes, whoever has it.
+/// Invariant: <c>Apply(state, prepared, documents)</c> is <c>Apply(state, prepared.Entry, documents)</c>. A signature counts as good under the key of its key id, which names that key's bytes, no matter who has it.
 /// </summary>
 public sealed class Prepared
 {

@@ -5,7 +5,7 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// The reckoning that a <see cref="Reconcile"/> statement states, as pure functions, so that whoever has the same ledger and leaves gets the same figures.
+/// The reckoning that a <see cref="Reconcile"/> statement states, as pure functions, so that anyone with the same ledger and leaves gets the same figures.
 /// It rests on what an honest node cannot help: a request is counted as admitted before its leaf is made, as recorded after it is durable, as answered after that; and leaves have no gaps.
 /// </summary>
 public static class Reconciliation

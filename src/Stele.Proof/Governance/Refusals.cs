@@ -47,7 +47,7 @@ public static class Refusals
         [RefusalCode.UnknownArtifact] = ("unknown-artifact", 404, "freeze it first: stele freeze"),
         [RefusalCode.UnknownEvaluation] = ("unknown-evaluation", 404, "it must name an evaluation of the same check and release"),
         [RefusalCode.AlreadyKnown] = ("already-known", 409, "it is there already; nothing is to be done"),
-        [RefusalCode.KeyTaken] = ("key-taken", 409, "a public key belongs to one member for ever; make a new one"),
+        [RefusalCode.KeyTaken] = ("key-taken", 409, "a public key belongs to one member forever; make a new one"),
         [RefusalCode.LastOwner] = ("last-owner", 409, "add another owner first"),
         [RefusalCode.DocumentMissing] = ("document-missing", 422, "upload the document as a blob before the statement that names it"),
         [RefusalCode.DocumentInvalid] = ("document-invalid", 422, "the document does not say what the statement needs; see the message"),
@@ -56,7 +56,7 @@ public static class Refusals
         [RefusalCode.Revoked] = ("revoked", 409, "use something that was not revoked"),
         [RefusalCode.PolicyMissing] = ("policy-missing", 409, "no policy in force = no deployment: stele policy set"),
         [RefusalCode.CheckMissing] = ("check-missing", 409, "run the check that the policy requires: stele check"),
-        [RefusalCode.PolicyFailed] = ("policy-failed", 403, "mend what the rule names, or ask for a waiver: stele waive"),
+        [RefusalCode.PolicyFailed] = ("policy-failed", 403, "fix what the rule names, or ask for a waiver: stele waive"),
         [RefusalCode.AuthorApproves] = ("author-approves", 403, "someone who had no hand in the release must approve"),
         [RefusalCode.ShownDiffers] = ("shown-differs", 409, "the world moved on since you looked; look again and approve that"),
         [RefusalCode.PoliciesDiffer] = ("policies-differ", 409, "other policies are in force now; look again and approve that"),
@@ -69,7 +69,7 @@ public static class Refusals
         [RefusalCode.OutOfRange] = ("out-of-range", 400, "the number lies outside what the ledger has"),
         [RefusalCode.OnHold] = ("on-hold", 409, "a legal hold forbids it: stele hold list; owners release it: stele hold release"),
         [RefusalCode.UnknownHold] = ("unknown-hold", 404, "stele hold list shows the holds that stand, and their entries"),
-        [RefusalCode.PolicyTestFailed] = ("policy-test-failed", 422, "mend the rule or its test: stele policy test FILE"),
+        [RefusalCode.PolicyTestFailed] = ("policy-test-failed", 422, "fix the rule or its test: stele policy test FILE"),
         [RefusalCode.OutOfScope] = ("out-of-scope", 409, "its 'scope' and the actions of its rules say where it may be put in force: set it there"),
     };
 

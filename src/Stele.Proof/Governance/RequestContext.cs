@@ -4,7 +4,7 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// What the rules see of one request beside its body and what the ledger says: canonical JSON <c>{"method","path","query","roles":[…],"time"}</c>. A node keeps it sealed with the bodies and the
+/// What the rules see of one request apart from its body and what the ledger says: canonical JSON <c>{"method","path","query","roles":[…],"time"}</c>. A node keeps it sealed with the bodies and the
 /// leaf commits to it, so that a decision can be decided again exactly, for as long as its keys are there.
 /// </summary>
 /// <param name="Roles">The principal's, as they were then.</param>

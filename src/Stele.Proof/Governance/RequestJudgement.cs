@@ -23,9 +23,9 @@ public sealed record Asked(State State, ReleaseFact Release, string System, stri
 
 /// <summary>
 /// How a request is decided: by the policy frozen in the release and by those in force for its place, of which a candidate may stand in one's place. A pure function, for gateways and for
-/// whoever decides again what one decided.
+/// anyone who decides again what one decided.
 /// </summary>
-/// <param name="Policies">Those that decided beside the release's own.</param>
+/// <param name="Policies">Those that decided in addition to the release's own.</param>
 /// <param name="Would">What candidates that did not decide would have made of it.</param>
 public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Policies, ImmutableArray<Would> Would)
 {

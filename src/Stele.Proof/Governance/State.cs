@@ -42,7 +42,7 @@ public sealed record State
 
     public FactMap<string, MemberFact> Members { get; init; } = FactMap<string, MemberFact>.Create(StringComparer.Ordinal);
 
-    /// <summary>Whose a key is, for ever.</summary>
+    /// <summary>Whose a key is, forever.</summary>
     public FactMap<Digest, string> KeyOwners { get; init; } = FactMap<Digest, string>.Create();
     public FactMap<Digest, RevocationFact> Revocations { get; init; } = FactMap<Digest, RevocationFact>.Create();
 
@@ -143,7 +143,7 @@ public sealed record State
     public ImmutableArray<(string Scope, PolicyFact Fact)> Candidates(string? system, string? environment) => [.. Scoped(system, environment).Where(s => StandsAsCandidate(s.Fact))];
 
     /// <summary>
-    /// The policies that decide a principal's requests to an environment, beside the one frozen in the release, the widest first: those in force, but a candidate in the place of its scope's
+    /// The policies that decide a principal's requests to an environment, in addition to the one frozen in the release, the widest first: those in force, but a candidate in the place of its scope's
     /// policy where it decides for this principal. One that decided and then lost its force does not set its principals free: for them both it and the policy in force decide.
     /// </summary>
     /// <param name="instead">Another policy in the place of whatever decides for one scope: what would be, if it were in force there.</param>
@@ -168,14 +168,14 @@ public sealed record State
     {
         var next = this with { Revocations = Revocations.SetItem(digest, revocation) };
         if (revocation.Target != Revocation.Key) return next;
-        // Oldest first: whoever states a member is one by an earlier entry. Nothing that fell ever stands again, and nothing that is to come can fall by what is revoked now.
+        // Oldest first: the member who states another is one by an earlier entry. Nothing that fell ever stands again, and nothing that is to come can fall by what is revoked now.
         foreach (var (entry, by) in Statings) if (!by.All(next.InForce)) next = next with { Fallen = next.Fallen.Add(entry) };
         return next;
     }
 
     /// <summary>
     /// Whether what was signed so still counts for new admissions: the key was not revoked from before, and the statement by which its member was one then did not fall. So what a stolen owner's key did goes with that key,
-    /// however many members after it; and what those signed who were stated anew since counts from there on.
+    /// however many members after it; and what those signed who were stated again since counts from there on.
     /// </summary>
     public bool InForce(Signed by) => !IsRevoked(by) && !Fell(by.Rests);
 
@@ -186,7 +186,7 @@ public sealed record State
     public bool Stands(PolicyFact policy) => policy.By.All(InForce) && !(policy.Policy is { } p && IsRevoked(p));
 
     /// <summary>
-    /// Whether a policy in force judges acts of governance: also one that may let nothing move any more, or whoever may revoke could do away with what it guards. It ends when its scope gets another, or when
+    /// Whether a policy in force judges acts of governance: also one that may let nothing move any more, or a member who may revoke could do away with what it guards. It ends when its scope gets another, or when
     /// the recovery key takes the key that put it there.
     /// </summary>
     public bool Governs(PolicyFact policy) => !policy.By.Any(by => Revocations.TryGetValue(by.Key, out var r) && r.Recovery <= by.Entry);

@@ -24,7 +24,7 @@ public static class CertificatePath
         if (between.Count + roots.Count > MaxCertificates) throw new FaultException(fault, $"more than {MaxCertificates} certificates to choose from");
         var path = new List<Certificate>();
         var reason = "no certificate among the trusted ones issued it";
-        // Whoever made the certificates chose how many paths there are among them.
+        // The maker of the certificates chose how many paths there are among them.
         var tried = 0;
         if (!Walk(end)) throw new FaultException(fault, $"the certificate '{end.Name}' does not lead to a trusted root: {reason}");
         return path;

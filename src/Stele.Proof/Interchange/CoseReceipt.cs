@@ -6,7 +6,7 @@ namespace Stele.Proof.Interchange;
 public enum CoseAlgorithm { Es256 = -7, EdDsa = -8 }
 
 /// <summary>
-/// A COSE receipt (RFC 9942) for an RFC 9162 tree with SHA-256, which is the ledger's own: a COSE_Sign1 (tag 18) whose payload, the tree's root, is left out; whoever verifies it computes the root from the
+/// A COSE receipt (RFC 9942) for an RFC 9162 tree with SHA-256, which is the ledger's own: a COSE_Sign1 (tag 18) whose payload, the tree's root, is left out; the verifier computes the root from the
 /// proof, so that proof and signature stand or fall together. The sizes are not signed: where two trees give a proof the same shape, a receipt may name either.
 /// <code>
 /// 18([ protected: {1: alg, 4: kid, 15: {1: issuer}, 395: 1},

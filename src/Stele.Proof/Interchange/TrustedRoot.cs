@@ -56,7 +56,7 @@ public sealed class TrustedRoot
     }
 
     /// <summary>
-    /// The trusted root of one ledger: with it, whoever reads Sigstore's formats can hold a bundle's log entry to the ledger's own key.
+    /// The trusted root of one ledger: with it, a reader of Sigstore's formats can hold a bundle's log entry to the ledger's own key.
     /// </summary>
     public static Json OfLedger(VerifierKey log, long from)
     {

@@ -70,7 +70,7 @@ public static class Fraud
         {
             { IsEmpty: false } => new(FraudVerdict.Proven, all, [], [
                 $"both sides are genuine: each was signed with {who}.",
-                "no honest holder of that key can have signed both: the node shows, or showed, different logs to different people. Who used the key, these two do not say; whoever holds it answers for it."]),
+                "no honest holder of that key can have signed both: the node shows, or showed, different logs to different people. Who used the key, these two do not say; the holder answers for it."]),
             _ when confirmed => new(FraudVerdict.Consistent, [], [], [$"both sides are genuine, signed with {who}, and {other} has the receipt's record just as the receipt shows it."]),
             _ => new(FraudVerdict.Undecided, [], [], [
                 $"both sides are genuine, signed with {who}; {other} speaks of other leaves than the receipt, so nothing contradicts and nothing confirms. A pack made after the receipt's record was anchored decides it."]),

@@ -80,7 +80,7 @@ public static class Pack
         zip.Finish();
     }
 
-    /// <summary>Folds the ledger, and says which documents whoever folds it again must have. What was folded is let go of when this returns.</summary>
+    /// <summary>Folds the ledger, and says which documents are needed to fold it again. What was folded is let go of when this returns.</summary>
     static (State State, SortedSet<Digest> Documents) Needed(IEnumerable<byte[]> entries, Func<Digest, byte[]?> find, Action<string>? progress)
     {
         var needed = new SortedSet<Digest>();

@@ -2,7 +2,7 @@ namespace Stele.Proof.Packs;
 
 /// <summary>
 /// <c>stele-pack.html</c>: one static page, the same for every pack, that opens from a disk without a network and checks and shows an audit pack in a browser.
-/// Whoever was handed a copy asks <c>stele-verify page</c> whether it is this one.
+/// A person who was handed a copy asks <c>stele-verify page</c> whether it is this one.
 /// </summary>
 public static class PackPage
 {

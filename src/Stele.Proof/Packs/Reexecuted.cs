@@ -41,7 +41,7 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
         return Told is null ? [] : [.. Compared(Told.Entry.Envelope.Payload, Payload).Select(d => d.At)];
     }
 
-    /// <summary>What was written beside what must have been written, in one sentence.</summary>
+    /// <summary>What was written, and what must have been written, in one sentence.</summary>
     internal string Contrast()
     {
         if (Payload is null)

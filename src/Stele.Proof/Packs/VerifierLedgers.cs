@@ -102,7 +102,7 @@ public sealed partial class Verifier
                 }
                 catch (FormatException)
                 {
-                    // Whoever is accused withholds tiles; the finding stands without them.
+                    // A log that is accused withholds tiles; the finding stands without them.
                 }
                 const string seen = "the ledger that is shown does not extend the one that its key signed before: ";
                 if (fork is not null) _report.Find("ledger-forked",

@@ -63,7 +63,7 @@ public sealed partial class Verifier
         }
     }
 
-    /// <summary>So many operations of a log are open at once; a node that lets more through without an end is not one, and they would fill the memory of whoever verifies.</summary>
+    /// <summary>So many operations of a log are open at once; a node that lets more through without an end is not one, and they would fill the memory of the verifier.</summary>
     const int MaxOpen = 1 << 20;
 
     void Log(Replay replay, LogFact log, string folder, string note)

@@ -1,7 +1,7 @@
 namespace Stele.Proof.Statements;
 
 /// <summary>
-/// What a gateway had counted of one decision log when it anchored it, since the log had <paramref name="From"/> leaves. Counters only grow; a node that lost them begins anew at a larger <paramref name="From"/>.
+/// What a gateway had counted of one decision log when it anchored it, since the log had <paramref name="From"/> leaves. Counters only grow; a node that lost them begins again at a larger <paramref name="From"/>.
 /// They are kept apart from the log and come about before and after it, so an honest node's always hold: answered ≤ recorded ≤ leaves since <paramref name="From"/> ≤ admitted.
 /// </summary>
 /// <param name="Admitted">Requests about which the rules had decided, so that they had to be recorded.</param>

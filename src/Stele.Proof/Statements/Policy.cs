@@ -8,7 +8,7 @@ namespace Stele.Proof.Statements;
 /// <summary>
 /// Owners put a compiled policy in force for a scope: the whole ledger, a system, or one environment. It replaces the policy named by the entry
 /// <paramref name="Replaces"/> (null: the scope had none). A null <paramref name="Policy"/> leaves the scope without a policy.
-/// Beside it may stand a candidate, which is judged too and only recorded; at the gateway it decides in the policy's place for <paramref name="Share"/> percent of principals.
+/// With it may stand a candidate, which is judged too and only recorded; at the gateway it decides in the policy's place for <paramref name="Share"/> percent of principals.
 /// </summary>
 /// <param name="Share">0 to 100; named exactly where there is a candidate.</param>
 public sealed record PolicyStatement(string? System, string? Environment, long? Replaces, Digest? Policy, Digest? Candidate = null, int Share = 0) : Statement
@@ -43,7 +43,7 @@ public sealed record PolicyStatement(string? System, string? Environment, long? 
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
         if (statement.Environment is not null && statement.System is null) throw new FormatException("an environment needs its system");
         if ((p.Find("share") is null) != (statement.Candidate is null) || statement.Share is < 0 or > WholeShare) throw new FormatException($"a candidate, and only a candidate, has a share of 0 to {WholeShare} percent");
-        if (statement.Candidate is { } same && same == statement.Policy) throw new FormatException("a candidate is another policy than the one it stands beside");
+        if (statement.Candidate is { } same && same == statement.Policy) throw new FormatException("a candidate is another policy than the one it is a candidate for");
         return statement;
     }
 }

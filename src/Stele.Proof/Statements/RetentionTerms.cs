@@ -1,7 +1,7 @@
 namespace Stele.Proof.Statements;
 
 /// <summary>
-/// The retention classes of a system, in milliseconds from a decision's own time; null = kept for ever. <paramref name="Bodies"/>: how long the keys and salts of what was asked and answered are kept.
+/// The retention classes of a system, in milliseconds from a decision's own time; null = kept forever. <paramref name="Bodies"/>: how long the keys and salts of what was asked and answered are kept.
 /// <paramref name="Leaves"/>: how long the records themselves are kept; what has no record has no keys either.
 /// </summary>
 public sealed record RetentionTerms(long? Bodies, long? Leaves)

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Stele.Proof.Statements;
 
-/// <summary>What a statement is about: a digest and, where people want one, a label (never free text: it stands in a leaf for ever). in-toto matches subjects by digest alone.</summary>
+/// <summary>What a statement is about: a digest and, where people want one, a label (never free text: it stands in a leaf forever). in-toto matches subjects by digest alone.</summary>
 public sealed record Subject(Digest Digest, string? Name = null)
 {
     public Json ToJson() => Json.Object(("digest", Json.Object(("sha256", Digest.Hex))), ("name", Name is null ? null : Json.Of(Name)));

@@ -20,7 +20,7 @@ public sealed record SystemStatement(string System, long? Replaces, string Owner
     /// <summary>The classes of the EU AI Act, in our words.</summary>
     public static readonly string[] Risks = ["minimal", "limited", "high"];
 
-    /// <summary>How long what is recorded of its decisions is kept; null = for ever.</summary>
+    /// <summary>How long what is recorded of its decisions is kept; null = forever.</summary>
     public RetentionTerms? Retention { get; init; }
 
     public override string Kind => "system";

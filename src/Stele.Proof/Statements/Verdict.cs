@@ -57,7 +57,7 @@ public sealed record Verdict(
     /// <summary>The entries of the waivers that were used.</summary>
     public ImmutableArray<long> Waivers { get; init; } = [];
 
-    /// <summary>What candidates beside the policies in force would have said; nothing rests on it.</summary>
+    /// <summary>What candidates next to the policies in force would have said; nothing rests on it.</summary>
     public ImmutableArray<RuleOutcome> Would { get; init; } = [];
 
     /// <summary>How much was left out, so that it fits an entry; 0 is nothing. <see cref="Governance.Explain"/> has the order.</summary>

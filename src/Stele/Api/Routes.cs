@@ -91,7 +91,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         }
         finally
         {
-            await ending.CancelAsync();   // for whoever went away nothing waits on
+            await ending.CancelAsync();   // nothing waits on for a client that went away
         }
         switch (answer)
         {
@@ -268,7 +268,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         ? digest : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
 
     /// <summary>
-    /// Each blob on its way holds a descriptor beside its connection's: with too many of them none would be left for
+    /// Each blob on its way holds a descriptor in addition to its connection's: with too many of them none would be left for
     /// the ledger.
     /// </summary>
     readonly int _mostTransfers = Math.Clamp((options.Connections

@@ -11,7 +11,7 @@ namespace Stele.Api;
 
 /// <summary>
 /// A running server: ledger, blobs, admission and the HTTP API over them, put together by hand in the order of the rooms. For embedding in <c>stele up</c>.
-/// Whoever starts it watches <see cref="Completion"/>: it ends only when the server is stopped or something in it broke, and a broken server admits nothing.
+/// Its starter watches <see cref="Completion"/>: it ends only when the server is stopped or something in it broke, and a broken server admits nothing.
 /// </summary>
 sealed class ServerHost : IAsyncDisposable
 {
@@ -28,7 +28,7 @@ sealed class ServerHost : IAsyncDisposable
     public BlobStore Blobs { get; }
     public Admission Admission { get; }
 
-    /// <summary>How it stands with those who witness the ledger and are asked from here.</summary>
+    /// <summary>The status of the witnesses that are asked from here.</summary>
     public IReadOnlyList<WitnessStanding> Witnesses => _witnesses?.Standings ?? [];
 
     /// <summary>Opens this server to the process that runs it, for as long as it runs; kept nowhere.</summary>

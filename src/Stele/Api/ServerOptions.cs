@@ -14,7 +14,7 @@ sealed record ServerOptions
     public int Port { get; init; } = 7070;
 
     /// <summary>
-    /// Names beside this machine's own under which it is asked, with a port or without; see <see
+    /// Names other than this machine's own under which it is asked, with a port or without; see <see
     /// cref="RequestTarget"/>.
     /// </summary>
     public ImmutableArray<string> Hosts { get; init; } = [];

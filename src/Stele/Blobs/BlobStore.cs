@@ -70,7 +70,7 @@ sealed class BlobStore : IBlobs
                     throw new BlobException(BlobError.WrongDigest, $"the blob was announced as {wanted} but its content has digest {digest}");
                 if (Intact(digest))
                 {
-                    Libc.SyncDirectory(_blobs);   // whoever put it may have been killed, or be about to, before its name was durable
+                    Libc.SyncDirectory(_blobs);   // its writer may have been killed, or be about to, before its name was durable
                     return digest;
                 }
                 TreeWriter.Seal(file.SafeFileHandle, executable: false);
@@ -165,7 +165,7 @@ sealed class BlobStore : IBlobs
     }
 
     /// <summary>
-    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store, and whether <see cref="Repair"/> makes it again. A blob is mended by putting it again.
+    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store, and whether <see cref="Repair"/> makes it again. A blob is repaired by putting it again.
     /// </summary>
     /// <param name="each">Called once for each blob read, from any thread.</param>
     public static IReadOnlyList<(string Path, string Problem, bool Derived)> Check(string directory, Action each, CancellationToken stop)
@@ -222,7 +222,7 @@ sealed class BlobStore : IBlobs
         if (LayoutProblem(directory) is not null)
         {
             Files.Write(Path.Combine(directory, "oci-layout"), Layout);
-            done.Add("oci-layout: written anew");
+            done.Add("oci-layout: written again");
         }
         var wrong = IndexProblem(directory) is not null;
         var store = new BlobStore(directory);

@@ -181,8 +181,8 @@ sealed class EnvironmentClosure
         Follow(real, chain, required);
         if (found.ByDefault || _libraries.Find("libc.so.6", 0, null, "/", []) is not { } libc) return;
         // Found here only by /etc/ld.so.conf; the sandbox has none, so the library gets a name where any loader looks.
-        var beside = PlaceDirectory(Path.GetDirectoryName(libc.Path)!);
-        _entries.TryAdd($"{beside}/{name}", new PackEntry($"{beside}/{name}", EntryType.Link, Target: Path.GetRelativePath("/" + beside, real)));
+        var folder = PlaceDirectory(Path.GetDirectoryName(libc.Path)!);
+        _entries.TryAdd($"{folder}/{name}", new PackEntry($"{folder}/{name}", EntryType.Link, Target: Path.GetRelativePath("/" + folder, real)));
     }
 
     static string? Script(string path)

@@ -80,7 +80,7 @@ static class Recipes
             throw new FormatException($"{program} is a program for another machine than 64-bit little-endian ones");
     }
 
-    /// <summary>A Python interpreter with its standard library, found beside it, and directories of further packages.</summary>
+    /// <summary>A Python interpreter with its standard library, found next to it, and directories of further packages.</summary>
     public static EnvironmentClosure Python(string interpreter, params IReadOnlyCollection<string> directories)
     {
         var real = new FileInfo(interpreter).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(interpreter);

@@ -57,7 +57,7 @@ static class ApproveVerb
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
         if (percent is not null) action = Deployment.Canary;
-        ImmutableArray<Route> routes = percent is { } share ? DeployVerb.Canary(desk, place, call.Get<string>("--beside") is { } beside ? desk.Release(beside) : release, share) : [new Route(release.Digest, 100)];
+        ImmutableArray<Route> routes = percent is { } share ? DeployVerb.Canary(desk, place, call.Get<string>("--beside") is { } other ? desk.Release(other) : release, share) : [new Route(release.Digest, 100)];
         if (routes.All(r => r.Release != release.Digest)) throw call.Wrong($"{release.Name} is no part of that canary: {string.Join(", ", routes.Select(r => desk.NameOf(r.Release)))} are");
         if (routes.Select(r => r.Release).Distinct().Count() != routes.Length) throw call.Wrong($"{release.Name} runs there already, and is the new release too", "name the new one: --beside NEW");
         var head = desk.State.Environment(place.System, place.Environment).Head;

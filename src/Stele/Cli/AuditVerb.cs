@@ -16,7 +16,7 @@ static class AuditVerb
         new Verb("export", "write an audit pack", """
             stele audit export --out FILE [--from-cold DIR]
 
-            Beside it goes stele-pack.html, one page that opens from the disk and shows any pack, with nothing sent anywhere.
+            Next to it goes stele-pack.html, one page that opens from the disk and shows any pack, with nothing sent anywhere.
 
             Built here, from entries and logs that were verified here; the same ledger and logs give the same bytes. Decision logs are
             asked of their node; where it does not run, they are read from its folder, if that is on this machine. Records that were pruned

@@ -11,7 +11,7 @@ static class CheckVerb
         stele check FILE RELEASE [--set NAME=VALUE]...
         stele check FILE --digest [--set NAME=VALUE]...
 
-        Starts the release as a host would, in its own sandbox, and beside it the check's program in another; the only thing they share is
+        Starts the release as a host would, in its own sandbox, and the check's program in another; the only thing they share is
         the release's socket. The report is frozen, and an evaluation stated. Every evaluation counts: policies see all of them, and
         there is no best of many.
         """,

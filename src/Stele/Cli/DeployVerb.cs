@@ -24,7 +24,7 @@ static class DeployVerb
         """,
         [
             new Argument<string>("release"), new Argument<string>("system/env"),
-            new Option<int?>("--canary") { HelpName = "PERCENT", Description = "give it that share of the requests, beside the present release" }, Wait,
+            new Option<int?>("--canary") { HelpName = "PERCENT", Description = "give it that share of the requests; the present release keeps the rest" }, Wait,
         ], async call =>
     {
         var percent = call.Get<int?>("--canary");
@@ -58,11 +58,11 @@ static class DeployVerb
         return await Move(desk, call, place, Deployment.Rollback, [new Route(to, 100)]);
     }) { Needs = Needs };
 
-    /// <summary>The routes of a canary beside the one release that runs.</summary>
+    /// <summary>The routes of a canary and the one release that runs.</summary>
     public static ImmutableArray<Route> Canary(Desk desk, Place place, ReleaseFact release, int share) =>
         desk.State.Environment(place.System, place.Environment).Head is { Routes: [var present] }
             ? [present with { Weight = 100 - share }, new Route(release.Digest, share)]
-            : throw new CliError("a canary goes beside one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
+            : throw new CliError("a canary needs one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
 
     static async Task<int> Move(Desk desk, Call call, Place place, string action, ImmutableArray<Route> routes)
     {

@@ -61,7 +61,7 @@ static class Ending
     static CliError Quoted(string message, string? hint) =>
         new(message, hint) { Lines = [.. Terminal.Quoted(message)] };
 
-    /// <summary>What someone at a terminal can do about it; the problem's own hint is for whoever speaks to the API.</summary>
+    /// <summary>What someone at a terminal can do about it; the problem's own hint is for callers of the API.</summary>
     static string HintOf(Problem p) =>
         p.Is(Trouble.Unauthorized)
             ? "connect with a token that the server knows: stele login URL --token-file FILE; the one who runs it makes "
@@ -79,9 +79,9 @@ static class Ending
     static string HintOf(ReplicaFault fault) => fault switch
     {
         ReplicaFault.WrongLedger => "another ledger than this home pins: check the address, or use another home (--home DIR)",
-        ReplicaFault.BadCheckpoint or ReplicaFault.BadTile => "check the address; if it is right, ask whoever runs the server to run stele fsck there",
+        ReplicaFault.BadCheckpoint or ReplicaFault.BadTile => "check the address; if it is right, ask the server's operator to run stele fsck there",
         ReplicaFault.InUse => "another command in this home does not end: look with ps; then type the same again",
-        ReplicaFault.MissingDocument => "ask whoever runs the server to run stele fsck there: a blob that the ledger names is gone",
+        ReplicaFault.MissingDocument => "ask the server's operator to run stele fsck there: a blob that the ledger names is gone",
         _ => "do not go on with this server: keep this home's cache folder as evidence, and ask the other members what they see",
     };
 }

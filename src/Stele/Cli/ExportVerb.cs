@@ -45,7 +45,7 @@ static class ExportVerb
         new("growth", "a COSE receipt that the ledger has only grown since a size", """
             stele export growth SIZE --out FILE [--key NAME | --log-key]
 
-            A consistency receipt (RFC 9942) from the tree of SIZE entries to the present one. Whoever holds a checkpoint of that size
+            A consistency receipt (RFC 9942) from the tree of SIZE entries to the present one. Anyone who holds a checkpoint of that size
             verifies it: stele-verify cose FILE --checkpoint CHECKPOINT.
             """, [new Argument<long>("size"), Key, LogKey, Out], Growth),
         new("key", "the public key of a member, as PEM", """
@@ -62,7 +62,7 @@ static class ExportVerb
         new("checkpoint", "the ledger's newest signed checkpoint", """
             stele export checkpoint [--out FILE]
 
-            As it was verified here. Keep it: whoever holds one can later demand a proof that the ledger has only grown since.
+            As it was verified here. Keep it: anyone who holds one can later demand a proof that the ledger has only grown since.
             """, [Out], CheckpointOf));
 
     static async Task<int> BundleOf(Call call)

@@ -10,20 +10,20 @@ namespace Stele.Cli;
 static class FsckVerb
 {
     /// <summary>Something was wrong, and all of it was made again.</summary>
-    const int Mended = 3;
+    const int AllRepaired = 3;
 
     public static Verb Verb => new("fsck", "check all that a server and a node keep on disk", """
         stele fsck [--data DIR] [--repair]
 
         Reads everything below the data folder and says all that is wrong with it, however much that is. Of the server: keys, trust file,
         tokens, the ledger (journal, entries, tiles, bundles, checkpoint), every entry folded again by the rules, every blob. Of the node: its
-        identity, its replica, its blobs, each decision log with the keys and sealed bodies beside it, the outbox. It changes nothing.
+        identity, its replica, its blobs, each decision log with the keys and sealed bodies next to it, the outbox. It changes nothing.
         While server or node run, what their newest checkpoints cover is checked.
 
         With --repair it first makes again what is derived from the rest: tiles, bundles, checkpoint files, the listing of the blobs. It
-        says what it did, and never touches a journal, a key or a blob: a blob is mended by uploading it again, a journal by a copy.
+        says what it did, and never touches a journal, a key or a blob: a blob is repaired by uploading it again, a journal by a copy.
 
-        Ends with 0: nothing is wrong. 1: something is. 3: something was, and --repair has mended all of it.
+        Ends with 0: nothing is wrong. 1: something is. 3: something was, and --repair has repaired all of it.
         """,
         [new Option<bool>("--repair") { Description = "first make what is derived again, and nothing else; neither server nor node may be running" }], Run)
     { Needs = Verb.Machine };
@@ -58,9 +58,9 @@ static class FsckVerb
             var read = $"{Count(found.Entries, "entry", "entries")} in {Count(found.Logs, "log", "logs")}, {Count(found.Blobs, "blob", "blobs")}";
             call.Terminal.Line(violations.Count == 0 ? $"all is whole: {read}" : $"{Count(violations.Count, "violation", "violations")}; read {read}");
             if (violations.Any(v => v.Derived)) call.Terminal.Note("What is derived can be made again, with server and node stopped: stele fsck --repair.");
-            if (violations.Any(v => !v.Derived)) call.Terminal.Note("A blob is mended by uploading it again; a journal, a key or a table only by a copy.");
+            if (violations.Any(v => !v.Derived)) call.Terminal.Note("A blob is repaired by uploading it again; a journal, a key or a table only by a copy.");
         });
-        return Task.FromResult(violations.Count > 0 ? CliError.Failed : found.Repaired.Count > 0 ? Mended : 0);
+        return Task.FromResult(violations.Count > 0 ? CliError.Failed : found.Repaired.Count > 0 ? AllRepaired : 0);
     }
 
     static string Count(long n, string one, string many) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{n} {(n == 1 ? one : many)}");

@@ -8,7 +8,7 @@ static class KeyVerb
 {
     public static Verb Verb => Verb.Group("key", "make, list and revoke your own keys", """
         Your keys sign everything you state. They are made here, stay in your home (mode 0600), and are never sent anywhere.
-        An owner registers the public part; from then on the ledger knows you by it. A public key belongs to one member for ever.
+        An owner registers the public part; from then on the ledger knows you by it. A public key belongs to one member forever.
         """,
         new("new", "make a key", """
             stele key new [NAME]

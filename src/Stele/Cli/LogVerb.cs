@@ -16,7 +16,7 @@ static class LogVerb
         "erasure", "retention", "hold", "verdict", "refusal", "reconcile", "attestation",
     ];
 
-    // Made anew for each verb: the parser ties a symbol to its command.
+    // Made again for each verb: the parser ties a symbol to its command.
     static Symbol[] Listing =>
     [
         new Argument<long?>("entry") { Arity = ArgumentArity.ZeroOrOne },

@@ -120,7 +120,7 @@ static class PolicyDraft
         if (call.Get<bool>("--write"))
         {
             if (formatted != text) Disk.Files.Write(file, System.Text.Encoding.UTF8.GetBytes(formatted));
-            call.Terminal.Result(Json.Object(("file", file), ("changed", formatted != text)), () => call.Terminal.Line(formatted == text ? $"{file} is laid out as it should be already" : $"{file} is laid out anew"));
+            call.Terminal.Result(Json.Object(("file", file), ("changed", formatted != text)), () => call.Terminal.Line(formatted == text ? $"{file} is laid out as it should be already" : $"{file} has a new layout"));
             return 0;
         }
         // What is printed is a file that others read: escaped it would be another.

@@ -7,13 +7,13 @@ using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
-/// <summary>What stands for a scope: a policy in force, and a candidate beside it that is watched first, then decides for a share of principals, and then for all.</summary>
+/// <summary>What stands for a scope: a policy in force, and a candidate for it that is watched first, then decides for a share of principals, and then for all.</summary>
 static class PolicyRollout
 {
     static Argument<string> Scope => new("scope");
     static Option<string> Draft => new("--draft") { HelpName = "NEW", Description = "sign it into this new file instead of handing it in, for further owners: stele policy sign FILE" };
 
-    public static Verb Set => new("set", "put a policy in force for a scope, or beside it as a candidate (owners)", """
+    public static Verb Set => new("set", "put a policy in force for a scope, or make it a candidate (owners)", """
         stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
         stele policy set FILE|DIGEST --observe [--for SYSTEM[/ENV]]
         stele policy set FILE|DIGEST --share N [--for SYSTEM[/ENV]] [--draft NEW]
@@ -21,7 +21,7 @@ static class PolicyRollout
         A FILE is compiled and frozen first; bundle:NAME is one that comes with the program. The statement names the entry it replaces, so an old one can't be played again; the
         policies in force judge the change themselves, and see whether it loosens anything.
 
-        With --observe the policy in force stays, and this one stands beside it as the candidate: it is asked about everything, refuses nothing,
+        With --observe the policy in force stays, and this one becomes its candidate: it is asked about everything, refuses nothing,
         and what it would have said is recorded with every decision and verdict. With --share it decides for so many in a hundred of the
         gateway's principals, in the place of the policy in force, and is only asked for the others; deployments it never decides.
         stele policy status counts what it would have refused; stele policy promote puts it in force.
@@ -37,7 +37,7 @@ static class PolicyRollout
     public static Verb Promote => new("promote", "put a scope's candidate in force (owners)", """
         stele policy promote SCOPE [--draft NEW]
 
-        SCOPE is a system, one environment of it, or * for the whole ledger. The candidate takes the place of the policy in force; none is left beside it.
+        SCOPE is a system, one environment of it, or * for the whole ledger. The candidate takes the place of the policy in force; none is left.
         """, [Scope, Draft], PromoteIt) { Needs = "the role owner" };
 
     public static Verb Remove => new("remove", "take a scope's policy, or its candidate, away (owners)", """
@@ -47,14 +47,14 @@ static class PolicyRollout
         where there is none at all, nothing can be deployed.
         """, [Scope, new Option<bool>("--candidate") { Description = "the candidate alone; what is in force stays" }, Draft], RemoveIt) { Needs = "the role owner" };
 
-    public static Verb Sign => new("sign", "sign a change of policy beside another owner, and hand it in (owners)", """
+    public static Verb Sign => new("sign", "co-sign a change of policy, and hand it in (owners)", """
         stele policy sign FILE
 
         FILE is what stele policy set, promote or remove wrote with --draft. Shows what it changes, adds your signature to it, and hands it in. If more owners
         must sign, it is refused and FILE has your signature too: the next one does the same. A statement is good for a day.
         """, [new Argument<string>("file")], SignIt) { Needs = "the role owner" };
 
-    public static Verb List => new("list", "which policies are in force where, and which candidates stand beside them", """
+    public static Verb List => new("list", "which policies are in force where, and which candidates they have", """
         stele policy list
 
         Each scope with the digest of the policy in force for it, the entry that put it there, and its candidate. stele policy status says how the candidates do.
@@ -77,7 +77,7 @@ static class PolicyRollout
         var share = call.Get<int?>("--share");
         if (share is < 1 or > PolicyStatement.WholeShare) throw call.Wrong("--share takes percent: 1 to 100", "to have it decide nothing: --observe");
         if (share is not null && call.Get<bool>("--observe")) throw call.Wrong("either --observe, or --share", "a candidate that decides for some is observed for the others");
-        var beside = share is not null || call.Get<bool>("--observe");
+        var asCandidate = share is not null || call.Get<bool>("--observe");
         await using var desk = await Desk.Open(call);
         desk.Hold("owner");
         var (system, environment) = Given.Scope(call.Get<string>("--for"), desk.State);
@@ -89,15 +89,15 @@ static class PolicyRollout
             (digest, name) = (policy.Digest, policy.Name);
         }
         var present = desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1]);
-        if (beside ? present?.Candidate == digest && present.Share == (share ?? 0) : present?.Policy == digest && present.Candidate != digest)
+        if (asCandidate ? present?.Candidate == digest && present.Share == (share ?? 0) : present?.Policy == digest && present.Candidate != digest)
         {
-            var so = beside ? $"policy {name} {digest.Short} is the candidate there already, {Words(present!.Share)}" : $"policy {name} {digest.Short} is in force there already, since entry {present!.Entry}";
+            var so = asCandidate ? $"policy {name} {digest.Short} is the candidate there already, {Words(present!.Share)}" : $"policy {name} {digest.Short} is in force there already, since entry {present!.Entry}";
             call.Terminal.Result(Json.Object(("entry", present.Entry), ("policy", digest), ("done", "nothing: it is so already")), () => call.Terminal.Line(so));
             return 0;
         }
-        if (beside && present?.Policy == digest) throw new CliError($"policy {name} {digest.Short} is in force there already: nothing is to be watched", "stele policy list");
-        return beside ? await Submit(call, desk, system, environment, present?.Policy, digest, share ?? 0, $"policy {name} {digest.Short} is the candidate for {Of(system, environment)}, {Words(share ?? 0)}")
-            // A candidate stands on beside the new one, but not beside itself.
+        if (asCandidate && present?.Policy == digest) throw new CliError($"policy {name} {digest.Short} is in force there already: nothing is to be watched", "stele policy list");
+        return asCandidate ? await Submit(call, desk, system, environment, present?.Policy, digest, share ?? 0, $"policy {name} {digest.Short} is the candidate for {Of(system, environment)}, {Words(share ?? 0)}")
+            // A candidate stays with the new one, but not with itself.
             : await Submit(call, desk, system, environment, digest, present?.Candidate == digest ? null : present?.Candidate, present?.Candidate == digest ? 0 : present?.Share ?? 0, $"policy {name} {digest.Short} is in force for {Of(system, environment)}");
     }
 
@@ -130,7 +130,7 @@ static class PolicyRollout
         }
         var scope = State.Scopes(statement.System, statement.Environment)[^1];
         var present = desk.State.Policies.GetValueOrDefault(scope);
-        if (statement.Ledger != desk.State.Ledger || statement.Replaces != present?.Entry) throw new CliError("it was made for what stood before: something else was stated since", "have it written anew, with --draft");
+        if (statement.Ledger != desk.State.Ledger || statement.Replaces != present?.Entry) throw new CliError("it was made for what stood before: something else was stated since", "have it written again, with --draft");
         call.Terminal.Note($"for {Spell(scope)}: policy {present?.Policy?.ToString() ?? "(none)"} → {statement.Policy?.ToString() ?? "(none)"}{(statement.Candidate is { } c ? $"; candidate {c}, {Words(statement.Share)}" : present?.Candidate is null ? "" : "; no candidate")}");
         using var key = desk.Home.Key();
         envelope = envelope.SignedAlso(key);

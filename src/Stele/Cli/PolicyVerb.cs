@@ -11,7 +11,7 @@ static class PolicyVerb
     static Argument<string> OneFile => new("file") { Description = "a policy in YAML" };
 
     public static Verb Verb => Verb.Group("policy", "write, try and put policies in force", """
-        A policy is a list of CEL rules in YAML, with tests beside them. It is compiled to canonical JSON; the digest of that is what is in
+        A policy is a list of CEL rules in YAML, with their tests. It is compiled to canonical JSON; the digest of that is what is in
         force, and all that any judge reads. Every policy in force for a scope must pass: the ledger's own, the system's, the environment's.
 
         While you write one, nothing but the file is needed:

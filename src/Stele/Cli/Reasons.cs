@@ -7,7 +7,7 @@ using Stele.Proof.Decisions;
 namespace Stele.Cli;
 
 /// <summary>
-/// Free text that a statement commits to: <c>HOME/reasons/[64 hex].json</c>, canonical JSON <c>{"salt","text"}</c> under the commitment's own digits. The ledger has the commitment alone; whoever deletes the file
+/// Free text that a statement commits to: <c>HOME/reasons/[64 hex].json</c>, canonical JSON <c>{"salt","text"}</c> under the commitment's own digits. The ledger has the commitment alone; deleting the file
 /// has erased the text.
 /// </summary>
 static class Reasons

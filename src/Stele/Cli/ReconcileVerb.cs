@@ -52,7 +52,7 @@ static class ReconcileVerb
             {
                 if (!call.Get<bool>("--dry-run")) (entry, _) = await desk.Sign(statement);
             }
-            // An anchor came in between: the figures are taken anew.
+            // An anchor came in between: the figures are taken again.
             catch (CliError refused) when (refused.Problem?.Code == RefusalCode.Inconsistent.Name() && attempt < Attempts)
             {
                 await desk.Sync();

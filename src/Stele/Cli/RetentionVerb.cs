@@ -19,12 +19,12 @@ static class RetentionVerb
         new("set", "say how long a system's records are kept (owners)", """
             stele retention set SYSTEM [--bodies DAYS] [--leaves DAYS]
 
-            States both classes from this entry on; a class that is not given is kept for ever. Bodies can't outlive their leaves.
+            States both classes from this entry on; a class that is not given is kept forever. Bodies can't outlive their leaves.
             """,
             [
                 new Argument<string>("system"),
-                new Option<double?>("--bodies") { HelpName = "DAYS", Description = "how long bodies can be opened, from their decision on; for ever unless given" },
-                new Option<double?>("--leaves") { HelpName = "DAYS", Description = "how long records are kept; for ever unless given" },
+                new Option<double?>("--bodies") { HelpName = "DAYS", Description = "how long bodies can be opened, from their decision on; forever unless given" },
+                new Option<double?>("--leaves") { HelpName = "DAYS", Description = "how long records are kept; forever unless given" },
             ], Set) { Needs = "the role owner" },
         new("run", "destroy what is past its time (owners)", """
             stele retention run [SYSTEM] [--draft NEW]
@@ -66,7 +66,7 @@ static class RetentionVerb
 
     public static string Words(RetentionTerms? terms) => $"bodies {For(terms?.Bodies)}, records {For(terms?.Leaves)}";
 
-    static string For(long? ms) => ms is not { } time ? "for ever" : time >= Day ? string.Create(CultureInfo.InvariantCulture, $"{(double)time / Day:0.##} days") : string.Create(CultureInfo.InvariantCulture, $"{time / 1000.0:0.###} s");
+    static string For(long? ms) => ms is not { } time ? "forever" : time >= Day ? string.Create(CultureInfo.InvariantCulture, $"{(double)time / Day:0.##} days") : string.Create(CultureInfo.InvariantCulture, $"{time / 1000.0:0.###} s");
 
     static async Task<int> Run(Call call)
     {
@@ -93,7 +93,7 @@ static class RetentionVerb
             .With("floors", Json.Array(d.Floors.Select(f => Json.Object(("log", f.Log), ("floor", f.Floor), ("entry", f.Entry))))))))), () =>
         {
             var t = call.Terminal;
-            if (done.Count == 0) t.Line(only is null ? "no system has retention classes: stele retention set SYSTEM --bodies DAYS" : $"{only} keeps everything for ever: stele retention set {only} --bodies DAYS");
+            if (done.Count == 0) t.Line(only is null ? "no system has retention classes: stele retention set SYSTEM --bodies DAYS" : $"{only} keeps everything forever: stele retention set {only} --bodies DAYS");
             foreach (var (system, erased, floors) in done)
             {
                 t.Line($"{Terminal.Bold(system)}  keeps {Words(desk.State.Systems[system].Retention)}");

@@ -3,7 +3,7 @@ using Stele.Proof;
 
 namespace Stele.Cli;
 
-/// <summary>What the user can mend: what failed, and what to type next. Ends the command with an exit code.</summary>
+/// <summary>What the user can fix: what failed, and what to type next. Ends the command with an exit code.</summary>
 sealed class CliError(string message, string? hint = null, int exit = CliError.Failed) : Exception(message)
 {
     /// <summary>1: it failed or was refused. 2: it was asked for wrongly.</summary>

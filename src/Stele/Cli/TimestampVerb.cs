@@ -28,7 +28,7 @@ static class TimestampVerb
         new("attach", "attach an authority's answer", """
             stele timestamp attach FILE --checkpoint CHECKPOINT
 
-            The server keeps it beside the checkpoint, if it is over that. Attaching the same one again changes nothing.
+            The server keeps it next to the checkpoint, if it is over that. Attaching the same one again changes nothing.
             """,
             [
                 new Argument<string>("file"),
@@ -37,7 +37,7 @@ static class TimestampVerb
         new("list", "list the time stamps, and write them to files", """
             stele timestamp list [--out DIR]
 
-            Shows which checkpoints were stamped and when the tokens say. With --out each is written, with its checkpoint's text beside it.
+            Shows which checkpoints were stamped and when the tokens say. With --out each is written, with its checkpoint's text next to it.
             """, [new Option<string>("--out") { HelpName = "DIR", Description = "a folder that receives SIZE-N.tst and SIZE-N.checkpoint" }], List));
 
     static byte[] Text(string note) => Encoding.UTF8.GetBytes(Note.Parse(note).Text);
@@ -92,7 +92,7 @@ static class TimestampVerb
         }
         catch (FormatException e)
         {
-            throw new CliError($"{checkpoint} is not a checkpoint: {e.Message}", "the file that stele timestamp query wrote beside the query", CliError.Usage);
+            throw new CliError($"{checkpoint} is not a checkpoint: {e.Message}", "the file that stele timestamp query wrote next to the query", CliError.Usage);
         }
         if (!token.Covers(Encoding.UTF8.GetBytes(stamped.Text))) throw new CliError($"{file} is not over {checkpoint}", "attach it to the checkpoint that its query was made for");
         await using var desk = await Desk.Open(call);

@@ -18,7 +18,7 @@ static class TourVerb
         stele tour [--data DIR] [--sample DIR] [--applications N]
 
         Starts a server and a node on free ports, plays several members from separate homes (one person, you, plays all parts), and governs the
-        mortgage sample: frozen, built, checked, refused, mended, approved, deployed, served, tampered with, healed, upgraded, rolled back,
+        mortgage sample: frozen, built, checked, refused, fixed, approved, deployed, served, tampered with, healed, upgraded, rolled back,
         traced, exported and verified offline. Every number is computed. With --data the world is kept in DIR; else it is removed.
         On a terminal it stays up at the end until Ctrl-C.
         """, [new Option<string>("--sample") { HelpName = "DIR" }, new Option<int?>("--applications") { HelpName = "N" }], async call =>
@@ -114,7 +114,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         }
         await stage.Do(Owner, "system", "add", "mortgage", "--env", "prod", "--risk", "high", "--stale-after", "24h", "--observation-gap", "10m");
         await stage.Do(Owner, "log", "open", Place);
-        stage.Without("whoever runs the server could act in anyone's name; here it holds nobody's key but its own, and its own opens no door.");
+        stage.Without("the server's operator could act in anyone's name; here it holds nobody's key but its own, and its own opens no door.");
     }
 
     async Task Freeze()
@@ -207,7 +207,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
     async Task<string> Serve(Digest release, int applications)
     {
         stage.Step($"{applications} real applications go through the gateway");
-        stage.Say("Each answer leaves only after its record is durable: which release, which rules, which outcome, and salted commitments to what was asked and answered. Nothing about a person is in the log; the bodies lie sealed beside it, under keys that can be destroyed.");
+        stage.Say("Each answer leaves only after its record is durable: which release, which rules, which outcome, and salted commitments to what was asked and answered. Nothing about a person is in the log; the bodies lie sealed next to it, under keys that can be destroyed.");
         var principal = await stage.Do(Owner, "principal", "add", "--for", Place, "--role", "applicant-desk");
         _applicantToken = principal["token"].AsString;
         _desk = new HttpClient { BaseAddress = new Uri(_running!.Gateway + Place + "/") };
@@ -245,7 +245,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         stage.Say("The node notices, stops routing to it, records what it saw, re-hashes its blobs, materialises the release again and goes on. Drift is an entry in the ledger, not a surprise.");
         var model = System.IO.Path.Combine(_running!.ReleaseFolder("mortgage", "prod"), "app", "model", "model.json");
         var (code, said) = await TourStage.Other("/bin/sh", ["-c", "chmod u+w \"$1\" && printf ' ' >> \"$1\"", "sh", model], call.Stop);
-        stage.Typed($"printf ' ' >> {System.IO.Path.GetRelativePath(stage.World, model)}", "whoever is root on the node");
+        stage.Typed($"printf ' ' >> {System.IO.Path.GetRelativePath(stage.World, model)}", "someone who is root on the node");
         if (code != 0) throw new CliError($"the file could not be changed: {said}");
         var drift = await WaitFor(o => o.Event == "drift");
         stage.Fact("caught", $"entry {drift.Index}: {string.Join(", ", ((Observation)drift.Statement).Dimensions.Where(d => !d.Agrees).Select(d => $"{d.Name}: expected {d.Expected?.Short}, observed {d.Observed?.Short}"))}");
@@ -264,7 +264,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         Files.CreateDirectory(folder);
         foreach (var file in Directory.EnumerateFiles(In("config"))) Files.Write(System.IO.Path.Combine(folder, System.IO.Path.GetFileName(file)), await File.ReadAllBytesAsync(file, call.Stop));
         Files.Write(System.IO.Path.Combine(folder, "model-card.md"), $"# Model card\n\nApproval ratio {Desk.Number(_v2["approval_ratio"])}, AUC {Desk.Number(_v2["auc"])}, as checked for {v2}.\n");
-        stage.Say("v3 is v2 with a model card beside its settings.");
+        stage.Say("v3 is v2 with a model card next to its settings.");
         await stage.Do(Engineer, "freeze", folder, "--kind", "config", "--name", "mortgage-config-v3", "--licence", "Apache-2.0");
         await stage.Do(Engineer, "release", In("release.yaml"), "--set", "name=mortgage-v3", "--set", "model=v2", "--set", "config=mortgage-config-v3");
         await stage.Do(Validator, "check", In("fairness.check.yaml"), "mortgage-v3");
@@ -349,7 +349,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
         if (code != expected) throw new CliError($"stele-verify ended with {code}; {expected} was expected");
     }
 
-    /// <summary>The auditor's own program, beside this one or beside its build; it is a program of its own because an auditor needs nothing of ours but that.</summary>
+    /// <summary>The auditor's own program, next to this one or next to its build; it is a program of its own because an auditor needs nothing of ours but that.</summary>
     static (string Program, string[] Lead) Verifier()
     {
         var here = AppContext.BaseDirectory.TrimEnd('/');

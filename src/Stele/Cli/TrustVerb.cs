@@ -11,7 +11,7 @@ static class TrustVerb
 
     public static Verb Verb => Verb.Group("trust", "which ledger is pinned, and whose cosignatures count", """
         The trust file is what makes a verification yours: it names the ledger's first entry and key, and the witnesses that you believe to be
-        independent of its operator. Only their cosignatures count; without any, nobody excludes that others are shown another ledger.
+        independent of its operator. Only their cosignatures count; without any, nothing rules out a split view: others could be shown another ledger.
         """,
         new("show", "what a trust file says", """
             stele trust show [--file FILE]
@@ -21,7 +21,7 @@ static class TrustVerb
         new("add", "count a witness", """
             stele trust add VKEY [--quorum N] [--file FILE]
 
-            VKEY is the witness's own key, name+id+base64, as stele witness prints it and stele status shows a node's; get it from whoever runs
+            VKEY is the witness's own key, name+id+base64, as stele witness prints it and stele status shows a node's; get it from the operator of
             the witness, not from the ledger's operator. A witness whose key the operator holds proves nothing.
             """, [new Argument<string>("vkey"), new Option<int?>("--quorum") { HelpName = "N", Description = "how many witnesses must have cosigned; as many as before unless given, at first 1" }, File], Add) { Needs = Verb.Nothing },
         new("remove", "count a witness no longer", """

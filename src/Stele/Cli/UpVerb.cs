@@ -23,10 +23,10 @@ sealed record UpTerms
     /// <summary>Port of the node's gateway on the loopback interface. Default 7080; 0 takes a free one.</summary>
     public int GatewayPort { get; init; } = 7080;
 
-    /// <summary>Request headers that releases get beside the usual ones.</summary>
+    /// <summary>Request headers that releases get in addition to the usual ones.</summary>
     public IReadOnlyList<string> Headers { get; init; } = [];
 
-    /// <summary>Names beside this machine's own under which both are asked.</summary>
+    /// <summary>Names other than this machine's own under which both are asked.</summary>
     public ImmutableArray<string> Hosts { get; init; } = [];
 
     /// <summary>Run the server. Default yes; <c>--only node</c> leaves it out.</summary>
@@ -78,12 +78,12 @@ static class UpVerb
             new Option<string[]>("--host")
             {
                 HelpName = "NAME",
-                Description = "a name beside localhost under which clients ask the server or the gateway, as in "
+                Description = "a name other than localhost under which clients ask the server or the gateway, as in "
                     + "ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts are refused",
             },
             new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
             new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
-            new Option<string[]>("--header") { HelpName = "NAME", Description = "a request header that releases get beside Accept, Accept-Language, User-Agent, traceparent, tracestate, Idempotency-Key and MCP-Protocol-Version, such as Mcp-Session-Id; no rule sees it" },
+            new Option<string[]>("--header") { HelpName = "NAME", Description = "a request header that releases get in addition to Accept, Accept-Language, User-Agent, traceparent, tracestate, Idempotency-Key and MCP-Protocol-Version, such as Mcp-Session-Id; no rule sees it" },
             new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS", Description = "how often decision logs are anchored in the ledger; 60 unless given" },
             new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS", Description = "how often a running release is inspected without any sign of change; 30 unless given" },
             new Option<double>("--checkpoint") { HelpName = "SECONDS", Description = "how often at most the ledger signs a checkpoint; unless given, one for each group of statements that was written at once, so that nobody waits" },
@@ -92,7 +92,7 @@ static class UpVerb
 
     static async Task<int> Run(Call call)
     {
-        await Task.Yield(); // signals are heard from the first wait on: whoever is told that everything is up can rely on them
+        await Task.Yield(); // signals are heard from the first wait on: everyone who is told that everything is up can rely on them
         var only = call.Get<string>("--only");
         if (only is not (null or "server" or "node")) throw call.Wrong($"--only takes server or node, not '{only}'");
         var terms = new UpTerms
@@ -141,7 +141,7 @@ static class UpVerb
             }
             catch (Exception e) when (running.ServerOrNull?.Completion.IsFaulted == true && e is not OperationCanceledException)
             {
-                // Nothing more is admitted, and what was can be read and proved as before: that, and a node beside it, go on until someone has seen to the disk.
+                // Nothing more is admitted, and what was can be read and proved as before: that, and a node in the same process, go on until someone has seen to the disk.
                 var said = Ending.Of(e, false);
                 t.Clear();
                 call.Terminal.Report($"stele: error: the ledger takes no more statements: {said.Message}");

@@ -67,8 +67,8 @@ static class VerdictVerb
         await using var desk = await Desk.Open(call);
         var asked = call.Get<long>("entry");
         var again = Again(desk, asked);
-        // Beside the refusal of a deployment stands the verdict, which says more.
-        if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v && v.Envelope == r.Envelope && v.Size == r.Size) is { } beside) again = Again(desk, beside.Index);
+        // With the refusal of a deployment stands the verdict, which says more.
+        if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v && v.Envelope == r.Envelope && v.Size == r.Size) is { } explained) again = Again(desk, explained.Index);
         if (again.Told is not { Statement: Verdict verdict } found) throw new CliError($"entry {asked} is not a verdict, and none explains it", again.Explanation is null ? "stele verdict list shows the verdicts" : $"stele verdict explain {asked} judges it again");
         call.Terminal.Result(
             Json.Object(("entry", found.Index), ("passed", verdict.Passed), ("release", verdict.Releases.IsEmpty ? null : Json.Of(verdict.Releases[0])), ("releases", Json.Array(verdict.Releases.Select(Json.Of))),

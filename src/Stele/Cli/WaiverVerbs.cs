@@ -28,7 +28,7 @@ static class WaiverVerbs
             stele waiver withdraw ENTRY [--reason TEXT]
 
             From this entry on the waiver that ENTRY gave counts no longer: no deployment passes by it, and an environment that stands on it is
-            shown as lapsed. Whoever may approve for its place may take it back, whoever gave it. What is to pass after all takes a new waiver.
+            shown as lapsed. A member who may approve for its place may take it back, no matter who gave it. What is to pass after all takes a new waiver.
             """,
             [
                 new Argument<long>("entry"),

@@ -15,7 +15,7 @@ static class WitnessVerb
         largest tree that it has seen of each log, cosigns only what is proved to extend that, and never signs two histories of one log.
         Run one for somebody whose key you do not hold, on a machine that they do not run. It speaks C2SP tlog-witness, so any log that does
         can use it. The first time it makes its key, under NAME, in DATA/witness. Never restore that folder from a backup: a witness that
-        lost its memory begins anew, with another name. Ctrl-C stops it.
+        lost its memory begins again, with another name. Ctrl-C stops it.
         """,
         [
             new Option<string>("--name") { HelpName = "NAME", Description = "what it is called in cosignatures, as in witness.example/w1; needed the first time" },
@@ -28,7 +28,7 @@ static class WitnessVerb
 
     static async Task<int> Run(Call call)
     {
-        await Task.Yield(); // signals are heard from the first wait on: whoever is told that it is up can rely on them
+        await Task.Yield(); // signals are heard from the first wait on: everyone who is told that it is up can rely on them
         var folder = Path.Combine(call.Data, "witness");
         var name = call.Get<string>("--name");
         if (name is null && !Witness.IsMade(folder)) throw call.Wrong("a new witness needs a name", "as in stele witness --name witness.example/w1 --log VKEY");

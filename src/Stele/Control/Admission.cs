@@ -11,7 +11,7 @@ using Stele.Proof.Statements;
 namespace Stele.Control;
 
 /// <summary>
-/// The only way into the ledger. Two loops own it, one behind the other; whoever submits waits in a bounded queue.
+/// The only way into the ledger. Two loops own it, one behind the other; those who submit wait in a bounded queue.
 ///
 ///   1 cap the size, parse, check     on the submitter's thread, many at once: the signatures are computed here, under the keys that the visible state knows
 ///   2 queue                          full: busy
@@ -21,10 +21,10 @@ namespace Stele.Control;
 ///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes of members
 ///   6 append                         once for everything that waited, standing or falling together; the next batch is judged while this one is flushed
 ///   the settling loop:
-///   7 wait until durable             the visible state advances, then whoever asked for no more has its answer
+///   7 wait until durable             the visible state advances, then a caller that asked for no more has its answer
 ///   8 answer the others              under a signed checkpoint, or a witnessed one
 ///
-/// Invariant: the visible state is the fold over durable entries; what a submitter is told happened has happened for ever.
+/// Invariant: the visible state is the fold over durable entries; what a submitter is told happened stays.
 /// A failed append leaves nobody knowing what the disk holds: both loops end, <see cref="Completion"/> faults, and recovery at the next start says what is there.
 /// </summary>
 sealed class Admission : IAsyncDisposable
@@ -185,7 +185,7 @@ sealed class Admission : IAsyncDisposable
         var judged = new List<(Submission Submission, Admitted? Answer)>();   // null: being judged
         try
         {
-            MendVerdicts();
+            WriteMissingVerdicts();
             await Append(judged);
             while (await _queue.Reader.WaitToReadAsync())
             {
@@ -370,7 +370,7 @@ sealed class Admission : IAsyncDisposable
     Entry EntryAt(long index) => _unsettled.TryGetValue(index, out var entry) ? entry : _replay.Entries[(int)index].Entry;
 
     /// <summary>A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is given now.</summary>
-    void MendVerdicts()
+    void WriteMissingVerdicts()
     {
         var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
         foreach (var folded in _replay.Entries)

@@ -13,7 +13,7 @@ namespace Stele.Control;
 /// [member]
 /// [vkey]
 /// </code>
-/// so that nobody cosigns in a node's name. Whether the cosignature counts is for whoever reads it: their trust file says so.
+/// so that nobody cosigns in a node's name. Whether the cosignature counts is for its readers: their trust file says so.
 /// </summary>
 sealed record CosignatureOffer(string Member, VerifierKey Key, string Note, byte[] Signature)
 {

@@ -24,7 +24,7 @@ static class Export
         return Files.WriteStream(file, secret: true, output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, find, logs, progress));
     }
 
-    /// <summary>Puts the page that shows packs beside a pack. Always the same bytes, so one that is there already is left.</summary>
+    /// <summary>Puts the page that shows packs next to a pack. Always the same bytes, so one that is there already is left.</summary>
     public static string WritePage(string pack)
     {
         var file = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(pack))!, PackPage.FileName);

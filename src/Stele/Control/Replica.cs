@@ -322,7 +322,7 @@ sealed class Replica : IAsyncDisposable
             : $"the server signed a ledger of {second} entries that does not extend the one of {first} entries that it signed as well: this is a fork; the proof is in {_forkFile}", fork.ToJson().ToString());
     }
 
-    /// <summary>Proves one size to be the beginning of another, out of the server's tiles. Whether it does is judged by whoever is given it.</summary>
+    /// <summary>Proves one size to be the beginning of another, out of the server's tiles. Whether it does is judged by those who are given it.</summary>
     async Task<Digest[]> Consistency(long from, long to, CancellationToken stop)
     {
         var tiles = new Dictionary<(int, long), Digest[]>();

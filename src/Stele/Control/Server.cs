@@ -136,7 +136,7 @@ sealed class Server : IBlobs, IDisposable
     {
         if (declared is null && content.CanSeek) declared = content.Length - content.Position;
         if (declared > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has {declared} bytes; at most {maxBytes} are taken");
-        // A blob that is there already costs one question. Its content is the server's care: what it gives out is checked by whoever reads it.
+        // A blob that is there already costs one question. Its content is the server's care: what it gives out is checked by its readers.
         if (expected is { } known && await Has(known, stop)) return known;
         var sent = new HashedContent(content, maxBytes, declared);
         using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put, expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };

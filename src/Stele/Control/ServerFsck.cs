@@ -61,7 +61,7 @@ static class ServerFsck
             signer = NoteSigner.Open(folder.LogKey);
         }
         catch (Exception e) when (e is FormatException or IOException) { } // said when it is checked
-        using (signer) found.Mend(folder.Ledger, trust.Key, signer);
+        using (signer) found.Repair(folder.Ledger, trust.Key, signer);
         foreach (var done in BlobStore.Repair(folder.Blobs)) found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
     }
 

@@ -13,8 +13,8 @@ namespace Stele.Control;
 sealed record StampedCheckpoint(long Size, string Text, byte[] Token);
 
 /// <summary>
-/// RFC 3161 time stamps over the ledger's checkpoints, beside it: <c>timestamps/SIZE/SHA256.tst</c>, each a token as its authority gave it. The server holds that a token is about the
-/// ledger's tree of that size; whose authority counts, and whether its signature is good, is for whoever verifies it.
+/// RFC 3161 time stamps over the ledger's checkpoints, next to it: <c>timestamps/SIZE/SHA256.tst</c>, each a token as its authority gave it. The server holds that a token is about the
+/// ledger's tree of that size; whose authority counts, and whether its signature is good, is for its verifiers.
 /// </summary>
 sealed class Timestamps(string folder, Log log)
 {

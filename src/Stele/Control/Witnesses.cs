@@ -27,7 +27,7 @@ sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bo
         ? address : throw new FormatException($"'{url}' is not an address: http:// or https://");
 }
 
-/// <summary>How it stands with one witness.</summary>
+/// <summary>The status of one witness.</summary>
 /// <param name="Size">What it cosigned last; null: nothing since the start.</param>
 /// <param name="Time">When, by its own clock, in POSIX seconds.</param>
 /// <param name="Trouble">Why it does not cosign now.</param>
@@ -105,7 +105,7 @@ sealed class Witnesses : IAsyncDisposable
             {
                 await Task.WhenAny(_log.WaitCosigned(size - 1, limit.Token), Everyone(note, limit.Token)).Unwrap();
             }
-            catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { } // whoever is slow finds the next round
+            catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { } // one that is slow finds the next round
             await limit.CancelAsync();
         }
     }
@@ -125,7 +125,7 @@ sealed class Witnesses : IAsyncDisposable
         var pause = FirstPause;
         while (!member.Standing.Fork)
         {
-            // Taken before the look at the target: whoever begins a round after the look completes this one.
+            // Taken before the look at the target: the next to begin a round after the look completes this one.
             var begun = Volatile.Read(ref _begun);
             var note = _target;
             if (note.Length == 0 || note == member.Answered)
@@ -202,7 +202,7 @@ sealed class Witnesses : IAsyncDisposable
                     return Forked(member,
                         $"it has cosigned another tree of {old} entries: {ProblemDocument.Said(bytes)}");
                 case 404:
-                    return "it does not know this ledger: whoever runs it adds the ledger's key";
+                    return "it does not know this ledger: its operator adds the ledger's key";
                 default:
                     return string.Create(CultureInfo.InvariantCulture,
                         $"it answers {(int)answer.StatusCode}: {ProblemDocument.Said(bytes)}");

@@ -93,7 +93,7 @@ static class Files
     static int _temporaries;
 
     /// <summary>
-    /// A new file beside <paramref name="path"/>, to be written and then published under that name: <c>NAME.tmp</c>, or <c>NAME.2.tmp</c>… while others write the same.
+    /// A new file next to <paramref name="path"/>, to be written and then published under that name: <c>NAME.tmp</c>, or <c>NAME.2.tmp</c>… while others write the same.
     /// What a crash leaves under such a name is swept at the next start.
     /// </summary>
     public static FileStream CreateTemporary(string path, bool secret = false)
@@ -126,7 +126,7 @@ static class Files
     /// <summary>Whether it may be what an interrupted write left: no more than litter, and swept at the next start.</summary>
     public static bool IsTemporary(string path) => path.EndsWith(".tmp", StringComparison.Ordinal);
 
-    /// <summary>A fresh name beside <paramref name="path"/>, for a directory that gets its own in the end.</summary>
+    /// <summary>A fresh name next to <paramref name="path"/>, for a directory that gets its own in the end.</summary>
     public static string Temporary(string path) => $"{path}.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6))}.tmp";
 
     /// <summary>Writes all of it at the file's end.</summary>
@@ -193,7 +193,7 @@ static class Files
         Failpoint.After(DiskAct.Delete, path);
     }
 
-    /// <summary>What interrupted writes of one file left beside it. Whoever removes it must know that none is under way.</summary>
+    /// <summary>What interrupted writes of one file left next to it. The caller must know that none is under way.</summary>
     public static IEnumerable<string> LeftBeside(string path) => Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".*tmp").Where(f => f.EndsWith(".tmp", StringComparison.Ordinal));
 
     /// <summary>Removes a directory that programs wrote to, whatever names and modes they gave; what can't be removed even so stays.</summary>
@@ -216,7 +216,7 @@ static class Files
         foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories)) Delete(leftover);
     }
 
-    /// <summary>Removes the files of a directory that nobody is writing: whoever writes one holds its lock.</summary>
+    /// <summary>Removes the files of a directory that nobody is writing: a writer holds its lock.</summary>
     public static void SweepUnlocked(string directory)
     {
         foreach (var leftover in Directory.EnumerateFiles(directory))

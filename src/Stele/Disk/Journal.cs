@@ -35,7 +35,7 @@ sealed record JournalOptions
 }
 
 /// <summary>
-/// An append-only file of records, made durable in batches: whoever waits while one batch is being flushed shares the next flush (group commit); one writer alone waits for
+/// An append-only file of records, made durable in batches: those who wait while one batch is being flushed share the next flush (group commit); one writer alone waits for
 /// no timer. Order on disk is the order of the calls. Where the owner wants it, the file goes on in the next when it is full (segments).
 /// Invariant: a record's task completes only after an fdatasync that covers it. Records are never rewritten. After any I/O error nothing more is taken:
 /// a failed flush says nothing about what is on the disk, so it is never retried; reopening reads what is really there.
@@ -116,7 +116,7 @@ sealed class Journal : IDisposable
             var segments = JournalSegment.List(path);
             if (segments.Count == 0) segments.Add(JournalSegment.Of(path, 0));
             _file = OpenFile(segments[^1].Path);
-            // Whoever made file and folder may have been killed before their names were durable.
+            // The process that made file and folder may have been killed before their names were durable.
             Files.SyncNames(path);
             Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
             foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
@@ -386,7 +386,7 @@ sealed class Journal : IDisposable
     {
         lock (_gate)
         {
-            // An owner that lags behind slows the writing down, and so whoever waits for it; only who does not wait is told that it is too much.
+            // An owner that lags behind slows the writing down, and so those who wait for it; only a caller that does not wait is told that it is too much.
             while (_failure is null && ((_filling.Count == 0 && _full.Count == 0 && !_closing) || IsLagging)) Monitor.Wait(_gate);
             if (_failure is not null) return null;
             if (_full.TryDequeue(out var full)) return full;
@@ -461,7 +461,7 @@ sealed class Journal : IDisposable
         (_start, _end, _room, _sealed, _begins) = (start, header.Length, opened.Length, false, segment);
     }
 
-    /// <summary>Makes the room of the next segment, beside the writing. Without it all is well, only slower.</summary>
+    /// <summary>Makes the room of the next segment, next to the writing. Without it all is well, only slower.</summary>
     FileStream? MakeRoom()
     {
         FileStream? file = null;

@@ -95,7 +95,7 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
         foreach (var pending in _waiting) pending.TrySetException(failure);
     }
 
-    /// <summary>What is durable stays so; whoever waits for more is told that it will not come.</summary>
+    /// <summary>What is durable stays so; those who wait for more are told that it will not come.</summary>
     public void FailLate(Exception failure)
     {
         foreach (var pending in _waiting) if (pending.Late) pending.TrySetException(failure);

@@ -1,8 +1,8 @@
 namespace Stele.Disk;
 
 /// <summary>
-/// Writes a journal of one file anew with only some of the records it held, durably and at once, however large it is: a little of it is in memory at a time.
-/// Whoever calls holds the journal's lock (<see cref="JournalFile.Lock"/>), and knows it to be sound.
+/// Writes a journal of one file again with only some of the records it held, durably and at once, however large it is: a little of it is in memory at a time.
+/// The caller holds the journal's lock (<see cref="JournalFile.Lock"/>), and knows it to be sound.
 /// </summary>
 static class JournalCut
 {

@@ -4,7 +4,7 @@ namespace Stele.Disk;
 
 /// <summary>
 /// One file under a journal. Abstract, because the tests' disk loses writes and lies about them.
-/// Also the journal's lock (<c>…​.lock</c> beside it), which keeps a second process, or a second journal in this one, out.
+/// Also the journal's lock (<c>…​.lock</c> next to it), which keeps a second process, or a second journal in this one, out.
 /// </summary>
 abstract class JournalFile : IDisposable
 {
@@ -12,7 +12,7 @@ abstract class JournalFile : IDisposable
 
     sealed class OnDisk(string path, bool secret) : JournalFile(path, secret);
 
-    /// <summary>Opens the file, making it first if need be. Whoever writes to it holds the journal's lock.</summary>
+    /// <summary>Opens the file, making it first if need be. A writer holds the journal's lock.</summary>
     public static JournalFile Open(string path, bool secret) => new OnDisk(path, secret);
 
     protected JournalFile(string path, bool secret = false)

@@ -6,7 +6,7 @@ namespace Stele.Disk;
 
 /// <summary>
 /// One record of a journal: a kind that its owner gives meaning, its number, the address it can be read back from, and its bytes, which are the journal's own buffer:
-/// whoever keeps them copies them.
+/// a caller that keeps them copies them.
 /// </summary>
 readonly record struct JournalRecord(byte Kind, long Index, long Address, ReadOnlyMemory<byte> Bytes);
 

@@ -25,7 +25,7 @@ sealed record JournalEnd(long Offset, long Records, bool Sealed, JournalTail Tai
         Tail == JournalTail.Clean || Tail == JournalTail.Torn && Torn <= JournalFrame.Header && !Sealed && Records == next.First && !next.HasBasis;
 }
 
-/// <summary>One file of a journal, the number of its first record, and whether a basis stands beside it: then nothing before it is needed to go on from here.</summary>
+/// <summary>One file of a journal, the number of its first record, and whether a basis stands next to it: then nothing before it is needed to go on from here.</summary>
 sealed record JournalSegment(string Path, long First)
 {
     /// <summary>The first segment has the journal's own name, those behind it are <c>NAME.[number of the first record]</c>.</summary>
@@ -54,7 +54,7 @@ sealed record JournalSegment(string Path, long First)
     }
 }
 
-/// <summary>Reads journals: every whole batch in order, then how it ends. At opening and for whoever only looks, the same code.</summary>
+/// <summary>Reads journals: every whole batch in order, then how it ends. At opening and for those who only look, the same code.</summary>
 static class JournalScan
 {
     public delegate int Reader(long offset, Span<byte> to);

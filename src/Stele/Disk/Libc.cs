@@ -69,7 +69,7 @@ static partial class Libc
         if (FDataSync((int)file.DangerousGetHandle()) != 0) throw Failed("fdatasync", path);
     }
 
-    /// <summary>Drops what the kernel keeps of a file beside the disk, as far as it is flushed. Advice: where it is not taken, reads come from memory as before.</summary>
+    /// <summary>Drops the kernel's copy in memory of a file, as far as it is flushed. Advice: where it is not taken, reads come from memory as before.</summary>
     public static void Forget(Microsoft.Win32.SafeHandles.SafeFileHandle file)
     {
         const int POSIX_FADV_DONTNEED = 4;

@@ -22,7 +22,7 @@ static class Address
     public static bool IsPlainQuery(string query) => !query.AsSpan().ContainsAnyExceptInRange('!', '~') && IsPlain(query, []);
 
     /// <summary>Whether all escapes are whole, of characters that need them, and of UTF-8, so that no overlong form hides another character.</summary>
-    /// <param name="never">What may not be escaped beside control characters and the unreserved ones of RFC 3986.</param>
+    /// <param name="never">What may not be escaped in addition to control characters and the unreserved ones of RFC 3986.</param>
     static bool IsPlain(string text, ReadOnlySpan<byte> never)
     {
         var bytes = new List<byte>(text.Length);

@@ -9,7 +9,7 @@ namespace Stele.Gateway;
 
 /// <summary>What is asked of a node: <c>{"policy","scope","since","size","until"}</c>, to judge its decisions of a time again with a policy in the place of the one that stood for a scope.</summary>
 /// <param name="Since">The first millisecond, and <paramref name="Until"/> the last.</param>
-/// <param name="Size">How much of the ledger whoever asks has folded.</param>
+/// <param name="Size">How much of the ledger the caller has folded.</param>
 sealed record ReplayRequest(Policy Policy, string Scope, long Since, long Until, long Size)
 {
     public const int MaxBytes = Artifacts.MaxDocument + 4096;
@@ -35,7 +35,7 @@ sealed class DecisionReplays(Func<string, (Recorder Recorder, IDisposable? Opene
 {
     readonly SemaphoreSlim _one = new(1);
 
-    /// <summary>Every decision of the time in the logs that are here and under the scope, oldest first. One at a time: it reads as much as there is. Whoever waits for another's can go.</summary>
+    /// <summary>Every decision of the time in the logs that are here and under the scope, oldest first. One at a time: it reads as much as there is. A caller that waits for another's can go.</summary>
     public async Task<ImmutableArray<ReplayedLog>> Run(ReplayRequest request, Func<Replay> ledger, CancellationToken stop)
     {
         await _one.WaitAsync(stop);

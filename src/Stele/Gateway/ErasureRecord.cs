@@ -13,7 +13,7 @@ namespace Stele.Gateway;
 /// </summary>
 /// <param name="Size">The ledger size that was folded when holds were looked for.</param>
 /// <param name="Principal">A pseudonym whose token goes too; null = none.</param>
-/// <param name="Reason">The commitment to the reason, which lies beside in a file of its own.</param>
+/// <param name="Reason">The commitment to the reason, which is in a file of its own.</param>
 sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long> Indices, byte[] Salt, string Cause, long Size, string? Principal, Digest? Reason)
 {
     const int Version = 1, MaxFile = 64 << 20;

@@ -206,7 +206,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         return (hosted, inside);
     }
 
-    /// <summary>Enters one of the environment's releases, by weight; whoever enters leaves.</summary>
+    /// <summary>Enters one of the environment's releases, by weight; a request that enters leaves.</summary>
     (RoutingTable Table, Leg Leg) Enter(HostedEnvironment hosted)
     {
         for (var attempt = 0; attempt < 1000; attempt++)

@@ -9,7 +9,7 @@ sealed record GatewayTerms
     public int Port { get; init; }
 
     /// <summary>
-    /// Names beside this machine's own under which it is asked, with a port or without; see <see
+    /// Names other than this machine's own under which it is asked, with a port or without; see <see
     /// cref="RequestTarget"/>.
     /// </summary>
     public ImmutableArray<string> Hosts { get; init; } = [];
@@ -29,6 +29,6 @@ sealed record GatewayTerms
     /// <summary>How long a release may take to answer.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Request headers that a release gets beside the usual ones; see <see cref="RequestHeaders"/>.</summary>
+    /// <summary>Request headers that a release gets in addition to the usual ones; see <see cref="RequestHeaders"/>.</summary>
     public IReadOnlyList<string> Headers { get; init; } = [];
 }

@@ -11,7 +11,7 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 {
     public const int KeyBytes = 32, Size = KeyBytes + 2 * Commitment.SaltBytes;
 
-    /// <summary>What finds a decision by the tag of the person it is about, for whoever has its key and the tag.</summary>
+    /// <summary>What finds a decision by the tag of the person it is about, for those who have its key and the tag.</summary>
     public byte[] SubjectMark(string tag) => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes("stele.dev/subject/v1\n" + tag));
 
     /// <summary>The salt of a field's commitment. Those beyond input and output are derived from the key: they go with it.</summary>
@@ -28,7 +28,7 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 /// <summary>
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32 bytes salt of the input, 32 bytes salt of the output</c>,
 /// 2: <c>u64 index</c> of a decision whose keys were erased,
-/// and 3, beside some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag (<see cref="DecisionKeys.SubjectMark"/>). Erasing writes the file anew without them: what they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
+/// and 3, for some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag (<see cref="DecisionKeys.SubjectMark"/>). Erasing writes the file again without them: what they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
 /// Where a crash left two records of an index, the later one counts.
 /// </summary>
 sealed class KeyTable : IDisposable
@@ -37,7 +37,7 @@ sealed class KeyTable : IDisposable
 
     readonly string _path;
     readonly object _gate = new();        // what Take changes; the journal's writer needs it
-    readonly object _rewriting = new();   // held by whoever reads the journal, and while it is replaced
+    readonly object _rewriting = new();   // held by readers of the journal, and while it is replaced
     readonly SortedDictionary<long, long> _addresses = [];
     readonly HashSet<long> _erased = [];
     Journal _journal;

@@ -10,7 +10,7 @@ using Stele.Proof.Statements;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Inspects a node's folder: its identity, its replica of the ledger, its blobs, each decision log with what was sealed beside it, its outbox. Reads alone, unless told to repair.
+/// Inspects a node's folder: its identity, its replica of the ledger, its blobs, each decision log with what was sealed next to it, its outbox. Reads alone, unless told to repair.
 /// </summary>
 static class NodeFsck
 {
@@ -39,8 +39,8 @@ static class NodeFsck
         foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem, derived);
         var erasures = Erasures(folder, found).ToList();
         foreach (var log in Logs(folder)) CheckLog(folder, log, erasures, stated, found, stop);
-        foreach (var beside in Beside(folder))
-            if (!Directory.Exists(Path.Combine(folder.Logs, Path.GetFileName(beside)))) found.Wrong(beside, "of no decision log that is here");
+        foreach (var file in OfLogs(folder))
+            if (!Directory.Exists(Path.Combine(folder.Logs, Path.GetFileName(file)))) found.Wrong(file, "of no decision log that is here");
         if (File.Exists(folder.Outbox)) found.Journal(folder.Outbox, () => Outbox.Scan(folder.Outbox, problem => found.Wrong(folder.Outbox, problem)));
     }
 
@@ -78,14 +78,14 @@ static class NodeFsck
     public static void Repair(NodeFolder folder, Trust trust, Findings found)
     {
         var replica = Path.Combine(folder.Replica, "ledger");
-        if (Directory.Exists(replica)) found.Mend(replica, trust.Key, null);
+        if (Directory.Exists(replica)) found.Repair(replica, trust.Key, null);
         foreach (var done in BlobStore.Repair(folder.Blobs)) found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
         foreach (var log in Logs(folder))
         {
             try
             {
                 using var signer = NoteSigner.Open(Path.Combine(log, "key"));
-                found.Mend(log, signer.Key, signer);
+                found.Repair(log, signer.Key, signer);
             }
             catch (Exception e) when (e is FormatException or FileNotFoundException) { } // said when it is checked
         }
@@ -93,10 +93,10 @@ static class NodeFsck
 
     static string[] Logs(NodeFolder folder) => Directory.Exists(folder.Logs) ? [.. Directory.EnumerateDirectories(folder.Logs).Order(StringComparer.Ordinal)] : [];
 
-    static IEnumerable<string> Beside(NodeFolder folder) => new[] { folder.Bodies(""), folder.KeyTable("") }.Select(p => Path.GetDirectoryName(p)!).Where(Directory.Exists)
+    static IEnumerable<string> OfLogs(NodeFolder folder) => new[] { folder.Bodies(""), folder.KeyTable("") }.Select(p => Path.GetDirectoryName(p)!).Where(Directory.Exists)
         .SelectMany(Directory.EnumerateFiles).Where(f => Digest.TryParseHex(Path.GetFileName(f), out _)).Order(StringComparer.Ordinal);
 
-    /// <summary>A decision log, and that every body that is sealed beside it is the one that its leaf commits to.</summary>
+    /// <summary>A decision log, and that every body that is sealed next to it is the one that its leaf commits to.</summary>
     static void CheckLog(NodeFolder folder, string log, List<ErasureRecord> erasures, HashSet<Digest> stated,
         Findings found, CancellationToken stop)
     {

@@ -17,7 +17,7 @@ sealed class RequestHeaders
     public static readonly FrozenSet<string> Usual =
         new[] { "Accept", "Accept-Language", "User-Agent", "traceparent", "tracestate", IdempotencyKey, "MCP-Protocol-Version" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Never, whoever names them: of one connection (RFC 9110 §7.6.1), of the body, whose token it is, and what stands for another method, address or caller.</summary>
+    /// <summary>Never, no matter who names them: of one connection (RFC 9110 §7.6.1), of the body, whose token it is, and what stands for another method, address or caller.</summary>
     static readonly FrozenSet<string> Never = new[]
     {
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "HTTP2-Settings",

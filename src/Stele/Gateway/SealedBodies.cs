@@ -9,7 +9,7 @@ namespace Stele.Gateway;
 
 /// <summary>
 /// What was asked and answered, sealed, outside of the log: a journal of records <c>u64 index, AES-256-GCM ciphertext, 16 bytes tag</c>, of kind 1 (input), 2 (output), 3 (context: what
-/// the rules saw beside the input) or 4 (masked: the input as it was forwarded).
+/// the rules saw apart from the input) or 4 (masked: the input as it was forwarded).
 /// The key is the decision's own, used once for each field, the nonce is the field's number; the associated data is <c>[decision id] LF [field]</c>, so that no body can stand for another.
 /// </summary>
 sealed class SealedBodies : IDisposable

@@ -7,7 +7,7 @@ namespace Stele.Host;
 
 /// <summary>
 /// A node as a witness of the ledger that it follows: it cosigns every checkpoint that its own replica has verified and found to extend all before it, with a key of its own that does nothing
-/// else (not the member's, not a log's), and hands that to the server. Whoever names the key in a trust file counts it.
+/// else (not the member's, not a log's), and hands that to the server. A reader whose trust file names the key counts it.
 /// Invariant: only what is durable in the replica is cosigned; and the key lies in the replica's folder, so that none is without the other.
 /// </summary>
 sealed class Cosigner : IDisposable

@@ -31,7 +31,7 @@ sealed class DecisionLog : IDisposable
 
     public Log Log { get; }
 
-    /// <summary>What the gateway counts beside the log.</summary>
+    /// <summary>What the gateway counts of the log.</summary>
     public Tally Tally { get; }
 
     public string Origin => Log.Origin;

@@ -114,7 +114,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             : new(_assigned, null, false);
 
     /// <summary>
-    /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. Whoever brings new legs is judged by what the ledger said meanwhile.
+    /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. What brings new legs is judged by what the ledger said meanwhile.
     /// </summary>
     RoutingTable Stands(RoutingTable table)
     {

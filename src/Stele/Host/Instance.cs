@@ -37,7 +37,7 @@ sealed class Instance : IAsyncDisposable
     /// <summary>Completes when nothing is left inside.</summary>
     public Task Exited => _running.Process.Exited;
 
-    /// <summary>The last words, for whoever must find out why it would not start.</summary>
+    /// <summary>The last words, to find out why it would not start.</summary>
     public string Errors => _running.Process.Errors;
 
     /// <summary>Starts a release as a check does, and waits until it answers its health path.</summary>

@@ -8,7 +8,7 @@ namespace Stele.Host;
 /// <summary>
 /// A log as C2SP tlog-tiles serves it, under any prefix, to GET and HEAD:
 /// <code>
-/// checkpoint                  text/plain; charset=utf-8     no-cache: whoever keeps it asks again before using it
+/// checkpoint                  text/plain; charset=utf-8     no-cache: a client that keeps it asks again before using it
 /// tile/[L]/[N][.p/[W]]        application/octet-stream      immutable: a tile of one width never changes
 /// tile/entries/[N][.p/[W]]    the same; gzip for clients that offer it
 /// </code>

@@ -14,7 +14,7 @@ namespace Stele.Host;
 /// token             opens all pages under /-/; only where an earlier build made the folder   0600
 /// principals.json   who may ask for decisions, and read or erase here (see TokenFile): SHA-256 of each token   0600
 /// reads             who opened which bodies: a journal                          0600
-/// replica/          its own copy of the ledger; and beside that memory, cosigner.key, which cosigns what the memory holds    0600
+/// replica/          its own copy of the ledger; and next to that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// releases/…        trees of running releases; made again at every start
 /// logs/[hex]/       one decision log an environment: key, journal, tiles

@@ -51,7 +51,7 @@ sealed class Provision(BlobStore own, IBlobs server, string directory)
     }
 
     /// <summary>Brings every blob of the release into the node's own store.</summary>
-    /// <param name="thorough">Whether a blob that is there is digested; otherwise its name is enough, because whoever reads it digests it.</param>
+    /// <param name="thorough">Whether a blob that is there is digested; otherwise its name is enough, because its reader digests it.</param>
     async Task<IReadOnlyList<Digest>> Fetch(ReleaseFact release, bool thorough, CancellationToken stop)
     {
         var replaced = new List<Digest>();

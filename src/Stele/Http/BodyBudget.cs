@@ -82,7 +82,7 @@ sealed class BodyBudget(long total, long each)
         }
     }
 
-    /// <param name="own">What the request has already: with no other beside it, it may go on.</param>
+    /// <param name="own">What the request has already: with no other in flight, it may go on.</param>
     void Fits(string principal, long bytes, long own)
     {
         var others = _taken.GetValueOrDefault(principal) - own;

@@ -144,7 +144,7 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
             ? Names.Entry(n) : null);
 }
 
-/// <summary>A problem on its way to whoever asked.</summary>
+/// <summary>A problem on its way to the caller.</summary>
 sealed class ProblemException(Problem problem) : Exception(problem.Message)
 {
     public ProblemException(Trouble trouble, string message) : this(Problem.Of(trouble, message)) { }

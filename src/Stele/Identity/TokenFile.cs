@@ -172,10 +172,10 @@ sealed class TokenFile(string path, TimeProvider time)
         Put(path, holder, all => all.RemoveAll(h => h.Name == holder.Name))!;
 
     static string? Put(string path, TokenHolder holder, Func<ImmutableArray<TokenHolder>,
-        ImmutableArray<TokenHolder>?> beside)
+        ImmutableArray<TokenHolder>?> alongside)
     {
         using var alone = Alone(path);
-        if (beside(All(path)) is not { } others) return null;
+        if (alongside(All(path)) is not { } others) return null;
         var token = Token.New();
         Write(path, others.Add(holder with { Digest = Token.DigestOf(token) }));
         return token;

@@ -4,7 +4,7 @@ namespace Stele.Ledger;
 
 /// <summary>One thing that is wrong on the disk.</summary>
 /// <param name="Path">The file, below the data folder.</param>
-/// <param name="Derived">Whether it can be made again out of what is there: <c>stele fsck --repair</c>. Else it is the truth itself, and only a copy mends it.</param>
+/// <param name="Derived">Whether it can be made again out of what is there: <c>stele fsck --repair</c>. Else it is the truth itself, and only a copy repairs it.</param>
 sealed record Violation(string Path, string Problem, bool Derived)
 {
     public override string ToString() => $"{Path}: {Problem}";
@@ -47,7 +47,7 @@ sealed class Findings(string root)
     }
 
     /// <summary>Makes the derived files of a log again, unless its truth is not sound: then nothing of it is touched.</summary>
-    public void Mend(string folder, Proof.VerifierKey key, NoteSigner? signer)
+    public void Repair(string folder, Proof.VerifierKey key, NoteSigner? signer)
     {
         if (Disk.Journal.Segments(Ledger.Log.JournalPath(folder)).Count == 0 || Fsck.Check(folder, key).Any(w => !Fsck.IsDerived(w))) return;
         foreach (var line in Fsck.Repair(folder, key, signer)) Named(folder, line, Did);

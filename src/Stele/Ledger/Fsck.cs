@@ -133,7 +133,7 @@ static class Fsck
     static long FullAt(Tile tile) => (tile.Index + 1) << (8 * (Math.Max(tile.Level, 0) + 1));
 
     /// <summary>Makes every derived file again that is missing or wrong, and removes what is none. The journal is not touched; a torn or damaged one is refused. Says what it did.</summary>
-    /// <param name="signer">Signs the checkpoint anew where there is none that can be read; without it a replica's comes from its journal, and another log's stays as it is.</param>
+    /// <param name="signer">Signs the checkpoint again where there is none that can be read; without it a replica's comes from its journal, and another log's stays as it is.</param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
     public static IReadOnlyList<string> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
     {
@@ -147,7 +147,7 @@ static class Fsck
         string? note = null;
         var tree = new Tree((tile, bytes) =>
         {
-            if (files.Ensure(tile, bytes.Span)) done.Add($"{tile}: written anew");
+            if (files.Ensure(tile, bytes.Span)) done.Add($"{tile}: written again");
         });
         Journal.Scan(journal, (segment, batch) =>
         {
@@ -157,14 +157,14 @@ static class Fsck
                 else if (Basis.Encode(tree.Save(), note) is var basis && segment.Basis?.AsSpan().SequenceEqual(basis) is not true)
                 {
                     Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis));
-                    done.Add($"{Path.GetFileName(segment.BasisPath)}: written anew");
+                    done.Add($"{Path.GetFileName(segment.BasisPath)}: written again");
                 }
             }
             foreach (var record in batch)
                 if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes.Span);
                 else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes.Span);
         });
-        files.EnsureEdge(tree, tile => done.Add($"{tile}: written anew"));
+        files.EnsureEdge(tree, tile => done.Add($"{tile}: written again"));
         foreach (var path in files.Stray(tree.Size).ToList())
         {
             files.Delete(path);
@@ -174,7 +174,7 @@ static class Fsck
         if (trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature && note is null && signer?.Key.ToString() == key.ToString())
         {
             files.WriteCheckpoint(signer.Sign(new Checkpoint(key.Name, tree.Size, tree.Root).Text).ToString());
-            done.Add("checkpoint: signed anew");
+            done.Add("checkpoint: signed again");
         }
         else if (trust != CheckpointTrust.Verified && note is not null && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
         {
@@ -183,7 +183,7 @@ static class Fsck
         }
         else if (trust != CheckpointTrust.Verified)
         {
-            done.Add("checkpoint: left as it is; opening the log signs it anew");
+            done.Add("checkpoint: left as it is; opening the log signs it again");
         }
         return done;
     }

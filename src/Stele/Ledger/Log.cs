@@ -76,7 +76,7 @@ sealed class Log : IDisposable
     readonly TimeProvider _time;
     readonly TreeFolder _files;
     readonly Journal _journal;
-    readonly SemaphoreSlim _extending = new(1);   // never disposed: at closing whoever has it still gives it back
+    readonly SemaphoreSlim _extending = new(1);   // never disposed: at closing its holder still gives it back
     readonly CancellationTokenSource _closing = new();
     readonly CancellationToken _untilClosing;
     readonly Task _publishing;
@@ -548,7 +548,7 @@ sealed class Log : IDisposable
         if (segment.First > 0 && segment.Basis is null) _boundaries.Add((segment, Basis.Encode(_tree.Save(), _lastNote)));
     }
 
-    /// <summary>7, beside everything else, one after the other.</summary>
+    /// <summary>7, in parallel with everything else, one after the other.</summary>
     void SealBehind()
     {
         if (_boundaries.Count == 0) return;
@@ -594,7 +594,7 @@ sealed class Log : IDisposable
     // ---- Opening
 
     /// <summary>
-    /// What this log has published, if that can be believed. A file that is no checkpoint, or whose signature is wrong, is evidence of nothing and is written anew.
+    /// What this log has published, if that can be believed. A file that is no checkpoint, or whose signature is wrong, is evidence of nothing and is written again.
     /// </summary>
     Checkpoint? Published()
     {
@@ -640,7 +640,7 @@ sealed class Log : IDisposable
 
         IEnumerable<byte[]> Stream()
         {
-            for (var at = from; at < to;)   // walked again, it begins anew
+            for (var at = from; at < to;)   // walked again, it begins from the start
             {
                 var n = at / Proof.Tile.Full;
                 var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
@@ -735,7 +735,7 @@ sealed class Log : IDisposable
     {
         for (;;)
         {
-            // Taken before the look at Size: whoever advances after the look completes this one.
+            // Taken before the look at Size: the next to advance after the look completes this one.
             var advanced = Volatile.Read(ref _advanced);
             if (Size > size) return;
             ThrowIfEnded();
@@ -749,7 +749,7 @@ sealed class Log : IDisposable
         if (_closed) throw new OperationCanceledException("the log was closed");
     }
 
-    /// <summary>Has whoever waits look again.</summary>
+    /// <summary>Has those who wait look again.</summary>
     void Wake()
     {
         Interlocked.Exchange(ref _advanced, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
@@ -766,7 +766,7 @@ sealed class Log : IDisposable
     /// <summary>How many entries <see cref="CosignedCheckpoint"/> covers.</summary>
     public long CosignedSize => _cosigned?.Size ?? 0;
 
-    /// <summary>Takes a checkpoint of this log's own with the cosignatures of its witnesses: whoever waits for an entry under it hears of it. Anything else is refused, and changes nothing.</summary>
+    /// <summary>Takes a checkpoint of this log's own with the cosignatures of its witnesses: those who wait for an entry under it are told. Anything else is refused, and changes nothing.</summary>
     public Cosigning Cosigned(string checkpointWithCosignatures)
     {
         switch (Proof.Checkpoint.Open(checkpointWithCosignatures, _key, out var checkpoint))
@@ -870,7 +870,7 @@ sealed class Log : IDisposable
             _integrating.Join();
             _sealing.GetAwaiter().GetResult();
             _closed = true;
-            Wake();   // no batch comes any more; whoever waits hears of it
+            Wake();   // no batch comes any more; those who wait are told
             WakeWitnessed();
             Publish();
         }

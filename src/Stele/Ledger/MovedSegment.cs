@@ -15,7 +15,7 @@ sealed record MovedSegment(long From, long To, Digest Digest, Digest? Basis)
 }
 
 /// <summary>
-/// What was moved out of a log's folder: <c>cold.json</c> beside its journal, canonical JSON <c>{"moved":[{"basis"?,"digest","from","to"}…]}</c>, the oldest first.
+/// What was moved out of a log's folder: <c>cold.json</c> next to its journal, canonical JSON <c>{"moved":[{"basis"?,"digest","from","to"}…]}</c>, the oldest first.
 /// The segments lie in a folder that the operator keeps, as files of a journal named <c>[64 hex of the SHA-256 of the origin].journal</c>, byte for byte as they were.
 /// </summary>
 sealed record ColdList(ImmutableArray<MovedSegment> Moved)

@@ -77,7 +77,7 @@ sealed class NoteSigner : IDisposable
     public Note Sign(string text) =>
         Key.Type == NoteKeyType.Ed25519 ? new(text, Key.Sign(text, _sign)) : throw new InvalidOperationException("a witness's key signs nothing of its own");
 
-    /// <summary>The line with which this key, a witness's, cosigns a checkpoint. Whoever calls has made sure that it extends all that was cosigned before.</summary>
+    /// <summary>The line with which this key, a witness's, cosigns a checkpoint. The caller has made sure that it extends all that was cosigned before.</summary>
     /// <param name="time">POSIX seconds, more than 0.</param>
     /// <exception cref="FormatException">The note's text is no checkpoint.</exception>
     public NoteSignature Cosign(Note note, long time)

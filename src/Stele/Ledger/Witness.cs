@@ -7,7 +7,7 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// A witness: remembers, for each log that it knows, the largest tree that it has seen, and signs only what extends that (C2SP tlog-witness). Whoever trusts it need not trust
+/// A witness: remembers, for each log that it knows, the largest tree that it has seen, and signs only what extends that (C2SP tlog-witness). Those who trust it need not trust
 /// the log not to show different people different histories.
 /// <code>
 /// folder/
@@ -16,7 +16,7 @@ namespace Stele.Ledger;
 ///   lock.lock                held while a process witnesses from here
 ///   logs/[hex]/checkpoint    what was cosigned last, with the log's and our signatures; [hex] is the SHA-256 of the origin
 ///   logs/[hex]/fork-[hex]    evidence: another tree of a size that was cosigned, signed by the log as well
-///   logs/[hex]/unproven-[hex]  a checkpoint that the log signed and that came without a good proof: of a fork, or only of whoever sent it
+///   logs/[hex]/unproven-[hex]  a checkpoint that the log signed and that came without a good proof: of a fork, or only of its sender
 /// </code>
 /// Invariant: a cosignature leaves this class only after its checkpoint is durable in <c>checkpoint</c>, and what replaces it there was proved to extend it; so no two checkpoints that it
 /// ever signed for one log contradict each other, whenever the process dies. Losing the folder, or putting an old copy back, breaks that: a witness that lost its memory needs a new name and key.
@@ -241,7 +241,7 @@ sealed class Witness : IDisposable
     static bool IsFalselyEmpty(string text) =>
         text.Split('\n') is [_, "0", var root, ..] && Base64.TryDecode(root, out var hash) && hash.Length == Digest.Size && Digest.From(hash) != Merkle.EmptyRoot;
 
-    /// <summary>The log signed it: whoever has both can judge. A proof that was merely wrong leaves a harmless piece here; a second tree of one size convicts.</summary>
+    /// <summary>The log signed it: anyone who has both can judge. A proof that was merely wrong leaves a harmless piece here; a second tree of one size convicts.</summary>
     static void Keep(Known log, string kind, Note note)
     {
         var file = Path.Combine(log.Folder, kind + Digest.Of(Encoding.UTF8.GetBytes(note.Text)).Hex[..16]);

@@ -299,7 +299,7 @@ public sealed class BadInputTests
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await File.WriteAllTextAsync(path, "hellO");
         await Assert.ThrowsAnyAsync<Exception>(() => town.Server.Read(digest, 100));
-        // Upload it again: it is mended.
+        // Upload it again: it is repaired.
         using var content = new ByteArrayContent("hello"u8.ToArray());
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Add("Authorization", $"Bearer {town.Founded.Token}");

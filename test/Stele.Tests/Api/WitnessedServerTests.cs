@@ -215,7 +215,7 @@ public sealed class WitnessedServerTests
     }
 
     [Fact]
-    public async Task Whoever_waits_for_witnesses_takes_a_place_until_he_goes_away()
+    public async Task A_wait_for_witnesses_takes_a_place_until_the_client_goes_away()
     {
         await using var town = await Town.Found();
         using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);

@@ -52,7 +52,7 @@ public sealed class BlobStoreTests : IDisposable
             Overwrite(digest, damaged);
             Assert.Equal(BlobError.Corrupt, await Refusal(() => _blobs.Read(digest, 1000)));
         }
-        await _blobs.Put(content); // putting the true bytes mends it
+        await _blobs.Put(content); // putting the true bytes repairs it
         Assert.Equal(content, await _blobs.Read(digest, 1000));
     }
 

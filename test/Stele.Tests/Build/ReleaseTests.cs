@@ -150,7 +150,7 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         await Refused("mounted at /app/other", d => d with { Components = d.Components.Add(new Component("other", "environment", "other", small.Runtime, "/app/other")) });
     }
 
-    /// <summary>Whoever writes the document without these tools: the node has the artifacts, and holds the kinds to them.</summary>
+    /// <summary>Anyone who writes the document without these tools: the node has the artifacts, and holds the kinds to them.</summary>
     [Fact]
     public async Task What_is_called_another_kind_is_not_run()
     {

@@ -49,7 +49,7 @@ public sealed class CelConformanceTests(ITestOutputHelper output)
 
     /// <summary>All files in one table; no file and no test of the suite goes unnoticed.</summary>
     [Fact]
-    public void CelConformance_table()
+    public void Table_of_the_conformance_tests()
     {
         var table = new StringBuilder($"{"file",-16}{"passed",8}{"skipped",9}{"failed",8}  why skipped\n");
         var (passed, skipped, failed) = (0, 0, 0);

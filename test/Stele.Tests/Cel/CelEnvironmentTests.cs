@@ -130,7 +130,7 @@ public sealed class CelEnvironmentTests
     [InlineData("good")]
     public void A_name_that_is_taken_or_none_is_refused(string name) => Assert.Throws<ArgumentException>(() => With(("good", "1")).Define(name, "true"));
 
-    /// <summary>Definitions can't be nested deeper than one expression can, or whoever walks them would run out of stack.</summary>
+    /// <summary>Definitions can't be nested deeper than one expression can, or anyone who walks them would run out of stack.</summary>
     [Fact]
     public void Definitions_stand_no_higher_than_one_expression_may()
     {

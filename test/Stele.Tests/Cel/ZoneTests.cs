@@ -98,7 +98,7 @@ public class ZoneTests
         Assert.True(Zones.Names.Count > 500 && transitions > 20_000, $"{Zones.Names.Count} zones, {transitions} transitions");
     }
 
-    /// <summary>The calendar repeats after 400 years, and so does every rule that holds for ever.</summary>
+    /// <summary>The calendar repeats after 400 years, and so does every rule that holds forever.</summary>
     [Fact]
     public void Rules_repeat_with_the_calendar()
     {

@@ -56,7 +56,7 @@ public sealed class AdmissionTests
         Assert.Equal((before, before, false), (verdict.Size, refusal.Size, verdict.Passed));
         Assert.Null(town.State.Environment(Town.System, Town.Environment).Head);
 
-        // Whoever repeats it from the ledger and the blob alone gets the same bytes.
+        // Anyone who repeats it from the ledger and the blob alone gets the same bytes.
         var envelope = Envelope.Parse(await town.Server.Read(refusal.Envelope, Entry.MaxBytes));
         var entry = new Entry(refusal.Time, envelope);
         var outcome = Assert.IsType<Outcome.Refused>(Fold.Apply(replay.At(before), entry, new Documents(SmallDocuments.Of(town.Host.Blobs))));
@@ -185,7 +185,7 @@ public sealed class AdmissionTests
         Assert.Contains("jumped", jumped.Message, StringComparison.Ordinal);
         Assert.Equal(jumped.Message, (await town.Refuse(Fresh(), town.Owner)).Message);
         Assert.Equal(size, town.State.Size);
-        // A restart, with the clock judged by whoever restarts, goes on.
+        // A restart, with the clock judged by the one who restarts, goes on.
         await town.Stop();
         await town.Start();
         await town.Admit(Fresh(), town.Owner);

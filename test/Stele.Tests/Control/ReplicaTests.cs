@@ -180,11 +180,11 @@ public sealed class ReplicaTests
         await Assert.ThrowsAsync<FormatException>(() => town.Start());
         File.Delete(Log.JournalPath(town.Folder.Ledger));
         Directory.Delete(town.Folder.Ledger, true);
-        await Mend(town);
+        await Repair(town);
     }
 
     /// <summary>The town's end stops a server; give it one.</summary>
-    static async Task Mend(Town town)
+    static async Task Repair(Town town)
     {
         using (var key = NoteSigner.Open(town.Folder.LogKey))
         using (var log = Log.Open(town.Folder.Ledger, town.Trust.Origin, key, town.Time))

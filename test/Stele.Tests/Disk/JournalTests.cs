@@ -45,7 +45,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatAKilledProcessLeftUnflushedIsFlushedBeforeAnythingIsBuiltOnIt()
+    public async Task What_a_killed_process_left_unflushed_is_flushed_before_anything_is_built_on_it()
     {
         // Killed between writing a frame and flushing it: the next start reads the frame out of the kernel's memory, and the file ends just behind it.
         var (bytes, ends) = await Crashed(At("first"), 3);
@@ -58,7 +58,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task RecordsComeBackInOrder()
+    public async Task Records_come_back_in_order()
     {
         var path = At("j");
         var addresses = new List<long>();
@@ -81,7 +81,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void OneOwnerAtATime()
+    public void One_owner_at_a_time()
     {
         var path = At("j");
         using (Journal.Open(path, _ => { }))
@@ -94,7 +94,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void OneProcessAtATime()
+    public void One_process_at_a_time()
     {
         // flock(1) of util-linux is the other process.
         static int Flock(string file, string command)
@@ -115,7 +115,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task ATornTailIsCutAtAnyByte()
+    public async Task A_torn_tail_is_cut_at_any_byte()
     {
         var (bytes, ends) = await Crashed(At("whole"), 5);
         for (var length = ends[2]; length <= ends[4]; length++)
@@ -138,7 +138,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task AZeroedTailIsCutAtAnyByte()
+    public async Task A_zeroed_tail_is_cut_at_any_byte()
     {
         var (bytes, ends) = await Crashed(At("whole"), 4);
         for (var from = ends[1]; from <= ends[3]; from++)
@@ -153,7 +153,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task APageLostInsideTheLastWriteIsTorn()
+    public async Task A_page_lost_inside_the_last_write_is_torn()
     {
         var path = At("j");
         using (var journal = Journal.Open(path, _ => { }, file: p => new FaultyFile(p)))
@@ -172,7 +172,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task ABadBitBeforeAWholeBatchIsDamageAndNothingIsCut()
+    public async Task A_bad_bit_before_a_whole_batch_is_damage_and_nothing_is_cut()
     {
         var (bytes, ends) = await Crashed(At("whole"), 4);
         var path = At("flipped");
@@ -196,7 +196,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task AfterACleanCloseNoBitMayFlipAnywhere()
+    public async Task After_a_clean_close_no_bit_may_flip_anywhere()
     {
         var path = At("j");
         using (var journal = Journal.Open(path, _ => { }))
@@ -223,7 +223,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatARecordHoldsNeverPassesForABatch()
+    public async Task What_a_record_holds_never_passes_for_a_batch()
     {
         // A record whose bytes are a whole frame of another journal, then a torn end: still only torn.
         var (other, ends) = await Crashed(At("other"), 3);
@@ -241,7 +241,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task WaitingWritersShareAFlush()
+    public async Task Waiting_writers_share_a_flush()
     {
         var file = default(FaultyFile);
         using var journal = Journal.Open(At("j"), _ => { }, file: p => file = new FaultyFile(p));
@@ -258,7 +258,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task ComposedRecordsKnowTheirIndexAndKeepTheOrderOfTheCalls()
+    public async Task Composed_records_know_their_index_and_keep_the_order_of_the_calls()
     {
         var path = At("j");
         var tasks = new List<Task<long>>();
@@ -276,7 +276,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task AFullQueueSaysBusyAndLosesNothing()
+    public async Task A_full_queue_says_busy_and_loses_nothing()
     {
         var file = default(FaultyFile);
         using var journal = Journal.Open(At("j"), _ => { }, queueBytes: 1000, file: p => file = new FaultyFile(p));
@@ -303,7 +303,7 @@ public sealed class JournalTests : IDisposable
     [InlineData(Fault.WriteKeptReportedLost)]
     [InlineData(Fault.SyncLost)]
     [InlineData(Fault.SyncKeptReportedLost)]
-    public async Task AnIoErrorEndsTheJournalAndReopeningTellsTheTruth(Fault fault)
+    public async Task An_io_error_ends_the_journal_and_reopening_tells_the_truth(Fault fault)
     {
         var path = At("j");
         var file = default(FaultyFile);
@@ -331,7 +331,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public async Task ClosingWritesWhatStillWaits()
+    public async Task Closing_writes_what_still_waits()
     {
         var path = At("j");
         var tasks = new List<Task<long>>();
@@ -348,7 +348,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void ReplacingIsAllOrNothing()
+    public void Replacing_is_all_or_nothing()
     {
         var path = At("j");
         Journal.Replace(path, [(1, Bytes("a")), (2, Bytes("b"))], secret: true);
@@ -368,7 +368,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void RecordsHaveALimit()
+    public void Records_have_a_limit()
     {
         using var journal = Journal.Open(At("j"), _ => { });
         Assert.Throws<ArgumentException>(() => journal.TryAppend(0, new byte[JournalFrame.MaxRecord + 1], out _));

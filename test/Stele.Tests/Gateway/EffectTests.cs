@@ -76,7 +76,7 @@ public sealed class EffectTests
         await Gets("""{"amount":"much"}""", 403, "large", Decision.Deny, null);                                                        // what does not evaluate denies, whatever its effect
         await Gets($$"""{"text":"{{new string('x', 400)}}"}""", 403, "modest", Decision.Deny, null);
 
-        // Whoever is held is told that it is a person's approval that is wanted, and that nobody can be waited for.
+        // Anyone who is held is told that it is a person's approval that is wanted, and that nobody can be waited for.
         var (_, held, _) = await h.Ask("/say", """{"amount":1001}""");
         Assert.Equal("more than 1000", held["message"].AsString);
         Assert.Contains("approve", held["hint"].AsString, StringComparison.Ordinal);
@@ -182,7 +182,7 @@ public sealed class EffectTests
         var decided = await Asked("""{"n":6}""", HttpStatusCode.Forbidden);
         Assert.Equal((candidate, 0), (Assert.Single(decided.Policies), decided.Would.Length));
 
-        // Whoever has the ledger and the log comes to the same: which candidates stood, for whom they decided.
+        // Anyone who has the ledger and the log comes to the same: which candidates stood, for whom they decided.
         await h.StopNode();
         var report = GatewayTests.Verify(h);
         Assert.True(report.Findings.Count == 0, string.Join('\n', report.Findings));

@@ -99,7 +99,7 @@ public sealed class FolderFsckTests
         return bytes;
     }
 
-    /// <summary>In a checkpoint that is its signature. One that names another key is not made anew: it may be that of another log.</summary>
+    /// <summary>In a checkpoint that is its signature. One that names another key is not made again: it may be that of another log.</summary>
     static byte[] InItsEnd(byte[] bytes)
     {
         bytes[Math.Max(0, bytes.Length - 10)] ^= 1;
@@ -125,8 +125,8 @@ public sealed class FolderFsckTests
             // A partial tile of an earlier size may be gone without harm; whatever stands is held to be right, and of each log the newest is asked for.
             foreach (var file in derived.Where(f => File.Exists(Path.Combine(ground.Data, f)) || Path.GetFileName(f) is "checkpoint" or "index.json" or "oci-layout"))
                 Assert.True(found.Violations.Any(v => v.Path == file), $"{file} is not named");
-            var mended = ground.Repair();
-            Assert.NotEmpty(mended.Repaired);
+            var repaired = ground.Repair();
+            Assert.NotEmpty(repaired.Repaired);
             Assert.Empty(ground.Check().Violations);
             // A node lists none of its artifacts; a listing that is made again holds all that are there.
             ground.IsAsItWas(derived.Where(f => f != "node/blobs/index.json" && File.Exists(Path.Combine(ground.Data, f))));

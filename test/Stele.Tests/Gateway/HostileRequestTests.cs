@@ -72,7 +72,7 @@ public sealed class HostileRequestTests
         // In UTF-8, without a mark of its order, and one value.
         foreach (var body in new byte[][] { [0xEF, 0xBB, 0xBF, .. one], Encoding.Unicode.GetBytes("""{"a":1}"""), Encoding.BigEndianUnicode.GetBytes("""{"a":1}"""), Bytes("{\"a\":1}{}"), Bytes("""{"a":"\ud800"}"""), [(byte)'"', 0xC0, 0xAF, (byte)'"'] })
             await Gets(400, $"{Type}\r\n{Length(body)}", body);
-        // No two members of an object are one to whoever does not look closely, however deep they are.
+        // No two members of an object are one to anyone who does not look closely, however deep they are.
         foreach (var clash in new[] { """{"method":1,"Method":2}""", """{"a":[{"tool":1,"TOOL":2}]}""", """{"params":1,"param\u017f":2}""", "{\"risk\":1,\"ris\u212A\":2}", """{"É":1,"é":2}""", """{"σ":1,"ς":2}""", """{"\u0061":1,"A":2}""" })
             await Gets(400, $"{Type}\r\n{Length(Bytes(clash))}", Bytes(clash));
         foreach (var fine in new[] { """{"Method":1}""", """{"a":{"b":1},"c":{"B":1}}""" }) await Gets(200, $"{Type}\r\n{Length(Bytes(fine))}", Bytes(fine));
@@ -83,7 +83,7 @@ public sealed class HostileRequestTests
     }
 
     [Fact]
-    public async Task Whoever_hangs_up_leaves_no_count_open()
+    public async Task A_caller_who_hangs_up_leaves_no_count_open()
     {
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(3) });

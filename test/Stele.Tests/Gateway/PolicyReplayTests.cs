@@ -311,7 +311,7 @@ public sealed class PolicyReplayTests
         Agrees(gone, i => i is not (2 or 3));
         Assert.Equal((2L, 2L), (gone.Erased, gone.Flips.Rules.Single(r => r.Rule == "low").Undecidable));
 
-        // Only whoever has the node's token may have it done.
+        // Only anyone who has the node's token may have it done.
         using var stranger = new NodeClient(h.Node.Address.ToString(), h.Token);
         await Assert.ThrowsAsync<CliError>(() => stranger.Replay(new ReplayRequest(policy, Hamlet.System, 0, 1, 1), TimeProvider.System, default));
     }

@@ -7,7 +7,7 @@ using Stele.Tests.Host;
 
 namespace Stele.Tests.Gateway;
 
-/// <summary>Whoever asked may fetch the proof of it from the node itself: at once the early one, later the full one.</summary>
+/// <summary>Anyone who asked may fetch the proof of it from the node itself: at once the early one, later the full one.</summary>
 public sealed class ReceiptPageTests
 {
     [Fact]

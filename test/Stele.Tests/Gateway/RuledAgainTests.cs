@@ -102,9 +102,9 @@ public sealed class RuledAgainTests
         Assert.Equal((20, 0), (replayed.Flips[Flip.Same], replayed.Flips.Listed.Count));
     }
 
-    /// <summary>A look back takes as long as there is much; whoever waits for another's can go, and holds no thread.</summary>
+    /// <summary>A look back takes as long as there is much; anyone who waits for another's can go, and holds no thread.</summary>
     [Fact]
-    public async Task Whoever_waits_for_anothers_look_back_can_go()
+    public async Task Anyone_who_waits_for_anothers_look_back_can_go()
     {
         var m = Mortgage.Lived();
         using var begun = new SemaphoreSlim(0);

@@ -18,7 +18,7 @@ using Stele.Tests.Worlds;
 namespace Stele.Tests.Golden;
 
 /// <summary>
-/// Names and numbers that stand in ledgers, packs and decision logs, one a line in <c>names.txt</c>. Once a fold version is released that file only grows: what stands there is read for ever. What is new in the
+/// Names and numbers that stand in ledgers, packs and decision logs, one a line in <c>names.txt</c>. Once a fold version is released that file only grows: what stands there is read forever. What is new in the
 /// code and not yet there fails too; <c>eng/golden.sh</c> adds it.
 /// </summary>
 public sealed class GoldenNameTests
@@ -37,7 +37,7 @@ public sealed class GoldenNameTests
             System.IO.File.WriteAllLines(File, kept);
         }
         Assert.Equal(kept.Order(StringComparer.Ordinal), kept);
-        Assert.True(!kept.Except(now).Any(), $"gone or changed, which stands in ledgers for ever:\n{string.Join('\n', kept.Except(now))}");
+        Assert.True(!kept.Except(now).Any(), $"gone or changed, which stands in ledgers forever:\n{string.Join('\n', kept.Except(now))}");
         Assert.True(!now.Except(kept).Any(), $"new; eng/golden.sh adds it:\n{string.Join('\n', now.Except(kept))}");
     }
 

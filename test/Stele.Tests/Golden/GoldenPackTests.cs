@@ -8,7 +8,7 @@ namespace Stele.Tests.Golden;
 
 /// <summary>
 /// Packs and receipts that were kept from every released fold version, and from the one to come: this build still comes to the same, to the byte. Where one of a released version
-/// fails, the code is wrong; a version that is not released yet may change, and <c>eng/golden.sh</c> then keeps it anew.
+/// fails, the code is wrong; a version that is not released yet may change, and <c>eng/golden.sh</c> then keeps it again.
 /// </summary>
 public sealed class GoldenPackTests
 {

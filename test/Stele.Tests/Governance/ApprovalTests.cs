@@ -42,7 +42,7 @@ public sealed class ApprovalTests
         Deploys(w, m.V2);
         Changes.Single(c => c.What == what).Then(m);
         TwoPerson(w, w.Deploying(m.V2));
-        // Whoever looks again may approve again.
+        // Anyone who looks again may approve again.
         w.Add(w.Approve(m.V2), World.Approver);
         w.Deploy(w.Deploying(m.V2));
         Assert.Empty(w.Verify().Findings);
@@ -80,7 +80,7 @@ public sealed class ApprovalTests
     static Approval Back(Approval approval, long entry) => approval with { Expires = null, Replaces = entry };
 
     [Fact]
-    public void Whoever_approved_may_take_it_back()
+    public void An_approver_may_take_it_back()
     {
         var m = Mortgage.Released();
         var w = m.World;

@@ -36,7 +36,7 @@ public sealed class AttestationTests
         Assert.Empty(Counting(m));
     }
 
-    /// <summary>Whoever becomes an author of a release has no say on it any more; their word on the system stays. What they said they may take back.</summary>
+    /// <summary>Anyone who becomes an author of a release has no say on it any more; their word on the system stays. What they said they may take back.</summary>
     [Fact]
     public void A_word_on_a_release_by_one_of_its_authors_does_not_count_for_it()
     {

@@ -88,7 +88,7 @@ public sealed class FallingTests
         Assert.Equal(RefusalCode.Revoked, w.Refused(w.Deploying(declared), World.Deployer));
         Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(good), World.Deployer));
 
-        // Stated anew by owners who stand, they act again, and what they sign from then on counts; what they signed before stays fallen.
+        // Stated again by owners who stand, they act again, and what they sign from then on counts; what they signed before stays fallen.
         foreach (var (person, role) in new[] { (World.Builder, "builder"), (World.Approver, "approver"), (Deep, "owner") }) w.Add(w.Member(person, new Role(role)), World.Owner2);
         Assert.Equal((false, false, false, false), Count());
         Assert.Equal(RefusalCode.NoOrigin, w.Refused(w.Deploying(built), World.Deployer));
@@ -130,7 +130,7 @@ public sealed class FallingTests
         }
     }
 
-    /// <summary>The property: who is a member, and which origins count, is what the signed entries alone say, whoever stated whom, and whichever keys were revoked back to wherever.</summary>
+    /// <summary>The property: who is a member, and which origins count, is what the signed entries alone say, no matter who stated whom, and whichever keys were revoked back to wherever.</summary>
     [Fact]
     public void What_stands_is_what_the_entries_say()
     {

@@ -40,7 +40,7 @@ public sealed class GuardTests
     }
 
     [Fact]
-    public void A_policy_goes_on_guarding_whoever_among_owners_revokes_the_key_that_put_it_there()
+    public void A_policy_goes_on_guarding_no_matter_which_owner_revokes_the_key_that_put_it_there()
     {
         foreach (var by in new[] { Second, World.Owner, World.Owner2 })   // the key itself, another of its member's, another owner
         {
@@ -78,9 +78,9 @@ public sealed class GuardTests
     {
         var (w, _) = Guarded();
         foreach (var key in new[] { World.Owner, Second, Third, World.Owner2 }) w.Add(World.Revoke(Revocation.Key, key.Key.Public.Id, w.State.Size), World.Recovery);
-        var anew = World.Owner.With("anew");
-        w.Add(w.Member(anew, new Role("owner")), World.Recovery);
-        w.Add(w.PutPolicy(null), anew);
+        var renewed = World.Owner.With("renewed");
+        w.Add(w.Member(renewed, new Role("owner")), World.Recovery);
+        w.Add(w.PutPolicy(null), renewed);
     }
 
     static Digest Decides(World w, string form, string deny) => w.Put(new Policy(new PolicyDocument("decides") { Description = form, Rules = [new Rule("no", ["decide"], Effect.Deny, deny)] }).ToJson());

@@ -61,7 +61,7 @@ public sealed class PolicyChangeTests
     }
 
     /// <summary>
-    /// Waivers are judged by the severity and the controls of the rule that they waive, and by the policy's name: whoever changes those under a guard, and then waives, has come round it, unless the change needs what loosening needs.
+    /// Waivers are judged by the severity and the controls of the rule that they waive, and by the policy's name: anyone who changes those under a guard, and then waives, has come round it, unless the change needs what loosening needs.
     /// </summary>
     [Fact]
     public void What_waivers_are_judged_by_is_not_changed_by_one()
@@ -164,7 +164,7 @@ public sealed class PolicyChangeTests
 
     /// <summary>The share of principals: the same everywhere, growing, near what it says, and another for another candidate.</summary>
     [Fact]
-    public void A_share_is_of_the_same_principals_for_ever()
+    public void A_share_is_of_the_same_principals_forever()
     {
         var (one, two) = (Digest.Of("one"u8), Digest.Of("two"u8));
         string[] people = [.. Enumerable.Range(0, 4000).Select(i => Digest.Of(BitConverter.GetBytes(i)).Hex[..32])];
@@ -177,7 +177,7 @@ public sealed class PolicyChangeTests
             before = chosen;
         }
         Assert.InRange(people.Count(p => PolicyStatement.FallsInto(50, one, p) && PolicyStatement.FallsInto(50, two, p)), 850, 1150);
-        // Fixed for ever: a node of any version chooses the same.
+        // Fixed forever: a node of any version chooses the same.
         Assert.Equal("0110010010", string.Concat(people.Take(10).Select(p => PolicyStatement.FallsInto(50, one, p) ? '1' : '0')));
     }
 }

@@ -44,7 +44,7 @@ public sealed class PolicyTests
         Assert.Throws<FormatException>(() => PolicyDocument.Parse(System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal))));
     }
 
-    /// <summary>Persisted for ever: they may only grow.</summary>
+    /// <summary>Persisted forever: they may only grow.</summary>
     [Fact]
     public void Names_are_permanent()
     {
@@ -101,7 +101,7 @@ public sealed class PolicyTests
         foreach (var body in new[] { null, """{"method":"tools/list"}""", """{"params":{"name":"shell"}}""", """[1]""", "2" }) Assert.Equal(Effect.Allow, Decide(shell, Request(body: body)).Effect);
     }
 
-    /// <summary>What somebody might read otherwise is not there, so that a rule that reads it denies; whoever asks <c>has()</c> may decide.</summary>
+    /// <summary>What somebody might read otherwise is not there, so that a rule that reads it denies; anyone who asks <c>has()</c> may decide.</summary>
     [Theory]
     [InlineData("T A M", null)]
     [InlineData("T A M", "[]")]
@@ -202,7 +202,7 @@ public sealed class PolicyTests
         var refused = Assert.IsType<Outcome.Refused>(w.Try(w.PutPolicy(null), World.Owner));
         Assert.Equal(RefusalCode.PolicyFailed, refused.Code);
         Assert.Contains($"the judgement as a whole costs more than {Policy.JudgementLimit}", refused.Message);
-        // Whoever traces it comes to the same.
+        // Anyone who traces it comes to the same.
         foreach (var (outcome, of) in Explain.Traced(refused.Judgement!.Rules, refused.Judgement.Sittings)) Assert.Equal(outcome.Result == RuleOutcome.Error, of!.Value.Trace.Error is not null);
 
         // A request too.

@@ -81,7 +81,7 @@ public sealed class ReconcileTests
     }
 
     [Fact]
-    public void Counters_that_begin_anew_leave_leaves_uncounted()
+    public void Counters_that_begin_again_leave_leaves_uncounted()
     {
         var m = Counting();
         var from = m.World.Now - 1;
@@ -159,7 +159,7 @@ public sealed class ReconcileTests
         (long, long) Span(long from, long to) => Reconciliation.Window(log, from, to) is var w ? (w.First, w.Past) : default;
     }
 
-    /// <summary>A signer who counts leaves otherwise than they are is caught by whoever has them.</summary>
+    /// <summary>A signer who counts leaves otherwise than they are is caught by anyone who has them.</summary>
     [Fact]
     public void A_reckoning_that_the_leaves_do_not_bear_out_is_found_in_the_pack()
     {
@@ -185,7 +185,7 @@ public sealed class ReconcileTests
         Assert.Contains(Stated(m, r).Notes, n => n.Contains("its leaves are not here", StringComparison.Ordinal));
     }
 
-    /// <summary>Persisted in statements for ever: the list may only grow, and only at its end.</summary>
+    /// <summary>Persisted in statements forever: the list may only grow, and only at its end.</summary>
     [Fact]
     public void Names_are_permanent()
     {

@@ -23,7 +23,7 @@ public sealed class RefusalTests
         Assert.NotEmpty(refused.Message);
     }
 
-    /// <summary>A later version knows kinds and fold versions that this one does not: what was recorded of them would contradict it for ever.</summary>
+    /// <summary>A later version knows kinds and fold versions that this one does not: what was recorded of them would contradict it forever.</summary>
     [Fact]
     public void What_a_later_version_may_judge_otherwise_names_nobody_and_is_not_recorded()
     {
@@ -36,7 +36,7 @@ public sealed class RefusalTests
         Assert.Equal([RefusalCode.UnknownKind, RefusalCode.UnknownFoldVersion, RefusalCode.DocumentMissing], seen.Order());
     }
 
-    /// <summary>The set is closed: a code that nothing provokes is dead or untested. An entry too large never reaches the fold: whoever makes one is told before.</summary>
+    /// <summary>The set is closed: a code that nothing provokes is dead or untested. An entry too large never reaches the fold: anyone who makes one is told before.</summary>
     [Fact]
     public void Every_code_is_provoked() =>
         Assert.Equal([RefusalCode.TooLarge], Enum.GetValues<RefusalCode>().Except(Refusing.All.Select(c => c.Code)));
@@ -55,7 +55,7 @@ public sealed class RefusalTests
         Assert.Equal(codes.Length, codes.Select(c => c.Name()).Distinct().Count());
     }
 
-    /// <summary>Persisted in refusals for ever: the list may only grow, and only at its end.</summary>
+    /// <summary>Persisted in refusals forever: the list may only grow, and only at its end.</summary>
     [Fact]
     public void Names_are_permanent() => Assert.Equal(
         "malformed too-large unknown-kind not-genesis unknown-fold-version wrong-ledger time-backwards outside-window bad-signature unknown-signer revoked-key same-member-twice role-missing too-few-owners " +

@@ -668,7 +668,7 @@ static partial class Refusing
             return m.World.Try(m.World.Deploying(m.V2) with { System = "other" }, World.Stranger);
         }),
         Ready(StaleHead, "deploying over a head that is not there", m => m.World.Try(m.World.Deploying(m.V2) with { Replaces = 3 }, World.Deployer)),
-        Ready(StaleHead, "the same deployment once more, issued anew", m =>
+        Ready(StaleHead, "the same deployment once more, issued again", m =>
         {
             var again = m.World.Deploying(m.V2);
             m.World.Deploy(m.World.Deploying(m.V2));

@@ -74,7 +74,7 @@ static class RefusingRetention
             m.World.Now += Fold.MaxDelay;
             return Try(m, Erase(m, 0, 4, hold));
         }),
-        Anchored(OutOfRange, "pruning where records are kept for ever", m =>
+        Anchored(OutOfRange, "pruning where records are kept forever", m =>
         {
             m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]) with { Retention = new RetentionTerms(1, null) }, World.Owners);
             return Try(m, World.Retain(m.Log.Origin, 4));

@@ -28,7 +28,7 @@ public sealed class VerdictTests
         Assert.All(Verdicts(Lived), v => Assert.Equal((0, true), (v.Cut, v.Waivers.IsEmpty)));
     }
 
-    /// <summary>The kind of an error, and where it came up; its words are no part of what must come out the same for ever.</summary>
+    /// <summary>The kind of an error, and where it came up; its words are no part of what must come out the same forever.</summary>
     [Fact]
     public void An_error_is_a_value_too_and_fails_closed()
     {

@@ -57,7 +57,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task A_damaged_blob_of_the_nodes_own_store_is_fetched_anew()
+    public async Task A_damaged_blob_of_the_nodes_own_store_is_fetched_again()
     {
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving();

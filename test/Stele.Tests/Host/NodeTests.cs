@@ -174,7 +174,7 @@ public sealed class NodeTests
     }
 
     [Theory, InlineData(true), InlineData(false)]
-    public async Task A_blob_that_grew_in_the_nodes_own_store_is_fetched_anew_at_the_start(bool manifest)
+    public async Task A_blob_that_grew_in_the_nodes_own_store_is_fetched_again_at_the_start(bool manifest)
     {
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving();

@@ -46,9 +46,9 @@ public sealed class TallyTests : IDisposable
         Assert.Equal(new GatewayCount(0, 1000, 0, 0, 0, 0), Read(next));
     }
 
-    /// <summary>A machine that went down may have lost what was not flushed, so counting begins anew, and says from where.</summary>
+    /// <summary>A machine that went down may have lost what was not flushed, so counting begins again, and says from where.</summary>
     [Fact]
-    public void A_machine_that_went_down_begins_anew()
+    public void A_machine_that_went_down_begins_again()
     {
         var file = _scratch.At("log");
         using (var first = new Counters(file, "one boot"))

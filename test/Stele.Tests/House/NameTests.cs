@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace Stele.Tests.House;
 
@@ -24,13 +25,27 @@ public sealed class NameTests
         Assert.All([typeof(Database), typeof(Score), typeof(ManagerName)], t => Assert.False(IsBanned(t)));
     }
 
-    /// <summary>Sealed concrete types: whoever inherits from a product class is a reader's surprise.</summary>
+    /// <summary>Sealed concrete types: anyone who inherits from a product class is a reader's surprise.</summary>
     [Fact]
     public void Classes_are_sealed_abstract_or_static()
     {
         static IEnumerable<Type> Open(IEnumerable<Type> types) => types.Where(t => t is { IsClass: true, IsSealed: false, IsAbstract: false } && t.Name != "Program" && !RoomOrder.IsGenerated(t));
         Assert.Single(Open([typeof(Opened), typeof(Database), typeof(NameTests)]));
         Rule.Holds(Open(Product.Types()).Select(t => t.FullName));
+    }
+
+    // What xunit finds: a sentence, its words apart.
+    static bool IsSentence(string test) => !Regex.IsMatch(test, "[a-z][A-Z]") && !test.Contains("__", StringComparison.Ordinal);
+
+    /// <summary>A test says what holds, as a sentence: <c>A_class_is_sealed</c>.</summary>
+    [Fact]
+    public void Tests_are_named_by_sentences()
+    {
+        Assert.True(IsSentence("A_class_is_sealed") && IsSentence("Rfc8032_vectors"));
+        Assert.False(IsSentence("AClassIsSealed"));
+        Rule.Holds(Assembly.GetExecutingAssembly().GetTypes()
+            .SelectMany(t => t.GetMethods().Where(m => m.GetCustomAttributes<FactAttribute>().Any()))
+            .Where(m => !IsSentence(m.Name)).Select(m => $"{m.DeclaringType!.Name}.{m.Name}"));
     }
 
 #pragma warning disable CA1852 // that is the point

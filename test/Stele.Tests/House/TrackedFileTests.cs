@@ -30,7 +30,7 @@ public sealed class TrackedFileTests
         from f in Forbidden from line in text.Split('\n').Select((t, i) => (Text: t, Number: i + 1)) where f.Pattern.IsMatch(line.Text) select $"{name}:{line.Number}: {f.What}: {line.Text.Trim()}";
 
     /// <summary>What git tracks, and what it would if one added it now.</summary>
-    static List<string> Tracked()
+    internal static List<string> Tracked()
     {
         if (!Path.Exists(Path.Combine(Repository.Root, ".git"))) Assert.Skip("not a git working copy: there is nothing to list");
         using var git = Process.Start(new ProcessStartInfo("git", ["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]) { RedirectStandardOutput = true, WorkingDirectory = Repository.Root })!;

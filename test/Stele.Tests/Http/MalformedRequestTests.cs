@@ -34,7 +34,7 @@ public sealed class MalformedRequestTests
                     "/trace?deployment=", "/diff?from=a&to=", "/tile/0/", "/tile/entries/",
                 "/tile/0/000.p/",
             })
-                // What is served for ever is another matter: it is a stream.
+                // What is served forever is another matter: it is a stream.
                 if (!(address.StartsWith("/events", StringComparison.Ordinal) && n is "" or "%31")
                     && !(address.Contains("wait", StringComparison.Ordinal) && n == "%31"))
                     yield return new($"GET {address}{n} HTTP/1.1");

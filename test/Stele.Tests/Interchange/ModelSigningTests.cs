@@ -21,7 +21,7 @@ public sealed class ModelSigningTests(ITestOutputHelper output)
         {
             var name = Path.GetFileName(folder);
             var terms = new ModelTerms(Key, Authority, SigstoreConformanceTests.PublicRoot());
-            // Versions before 1.1 did not write down what they ignored; whoever verifies says it again.
+            // Versions before 1.1 did not write down what they ignored; anyone who verifies says it again.
             if (name.StartsWith("v1.0.1", StringComparison.Ordinal)) terms = terms with { Ignored = ["ignore-me"] };
             var oneFile = name is "v0.3.1-elliptic-key" or "v1.0.0-elliptic-key";   // signed as a model of one file, whose name is "."
             var files = oneFile ? [new ModelFile(ModelStatement.OneFile, new FileInfo(Path.Combine(folder, "signme-1")).Length, false, () => System.IO.File.OpenRead(Path.Combine(folder, "signme-1")))] : Files(folder);

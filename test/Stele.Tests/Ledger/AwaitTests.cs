@@ -28,7 +28,7 @@ public sealed class AwaitTests : IDisposable
     }
 
     [Fact]
-    public async Task WitnessedWaitsForTheQuorumAndForNothingLess()
+    public async Task Witnessed_waits_for_the_quorum_and_for_nothing_less()
     {
         using var log = Witnessed("log");
         var first = log.Append(Ledgers.Entry(0), Await.Witnessed);
@@ -58,7 +58,7 @@ public sealed class AwaitTests : IDisposable
     }
 
     [Fact]
-    public async Task OnlyTheLogsOwnHistoryIsTakenFromWitnesses()
+    public async Task Only_the_logs_own_history_is_taken_from_witnesses()
     {
         using var log = Witnessed("log");
         await Ledgers.Fill(log, 3);
@@ -72,7 +72,7 @@ public sealed class AwaitTests : IDisposable
     }
 
     [Fact]
-    public async Task WithoutWitnessesNobodyWaitsForThem()
+    public async Task Without_witnesses_nobody_waits_for_them()
     {
         using var log = _ledgers.Open("log");
         var error = await Assert.ThrowsAsync<LogException>(() => log.Append(Ledgers.Entry(0), Await.Witnessed));
@@ -82,7 +82,7 @@ public sealed class AwaitTests : IDisposable
     }
 
     [Fact]
-    public async Task ClosingEndsWhoeverWaitsForWitnesses()
+    public async Task Closing_ends_all_waits_for_witnesses()
     {
         var log = Witnessed("log");
         var waiting = log.Append(Ledgers.Entry(0), Await.Witnessed);

@@ -9,7 +9,7 @@ public sealed class FsckTests : IDisposable
     public void Dispose() => _ledgers.Dispose();
 
     [Fact]
-    public async Task NoBitMayFlipAnywhereUnnamed()
+    public async Task No_bit_may_flip_anywhere_unnamed()
     {
         await _ledgers.Make("log", 258);
         Assert.Empty(_ledgers.Check("log"));
@@ -40,7 +40,7 @@ public sealed class FsckTests : IDisposable
     }
 
     [Fact]
-    public async Task NamesEveryViolationAtOnce()
+    public async Task Names_every_violation_at_once()
     {
         await _ledgers.Make("log", 600);
         File.Delete(Path.Combine(_ledgers.At("log"), "tile/0/000"));
@@ -59,7 +59,7 @@ public sealed class FsckTests : IDisposable
     }
 
     [Fact]
-    public async Task RepairTouchesDerivedFilesOnly()
+    public async Task Repair_touches_derived_files_only()
     {
         await _ledgers.Make("log", 600);
         var good = _ledgers.Copy("log", "good");
@@ -71,7 +71,7 @@ public sealed class FsckTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "tile/entries/001"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/1/000.p/2"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/stray"), "x");
-        Assert.Equal(["tile/0/000: written anew", "tile/1/000.p/2: written anew", "tile/entries/001: written anew", "tile/stray: removed"], Fsck.Repair(folder, _ledgers.Signer.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["tile/0/000: written again", "tile/1/000.p/2: written again", "tile/entries/001: written again", "tile/stray: removed"], Fsck.Repair(folder, _ledgers.Signer.Key).Order(StringComparer.Ordinal));
         Assert.Empty(_ledgers.Check("log"));
         Assert.Equal(journal, File.ReadAllBytes(Log.JournalPath(folder)));
         foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories))
@@ -79,7 +79,7 @@ public sealed class FsckTests : IDisposable
 
         // A checkpoint can't be made without the key, and is not.
         File.WriteAllText(Path.Combine(folder, "checkpoint"), "x");
-        Assert.Equal(["checkpoint: left as it is; opening the log signs it anew"], Fsck.Repair(folder, _ledgers.Signer.Key));
+        Assert.Equal(["checkpoint: left as it is; opening the log signs it again"], Fsck.Repair(folder, _ledgers.Signer.Key));
         Assert.Equal(["checkpoint: not a signed checkpoint"], _ledgers.Check("log"));
 
         journal[40] ^= 1;
@@ -89,7 +89,7 @@ public sealed class FsckTests : IDisposable
     }
 
     [Fact]
-    public async Task AReplicasCheckpointComesFromItsJournal()
+    public async Task A_replicas_checkpoint_comes_from_its_journal()
     {
         await _ledgers.Make("log", 3);
         using (var own = _ledgers.Open("log"))
@@ -100,10 +100,10 @@ public sealed class FsckTests : IDisposable
     }
 
     [Fact]
-    public void AnEmptyFolderIsNoLog() => Assert.Equal(["journal: not there"], _ledgers.Check("none"));
+    public void An_empty_folder_is_no_log() => Assert.Equal(["journal: not there"], _ledgers.Check("none"));
 
     [Fact]
-    public async Task ReadsAFolderThatIsOpenAndOneThatCantBeWritten()
+    public async Task Reads_a_folder_that_is_open_and_one_that_cant_be_written()
     {
         using (var log = _ledgers.Open("log"))
         {

@@ -12,7 +12,7 @@ public sealed class LogTests : IDisposable
 
     public void Dispose() => _ledgers.Dispose();
 
-    /// <summary>Everything a log says of itself, checked against entries made anew.</summary>
+    /// <summary>Everything a log says of itself, checked against entries made again.</summary>
     void Verify(Log log, long size)
     {
         Assert.Equal(size, log.Size);
@@ -41,7 +41,7 @@ public sealed class LogTests : IDisposable
     [InlineData(256)]
     [InlineData(257)]
     [InlineData(700)]
-    public async Task EntriesProofsAndCheckpointsHoldAndSurvive(int size)
+    public async Task Entries_proofs_and_checkpoints_hold_and_survive(int size)
     {
         using (var log = _ledgers.Open("log"))
         {
@@ -60,7 +60,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task PartialFilesAreWrittenWhileFullOnesTakeTheirPlace()
+    public async Task Partial_files_are_written_while_full_ones_take_their_place()
     {
         const int Writers = 64, Each = 250;
         using (var log = _ledgers.Open("log", publishEvery: TimeSpan.Zero))
@@ -74,7 +74,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task TheFolderAloneIsATlogTilesLog()
+    public async Task The_folder_alone_is_a_tlog_tiles_log()
     {
         const int Size = 66_000;   // one full tile of level 1, two levels above it partial
         await _ledgers.Make("log", Size);
@@ -102,7 +102,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task EveryWidthThatWasSignedForCanBeRead()
+    public async Task Every_width_that_was_signed_for_can_be_read()
     {
         using var log = _ledgers.Open("log");
         await Ledgers.Fill(log, 300);
@@ -129,7 +129,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task ManyWritersShareFlushesAndReadersReadMeanwhile()
+    public async Task Many_writers_share_flushes_and_readers_read_meanwhile()
     {
         var file = default(FaultyFile);
         using (var log = _ledgers.Open("log", f => file = f, publishEvery: TimeSpan.FromMilliseconds(1)))
@@ -175,7 +175,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task TheFilesFollowWhileTheLogIsOpen()
+    public async Task The_files_follow_while_the_log_is_open()
     {
         using var log = _ledgers.Open("log", publishEvery: TimeSpan.FromMilliseconds(1));
         await Ledgers.Fill(log, 300);
@@ -191,7 +191,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task WaitingForMore()
+    public async Task Waiting_for_more()
     {
         using var log = _ledgers.Open("log");
         await log.WaitBeyond(-1, default);
@@ -211,7 +211,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task EntriesHaveALimit()
+    public async Task Entries_have_a_limit()
     {
         using var log = _ledgers.Open("log");
         Assert.Equal(0, await log.Append(new byte[65_535]));
@@ -222,7 +222,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task AFullQueueIsBusyNotSlow()
+    public async Task A_full_queue_is_busy_not_slow()
     {
         var file = default(FaultyFile);
         using var log = _ledgers.Open("log", f => file = f);
@@ -240,7 +240,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task OneProcessOneFolder()
+    public async Task One_process_one_folder()
     {
         using (var log = _ledgers.Open("log"))
         {
@@ -256,7 +256,7 @@ public sealed class LogTests : IDisposable
     // ---- Crashes
 
     [Fact]
-    public async Task ACrashAtAnyByteOfTheLastBatchesLosesNothingThatWasSignedFor()
+    public async Task A_crash_at_any_byte_of_the_last_batches_loses_nothing_that_was_signed_for()
     {
         // A log that published its first 260 entries, then took three more batches and lost power: only the journal's bytes are sure.
         var file = default(FaultyFile);
@@ -300,7 +300,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task DerivedFilesAreMadeAgainWhateverACrashLeft()
+    public async Task Derived_files_are_made_again_whatever_a_crash_left()
     {
         // A partial file of an earlier size, if the pacing left one, may go without harm.
         static bool Implied(string path) => Tile.TryParse(path, out var tile) && tile.Width == Tile.WidthAt(600, tile.Level, tile.Index);
@@ -331,7 +331,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task NoLogGoesOnFromLessThanItPublished()
+    public async Task No_log_goes_on_from_less_than_it_published()
     {
         await _ledgers.Make("log", 10);
         _ledgers.Copy("log", "old");
@@ -350,7 +350,7 @@ public sealed class LogTests : IDisposable
     }
 
     [Fact]
-    public async Task AFolderKeepsToItsKeyAndItsKind()
+    public async Task A_folder_keeps_to_its_key_and_its_kind()
     {
         await _ledgers.Make("log", 3);
         using var other = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 2));
@@ -369,7 +369,7 @@ public sealed class LogTests : IDisposable
     [InlineData(Fault.WriteKeptReportedLost)]
     [InlineData(Fault.SyncLost)]
     [InlineData(Fault.SyncKeptReportedLost)]
-    public async Task AfterAnIoErrorNothingIsTakenAndNothingSignedForIsLost(Fault fault)
+    public async Task After_an_io_error_nothing_is_taken_and_nothing_signed_for_is_lost(Fault fault)
     {
         foreach (var before in new[] { 0, 1, 255, 256 })
         {

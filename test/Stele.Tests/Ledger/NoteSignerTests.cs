@@ -8,7 +8,7 @@ namespace Stele.Tests.Ledger;
 public sealed class NoteSignerTests
 {
     [Fact]
-    public void SignsGosGoldenNote()
+    public void Signs_gos_golden_note()
     {
         var suite = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Vectors.Dir("golang-mod-sumdb"), "signed-note.json"))).RootElement;
         var keys = suite.GetProperty("keys");
@@ -22,7 +22,7 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
-    public void ResignsTesserasCheckpoints()
+    public void Resigns_tesseras_checkpoints()
     {
         var dir = Vectors.Dir("tessera-testdata");
         var keys = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(dir, "keys.json"))).RootElement;
@@ -35,7 +35,7 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
-    public void LibcryptoAndTheReferenceAgree()
+    public void Libcrypto_and_the_reference_agree()
     {
         for (byte i = 0; i < 5; i++)
         {
@@ -49,7 +49,7 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
-    public void AWitnessCosignsAndSignsNothingElse()
+    public void A_witness_cosigns_and_signs_nothing_else()
     {
         var dir = Directory.CreateTempSubdirectory("stele-key").FullName;
         try
@@ -78,7 +78,7 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
-    public void WherePlatformHasMlDsaAWitnessCosignsWithIt()
+    public void Where_platform_has_ml_dsa_a_witness_cosigns_with_it()
     {
         if (!MlDsa44Key.IsSupported)
         {
@@ -97,7 +97,7 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
-    public void KeyFilesArePrivateAndNotOverwritten()
+    public void Key_files_are_private_and_not_overwritten()
     {
         var dir = Directory.CreateTempSubdirectory("stele-key").FullName;
         try
@@ -120,7 +120,7 @@ public sealed class NoteSignerTests
     }
 
     [Fact]
-    public void OtherTextsAreNoKey()
+    public void Other_texts_are_no_key()
     {
         var good = Ledgers.KeyText("a", 1);
         NoteSigner.Parse(good).Dispose();

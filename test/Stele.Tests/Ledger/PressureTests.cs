@@ -14,7 +14,7 @@ public sealed class PressureTests : IDisposable
     public void Dispose() => _ledgers.Dispose();
 
     [Fact]
-    public async Task TheQueueIsBoundedInEntriesToo()
+    public async Task The_queue_is_bounded_in_entries_too()
     {
         var file = default(FaultyFile);
         using var log = _ledgers.Open("log", new LogOptions { QueueEntries = 100, File = p => file = new FaultyFile(p) });
@@ -38,7 +38,7 @@ public sealed class PressureTests : IDisposable
     }
 
     [Fact]
-    public async Task EntriesOfOneCallStandSideBySideWhoeverElseAppends()
+    public async Task Entries_of_one_call_stand_side_by_side_while_others_append()
     {
         using (var log = _ledgers.Open("log"))
         {
@@ -65,7 +65,7 @@ public sealed class PressureTests : IDisposable
     [Theory]
     [InlineData(Fault.WriteTorn)]
     [InlineData(Fault.SyncLost)]
-    public async Task OfSeveralEntriesACrashKeepsAllOrNone(Fault fault)
+    public async Task Of_several_entries_a_crash_keeps_all_or_none(Fault fault)
     {
         var file = default(FaultyFile);
         using (var log = _ledgers.Open("log", f => file = f))
@@ -79,7 +79,7 @@ public sealed class PressureTests : IDisposable
     }
 
     [Fact]
-    public async Task DurableIsBeforeIntegratedAndACheckpointNeverCoversWhatIsNot()
+    public async Task Durable_is_before_integrated_and_a_checkpoint_never_covers_what_is_not()
     {
         var file = default(FaultyFile);
         using var log = _ledgers.Open("log", f => file = f);
@@ -94,7 +94,7 @@ public sealed class PressureTests : IDisposable
     }
 
     [Fact]
-    public async Task ASlowPaceOfCheckpointsIsWaitedForByThoseWhoAskForOne()
+    public async Task A_slow_pace_of_checkpoints_is_waited_for_by_those_who_ask_for_one()
     {
         var time = new Control.ManualTime(DateTimeOffset.UnixEpoch);
         using var log = Log.Open(_ledgers.At("log"), Ledgers.Origin, _ledgers.Signer, time, new LogOptions { SignEvery = TimeSpan.FromHours(1) });
@@ -109,7 +109,7 @@ public sealed class PressureTests : IDisposable
     [Theory]
     [InlineData(Fault.WriteLost)]
     [InlineData(Fault.SyncKeptReportedLost)]
-    public async Task WhoeverWaitsHearsThatTheLogFailed(Fault fault)
+    public async Task Those_who_wait_are_told_that_the_log_failed(Fault fault)
     {
         var file = default(FaultyFile);
         using var log = _ledgers.Open("log", f => file = f);
@@ -127,7 +127,7 @@ public sealed class PressureTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatCannotBecomeATileEndsTheLogAndTheNextStartIntegratesIt()
+    public async Task What_cannot_become_a_tile_ends_the_log_and_the_next_start_integrates_it()
     {
         // A directory stands where the first full bundle belongs: derived files can't be written, the journal can.
         var at = Path.Combine(_ledgers.At("log"), "tile/entries/000");

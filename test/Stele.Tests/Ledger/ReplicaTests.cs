@@ -15,7 +15,7 @@ public sealed class ReplicaTests : IDisposable
     string Note(long size, Digest? root = null, string origin = Ledgers.Origin) => _ledgers.Signer.Sign(new Checkpoint(origin, size, root ?? Ledgers.RootOf(size)).Text).ToString();
 
     [Fact]
-    public async Task FollowsAndSurvives()
+    public async Task Follows_and_survives()
     {
         using (var log = _ledgers.Open("log"))
         using (var replica = _ledgers.OpenReplica("replica"))
@@ -45,7 +45,7 @@ public sealed class ReplicaTests : IDisposable
     }
 
     [Fact]
-    public async Task RefusesEverythingElseAndChangesNothing()
+    public async Task Refuses_everything_else_and_changes_nothing()
     {
         using var replica = _ledgers.OpenReplica("replica");
         Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 5), Note(5)));
@@ -88,7 +88,7 @@ public sealed class ReplicaTests : IDisposable
     }
 
     [Fact]
-    public async Task EntriesAndCheckpointStandOrFallTogether()
+    public async Task Entries_and_checkpoint_stand_or_fall_together()
     {
         using (var replica = _ledgers.OpenReplica("replica"))
         {
@@ -113,7 +113,7 @@ public sealed class ReplicaTests : IDisposable
     }
 
     [Fact]
-    public async Task AReplicaFromAnotherHistoryDoesNotOpen()
+    public async Task A_replica_from_another_history_does_not_open()
     {
         using (var replica = _ledgers.OpenReplica("replica")) Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 3), Note(3)));
         using var stranger = NoteSigner.Parse(Ledgers.KeyText("example.com/else", 9));
@@ -122,7 +122,7 @@ public sealed class ReplicaTests : IDisposable
     }
 
     [Fact]
-    public async Task StepsAreProvedAndKeptAndShownWhenTheWayIsDone()
+    public async Task Steps_are_proved_and_kept_and_shown_when_the_way_is_done()
     {
         await _ledgers.Make("log", 1000);
         using var log = _ledgers.Open("log");
@@ -157,7 +157,7 @@ public sealed class ReplicaTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatWasSignedAheadIsHeldToWhenItsSizeIsPassed()
+    public async Task What_was_signed_ahead_is_held_to_when_its_size_is_passed()
     {
         // Two histories, both signed: they part after entry 300. A step towards one was taken, and it is not forgotten by stopping.
         var other = Enumerable.Range(0, 600).Select(i => i < 300 ? Ledgers.Entry(i) : [(byte)i]).ToArray();
@@ -177,7 +177,7 @@ public sealed class ReplicaTests : IDisposable
     }
 
     [Fact]
-    public async Task ClosingEndsAnExtensionAndThoseThatWaitForIt()
+    public async Task Closing_ends_an_extension_and_those_that_wait_for_it()
     {
         var file = default(Stele.Tests.Disk.FaultyFile);
         var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, new LogOptions { File = path => file = new(path) });

@@ -33,7 +33,7 @@ public sealed class SegmentTests : IDisposable
     }
 
     [Fact]
-    public async Task AJournalGoesOnInFurtherFilesAndEveryStartFindsTheSameLog()
+    public async Task A_journal_goes_on_in_further_files_and_every_start_finds_the_same_log()
     {
         await Make("log", 2000);
         var segments = Segments("log");
@@ -50,7 +50,7 @@ public sealed class SegmentTests : IDisposable
     }
 
     [Fact]
-    public async Task AStartReadsTheLastSegmentAlone()
+    public async Task A_start_reads_the_last_segment_alone()
     {
         await Make("log", 2000);
         var opened = new List<string>();
@@ -65,7 +65,7 @@ public sealed class SegmentTests : IDisposable
     }
 
     [Fact]
-    public async Task WithoutBasesEverythingIsReadAndTheyAreMadeAgain()
+    public async Task Without_bases_everything_is_read_and_they_are_made_again()
     {
         await Make("log", 2000);
         var before = Segments("log").Skip(1).ToDictionary(s => s.First, s => File.ReadAllBytes(s.BasisPath));
@@ -77,7 +77,7 @@ public sealed class SegmentTests : IDisposable
     }
 
     [Fact]
-    public async Task ABasisIsBelievedOnlyUnderTheCheckpoint()
+    public async Task A_basis_is_believed_only_under_the_checkpoint()
     {
         await Make("log", 2000);
         var segments = Segments("log");
@@ -108,7 +108,7 @@ public sealed class SegmentTests : IDisposable
     }
 
     [Fact]
-    public async Task OldSegmentsMayBeGoneAndTheLogGoesOn()
+    public async Task Old_segments_may_be_gone_and_the_log_goes_on()
     {
         await Make("log", 2000);
         var segments = Segments("log");
@@ -130,7 +130,7 @@ public sealed class SegmentTests : IDisposable
     }
 
     [Fact]
-    public async Task AReplicasJournalHasSegmentsToo()
+    public async Task A_replicas_journal_has_segments_too()
     {
         await Make("log", 1500);
         using var log = _ledgers.Open("log", Small);
@@ -148,7 +148,7 @@ public sealed class SegmentTests : IDisposable
 
     /// <summary>A power loss at any step around the end of a segment: the file of the next is or isn't there, the seal is or isn't, nothing that was acknowledged is lost.</summary>
     [Fact]
-    public async Task ACrashAroundASegmentsEndLosesNothing()
+    public async Task A_crash_around_a_segments_end_loses_nothing()
     {
         await Make("log", 700);
         var segments = Segments("log");

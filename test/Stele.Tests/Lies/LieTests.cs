@@ -4,7 +4,7 @@ using Stele.Proof.Packs;
 namespace Stele.Tests.Lies;
 
 /// <summary>
-/// Every lie, in everything that it can be told in, by whoever can tell it: refused, with its name; or told as
+/// Every lie, in everything that it can be told in, by anyone who can tell it: refused, with its name; or told as
 /// somebody's
 /// word, whose key the forger holds. None is told as proven.
 /// </summary>

@@ -74,7 +74,7 @@ public sealed class Browser : IAsyncLifetime
     /// <summary>What the browser complained of since it was asked last: a script that failed, or something that the page's own policy forbade.</summary>
     public async Task<string[]> Complaints() => [.. (await Post(_session + "se/log", new JsonObject { ["type"] = "browser" }))!.AsArray().Select(l => l!["message"]!.GetValue<string>())];
 
-    /// <summary>A picture of the window, for whoever names a folder in STELE_PICTURES.</summary>
+    /// <summary>A picture of the window, for anyone who names a folder in STELE_PICTURES.</summary>
     public async Task Picture(string name, bool dark = false, int width = 1200, int height = 1400)
     {
         if (Environment.GetEnvironmentVariable("STELE_PICTURES") is not { Length: > 0 } folder) return;

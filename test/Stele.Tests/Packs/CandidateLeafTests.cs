@@ -41,9 +41,9 @@ public sealed class CandidateLeafTests
         Assert.Empty(Findings(m));
     }
 
-    /// <summary>Once a candidate lost its force, both it and the policy in force decide for its principals: whoever let them go by one of these is found.</summary>
+    /// <summary>Once a candidate lost its force, both it and the policy in force decide for its principals: anyone who let them go by one of these is found.</summary>
     [Fact]
-    public void Whoever_takes_a_candidate_that_lost_its_force_for_none_is_found()
+    public void Anyone_who_takes_a_candidate_that_lost_its_force_for_none_is_found()
     {
         var (m, policy, candidate) = Watched(100);
         m.World.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owners);
@@ -92,7 +92,7 @@ public sealed class CandidateLeafTests
 
     /// <summary>Leaves that look alike are of principals for whom different policies decide: each is looked at.</summary>
     [Fact]
-    public void Whoever_is_decided_for_by_the_wrong_policy_is_found()
+    public void Anyone_who_is_decided_for_by_the_wrong_policy_is_found()
     {
         var (m, policy, candidate) = Watched(50);
         var expected = new List<string>();

@@ -156,7 +156,7 @@ public sealed class PackPartsTests
         Assert.Equal(Merkle.Leaf("{\"key\":\"a\",\"value\":1}"u8), FactMap<string, long>.Create().Add("a", 1).Digest(Value));
     }
 
-    /// <summary>A browser runs nothing of the page but what its own policy names by hash: whoever changes the script or the style changes that too.</summary>
+    /// <summary>A browser runs nothing of the page but what its own policy names by hash: anyone who changes the script or the style changes that too.</summary>
     [Theory]
     [InlineData("script")]
     [InlineData("style")]

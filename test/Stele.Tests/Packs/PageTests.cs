@@ -68,7 +68,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         Assert.Equal(("declared-gaps", ""), await Judge(m.World.Pack(), m.World.Trust));
         var text = await browser.Run("return document.body.innerText");
         foreach (var told in new[] { "512 leaves pruned as declared", "188 leaves", "erases 2 records", "places a legal hold" }) Assert.Contains(told, text, StringComparison.Ordinal);
-        foreach (var attack in Matrix.All.Where(a => a.Name is "finder: pruned log: another tree below the floor" or "node: pruned log: another tree below the floor, its log signed anew" or "node: prunes without any floor" or "finder: pruned log: a floor of 0"))
+        foreach (var attack in Matrix.All.Where(a => a.Name is "finder: pruned log: another tree below the floor" or "node: pruned log: another tree below the floor, its log signed again" or "node: prunes without any floor" or "finder: pruned log: a floor of 0"))
         {
             var (pack, trust) = attack.Make();
             Assert.Equal("contradicted", (await Judge(pack, trust)).Result);
@@ -103,7 +103,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     }
 
     [Fact]
-    public async Task What_was_forged_with_all_digests_made_anew_is_found()
+    public async Task What_was_forged_with_all_digests_made_again_is_found()
     {
         Forgery Forged() => Forgery.Of(Lived.World);
         async Task Found(string expected, byte[] pack)

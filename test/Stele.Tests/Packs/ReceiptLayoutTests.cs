@@ -158,7 +158,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         Assert.Contains(report.Facts, f => f.Basis == Basis.ServerWord && f.Sentence.Contains("no state that its node signed since the deployment is shown", StringComparison.Ordinal));
         m.World.Add(m.World.Observe("started"), World.Node);
         Assert.Equal(Headline.Early, Judge(m.Receipt(0), m).Headline);
-        // Whoever leaves the state out of a full one is asked for it.
+        // Anyone who leaves the state out of a full one is asked for it.
         m.Anchor();
         Assert.Contains("state-missing", ReceiptVerifier.Verify(m.Receipt(0) with { State = null }, m.World.Trust).Findings.Select(f => f.Name));
     }

@@ -18,7 +18,7 @@ public sealed class CanonicalJsonTests
     [InlineData("unicode")]
     [InlineData("values")]
     [InlineData("weird")]
-    public void Rfc8785Documents(string name)
+    public void Rfc8785_documents(string name)
     {
         var dir = Vectors.Dir("jcs-rfc8785");
         var want = Convert.FromHexString(string.Concat(File.ReadAllText(Path.Combine(dir, "outhex", name + ".txt")).Where(c => !char.IsWhiteSpace(c))));
@@ -29,12 +29,12 @@ public sealed class CanonicalJsonTests
     }
 
     [Fact]
-    public void EveryRfc8785DocumentIsListed() =>
+    public void Every_rfc8785_document_is_listed() =>
         Assert.Equal(["arrays", "french", "structures", "unicode", "values", "weird"], Vectors.Files("jcs-rfc8785", "*.json").Where(f => Path.GetFileName(Path.GetDirectoryName(f)) == "input").Select(Path.GetFileNameWithoutExtension));
 
     /// <summary>The generated number file of the RFC's test suite, up to a million lines: each prefix must hash to what the suite lists.</summary>
     [Fact]
-    public void NumbersAsEcmaScriptPrintsThem()
+    public void Numbers_as_ecma_script_prints_them()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("jcs-rfc8785", "numbers.json"))));
         foreach (var sample in json.RootElement.GetProperty("samples").EnumerateArray())
@@ -73,7 +73,7 @@ public sealed class CanonicalJsonTests
     }
 
     [Fact]
-    public void InTotoExamplesSurviveTheRoundTrip()
+    public void In_toto_examples_survive_the_round_trip()
     {
         var files = Vectors.Files("in-toto-attestation", "*").Where(f => Path.GetFileName(Path.GetDirectoryName(f)) == "valid-json").ToArray();
         Assert.Equal(14, files.Length);   // the suite's note says 15; it holds 14
@@ -108,10 +108,10 @@ public sealed class CanonicalJsonTests
     [InlineData("\"\u0001\"")]
     [InlineData("\ufeff1")]
     [InlineData("nul")]
-    public void WhatIsNotIJsonIsAFormatException(string text) => Assert.Throws<FormatException>(() => CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), Max));
+    public void What_is_not_i_json_is_a_format_exception(string text) => Assert.Throws<FormatException>(() => CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), Max));
 
     [Fact]
-    public void InvalidUtf8AndDepthAndSizeAreFormatExceptions()
+    public void Invalid_utf8_and_depth_and_size_are_format_exceptions()
     {
         Assert.Throws<FormatException>(() => CanonicalJson.Parse([0x22, 0xff, 0x22], Max));
         Assert.Throws<FormatException>(() => CanonicalJson.Parse([0x22, 0xed, 0xa0, 0x80, 0x22], Max));
@@ -132,7 +132,7 @@ public sealed class CanonicalJsonTests
     [InlineData("\"\\/\"")]
     [InlineData("9007199254740993")]
     [InlineData("[1]\n")]
-    public void WhatWeWouldNotHaveWrittenIsNotCanonical(string text)
+    public void What_we_would_not_have_written_is_not_canonical(string text)
     {
         CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), Max);
         Assert.Throws<FormatException>(() => CanonicalJson.ParseCanonical(Encoding.UTF8.GetBytes(text), Max));

@@ -14,7 +14,7 @@ public sealed class CosignatureTests
     }
 
     [Fact]
-    public void AnAnswerIsReadForOneKey()
+    public void An_answer_is_read_for_one_key()
     {
         var (w1, w2) = (Witness("witness.example.com/w1"), Witness("witness.example.com/w2"));
         var (one, two) = (w1.Key.Sign(Text, w1.Sign, 1679315147), w2.Key.Sign(Text, w2.Sign, 1679315148));
@@ -35,13 +35,13 @@ public sealed class CosignatureTests
         // Of another checkpoint, or of something that is none, it is no cosignature.
         Assert.Equal(CosignatureTrust.BadSignature, Cosignature.Read(one.ToString(), Text.Replace("log", "lag", StringComparison.Ordinal), w1.Key, out _));
         Assert.Equal(CosignatureTrust.BadSignature, Cosignature.Read(w1.Key.Sign("hello\n", w1.Sign, 1).ToString(), "hello\n", w1.Key, out _));
-        // A log's own signature is none either, whoever's key it is.
+        // A log's own signature is none either, no matter whose key it is.
         var log = Witness("example.com/log", NoteKeyType.Ed25519);
         Assert.Equal(CosignatureTrust.BadSignature, Cosignature.Read(log.Key.Sign(Text, log.Sign).ToString(), Text, log.Key, out _));
     }
 
     [Fact]
-    public void NoBitOfACosignatureMayFlip()
+    public void No_bit_of_a_cosignature_may_flip()
     {
         var witness = Witness("witness.example.com/w1");
         var line = witness.Key.Sign(Text, witness.Sign, 1679315147);

@@ -13,7 +13,7 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     static readonly BigInteger Order = BigInteger.Parse("0FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     [Fact]
-    public void C2spWycheproofAcceptsExactlyTheValidLowSOnes()
+    public void C2sp_wycheproof_accepts_exactly_the_valid_low_s_ones()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ecdsa_secp256r1_sha256_test.json"))));
         int accepted = 0, highS = 0, refused = 0;
@@ -49,7 +49,7 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     [InlineData("ecdsa_secp256r1_sha256_p1363_test.json", true)]
     [InlineData("ecdsa_secp384r1_sha384_test.json", false)]
     [InlineData("ecdsa_secp521r1_sha512_test.json", false)]
-    public void C2spWycheproofKeysOfOthers(string file, bool raw)
+    public void C2sp_wycheproof_keys_of_others(string file, bool raw)
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", file))));
         int accepted = 0, refused = 0;
@@ -72,7 +72,7 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void C2spSpecsDetKeygenKeysAreReadAndVerifyWhatTheySign()
+    public void C2sp_specs_det_keygen_keys_are_read_and_verify_what_they_sign()
     {
         // How such a key is made from a seed is nothing that is done here; the keys themselves are used as others' keys. P-224 is no curve of notes or bundles: refused.
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "det-keygen-ecdsa.json"))));
@@ -99,7 +99,7 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void DsseVectorIsRawAndOnlyItsDerFormIsTaken()
+    public void Dsse_vector_is_raw_and_only_its_der_form_is_taken()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("dsse", "protocol-example.json"))));
         var root = json.RootElement;
@@ -127,7 +127,7 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void OwnSignaturesVerifyAndNoBitMayFlip()
+    public void Own_signatures_verify_and_no_bit_may_flip()
     {
         using var key = PrivateKey.Create();
         var signature = key.Sign("message"u8);

@@ -7,7 +7,7 @@ namespace Stele.Tests.Proof;
 public sealed class Ed25519Tests(ITestOutputHelper output)
 {
     [Fact]
-    public void Rfc8032Vectors()
+    public void Rfc8032_vectors()
     {
         // RFC 8032 §7.1, tests 1 to 3.
         (string Key, string Message, string Signature)[] tests =
@@ -40,7 +40,7 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void WrongLengthsAreRefused()
+    public void Wrong_lengths_are_refused()
     {
         Assert.False(Ed25519.Verify(new byte[31], [], new byte[64]));
         Assert.False(Ed25519.Verify(new byte[32], [], new byte[63]));
@@ -62,7 +62,7 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
     };
 
     [Fact]
-    public void C2spCctvUnderTheStrictRule()
+    public void C2sp_cctv_under_the_strict_rule()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-cctv", "ed25519vectors.json"))));
         var accepted = new SortedDictionary<string, int>(StringComparer.Ordinal);
@@ -85,7 +85,7 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void C2spWycheproof()
+    public void C2sp_wycheproof()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ed25519_test.json"))));
         var total = 0;

@@ -25,10 +25,10 @@ public sealed class ExhaustiveProofTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void AllProofsOfAllSizesTo300AndABitOfEveryHashAndEveryBitTo32() => Run((n, salt) => n <= EveryBitTo ? (0, 256) : (salt % 256, 1));
+    public void All_proofs_of_all_sizes_to_300_and_a_bit_of_every_hash_and_every_bit_to_32() => Run((n, salt) => n <= EveryBitTo ? (0, 256) : (salt % 256, 1));
 
     [Fact(Explicit = true)]
-    public void AllProofsOfAllSizesTo300AndEveryBitOfEveryHash() => Run((_, _) => (0, 256));
+    public void All_proofs_of_all_sizes_to_300_and_every_bit_of_every_hash() => Run((_, _) => (0, 256));
 
     /// <param name="bits">From a size and a running number: the first bit to flip, and how many.</param>
     void Run(Func<int, int, (int From, int Count)> bits)

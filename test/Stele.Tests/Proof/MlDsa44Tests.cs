@@ -12,7 +12,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     static byte[] Hex(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? Convert.FromHexString(value.GetString()!) : [];
 
     [Fact]
-    public void C2spWycheproofVerify()
+    public void C2sp_wycheproof_verify()
     {
         var suite = Read("c2sp-wycheproof", "mldsa_44_verify_test.json");
         int accepted = 0, refused = 0;
@@ -30,7 +30,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void C2spWycheproofSignSeed()
+    public void C2sp_wycheproof_sign_seed()
     {
         // Nothing in the product signs in managed code; the signatures are what is verified here, and the reference signer of these tests must make the same.
         var suite = Read("c2sp-wycheproof", "mldsa_44_sign_seed_test.json");
@@ -71,7 +71,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void C2spCctvAccumulatedOver100Keys()
+    public void C2sp_cctv_accumulated_over_100_keys()
     {
         // The set has sums over 100, 10,000 and 60,000,000 keys; the reference signer is made to be plain and takes milliseconds a signature, so the first one is what is held here.
         var suite = Read("c2sp-cctv", "ml-dsa-accumulated.json");
@@ -92,7 +92,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void NoBitMayFlipInTheChallengeTheHintsAndEveryTwentiethByteOfTheRest()
+    public void No_bit_may_flip_in_the_challenge_the_hints_and_every_twentieth_byte_of_the_rest()
     {
         var signer = new ReferenceMlDsa44(SHA256.HashData("a key"u8));
         var signature = signer.Sign("message"u8.ToArray());
@@ -114,7 +114,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TorchwoodWitnessCheckpoint()
+    public void Torchwood_witness_checkpoint()
     {
         var suite = Read("torchwood-witness", "add-checkpoint-mldsa44.json");
         var text = suite.GetProperty("logVkey").GetString()!;
@@ -130,7 +130,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void CosignaturesOfTreesAndSubtrees()
+    public void Cosignatures_of_trees_and_subtrees()
     {
         var signer = new ReferenceMlDsa44(SHA256.HashData("a witness"u8));
         var key = new VerifierKey("witness.example.com/w1", NoteKeyType.SubtreeCosignature, signer.PublicKey);
@@ -180,7 +180,7 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void ShakeIsThePlatforms()
+    public void Shake_is_the_platforms()
     {
         if (!Shake128.IsSupported) Assert.Skip("this platform has no SHAKE to compare with; the signatures above stand on it");
         for (var length = 0; length < 700; length += 7)

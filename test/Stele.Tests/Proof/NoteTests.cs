@@ -9,7 +9,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     static JsonElement Read(string suite, string file) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Vectors.Dir(suite), file))).RootElement;
 
     [Fact]
-    public void GolangModSumdbOpenCases()
+    public void Golang_mod_sumdb_open_cases()
     {
         var suite = Read("golang-mod-sumdb", "signed-note.json");
         var keys = suite.GetProperty("keys").EnumerateObject().ToDictionary(k => k.Name, k => VerifierKey.Parse(k.Value.GetProperty("vkey").GetString()!));
@@ -40,7 +40,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void GolangModSumdbMalformedNotesAndKeys()
+    public void Golang_mod_sumdb_malformed_notes_and_keys()
     {
         var suite = Read("golang-mod-sumdb", "signed-note.json");
         Assert.Equal(7, suite.GetProperty("malformedBase64").GetArrayLength());
@@ -60,7 +60,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void GolangModSumdbTreeNotes()
+    public void Golang_mod_sumdb_tree_notes()
     {
         // Go's tree note has the checkpoint's layout with a fixed origin; a checkpoint takes any origin, so the first bad one is bad for its origin alone.
         var suite = Read("golang-mod-sumdb", "tlog.json");
@@ -76,7 +76,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void C2spSpecsExamples()
+    public void C2sp_specs_examples()
     {
         var suite = Read("c2sp-specs", "examples.json");
         var key = VerifierKey.Parse(suite.GetProperty("signedNote").GetProperty("vkey").GetString()!);
@@ -102,7 +102,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TransparencyFormatsKeys()
+    public void Transparency_formats_keys()
     {
         var suite = Read("transparency-formats", "vkeys-and-policies.json");
         var keys = suite.GetProperty("vkeys");
@@ -127,7 +127,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void NotesOfLogsThatSignWithEcdsa()
+    public void Notes_of_logs_that_sign_with_ecdsa()
     {
         foreach (var curve in new[] { System.Security.Cryptography.ECCurve.NamedCurves.nistP256, System.Security.Cryptography.ECCurve.NamedCurves.nistP384, System.Security.Cryptography.ECCurve.NamedCurves.nistP521 })
         {
@@ -145,7 +145,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TorchwoodWitnessCheckpoints()
+    public void Torchwood_witness_checkpoints()
     {
         // Signatures and proofs of the requests; what a witness answers to them is its own tests' matter.
         var suite = Read("torchwood-witness", "add-checkpoint-ed25519.json");
@@ -190,7 +190,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void CosignaturesCarryATime()
+    public void Cosignatures_carry_a_time()
     {
         var witness = Signer("witness.example.com/w1", NoteKeyType.Cosignature);
         var text = "example.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
@@ -208,7 +208,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void NoByteOfASignedNoteMayChange()
+    public void No_byte_of_a_signed_note_may_change()
     {
         var signer = Signer("example.com/log", NoteKeyType.Ed25519);
         var text = "example.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
@@ -247,10 +247,10 @@ public sealed class NoteTests(ITestOutputHelper output)
     [InlineData("a\n1\n")]
     [InlineData("a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=")]
     [InlineData("a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\n\n")]               // an empty extension
-    public void MalformedCheckpoints(string text) => Assert.Throws<FormatException>(() => Checkpoint.Parse(text));
+    public void Malformed_checkpoints(string text) => Assert.Throws<FormatException>(() => Checkpoint.Parse(text));
 
     [Fact]
-    public void ACheckpointOfAnotherOriginIsRefused()
+    public void A_checkpoint_of_another_origin_is_refused()
     {
         var signer = Signer("example.com/log", NoteKeyType.Ed25519);
         var text = new Checkpoint("example.com/other", 1, Merkle.Leaf([])).Text;
@@ -261,7 +261,7 @@ public sealed class NoteTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void ExtensionLinesAreKept()
+    public void Extension_lines_are_kept()
     {
         var text = "a\n1\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\nfirst\nsecond\n";
         var checkpoint = Checkpoint.Parse(text);

@@ -20,7 +20,7 @@ public sealed class ProofsTests(ITestOutputHelper output)
     static Digest Subtree(int level, long index) => ByDefinition(Leaves.AsSpan((int)(index << level), 1 << level));
 
     [Fact]
-    public void TransparencyDevMerkleInclusionAndConsistencyProbes()
+    public void Transparency_dev_merkle_inclusion_and_consistency_probes()
     {
         var dir = Vectors.Dir("transparency-dev-merkle");
         int inclusion = 0, consistency = 0, fromZero = 0;
@@ -50,7 +50,7 @@ public sealed class ProofsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TransparencyDevMerkleClassicTreeConstants()
+    public void Transparency_dev_merkle_classic_tree_constants()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("transparency-dev-merkle", "rfc6962-tree-constants.json"))));
         var leaves = json.RootElement.GetProperty("leafInputsHex").EnumerateArray().Select(h => Merkle.Leaf(Convert.FromHexString(h.GetString()!))).ToArray();
@@ -65,7 +65,7 @@ public sealed class ProofsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void AllSizesTo66AndEveryCorruption()
+    public void All_sizes_to_66_and_every_corruption()
     {
         const int Max = 66;
         var roots = Enumerable.Range(0, Max + 1).Select(n => ByDefinition(Leaves.AsSpan(0, n))).ToArray();
@@ -127,7 +127,7 @@ public sealed class ProofsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void ProofsOutOfTiles()
+    public void Proofs_out_of_tiles()
     {
         foreach (var size in new[] { 1, 2, 255, 256, 257, 300, 511, 512, 513, 600 })
         {
@@ -147,7 +147,7 @@ public sealed class ProofsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void RangesThatAreNoNodeAreRefused()
+    public void Ranges_that_are_no_node_are_refused()
     {
         Assert.Equal(Merkle.Node(Leaves[2], Leaves[3]), Proofs.RangeHash(2, 4, Subtree));
         Assert.Throws<ArgumentException>(() => Proofs.RangeHash(1, 3, Subtree));

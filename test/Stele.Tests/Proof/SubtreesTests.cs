@@ -13,7 +13,7 @@ public sealed class SubtreesTests(ITestOutputHelper output)
     static Digest Subtree(int level, long index) => ByDefinition(Leaves.AsSpan((int)(index << level), 1 << level));
 
     [Fact]
-    public void TransparencyDevMerkleProbes()
+    public void Transparency_dev_merkle_probes()
     {
         var dir = Vectors.Dir("transparency-dev-merkle");
         var counts = new SortedDictionary<string, (int Accepted, int Refused)>(StringComparer.Ordinal);
@@ -35,7 +35,7 @@ public sealed class SubtreesTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void C2spSpecsSignSubtreeExampleIsLayoutAlone()
+    public void C2sp_specs_sign_subtree_example_is_layout_alone()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "examples.json"))));
         var p = json.RootElement.GetProperty("signSubtreeRequest");
@@ -50,7 +50,7 @@ public sealed class SubtreesTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void EverySubtreeOfAllSizesTo40AndEveryByteOfItsProofs()
+    public void Every_subtree_of_all_sizes_to_40_and_every_byte_of_its_proofs()
     {
         const int Max = 40;
         int consistency = 0, inclusion = 0;

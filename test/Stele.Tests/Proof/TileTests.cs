@@ -60,10 +60,10 @@ public sealed class TileTests
     [InlineData("tile/0/x036/x028/x797/x018/x963/968")]
     [InlineData("tile/0/x999/x999/x999/x999/x999/x999/999")]
     [InlineData("tile/0/../0/000")]
-    public void OtherPathsAreRefused(string? path) => Assert.False(Tile.TryParse(path, out _));
+    public void Other_paths_are_refused(string? path) => Assert.False(Tile.TryParse(path, out _));
 
     [Fact]
-    public void GoPathsAreNotOurs()
+    public void Go_paths_are_not_ours()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("golang-mod-sumdb", "tlog.json"))));
         foreach (var t in json.RootElement.GetProperty("goTilePaths_heightInPath_notC2SP").EnumerateArray())
@@ -78,7 +78,7 @@ public sealed class TileTests
     }
 
     [Fact]
-    public void WidthsAndLevels()
+    public void Widths_and_levels()
     {
         Assert.Equal([0, 1, 255, 256, 256], new long[] { 0, 1, 255, 256, 257 }.Select(s => Tile.WidthAt(s, 0, 0)));
         Assert.Equal([0, 0, 1, 17], new long[] { 0, 255, 256, 256 * 17 + 255 }.Select(s => Tile.WidthAt(s, 1, 0)));
@@ -88,7 +88,7 @@ public sealed class TileTests
     }
 
     [Fact]
-    public void BundlesAreExact()
+    public void Bundles_are_exact()
     {
         byte[][] entries = [[], [1], new byte[ushort.MaxValue]];
         var bytes = Tile.EncodeBundle(entries);
@@ -104,7 +104,7 @@ public sealed class TileTests
 
     /// <summary>A whole log made elsewhere: every tile, bundle, checkpoint and root recomputed from its fifteen words.</summary>
     [Fact]
-    public void TesseraTestdataLog()
+    public void Tessera_testdata_log()
     {
         var dir = Vectors.Dir("tessera-testdata");
         using var keys = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(dir, "keys.json")));

@@ -26,7 +26,7 @@ public sealed class TlogProofTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TransparencyFormatsProofs()
+    public void Transparency_formats_proofs()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("transparency-formats", "tlog-proof.json"))));
         int written = 0, refused = 0;
@@ -57,7 +57,7 @@ public sealed class TlogProofTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void AProofHoldsUnderItsPolicyAlone()
+    public void A_proof_holds_under_its_policy_alone()
     {
         var proof = Made();
         Assert.Equal(TlogProofTrust.Verified, proof.Verify(Leaves[5], WitnessPolicy.Of(Log.Key, [W1.Key, W2.Key], 2), out var verdict));
@@ -81,7 +81,7 @@ public sealed class TlogProofTests(ITestOutputHelper output)
     [Theory]
     [InlineData(null)]
     [InlineData("extra data")]
-    public void WhateverParsesIsWrittenAgainAndNoByteMayFlip(string? extra)
+    public void Whatever_parses_is_written_again_and_no_byte_may_flip(string? extra)
     {
         var policy = WitnessPolicy.Of(Log.Key, [W1.Key, W2.Key], 2);
         var bytes = Encoding.UTF8.GetBytes(Made(extra).ToString());
@@ -112,7 +112,7 @@ public sealed class TlogProofTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void OtherFormsAreRefused()
+    public void Other_forms_are_refused()
     {
         var good = Made("x").ToString();
         TlogProof.Parse(Encoding.UTF8.GetBytes(good));

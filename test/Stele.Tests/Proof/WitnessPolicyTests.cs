@@ -39,7 +39,7 @@ public sealed class WitnessPolicyTests(ITestOutputHelper output)
         """;
 
     [Fact]
-    public void TheQuorumIsWhatItsGroupsSay()
+    public void The_quorum_is_what_its_groups_say()
     {
         var policy = Parse(Nested);
         Assert.Equal(("example.com/log", 6, "https://x2.example/"), (policy.Logs.Single().Key.Name, policy.Witnesses.Count(), policy.Parts[1].Url));
@@ -62,7 +62,7 @@ public sealed class WitnessPolicyTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TransparencyFormatsPolicies()
+    public void Transparency_formats_policies()
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("transparency-formats", "vkeys-and-policies.json"))));
         int other = 0, refused = 0;
@@ -95,7 +95,7 @@ public sealed class WitnessPolicyTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void TheCanonicalFormParsesToTheSamePolicyAndNoFlippedBitEscapes()
+    public void The_canonical_form_parses_to_the_same_policy_and_no_flipped_bit_escapes()
     {
         string[] policies = [Nested, "quorum none\n", $" \t# a comment\n\n\tquorum\t none \n witness é {X[0]}   https://é.example/\n", $"witness log {X[0]}\nwitness all {X[1]}\ngroup quorum 1 log all\nquorum quorum\n"];
         foreach (var text in policies)
@@ -152,7 +152,7 @@ public sealed class WitnessPolicyTests(ITestOutputHelper output)
     [InlineData(1, "witnes w1 W1\n", "is not log, witness, group or quorum")]
     [InlineData(2, "\nquorum none\r\n", "control character 0d")]
     [InlineData(1, "log example.com/log+00000000+ATIn\n", "not a verifier key")]
-    public void WrongLinesAreNamedByNumber(int line, string text, string because)
+    public void Wrong_lines_are_named_by_number(int line, string text, string because)
     {
         text = text.Replace("LW", Key("example.com/log").ToString(), StringComparison.Ordinal).Replace("W1", X[0].ToString(), StringComparison.Ordinal).Replace("W2", X[1].ToString(), StringComparison.Ordinal);
         text = Regex.Replace(text, @"\bL\b", Log.ToString());
@@ -162,7 +162,7 @@ public sealed class WitnessPolicyTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void CapsAreAboveWhatTheStandardAsksFor()
+    public void Caps_are_above_what_the_standard_asks_for()
     {
         string Sized(int logs, int witnesses, int groups)
         {

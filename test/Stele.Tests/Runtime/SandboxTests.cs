@@ -91,7 +91,7 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     [Fact]
     public async Task A_start_that_is_called_off_leaves_nothing_running()
     {
-        // A command of this test alone, whoever else tests on this machine.
+        // A command of this test alone, no matter who else tests on this machine.
         var nap = (10_000_000 + Environment.ProcessId).ToString(System.Globalization.CultureInfo.InvariantCulture);
         var sandbox = Shell("exec sleep " + nap);
         for (var i = 0; i < 20; i++)

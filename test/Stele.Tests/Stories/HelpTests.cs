@@ -64,7 +64,7 @@ public sealed class HelpTests
             }
     }
 
-    /// <summary>Whoever signs needs a role, and the list of verbs says which.</summary>
+    /// <summary>Anyone who signs needs a role, and the list of verbs says which.</summary>
     [Fact]
     public void Every_verb_that_signs_names_its_role()
     {

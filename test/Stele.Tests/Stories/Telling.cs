@@ -35,7 +35,7 @@ sealed class Telling : IDisposable
                     Run(step);
                     break;
                 case Story.Act.Start:
-                    _running.Push(new Daemon(Shell("exec env --default-signal=INT " + step.Text))); // whoever runs the tests in the background has it ignored
+                    _running.Push(new Daemon(Shell("exec env --default-signal=INT " + step.Text))); // anyone who runs the tests in the background has it ignored
                     Await(step, _running.Peek());
                     break;
                 case Story.Act.Interrupt:

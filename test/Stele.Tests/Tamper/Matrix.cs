@@ -13,7 +13,7 @@ namespace Stele.Tests.Tamper;
 
 /// <summary>
 /// Every attack that the design names, generated. Three attackers: the <b>finder</b> of a pack, who has no key; the <b>operator</b>, who has the ledger's key and the server's and so signs any
-/// checkpoint, verdict and refusal anew, but no member's key; the <b>node</b>, who has its log's key. What an attacker can compute is computed, so the check that is meant to catch it does.
+/// checkpoint, verdict and refusal again, but no member's key; the <b>node</b>, who has its log's key. What an attacker can compute is computed, so the check that is meant to catch it does.
 /// </summary>
 static partial class Matrix
 {
@@ -60,8 +60,8 @@ static partial class Matrix
         {
             var i = n;
             yield return Finder($"a bit of entry {i}, all digests computed again", f => f.Entries[i] = Forgery.Flip(f.Entries[i], (i * 101) % f.Entries[i].Length), "checkpoint-root", "pack-malformed");
-            yield return Operator($"a bit of what was signed in entry {i}, the ledger signed anew", f => f.Entries[i] = Forgery.Flip(f.Entries[i], InEnvelope(f.Entries[i], "payload", i)), NotFolding);
-            yield return Operator($"a bit of the signature of entry {i}, the ledger signed anew", f => f.Entries[i] = Forgery.Flip(f.Entries[i], InEnvelope(f.Entries[i], "sig", i)), NotFolding);
+            yield return Operator($"a bit of what was signed in entry {i}, the ledger signed again", f => f.Entries[i] = Forgery.Flip(f.Entries[i], InEnvelope(f.Entries[i], "payload", i)), NotFolding);
+            yield return Operator($"a bit of the signature of entry {i}, the ledger signed again", f => f.Entries[i] = Forgery.Flip(f.Entries[i], InEnvelope(f.Entries[i], "sig", i)), NotFolding);
         }
         foreach (var member in Zip.Read(new MemoryStream(Forgery.Honest(Lived.World))))
         {
@@ -79,7 +79,7 @@ static partial class Matrix
             var i = n;
             yield return Finder($"drops entry {i}", f => f.Entries.RemoveAt(i), "checkpoint-size", "pack-malformed");
             yield return Operator($"repeats entry {i} at the end", f => f.Entries.Add(Later(f.Entries[i], w.Now)), i == 0 ? "entry-refused" : "entry-repeated", "entry-refused");
-            if (i > 0 && i < lastAnchor) yield return Operator($"drops entry {i} and signs the rest anew", f => f.Entries.RemoveAt(i), "entry-refused", "state-differs", "verdict-differs", "refusal-differs");
+            if (i > 0 && i < lastAnchor) yield return Operator($"drops entry {i} and signs the rest again", f => f.Entries.RemoveAt(i), "entry-refused", "state-differs", "verdict-differs", "refusal-differs");
         }
         for (var n = 1; n + 1 < lastAnchor; n += 2)
         {
@@ -145,7 +145,7 @@ static partial class Matrix
         return new Note(n.Text, n.Signatures.SetItem(nth, s with { Bytes = s.Bytes.SetItem(30, (byte)(s.Bytes[30] ^ 4)) }).AsSpan()).ToString();
     }
 
-    /// <summary>Other forms of what a member did sign. The operator writes them into the ledger and signs it anew.</summary>
+    /// <summary>Other forms of what a member did sign. The operator writes them into the ledger and signs it again.</summary>
     static IEnumerable<Attack> Forms()
     {
         const int owners = 10, single = 18;   // an entry that two owners signed; one that a member signed
@@ -223,7 +223,7 @@ static partial class Matrix
         return [0x30, (byte)(r.Length + 2 + s.Length), .. r, 0x02, (byte)s.Length, .. s];
     }
 
-    /// <summary>Every act that the fold refuses, written into the ledger all the same by an operator who signs the ledger anew.</summary>
+    /// <summary>Every act that the fold refuses, written into the ledger all the same by an operator who signs the ledger again.</summary>
     static IEnumerable<Attack> Acts()
     {
         foreach (var p in Refusing.All)

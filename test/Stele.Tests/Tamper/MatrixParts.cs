@@ -51,8 +51,8 @@ static partial class Matrix
         {
             var i = n;
             yield return Finder($"a bit of decision {i}, all digests computed again", f => f.Logs[origin].Leaves[i] = Forgery.Flip(f.Logs[origin].Leaves[i], i * 53 % f.Logs[origin].Leaves[i].Length), "checkpoint-root");
-            yield return Node($"another status in decision {i}, its log signed anew", leaves => leaves[i] = (Decision.Parse(leaves[i]) with { Status = 403 }).Encode(), "anchor-root");
-            yield return Node($"drops decision {i} and signs its log anew", leaves => leaves.RemoveAt(i), "anchor-root");
+            yield return Node($"another status in decision {i}, its log signed again", leaves => leaves[i] = (Decision.Parse(leaves[i]) with { Status = 403 }).Encode(), "anchor-root");
+            yield return Node($"drops decision {i} and signs its log again", leaves => leaves.RemoveAt(i), "anchor-root");
             // A copy behind the last anchored leaf would be a leaf like any other: until the next anchor the log is the node's word.
             if (i + 1 < anchored) yield return Node($"repeats decision {i}", leaves => leaves.Insert(i, leaves[i]), "anchor-root");
         }
@@ -65,7 +65,7 @@ static partial class Matrix
         yield return Finder("signs the decision log with another key", f => f.ResignLog(new NoteSigner(origin, secret: "other")), "checkpoint-signature");
         yield return Finder("signs the decision log with the ledger's key", f => f.ResignLog(Lived.World.Key.As(origin)), "checkpoint-signature");
         yield return Finder("leaves the decision log out", f => f.Logs.Remove(origin), "log-missing");
-        yield return Operator("leaves the decision log out and signs anew", f => f.Logs.Remove(origin), "log-missing");
+        yield return Operator("leaves the decision log out and signs again", f => f.Logs.Remove(origin), "log-missing");
         yield return Finder("leaves the log's leaves out", f => f.Logs[origin] = ([], Lived.Log.Checkpoint()), "checkpoint-size");
         yield return Finder("a log that the ledger does not know", f => f.Logs["elsewhere"] = ([.. Lived.Log.Leaves], new NoteSigner("elsewhere").Checkpoint(Lived.Log.Leaves.Count, Lived.Log.Root(Lived.Log.Leaves.Count))), "member-unread");
         yield return new("operator: declares the log lost without the owners", "pack", () =>
@@ -187,7 +187,7 @@ static partial class Matrix
             var w = Lived.World;
             var at = w.Replay.Entries.First(e => e.Statement is T).Index;
             var f = Forgery.Of(w);
-            // The last such entry is told anew at the end of the ledger, where nothing else rests on it.
+            // The last such entry is told again at the end of the ledger, where nothing else rests on it.
             var lie = change((T)w.Replay.Entries[(int)at].Statement) with { Nonce = new string('e', 32), Issued = w.Now };
             f.Entries.Add(new Entry(w.Now, Envelope.Sign(lie.Encode(), World.Server.Key)).Bytes);
             return (f.Resign().Write(), Unwitnessed(w));

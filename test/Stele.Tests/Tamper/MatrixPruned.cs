@@ -31,7 +31,7 @@ static partial class Matrix
         void Raw(Forgery f, Func<Json, Json> change) => f.Overrides[Pack.LogFolder(origin) + "/floor"] = change(CanonicalJson.Parse(f.Floors[origin].Encode(), 1 << 16)).ToBytes();
 
         yield return Finder("another tree below the floor", f => Floor(f, p => p with { Peaks = [Digest.Of("x"u8)] }), "checkpoint-root");
-        yield return Node("another tree below the floor, its log signed anew", f => Floor(f, p => p with { Peaks = [Digest.Of("x"u8)] }), "anchor-root");
+        yield return Node("another tree below the floor, its log signed again", f => Floor(f, p => p with { Peaks = [Digest.Of("x"u8)] }), "anchor-root");
         yield return Node("drops the first leaf above the floor", f => f.Logs[origin].Leaves.RemoveAt(0), "anchor-root");
         yield return Node("another status above the floor", f => f.Logs[origin].Leaves[0] = (Decision.Parse(f.Logs[origin].Leaves[0]) with { Status = 403 }).Encode(), "anchor-root");
         yield return Node("an open in the place of a whole above the floor", f => f.Logs[origin].Leaves[3] = (Decision.Parse(f.Logs[origin].Leaves[3]) with { Kind = Decision.OpenKind }).Encode(), "anchor-root");

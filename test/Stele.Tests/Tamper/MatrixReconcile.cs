@@ -4,7 +4,7 @@ using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Tamper;
 
-// Reckonings whose signer lies about the leaves: the fold can't see that, whoever has the leaves can.
+// Reckonings whose signer lies about the leaves: the fold can't see that, anyone who has the leaves can.
 static partial class Matrix
 {
     static IEnumerable<Attack> Reckonings()

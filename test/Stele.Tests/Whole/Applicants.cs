@@ -9,7 +9,7 @@ namespace Stele.Tests.Whole;
 sealed record Heard(string Asked, HttpStatusCode Status, string Answer, string? Decision, string? Release);
 
 /// <summary>
-/// A client with applications to be decided, over real HTTP. It asks until it gets an answer, whoever is down meanwhile, and keeps everything that bears a decision's number.
+/// A client with applications to be decided, over real HTTP. It asks until it gets an answer, no matter who is down meanwhile, and keeps everything that bears a decision's number.
 /// </summary>
 sealed class Applicants(string token) : IDisposable
 {

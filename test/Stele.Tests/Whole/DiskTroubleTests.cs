@@ -60,7 +60,7 @@ public sealed class DiskTroubleTests
 
         void Unmount()
         {
-            // Whoever had files open there is gone in a moment.
+            // Anyone who had files open there is gone in a moment.
             for (var until = DateTime.UtcNow.AddSeconds(60); Run("/usr/bin/umount", Path).Code != 0 && DateTime.UtcNow < until;) Thread.Sleep(50);
         }
 

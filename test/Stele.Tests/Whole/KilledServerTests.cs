@@ -67,7 +67,7 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         using var owner = Cli.Home.Open(home).Key();
         var token = Cli.Home.Open(home).Token;
 
-        // Whoever watched the server sees one history through every crash: a replica would call a lost or changed entry a fork.
+        // Anyone who watched the server sees one history through every crash: a replica would call a lost or changed entry a fork.
         Replica? watcher = null;
         var acknowledged = new List<(long Entry, Digest Leaf, string Member)>();
         var unanswered = new Queue<(Envelope Envelope, string Member)>();

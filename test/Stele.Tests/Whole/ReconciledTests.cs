@@ -62,7 +62,7 @@ public sealed class ReconciledTests(TourWorld tour)
             Assert.Equal(["records-missing", "answers-missing"], log["differences"].AsArray.Select(d => d["name"].AsString));
             Assert.All(log["differences"].AsArray, d => Assert.Equal(5, d["count"].AsInt));
 
-            // It is a statement now: whoever has the pack reckons it again.
+            // It is a statement now: anyone who has the pack reckons it again.
             var pack = world.At("pack.zip");
             await Programs.Say(world.Owner, "audit", "export", "--out", pack);
             var verified = await Programs.Run(Programs.Verify, ["pack", pack, "--trust", Path.Combine(world.Folder, "trust.json")]);

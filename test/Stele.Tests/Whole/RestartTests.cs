@@ -19,7 +19,7 @@ public sealed class RestartTests(TourWorld tour)
         await using var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0");
         var serving = await pages.Serving(up.Gateway);
 
-        // The release that stood when it was stopped runs again, with its bytes looked at anew.
+        // The release that stood when it was stopped runs again, with its bytes looked at again.
         var status = await Programs.Say(world.Owner, "status");
         var head = Place(status)["head"];
         var release = head["routes"].AsArray.Single()["release"].AsString;

@@ -3,7 +3,7 @@ using Stele.Disk;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>Whoever starts it can stop it, at any moment, and nothing is left.</summary>
+/// <summary>Anyone who starts it can stop it, at any moment, and nothing is left.</summary>
 [Collection(WholeCollection.Name)]
 public sealed class SignalTests
 {

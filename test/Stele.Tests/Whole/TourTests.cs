@@ -163,7 +163,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
     }
 
     [Fact]
-    public void Tampering_is_an_entry_and_so_is_its_mending()
+    public void Tampering_is_an_entry_and_so_is_its_repair()
     {
         var seen = Refold().Entries.Select(f => f.Statement).OfType<Observation>().ToList();
         var at = seen.FindIndex(o => o.Event == "drift");

@@ -54,7 +54,7 @@ internal static class Program
             kestrel.ListenUnixSocket(socket);
         });
 
-        // A socket file outlives the process that bound it; a new process binds anew.
+        // A socket file outlives the process that bound it; a new process binds again.
         File.Delete(socket);
         return builder.Build();
     }
