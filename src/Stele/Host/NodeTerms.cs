@@ -57,6 +57,10 @@ sealed record NodeTerms
     /// <summary>How long a release must have run for its end not to count as one more in a row.</summary>
     public TimeSpan SteadyAfter { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>The folder of the trees of running releases; null, but for tests that look into it: the user's
+    /// (<see cref="Runtime.TreePlace"/>).</summary>
+    public string? Trees { get; init; }
+
     /// <summary>How old the server's last confirmation may be before the node is said to lag.</summary>
     public TimeSpan LagAfter { get; init; } = TimeSpan.FromSeconds(30);
 }
