@@ -19,6 +19,10 @@ sealed record NodeTerms
     /// <summary>How often a running release is inspected, without any sign of change: files, processes, environment, network.</summary>
     public TimeSpan InspectEvery { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How often its processes alone are looked at: what they execute and where they listen, without reading
+    /// files. What differs is inspected at once.</summary>
+    public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>How often the checkpoint is cosigned anew while nothing changes, so that others see how fresh it is.</summary>
     public TimeSpan CosignEvery { get; init; } = TimeSpan.FromSeconds(60);
 
