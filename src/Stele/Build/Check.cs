@@ -64,7 +64,7 @@ sealed class Check(Trees trees)
     {
         try
         {
-            return await RunningRelease.Start(tree, release, run, StartTimeout, stop, Limits);
+            return await RunningRelease.Start(tree, release, run, StartTimeout, Limits, stop);
         }
         catch (StartException e)
         {

@@ -48,7 +48,7 @@ sealed class Instance : IAsyncDisposable
         try
         {
             return new Instance(provisioned, await RunningRelease.Start(provisioned.Tree.Directory,
-                provisioned.Release.Digest, provisioned.Document.Run, patience, stop, limits));
+                provisioned.Release.Digest, provisioned.Document.Run, patience, limits, stop));
         }
         catch (Exception e) when (e is StartException or SandboxException)
         {

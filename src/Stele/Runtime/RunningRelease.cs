@@ -62,7 +62,7 @@ sealed class RunningRelease : IAsyncDisposable
     /// <exception cref="StartException">It did not start, or did not become healthy in time.</exception>
     /// <exception cref="SandboxException">There is no sandbox for it.</exception>
     public static async Task<RunningRelease> Start(string tree, Digest release, RunTerms run, TimeSpan patience,
-        CancellationToken stop = default, Limits? limits = null)
+        Limits? limits = null, CancellationToken stop = default)
     {
         if (run.Args.IsEmpty) throw new StartException(StartError.Unfit, "the release names no command");
         if (!run.Socket.StartsWith("/run/", StringComparison.Ordinal)

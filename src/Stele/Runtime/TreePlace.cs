@@ -54,7 +54,10 @@ sealed class TreePlace : IDisposable
         }
     }
 
-    /// <summary>Makes the folder, or closes it to others; fails if it is another user's.</summary>
+    /// <summary>
+    /// Makes the folder; fails if it is another user's, or others may write in it. That others may list it is no harm,
+    /// and changing the mode of a folder that was named to us might be some: places are private.
+    /// </summary>
     static void Open(string folder)
     {
         try
@@ -66,19 +69,24 @@ sealed class TreePlace : IDisposable
         {
             throw Unusable(e.Message.TrimEnd('.'));
         }
-        if (Libc.StatOf(folder) is not { Type: NodeType.Directory } stat) throw Unusable("it is no directory");
-        if (stat.Owner != Libc.EffectiveUser) throw Unusable("it is another user's");
-        Files.Close(folder);
+        if (Objection(folder) is { } objection) throw Unusable(objection);
 
         IOException Unusable(string why) => new($"no release can be laid out in {folder}: {why}. Make that a folder "
-            + $"of this user, or name another in {Variable}, the same for nodes and for checks");
+            + $"of this user alone, or name another in {Variable}, the same for nodes and for checks");
     }
+
+    /// <summary>Why nothing in it may be used or removed; null where it is this user's alone.</summary>
+    static string? Objection(string folder) =>
+        Libc.StatOf(folder) is not { Type: NodeType.Directory } stat ? "it is no directory"
+        : stat.Owner != Libc.EffectiveUser ? "it is another user's"
+        : (File.GetUnixFileMode(folder) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0
+            ? "others may write in it" : null;
 
     /// <summary>Removes the places that processes which were killed have left. What can't be removed stays.</summary>
     public static void Sweep(string? folder = null)
     {
         folder ??= Folder;
-        if (Libc.StatOf(folder) is not { Type: NodeType.Directory } stat || stat.Owner != Libc.EffectiveUser) return;
+        if (Objection(folder) is not null) return;
         foreach (var directory in Directory.EnumerateDirectories(folder))
             if (IsPlace(Path.GetFileName(directory)) && Libc.TryLockDirectory(directory) is { } held)
                 using (held) Files.Discard(directory);

@@ -24,8 +24,6 @@ public sealed class TreePlaceTests : IDisposable
     public void Folder_and_places_are_private_and_names_differ_by_chance_alone()
     {
         var folder = _scratch.At("a", "trees");
-        Directory.CreateDirectory(folder);
-        File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
         using var one = TreePlace.New(folder);
         using var two = TreePlace.New(folder);
         Assert.NotEqual(one.Tree, two.Tree);
@@ -81,6 +79,14 @@ public sealed class TreePlaceTests : IDisposable
     [Fact]
     public void What_is_not_this_users_is_not_used()
     {
+        var open = Directory.CreateDirectory(_scratch.At("open")).FullName;
+        File.SetUnixFileMode(open, (UnixFileMode)0b111_111_101);
+        Assert.Contains("others may write in it", Assert.Throws<IOException>(() => TreePlace.New(open)).Message,
+            StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(open));
+        File.SetUnixFileMode(open, (UnixFileMode)0b111_101_101);
+        TreePlace.New(open).Dispose();
+        Assert.Equal("755", Convert.ToString((int)File.GetUnixFileMode(open), 8)); // not ours to change
         _scratch.File("file");
         Assert.Contains(TreePlace.Variable,
             Assert.Throws<IOException>(() => TreePlace.New(_scratch.At("file", "trees"))).Message,
