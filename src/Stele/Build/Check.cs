@@ -23,14 +23,17 @@ sealed class Check(Trees trees)
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>Of the release. The default, as everywhere but in tests of the limits.</summary>
+    public Limits Limits { get; init; } = Limits.Default;
+
     public async Task<Checked> Run(Digest release, CheckDocument check, CancellationToken stop = default)
     {
         var (document, _) = await ReleaseClosure.Read(trees.Blobs, release, stop);
-        var tree = trees.NewRelease();
-        await ReleaseClosure.Materialise(trees.Blobs, release, tree, stop);
+        using var place = TreePlace.New();
+        await ReleaseClosure.Materialise(trees.Blobs, release, place.Tree, stop);
 
         using var area = new WorkArea();
-        await using var running = await Started(tree, release, document.Run, stop);
+        await using var running = await Started(place.Tree, release, document.Run, stop);
         var socket = area.At("release.sock");
         if (!running.HasSocket) throw new CheckException(
             $"what the release has at {document.Run.Socket} is not a socket");
@@ -61,7 +64,7 @@ sealed class Check(Trees trees)
     {
         try
         {
-            return await RunningRelease.Start(tree, release, run, StartTimeout, stop);
+            return await RunningRelease.Start(tree, release, run, StartTimeout, Limits, stop);
         }
         catch (StartException e)
         {

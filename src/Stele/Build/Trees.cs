@@ -1,7 +1,6 @@
 using Stele.Blobs;
 using Stele.Disk;
 using Stele.Proof;
-using Stele.Runtime;
 
 namespace Stele.Build;
 
@@ -33,9 +32,6 @@ sealed class Trees(IBlobs blobs, string? directory = null) : IDisposable
 
     /// <summary>A fresh, empty directory that lives as long as the trees.</summary>
     public string Empty() => _area.Create($"work-{Interlocked.Increment(ref _work)}");
-
-    /// <summary>Where to make the tree of a release that is to run.</summary>
-    public string NewRelease() => RunningRelease.NewTree(_area.Path);
 
     public void Dispose()
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Stele.Build;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Cli;
 
@@ -13,7 +14,7 @@ static class CheckVerb
 
         Starts the release as a host would, in its own sandbox, and the check's program in another; the only thing they share is
         the release's socket. The report is frozen, and an evaluation stated. Every evaluation counts: policies see all of them, and
-        there is no best of many.
+        there is no best of many. The release is started from the folder that a host uses (STELE_TREES: stele up --help).
         """,
         [
             new Argument<string>("file"), new Argument<string>("release") { Arity = ArgumentArity.ZeroOrOne }, Sets.Option,
@@ -38,7 +39,8 @@ static class CheckVerb
         using (var trees = new Trees(desk.Blobs)) result = await new Check(trees).Run(release.Digest, check, call.Stop);
         var (entry, _) = await desk.Sign(new Evaluation(release.Digest, check.Digest, result.Report, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
         call.Terminal.Result(
-            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Metrics)),
+            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Metrics),
+                ("confinement", Enforcement.ToJson())),
             () =>
             {
                 call.Terminal.Line($"check {check.Name} of {release.Name}  {Terminal.Dim($"entry {entry}")}");

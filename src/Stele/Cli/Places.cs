@@ -6,7 +6,7 @@ namespace Stele.Cli;
 /// DATA                       --data, STELE_DATA, or $XDG_DATA_HOME/stele
 ///   trust.json               what clients, nodes and auditors pin; public
 ///   server/                  keys/ ledger/ blobs/ (an OCI image layout) tokens.json
-///   node/                    key, replica/ of the ledger, blobs/ of its own, releases/, decision logs, sealed bodies, key table, outbox
+///   node/                    key, replica/ of the ledger, blobs/ of its own, decision logs, sealed bodies, key table, outbox
 /// HOME                       --home, STELE_HOME, or $XDG_CONFIG_HOME/stele
 ///   config.json              server, token, gateway, which member this is
 ///   keys/NAME.pem            private keys, 0600; one is the member's

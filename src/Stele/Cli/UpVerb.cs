@@ -68,6 +68,9 @@ static class UpVerb
         Runs the server (ledger, blobs, API) and a node (host, gateway) embedded, with nothing else installed. The first time it founds a
         ledger: your key signs genesis and lies in your home; the data folder never holds it. The node is registered by you as an owner.
         Ctrl-C stops it in order: requests end, logs are anchored, files are closed.
+
+        Releases are started from /var/cache/stele/trees where root runs this, else from ~/.cache/stele/trees. STELE_TREES
+        names another folder; checks on this machine are to be given the same.
         """,
         [
             new Option<string>("--only") { HelpName = "server|node", Description = "run that part alone; a node alone follows the server that this home is connected to" },

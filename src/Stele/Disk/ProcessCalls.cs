@@ -7,12 +7,6 @@ static partial class Libc
 {
     const int SYS_pidfd_send_signal = 424, SYS_pidfd_open = 434; // the same on every architecture
 
-    [StructLayout(LayoutKind.Sequential)]
-    struct ResourceLimit
-    {
-        public ulong Soft, Hard;
-    }
-
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial long SystemCall(long number, nint first, nint second, nint third, nint fourth);
 
@@ -21,9 +15,6 @@ static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeOwner(string path, uint user, uint group);
-
-    [LibraryImport("libc", EntryPoint = "prlimit64", SetLastError = true)]
-    private static unsafe partial int ProcessLimit(int pid, int resource, ResourceLimit* set, ResourceLimit* was);
 
     public static uint EffectiveUser => GetEffectiveUser();
 
@@ -56,21 +47,6 @@ static partial class Libc
     public static void GiveTo(string path, uint user)
     {
         if (ChangeOwner(path, user, user) != 0) throw Failed("lchown", path);
-    }
-
-    /// <summary>
-    /// Sets both values of a limit (setrlimit(2)) of another process, or the most that its hard limit allows where that
-    /// can't be raised.
-    /// </summary>
-    /// <returns>What is in force now.</returns>
-    public static unsafe ulong Limit(int pid, int resource, ulong value)
-    {
-        var set = new ResourceLimit { Soft = value, Hard = value };
-        if (ProcessLimit(pid, resource, &set, null) == 0) return value;
-        ResourceLimit was;
-        if (ProcessLimit(pid, resource, null, &was) != 0) throw Failed("prlimit", "a sandbox");
-        set.Soft = set.Hard = Math.Min(value, was.Hard);
-        return ProcessLimit(pid, resource, &set, null) == 0 ? set.Hard : throw Failed("prlimit", "a sandbox");
     }
 
     /// <summary>The inode of what a handle is open on, as <c>/proc/[pid]/fd</c> shows it: <c>pipe:[4711]</c>.</summary>

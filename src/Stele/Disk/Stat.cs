@@ -7,7 +7,8 @@ namespace Stele.Disk;
 enum NodeType { File, Directory, Link, Special }
 
 /// <summary>What a name on disk is, without following a link: .NET alone can't tell a device, socket or pipe from a file.</summary>
-readonly record struct Stat(NodeType Type, bool Executable, long Size, bool Immutable, ulong Inode, long ModifiedNanoseconds);
+readonly record struct Stat(
+    NodeType Type, bool Executable, long Size, bool Immutable, ulong Inode, long ModifiedNanoseconds, uint Owner);
 
 static partial class Libc
 {
@@ -22,6 +23,7 @@ static partial class Libc
     struct StatX
     {
         [FieldOffset(0x08)] public ulong Attributes;
+        [FieldOffset(0x14)] public uint Owner;
         [FieldOffset(0x1c)] public ushort Mode;
         [FieldOffset(0x20)] public ulong Inode;
         [FieldOffset(0x28)] public ulong Size;
@@ -42,7 +44,7 @@ static partial class Libc
             return Marshal.GetLastPInvokeError() is ENOENT or ENOTDIR ? null : throw Failed("statx", path);
         var type = (s.Mode & 0xf000) switch { 0x8000 => NodeType.File, 0x4000 => NodeType.Directory, 0xa000 => NodeType.Link, _ => NodeType.Special };
         return new Stat(type, (s.Mode & 0x40) != 0, (long)s.Size, (s.Attributes & STATX_ATTR_IMMUTABLE) != 0, s.Inode,
-            s.ModifiedSeconds * 1_000_000_000 + s.ModifiedNanoseconds);
+            s.ModifiedSeconds * 1_000_000_000 + s.ModifiedNanoseconds, s.Owner);
     }
 
     /// <summary>Opens a file for reading; fails on a symbolic link and does not wait for the writer of a pipe.</summary>
@@ -71,5 +73,19 @@ static partial class Libc
         if (Flock(fd, LOCK_EX) == 0) return handle;
         handle.Dispose();
         throw Failed("flock", path);
+    }
+
+    /// <summary>
+    /// The exclusive advisory lock of a directory, held until disposed; null where another has it, or there is no such
+    /// directory any more.
+    /// </summary>
+    public static SafeFileHandle? TryLockDirectory(string path)
+    {
+        var fd = Open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0) return Marshal.GetLastPInvokeError() == ENOENT ? null : throw Failed("open", path);
+        var handle = new SafeFileHandle(fd, ownsHandle: true);
+        if (TryLock(handle)) return handle;
+        handle.Dispose();
+        return null;
     }
 }

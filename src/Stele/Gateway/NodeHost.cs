@@ -4,6 +4,7 @@ using Stele.Blobs;
 using Stele.Control;
 using Stele.Host;
 using Stele.Proof.Decisions;
+using Stele.Runtime;
 
 namespace Stele.Gateway;
 
@@ -64,10 +65,11 @@ sealed class NodeHost : IAsyncDisposable
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
-            foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
-            if (Directory.Exists(folder.OldRun)) Disk.Files.Discard(folder.OldRun);
+            foreach (var old in (string[])[folder.OldReleases, folder.OldRun])
+                if (Directory.Exists(old)) Disk.Files.Discard(old);
+            TreePlace.Sweep(nodeTerms.Trees);
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
-                new Provision(blobs, link.Blobs, folder.Path), cosigner, time, report ?? (_ => { })));
+                new Provision(blobs, link.Blobs, nodeTerms.Trees), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
             var access = new Access(folder, identity.Token, time);
             var reads = new BodyReads(folder.Reads);

@@ -11,9 +11,9 @@ sealed record Condemnation(
     NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
 
 /// <summary>
-/// A running release and those who watch it: over its files, by inspections, and by asking for its health path. All of
-/// it runs in parallel with the environment's loop, which is woken when there is
-/// something to be done, and depends on none of it.
+/// A running release and those who watch it: over its files, by looks at its processes, by inspections, and by asking
+/// for its health path. All of it goes on beside the environment's loop, which is woken when there is something to be
+/// done, and depends on none of it.
 /// Invariant: an instance that was found to be something else than its release, or to be hung, or that can't be looked
 /// at, is condemned, and never trusted again.
 /// </summary>
@@ -52,7 +52,7 @@ sealed class Guarded : IAsyncDisposable
         instance.Trusted = true;
         _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time,
             new VigilReports(Suspect, _ => _look.Release(), falseAlarm));
-        _watching = Task.WhenAll(Task.Run(Inspections), Task.Run(Probes));
+        _watching = Task.WhenAll(Task.Run(Inspections), Task.Run(Probes), Task.Run(Looks));
         _ = instance.Exited.ContinueWith(_ => wake(), TaskScheduler.Default);
     }
 
@@ -206,6 +206,24 @@ sealed class Guarded : IAsyncDisposable
             await _look.WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
+        {
+        }
+    }
+
+    async Task Looks()
+    {
+        var files = Instance.Provisioned.Tree.Tree.Entries.Where(e => e.Type == EntryType.File).Select(e => e.Path)
+            .ToHashSet(StringComparer.Ordinal);
+        try
+        {
+            while (Condemned is null)
+            {
+                await Task.Delay(_terms.LookEvery, _time, _stop.Token);
+                // One that is not trusted is being inspected already.
+                if (Instance.Trusted && Inspection.Sign(Instance, files) is { } sign) Suspect(sign);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
         }
     }

@@ -477,7 +477,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         async Task Remove()
         {
             if (instance is not null) await instance.DisposeAsync();
-            Provision.Remove(provisioned);
+            provisioned.Place.Dispose();
         }
     }
 

@@ -42,16 +42,18 @@ sealed class Instance : IAsyncDisposable
 
     /// <summary>Starts a release as a check does, and waits until it answers its health path.</summary>
     /// <exception cref="InstanceException">It did not start, or did not become healthy in time.</exception>
-    public static async Task<Instance> Start(Provisioned provisioned, TimeSpan patience, CancellationToken stop)
+    public static async Task<Instance> Start(Provisioned provisioned, TimeSpan patience, CancellationToken stop,
+        Limits? limits = null)
     {
         try
         {
             return new Instance(provisioned, await RunningRelease.Start(provisioned.Tree.Directory,
-                provisioned.Release.Digest, provisioned.Document.Run, patience, stop));
+                provisioned.Release.Digest, provisioned.Document.Run, patience, limits, stop));
         }
         catch (Exception e) when (e is StartException or SandboxException)
         {
-            throw new InstanceException(e.Message, e);
+            throw new InstanceException(e is SandboxException { Hint: { } hint } ? $"{e.Message}; {hint}" : e.Message,
+                e);
         }
     }
 
@@ -96,7 +98,7 @@ sealed class Instance : IAsyncDisposable
         await Task.WhenAny(_drained.Task, _running.Process.Exited, Task.Delay(patience, time));
         await _running.Process.Stop(grace);
         await DisposeAsync();
-        Provision.Remove(Provisioned);
+        Provisioned.Place.Dispose();
     }
 
     public async ValueTask DisposeAsync()

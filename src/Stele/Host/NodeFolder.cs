@@ -16,7 +16,6 @@ namespace Stele.Host;
 /// reads             who opened which bodies: a journal                          0600
 /// replica/          its own copy of the ledger; and next to that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
-/// releases/…        trees of running releases; made again at every start
 /// logs/[hex]/       one decision log an environment: key, journal, tiles
 /// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
 /// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
@@ -39,7 +38,8 @@ sealed record NodeFolder(string Path)
     /// <summary>Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a second history.</summary>
     public string CosignerKey => System.IO.Path.Combine(Replica, "cosigner.key");
     public string Blobs => At("blobs");
-    public string Releases => At("releases");
+    /// <summary>Trees of running releases, in folders of earlier builds; removed at start.</summary>
+    public string OldReleases => At("releases");
     /// <summary>
     /// Sockets of running releases, in folders of builds before release sockets got a file system of their own; removed
     /// at start.
@@ -70,7 +70,7 @@ sealed record NodeFolder(string Path)
         var token = OwnToken();
         TokenFile.All(Principals);
         Files.CreateDirectory(Path, secret: true);
-        foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"),
+        foreach (var directory in (string[])[Logs, At("bodies"), At("keytable"), At("tally"),
             Erasures]) Files.CreateDirectory(directory, secret: true);
         Files.Sweep(Logs);
         Files.Sweep(Erasures);

@@ -19,7 +19,11 @@ sealed record NodeTerms
     /// <summary>How often a running release is inspected, without any sign of change: files, processes, environment, network.</summary>
     public TimeSpan InspectEvery { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often the checkpoint is cosigned again while nothing changes, so that others see how fresh it is.</summary>
+    /// <summary>How often its processes alone are looked at: what they execute and where they listen, without reading
+    /// files. What differs is inspected at once.</summary>
+    public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often the checkpoint is cosigned anew while nothing changes, so that others see how fresh it is.</summary>
     public TimeSpan CosignEvery { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often such an inspection is stated in the ledger when nothing has changed. A shorter observation gap of the environment goes first.</summary>
@@ -56,6 +60,10 @@ sealed record NodeTerms
 
     /// <summary>How long a release must have run for its end not to count as one more in a row.</summary>
     public TimeSpan SteadyAfter { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The folder of the trees of running releases; null, but for tests that look into it: the user's
+    /// (<see cref="Runtime.TreePlace"/>).</summary>
+    public string? Trees { get; init; }
 
     /// <summary>How old the server's last confirmation may be before the node is said to lag.</summary>
     public TimeSpan LagAfter { get; init; } = TimeSpan.FromSeconds(30);

@@ -8,13 +8,14 @@ using Stele.Runtime;
 namespace Stele.Host;
 
 /// <summary>A release on disk: its document, and the tree that was made from verified blobs.</summary>
-sealed record Provisioned(ReleaseFact Release, ReleaseDocument Document, Materialised Tree);
+/// <param name="Place">Where the tree is; disposing removes it.</param>
+sealed record Provisioned(ReleaseFact Release, ReleaseDocument Document, Materialised Tree, TreePlace Place);
 
 /// <summary>
 /// Release → directory. Blobs come by digest from the node's own store; what is not there, or is damaged there, is fetched from the server's.
 /// </summary>
-/// <param name="directory">The folder whose <c>releases</c> the trees stand in.</param>
-sealed class Provision(BlobStore own, IBlobs server, string directory)
+/// <param name="trees">The folder of the trees; null: the user's (<see cref="TreePlace"/>).</param>
+sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
 {
     const long MaxBlob = 16L << 30;
 
@@ -46,8 +47,17 @@ sealed class Provision(BlobStore own, IBlobs server, string directory)
     async Task<Provisioned> Materialised(ReleaseFact release, CancellationToken stop)
     {
         var document = ReleaseDocument.Parse(await own.Read(release.Document, Artifacts.MaxDocument, stop));
-        var target = RunningRelease.NewTree(directory);
-        return new Provisioned(release, document, await ReleaseClosure.Materialise(own, release.Digest, target, stop));
+        var place = TreePlace.New(trees);
+        try
+        {
+            return new Provisioned(release, document,
+                await ReleaseClosure.Materialise(own, release.Digest, place.Tree, stop), place);
+        }
+        catch
+        {
+            place.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Brings every blob of the release into the node's own store.</summary>
@@ -75,6 +85,4 @@ sealed class Provision(BlobStore own, IBlobs server, string directory)
             if (there) replaced.Add(digest);
         }
     }
-
-    public static void Remove(Provisioned provisioned) => Disk.Files.DeleteDirectory(provisioned.Tree.Directory);
 }

@@ -10,7 +10,7 @@ namespace Stele.Runtime;
 static class Enforcement
 {
     /// <summary>
-    /// Every limit by name, with its value and whether it holds: memory in bytes, processors, processes, descriptors a
+    /// Every limit by name, with its value and whether it holds: memory in bytes, processors, processes, those of its user in all, descriptors a
     /// process, bytes a file; and the user.
     /// </summary>
     public static Json ToJson()
@@ -21,6 +21,7 @@ static class Enforcement
             ("user", Libc.EffectiveUser != 0 ? "the node's own" : HostUser.Why is null ? "its own" : "root"),
             ("memory", Held("memory", limits.Memory)), ("processors", Held("cpu", limits.Processors)),
                 ("processes", Held("pids", limits.Processes)),
+                ("userProcesses", Json.Object(("limit", limits.UserProcesses), ("enforced", true))),
             ("descriptors", Json.Object(("limit", limits.Descriptors), ("enforced", true))),
                 ("fileBytes", Json.Object(("limit", limits.FileBytes), ("enforced", true))),
             ("systemCalls", SystemCalls.Filter() is not null),
@@ -35,8 +36,9 @@ static class Enforcement
     {
         if (HostUser.Why is { } user) yield return
             $"user: not enforced; a release is root for this machine, without capabilities ({user})";
+        var limits = Limits.Default.UserProcesses.ToString(System.Globalization.CultureInfo.InvariantCulture);
         var missing = ((string, string)[])[("memory", "memory"), ("cpu", "processors"),
-            ("pids", "processes (4096 of this user's in all are)")];
+            ("pids", $"processes ({limits} of this user's in all are)")];
         var names = missing.Where(m => !ControlGroup.Holding.Contains(m.Item1)).Select(m => m.Item2).ToArray();
         if (names.Length > 0) yield return $"{string.Join(", ", names)}: not enforced ({ControlGroup.Why})";
         if (SystemCalls.Filter() is null) yield return

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Stele.Runtime;
 
 /// <summary>How bubblewrap is started for a sandbox.</summary>
@@ -10,19 +12,18 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
     /// Becomes bubblewrap, with the same marks from whatever it was started: a plain umask and signals, an empty
     /// environment, and its own settings by a pipe, as its command line and environment can be read inside (it is the
     /// init).
-    /// Arguments: bubblewrap's path, the command and its arguments. Standard input: a line, once limits are set; then
-    /// bubblewrap's settings. The stack's limit is set here, as the kernel puts back what it was while a program is being
-    /// loaded.
+    /// Arguments: <see cref="PlainSignals"/>, bubblewrap's path, the command and its arguments. Standard input: a line,
+    /// once limits are set; then bubblewrap's settings. The stack's limit is set here, as the kernel puts back what it
+    /// was while a program is being loaded. Nothing is started besides: a user with too many processes is to be told so
+    /// by bubblewrap.
     /// </summary>
     public const string Script = """
         read -r _
         ulimit -s 8192 2>/dev/null || :
         umask 022
         exec 3<&0 0</dev/null
-        bubblewrap=$1
-        shift
-        signals=
-        env --default-signal true 2>/dev/null && signals=--default-signal
+        signals=$1 bubblewrap=$2
+        shift 2
         exec env -i $signals "$bubblewrap" --args 3 -- "$@"
         """;
 
@@ -31,15 +32,16 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
     /// mounts
     /// there what the sandbox mounts, and goes on as another user. Arguments before those of <see cref="Script"/>:
     /// where that
-    /// file system is made; the user's number; how many things are mounted; each of them.
+    /// file system is made; the user's number; <see cref="PlainSignals"/>; how many things are mounted; each of them.
+    /// Then without <see cref="PlainSignals"/>.
     /// </summary>
     public const string RootScript = """
         set -e
         read -r _
         ulimit -s 8192 2>/dev/null || :
         umask 022
-        stage=$1 user=$2 count=$3
-        shift 3
+        stage=$1 user=$2 signals=$3 count=$4
+        shift 4
         mount -t tmpfs -o size=1m,mode=0755 stele "$stage"
         n=0
         while [ $n -lt $count ]; do
@@ -58,8 +60,21 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
             esac
         done
         exec 3<&0 0</dev/null
-        signals=
-        env --default-signal true 2>/dev/null && signals=--default-signal
         exec setpriv --reuid "$user" --regid "$user" --clear-groups env -i $signals "$bubblewrap" --args 3 -- "$@"
         """;
+
+    /// <summary>env's option that puts every signal back to what it does by itself; "" where env is older than it
+    /// (coreutils 8.31).</summary>
+    public static string PlainSignals => Signals.Value;
+
+    static readonly Lazy<string> Signals = new(() =>
+    {
+        const string Option = "--default-signal";
+        using var probe = Process.Start(new ProcessStartInfo("env", [Option, "true"])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/",
+        })!;
+        probe.WaitForExit();
+        return probe.ExitCode == 0 ? Option : "";
+    });
 }

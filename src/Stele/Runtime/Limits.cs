@@ -14,10 +14,12 @@ namespace Stele.Runtime;
 sealed record Limits(long Memory, double Processors, int Processes, int Descriptors, long FileBytes)
 {
     /// <summary>
-    /// How many processes and threads a user may have where no cgroup counts them: those of the user outside of the
-    /// sandbox count too, so this is more.
+    /// How many processes and threads the user of a sandbox may have in all (RLIMIT_NPROC), which is what bounds them
+    /// where no cgroup does. The kernel counts those outside of the sandbox too: a desktop has a few thousand, and
+    /// beyond the limit nothing starts; the fewest process numbers that a kernel has are 32768, and half of those stay
+    /// free. One number on every machine: a release can read it.
     /// </summary>
-    const ulong UserProcesses = 4096;
+    public int UserProcesses { get; init; } = 16_384;
 
     /// <summary>
     /// Three quarters of the memory and of the processors: what governs a release goes on whatever the release does.
@@ -37,7 +39,7 @@ sealed record Limits(long Memory, double Processors, int Processes, int Descript
         // as, locks, sigpending, msgqueue, nice, rtprio, rttime.
         ulong[] values =
         [
-            Unlimited, (ulong)FileBytes, Unlimited, 8 << 20, 0, Unlimited, UserProcesses, (ulong)Descriptors,
+            Unlimited, (ulong)FileBytes, Unlimited, 8 << 20, 0, Unlimited, (ulong)UserProcesses, (ulong)Descriptors,
             8 << 20, Unlimited, Unlimited, 4096, 819_200, 0, 0, Unlimited,
         ];
         for (var resource = 0; resource < values.Length; resource++) Libc.Limit(pid, resource, values[resource]);

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Stele.Disk;
 using Stele.Proof;
@@ -57,20 +56,13 @@ sealed class RunningRelease : IAsyncDisposable
     public static ImmutableSortedDictionary<string, string> EnvironmentOf(Digest release, RunTerms run) =>
         run.Env.SetItem(ReleaseVariable, release.ToString());
 
-    /// <summary>
-    /// Where to make the tree of a release that is to be started, below a folder. The kernel shows a process the path
-    /// of what
-    /// it is mounted from (/proc/self/mountinfo), so trees are named alike everywhere, and by chance.
-    /// </summary>
-    public static string NewTree(string folder) => Path.Combine(folder, "releases",
-        Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
-
     /// <summary>Starts a release and waits until it answers its health path with 200.</summary>
-    /// <param name="tree">Its materialised tree, from <see cref="NewTree"/>.</param>
+    /// <param name="tree">Its materialised tree, in a <see cref="TreePlace"/>.</param>
+    /// <param name="limits">Null: the default, as everywhere but in tests of the limits.</param>
     /// <exception cref="StartException">It did not start, or did not become healthy in time.</exception>
     /// <exception cref="SandboxException">There is no sandbox for it.</exception>
     public static async Task<RunningRelease> Start(string tree, Digest release, RunTerms run, TimeSpan patience,
-        CancellationToken stop = default)
+        Limits? limits = null, CancellationToken stop = default)
     {
         if (run.Args.IsEmpty) throw new StartException(StartError.Unfit, "the release names no command");
         if (!run.Socket.StartsWith("/run/", StringComparison.Ordinal)
@@ -79,7 +71,7 @@ sealed class RunningRelease : IAsyncDisposable
             throw new StartException(StartError.Unfit,
                 $"the release listens on '{run.Socket}'; a socket is /run/ and a name");
         var process = await new Sandbox(tree, run.Args) { Env = EnvironmentOf(release, run), Directory = run.Directory,
-            Tenant = release.ToString() }.Start(stop);
+            Tenant = release.ToString(), Limits = limits ?? Limits.Default }.Start(stop);
         try
         {
             using var patient = CancellationTokenSource.CreateLinkedTokenSource(stop);

@@ -115,7 +115,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     {
         string[] sources = [Root, .. Binds.Select(b => Path.GetFullPath(b.Host))];
         if (HostUser.Of(Tenant ?? Root) is not { } user) return new Launch("/bin/sh",
-            ["-c", Launch.Script, "sh", Program!, command, .. Args.Skip(1)], [.. Flags(sources)], Limits, OutputBytes);
+            ["-c", Launch.Script, "sh", Launch.PlainSignals, Program!, command, .. Args.Skip(1)], [.. Flags(sources)], Limits, OutputBytes);
         foreach (var bind in Binds.Where(b => b.Writable)) Libc.GiveTo(bind.Host, user);
         var stage = StagePoints.FirstOrDefault(p => System.IO.Directory.Exists(p) && !sources.Append(Program!)
             .Any(s => s.StartsWith(p + "/", StringComparison.Ordinal)))
@@ -123,7 +123,7 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
                 $"none of {string.Join(", ", StagePoints)} can be mounted over: all hold what is to be mounted");
         return new Launch("unshare",
             ["--mount", "--propagation", "private", "/bin/sh", "-c", Launch.RootScript, "sh", stage, Number(user),
-                Number(sources.Length), .. sources, Program!, command, .. Args.Skip(1)],
+                Launch.PlainSignals, Number(sources.Length), .. sources, Program!, command, .. Args.Skip(1)],
             [.. Flags([.. sources.Select((_, i) => $"{stage}/{Number(i)}")])], Limits, OutputBytes);
     }
 

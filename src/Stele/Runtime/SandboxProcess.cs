@@ -201,7 +201,14 @@ sealed class SandboxProcess : IAsyncDisposable
         return code ?? (_bubblewrap.ExitCode > 128 ? _bubblewrap.ExitCode : throw Failed(_errors.Text));
     }
 
-    static SandboxException Failed(string errors) => new(SandboxError.Failed, $"bubblewrap could not build the sandbox: {errors.Trim()}");
+    static SandboxException Failed(string errors) => new(SandboxError.Failed,
+        $"bubblewrap could not build the sandbox: {errors.Trim()}",
+        // EAGAIN of clone(2), in the C library's words.
+        errors.Contains("Resource temporarily unavailable", StringComparison.Ordinal)
+            ? string.Create(CultureInfo.InvariantCulture, $"""
+                this user has as many processes and threads as it may have (here at most {
+                Limits.Default.UserProcesses}, ulimit -u): end some, or start releases as a user of their own
+                """) : null);
 
     /// <summary>
     /// Ends everything inside. By a handle: the number of a process that has ended may be another's by now.

@@ -202,7 +202,7 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         var release = await ReleaseClosure.Build(small.Blobs, small.Document());
         var made = await ReleaseClosure.Materialise(small.Blobs, release, small.Scratch("running"));
         await using var running = await RunningRelease.Start(made.Directory, release, small.Document().Run,
-            TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+            TimeSpan.FromSeconds(60), stop: TestContext.Current.CancellationToken);
         using var asked = new HttpRequestMessage(HttpMethod.Get, new Uri("http://release/say"));
         using var answer = await running.Http.SendAsync(asked, TestContext.Current.CancellationToken);
         Assert.Equal("stone", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));

@@ -105,6 +105,24 @@ public sealed class DriftTests
         await Drifts(() => h.Ask("/exec"), "executable");
     }
 
+    /// <summary>However rarely everything is inspected.</summary>
+    [Theory]
+    [InlineData("/exec", "executable")]
+    [InlineData("/listen", "network")]
+    public async Task What_a_process_does_is_in_the_ledger_within_seconds(string act, string dimension)
+    {
+        Hamlet.Needs();
+        var rarely = TimeSpan.FromHours(1);
+        var (h, release) = await Hamlet.Serving(terms: Hamlet.Quick with { InspectEvery = rarely, RehashEvery = rarely,
+            LookEvery = new NodeTerms().LookEvery });
+        await using var _ = h;
+        await h.Ask(act);
+        await h.Eventually(() => h.Observations.Any(o => o.Event == "drift"), "it was not stated", seconds: 25);
+        Assert.Contains(h.Observations.First(o => o.Event == "drift").Dimensions, d => d.Name == dimension && !d.Agrees);
+        await h.Serves(release);
+        Assert.Equal("stone", await h.Word());
+    }
+
     [Fact]
     public async Task What_is_found_drifted_when_the_head_moves_is_not_asked_any_more()
     {

@@ -198,7 +198,7 @@ sealed class Hamlet : IAsyncDisposable
     {
         var (terms, gateway) = (_terms, _gateway);
         Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"),
-            token ?? Town.Founded.Token, terms ?? Quick, gateway ?? new GatewayTerms(), TimeProvider.System, Report);
+            token ?? Town.Founded.Token, (terms ?? Quick) with { Trees = TreesFolder }, gateway ?? new GatewayTerms(), TimeProvider.System, Report);
         Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(120) };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }
@@ -267,6 +267,12 @@ sealed class Hamlet : IAsyncDisposable
 
     public Task Observed(string what, Func<Observation, bool>? which = null) =>
         Eventually(() => Observations.Any(o => o.Event == what && (which?.Invoke(o) ?? true)), $"no observation '{what}'");
+
+    string TreesFolder => Town.Path("trees");
+
+    /// <summary>The whole trees of releases that the node has made and not removed.</summary>
+    public IEnumerable<string> Trees => !Directory.Exists(TreesFolder) ? []
+        : Directory.EnumerateDirectories(TreesFolder).Select(d => Path.Combine(d, "tree")).Where(Directory.Exists);
 
     /// <summary>The directory that the running release was made in.</summary>
     public string Tree => Hosted!.Table!.Legs[0].Instance.Provisioned.Tree.Directory;

@@ -76,7 +76,7 @@ public sealed class NodeTests
         var files = h.Observations.Where(o => o.Event == "started").Select(o => o.Dimensions[0].Observed).ToArray();
         Assert.Equal([before, before], [files[0], files[2]]);
         Assert.NotEqual(files[0], files[1]);
-        await h.Eventually(() => Directory.GetDirectories(h.Folder.Releases).Length == 1, "trees of releases that are gone are left");
+        await h.Eventually(() => h.Trees.Count() == 1, "trees of releases that are gone are left");
     }
 
     [Fact]
@@ -146,8 +146,7 @@ public sealed class NodeTests
         await h.Start();
         await h.OpenLog();
         await h.Deploy(release);
-        await h.Eventually(() => Directory.EnumerateDirectories(h.Folder.Releases)
-            .Any(d => !d.EndsWith(".tmp", StringComparison.Ordinal)), "it does not start");
+        await h.Eventually(() => h.Trees.Any(), "it does not start");
         await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
         Assert.Empty(h.Hosted!.Running); // still on its way

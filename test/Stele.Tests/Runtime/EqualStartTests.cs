@@ -98,18 +98,23 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
         var release = await ReleaseClosure.Build(blobs, document);
         var checking = await Checked(blobs, release, document);
 
-        var provision = RunningRelease.NewTree(_scratch.At("node"));
-        var tree = await ReleaseClosure.Materialise(blobs, release, provision);
+        // A node's data folder, deeper than the check's temporary one.
+        var node = new BlobStore(_scratch.At("var", "lib", "a-node", "data", "node", "blobs"));
         var fact = new ReleaseFact(release, [], document.System, document.Name, document.Digest, document.Components,
             document.Policy);
-        await using var instance = await Instance.Start(new Provisioned(fact, document, tree),
-            TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        var provisioned = await new Provision(node, blobs).Make(fact, TestContext.Current.CancellationToken);
+        using var place = provisioned.Place;
+        await using var instance = await Instance.Start(provisioned, TimeSpan.FromSeconds(60),
+            TestContext.Current.CancellationToken);
         var hosting = Seen(instance.Pid);
 
         Assert.Equal(checking.Keys, hosting.Keys);
         foreach (var (name, lines) in checking) Assert.Equal($"{name}\n{lines}", $"{name}\n{hosting[name]}");
         Assert.Contains("STELE_RELEASE=" + release, checking["environ"], StringComparison.Ordinal);
         Assert.Contains(" /run ", checking["mountinfo"], StringComparison.Ordinal);
+        Assert.Contains("/NAME/tree / ro", checking["mountinfo"], StringComparison.Ordinal);
+        if (ControlGroup.Holding.Contains("pids"))
+            Assert.Contains("pids.max 1024", checking["limits of the cgroup"], StringComparison.Ordinal);
         Assert.Contains("Max open files", checking["limits"], StringComparison.Ordinal);
     }
 
@@ -172,12 +177,30 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
                 .Select(l => l.StartsWith("NS", StringComparison.Ordinal) ? Inner(l) : l)),
             ["limits"] = Of("limits"),
             ["cgroup"] = CgroupPath().Replace(Of("cgroup"), ":PATH"),
+            ["limits of the cgroup"] = Group(Of("cgroup")),
         };
     }
 
+    /// <summary>The settings of a process's cgroups, of version 1 or 2, file by file.</summary>
+    static string Group(string cgroup)
+    {
+        var text = new StringBuilder();
+        foreach (var line in cgroup.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var part = line.Split(':', 3);
+            var directory = $"/sys/fs/cgroup/{part[1]}{part[2]}";
+            // Where version 1 is mounted too, version 2 is below "unified" and has no controllers.
+            foreach (var file in (string[])["memory.max", "memory.swap.max", "memory.limit_in_bytes",
+                "memory.memsw.limit_in_bytes", "pids.max", "cpu.max", "cpu.cfs_period_us", "cpu.cfs_quota_us"])
+                if (File.Exists(Path.Combine(directory, file)))
+                    text.Append(file).Append(' ').Append(File.ReadAllText(Path.Combine(directory, file)));
+        }
+        return text.ToString();
+    }
+
     /// <summary>
-    /// Ids and device numbers by their order of appearance; of the tree's path, its name by chance and the folder that
-    /// the tree was made in.
+    /// Ids by their order of appearance, and so the devices of what is mounted in memory, each a new one; of the tree's
+    /// path, the name by chance. Where the tree is, and on which device, is compared as it is.
     /// </summary>
     static string Mounts(string mountinfo)
     {
@@ -189,8 +212,10 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
         foreach (var line in mountinfo.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var part = line.Split(' ');
-            (part[0], part[1], part[2]) = (Nth(ids, part[0]), Nth(ids, part[1]), Nth(devices, part[2]));
-            part[3] = TreeName().Replace(part[3], "FOLDER/releases/NAME");
+            (part[0], part[1]) = (Nth(ids, part[0]), Nth(ids, part[1]));
+            // A file system of the sandbox's own, as a whole; what is bound from the host is a name below its root.
+            if (part[3] == "/") part[2] = Nth(devices, part[2]);
+            part[3] = TreeName().Replace(part[3], "/NAME/tree");
             text.AppendJoin(' ', part).Append('\n');
         }
         return text.ToString();
@@ -204,7 +229,7 @@ public sealed partial class EqualStartTests(SmallRelease small) : IClassFixture<
         "^(Vm|Rss|Hugetlb|Threads:|(non)?voluntary_|Tgid:|Ngid:|Pid:|PPid:|State:|FDSize:|SigQ:|SigPnd:|ShdPnd:)")]
     private static partial Regex Moving();
 
-    [GeneratedRegex("^/.*/releases/[0-9a-f]{32}$")]
+    [GeneratedRegex("/[0-9a-f]{32}/tree$")]
     private static partial Regex TreeName();
 
     [GeneratedRegex(":[^:\n]*(?=\n)")]

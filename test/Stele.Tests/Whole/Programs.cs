@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Stele.Proof;
+using Stele.Runtime;
 
 namespace Stele.Tests.Whole;
 
@@ -36,11 +37,19 @@ static class Programs
         return File.Exists(path) ? path : throw new FileNotFoundException($"{project} was not built ({Configuration})", path);
     }
 
-    public static ProcessStartInfo Start(string program, IEnumerable<string> arguments, string? temporary = null)
+    /// <summary>
+    /// Trees of releases are made in the data folder or the temporary one, where they are given: <see cref="About"/>
+    /// knows what runs by the folder that it comes from.
+    /// </summary>
+    public static ProcessStartInfo Start(string program, IEnumerable<string> given, string? temporary = null)
     {
+        string[] arguments = [.. given];
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         // The member who runs the tests has a home and data of their own: no test may touch them.
         start.Environment["STELE_HOME"] = start.Environment["STELE_DATA"] = "/nonexistent/stele-test";
+        var data = Array.IndexOf(arguments, "--data");
+        if ((data >= 0 && data + 1 < arguments.Length ? arguments[data + 1] : temporary) is { } folder)
+            start.Environment[TreePlace.Variable] = Path.Combine(folder, "trees");
         if (temporary is not null) start.Environment["TMPDIR"] = temporary;
         return start;
     }

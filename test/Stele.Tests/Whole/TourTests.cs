@@ -58,7 +58,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         Assert.Empty(tour.LeftRunning);
         // The runtime's own: shared locks and diagnostics sockets.
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(tour.Temporary).Select(Path.GetFileName), name => name is not ".dotnet" && !name!.StartsWith("clr-debug-pipe", StringComparison.Ordinal) && !name.StartsWith("dotnet-diagnostic", StringComparison.Ordinal));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(tour.Folder, "node", "releases")));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(tour.Folder, "trees")));
     }
 
     [Fact]

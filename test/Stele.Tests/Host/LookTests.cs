@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using Stele.Blobs;
+using Stele.Build;
+using Stele.Host;
+using Stele.Proof.Governance;
+using Stele.Runtime;
+using Stele.Tests.Build;
+
+namespace Stele.Tests.Host;
+
+/// <summary>Looks at the processes of a release on .NET, which maps more files than most.</summary>
+public sealed class LookTests(SmallRelease small, ITestOutputHelper output) : IClassFixture<SmallRelease>
+{
+    [Fact]
+    public async Task A_look_is_cheap_and_finds_nothing_in_a_release_that_is_whole()
+    {
+        Assert.SkipUnless(Sandbox.Available, "bubblewrap is not installed: apt-get install bubblewrap");
+        using var scratch = new Scratch();
+        var stop = TestContext.Current.CancellationToken;
+        var document = small.Document().Sorted();
+        var fact = new ReleaseFact(await ReleaseClosure.Build(small.Blobs, document), [], document.System, document.Name,
+            document.Digest, document.Components, document.Policy);
+        var provisioned = await new Provision(new BlobStore(scratch.At("node")), small.Blobs).Make(fact, stop);
+        using var place = provisioned.Place;
+        await using var instance = await Instance.Start(provisioned, TimeSpan.FromSeconds(60), stop);
+        var files = provisioned.Tree.Tree.Entries.Where(e => e.Type == EntryType.File).Select(e => e.Path)
+            .ToHashSet(StringComparer.Ordinal);
+        Assert.Null(Inspection.Sign(instance, files));
+        const int Looks = 50;
+        var (began, used) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
+        for (var i = 0; i < Looks; i++) Assert.Null(Inspection.Sign(instance, files));
+        var (took, cost) = (Stopwatch.GetElapsedTime(began) / Looks, (Environment.CpuUsage.TotalTime - used) / Looks);
+        output.WriteLine($"a look: {took.TotalMilliseconds:0.0} ms, {cost.TotalMilliseconds:0.0} ms of processor");
+        Assert.True(took < 5 * TimeSpan.FromMilliseconds(50), $"{took}");
+        var one = files.First(f => f.EndsWith("/dotnet", StringComparison.Ordinal));
+        files.Remove(one);
+        Assert.Equal($"a process executes /{one}", Inspection.Sign(instance, files));
+    }
+}
