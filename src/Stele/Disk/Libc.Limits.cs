@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Stele.Disk;
 
@@ -16,6 +17,23 @@ static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     private static partial int SetLimit(int resource, in RLimit limit);
+
+    /// <summary>How many descriptors this process has open; 0 where the system does not say.</summary>
+    public static long OpenDescriptors()
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>Takes one descriptor, for nothing.</summary>
+    /// <exception cref="IOException">There is none.</exception>
+    public static SafeFileHandle OpenNull() => File.OpenHandle("/dev/null");
 
     /// <summary>
     /// How many descriptors this process may open. Raised to what the system allows it, if that was not done yet.
