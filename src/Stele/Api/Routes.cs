@@ -282,6 +282,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
 
     int _transfers;
 
+    readonly SemaphoreSlim _listing = new(1);
+
     /// <exception cref="ProblemException"><see cref="Trouble.Busy"/></exception>
     async Task Transfer(Func<Task> blob)
     {
@@ -338,12 +340,21 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     async Task ListArtifact(HttpContext http)
     {
         var digest = DigestOf(http);
-        if (blobs.SizeOf(digest) is <= Artifact.MaxManifest and var size)
+        // One at a time: each waits for the lock of the folder, by a thread, and makes a tree of what may be 4 MiB.
+        await _listing.WaitAsync(http.RequestAborted);
+        try
         {
-            BodyBudget.Of(http)?.Take(size);
-            http.CheckValues(await blobs.Read(digest, Artifact.MaxManifest, http.RequestAborted), ManifestValues);
+            if (blobs.SizeOf(digest) is <= Artifact.MaxManifest and var size)
+            {
+                BodyBudget.Of(http)?.Take(size);
+                http.CheckValues(await blobs.Read(digest, Artifact.MaxManifest, http.RequestAborted), ManifestValues);
+            }
+            await blobs.List(digest, http.RequestAborted);
         }
-        await blobs.List(digest, http.RequestAborted);
+        finally
+        {
+            _listing.Release();
+        }
         await http.Write(Json.Object(("digest", digest)));
     }
 }

@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -23,7 +24,7 @@ static partial class Libc
     {
         try
         {
-            return Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount();
+            return new FileSystemEnumerable<int>("/proc/self/fd", static (ref _) => 0).LongCount();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -514,7 +514,14 @@ sealed class HostedEnvironment : IAsyncDisposable
 
         async Task End()
         {
-            await guarded.Instance.Retire(drain, grace, _parts.Time);
+            try
+            {
+                await guarded.Instance.Retire(drain, grace, _parts.Time);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                _parts.Report($"{Place}: what release {guarded.Release.Short} left could not be removed: {e.Message}");
+            }
             await guarded.DisposeAsync();
         }
     }

@@ -53,6 +53,12 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
 
     const int TicksOfSecond = 4, ClosedAtOnce = 8;
 
+    /// <summary>With so many descriptors, connections are never what makes them few.</summary>
+    const long Plenty = 4 * 4096;
+
+    readonly long _descriptors = Libc.Descriptors();
+    long _uncounted;
+
     readonly IConnectionListenerFactory _transport;
     readonly ConnectionLimits _limits;
     readonly TimeProvider _time;
@@ -188,16 +194,32 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
             lock (_gate)
             {
                 if (_unbound) return;
+                var scarce = Scarce();
                 var strangers = _silent.Count + _strangers.Count;
-                if (_open < _limits.Most && strangers < _limits.Strangers) return;
+                if (_open < _limits.Most && strangers < _limits.Strangers && !scarce) return;
                 closed = Oldest();
-                if (closed is null && _open < _limits.Most) return;
+                if (closed is null && _open < _limits.Most && !scarce) return;
                 left = _left.Task;
             }
             // Its descriptor is free when it has left.
             closed?.Close();
-            await left.WaitAsync(stop);
+            // Others than connections may be what is too much: it is looked at again, whoever leaves or not.
+            await Task.WhenAny(left, Task.Delay(Ticking, _time, stop));
+            stop.ThrowIfCancellationRequested();
         }
+    }
+
+    /// <summary>
+    /// Whether descriptors are so few that the rest is kept for files, and for the runtime, which ends where it can't
+    /// open a part of itself. Under the gate. They are counted once for so many that come, and each time while they
+    /// are few.
+    /// </summary>
+    bool Scarce()
+    {
+        if (_descriptors >= Plenty || _uncounted-- > 0) return false;
+        var left = _descriptors - Libc.OpenDescriptors() - Math.Clamp(_descriptors / 8, 64, 512);
+        _uncounted = Math.Clamp(left / 4, 0, 64);
+        return left <= 0;
     }
 
     /// <summary>
