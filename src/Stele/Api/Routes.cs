@@ -154,7 +154,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     }
 
     Json Witnessing() => Json.Object(
-        ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))), ("size", log.Size), ("policy", options.Witnesses is not null),
+        ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))),
+        ("size", log.Size), ("policy", options.Witnesses is not null),
         ("published", cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
         ("cosigners", Json.Array(Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
         ("witnesses", Json.Array((witnesses?.Standings ?? []).Select(w => Json.Object(

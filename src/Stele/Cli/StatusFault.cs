@@ -87,7 +87,8 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
         place is null ? hint : hint.Replace("SYSTEM/ENV", place, StringComparison.Ordinal);
 
     public Json ToJson() => Json.Object(
-        ("place", Place is { } p ? Json.Of(p) : null), ("of", Place is null ? Json.Of(Whom) : null), ("code", Code), ("message", Message), ("hint", Hint),
+        ("place", Place is { } p ? Json.Of(p) : null), ("of", Place is null ? Json.Of(Whom) : null),
+        ("code", Code), ("message", Message), ("hint", Hint),
         ("differences", Json.Array(Differences.Select(Json.Of))));
 
     public IEnumerable<string[]> Rows() =>

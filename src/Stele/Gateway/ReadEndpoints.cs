@@ -60,7 +60,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         {
             if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
             else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
-            else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
+            else if (!await LogPages.Tile(http, log.Log, resource, open: false))
+                await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
         }
         else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
             && Index(bodies, number) is { } index)

@@ -76,14 +76,17 @@ static class ProblemFields
     static readonly string[] Lasting = ["clock", "stopped", "unreachable", "not-serving", "stale"];
 
     /// <param name="field">A header field's value; null: it is not there.</param>
-    /// <param name="token">Whether the request showed a token.</param>
-    public static string? Objection(int status, string code, Func<string, string?> field, bool token) => status switch
+    /// <param name="token">Whether the request showed a token; null: it is not known.</param>
+    public static string? Objection(int status, string code, Func<string, string?> field, bool? token) => status switch
     {
         // RFC 9110 §15.5.2, RFC 6750 §3: the scheme, then one parameter at least.
         401 when field("WWW-Authenticate") is not { } challenge
-            || challenge != "Bearer realm=\"stele\"" + (token ? ", error=\"invalid_token\"" : "") =>
+            || !challenge.StartsWith("Bearer realm=\"stele\"", StringComparison.Ordinal)
+            || (token is { } shown
+                && shown != challenge.EndsWith(", error=\"invalid_token\"", StringComparison.Ordinal)) =>
             $"WWW-Authenticate: {field("WWW-Authenticate")}",
-        403 when code == "forbidden" && field("WWW-Authenticate") is not "Bearer realm=\"stele\", error=\"insufficient_scope\"" =>
+        403 when code == "forbidden"
+            && field("WWW-Authenticate") is not "Bearer realm=\"stele\", error=\"insufficient_scope\"" =>
             $"WWW-Authenticate: {field("WWW-Authenticate")}",
         405 when string.IsNullOrEmpty(field("Allow")) => "no Allow",
         429 when !IsSeconds(field("Retry-After")) => $"Retry-After: {field("Retry-After")}",

@@ -19,7 +19,8 @@ namespace Stele.Tests.Whole;
 public sealed class StrangerTests(ITestOutputHelper output)
 {
     /// <summary>
-    /// What <c>python3</c> runs: <c>PART PORT TOKEN REQUEST-LINE COUNT SECONDS BYTES</c>; it says what it saw, one line.
+    /// What <c>python3</c> runs: <c>PART PORT TOKEN REQUEST-LINE COUNT SECONDS BYTES</c>; it says what it saw, one
+    /// line.
     /// </summary>
     const string Client = """
         import resource, socket, sys, threading, time, collections
@@ -280,7 +281,8 @@ public sealed class StrangerTests(ITestOutputHelper output)
         await Bears(new Target(up.Pid, up.Server, token, log, null), Most, Attacks(whole, log, "POST /blobs",
             $"GET /blobs/{blob}",
             // Every address that makes a tree of JSON, with as much of it as it takes.
-            new("objects", 600, 0, "POST /statements", 64 * 1024), new("objects", 120, 0, "POST /cosignatures", 500_000),
+            new("objects", 600, 0, "POST /statements", 64 * 1024),
+            new("objects", 120, 0, "POST /cosignatures", 500_000),
             new("objects", 60, 0, $"PUT /artifacts/{objects}", 0)), whole);
         Assert.Equal((0, ""), await up.Stop());
     }
