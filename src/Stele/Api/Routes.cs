@@ -283,7 +283,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
 
     int _transfers;
 
-    readonly SemaphoreSlim _listing = new(1);
+    /// <summary>Of all servers in this process: there is one, but in tests.</summary>
+    static readonly SemaphoreSlim Listing = new(1);
 
     /// <exception cref="ProblemException"><see cref="Trouble.Busy"/></exception>
     async Task Transfer(Func<Task> blob)
@@ -342,7 +343,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     {
         var digest = DigestOf(http);
         // One at a time: each waits for the lock of the folder, by a thread, and makes a tree of what may be 4 MiB.
-        await _listing.WaitAsync(http.RequestAborted);
+        await Listing.WaitAsync(http.RequestAborted);
         try
         {
             if (blobs.SizeOf(digest) is <= Artifact.MaxManifest and var size)
@@ -354,7 +355,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         }
         finally
         {
-            _listing.Release();
+            Listing.Release();
         }
         await http.Write(Json.Object(("digest", digest)));
     }
