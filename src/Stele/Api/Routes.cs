@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
@@ -23,7 +24,8 @@ namespace Stele.Api;
 /// GET  /checkpoint                            the published checkpoint: with the cosignatures of a quorum, where witnesses are configured
 /// GET  /checkpoint?beyond=SIZE&amp;wait=SECONDS   the newest signed one, with what cosignatures there are; waits for one beyond SIZE
 /// POST /cosignatures                          a node's (see <see cref="CosignatureOffer"/>) → 200 {"size"}
-/// GET  /witnesses                             who cosigns, how far, and what keeps them from it
+/// GET  /witnesses                             who cosigns, how far, and what keeps them from it; in "faults", what
+///                                             keeps the server from its work, as a node's status says it
 /// GET  /tile/…                                C2SP tlog-tiles: hash tiles and entry bundles
 /// GET  /entries/N    /proof/N?size=SIZE       an entry; its inclusion proof
 /// GET  /log?from=N&amp;count=N                    one readable line an entry
@@ -39,6 +41,10 @@ namespace Stele.Api;
 sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned, Witnesses? witnesses, ServerOptions options, TimeProvider time, CancellationToken stopping)
 {
     const int MaxEnvelope = 64 * 1024;
+
+    /// <summary>The most values of a manifest's JSON: a dozen a layer.</summary>
+    const int ManifestValues = 1 << 19;
+
     static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
 
     readonly Func<Digest, byte[]?> _find = SmallDocuments.Of(blobs);
@@ -82,7 +88,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             ["witnessed"] => Await.Witnessed,
             _ => throw new ProblemException(Trouble.BadRequest, "'await' is 'durable', 'integrated' or 'witnessed'"),
         };
-        var body = await http.Body(MaxEnvelope);
+        var body = await http.JsonBody(MaxEnvelope);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
         Admitted answer;
         try
@@ -135,7 +141,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         string error;
         try
         {
-            offer = CosignatureOffer.Parse(await http.Body(CosignatureOffer.MaxBytes));
+            offer = CosignatureOffer.Parse(await http.JsonBody(CosignatureOffer.MaxBytes));
             cosignature = offer.Judge(admission.Replay.State, out error);
         }
         catch (FormatException e)
@@ -148,6 +154,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     }
 
     Json Witnessing() => Json.Object(
+        ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))),
         ("size", log.Size), ("policy", options.Witnesses is not null),
         ("published", cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
         ("cosigners", Json.Array(Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
@@ -197,10 +204,10 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
                 for (; next < entries.Count; next++)
                 {
                     var line = LogLines.One(entries[(int)next]).ToString();   // canonical JSON has no line breaks
-                    await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
+                    await http.Give(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                        $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
                 }
-                await http.Response.Body.FlushAsync(ending.Token);
-                if (!await News(next, ending.Token)) await http.Response.Body.WriteAsync(": alive\n\n"u8.ToArray(), ending.Token);
+                if (!await News(next, ending.Token)) await http.Give(": alive\n\n"u8.ToArray(), ending.Token);
             }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
@@ -272,9 +279,12 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     /// the ledger.
     /// </summary>
     readonly int _mostTransfers = Math.Clamp((options.Connections
-        ?? ConnectionLimits.Of(Disk.Libc.Descriptors())).Most / 4, 8, 256);
+        ?? ConnectionLimits.OfProcess).Most / 4, 8, 256);
 
     int _transfers;
+
+    /// <summary>Of all servers in this process: there is one, but in tests.</summary>
+    static readonly SemaphoreSlim Listing = new(1);
 
     /// <exception cref="ProblemException"><see cref="Trouble.Busy"/></exception>
     async Task Transfer(Func<Task> blob)
@@ -304,7 +314,16 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         await Transfer(async () =>
         {
             await using var content = await blobs.OpenRead(digest, http.RequestAborted);
-            await content.CopyToAsync(http.Response.Body, http.RequestAborted);
+            var piece = ArrayPool<byte>.Shared.Rent(VerifiedStream.Piece);
+            try
+            {
+                for (int n; (n = await content.ReadAsync(piece, http.RequestAborted)) > 0;)
+                    await http.Give(piece.AsMemory(0, n), http.RequestAborted);
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(piece);
+            }
         });
     }
 
@@ -323,7 +342,21 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     async Task ListArtifact(HttpContext http)
     {
         var digest = DigestOf(http);
-        await blobs.List(digest, http.RequestAborted);
+        // One at a time: each waits for the lock of the folder, by a thread, and makes a tree of what may be 4 MiB.
+        await Listing.WaitAsync(http.RequestAborted);
+        try
+        {
+            if (blobs.SizeOf(digest) is <= Artifact.MaxManifest and var size)
+            {
+                BodyBudget.Of(http)?.Take(size);
+                http.CheckValues(await blobs.Read(digest, Artifact.MaxManifest, http.RequestAborted), ManifestValues);
+            }
+            await blobs.List(digest, http.RequestAborted);
+        }
+        finally
+        {
+            Listing.Release();
+        }
         await http.Write(Json.Object(("digest", digest)));
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Host;
 using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
@@ -20,6 +21,7 @@ sealed class ServerHost : IAsyncDisposable
     readonly WebApplication _web;
     readonly Witnesses? _witnesses;
     readonly CancellationTokenSource _stopping;
+    Task _reporting = Task.CompletedTask;
 
     ServerHost(NoteSigner logKey, PrivateKey serverKey, Log log, BlobStore blobs, Admission admission, Witnesses? witnesses, WebApplication web, CancellationTokenSource stopping) =>
         (_logKey, _serverKey, Log, Blobs, Admission, _witnesses, _web, _stopping) = (logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
@@ -81,6 +83,9 @@ sealed class ServerHost : IAsyncDisposable
             };
             await web.StartAsync();
             host.Address = Listener.AddressOf(web);
+            // That it admits nothing more is for the process to say, which then decides what to do.
+            host._reporting = new FaultReports("server", () => ServerFaults.Of(log, admission, witnesses)
+                .Where(f => f.Fault != NodeFault.Stopped), report, time).Run(stopping.Token);
             return host;
         }
         catch
@@ -142,6 +147,7 @@ sealed class ServerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
+        await _reporting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _web.StopAsync();
         if (_witnesses is not null) await _witnesses.DisposeAsync();
         await Admission.DisposeAsync();

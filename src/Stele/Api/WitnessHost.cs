@@ -54,15 +54,14 @@ sealed class WitnessHost : IAsyncDisposable
         var (path, method) = (http.Request.Path.Value ?? "", http.Request.Method);
         if (path == "/add-checkpoint" || (path == "/sign-subtree" && witness.SignsSubtrees))
         {
-            if (!HttpMethods.IsPost(method)) throw new ProblemException(Trouble.MethodNotAllowed,
-                $"{path} takes POST alone");
+            if (!HttpMethods.IsPost(method)) throw Problem.MethodNotAllowed(http, "POST");
             var body = await http.Body(WitnessRequest.MaxBytes);
             await Tell(http, path == "/sign-subtree" ? witness.SignSubtree(body) : witness.AddCheckpoint(body),
                 dialect, report);
         }
         else if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
-            throw new ProblemException(path.Count(c => c == '/') == 2 ? Trouble.MethodNotAllowed : Trouble.NotFound,
-                "nothing here takes that");
+            throw path.Count(c => c == '/') == 2 ? Problem.MethodNotAllowed(http, "GET, HEAD")
+                : new ProblemException(Trouble.NotFound, "nothing here takes that");
         else if (path.Split('/') is ["", { Length: 64 } hex, "checkpoint"] && witness.Latest(hex) is { } note) await LogPages.Checkpoint(http, note);
         else throw new ProblemException(Trouble.NotFound, "no checkpoint was cosigned for such a log");
     }

@@ -26,6 +26,15 @@ static class Given
                 $"--right takes: {string.Join(", ", all.Names())}"));
     }
 
+    /// <summary>That this process may open as much as a server needs.</summary>
+    public static void Descriptors(int fewest)
+    {
+        var allowed = Disk.Libc.Descriptors();
+        if (allowed < fewest) throw new CliError(
+            $"this process may have {allowed} files and connections open, and needs {fewest} at least",
+            "raise the limit: ulimit -n 4096, or LimitNOFILE=4096 in its unit");
+    }
+
     /// <summary>A small file's bytes.</summary>
     /// <exception cref="FormatException">It is larger than that.</exception>
     public static byte[] Bytes(string file, int most)

@@ -6,10 +6,13 @@ namespace Stele.Cli;
 
 /// <summary>Something that is not as the ledger says, for <c>stele status</c>: the node's own word where it answers,
 /// else what the ledger has of it.</summary>
-/// <param name="Place">The environment; null: the node.</param>
+/// <param name="Place">The environment; null: the node, or the server.</param>
 /// <param name="Code">A name of <see cref="NodeFault"/>, or one of this class.</param>
 sealed record StatusFault(string? Place, string Code, string Message, string Hint, IReadOnlyList<string> Differences)
 {
+    /// <summary>Who it is about, where it is about no environment.</summary>
+    public string Whom { get; init; } = "node";
+
     /// <summary>The node of this home says nothing.</summary>
     public const string Silent = "silent";
 
@@ -26,6 +29,8 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
     {
         var found = new List<StatusFault>();
         var environments = status["systems"].AsArray.SelectMany(s => s["environments"].AsArray).ToArray();
+        foreach (var fault in witnessing.Server?.Find("faults")?.AsArray ?? [])
+            found.Add(Said(null, fault) with { Whom = "server" });
         foreach (var fault in witnessing.Node?.Find("faults")?.AsArray ?? []) found.Add(Said(null, fault));
         if (witnessing.Silent is { } silent && environments.Any(Runs))
             found.Add(new StatusFault(null, Silent, silent, SilentHint, []));
@@ -82,12 +87,13 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
         place is null ? hint : hint.Replace("SYSTEM/ENV", place, StringComparison.Ordinal);
 
     public Json ToJson() => Json.Object(
-        ("place", Place is { } p ? Json.Of(p) : null), ("code", Code), ("message", Message), ("hint", Hint),
+        ("place", Place is { } p ? Json.Of(p) : null), ("of", Place is null ? Json.Of(Whom) : null),
+        ("code", Code), ("message", Message), ("hint", Hint),
         ("differences", Json.Array(Differences.Select(Json.Of))));
 
     public IEnumerable<string[]> Rows() =>
     [
-        [Place is null ? $"NODE {Code}" : Code.ToUpperInvariant(), Message],
+        [Place is null ? $"{Whom.ToUpperInvariant()} {Code}" : Code.ToUpperInvariant(), Message],
         .. Differences.Where(d => !Message.Contains(d, StringComparison.Ordinal)).Select(d => new[] { "", d }),
         ["next", Hint],
     ];

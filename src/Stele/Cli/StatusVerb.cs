@@ -15,7 +15,8 @@ static class StatusVerb
         It is folded here, from entries that were verified here. What the server and the node of this home say now is
         added: the ledger's witnesses, and what keeps the node or an environment from being as the ledger says, with
         the next step. Exit code 0: what is shown is as the ledger says, as far as is known. Exit code 1: the node is
-        rejected, lags, can't reach its server or does not answer while something should run; an environment does not
+        rejected, lags, can't reach its server or does not answer while something should run; server or node can't
+        write what others read of their logs, or the server takes no more statements; an environment does not
         run what its head names, or what ran was not the release; or someone has seen a second history under the
         ledger's key. With --at only the ledger is asked.
         """,

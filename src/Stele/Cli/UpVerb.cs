@@ -93,6 +93,10 @@ static class UpVerb
             new Option<long>("--segment") { DefaultValueFactory = _ => 64 << 20, HelpName = "BYTES", Description = "where decision logs go on in a new file; whole files are what stele log prune and stele log move take; 67108864 (64 MiB) unless given" },
         ], Run) { Needs = "a data folder and two free ports; bubblewrap, for the node; the role owner, for a node's first start" };
 
+    /// <summary>About twice of what is open before anybody has connected: the runtime holds two for each of its parts,
+    /// and some are needed only later.</summary>
+    internal const int FewestDescriptors = 256, FewestWithNode = 512;
+
     static async Task<int> Run(Call call)
     {
         await Task.Yield(); // signals are heard from the first wait on: everyone who is told that everything is up can rely on them
@@ -113,6 +117,7 @@ static class UpVerb
         if (terms.SegmentBytes < 4096) throw call.Wrong("--segment takes at least 4096 bytes");
         if (terms.Node && !Sandbox.Available) throw new CliError("bubblewrap is not installed, and releases run in it", "apt-get install bubblewrap; or run the server alone: stele up --only server");
         foreach (var name in terms.Invite) Given.Label(name, "a token");
+        Given.Descriptors(terms.Node ? FewestWithNode : FewestDescriptors);
         var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
         call.Terminal.Progress(first ? "founding a ledger" : "starting");
         await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said =>

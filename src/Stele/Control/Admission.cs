@@ -282,6 +282,8 @@ sealed class Admission : IAsyncDisposable
         }
         catch (Exception e)
         {
+            if (Disk.DiskTrouble.LacksDescriptors(e))
+                return No(Problem.Of(Trouble.Busy, "the server has too much open at once to judge this"));
             // States are immutable: a bug in judging one statement, or a document that can't be read now, harms nothing but that statement.
             return No(Problem.Of(Trouble.Internal, $"the statement could not be judged: {e.GetType().Name}: {e.Message}"));
         }

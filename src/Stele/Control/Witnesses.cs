@@ -75,6 +75,9 @@ sealed class Witnesses : IAsyncDisposable
 
     public IReadOnlyList<WitnessStanding> Standings => [.. _members.Select(m => m.Standing)];
 
+    /// <summary>Why some of them, or all, are not asked any more, which is a bug; null: they are.</summary>
+    public string? Trouble { get; private set; }
+
     async Task Ended(Func<Task> loop)
     {
         try
@@ -86,6 +89,7 @@ sealed class Witnesses : IAsyncDisposable
         }
         catch (Exception e)
         {
+            Trouble = $"{e.GetType().Name}: {e.Message}";
             _report($"the witnesses are not asked any more: {e}");
         }
     }

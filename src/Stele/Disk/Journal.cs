@@ -440,8 +440,17 @@ sealed class Journal : IDisposable
         var (start, segment) = (_start + end + JournalFrame.Header, JournalSegment.Of(_path, first));
         var header = JournalFrame.NewFile(_salt, first, start);
         // Room that was made meanwhile is taken; where it wasn't, the file grows as the first one did.
-        var file = _ahead?.GetAwaiter().GetResult() ?? Files.CreateTemporary(_path, _options.Secret);
+        var room = _ahead?.GetAwaiter().GetResult();
         _ahead = null;
+        FileStream file;
+        try
+        {
+            file = room ?? Files.CreateTemporary(_path, _options.Secret);
+        }
+        catch (IOException e) when (DiskTrouble.LacksDescriptors(e))
+        {
+            return;   // the present file grows until there is one: it is no limit
+        }
         using (file)
         {
             file.Position = 0;

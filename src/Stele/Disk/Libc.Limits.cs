@@ -1,4 +1,6 @@
+using System.IO.Enumeration;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Stele.Disk;
 
@@ -16,6 +18,23 @@ static unsafe partial class Libc
     /// <param name="pid">0: this process.</param>
     [LibraryImport("libc", EntryPoint = "prlimit64", SetLastError = true)]
     private static partial int ProcessLimit(int pid, int resource, ResourceLimit* set, ResourceLimit* was);
+
+    /// <summary>How many descriptors this process has open; 0 where the system does not say.</summary>
+    public static long OpenDescriptors()
+    {
+        try
+        {
+            return new FileSystemEnumerable<int>("/proc/self/fd", static (ref _) => 0).LongCount();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>Takes one descriptor, for nothing.</summary>
+    /// <exception cref="IOException">There is none.</exception>
+    public static SafeFileHandle OpenNull() => File.OpenHandle("/dev/null");
 
     /// <summary>
     /// How many descriptors this process may open. Raised to what the system allows it, if that was not done yet.

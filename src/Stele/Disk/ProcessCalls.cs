@@ -22,10 +22,13 @@ static partial class Libc
     /// A handle on a process, which stays with that very process also when its number is given to another
     /// (pidfd_open(2)). Null when no process has the number.
     /// </summary>
+    /// <exception cref="IOException">There is no descriptor for it: that says nothing of the process.</exception>
     public static SafeFileHandle? OpenProcess(int pid)
     {
         var fd = SystemCall(SYS_pidfd_open, pid, 0, 0, 0);
-        return fd < 0 ? null : new SafeFileHandle((nint)fd, ownsHandle: true);
+        if (fd >= 0) return new SafeFileHandle((nint)fd, ownsHandle: true);
+        var failed = Failed("pidfd_open", $"process {pid}");
+        return DiskTrouble.LacksDescriptors(failed) ? throw failed : null;
     }
 
     /// <summary>Sends a signal to the process of a handle; one that has ended is no failure.</summary>

@@ -26,21 +26,20 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
 
     public async Task Handle(HttpContext http)
     {
-        const string problem = "application/problem+json";
         try
         {
             access.Demand(http.Request, HttpMethods.IsPost(http.Request.Method) ? Rights.Erase : Rights.Logs);
             if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
             {
-                var request = ErasureRequest.FromJson(CanonicalJson.Parse(await http.Body(ErasureRequest.MaxBytes),
-                    ErasureRequest.MaxBytes));
+                var request = ErasureRequest.FromJson(CanonicalJson.Parse(
+                    await http.JsonBody(ErasureRequest.MaxBytes), ErasureRequest.MaxBytes));
                 var plan = await Task.Run(() => erasures.Plan(request, state(), Now));
                 if (plan.Waiting > 0 || !plan.Pending.IsEmpty) anchor();
                 await ReadEndpoints.Send(http, 200, "application/json", plan.ToJson().ToBytes());
             }
             else if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Orders)
             {
-                var order = Envelope.Parse(await http.Body(ErasureRequest.MaxBytes));
+                var order = Envelope.Parse(await http.JsonBody(ErasureRequest.MaxBytes));
                 var size = http.Request.Query["size"] is [{ } text]
                     && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
                     : throw new FormatException("size says how much of the ledger is to be regarded");
@@ -56,15 +55,15 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
         }
         catch (GatewayException e)
         {
-            await ReadEndpoints.Send(http, e.Error.Row().Status, problem, e.Error.Body(e.Message));
+            await http.Write(e.Error, e.Message);
         }
         catch (Exception e) when (e is FormatException or Proof.Statements.UnknownKindException)
         {
-            await ReadEndpoints.Send(http, 400, problem, GatewayError.BadRequest.Body(e.Message));
+            await http.Write(GatewayError.BadRequest, e.Message);
         }
         catch (Exception e) when (e is IOException or Ledger.LogException)
         {
-            await ReadEndpoints.Send(http, 503, problem, GatewayError.Unrecorded.Body($"the node's own files failed: {e.Message}"));
+            await http.Write(GatewayError.Unrecorded, $"the node's own files failed: {e.Message}");
         }
     }
 }

@@ -81,7 +81,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 GatewayException g => (g.Error, g.Message),
                 _ => (GatewayError.Internal, Bug(e)),
             };
-            await Respond(http.Response, Problem(error, message));
+            await http.Write(error, message);
         }
     }
 
@@ -273,8 +273,12 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         }
     }
 
+    /// <summary>What is recorded as the answer.</summary>
     static Answer Problem(GatewayError error, string message, string? rule = null) =>
-        new(error.Row().Status, [new("Content-Type", ProblemDocument.MediaType)], error.Body(message, rule));
+        new(error.Row().Status, [new("Content-Type", ProblemDocument.MediaType),
+            .. error.RetryAfter() is { } seconds
+                ? [new("Retry-After", seconds.ToString(CultureInfo.InvariantCulture))]
+                : Array.Empty<KeyValuePair<string, string>>()], error.Body(message, rule));
 
     static async Task Respond(HttpResponse response, Answer answer)
     {

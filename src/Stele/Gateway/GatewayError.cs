@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http;
+
 namespace Stele.Gateway;
 
 /// <summary>Why a request got no answer of a release: who is to blame, and whether it was recorded. A closed set; names are permanent.</summary>
@@ -81,6 +83,22 @@ static class GatewayErrors
         GatewayError.Behind => ("behind", 503, "the node catches up with its server; try again in a moment"),
         _ => ("unrecorded", 503, "nothing is answered that was not recorded; try again later"),
     };
+
+    /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
+    public static int? RetryAfter(this GatewayError error) => error switch
+    {
+        GatewayError.Drifted or GatewayError.DriftedMeanwhile or GatewayError.Behind => 1,
+        GatewayError.Undecidable or GatewayError.Unrecorded => 10,
+        _ => null,
+    };
+
+    /// <summary>Answers with it, and with the header fields that it demands.</summary>
+    public static Task Write(this HttpContext http, GatewayError error, string message)
+    {
+        var (name, status, _) = error.Row();
+        ProblemHeaders.Set(http, status, name, error.RetryAfter());
+        return http.Send(status, ProblemDocument.MediaType, error.Body(message));
+    }
 
     /// <summary>It never fails: what has to be said is said, and what was decided is recorded, whatever a message has in it.</summary>
     public static byte[] Body(this GatewayError error, string message, string? rule = null)

@@ -87,7 +87,7 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(web);
             await web.StartAsync();
             var stopping = new CancellationTokenSource();
-            var resuming = Resume(erasures, node, link, outbox, time, stopping.Token);
+            var resuming = Resume(erasures, node, link, outbox, time, report ?? (_ => { }), stopping.Token);
             return new NodeHost(node, link, outbox, gateway, replays, reads, pages, web) { _stopping = stopping,
                 _resuming = resuming };
         }
@@ -101,8 +101,9 @@ sealed class NodeHost : IAsyncDisposable
     /// <summary>Finishes what was ordered before the node was stopped, and hands its orders to the server, once their
     /// logs are open.</summary>
     static async Task Resume(Erasures erasures, Node node, ServerLink link, Outbox outbox, TimeProvider time,
-        CancellationToken stop)
+        Action<string> report, CancellationToken stop)
     {
+        var said = "";
         var handed = new HashSet<Proof.Digest>();
         while (true)
         {
@@ -115,9 +116,15 @@ sealed class NodeHost : IAsyncDisposable
                 if (left == 0) return;
             }
             catch (Exception e) when (e is IOException or FormatException or GatewayException) { }   // shown by status as not stated; tried again
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception e)
+            {
+                // A bug; what one order meets must not keep the others waiting unsaid.
+                if (e.Message != said) report($"erasures that were begun are not finished yet: {e}");
+                said = e.Message;
             }
             try
             {

@@ -42,7 +42,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         }
         catch (GatewayException e)
         {
-            await Send(http, e.Error.Row().Status, "application/problem+json", e.Error.Body(e.Message));
+            await http.Write(e.Error, e.Message);
         }
     }
 
@@ -50,7 +50,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     {
         var path = http.Request.Path.Value!["/-/".Length..];
         if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
-            throw new ProblemException(Trouble.MethodNotAllowed, "it takes GET and HEAD alone");
+            throw Problem.MethodNotAllowed(http, "GET, HEAD");
         else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
         else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (path == "reads") await Reads(http);
@@ -60,7 +60,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         {
             if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
             else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
-            else if (!await LogPages.Tile(http, log.Log, resource, open: false)) await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body($"the log of {log.Log.Size} leaves has no {resource}"));
+            else if (!await LogPages.Tile(http, log.Log, resource, open: false))
+                await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
         }
         else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
             && Index(bodies, number) is { } index)
@@ -71,7 +72,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             await Send(http, 200, "application/json", Bodies(bodies, index).ToBytes());
         }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
-        else await Send(http, 404, "application/problem+json", GatewayError.NotFound.Body("no such page"));
+        else await http.Write(GatewayError.NotFound, "no such page");
     }
 
     (string Type, byte[] Bytes)? Find(string path)
@@ -187,10 +188,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             ("size", size)).ToBytes());
     }
 
-    static Json Faults(IEnumerable<Faulted> faults) => Json.Array(faults.Select(f => Json.Object(
-        ("code", f.Name), ("message", f.Words), ("hint", f.Hint),
-        ("deployment", f.Deployment is { } d ? Json.Of(d) : null),
-        ("differences", Json.Array(f.Differences.Select(Json.Of))))));
+    static Json Faults(IEnumerable<Faulted> faults) => Json.Array(faults.Select(f => f.ToJson()));
 
     /// <summary>What keeps an environment from running what the ledger says, or from answering.</summary>
     IEnumerable<Faulted> FaultsOf(HostedEnvironment hosted, RoutingTable? table)

@@ -21,7 +21,7 @@ sealed class ReplayEndpoint(DecisionReplays replays, Access access, BodyReads re
         {
             var holder = access.Demand(http.Request, Rights.Bodies);
             if (!HttpMethods.IsPost(http.Request.Method)) throw new GatewayException(GatewayError.NotFound, "no such page");
-            var request = ReplayRequest.FromJson(CanonicalJson.Parse(await http.Body(ReplayRequest.MaxBytes),
+            var request = ReplayRequest.FromJson(CanonicalJson.Parse(await http.JsonBody(ReplayRequest.MaxBytes),
                 ReplayRequest.MaxBytes));
             await reads.Add(BodyRead.OfReplay(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name, request));
             var logs = await replays.Run(request, ledger, http.RequestAborted);
@@ -29,18 +29,16 @@ sealed class ReplayEndpoint(DecisionReplays replays, Access access, BodyReads re
         }
         catch (GatewayException e)
         {
-            await Problem(e.Error, e.Error.Row().Status, e.Message);
+            await http.Write(e.Error, e.Message);
         }
         catch (FormatException e)
         {
-            await Problem(GatewayError.BadRequest, 400, e.Message);
+            await http.Write(GatewayError.BadRequest, e.Message);
         }
         catch (Exception e) when (e is IOException or Ledger.LogException)
         {
-            await Problem(GatewayError.Unrecorded, 503, $"the node's own files failed: {e.Message}");
+            await http.Write(GatewayError.Unrecorded, $"the node's own files failed: {e.Message}");
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested) { } // nobody waits for it any more
-
-        Task Problem(GatewayError error, int status, string message) => ReadEndpoints.Send(http, status, "application/problem+json", error.Body(message));
     }
 }

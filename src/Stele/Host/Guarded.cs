@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Stele.Blobs;
+using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -51,8 +52,8 @@ sealed class Guarded : IAsyncDisposable
         Started = Observed = time.GetTimestamp();
         instance.Trusted = true;
         _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time,
-            new VigilReports(Suspect, _ => _look.Release(), falseAlarm));
-        _watching = Task.WhenAll(Task.Run(Inspections), Task.Run(Probes), Task.Run(Looks));
+            new VigilReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
+        _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)));
         _ = instance.Exited.ContinueWith(_ => wake(), TaskScheduler.Default);
     }
 
@@ -90,6 +91,26 @@ sealed class Guarded : IAsyncDisposable
         }
         _look.Release();
     }
+
+    /// <summary>Invariant: what is not watched any more is not trusted any more.</summary>
+    async Task Watching(Func<Task> loop)
+    {
+        try
+        {
+            await loop();
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            Unwatched(e);
+        }
+    }
+
+    void Unwatched(Exception e) => Condemn(new Condemnation(NodeFault.Uninspected,
+        $"release {Release.Short} is not watched any more, which is a bug: {e.GetType().Name}: {e.Message}", [],
+        [new Dimension("inspection", "unavailable", false, null, null)]));
 
     void Condemn(Condemnation why)
     {
@@ -139,6 +160,12 @@ sealed class Guarded : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException
             or FormatException or BlobException or InstanceException)
         {
+            // Nothing was looked at, and nothing is known that speaks against it.
+            if (DiskTrouble.LacksDescriptors(e))
+            {
+                lock (_gate) _sign ??= sign;
+                throw new InstanceException($"release {Release.Short} was not inspected: {e.Message}", e);
+            }
             // What ended can't be looked at; that is another matter.
             if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null)
                 throw new InstanceException($"release {Release.Short} has ended", e);
@@ -238,8 +265,12 @@ sealed class Guarded : IAsyncDisposable
                 var answers = Instance.Answers;
                 using var limit = new CancellationTokenSource(_terms.ProbePatience, _time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
-                // One that is busy with others' requests, and answers those, is alive.
-                failed = await Instance.IsHealthy(either.Token) || Instance.Answers != answers ? 0 : failed + 1;
+                try
+                {
+                    // One that is busy with others' requests, and answers those, is alive.
+                    failed = await Instance.IsHealthy(either.Token) || Instance.Answers != answers ? 0 : failed + 1;
+                }
+                catch (Exception e) when (DiskTrouble.LacksDescriptors(e)) { } // it was not asked
                 _stop.Token.ThrowIfCancellationRequested();
                 if (Instance.Exited.IsCompleted) return;
             }

@@ -180,7 +180,8 @@ sealed class HostedEnvironment : IAsyncDisposable
                 _retry = _parts.Terms.RetryAfter;
             }
             catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
-                or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException)
+                or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException
+                || DiskTrouble.LacksDescriptors(e))
             {
                 if (stop.IsCancellationRequested) break;
                 if (step.IsCancellationRequested) pause = TimeSpan.Zero; // there are other orders now
@@ -210,7 +211,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>Keeps why the step failed; how long to wait before the next.</summary>
     TimeSpan Failed(Exception e)
     {
-        var fault = e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted;
+        var fault = DiskTrouble.LacksDescriptors(e) ? NodeFault.Descriptors
+            : e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted;
         var pause = _retry;
         // A condemnation that came meanwhile says more, and is acted on now.
         if (e is InstanceException && _running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
@@ -512,7 +514,14 @@ sealed class HostedEnvironment : IAsyncDisposable
 
         async Task End()
         {
-            await guarded.Instance.Retire(drain, grace, _parts.Time);
+            try
+            {
+                await guarded.Instance.Retire(drain, grace, _parts.Time);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                _parts.Report($"{Place}: what release {guarded.Release.Short} left could not be removed: {e.Message}");
+            }
             await guarded.DisposeAsync();
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Stele.Disk;
 using Stele.Proof.Governance;
 
 namespace Stele.Host;
@@ -25,10 +26,10 @@ sealed class Node : IAsyncDisposable
         _parts = parts;
         _started = parts.Now;
         Advance();
-        _following = Own(Follow());
-        _loops.Add(Own(parts.Outbox.Send(parts.Link, parts.Terms.RetryAfter, parts.Time, _stop.Token)));
-        _loops.Add(Own(AnchorLoop()));
-        _loops.Add(Own(FaultLoop()));
+        _following = Own(Follow);
+        _loops.Add(Own(() => parts.Outbox.Send(parts.Link, parts.Terms.RetryAfter, parts.Time, _stop.Token)));
+        _loops.Add(Own(AnchorLoop));
+        _loops.Add(Own(() => new FaultReports("node", () => Faults, parts.Report, parts.Time).Run(_stop.Token)));
     }
 
     public NodeIdentity Identity => _parts.Identity;
@@ -54,6 +55,10 @@ sealed class Node : IAsyncDisposable
             else if (state.Size > 0 && Unconfirmed is var age && age > _parts.Terms.LagAfter.TotalMilliseconds)
                 found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
                     $"for {age / 1000} s the server has not confirmed this copy of the ledger, {state.Size} entries")));
+            if (_lacking is { } lacking && _parts.Time.GetElapsedTime(lacking.At) < LackingTold
+                && found.All(f => f.Fault != NodeFault.Descriptors)) found.Add(lacking.Fault);
+            foreach (var (origin, trouble) in Unpublished)
+                found.Add(new Faulted(NodeFault.Unpublished, $"the files of {origin} lag behind: {trouble}"));
             if (state.Size == 0) return found;
             var key = Identity.Key.Public;
             if (state.IsRevoked(key.Id))
@@ -62,9 +67,17 @@ sealed class Node : IAsyncDisposable
             else if (!IsMember(state))
                 found.Add(new Faulted(NodeFault.Unregistered,
                     $"no member of the ledger has the key of this node: {Identity.Member}, {key}"));
+            else if (_server is null && _unanchored is { } why) found.Add(new Faulted(NodeFault.Unanchored, why));
             return found;
         }
     }
+
+    /// <summary>The logs of this node whose files can't be written now, by origin, and why.</summary>
+    IEnumerable<(string Origin, string Trouble)> Unpublished =>
+        Environments.Select(e => e.Log is { } log ? (log.Origin, log.Log.PublishTrouble)
+                : default((string Origin, string? Trouble)))
+            .Append((_parts.Link.Origin, _parts.Link.PublishTrouble))
+            .Where(l => l.Item2 is not null).Select(l => (l.Item1, l.Item2!));
 
     /// <summary>How long ago the server last showed that this node's copy is all there is, or the node was started; in
     /// milliseconds.</summary>
@@ -73,29 +86,10 @@ sealed class Node : IAsyncDisposable
     bool IsMember(State state) =>
         state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
 
-    /// <summary>Says when a fault begins and when it is over. What is over within a second or two is not
-    /// said.</summary>
-    async Task FaultLoop()
-    {
-        IReadOnlyList<Faulted> before = [];
-        var said = new SortedSet<string>(StringComparer.Ordinal);
-        while (true)
-        {
-            await Task.Delay(TimeSpan.FromSeconds(1), _parts.Time, _stop.Token);
-            var faults = Faults;
-            foreach (var fault in faults)
-                if (before.Any(f => f.Fault == fault.Fault) && said.Add(fault.Name))
-                    _parts.Report($"node: {fault.Name}: {fault.Words}; {fault.Hint}");
-            foreach (var over in said.Where(name => faults.All(f => f.Name != name)).ToArray())
-            {
-                said.Remove(over);
-                _parts.Report($"node: no longer {over}");
-            }
-            before = faults;
-        }
-    }
-
     public string? AnchorTrouble { get; private set; }
+
+    /// <summary>Why the server refused the last anchor; null: it did not.</summary>
+    volatile string? _unanchored;
 
     /// <summary>Why this node follows the ledger no longer: its key signed a second history; null while it does. What runs goes on for as long as its environment's staleness rule lets it.</summary>
     public string? Fork => _parts.Link.Fork;
@@ -111,20 +105,43 @@ sealed class Node : IAsyncDisposable
     /// <summary>Faults when one of the node's loops died of a bug: a matter for the process.</summary>
     public Task Failed => _failed.Task;
 
-    async Task Own(Task loop)
+    /// <summary>
+    /// Invariant: no loop ends unnoticed. Where no descriptor was left it is begun again: what strangers can bring
+    /// about is no reason to stop what runs. Any other failure is a matter for the process.
+    /// </summary>
+    async Task Own(Func<Task> loop)
     {
-        try
+        while (true)
         {
-            await loop;
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-        }
-        catch (Exception e)
-        {
-            _failed.TrySetException(e);
+            try
+            {
+                await loop();
+                return;
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+            {
+                _lacking = new(new Faulted(NodeFault.Descriptors, e.Message), _parts.Time.GetTimestamp());
+            }
+            catch (Exception e)
+            {
+                _failed.TrySetException(e);
+                return;
+            }
+            await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    sealed record Lacking(Faulted Fault, long At);
+
+    volatile Lacking? _lacking;
+
+    /// <summary>For how long it is told that descriptors were lacking.</summary>
+    static readonly TimeSpan LackingTold = TimeSpan.FromSeconds(10);
 
     async Task Follow()
     {
@@ -164,7 +181,7 @@ sealed class Node : IAsyncDisposable
                     var hosted = new HostedEnvironment(_parts, system.Name, terms.Name, () => _anchorNow.Release());
                     hosted.Advance(state, assigned: true);
                     _environments[hosted.Place] = hosted;
-                    _loops.Add(Own(hosted.Run(_stop.Token)));
+                    _loops.Add(Own(() => hosted.Run(_stop.Token)));
                 }
         foreach (var hosted in _environments.Values) hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
     }
@@ -198,7 +215,7 @@ sealed class Node : IAsyncDisposable
                 _handedIn[log.Origin] = (size, long.MaxValue);
                 try
                 {
-                    AnchorTrouble = await _parts.Link.Submit(_parts.Sign(anchor), stop);
+                    AnchorTrouble = _unanchored = await _parts.Link.Submit(_parts.Sign(anchor), stop);
                     // Recorded: wait until it was folded here. Refused: with the newest state, it may do.
                     _handedIn[log.Origin] = (size, AnchorTrouble is null ? long.MaxValue : _parts.Now);
                 }

@@ -1,7 +1,9 @@
+using Stele.Proof;
+
 namespace Stele.Host;
 
-/// <summary>What keeps a node, or an environment on it, from being as the ledger says. A closed set; names are
-/// permanent.</summary>
+/// <summary>What keeps a node, an environment on it, or a server from being as the ledger says. A closed set; names
+/// are permanent.</summary>
 enum NodeFault
 {
     // The node itself.
@@ -20,6 +22,20 @@ enum NodeFault
     Unregistered,
     /// <summary>This node's key was revoked.</summary>
     KeyRevoked,
+    /// <summary>The process may open no more files, sockets or processes.</summary>
+    Descriptors,
+    /// <summary>Tiles and checkpoints of a log can't be written: its files lag behind its journal, and so do those who
+    /// read them.</summary>
+    Unpublished,
+    /// <summary>The server does not take the anchors of a decision log.</summary>
+    Unanchored,
+
+    // The server itself.
+
+    /// <summary>The ledger takes no more statements: writing it failed.</summary>
+    Stopped,
+    /// <summary>Witnesses are not asked any more.</summary>
+    Unwitnessed,
 
     // One environment.
 
@@ -57,6 +73,11 @@ sealed record Faulted(NodeFault Fault, string Words, IReadOnlyList<string> Diffe
 
     public string Name => Fault.Row().Name;
     public string Hint => Fault.Row().Hint;
+
+    public Json ToJson() => Json.Object(
+        ("code", Name), ("message", Words), ("hint", Hint),
+        ("deployment", Deployment is { } d ? Json.Of(d) : null),
+        ("differences", Json.Array(Differences.Select(Json.Of))));
 }
 
 static class NodeFaults
@@ -74,6 +95,15 @@ static class NodeFaults
         NodeFault.Unregistered => ("unregistered",
             "an owner adds the node: stele member add --member ID --key KEY --role node@SYSTEM/ENV"),
         NodeFault.KeyRevoked => ("key-revoked", "an owner gives the node a new key; what it ran is stopped"),
+        NodeFault.Descriptors => ("descriptors",
+            "see who is connected, and let the process open more: ulimit -n, or LimitNOFILE= of its unit"),
+        NodeFault.Unpublished => ("unpublished",
+            "make room on that disk, and look at its health: it is written as soon as it can be"),
+        NodeFault.Unanchored => ("unanchored",
+            "decisions are recorded meanwhile; look at the log in the ledger: stele log list"),
+        NodeFault.Stopped => ("stopped",
+            "see to the server's disk, and to what stele fsck says; then stop it and start it again"),
+        NodeFault.Unwitnessed => ("unwitnessed", "stop the server and start it again; this is a bug: its log says more"),
         NodeFault.NotStarted => ("not-started",
             "fix the release and deploy it again, or return to an earlier one: stele rollback SYSTEM/ENV"),
         NodeFault.Ended => ("ended", "read its last words; return to an earlier release: stele rollback SYSTEM/ENV"),

@@ -55,6 +55,11 @@ sealed class ServerLink : IAsyncDisposable
         return true;
     });
 
+    public string Origin => _replica.Log.Origin;
+
+    /// <summary>Why the files of this node's copy can't be written now; null: they are.</summary>
+    public string? PublishTrouble => _replica.Log.PublishTrouble;
+
     /// <summary>The server's own store.</summary>
     public IBlobs Blobs => _server;
 
@@ -93,6 +98,10 @@ sealed class ServerLink : IAsyncDisposable
         {
             var fault = e.Fault == ReplicaFault.Forked ? NodeFault.Forked : NodeFault.Unverified;
             throw new LinkException(fault, e.Message, e);
+        }
+        catch (IOException e) when (Disk.DiskTrouble.LacksDescriptors(e))
+        {
+            throw new LinkException(NodeFault.Descriptors, e.Message, e);
         }
     }
 

@@ -11,7 +11,9 @@ namespace Stele.Host;
 /// <param name="Differs">A file, link or directory is not the release's.</param>
 /// <param name="Unsure">Something happened that one look at one name does not settle.</param>
 /// <param name="Nothing">There was a sign of change, and nothing has changed.</param>
-sealed record VigilReports(Action<string> Differs, Action<string> Unsure, Action Nothing);
+/// <param name="Ended">The files are not watched any more, for a reason that nobody foresaw.</param>
+sealed record VigilReports(
+    Action<string> Differs, Action<string> Unsure, Action Nothing, Action<Exception> Ended);
 
 /// <summary>
 /// Watches the files of a running release: the kernel's word on every change (inotify), and a round over all files, little by little, for changes the kernel does not tell of
@@ -55,8 +57,24 @@ sealed class Vigil : IAsyncDisposable
         _watcher.Error += (_, e) => reports.Unsure($"the watch was interrupted: {e.GetException().Message}");
         _watcher.EnableRaisingEvents = true;
         _all = Task.WhenAll(
-            Task.Run(() => Round(round, time)), Task.Run(() => LookAt(_small.Reader)),
-            Task.Run(() => LookAt(_large.Reader)));
+            Task.Run(() => Watching(() => Round(round, time))), Task.Run(() => Watching(() => LookAt(_small.Reader))),
+            Task.Run(() => Watching(() => LookAt(_large.Reader))));
+    }
+
+    /// <summary>Invariant: no watch ends unnoticed while it is not told to.</summary>
+    async Task Watching(Func<Task> loop)
+    {
+        try
+        {
+            await loop();
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            _reports.Ended(e);
+        }
     }
 
     void Touched(string full, WatcherChangeTypes what)
@@ -74,21 +92,25 @@ sealed class Vigil : IAsyncDisposable
 
     async Task LookAt(ChannelReader<string> paths)
     {
-        try
+        await foreach (var path in paths.ReadAllAsync(_stop.Token))
         {
-            await foreach (var path in paths.ReadAllAsync(_stop.Token))
+            _touched.TryRemove(path, out var what);
+            var sign = $"{what.ToString().ToLowerInvariant()} {path}";
+            switch (Wrong(path))
             {
-                _touched.TryRemove(path, out var what);
-                var sign = $"{what.ToString().ToLowerInvariant()} {path}";
-                if (Wrong(path)) _reports.Differs(sign);
+                case null:
+                    _reports.Unsure($"{sign}, and no descriptor is left to look at it");
+                    break;
+                case true:
                 // What is below a directory that came from elsewhere was never looked at.
-                else if (what != WatcherChangeTypes.Changed
-                    && _entries.GetValueOrDefault(path) is { Type: EntryType.Directory }) _reports.Differs(sign);
-                else _reports.Nothing();
+                case false when what != WatcherChangeTypes.Changed
+                    && _entries.GetValueOrDefault(path) is { Type: EntryType.Directory }:
+                    _reports.Differs(sign);
+                    break;
+                default:
+                    _reports.Nothing();
+                    break;
             }
-        }
-        catch (OperationCanceledException)
-        {
         }
     }
 
@@ -96,26 +118,21 @@ sealed class Vigil : IAsyncDisposable
     {
         var files = _tree.Tree.Entries.Where(e => e.Type == EntryType.File).ToArray();
         var total = Math.Max(1, files.Sum(f => Math.Max(1, f.Size)));
-        try
-        {
-            while (files.Length > 0)
-                foreach (var file in files)
-                {
-                    var began = time.GetTimestamp();
-                    if (Wrong(file.Path)) _reports.Differs($"the round found {file.Path} changed");
-                    var rest = round * (Math.Max(1, file.Size) / (double)total) - time.GetElapsedTime(began);
-                    if (rest > TimeSpan.Zero) await Task.Delay(rest, time, _stop.Token);
-                    _stop.Token.ThrowIfCancellationRequested();
-                }
-        }
-        catch (OperationCanceledException)
-        {
-        }
+        while (files.Length > 0)
+            foreach (var file in files)
+            {
+                var began = time.GetTimestamp();
+                // What could not be opened is looked at in the next round.
+                if (Wrong(file.Path) is true) _reports.Differs($"the round found {file.Path} changed");
+                var rest = round * (Math.Max(1, file.Size) / (double)total) - time.GetElapsedTime(began);
+                if (rest > TimeSpan.Zero) await Task.Delay(rest, time, _stop.Token);
+                _stop.Token.ThrowIfCancellationRequested();
+            }
     }
 
     /// <summary>Whether the name is not as the release has it: there or not, type, executable bit, size, and then every
-    /// byte.</summary>
-    bool Wrong(string path)
+    /// byte. Null: no descriptor is left to see it.</summary>
+    bool? Wrong(string path)
     {
         try
         {
@@ -132,6 +149,10 @@ sealed class Vigil : IAsyncDisposable
                 (EntryType.Directory, NodeType.Directory) => false,
                 _ => true,
             };
+        }
+        catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+        {
+            return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -25,12 +25,21 @@ static class Answers
             : http.Response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
     }
 
+    /// <summary>A piece of an answer whose length is too large for one.</summary>
+    /// <exception cref="ConnectionAbortedException">
+    /// Nobody is there to take it. The web server itself does not say so: it takes what comes at once, and drops it, so
+    /// that whoever goes on reads and makes the rest as fast as the machine can.
+    /// </exception>
+    public static async ValueTask Give(this HttpContext http, ReadOnlyMemory<byte> piece, CancellationToken stop)
+    {
+        var taken = await http.Response.BodyWriter.WriteAsync(piece, stop);
+        stop.ThrowIfCancellationRequested();
+        if (taken.IsCompleted || taken.IsCanceled) throw new ConnectionAbortedException("the client is gone");
+    }
+
     public static Task Write(this HttpContext http, Problem problem)
     {
-        http.Response.Headers.CacheControl = "no-store";
-        if (problem.RetryAfter is { } seconds)
-            http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        if (problem.Status is StatusCodes.Status401Unauthorized) http.Response.Headers.WWWAuthenticate = "Bearer";
+        ProblemHeaders.Set(http, problem.Status, problem.Code, problem.RetryAfter, problem.Allow);
         return http.Write(problem.ToJson(), problem.Status, ProblemDocument.MediaType);
     }
 
@@ -44,10 +53,12 @@ static class Answers
             await next();
             if (http.Response.HasStarted || http.Response.StatusCode < 400
                 || http.Response.ContentLength is not null || http.Response.ContentType is not null) return;
+            string? allow = http.Response.Headers.Allow;
             problem = http.Response.StatusCode switch
             {
                 StatusCodes.Status405MethodNotAllowed =>
-                    Problem.Of(Trouble.MethodNotAllowed, $"{http.Request.Path} does not take {http.Request.Method}"),
+                    Problem.Of(Trouble.MethodNotAllowed, $"{http.Request.Path} does not take {http.Request.Method}")
+                        with { Allow = allow },
                 StatusCodes.Status404NotFound => Problem.Of(Trouble.NotFound,
                     $"there is nothing at {http.Request.Path}"),
                 var status => Problem.Of(Trouble.BadRequest, $"the request was not understood ({status})"),
@@ -69,6 +80,10 @@ static class Answers
             || (e is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
         {
             return;   // nobody is there to be answered
+        }
+        catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+        {
+            problem = Problem.Of(Trouble.Busy, "the server has too much open at once to answer this");
         }
         catch (IOException e) when (DiskTrouble.Of(e) is { } trouble)
         {

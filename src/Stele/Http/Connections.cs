@@ -1,5 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Win32.SafeHandles;
+using Stele.Disk;
 
 namespace Stele.Http;
 
@@ -20,6 +22,9 @@ sealed record ConnectionLimits
     /// gateway's, one for what the gateway asks of releases, and one is left for files.
     /// </summary>
     public static ConnectionLimits Of(long descriptors) => new() { Most = (int)Math.Clamp(descriptors / 4, 16, 4096) };
+
+    /// <summary>By the descriptors that this process has not opened yet.</summary>
+    public static ConnectionLimits OfProcess => Of(Libc.Descriptors() - Libc.OpenDescriptors());
 }
 
 /// <summary>
@@ -44,6 +49,16 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
     /// </summary>
     static readonly int[] QuietSeconds = [5, 35, 95];
 
+    static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(50), Ticking = TimeSpan.FromMilliseconds(250);
+
+    const int TicksOfSecond = 4, ClosedAtOnce = 8;
+
+    /// <summary>With so many descriptors, connections are never what makes them few.</summary>
+    const long Plenty = 4 * 4096;
+
+    readonly long _descriptors = Libc.Descriptors();
+    long _uncounted;
+
     readonly IConnectionListenerFactory _transport;
     readonly ConnectionLimits _limits;
     readonly TimeProvider _time;
@@ -52,14 +67,20 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
     readonly Lock _gate = new();
     // the oldest, and the one longest without a request, first
     readonly LinkedList<Visitor> _silent = new(), _strangers = new();
-    int _open, _peak, _quiet;
+    int _open, _peak, _quiet, _ticks;
+    SafeFileHandle? _spare;
     TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Connections(IConnectionListenerFactory transport, ConnectionLimits limits, BodyBudget budget,
         TimeProvider time)
     {
         (_transport, _limits, Budget, _time) = (transport, limits, budget, time);
-        _timer = time.CreateTimer(_ => Tick(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        KeepSpare();
+        _timer = time.CreateTimer(_ =>
+        {
+            KeepSpare();
+            if (++_ticks % TicksOfSecond == 0) Tick();
+        }, null, Ticking, Ticking);
     }
 
     public BodyBudget Budget { get; }
@@ -78,14 +99,30 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
     {
         public EndPoint EndPoint => inner.EndPoint;
 
+        /// <summary>
+        /// Invariant: it ends when the listener is unbound, and never otherwise: the web server's loop that asks ends
+        /// with the first exception, and tells nobody.
+        /// </summary>
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            var connection = await inner.AcceptAsync(cancellationToken);
-            if (connection is null) return null;
-            // Only now is it known that somebody needs the room: none is closed before.
-            await to.Room(cancellationToken);
-            to.Enter(connection);
-            return connection;
+            while (true)
+            {
+                ConnectionContext? connection = null;
+                try
+                {
+                    connection = await inner.AcceptAsync(cancellationToken);
+                    if (connection is null) return null;
+                    // Only now is it known that somebody needs the room: none is closed before.
+                    await to.Room(cancellationToken);
+                    to.Enter(connection);
+                    return connection;
+                }
+                catch (Exception) when (to.AcceptsOn && !cancellationToken.IsCancellationRequested)
+                {
+                    if (connection is not null) await connection.DisposeAsync();
+                }
+                await Task.Delay(AcceptPause, to._time, cancellationToken);
+            }
         }
 
         public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
@@ -99,6 +136,42 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
 
     bool _unbound;
 
+    bool AcceptsOn
+    {
+        get { lock (_gate) return !_unbound; }
+    }
+
+    /// <summary>
+    /// Where the process may open nothing more, the web server asks the system for the next connection again and again,
+    /// and a core is busy with that. So a descriptor is held back for it, and strangers are closed until there are
+    /// others.
+    /// </summary>
+    void KeepSpare()
+    {
+        lock (_gate)
+        {
+            if (_unbound) return;
+            try
+            {
+                var one = Libc.OpenNull();
+                if (_spare is null) _spare = one;
+                else one.Dispose();
+                return;
+            }
+            catch (IOException e) when (DiskTrouble.LacksDescriptors(e))
+            {
+                _spare?.Dispose();
+                _spare = null;
+            }
+        }
+        for (var n = 0; n < ClosedAtOnce; n++)
+        {
+            Visitor? oldest;
+            lock (_gate) oldest = Oldest();
+            oldest?.Close();
+        }
+    }
+
     /// <summary>Who waits to accept need wait no more.</summary>
     void Unbind()
     {
@@ -106,6 +179,8 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         {
             _unbound = true;
             _left.TrySetResult();
+            _spare?.Dispose();
+            _spare = null;
         }
     }
 
@@ -119,16 +194,32 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
             lock (_gate)
             {
                 if (_unbound) return;
+                var scarce = Scarce();
                 var strangers = _silent.Count + _strangers.Count;
-                if (_open < _limits.Most && strangers < _limits.Strangers) return;
+                if (_open < _limits.Most && strangers < _limits.Strangers && !scarce) return;
                 closed = Oldest();
-                if (closed is null && _open < _limits.Most) return;
+                if (closed is null && _open < _limits.Most && !scarce) return;
                 left = _left.Task;
             }
             // Its descriptor is free when it has left.
             closed?.Close();
-            await left.WaitAsync(stop);
+            // Others than connections may be what is too much: it is looked at again, whoever leaves or not.
+            await Task.WhenAny(left, Task.Delay(Ticking, _time, stop));
+            stop.ThrowIfCancellationRequested();
         }
+    }
+
+    /// <summary>
+    /// Whether descriptors are so few that the rest is kept for files, and for the runtime, which ends where it can't
+    /// open a part of itself. Under the gate. They are counted once for so many that come, and each time while they
+    /// are few.
+    /// </summary>
+    bool Scarce()
+    {
+        if (_descriptors >= Plenty || _uncounted-- > 0) return false;
+        var left = _descriptors - Libc.OpenDescriptors() - Math.Clamp(_descriptors / 8, 64, 512);
+        _uncounted = Math.Clamp(left / 4, 0, 64);
+        return left <= 0;
     }
 
     /// <summary>

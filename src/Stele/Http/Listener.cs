@@ -65,7 +65,12 @@ static class Listener
     {
         // Empty: no configuration from the surroundings, no logging, nothing that we did not name.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.Backlog = 4096).ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().UseSockets(sockets =>
+        {
+            sockets.Backlog = 4096;
+            // What is read of a body before anybody asks for it is in no budget; the web server's own bound is 1 MiB.
+            sockets.MaxReadBufferSize = ReadAhead;
+        }).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Listen(options.Address, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
@@ -82,7 +87,7 @@ static class Listener
         builder.Services.AddSingleton(provider => new Connections(
             new SocketTransportFactory(provider.GetRequiredService<IOptions<SocketTransportOptions>>(),
                 provider.GetRequiredService<ILoggerFactory>()),
-            options.Connections ?? ConnectionLimits.Of(Libc.Descriptors()), provider.GetRequiredService<BodyBudget>(),
+            options.Connections ?? ConnectionLimits.OfProcess, provider.GetRequiredService<BodyBudget>(),
                 time));
         builder.Services.Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(p =>
             p.GetRequiredService<Connections>()));
@@ -102,6 +107,9 @@ static class Listener
     /// <summary>Where it listens, with the port that was taken.</summary>
     public static Uri AddressOf(WebApplication web) =>
         new(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
+
+    /// <summary>Bytes of one connection.</summary>
+    const int ReadAhead = 128 * 1024;
 
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 }

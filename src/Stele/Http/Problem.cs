@@ -129,6 +129,13 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     /// <summary>Whether this is that trouble.</summary>
     public bool Is(Trouble trouble) => Code == Table[trouble].Name;
 
+    /// <summary>Of 405: the methods that the address takes, as the header Allow lists them.</summary>
+    public string? Allow { get; init; }
+
+    /// <summary>405, for an address that takes these methods alone.</summary>
+    public static ProblemException MethodNotAllowed(HttpContext http, string allow) => new(Of(Trouble.MethodNotAllowed,
+        $"{http.Request.Path} takes {allow}, not {http.Request.Method}") with { Allow = allow });
+
     /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
     public int? RetryAfter => Status is StatusCodes.Status429TooManyRequests ? Is(Trouble.TooMuchAtOnce) ? 1 : 60
         : Is(Trouble.Busy) ? 1 : null;

@@ -84,6 +84,25 @@ static class RequestBody
         return true;
     }
 
+    /// <summary>About what of JSON may be made a tree where nothing larger is expected.</summary>
+    public const int ManyValues = 1 << 17;
+
+    /// <summary>A whole body of JSON, with so few values that it may be made a tree.</summary>
+    /// <exception cref="ProblemException">As <see cref="Body"/>; and <see cref="Trouble.TooLarge"/>.</exception>
+    public static async Task<byte[]> JsonBody(this HttpContext http, int maxBytes, int maxValues = ManyValues)
+    {
+        var body = await http.Body(maxBytes);
+        http.CheckValues(body, maxValues);
+        return body;
+    }
+
+    /// <exception cref="ProblemException"><see cref="Trouble.TooLarge"/>: there are more values.</exception>
+    public static void CheckValues(this HttpContext http, ReadOnlySpan<byte> json, int max)
+    {
+        if (!http.HasFewValues(json, max)) throw new ProblemException(Trouble.TooLarge, string.Create(
+            CultureInfo.InvariantCulture, $"the JSON has more than {max} values, names of members counted"));
+    }
+
     static ProblemException TooLong(int max) => new(Trouble.TooLarge,
         string.Create(CultureInfo.InvariantCulture, $"the body has more than {max} bytes"));
 

@@ -554,20 +554,42 @@ sealed class Log : IDisposable
         if (_boundaries.Count == 0) return;
         var boundaries = _boundaries.ToArray();
         _boundaries.Clear();
-        _sealing = _sealing.ContinueWith(_ =>
+        _sealing = _sealing.ContinueWith(_ => Seal(boundaries), CancellationToken.None, TaskContinuationOptions.None,
+            TaskScheduler.Default).Unwrap();
+    }
+
+    /// <summary>7. Where no descriptor is left for it, later; where the log is closed before, at the next start.</summary>
+    async Task Seal((JournalSegment Segment, byte[] Basis)[] boundaries)
+    {
+        while (true)
         {
             try
             {
-                // Every full tile and bundle before the boundary is a file by now. The checkpoint that is published covers it, so that a start finds a basis it may trust.
+                // Every full tile and bundle before the boundary is a file by now. The checkpoint that is published
+                // covers it, so that a start finds a basis it may trust.
                 Publish();
                 Files.SyncAll(_folder);
                 foreach (var (segment, basis) in boundaries) _journal.SealBefore(segment, basis);
+                return;
+            }
+            catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+            {
+                PublishTrouble = e.Message;
             }
             catch (Exception e)
             {
                 _journal.Fail(e);
+                return;
             }
-        }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            try
+            {
+                await Task.Delay(_options.PublishEvery, _time, _untilClosing);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
     }
 
     /// <summary>Whether the tree can go on from a basis: not from one that the published checkpoint does not cover, so that its signature is always over what was gone on from.</summary>

@@ -104,6 +104,7 @@ sealed class RunningRelease : IAsyncDisposable
         }
     }
 
+    /// <exception cref="HttpRequestException">No descriptor is left to ask it with, which is no word on it.</exception>
     public Task<bool> IsHealthy(CancellationToken stop = default) => IsHealthy(Http, _run.Health, stop);
 
     /// <summary>
@@ -134,7 +135,8 @@ sealed class RunningRelease : IAsyncDisposable
             return response.StatusCode == HttpStatusCode.OK;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or SocketException
-            or OperationCanceledException)
+                or OperationCanceledException
+            && !DiskTrouble.LacksDescriptors(e))
         {
             return false;
         }

@@ -85,10 +85,25 @@ sealed class SandboxProcess : IAsyncDisposable
         // Not to be called off: it comes at once, or bubblewrap ends; and only who knows the process can end it.
         if (await pid.Task is { } init)
         {
-            var handle = ChildOf(process.Id, init);
-            reaper.LetGo();
-            var running = new SandboxProcess(process, group, (init, handle), await CommandOf(init, process), output,
-                errors, status);
+            SafeFileHandle? handle = null;
+            SandboxProcess running;
+            try
+            {
+                handle = ChildOf(process.Id, init);
+                reaper.LetGo();
+                running = new SandboxProcess(process, group, (init, handle), await CommandOf(init, process), output,
+                    errors, status);
+            }
+            catch (IOException)
+            {
+                // Invariant: what can't be held by a handle, for want of a descriptor, is not left running.
+                process.Kill();
+                handle?.Dispose();
+                await process.WaitForExitAsync(CancellationToken.None);
+                process.Dispose();
+                await group.Remove();
+                throw;
+            }
             if (!stop.IsCancellationRequested) return running;
             await running.DisposeAsync();
             throw new OperationCanceledException(stop);
@@ -131,7 +146,7 @@ sealed class SandboxProcess : IAsyncDisposable
                         handle.Dispose();
                     }
             }
-            catch (IOException) { } // one of them ended
+            catch (IOException e) when (!DiskTrouble.LacksDescriptors(e)) { } // one of them ended
             await Task.Delay(1);
         }
         return (init, null);
@@ -154,7 +169,7 @@ sealed class SandboxProcess : IAsyncDisposable
         {
             return File.ReadLines($"/proc/{Number(pid)}/status").Contains($"PPid:\t{Number(parent)}");
         }
-        catch (IOException)
+        catch (IOException e) when (!DiskTrouble.LacksDescriptors(e))
         {
             return false;
         }

@@ -16,6 +16,9 @@ sealed class SocketRelay : IAsyncDisposable
     readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     readonly CancellationTokenSource _stop = new();
     readonly SemaphoreSlim _room = new(MostConnections);
+    /// <summary>How long to wait where the system would not accept, as when no descriptor is left.</summary>
+    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     readonly Task _accepting;
 
     /// <param name="path">Where to listen, in a folder that nobody else may enter; nothing has that name yet.</param>
@@ -28,31 +31,45 @@ sealed class SocketRelay : IAsyncDisposable
         _accepting = Accept(connect);
     }
 
+    /// <summary>Invariant: it ends when the relay is disposed of, and never otherwise.</summary>
     async Task Accept(Func<CancellationToken, ValueTask<Socket>> connect)
     {
+        var stop = _stop.Token;
         try
         {
             while (true)
             {
-                await _room.WaitAsync(_stop.Token);
-                _ = Serve(await _listener.AcceptAsync(_stop.Token), connect);
+                await _room.WaitAsync(stop);
+                Socket asked;
+                try
+                {
+                    asked = await _listener.AcceptAsync(stop);
+                }
+                catch (SocketException)
+                {
+                    _room.Release();
+                    await Task.Delay(Pause, stop);
+                    continue;
+                }
+                _ = Serve(asked, connect, stop);
             }
         }
-        // it was disposed of
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException) { }
+        catch (Exception e) when (stop.IsCancellationRequested
+            && e is OperationCanceledException or ObjectDisposedException) { }
     }
 
-    async Task Serve(Socket asked, Func<CancellationToken, ValueTask<Socket>> connect)
+    async Task Serve(Socket asked, Func<CancellationToken, ValueTask<Socket>> connect, CancellationToken stop)
     {
         using (asked)
         {
             try
             {
-                using var release = await connect(_stop.Token);
-                await Task.WhenAll(Copy(asked, release), Copy(release, asked));
+                using var release = await connect(stop);
+                await Task.WhenAll(Copy(asked, release, stop), Copy(release, asked, stop));
             }
             // the asker sees it closed
-            catch (Exception e) when (e is OperationCanceledException or SocketException or IOException) { }
+            catch (Exception e) when (e is OperationCanceledException or SocketException or IOException
+                or ObjectDisposedException) { }
             finally
             {
                 _room.Release();
@@ -60,13 +77,13 @@ sealed class SocketRelay : IAsyncDisposable
         }
     }
 
-    async Task Copy(Socket from, Socket to)
+    static async Task Copy(Socket from, Socket to, CancellationToken stop)
     {
         var buffer = new byte[64 * 1024];
         try
         {
-            for (int n; (n = await from.ReceiveAsync(buffer, _stop.Token)) > 0;)
-                for (var sent = 0; sent < n;) sent += await to.SendAsync(buffer.AsMemory(sent, n - sent), _stop.Token);
+            for (int n; (n = await from.ReceiveAsync(buffer, stop)) > 0;)
+                for (var sent = 0; sent < n;) sent += await to.SendAsync(buffer.AsMemory(sent, n - sent), stop);
             to.Shutdown(SocketShutdown.Send);
         }
         catch (SocketException)

@@ -16,6 +16,11 @@ static class StartupHook
     public static void Initialize()
     {
         if (Environment.GetEnvironmentVariable(Stele.Tests.Ledger.SeparateLog.Variable) is { } folder) Stele.Tests.Ledger.SeparateLog.Run(folder).GetAwaiter().GetResult();
+        if (Environment.GetEnvironmentVariable(Stele.Tests.Runtime.SeparateRelay.Variable) is { } relay)
+        {
+            Stele.Tests.Runtime.SeparateRelay.Run(relay).GetAwaiter().GetResult();
+            Environment.Exit(0);
+        }
         if (Environment.GetEnvironmentVariable(Stele.Tests.Golden.DeterminismTests.Variable) is { } pack)
         {
             Stele.Tests.Golden.DeterminismTests.Run(pack);

@@ -62,6 +62,23 @@ public sealed class NodeFaultTests
     }
 
     [Fact]
+    public async Task Unpublished()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var __ = h;
+        var checkpoint = Path.Combine(h.Folder.Replica, "ledger", "checkpoint");
+        File.Delete(checkpoint);
+        Directory.CreateDirectory(Path.Combine(checkpoint, "in-the-way"));
+        await h.Release("v2", "slate");
+        await Said(h, "node: unpublished: ");
+        Assert.Equal(["unpublished"], await Codes(h));
+        Directory.Delete(checkpoint, recursive: true);
+        await Said(h, "node: no longer unpublished");
+        Assert.Empty(await Codes(h));
+    }
+
+    [Fact]
     public async Task What_an_environment_lacks_is_on_its_page_with_the_next_step()
     {
         Hamlet.Needs();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Tests.Control;
 using Stele.Tests.Host;
@@ -159,17 +160,20 @@ public sealed class MalformedRequestTests
         if (body.Contains("   at ", StringComparison.Ordinal) || body.Contains("Exception", StringComparison.Ordinal))
             return $"a stack: {body}";
         var isHead = request.StartsWith("HEAD ", StringComparison.Ordinal);
+        string? Field(string name) => head.Split("\r\n").FirstOrDefault(l => l.StartsWith(name + ":",
+            StringComparison.OrdinalIgnoreCase)) is { } line ? line[(name.Length + 1)..].Trim() : null;
         var bare = head.Contains("Content-Length: 0", StringComparison.OrdinalIgnoreCase)
             && !head.Contains("Content-Type", StringComparison.OrdinalIgnoreCase);
         // the web server's own, before any code of ours
         if (bare && status is 400 or 405 or 408 or 413 or 414 or 431 or 505) return null;
         if (!head.Contains($"Content-Type: {ProblemDocument.MediaType}", StringComparison.OrdinalIgnoreCase))
             return $"no problem: {head}";
-        if (isHead) return null;
+        if (isHead) return ProblemFields.Objection(status, "", Field, null);
         try
         {
             var json = CanonicalJson.Parse(Encoding.Latin1.GetBytes(body), 1 << 20);
             var code = json["code"].AsString;
+            if (ProblemFields.Objection(status, code, Field, null) is { } lacks) return $"{lacks}: {head}";
             if (json["type"].AsString != ProblemDocument.TypePrefix + code || json["status"].AsInt != status
                 || json["title"].AsString.Length == 0
                 || json["detail"].AsString != json["message"].AsString || json["hint"].AsString.Length == 0)
@@ -182,11 +186,12 @@ public sealed class MalformedRequestTests
         return null;
     }
 
-    static async Task None(Uri address, string token, IEnumerable<Case> cases, IEnumerable<string> raw)
+    static async Task None(Uri address, string? token, IEnumerable<Case> cases, IEnumerable<string> raw)
     {
         var wrong = new List<string>();
         var requests = cases.Select(c => (Case: (Case?)c,
-            Text: $"{c.Line}\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{c.Head}\r\n{c.Body}"))
+            Text: $"{c.Line}\r\nHost: localhost\r\n{(token is null ? "" : $"Authorization: Bearer {token}\r\n")}"
+                + $"Connection: close\r\n{c.Head}\r\n{c.Body}"))
             .Concat(raw.Select(r => (Case: (Case?)null, Text: r))).ToList();
         await Parallel.ForEachAsync(requests, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (request, _) =>
         {
@@ -215,6 +220,11 @@ public sealed class MalformedRequestTests
                 .. Mutations(random, Good("POST /statements", "Content-Length: 2\r\n") + "{}", 200),
              .. Mutations(random, Good("POST /blobs", "Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n0\r\n\r\n",
                  200)]);
+        // Strangers, and who has a token that opens nothing of it.
+        foreach (var token in new[] { null, "stele_wrong" })
+            await None(town.Host.Address, token, OfPaths(), []);
+        await None(town.Host.Address, TokenFile.Renew(town.Folder.Tokens, new TokenHolder("reader", default,
+            Rights.Upload)), OfPaths(), []);
         Assert.Equal(200, (await new RawRequest(town.Host.Address, "GET /healthz").Send()).Status);
         Assert.Empty(town.Bugs);
     }
@@ -227,6 +237,8 @@ public sealed class MalformedRequestTests
         await using var _ = h;
         var random = new Random(Seed + 1);
         const string say = $"POST /{Hamlet.System}/{Hamlet.Prod}/say HTTP/1.1";
+        foreach (var token in new[] { null, "stele_wrong", h.TokenWith("eraser", Rights.Erase) })
+            await None(h.Node.Address, token, OfPaths(), []);
         foreach (var token in new[] { h.Token, h.NodeToken })
             await None(h.Node.Address, token,
                 [.. OfChunks(say, "POST /-/erasures HTTP/1.1", "POST /-/replay HTTP/1.1"), .. OfFraming(say),

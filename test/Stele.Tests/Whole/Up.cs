@@ -21,9 +21,21 @@ sealed class Up : IAsyncDisposable
     public Uri Gateway => new(Said["gateway"].AsString);
     public bool Ended => _process.HasExited;
 
-    public static async Task<Up> Start(string data, string home, params string[] more)
+    public static Task<Up> Start(string data, string home, params string[] more) =>
+        Start(Programs.Stele, [], data, home, more);
+
+    /// <summary>The same, where it may have so many descriptors open and can't raise that.</summary>
+    public static Task<Up> StartWith(int descriptors, string data, string home, params string[] more) =>
+        Start("/bin/sh", Few(descriptors), data, home, more);
+
+    /// <summary>What a shell is given before a program and its arguments, to run it with so few descriptors.</summary>
+    public static string[] Few(int descriptors) =>
+        ["-c", $"ulimit -n {descriptors}; exec \"$0\" \"$@\"", Programs.Stele];
+
+    static async Task<Up> Start(string program, string[] before, string data, string home, string[] more)
     {
-        var process = Process.Start(Programs.Start(Programs.Stele, ["up", "--data", data, "--home", home, "--json", .. more]))!;
+        var process = Process.Start(Programs.Start(program,
+            [.. before, "up", "--data", data, "--home", home, "--json", .. more]))!;
         process.StandardInput.Close();
         var errors = process.StandardError.ReadToEndAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));

@@ -1,0 +1,22 @@
+using Stele.Control;
+using Stele.Disk;
+using Stele.Host;
+using Stele.Ledger;
+
+namespace Stele.Api;
+
+/// <summary>What keeps a server from taking, publishing, or having witnessed what is handed in.</summary>
+static class ServerFaults
+{
+    public static IEnumerable<Faulted> Of(Log log, Admission admission, Witnesses? witnesses)
+    {
+        if (admission.Completion is { IsFaulted: true, Exception: { } e })
+            yield return new Faulted(NodeFault.Stopped, DiskTrouble.Of(e) is { } disk
+                ? $"the ledger takes no more statements: its disk {DiskTrouble.Says(disk)}"
+                : $"the ledger takes no more statements: {e.GetBaseException().Message}");
+        if (log.PublishTrouble is { } trouble)
+            yield return new Faulted(NodeFault.Unpublished, $"the files of {log.Origin} lag behind: {trouble}");
+        if (witnesses?.Trouble is { } ended)
+            yield return new Faulted(NodeFault.Unwitnessed, $"witnesses are not asked any more: {ended}");
+    }
+}
