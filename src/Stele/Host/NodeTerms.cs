@@ -23,7 +23,7 @@ sealed record NodeTerms
     /// files. What differs is inspected at once.</summary>
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How often the checkpoint is cosigned anew while nothing changes, so that others see how fresh it is.</summary>
+    /// <summary>How often the checkpoint is cosigned again while nothing changes, so that others see how fresh it is.</summary>
     public TimeSpan CosignEvery { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often such an inspection is stated in the ledger when nothing has changed. A shorter observation gap of the environment goes first.</summary>

@@ -28,7 +28,7 @@ static class Answers
     /// <summary>A piece of an answer whose length is too large for one.</summary>
     /// <exception cref="ConnectionAbortedException">
     /// Nobody is there to take it. The web server itself does not say so: it takes what comes at once, and drops it, so
-    /// that whoever goes on reads and makes the rest as fast as the machine can.
+    /// that one who goes on reads and makes the rest as fast as the machine can.
     /// </exception>
     public static async ValueTask Give(this HttpContext http, ReadOnlyMemory<byte> piece, CancellationToken stop)
     {

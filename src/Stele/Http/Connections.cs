@@ -203,7 +203,7 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
             }
             // Its descriptor is free when it has left.
             closed?.Close();
-            // Others than connections may be what is too much: it is looked at again, whoever leaves or not.
+            // Others than connections may be what is too much: it is looked at again, whether one leaves or not.
             await Task.WhenAny(left, Task.Delay(Ticking, _time, stop));
             stop.ThrowIfCancellationRequested();
         }

@@ -7,7 +7,7 @@ namespace Stele.Runtime;
 /// <summary>
 /// A place on disk for the tree of one release that is to be started; gone when disposed. The kernel shows a process
 /// where in its file system each of its mounts comes from (/proc/self/mountinfo, fields 3 and 4). So all places of one
-/// user are in one folder, whoever makes them, and differ by a random name.
+/// user are in one folder, no matter who makes them, and differ by a random name.
 /// Invariant: which folder that is depends on the user, never on whether a check or a node asks.
 /// Invariant: who made a place holds its lock (flock(2)) until it is removed. One that is not locked was left by a
 /// process that was killed; the next to make a place removes it. Cleaners of caches leave what is locked.

@@ -7,7 +7,7 @@ namespace Stele.Tests.Http;
 public sealed class AnswersTests
 {
     /// <summary>
-    /// The web server takes what is written to a client that is gone, at once, and drops it: whoever made it would go
+    /// The web server takes what is written to a client that is gone, at once, and drops it: anyone who made it would go
     /// on to the end, as fast as the machine can.
     /// </summary>
     [Fact]

@@ -76,15 +76,15 @@ public sealed class DescriptorTests(ITestOutputHelper output)
         while (!stop.IsCancellationRequested)
         {
             most = Math.Max(most, Open(up.Pid));
-            var anew = asked % 5 == 4;
+            var renewed = asked % 5 == 4;
             string? why = null;
-            for (var tries = anew ? Tries : 1; tries > 0; tries--)
+            for (var tries = again ? Tries : 1; tries > 0; tries--)
             {
-                using var other = anew ? Client(up, token) : null;
+                using var other = again ? Client(up, token) : null;
                 why = await One(other ?? kept);
                 if (why is null) break;
             }
-            if (why is not null) wrong.Add($"{asked}{(anew ? " on a new connection" : "")}: {why}");
+            if (why is not null) wrong.Add($"{asked}{(again ? " on a new connection" : "")}: {why}");
             asked++;
             await Task.Delay(50, CancellationToken.None);
         }
@@ -145,7 +145,7 @@ public sealed class DescriptorTests(ITestOutputHelper output)
             + $"descriptors, {asked} asked, {wrong.Count} wrong");
         Assert.All(opened, n => Assert.True(n >= sockets / ports.Length, "fewer strangers came than were to"));
         Assert.True(wrong.Count == 0, string.Join('\n', wrong.Take(10)));
-        // Invariant: some are left, whoever comes.
+        // Invariant: some are left, anyone who comes.
         Assert.InRange(most, 1, descriptors - 16);
         Assert.Equal("meanwhile"u8.ToArray(), await server.Read(blob, 100));
         await Programs.Say(home, "system", "add", "after", "--env", "prod", "--stale-after", "1h");
