@@ -151,8 +151,9 @@ sealed class ErasureOrders : IDisposable
     public async Task<(long Destroyed, long Entry)> Carry(Envelope order)
     {
         var destroyed = 0L;
-        if (Statement.Parse(order.Payload) is Erasure)
+        if (Statement.Parse(order.Payload) is Erasure erasure)
         {
+            if (_desk.State.Erasures.TryGetValue(erasure.List, out var stated)) return (0, stated.Entry);
             _call.Terminal.Progress("erasing");
             destroyed = await Reach(n => n.Carry(order, _desk.State.Size, _call.Clock, _call.Stop), f =>
                 f.Carry(order, _desk.State.Size, _desk.State, _call.Now));
