@@ -125,7 +125,7 @@ static class AuditVerb
     /// <summary>The log out of its node's folder, if that is here and its node is not running; null otherwise.</summary>
     static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
-        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
+        var folder = NodeFolder.In(call.DataHere);
         if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
         var open = folders.Keep(DecisionLog.Open(folder, log.Origin, call.Clock));
         try

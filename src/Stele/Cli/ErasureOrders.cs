@@ -191,7 +191,7 @@ sealed class ErasureOrders : IDisposable
 
     Erasures Here(CliError? silent)
     {
-        var folder = new NodeFolder(System.IO.Path.Combine(_call.DataHere, "node"));
+        var folder = NodeFolder.In(_call.DataHere);
         if (!Directory.Exists(folder.Path)) throw silent
             ?? new CliError("no node is known to this home, and none is in this data folder",
             "stele login URL --gateway URL --node-token-file FILE; or run this where the node's folder is: --data DIR");

@@ -18,6 +18,7 @@ static class NodeFsck
     /// <param name="trust">The ledger that it follows.</param>
     public static void Check(NodeFolder folder, Trust trust, Findings found, CancellationToken stop)
     {
+        found.Read(FolderFormat.FileOf(folder.Path), () => $"{FolderFormat.Of(folder.Path)}");
         found.Read(folder.MemberKey, () => PrivateKey.FromPem(File.ReadAllText(folder.MemberKey)))?.Dispose();
         found.Read(folder.MemberId, () => Names.IsMember(File.ReadAllText(folder.MemberId).Trim()) ? "" : throw new FormatException("not a member id"));
         if (File.Exists(folder.Token)) found.Read(folder.Token, () =>

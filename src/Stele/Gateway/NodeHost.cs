@@ -53,6 +53,7 @@ sealed class NodeHost : IAsyncDisposable
         var begun = new Stack<IAsyncDisposable>();
         try
         {
+            Disk.FolderFormat.Demand(folder.Path);
             // Its lock keeps a second node out of the folder.
             // Invariant: nothing in the folder is written before it is held.
             var outbox = new Outbox(folder.Outbox);
@@ -65,7 +66,6 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
             foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
-            if (Directory.Exists(folder.OldRun)) Disk.Files.Discard(folder.OldRun);
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
                 new Provision(blobs, link.Blobs, folder.Path), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
