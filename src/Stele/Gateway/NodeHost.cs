@@ -146,18 +146,35 @@ sealed class NodeHost : IAsyncDisposable
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             MaxBody = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);
-        web.Use((http, next) =>
+        web.Use(async (http, next) =>
         {
             // What a release makes of its own parameters is its own matter; pages are ours.
-            if (!http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal)) return next(http);
+            if (!IsPage(http.Request.Path))
+            {
+                await next(http);
+                return;
+            }
             if (access.Seen(http.Request) is { } holder) http.Recognise(holder.Name);
             RequestTarget.CheckQuery(http);
-            return next(http);
+            try
+            {
+                NodeRoutes.Demand(access, http.Request);
+            }
+            catch (GatewayException e)
+            {
+                await ReadEndpoints.Send(http, e.Error.Row().Status, "application/problem+json",
+                    e.Error.Body(e.Message));
+                return;
+            }
+            await next(http);
         });
         web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
             : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
-            : http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
+            : IsPage(http.Request.Path) ? pages.Handle(http) : gateway.Handle(http));
         return web;
+
+        static bool IsPage(PathString path) => path.StartsWithSegments("/-", StringComparison.Ordinal)
+            && path.Value!.Length > NodeRoutes.Root.Length;
     }
 
     public async ValueTask DisposeAsync()
