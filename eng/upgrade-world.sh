@@ -178,18 +178,17 @@ anchor=$(json owner status | jq '.logs[0].anchor.size')
 killed
 start --only server
 keys=$(echo "$world"/node/keytable/*[0-9a-f])
-# Killed where the key table would get its name: order and list of what is to be destroyed are durable by then, and
-# nothing is destroyed. The next start of the node does it. Which rename that is shows in what the ones before left.
-lists() { ls "$world/node/erasures" | grep -c '^[0-9a-f]\{64\}$'; }
-before=$(sha256sum "$keys") begins=$(lists)
-for n in $(seq 40); do
-    STELE_HOME=$homes/owner STELE_DATA=$world strace -f -qq -o "$made/trace" -e trace=rename,renameat,renameat2 \
-        -e inject=rename,renameat,renameat2:error=EIO:signal=KILL:when=$n \
-        "$stele" erase "$begun" >"$made/begun" 2>&1 && { cat "$made/begun" "$made/trace" >&2; exit 1; }
-    [ "$(lists)" = "$begins" ] || break
-done
+# Planned, and killed where the plan would be taken away: order and list of what is to be destroyed are durable by
+# then, and nothing is destroyed. The next start of the node does it.
+as owner erase "$begun" --draft "$made/draft" >&2
+plan=$(ls "$world"/node/erasures/*.plan) before=$(sha256sum "$keys")
+STELE_HOME=$homes/owner STELE_DATA=$world strace -f -qq -o "$made/trace" -P "$plan" \
+    -e trace=unlink,unlinkat -e inject=unlink,unlinkat:error=EIO:signal=KILL \
+    "$stele" erase "$begun" >"$made/begun" 2>&1 && { cat "$made/begun" "$made/trace" >&2; exit 1; }
 [ "$before" = "$(sha256sum "$keys")" ] || { echo "upgrade-world: the keys were destroyed" >&2; exit 1; }
-[ "$(lists)" = $((begins + 1)) ] || { cat "$made/begun" >&2; echo "upgrade-world: nothing was begun" >&2; exit 1; }
+[ -e "${plan%.plan}" ] && [ -e "${plan%.plan}.order" ] || {
+    cat "$made/begun" >&2; echo "upgrade-world: nothing was begun" >&2; exit 1
+}
 json owner status >"$made/status.json"
 curl -sf -H "Authorization: Bearer $(jq -r .token "$homes/owner/config.json")" "http://127.0.0.1:$port/checkpoint" \
     >"$made/checkpoint"

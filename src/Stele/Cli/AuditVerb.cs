@@ -47,7 +47,8 @@ static class AuditVerb
             logs, what => call.Terminal.Progress(what)), call.Stop);
         var page = Control.Export.WritePage(file);
         var missing = await MissingKeys(call, node, folders);
-        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count), ("missingKeys", Json.Array(missing.Select(Json.Of)))), () =>
+        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest),
+            ("entries", desk.State.Size), ("logs", logs.Count), ("missingKeys", Json.Array(missing.Select(Json.Of)))), () =>
         {
             foreach (var log in missing) call.Terminal.Line(Terminal.Yellow(
                 $"{log}; the pack proves the records, and not that what was asked and answered is kept"));

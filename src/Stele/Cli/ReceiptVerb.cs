@@ -76,7 +76,8 @@ static class ReceiptVerb
             return 0;
         }
         Files.Write(System.IO.Path.GetFullPath(file), bytes, secret: true);
-        call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)), ("anchored", anchored is not null), ("anchor", anchored is { } a ? Json.Of(a) : null), ("keys", leaf.Keys)),
+        call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)),
+            ("anchored", anchored is not null), ("anchor", anchored is { } a ? Json.Of(a) : null), ("keys", leaf.Keys)),
             () => call.Terminal.Line($"{file}  {Terminal.Size(bytes.Length)}  {(anchored is { } x ? $"anchored in entry {x}" : "early: the node's word, not anchored yet")}"));
         return 0;
     }

@@ -49,7 +49,8 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
     public string Data => Known(Places.Data(parsed.GetValue<string>("--data")));
 
     /// <summary>The data folder that people mean who look at one: the one given, else the one that this home's server ran from.</summary>
-    public string DataHere => parsed.GetValue<string>("--data") is null && Home.Open(HomePath).Data is { } known ? Known(known) : Data;
+    public string DataHere =>
+        parsed.GetValue<string>("--data") is null && Home.Open(HomePath).Data is { } known ? Known(known) : Data;
 
     /// <summary>A data folder whose format this build knows: nothing is done with any other.</summary>
     static string Known(string data)

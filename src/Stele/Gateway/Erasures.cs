@@ -70,8 +70,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         }
     }
 
-    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before and is not stated is kept, for
-    /// its statement; one that the ledger states is refused.</summary>
+    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before and is not stated is kept,
+    /// for its statement; one that the ledger states is refused.</summary>
     /// <param name="size">As much of the ledger the node must have folded.</param>
     /// <returns>How many decisions lost their keys now.</returns>
     /// <exception cref="GatewayException">It may not be done; nothing was destroyed.</exception>
@@ -97,8 +97,10 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             if (!destroyed) MayDestroy(record, log, state);
             var why = Fold.Apply(state, new Entry(Math.Max(now, state.Time), order), Documents.None) switch
             {
-                Outcome.Refused refused => $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}",
-                Outcome.Already before => $"entry {before.Entry} of the ledger is this very order: it is carried out once",
+                Outcome.Refused refused =>
+                    $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}",
+                Outcome.Already before =>
+                    $"entry {before.Entry} of the ledger is this very order: it is carried out once",
                 _ => null,
             };
             if (why is not null) throw new GatewayException(GatewayError.Unordered,
@@ -204,7 +206,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         {
             if (log.Keys.IsErased(index)) already++;
             // Of what was removed without a word owners may say why: it is stated as erased, and then it is.
-            else if (log.KeysOf(index) is BodyState.Whole or BodyState.Missing) (found.TryGetValue(origin, out var set) ? set : found[origin] = []).Add(index);
+            else if (log.KeysOf(index) is BodyState.Whole or BodyState.Missing)
+                (found.TryGetValue(origin, out var set) ? set : found[origin] = []).Add(index);
             else already++;   // lost in a crash: nothing can be opened, and nothing is to be destroyed
         }
         foreach (var id in request.Decisions)

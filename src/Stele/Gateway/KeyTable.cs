@@ -28,7 +28,8 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 /// <summary>
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32 bytes salt of the input, 32 bytes salt of the output</c>,
 /// 2: <c>u64 index</c> of a decision whose keys were erased,
-/// 3, beside some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag (<see cref="DecisionKeys.SubjectMark"/>),
+/// 3, beside some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
+/// (<see cref="DecisionKeys.SubjectMark"/>),
 /// and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and not all of keys and bodies; its client got
 /// no answer. Erasing writes the file again without keys and marks: what they opened is then noise, what they committed
 /// to can't be guessed at, and every proof still stands.
@@ -140,7 +141,8 @@ sealed class KeyTable : IDisposable
         lock (_gate) return _lost.Contains(index);
     }
 
-    /// <summary>How many decisions of a range have no keys here, though they were neither erased nor lost in a crash.</summary>
+    /// <summary>How many decisions of a range have no keys here, though they were neither erased nor lost in a
+    /// crash.</summary>
     public long Unexplained(long from, long to)
     {
         lock (_gate)
@@ -207,7 +209,8 @@ sealed class KeyTable : IDisposable
                     marks.Remove(index);
                 }
                 using var old = new Scrub(_path);
-                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)), .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i))),
+                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)),
+                    .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i))),
                     .. lost.Select(i => (Lost, Number(i)))], secret: true);
                 old.Overwrite();
                 return gone.Length;

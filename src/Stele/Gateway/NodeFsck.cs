@@ -160,8 +160,8 @@ static class NodeFsck
         foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
             if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");
 
-        // What is not here was pruned or moved (and is no leaf of the log's), erased, or lost in a crash. The node writes
-        // down what a crash left incomplete at its next opening; until then it is what the log ends with.
+        // What is not here was pruned or moved (and is no leaf of the log's), erased, or lost in a crash. The node
+        // writes down what a crash left incomplete at its next opening; until then it is what the log ends with.
         var crashed = !inOrder && File.Exists(table) && File.Exists(bodies);
         var newestKey = keys.Keys.Concat(erased).Concat(lost).DefaultIfEmpty(-1).Max();
         bool IsAtEnd(long index, long newest) => crashed && index >= Recorder.TailOf(newest, begins.Begins, size);

@@ -29,7 +29,8 @@ sealed record NodeRoute(string Method, string Path, Rights Rights)
 
 /// <summary>
 /// Every page of a node, and the right that opens it.
-/// Invariant: a request below <c>/-/</c> that is no row of this table reaches no page; what is added is added here first.
+/// Invariant: a request below <c>/-/</c> that is no row of this table reaches no page; what is added is added here
+/// first.
 /// </summary>
 static class NodeRoutes
 {

@@ -155,7 +155,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         Json Opened(string field)
         {
             var (state, body) = recorder.Open(index, field, decision);
-            return Json.Object(("state", Named(state)), ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
+            return Json.Object(("state", Named(state)),
+                ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
         }
     }
 

@@ -57,8 +57,8 @@ sealed class Recorder : IDisposable
         Unexplained = _keys.Unexplained(log.Log.Floor, _opened);
     }
 
-    /// <summary>The decisions at the log's end that a crash left incomplete: keys and bodies are written in the order of
-    /// the leaves, so they are those behind the newest key or body.</summary>
+    /// <summary>The decisions at the log's end that a crash left incomplete: keys and bodies are written in the order
+    /// of the leaves, so they are those behind the newest key or body.</summary>
     List<long> LeftByCrash(Ledger.Log log)
     {
         var (floor, size) = (log.Floor, log.Size);
