@@ -73,7 +73,7 @@ for who in builder evaluator risk operator; do
     STELE_TOKEN=$token STELE_NODE_TOKEN=$node_token \
         as $who login "http://127.0.0.1:$port/" --trust "$world/trust.json" --gateway "$gateway"
 done
-as owner system add desk --env prod --env test --risk high --observation-gap 600
+as owner system add desk --env prod --env test --risk high --stale-after unlimited --observation-gap 600
 as owner log open desk/prod
 
 say "what is frozen and built"
@@ -145,7 +145,8 @@ ask 2 50 applicant-8 >/dev/null
 whole=$(ask 1 150)
 erased=$(ask 1 150)
 held=$(ask 1 150)
-anchored $((${held##*/} + 1))
+begun=$(ask 1 150)
+anchored $((${begun##*/} + 1))
 
 say "erased, held, reckoned"
 as owner erase "$erased" --reason "they asked in a letter"
@@ -166,28 +167,30 @@ as owner audit export --out "$world/kept/pack.zip" --from-cold "$world/cold" >&2
 rm -f "$world/kept/stele-pack.html"
 stop
 
-say "killed with decisions that no entry anchors; one erased that can't be stated yet, one that was only begun"
+say "killed with decisions that no entry anchors; the erasure of one was ordered, and nothing is destroyed yet"
 start --anchor 3600
 base=$(ask 1 150); base=${base##*/}
 ask 11 150 >/dev/null
 as risk receipt "$log/$((base + 1))" --out "$world/kept/receipt-unanchored.json"
-unstated=$log/$((base + 3)) begun=$log/$((base + 5)) fresh=$log/$((base + 7))
+fresh=$log/$((base + 7))
 anchor=$(json owner status | jq '.logs[0].anchor.size')
 [ "$anchor" -le "$base" ] || { echo "upgrade-world: it was anchored to $anchor" >&2; exit 1; }
 killed
 start --only server
-as owner erase "$unstated" --reason "they asked by telephone" | tee "$made/unstated" >&2
-grep -q 'not stated yet: 1 record' "$made/unstated"
 keys=$(echo "$world"/node/keytable/*[0-9a-f])
-# Killed where the key table would get its name: the list of what is to be destroyed is durable by then, and nothing
-# is destroyed.
-before=$(sha256sum "$keys")
-STELE_HOME=$homes/owner STELE_DATA=$world strace -f -qq -o "$made/trace" -P "$keys.tmp" \
-    -e trace=rename,renameat,renameat2 -e inject=rename,renameat,renameat2:error=EIO:signal=KILL \
+# Planned, and killed where the plan would be taken away: order and list of what is to be destroyed are durable by
+# then, and nothing is destroyed. The next start of the node does it.
+as owner erase "$begun" --draft "$made/draft" >&2
+plan=$(ls "$world"/node/erasures/*.plan) before=$(sha256sum "$keys")
+STELE_HOME=$homes/owner STELE_DATA=$world strace -f -qq -o "$made/trace" -P "$plan" \
+    -e trace=unlink,unlinkat -e inject=unlink,unlinkat:error=EIO:signal=KILL \
     "$stele" erase "$begun" >"$made/begun" 2>&1 && { cat "$made/begun" "$made/trace" >&2; exit 1; }
 [ "$before" = "$(sha256sum "$keys")" ] || { echo "upgrade-world: the keys were destroyed" >&2; exit 1; }
-[ "$(ls "$world/node/erasures" | grep -c '^[0-9a-f]\{64\}$')" -ge 2 ]
-json owner status >"$made/status.json"
+[ -e "${plan%.plan}" ] && [ -e "${plan%.plan}.order" ] || {
+    cat "$made/begun" >&2; echo "upgrade-world: nothing was begun" >&2; exit 1
+}
+# No node answers: that is said, and status ends with 1.
+json owner status >"$made/status.json" || [ $? = 1 ]
 curl -sf -H "Authorization: Bearer $(jq -r .token "$homes/owner/config.json")" "http://127.0.0.1:$port/checkpoint" \
     >"$made/checkpoint"
 killed
@@ -211,7 +214,7 @@ jq -n --slurpfile status "$made/status.json" --rawfile checkpoint "$made/checkpo
     --argjson made "$(date +%s%3N)" \
     --arg log "$log" --argjson recorded $((base + 12)) --argjson pruned "$pruned" --arg clerk "$clerk" \
     --arg denied "$denied" --arg watched "$watched" --arg whole "$whole" --arg erased "$erased" \
-    --arg subject "$subject" --arg held "$held" --arg unstated "$unstated" --arg begun "$begun" --arg fresh "$fresh" '
+    --arg subject "$subject" --arg held "$held" --arg begun "$begun" --arg fresh "$fresh" '
     $status[0] as $s | {
         archive: $archive, commit: $commit, version: $version, made: $made,
         entries: $s.size, state: $s.state, checkpoint: $checkpoint,
@@ -219,7 +222,7 @@ jq -n --slurpfile status "$made/status.json" --rawfile checkpoint "$made/checkpo
         pruned: $pruned, floor: $s.logs[0].floor, erased: $s.logs[0].erased, clerk: $clerk, codes: $codes[0],
         decisions: {
             pruned: ($log + "/7"), moved: ($log + "/300"), denied: $denied, watched: $watched, whole: $whole,
-            erased: $erased, subject: $subject, held: $held, unstated: $unstated, begun: $begun, fresh: $fresh
+            erased: $erased, subject: $subject, held: $held, begun: $begun, fresh: $fresh
         }
     }' >"$out/$name.json"
 cp "$out/$name.tar.br" "$out/$name.json" "$here"

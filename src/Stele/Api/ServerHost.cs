@@ -3,7 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
-using Stele.Host;
+using Stele.Disk;
 using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
@@ -49,6 +49,7 @@ sealed class ServerHost : IAsyncDisposable
     /// its witnesses.</exception>
     public static async Task<ServerHost> Start(ServerFolder folder, ServerOptions options, TimeProvider time, Action<string>? report = null)
     {
+        FolderFormat.Demand(folder.Path);
         var trust = folder.ReadTrust();
         var logKey = NoteSigner.Open(folder.LogKey);
         var serverKey = folder.ReadServerKey();
@@ -59,6 +60,7 @@ sealed class ServerHost : IAsyncDisposable
         var stopping = new CancellationTokenSource();
         try
         {
+            folder.Raise();
             var blobs = new BlobStore(folder.Blobs);
             admission = Admission.Start(log, blobs, serverKey, time);
             if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -45,8 +46,12 @@ static class AuditVerb
         var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small,
             logs, what => call.Terminal.Progress(what)), call.Stop);
         var page = Control.Export.WritePage(file);
-        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest), ("entries", desk.State.Size), ("logs", logs.Count)), () =>
+        var missing = await MissingKeys(call, node, folders);
+        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest),
+            ("entries", desk.State.Size), ("logs", logs.Count), ("missingKeys", Json.Array(missing.Select(Json.Of)))), () =>
         {
+            foreach (var log in missing) call.Terminal.Line(Terminal.Yellow(
+                $"{log}; the pack proves the records, and not that what was asked and answered is kept"));
             call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");
             call.Terminal.Line($"look at it in a browser, without a network: {page}");
             call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
@@ -86,10 +91,28 @@ static class AuditVerb
         }
     }
 
+    /// <summary>The logs of which keys are missing and nothing says why, in words.</summary>
+    static async Task<IReadOnlyList<string>> MissingKeys(Call call, NodeClient? node, Folders folders)
+    {
+        var all = new List<string>(folders.MissingKeys);
+        if (node is null) return all;
+        try
+        {
+            all.AddRange((await node.Status(call.Stop))["environments"].AsArray
+                .SelectMany(e => e.Find("faults")?.AsArray ?? [])
+                .Where(f => f["code"].AsString == NodeFault.KeysMissing.Row().Name).Select(f => f["message"].AsString));
+        }
+        catch (NodeClient.SilentException) { }   // its folder was read
+        return all;
+    }
+
     /// <summary>Logs that are read as they are needed, and closed after that.</summary>
     internal sealed class Folders : IDisposable
     {
         readonly List<IDisposable> _open = [];
+
+        /// <summary>What was found to be missing in them.</summary>
+        public List<string> MissingKeys { get; } = [];
 
         public T Keep<T>(T folder) where T : IDisposable
         {
@@ -103,9 +126,19 @@ static class AuditVerb
     /// <summary>The log out of its node's folder, if that is here and its node is not running; null otherwise.</summary>
     static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
-        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
+        var folder = NodeFolder.In(call.DataHere);
         if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
         var open = folders.Keep(DecisionLog.Open(folder, log.Origin, call.Clock));
+        try
+        {
+            using var recorder = new Recorder(folder, open);
+            if (recorder.Unexplained is > 0 and var missing)
+                folders.MissingKeys.Add(ReadEndpoints.MissingKeys(missing, log.Origin));
+        }
+        catch (IOException e)
+        {
+            folders.MissingKeys.Add($"whether the keys of {log.Origin} are there can't be told: {e.Message}");
+        }
         return open.Key.ToString() == log.Key ? Control.Export.Of(open.Log) : null;
     }
 }

@@ -151,8 +151,9 @@ sealed class ErasureOrders : IDisposable
     public async Task<(long Destroyed, long Entry)> Carry(Envelope order)
     {
         var destroyed = 0L;
-        if (Statement.Parse(order.Payload) is Erasure)
+        if (Statement.Parse(order.Payload) is Erasure erasure)
         {
+            if (_desk.State.Erasures.TryGetValue(erasure.List, out var stated)) return (0, stated.Entry);
             _call.Terminal.Progress("erasing");
             destroyed = await Reach(n => n.Carry(order, _desk.State.Size, _call.Clock, _call.Stop), f =>
                 f.Carry(order, _desk.State.Size, _desk.State, _call.Now));
@@ -190,7 +191,7 @@ sealed class ErasureOrders : IDisposable
 
     Erasures Here(CliError? silent)
     {
-        var folder = new NodeFolder(System.IO.Path.Combine(_call.DataHere, "node"));
+        var folder = NodeFolder.In(_call.DataHere);
         if (!Directory.Exists(folder.Path)) throw silent
             ?? new CliError("no node is known to this home, and none is in this data folder",
             "stele login URL --gateway URL --node-token-file FILE; or run this where the node's folder is: --data DIR");

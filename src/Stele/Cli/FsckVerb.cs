@@ -30,7 +30,7 @@ static class FsckVerb
 
     static Task<int> Run(Call call)
     {
-        var (server, node) = (new ServerFolder(call.DataHere), new NodeFolder(Path.Combine(call.DataHere, "node")));
+        var (server, node) = (new ServerFolder(call.DataHere), NodeFolder.In(call.DataHere));
         var (ofServer, ofNode) = (Directory.Exists(server.Path), Directory.Exists(node.Path));
         if (!server.IsFounded && (ofServer || !ofNode)) throw new CliError($"no server was founded in {server.Data}", "say where it is: --data DIR");
         var trust = server.IsFounded ? server.ReadTrust()

@@ -47,7 +47,7 @@ static class LogPruneVerbs
 
     static NodeFolder Folder(Call call, LogFact log)
     {
-        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
+        var folder = NodeFolder.In(call.DataHere);
         return File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key")) ? folder : throw new CliError($"{log.Origin} is not in {folder.Path}", "run this on the node's machine, with the folder it runs from: --data DIR");
     }
 

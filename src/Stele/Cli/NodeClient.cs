@@ -53,18 +53,15 @@ sealed class NodeClient : IDisposable
     /// <summary>Who opened bodies, oldest first; the last so many, or all.</summary>
     public async Task<IReadOnlyList<BodyRead>> Reads(int? last, CancellationToken stop)
     {
+        Task<Json> Page(long first) =>
+            Get(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"reads?from={first}"), stop);
+        // A page behind the last read says how many there are, and costs no more.
+        var from = last is { } n ? Math.Max(0, (await Page(long.MaxValue))["size"].AsInt - n) : 0;
         var all = new List<BodyRead>();
-        var from = 0L;
         for (var size = long.MaxValue; from < size;)
         {
-            var page = await Get(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"reads?from={from}"),
-                stop);
+            var page = await Page(from);
             size = page["size"].AsInt;
-            if (last is { } n && from < size - n && all.Count == 0 && from == 0 && size > n)
-            {
-                from = size - n;
-                continue;
-            }
             var reads = page["reads"].AsArray;
             if (reads.IsEmpty) break;
             all.AddRange(reads.Select(BodyRead.FromJson));

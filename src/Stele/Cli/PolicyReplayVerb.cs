@@ -72,7 +72,7 @@ static class PolicyReplayVerb
                 return await node.Replay(request, call.Clock, call.Stop);
             }
             catch (NodeClient.SilentException) { }   // then its folder, if it is here
-        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
+        var folder = NodeFolder.In(call.DataHere);
         if (!Directory.Exists(folder.Path)) return [];
         using var alone = NodePruning.Alone(folder);
         using var reads = new BodyReads(folder.Reads);

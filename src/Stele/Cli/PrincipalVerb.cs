@@ -79,7 +79,7 @@ static class PrincipalVerb
 
     internal static string File(Call call)
     {
-        var folder = new NodeFolder(System.IO.Path.Combine(call.DataHere, "node"));
+        var folder = NodeFolder.In(call.DataHere);
         return Directory.Exists(folder.Path) ? folder.Principals : throw new CliError($"there is no node in {call.DataHere}", "run this on the node's machine, with the folder it runs from: --data DIR");
     }
 }

@@ -69,13 +69,15 @@ static class ReceiptVerb
         var bytes = receipt.Encode();
         var anchored = receipt.AnchoredBy;
         if (anchored is null && !early) call.Terminal.Note("early: the ledger does not anchor this decision yet; --wait waits for the full receipt");
+        if (TraceVerb.Missing(leaf.Keys) is { } why) call.Terminal.Note(why);
         if (call.Get<string>("--out") is not { } file)
         {
             call.Terminal.Document(Encoding.UTF8.GetString(bytes) + "\n");
             return 0;
         }
         Files.Write(System.IO.Path.GetFullPath(file), bytes, secret: true);
-        call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)), ("anchored", anchored is not null), ("anchor", anchored is { } a ? Json.Of(a) : null)),
+        call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)),
+            ("anchored", anchored is not null), ("anchor", anchored is { } a ? Json.Of(a) : null), ("keys", leaf.Keys)),
             () => call.Terminal.Line($"{file}  {Terminal.Size(bytes.Length)}  {(anchored is { } x ? $"anchored in entry {x}" : "early: the node's word, not anchored yet")}"));
         return 0;
     }

@@ -89,7 +89,7 @@ static class TokenVerb
         return Task.FromResult(0);
     }
 
-    static NodeFolder NodeOf(Call call) => new(System.IO.Path.Combine(call.DataHere, "node"));
+    static NodeFolder NodeOf(Call call) => NodeFolder.In(call.DataHere);
 
     static string File(Call call)
     {

@@ -22,8 +22,8 @@ static class TraceVerb
         if (Decision.TryParseId(what, out var log, out var index) && desk.State.Logs.TryGetValue(log, out var fact))
         {
             using var node = NodeOf(desk);
-            var (decision, _, _) = await Leaf(node, fact, index, call);
-            trace = Trace.OfDecision(desk.Replay, desk.Small, what, decision);
+            var shown = await Leaf(node, fact, index, call);
+            trace = Trace.OfDecision(desk.Replay, desk.Small, what, shown.Decision).With("keys", shown.Keys);
             if (call.Get<bool>("--body")) trace = trace.With("bodies", await node.Bodies(log, index, call.Stop) ?? Json.Null);
         }
         else if (what.Contains('/', StringComparison.Ordinal)) throw new CliError($"'{what}' is not a decision of a log that this ledger knows", "take it from the answer's Stele-Decision header");
@@ -37,7 +37,7 @@ static class TraceVerb
         "stele login URL --gateway URL --node-token-file FILE"), desk.Home.NodeToken);
 
     /// <summary>A decision as its node shows it, held to be in its log, under a checkpoint signed by the key that the ledger names.</summary>
-    internal static async Task<(Decision Decision, string Checkpoint, long Size)> Leaf(NodeClient node, LogFact log, long index, Call call)
+    internal static async Task<ShownDecision> Leaf(NodeClient node, LogFact log, long index, Call call)
     {
         var shown = await node.Early(log.Origin, index, call.Stop) ?? throw new CliError($"the node does not have the decision {Decision.Id(log.Origin, index)}", "stele status shows its logs");
         var note = shown["checkpoint"].AsString;
@@ -45,8 +45,20 @@ static class TraceVerb
         var leaf = Encoding.UTF8.GetBytes(shown["leaf"].AsString);
         if (!Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(leaf), shown["proof"].AsArray.Select(h => Digest.ParseHex(h.AsString)).ToArray(), checkpoint.Root))
             throw new CliError("what the node shows is not in its log", "this is worth an investigation: the node signed something else");
-        return (Decision.Parse(leaf), note, checkpoint.Size);
+        return new ShownDecision(Decision.Parse(leaf), note, checkpoint.Size, shown.Find("keys")?.AsString ?? Unknown);
     }
+
+    /// <summary>What a node of an earlier build says of a decision's keys.</summary>
+    const string Unknown = "unknown";
+
+    /// <summary>Why what was asked and answered can't be opened, where the node misses it; null elsewhere.</summary>
+    internal static string? Missing(string keys) => keys switch
+    {
+        "missing" => "The node misses this decision's keys, and nothing says why: what was asked and answered can't be "
+            + "opened. What is proved is the record. stele status has the next step.",
+        "lost" => "A crash came before this decision's client got an answer: what was asked and answered is not kept.",
+        _ => null,
+    };
 
     static void Print(Terminal t, Json trace)
     {
@@ -56,7 +68,10 @@ static class TraceVerb
             t.Line($"{name.PadRight(12)}{j["line"].AsString}  {Terminal.Dim($"entry {j["entry"].AsInt}, {Terminal.Time(j["time"].AsInt)}")}");
         }
         if (trace.Find("decision") is { } d)
+        {
             t.Line($"{"decision".PadRight(12)}{d["id"].AsString}: {d["outcome"].AsString}, status {d["status"].AsInt}, {Terminal.Time(d["time"].AsInt)}, principal {d["principal"].AsString[..8]}…");
+            if (Missing(trace["keys"].AsString) is { } why) t.Line(Terminal.Yellow(why));
+        }
         Step("deployment", trace.Find("deployment"));
         Step("verdict", trace.Find("verdict"));
         foreach (var a in trace.Find("approvals")?.AsArray ?? []) Step("approval", a);
@@ -87,3 +102,9 @@ static class TraceVerb
         }
     }
 }
+
+/// <summary>A decision as its node shows it.</summary>
+/// <param name="Checkpoint">The node's own, over so many leaves.</param>
+/// <param name="Keys">What became of its keys: <c>whole</c>, <c>erased</c>, <c>lost</c>, <c>missing</c>; or
+/// <c>unknown</c>.</param>
+sealed record ShownDecision(Decision Decision, string Checkpoint, long Size, string Keys);

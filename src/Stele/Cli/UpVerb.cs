@@ -214,7 +214,7 @@ sealed class Running : IAsyncDisposable
                     ?? throw new CliError("which ledger is the node to follow? none is pinned here",
                     "stele login URL --token-file FILE --trust FILE");
                 var follow = running.ServerOrNull?.Address ?? terms.Follow ?? (home.Server is { } s ? new Uri(s) : throw new CliError("which server is the node to follow?", "--follow URL"));
-                var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
+                var node = NodeFolder.In(data);
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow,
                     running.ServerOrNull?.OwnToken ?? home.Token,
                     new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
@@ -224,7 +224,7 @@ sealed class Running : IAsyncDisposable
                 home.Set(("server", server.Address.ToString()), ("data", data));
             if (terms.Node)
             {
-                var node = new NodeFolder(System.IO.Path.Combine(data, "node"));
+                var node = NodeFolder.In(data);
                 home.Set(("gateway", running.Gateway), ("nodeToken", TokenOf(node, home)), ("data", data));
                 if (terms.Server) await Register(running, home, call);
             }

@@ -46,10 +46,19 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
     public CliError Wrong(string message, string? hint = null) => new(message, hint ?? verb.Usage, CliError.Usage);
 
     /// <summary>The data folder of a server and node on this machine.</summary>
-    public string Data => Places.Data(parsed.GetValue<string>("--data"));
+    public string Data => Known(Places.Data(parsed.GetValue<string>("--data")));
 
     /// <summary>The data folder that people mean who look at one: the one given, else the one that this home's server ran from.</summary>
-    public string DataHere => parsed.GetValue<string>("--data") is null && Home.Open(HomePath).Data is { } known ? known : Data;
+    public string DataHere =>
+        parsed.GetValue<string>("--data") is null && Home.Open(HomePath).Data is { } known ? Known(known) : Data;
+
+    /// <summary>A data folder whose format this build knows: nothing is done with any other.</summary>
+    static string Known(string data)
+    {
+        foreach (var part in new[] { new Control.ServerFolder(data).Path, Host.NodeFolder.In(data).Path })
+            if (Disk.FolderFormat.Objection(part) is { } why) throw new CliError(why);
+        return data;
+    }
 
     /// <summary>The member's own configuration home.</summary>
     public string HomePath => Places.Home(parsed.GetValue<string>("--home"));

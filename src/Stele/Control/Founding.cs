@@ -33,6 +33,7 @@ static class Founding
             throw new IOException($"{folder.Path} holds the remains of a founding that did not end; nothing was admitted there: remove it and begin again");
 
         Files.CreateDirectory(folder.Path, secret: true);   // blobs may be anything; the API asks for a token, and so does the folder
+        FolderFormat.Raise(folder.Path);
         Files.CreateDirectory(folder.Keys, secret: true);
         using var logKey = NoteSigner.Create(folder.LogKey, origin);
         using var serverKey = PrivateKey.Create();

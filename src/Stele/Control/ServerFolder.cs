@@ -1,3 +1,6 @@
+using Stele.Disk;
+using Stele.Identity;
+using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 
@@ -8,6 +11,7 @@ namespace Stele.Control;
 /// <code>
 /// DATA/trust.json            what others pin; no secret
 /// DATA/server/
+///   format                   the folder's version (see FolderFormat)
 ///   keys/server.pem          ECDSA P-256: signs verdicts and refusals       0600
 ///   keys/log.key             Ed25519: signs the ledger's checkpoints        0600
 ///   ledger/                  the log: entries, tiles, checkpoints
@@ -30,6 +34,15 @@ sealed record ServerFolder(string Data)
     public string Blobs => System.IO.Path.Combine(Path, "blobs");
     public string Timestamps => System.IO.Path.Combine(Path, "timestamps");
     public string Tokens => System.IO.Path.Combine(Path, "tokens.json");
+
+    /// <summary>Writes what earlier builds left in this build's format, so that they refuse the folder from now on. The
+    /// ledger's lock is held.</summary>
+    public void Raise()
+    {
+        TokenFile.Raise(Tokens);
+        NoteSigner.Raise(LogKey);
+        FolderFormat.Raise(Path);
+    }
 
     /// <summary>Whether a server was founded here. The trust file is the last thing that founding writes.</summary>
     public bool IsFounded => File.Exists(Trust);

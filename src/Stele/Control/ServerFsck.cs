@@ -1,4 +1,5 @@
 using Stele.Blobs;
+using Stele.Disk;
 using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
@@ -14,6 +15,7 @@ static class ServerFsck
 {
     public static void Check(ServerFolder folder, Trust trust, Findings found, CancellationToken stop)
     {
+        found.Read(FolderFormat.FileOf(folder.Path), () => $"{FolderFormat.Of(folder.Path)}");
         if (found.Read(folder.LogKey, () => NoteSigner.Open(folder.LogKey)) is { } signer)
             using (signer)
                 if (signer.Key.ToString() != trust.Key.ToString()) found.Wrong(folder.LogKey, "not the key that the trust file pins");

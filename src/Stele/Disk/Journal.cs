@@ -127,6 +127,7 @@ sealed class Journal : IDisposable
             var end = JournalScan.All(segments[from..], found, _file, out _salt, out _start);
             if (end.Tail == JournalTail.Corrupt) throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
             (_end, _next, _sealed) = (end.Offset - _start, end.Records, end.Sealed);
+            EndedInOrder = end.Sealed;
             _room = _end;
             if (_file.Length != _end)
             {
@@ -144,6 +145,10 @@ sealed class Journal : IDisposable
         _writer = new Thread(Run) { IsBackground = true, Name = "journal" };
         _writer.Start();
     }
+
+    /// <summary>Whether, when it was opened, a seal was the last thing in it: its last owner closed it and was not
+    /// killed. False for a new one.</summary>
+    public bool EndedInOrder { get; }
 
     JournalFile OpenFile(string path) => _options.File is { } open ? open(path) : JournalFile.Open(path, _options.Secret);
 

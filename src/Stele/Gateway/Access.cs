@@ -57,16 +57,16 @@ sealed class Access(NodeFolder folder, string? own, TimeProvider time)
     /// <summary>How many principals may ask every environment, as earlier builds made them.</summary>
     public int Everywhere => _tokens.Holders.Count(h => h.Has(Rights.Decide) && h.Places is null);
 
-    /// <summary>Who asks, held to have a right.</summary>
+    /// <summary>Who asks, held to have a right, or one of several.</summary>
     /// <exception cref="GatewayException"><see cref="GatewayError.Unauthenticated"/> or <see
     /// cref="GatewayError.Forbidden"/></exception>
     public TokenHolder Demand(HttpRequest request, Rights right)
     {
         var holder = Of(request) ?? throw new GatewayException(GatewayError.Unauthenticated,
-            $"this needs a token of this node with the right {right.Names()[0]}");
-        return holder.Has(right) ? holder : throw Lacks(holder, right);
+            $"this needs a token of this node with the right {right.Names()[^1]}");
+        return (holder.Rights & right) != Rights.None ? holder : throw Lacks(holder, right);
     }
 
     public static GatewayException Lacks(TokenHolder holder, Rights right) =>
-        new(GatewayError.Forbidden, $"the token '{holder.Name}' does not have the right {right.Names()[0]}");
+        new(GatewayError.Forbidden, $"the token '{holder.Name}' does not have the right {right.Names()[^1]}");
 }

@@ -22,7 +22,8 @@ sealed record BodyRead(long Time, string Who, string What)
 
 /// <summary>
 /// Who opened which bodies of this node: a journal of records <code>1 {"decision","time","who"} as canonical JSON</code>
-/// which is only ever added to.
+/// which is only ever added to, in files of a mebibyte. A start reads the newest file, a page those that its reads are
+/// in: nothing costs more for what was read before.
 /// </summary>
 sealed class BodyReads : IDisposable
 {
@@ -30,7 +31,7 @@ sealed class BodyReads : IDisposable
     public const int PageSize = 1000;
 
     const byte Record = 1;
-    const int MaxRecord = 4096;
+    const int MaxRecord = 4096, SegmentBytes = 1 << 20;
 
     readonly string _path;
     readonly Journal _journal;
@@ -39,7 +40,23 @@ sealed class BodyReads : IDisposable
     public BodyReads(string path)
     {
         _path = path;
-        _journal = Journal.Open(path, records => Interlocked.Add(ref _size, records.Length), secret: true);
+        var unsealed = new List<JournalSegment>();
+        _journal = Journal.Open(path, new JournalOptions
+        {
+            // What is before a file is not needed to go on from it: the basis has nothing in it.
+            Secret = true, SegmentBytes = SegmentBytes, StartFrom = _ => true,
+        }, (segment, records) =>
+        {
+            if (records.IsEmpty && segment is { First: > 0, HasBasis: false }) unsealed.Add(segment);
+            _size = Math.Max(segment.First, records.IsEmpty ? _size : records[^1].Index + 1);
+        }, batch =>
+        {
+            Interlocked.Exchange(ref _size, batch.First + batch.Count);
+            if (batch.Begins is { } segment) _journal!.SealBefore(segment, []);
+            batch.Release();
+        });
+        // The process was killed between the beginning of a file and its basis.
+        foreach (var segment in unsealed) _journal.SealBefore(segment, []);
     }
 
     /// <summary>Completes when it is durable.</summary>
@@ -61,15 +78,22 @@ sealed class BodyReads : IDisposable
     }
 
     /// <summary>A page of what is durable, from a number on, and how many there are.</summary>
+    /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/>: not all of it is there.</exception>
     public (IReadOnlyList<BodyRead> Reads, long Size) Page(long from)
     {
         var size = Interlocked.Read(ref _size);
+        var to = Math.Min(from > size ? size : from + PageSize, size);
         var page = new List<BodyRead>();
-        Scan(_path, (number, read) =>
+        if (from >= to) return (page, size);
+        var segments = Journal.Segments(_path);
+        var needed = segments.Where((s, i) => s.First < to
+            && (i + 1 == segments.Count || segments[i + 1].First > from)).ToList();
+        var end = JournalScan.All(needed, (_, records) =>
         {
-            if (number >= from && number < size && page.Count < PageSize) page.Add(read);
-        });
-        return (page, size);
+            foreach (var record in records) if (record.Index >= from && record.Index < to) page.Add(Parse(record));
+        }, null, out _, out _);
+        return page.Count == to - from ? (page, size) : throw new GatewayException(GatewayError.Unrecorded,
+            $"what was read can't be told: {end.Problem ?? $"records are missing in {_path}"}");
     }
 
     /// <summary>Reads all of it, oldest first, opening it for nobody.</summary>
@@ -78,10 +102,12 @@ sealed class BodyReads : IDisposable
         var number = 0L;
         return Journal.Scan(path, records =>
         {
-            foreach (var record in records) take(number++,
-                BodyRead.FromJson(CanonicalJson.ParseCanonical(record.Bytes.Span, MaxRecord)));
+            foreach (var record in records) take(number++, Parse(record));
         });
     }
+
+    static BodyRead Parse(JournalRecord record) =>
+        BodyRead.FromJson(CanonicalJson.ParseCanonical(record.Bytes.Span, MaxRecord));
 
     public void Dispose() => _journal.Dispose();
 }

@@ -76,7 +76,7 @@ sealed class DecisionReplays(Func<string, (Recorder Recorder, IDisposable? Opene
             if (decision.Kind == Decision.CloseKind || decision.Time < request.Since || decision.Time > request.Until) continue;
             var held = Held(recorder, at, decision, out var state);
             if (state == BodyState.Erased) erased++;
-            else if (state == BodyState.Missing) missing++;
+            else if (state is BodyState.Missing or BodyState.Lost) missing++;
             else if (state == BodyState.Damaged) damaged++;
             flips.Add(replay.Decision(Decision.Id(log.Origin, at), decision, held));
         }

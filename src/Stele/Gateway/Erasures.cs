@@ -70,8 +70,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         }
     }
 
-    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before is kept, for its
-    /// statement.</summary>
+    /// <summary>Carries an order out: steps 2 to 5. An order of what was destroyed before and is not stated is kept,
+    /// for its statement; one that the ledger states is refused.</summary>
     /// <param name="size">As much of the ledger the node must have folded.</param>
     /// <returns>How many decisions lost their keys now.</returns>
     /// <exception cref="GatewayException">It may not be done; nothing was destroyed.</exception>
@@ -83,7 +83,6 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             HasFolded(state, size);
             if (Statement.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
                 + "signed erasure statement");
-            if (state.Erasures.ContainsKey(statement.List)) return 0;
 
             // 2. What was planned, as it was planned, and as the ledger would take it.
             var begun = Begun(statement.List);
@@ -96,11 +95,16 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                 $"the ledger knows no decision log '{record.Log}'");
             var destroyed = begun is not null && IsDestroyed(record);
             if (!destroyed) MayDestroy(record, log, state);
-            if (Fold.Apply(state, new Entry(Math.Max(now, state.Time), order),
-                Documents.None) is Outcome.Refused refused)
-                throw new GatewayException(GatewayError.Unordered,
-                    $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}; nothing was "
-                    + $"destroyed by it");
+            var why = Fold.Apply(state, new Entry(Math.Max(now, state.Time), order), Documents.None) switch
+            {
+                Outcome.Refused refused =>
+                    $"the ledger would refuse the order ({refused.Code.Name()}): {refused.Message}",
+                Outcome.Already before =>
+                    $"entry {before.Entry} of the ledger is this very order: it is carried out once",
+                _ => null,
+            };
+            if (why is not null) throw new GatewayException(GatewayError.Unordered,
+                $"{why}; nothing was destroyed by it");
 
             // 3.
             Files.Write(PathOf(record.List.Root) + OrderSuffix, order.ToJson().ToBytes(), secret: true);
@@ -201,8 +205,10 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         void Take(string origin, Recorder log, long index)
         {
             if (log.Keys.IsErased(index)) already++;
-            else if (log.Keys.Find(index) is not null) (found.TryGetValue(origin, out var set) ? set : found[origin] = []).Add(index);
-            else already++;   // a crash came before its keys were written: nothing can be opened, and nothing is to be destroyed
+            // Of what was removed without a word owners may say why: it is stated as erased, and then it is.
+            else if (log.KeysOf(index) is BodyState.Whole or BodyState.Missing)
+                (found.TryGetValue(origin, out var set) ? set : found[origin] = []).Add(index);
+            else already++;   // lost in a crash: nothing can be opened, and nothing is to be destroyed
         }
         foreach (var id in request.Decisions)
         {

@@ -35,6 +35,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     readonly Rules _rules = new(document);
     readonly RequestHeaders _headers = new(terms.Headers);
     readonly Dictionary<string, Recorder> _recorders = new(StringComparer.Ordinal);
+    bool _disposed;
 
     /// <summary>Who writes an environment's decisions down, and reads them back.</summary>
     /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/>: its files can't be opened.</exception>
@@ -42,6 +43,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     {
         lock (_recorders)
         {
+            ObjectDisposedException.ThrowIf(_disposed, this);
             if (_recorders.TryGetValue(log.Origin, out var there)) return there;
             try
             {
@@ -295,6 +297,10 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
 
     public void Dispose()
     {
-        lock (_recorders) foreach (var recorder in _recorders.Values) recorder.Dispose();
+        lock (_recorders)
+        {
+            _disposed = true;
+            foreach (var recorder in _recorders.Values) recorder.Dispose();
+        }
     }
 }

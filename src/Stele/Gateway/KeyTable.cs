@@ -28,24 +28,43 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 /// <summary>
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32 bytes salt of the input, 32 bytes salt of the output</c>,
 /// 2: <c>u64 index</c> of a decision whose keys were erased,
-/// and 3, for some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag (<see cref="DecisionKeys.SubjectMark"/>). Erasing writes the file again without them: what they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
+/// 3, beside some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
+/// (<see cref="DecisionKeys.SubjectMark"/>),
+/// and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and not all of keys and bodies; its client got
+/// no answer. Erasing writes the file again without keys and marks: what they opened is then noise, what they committed
+/// to can't be guessed at, and every proof still stands.
 /// Where a crash left two records of an index, the later one counts.
 /// </summary>
 sealed class KeyTable : IDisposable
 {
-    const byte Record = 1, Tombstone = 2, Subject = 3;
+    const byte Record = 1, Tombstone = 2, Subject = 3, Lost = 4;
+
+    /// <summary>How many decisions can be on their way to the disk at once: one a connection, and a crash loses no
+    /// more.</summary>
+    public const int MostUnderWay = 4096;
 
     readonly string _path;
     readonly object _gate = new();        // what Take changes; the journal's writer needs it
     readonly object _rewriting = new();   // held by readers of the journal, and while it is replaced
     readonly SortedDictionary<long, long> _addresses = [];
-    readonly HashSet<long> _erased = [];
+    readonly HashSet<long> _erased = [], _lost = [];
+    long _newest = -1;
     Journal _journal;
 
     public KeyTable(string path)
     {
         _path = path;
         _journal = Journal.Open(path, Take, secret: true);
+        EndedInOrder = _journal.EndedInOrder;
+    }
+
+    /// <summary>Whether the file was closed in order before it was opened here.</summary>
+    public bool EndedInOrder { get; }
+
+    /// <summary>The newest decision that the table knows anything of; -1: none.</summary>
+    public long Newest
+    {
+        get { lock (_gate) return _newest; }
     }
 
     public bool TryAdd(long index, DecisionKeys keys, out Task<long> durable) => TryAdd(index, keys, null, out durable);
@@ -100,17 +119,50 @@ sealed class KeyTable : IDisposable
         return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes).ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
     }
 
-    /// <summary>Reads a table to its end, opening it for nobody: the keys that are there, and the decisions whose keys were erased.</summary>
-    public static JournalEnd Scan(string path, Dictionary<long, DecisionKeys> keys, HashSet<long> erased) => Journal.Scan(path, records =>
+    /// <summary>Reads a table to its end, opening it for nobody: the keys that are there, the decisions whose keys were
+    /// erased, and those that a crash left incomplete.</summary>
+    public static JournalEnd Scan(string path, Dictionary<long, DecisionKeys> keys, HashSet<long> erased,
+        HashSet<long> lost) => Journal.Scan(path, records =>
     {
         foreach (var record in records)
             if (record.Kind == Record) keys[IndexOf(record)] = Keys(record.Bytes.Span);
             else if (record.Kind == Tombstone) erased.Add(IndexOf(record));
+            else if (record.Kind == Lost) lost.Add(IndexOf(record));
     });
 
     public bool IsErased(long index)
     {
         lock (_gate) return _erased.Contains(index);
+    }
+
+    /// <summary>Whether a crash left the decision without its keys, or without a body.</summary>
+    public bool IsLost(long index)
+    {
+        lock (_gate) return _lost.Contains(index);
+    }
+
+    /// <summary>How many decisions of a range have no keys here, though they were neither erased nor lost in a
+    /// crash.</summary>
+    public long Unexplained(long from, long to)
+    {
+        lock (_gate)
+        {
+            var known = 0L;
+            foreach (var index in _addresses.Keys) if (index >= from && index < to) known++;
+            foreach (var index in _erased) if (index >= from && index < to && !_addresses.ContainsKey(index)) known++;
+            foreach (var index in _lost) if (index >= from && index < to && !_addresses.ContainsKey(index)
+                && !_erased.Contains(index)) known++;
+            return to - from - known;
+        }
+    }
+
+    /// <summary>Writes down, durably, which decisions a crash left incomplete.</summary>
+    public void NoteLost(IReadOnlyList<long> indices)
+    {
+        if (indices.Count == 0) return;
+        if (!_journal.TryAppend([.. indices.Select(i => (Lost, (ReadOnlyMemory<byte>)Number(i)))], out var durable))
+            throw new IOException($"{_path}: too much waits to be written");
+        durable.GetAwaiter().GetResult();
     }
 
     static byte[] Number(long index)
@@ -120,8 +172,12 @@ sealed class KeyTable : IDisposable
         return bytes;
     }
 
-    /// <summary>Erases the keys of some decisions, durably. Nothing may be added meanwhile: the caller sees to that. What was added before, and is still being written, is kept.</summary>
-    /// <returns>How many there were.</returns>
+    /// <summary>
+    /// Erases the keys of some decisions, durably, and notes each as erased, whether its keys were here or not.
+    /// Nothing may be added meanwhile: the caller sees to that. What was added before, and is still being written, is
+    /// kept.
+    /// </summary>
+    /// <returns>How many had keys.</returns>
     public int Erase(IReadOnlySet<long> indices)
     {
         lock (_rewriting)
@@ -130,7 +186,7 @@ sealed class KeyTable : IDisposable
             try
             {
                 var (kept, marks) = (new SortedDictionary<long, byte[]>(), new SortedDictionary<long, byte[]>());
-                var erased = new SortedSet<long>();
+                var (erased, lost) = (new SortedSet<long>(), new SortedSet<long>());
                 Journal.Scan(_path, records =>
                 {
                     foreach (var record in records)
@@ -140,24 +196,32 @@ sealed class KeyTable : IDisposable
                             marks.Remove(IndexOf(record));   // that of a decision which a crash left without a leaf
                         }
                         else if (record.Kind == Subject) marks[IndexOf(record)] = record.Bytes.ToArray();
-                        else erased.Add(IndexOf(record));
+                        else if (record.Kind == Tombstone) erased.Add(IndexOf(record));
+                        else lost.Add(IndexOf(record));
                 });
+                if (indices.All(erased.Contains)) return 0;
                 var gone = kept.Keys.Where(indices.Contains).ToArray();
-                if (gone.Length == 0) return 0;
-                erased.UnionWith(gone);
+                erased.UnionWith(indices);
+                lost.ExceptWith(indices);
                 foreach (var index in gone)
                 {
                     kept.Remove(index);
                     marks.Remove(index);
                 }
                 using var old = new Scrub(_path);
-                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)), .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i)))], secret: true);
+                Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)),
+                    .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i))),
+                    .. lost.Select(i => (Lost, Number(i)))], secret: true);
                 old.Overwrite();
                 return gone.Length;
             }
             finally
             {
-                lock (_gate) _addresses.Clear();
+                lock (_gate)
+                {
+                    _addresses.Clear();
+                    _lost.Clear();
+                }
                 _journal = Journal.Open(_path, Take, secret: true);
             }
         }
@@ -170,8 +234,10 @@ sealed class KeyTable : IDisposable
         lock (_gate)
             foreach (var record in records)
             {
+                _newest = Math.Max(_newest, IndexOf(record));
                 if (record.Kind == Record) _addresses[IndexOf(record)] = record.Address;
                 else if (record.Kind == Tombstone) _erased.Add(IndexOf(record));
+                else if (record.Kind == Lost) _lost.Add(IndexOf(record));
             }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Stele.Blobs;
 using Stele.Disk;
 using Stele.Host;
@@ -17,6 +18,7 @@ static class NodeFsck
     /// <param name="trust">The ledger that it follows.</param>
     public static void Check(NodeFolder folder, Trust trust, Findings found, CancellationToken stop)
     {
+        found.Read(FolderFormat.FileOf(folder.Path), () => $"{FolderFormat.Of(folder.Path)}");
         found.Read(folder.MemberKey, () => PrivateKey.FromPem(File.ReadAllText(folder.MemberKey)))?.Dispose();
         found.Read(folder.MemberId, () => Names.IsMember(File.ReadAllText(folder.MemberId).Trim()) ? "" : throw new FormatException("not a member id"));
         if (File.Exists(folder.Token)) found.Read(folder.Token, () =>
@@ -124,10 +126,11 @@ static class NodeFsck
 
         var begins = Pruning.FloorOf(log);
         if (begins.Begins > 0) found.Remark(log, $"begins at {begins.Begins}: what was below was {(begins.Cold.Moved is [{ From: var from }, ..] ? $"moved, from {from} on" : "pruned")}");
-        var (keys, erased) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>());
+        var (keys, erased, lost) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>(), new HashSet<long>());
+        var (size, inOrder) = EndOf(log);
         var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
         if (committed.Count > 0 && !File.Exists(table)) found.Wrong(table, "not there: without it no body can be opened");
-        if (File.Exists(table)) found.Journal(table, () => KeyTable.Scan(table, keys, erased));
+        if (File.Exists(table)) found.Journal(table, () => Ends(KeyTable.Scan(table, keys, erased, lost)));
         foreach (var index in erased)
             if (keys.ContainsKey(index)) found.Wrong(table, $"the keys of decision {index}, which were erased, are there");
 
@@ -143,23 +146,64 @@ static class NodeFsck
 
         // Of two bodies of a decision the later one counts: a crash left the first without a leaf.
         var seen = new Dictionary<(long, string), bool>();
+        var newestBody = -1L;
         if (committed.Keys.Any(c => keys.ContainsKey(c.Item1)) && !File.Exists(bodies)) found.Wrong(bodies, "not there, and its keys are");
-        if (File.Exists(bodies)) found.Journal(bodies, () => SealedBodies.Scan(bodies, origin, keys.GetValueOrDefault, (index, field, body) =>
+        if (File.Exists(bodies)) found.Journal(bodies, () => Ends(SealedBodies.Scan(bodies, origin, index =>
+        {
+            newestBody = Math.Max(newestBody, index);
+            return keys.GetValueOrDefault(index);
+        }, (index, field, body) =>
         {
             stop.ThrowIfCancellationRequested();
             if (committed.TryGetValue((index, field), out var commitment)) seen[(index, field)] = body is not null && Commitment.To(field, keys[index].Salt(field), body) == commitment;
-        }));
+        })));
         foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
             if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");
-        // A crash loses what was being written, of clients who were never answered. Where the sealed body is there and
-        // its keys are not, they may have been taken away as well.
-        var keyless = committed.Keys.Select(c => c.Item1).Distinct().Count(i => !erased.Contains(i)
-            && !keys.ContainsKey(i));
-        if (keyless > 0) found.Remark(table,
-            $"{keyless} {(keyless == 1 ? "decision has" : "decisions have")} no keys here, and no erasure says why: "
-            + $"after a crash, those whose clients were never answered; "
-            + "if nothing crashed, somebody removed them");
-        var missing = committed.Keys.Where(c => !erased.Contains(c.Item1) && !seen.ContainsKey(c)).Select(c => c.Item1).Distinct().Count();
-        if (missing > 0) found.Remark(bodies, $"{missing} {(missing == 1 ? "decision has" : "decisions have")} no bodies here: after a crash, those whose clients were never answered");
+
+        // What is not here was pruned or moved (and is no leaf of the log's), erased, or lost in a crash. The node
+        // writes down what a crash left incomplete at its next opening; until then it is what the log ends with.
+        var crashed = !inOrder && File.Exists(table) && File.Exists(bodies);
+        var newestKey = keys.Keys.Concat(erased).Concat(lost).DefaultIfEmpty(-1).Max();
+        bool IsAtEnd(long index, long newest) => crashed && index >= Recorder.TailOf(newest, begins.Begins, size);
+        var absent = committed.Keys.Select(c => c.Item1).Distinct().Where(i => !erased.Contains(i)
+            && !lost.Contains(i)).ToList();
+        var keyless = absent.Where(i => !keys.ContainsKey(i)).ToLookup(i => IsAtEnd(i, newestKey));
+        var bodiless = committed.Keys.Where(c => keys.ContainsKey(c.Item1) && !lost.Contains(c.Item1)
+            && !seen.ContainsKey(c)).Select(c => c.Item1).Distinct().ToLookup(i => IsAtEnd(i, newestBody));
+        if (lost.Count(i => i >= begins.Begins) is > 0 and var taken) found.Remark(table,
+            $"a crash left {Decisions(taken)} incomplete: their clients were never answered");
+        if (keyless[true].Union(bodiless[true]).Count() is > 0 and var ending) found.Remark(table,
+            $"the log ends with {Decisions(ending)} that are being written, or that a crash left incomplete: their "
+            + "clients were not answered");
+        if (keyless[false].ToList() is { Count: > 0 } missing) found.Wrong(table,
+            $"the keys of {Decisions(missing.Count)} are missing ({Listed(missing)}), and nothing says why: no erasure "
+            + "lists them and no crash took them; owners who know why state it: stele erase DECISION");
+        if (bodiless[false].ToList() is { Count: > 0 } stripped) found.Wrong(bodies,
+            $"bodies of {Decisions(stripped.Count)} are missing ({Listed(stripped)}), and their keys are here");
+
+        JournalEnd Ends(JournalEnd end)
+        {
+            inOrder &= end.Sealed;
+            return end;
+        }
+    }
+
+    /// <summary>A log's size as its journal has it, and whether it was closed in order.</summary>
+    static (long Size, bool InOrder) EndOf(string log)
+    {
+        if (Journal.Segments(Log.JournalPath(log)) is not [.., var last]) return (0, true);
+        var end = JournalScan.All([last], (_, _) => { }, null, out _, out _);
+        return (end.Records, end.Sealed);
+    }
+
+    static string Decisions(long n) => n == 1 ? "1 decision" : string.Create(CultureInfo.InvariantCulture,
+        $"{n} decisions");
+
+    /// <summary>The first few numbers.</summary>
+    static string Listed(List<long> indices)
+    {
+        const int Few = 5;
+        var shown = string.Join(", ", indices.Order().Take(Few));
+        return indices.Count > Few ? shown + ", …" : shown;
     }
 }

@@ -54,6 +54,7 @@ sealed class NodeHost : IAsyncDisposable
         var begun = new Stack<IAsyncDisposable>();
         try
         {
+            Disk.FolderFormat.Demand(folder.Path);
             // Its lock keeps a second node out of the folder.
             // Invariant: nothing in the folder is written before it is held.
             var outbox = new Outbox(folder.Outbox);
@@ -65,9 +66,7 @@ sealed class NodeHost : IAsyncDisposable
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
-            foreach (var old in (string[])[folder.OldReleases, folder.OldRun])
-                if (Directory.Exists(old)) Disk.Files.Discard(old);
-            TreePlace.Sweep(nodeTerms.Trees);
+            foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
                 new Provision(blobs, link.Blobs, nodeTerms.Trees), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
@@ -155,18 +154,35 @@ sealed class NodeHost : IAsyncDisposable
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             MaxBody = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);
-        web.Use((http, next) =>
+        web.Use(async (http, next) =>
         {
             // What a release makes of its own parameters is its own matter; pages are ours.
-            if (!http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal)) return next(http);
+            if (!IsPage(http.Request.Path))
+            {
+                await next(http);
+                return;
+            }
             if (access.Seen(http.Request) is { } holder) http.Recognise(holder.Name);
             RequestTarget.CheckQuery(http);
-            return next(http);
+            try
+            {
+                NodeRoutes.Demand(access, http.Request);
+            }
+            catch (GatewayException e)
+            {
+                await ReadEndpoints.Send(http, e.Error.Row().Status, "application/problem+json",
+                    e.Error.Body(e.Message));
+                return;
+            }
+            await next(http);
         });
         web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
             : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
-            : http.Request.Path.StartsWithSegments("/-", StringComparison.Ordinal) && http.Request.Path.Value!.Length > 3 ? pages.Handle(http) : gateway.Handle(http));
+            : IsPage(http.Request.Path) ? pages.Handle(http) : gateway.Handle(http));
         return web;
+
+        static bool IsPage(PathString path) => path.StartsWithSegments("/-", StringComparison.Ordinal)
+            && path.Value!.Length > NodeRoutes.Root.Length;
     }
 
     public async ValueTask DisposeAsync()

@@ -15,7 +15,12 @@ static class NodePruning
 {
     /// <summary>Keeps a node out of its folder, as a running node keeps this out.</summary>
     /// <exception cref="IOException">The node runs.</exception>
-    public static IDisposable Alone(NodeFolder folder) => JournalFile.TryLock(folder.Outbox) ?? throw new IOException($"a node runs in {folder.Path}");
+    /// <exception cref="FormatException">A newer build wrote the folder.</exception>
+    public static IDisposable Alone(NodeFolder folder)
+    {
+        FolderFormat.Demand(folder.Path);
+        return JournalFile.TryLock(folder.Outbox) ?? throw new IOException($"a node runs in {folder.Path}");
+    }
 
     /// <summary>Why nothing below this may be destroyed; null when it may.</summary>
     public static string? Objection(LogFact log, State state, long begins, long floor) =>

@@ -25,7 +25,8 @@ namespace Stele.Gateway;
 /// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
 /// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early;
 ///                                         also for the principal who asked for the decision
-/// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone
+/// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone; and what became of its keys: "keys" is
+///                                         whole, erased, lost (in a crash, before its client got an answer) or missing
 /// GET bodies/[hex]/[index]                what was asked and answered, opened: {"context"?,"input","masked"?,"output"}, each {"state","base64"?};
 ///                                         the right bodies; who opened it is recorded before it is answered
 /// GET reads?from=N                        who opened which bodies, oldest first: {"reads":[{"decision","time","who"}…],"size"}; the right administer
@@ -133,15 +134,18 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
                 ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null, form: form).Encode();
     }
 
-    /// <summary>What shows the decision to those who have the log's key.</summary>
-    static Json Shown(DecisionLog log, long index)
+    /// <summary>What shows the decision to whoever has the log's key.</summary>
+    Json Shown(DecisionLog log, long index)
     {
         var note = log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
         return Json.Object(
             ("decision", Decision.Id(log.Origin, index)), ("key", log.Key.ToString()), ("checkpoint", note), ("index", index), ("leaf", Encoding.UTF8.GetString(log.Log.ReadEntry(index))),
-            ("proof", Json.Array(log.Log.InclusionProof(index, size).Select(h => Json.Of(h.Hex)))));
+            ("proof", Json.Array(log.Log.InclusionProof(index, size).Select(h => Json.Of(h.Hex)))),
+            ("keys", Named(gateway.RecorderOf(log).KeysOf(index))));
     }
+
+    static string Named(BodyState state) => state.ToString().ToLowerInvariant();
 
     Json Bodies(DecisionLog log, long index)
     {
@@ -152,7 +156,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         Json Opened(string field)
         {
             var (state, body) = recorder.Open(index, field, decision);
-            return Json.Object(("state", state.ToString().ToLowerInvariant()), ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
+            return Json.Object(("state", Named(state)),
+                ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
         }
     }
 
@@ -194,6 +199,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     IEnumerable<Faulted> FaultsOf(HostedEnvironment hosted, RoutingTable? table)
     {
         if (hosted.Fault is { } fault) yield return fault;
+        if (KeyFault(hosted) is { } keys) yield return keys;
         if (table is null) yield break;
         if (table.Standing switch
         {
@@ -206,6 +212,25 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             yield return new Faulted(NodeFault.Stale, string.Create(CultureInfo.InvariantCulture,
                 $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
     }
+
+    Faulted? KeyFault(HostedEnvironment hosted)
+    {
+        if (hosted.Log is not { } log) return null;
+        try
+        {
+            return gateway.RecorderOf(log).Unexplained is > 0 and var missing ? new Faulted(NodeFault.KeysMissing,
+                MissingKeys(missing, log.Origin)) : null;
+        }
+        catch (GatewayException e)
+        {
+            return new Faulted(NodeFault.Storage, e.Message);
+        }
+    }
+
+    /// <summary>How it is said wherever it is said.</summary>
+    public static string MissingKeys(long count, string origin) => string.Create(CultureInfo.InvariantCulture,
+        $"the keys of {(count == 1 ? "1 record" : $"{count} records")} of {origin} are missing, and nothing says why: "
+        + $"no erasure lists them and no crash took them");
 
     internal static Task Send(HttpContext http, int status, string type, byte[] bytes) => http.Send(status, type, bytes);
 }

@@ -13,7 +13,9 @@ enum BodyState
     Whole,
     /// <summary>Its key was erased.</summary>
     Erased,
-    /// <summary>A crash came between the leaf and the body: its client never got an answer.</summary>
+    /// <summary>A crash came before all of it was written: its client never got an answer.</summary>
+    Lost,
+    /// <summary>It is not here, and nothing says why.</summary>
     Missing,
     /// <summary>It is not what the leaf commits to.</summary>
     Damaged,
@@ -22,6 +24,8 @@ enum BodyState
 /// <summary>
 /// Writes decisions down, each in three files at once: the leaf in the log, the sealed bodies, their keys. Each file's writers share its flushes; a decision is recorded when all three have it.
 /// A crash may leave a leaf without bodies, or bodies without a leaf, whose number the next decision then takes: only of requests that were never answered.
+/// Invariant: after a crash the first opening writes down which decisions it left incomplete, before any other is
+/// recorded. So what is not here otherwise was taken away.
 /// </summary>
 sealed class Recorder : IDisposable
 {
@@ -29,13 +33,65 @@ sealed class Recorder : IDisposable
     readonly SealedBodies _bodies;
     readonly KeyTable _keys;
     readonly ReaderWriterLockSlim _erasing = new();
+    readonly long _opened;   // the log's size then: what came later was recorded here
 
     public Recorder(NodeFolder folder, DecisionLog log)
     {
         _log = log;
+        // A crash takes no file away.
+        var were = File.Exists(folder.Bodies(log.Origin)) && File.Exists(folder.KeyTable(log.Origin));
         _bodies = new SealedBodies(folder.Bodies(log.Origin), log.Origin);
-        _keys = new KeyTable(folder.KeyTable(log.Origin));
+        try
+        {
+            _keys = new KeyTable(folder.KeyTable(log.Origin));
+            if (were && !(log.Log.EndedInOrder && _bodies.EndedInOrder && _keys.EndedInOrder)) _keys.NoteLost(
+                LeftByCrash(log.Log));
+        }
+        catch
+        {
+            _keys?.Dispose();
+            _bodies.Dispose();
+            throw;
+        }
+        _opened = log.Log.Size;
+        Unexplained = _keys.Unexplained(log.Log.Floor, _opened);
     }
+
+    /// <summary>The decisions at the log's end that a crash left incomplete: keys and bodies are written in the order
+    /// of the leaves, so they are those behind the newest key or body.</summary>
+    List<long> LeftByCrash(Ledger.Log log)
+    {
+        var (floor, size) = (log.Floor, log.Size);
+        var (keys, bodies) = (TailOf(_keys.Newest, floor, size), TailOf(_bodies.Newest, floor, size));
+        var left = new List<long>();
+        for (var index = Math.Min(keys, bodies); index < size; index++)
+        {
+            var decision = Decision.Parse(log.ReadEntry(index));
+            if ((index >= keys && _keys.Find(index) is null && !_keys.IsErased(index)) || (index >= bodies
+                && SealedBodies.Fields.Any(f => decision.Committed(f) is not null && !_bodies.Has(index, f))))
+                left.Add(index);
+        }
+        return left;
+    }
+
+    /// <summary>The first decision that a crash can have left without what comes in their order, of which this was the
+    /// newest: the log's size where more are without it than can have been under way.</summary>
+    public static long TailOf(long newest, long floor, long size)
+    {
+        var from = Math.Max(newest + 1, floor);
+        return size - from <= KeyTable.MostUnderWay ? Math.Min(from, size) : size;
+    }
+
+    /// <summary>How many decisions of the log have no keys here, though nothing says that they were erased or that a
+    /// crash took them; as of the opening, or the last erasure.</summary>
+    public long Unexplained { get; private set; }
+
+
+    /// <summary>What became of a decision's keys: <see cref="BodyState.Whole"/> where they are here.</summary>
+    public BodyState KeysOf(long index) => _keys.IsErased(index) ? BodyState.Erased
+        : _keys.Find(index) is not null ? BodyState.Whole : Gone(index);
+
+    BodyState Gone(long index) => _keys.IsLost(index) ? BodyState.Lost : BodyState.Missing;
 
     public DecisionLog Log => _log;
 
@@ -60,6 +116,9 @@ sealed class Recorder : IDisposable
                 leaf = _log.Log.Append(index =>
                 {
                     if (!_bodies.TryAdd(index, keys, bodies, out sealed_) || !_keys.TryAdd(index, keys, subject, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
+                    // No leaf of what can't be kept.
+                    if ((sealed_.IsFaulted ? sealed_ : table.IsFaulted ? table : null)?.Exception is { } failed)
+                        throw new IOException(failed.InnerException!.Message, failed.InnerException);
                     return (decision() with
                     {
                         Input = committed.GetValueOrDefault(SealedBodies.Input), Output = committed.GetValueOrDefault(SealedBodies.Output),
@@ -89,10 +148,11 @@ sealed class Recorder : IDisposable
     {
         var commitment = decision.Committed(field);
         if (_keys.IsErased(index)) return (BodyState.Erased, null);
-        if (commitment is null || _keys.Find(index) is not { } keys) return (BodyState.Missing, null);
+        if (commitment is null) return (BodyState.Missing, null);
+        if (_keys.Find(index) is not { } keys) return (Gone(index), null);
         try
         {
-            if (_bodies.Open(index, field, keys) is not { } body) return (BodyState.Missing, null);
+            if (_bodies.Open(index, field, keys) is not { } body) return (Gone(index), null);
             return Commitment.To(field, keys.Salt(field), body) == commitment ? (BodyState.Whole, body) : (BodyState.Damaged, null);
         }
         catch (Exception e) when (e is CryptographicException or IOException)
@@ -107,7 +167,9 @@ sealed class Recorder : IDisposable
         _erasing.EnterWriteLock();
         try
         {
-            return _keys.Erase(indices);
+            var erased = _keys.Erase(indices);
+            Unexplained = _keys.Unexplained(_log.Log.Floor, _opened);
+            return erased;
         }
         finally
         {

@@ -24,11 +24,28 @@ sealed class SealedBodies : IDisposable
     readonly Dictionary<(long Index, byte Field), long> _addresses = [];
     readonly Journal _journal;
     readonly string _origin;
+    long _newest = -1;
 
     public SealedBodies(string path, string origin)
     {
         _origin = origin;
         _journal = Journal.Open(path, Take, secret: true);
+        EndedInOrder = _journal.EndedInOrder;
+    }
+
+    /// <summary>Whether the file was closed in order before it was opened here.</summary>
+    public bool EndedInOrder { get; }
+
+    /// <summary>The newest decision of which a body is here; -1: none.</summary>
+    public long Newest
+    {
+        get { lock (_gate) return _newest; }
+    }
+
+    /// <summary>Whether the sealed body is here.</summary>
+    public bool Has(long index, string field)
+    {
+        lock (_gate) return _addresses.ContainsKey((index, KindOf(field)));
     }
 
     public bool TryAdd(long index, DecisionKeys keys, IEnumerable<(string Field, byte[] Body)> bodies, out Task<long> durable) =>
@@ -96,7 +113,12 @@ sealed class SealedBodies : IDisposable
     void Take(ReadOnlySpan<JournalRecord> records)
     {
         lock (_gate)
-            foreach (var record in records) _addresses[(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span), record.Kind)] = record.Address;
+            foreach (var record in records)
+            {
+                var index = BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span);
+                _addresses[(index, record.Kind)] = record.Address;
+                _newest = Math.Max(_newest, index);
+            }
     }
 
     public void Dispose() => _journal.Dispose();

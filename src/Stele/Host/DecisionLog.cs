@@ -47,7 +47,9 @@ sealed class DecisionLog : IDisposable
         var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
         try
         {
-            return new DecisionLog(at, folder.Tally(origin), signer, time, options);
+            var log = new DecisionLog(at, folder.Tally(origin), signer, time, options);
+            NoteSigner.Raise(keyFile);
+            return log;
         }
         catch
         {

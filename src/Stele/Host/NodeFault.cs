@@ -60,6 +60,8 @@ enum NodeFault
     Stale,
     /// <summary>The ledger does not assign the environment to this node.</summary>
     Unassigned,
+    /// <summary>Keys of decisions are not here, and neither an erasure nor a crash explains it.</summary>
+    KeysMissing,
 }
 
 /// <summary>A fault in words. <paramref name="Differences"/>: what differs from the release, by dimension and path;
@@ -115,6 +117,10 @@ static class NodeFaults
         NodeFault.Unlogged => ("unlogged", "an owner opens the log: stele log open SYSTEM/ENV"),
         NodeFault.Revoked => ("revoked", "deploy a release that does not rest on what was revoked"),
         NodeFault.Stale => ("stale", "the node must hear from its server again before it answers"),
-        _ => ("unassigned", "an owner assigns it: stele member add --member ID --keep --role node@SYSTEM/ENV"),
+        NodeFault.Unassigned => ("unassigned",
+            "an owner assigns it: stele member add --member ID --keep --role node@SYSTEM/ENV"),
+        _ => ("keys-missing",
+            "stele fsck names the records; find out who removed their keys, or put back a copy of the key table; "
+                + "owners who know why state it: stele erase DECISION"),
     };
 }

@@ -9,6 +9,8 @@ namespace Stele.Host;
 /// <summary>
 /// What a node keeps, all below one folder:
 /// <code>
+/// format            the folder's version (see FolderFormat)
+/// run               a file where builds before format 2 had a directory: they stop at it, before they write
 /// member.pem        the node's own member key: signs anchors and observations   0600
 /// member            its member id, 32 hex digits
 /// token             opens all pages under /-/; only where an earlier build made the folder   0600
@@ -27,6 +29,9 @@ namespace Stele.Host;
 /// </summary>
 sealed record NodeFolder(string Path)
 {
+    /// <summary>The node's folder in a data folder.</summary>
+    public static NodeFolder In(string data) => new(System.IO.Path.Combine(data, "node"));
+
     string At(string name) => System.IO.Path.Combine(Path, name);
 
     public string MemberKey => At("member.pem");
@@ -41,8 +46,8 @@ sealed record NodeFolder(string Path)
     /// <summary>Trees of running releases, in folders of earlier builds; removed at start.</summary>
     public string OldReleases => At("releases");
     /// <summary>
-    /// Sockets of running releases, in folders of builds before release sockets got a file system of their own; removed
-    /// at start.
+    /// Builds before format 2 had a directory of sockets here, and made it first of all where it was not. A file in its
+    /// place is what keeps them out.
     /// </summary>
     public string OldRun => At("run");
     public string Reads => At("reads");
@@ -54,6 +59,8 @@ sealed record NodeFolder(string Path)
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
     public string Tally(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
     public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));
+
+    const string OldRunText = "This node's folder has format 2 or newer: a build of stele that knows it is needed.\n";
 
     /// <summary>A log's folder name, as packs use it too.</summary>
     public static string NameOf(string origin) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(origin)).Hex;
@@ -67,11 +74,17 @@ sealed record NodeFolder(string Path)
     /// written.</exception>
     public NodeIdentity Open()
     {
+        FolderFormat.Demand(Path);
         var token = OwnToken();
         TokenFile.All(Principals);
         Files.CreateDirectory(Path, secret: true);
-        foreach (var directory in (string[])[Logs, At("bodies"), At("keytable"), At("tally"),
+        // Earlier builds make node/token and more where it is missing; they get as far as this file.
+        foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"),
             Erasures]) Files.CreateDirectory(directory, secret: true);
+        if (Directory.Exists(OldRun)) Files.Discard(OldRun);
+        if (!File.Exists(OldRun)) Files.Write(OldRun, OldRunText);
+        TokenFile.Raise(Principals);
+        FolderFormat.Raise(Path);
         Files.Sweep(Logs);
         Files.Sweep(Erasures);
         if (!File.Exists(MemberKey))

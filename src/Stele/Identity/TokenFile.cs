@@ -44,8 +44,8 @@ sealed record TokenHolder(string Name, Digest Digest, Rights Rights)
 /// <code>
 /// {"checksum":"sha256:…","tokens":[{"digest":"sha256:…","for"?:[place…],"name":…,"rights":[…],"roles":[…]}],"version":2}
 /// </code>
-/// The checksum is SHA-256 of the same without it. Version 1, which earlier builds wrote, is read, and replaced at the
-/// first change: its server tokens read, upload and submit; its principals ask every environment. A build that
+/// The checksum is SHA-256 of the same without it. Version 1, which earlier builds wrote, is read, and replaced when
+/// a server or a node starts, or at the first change: its server tokens read, upload and submit; its principals ask every environment. A build that
 /// knows version 1 alone refuses version 2 by its number, before it writes.
 ///
 /// Invariant: a change holds the lock of the directory from the read to the rename, so no change is
@@ -198,6 +198,16 @@ sealed class TokenFile(string path, TimeProvider time)
         foreach (var role in holder.Roles) if (!Proof.Statements.Names.IsLabel(role)) throw new FormatException($"'{role}' is not a role's name");
         if (holder.Places.Value.IsEmpty) throw new FormatException("a principal is made for at least one environment");
         return (id, Add(path, holder) ?? throw new IOException($"{path} has a principal {id} already"));
+    }
+
+    /// <summary>Writes a file of an earlier version again in this one's, so that earlier builds refuse it; its tokens
+    /// open what they opened.</summary>
+    public static void Raise(string path)
+    {
+        if (!File.Exists(path)) return;
+        using var alone = Alone(path);
+        var bytes = File.ReadAllBytes(path);
+        if (CanonicalJson.ParseCanonical(bytes, MaxFile)["version"].AsInt < Version) Write(path, All(path));
     }
 
     /// <summary>Takes a token away, durably. Whether there was one of that name.</summary>

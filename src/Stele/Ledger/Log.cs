@@ -170,6 +170,9 @@ sealed class Log : IDisposable
     /// <summary>Entries that are durable and under <see cref="Checkpoint"/>.</summary>
     public long Size => _head.Size;
 
+    /// <summary>Whether its last owner closed it in order before it was opened here.</summary>
+    public bool EndedInOrder => _journal.EndedInOrder;
+
     /// <summary>The first entry that the journal can give, by whole bundles; those below were pruned or moved. 0 unless they were.</summary>
     public long Floor { get; }
 

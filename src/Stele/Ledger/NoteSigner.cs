@@ -8,12 +8,17 @@ namespace Stele.Ledger;
 
 /// <summary>
 /// A key that signs notes: a log's own checkpoints (type 01), or as a witness those of others (04; 06 where the platform has ML-DSA-44). Its file, readable by its owner alone, holds one line
-/// in the form Go's sumdb/note gives private keys: <c>PRIVATE+KEY+name+id+base64(type ‖ seed)</c>. A key is of one type: an Ed25519 cosignature does not say whose it is, so its key must do
+/// in the form Go's sumdb/note gives private keys: <c>PRIVATE+KEY+name+id+base64(type ‖ seed)</c>; that of a log here
+/// has a line before it that names the format of the folder. A key is of one type: an Ed25519 cosignature does not say whose it is, so its key must do
 /// nothing else. Ed25519 signing is deterministic: the same text and time, the same note.
 /// </summary>
 sealed class NoteSigner : IDisposable
 {
     const string Prefix = "PRIVATE+KEY+";
+
+    /// <summary>The first line of key files in folders of format 2: builds from before it stop at it, before they write
+    /// there.</summary>
+    const string FormatLine = "# stele format 2: a build that knows it is needed\n";
     const int SeedSize = 32;
     const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
@@ -45,11 +50,12 @@ sealed class NoteSigner : IDisposable
     /// <exception cref="IOException">A file of that name is there already.</exception>
     public static NoteSigner Create(string keyFile, string name, NoteKeyType type = NoteKeyType.Ed25519)
     {
+        var first = type == NoteKeyType.Ed25519 ? FormatLine : "";
         if (File.Exists(keyFile)) throw new IOException($"{keyFile} is there already; a key that signs notes is not overwritten");
         var seed = RandomNumberGenerator.GetBytes(SeedSize);
         var signer = new NoteSigner(name, type, seed);
         Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, secret: true);
-        Files.Write(keyFile, $"{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", secret: true);
+        Files.Write(keyFile, $"{first}{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", secret: true);
         CryptographicOperations.ZeroMemory(seed);
         return signer;
     }
@@ -59,7 +65,18 @@ sealed class NoteSigner : IDisposable
     public static NoteSigner Open(string keyFile)
     {
         if ((File.GetUnixFileMode(keyFile) & Others) != 0) throw new IOException($"{keyFile} may be read by others than its owner; it should have mode 0600");
-        return Parse(File.ReadAllText(keyFile).TrimEnd('\n'));
+        var text = File.ReadAllText(keyFile);
+        return Parse((text.StartsWith(FormatLine, StringComparison.Ordinal) ? text[FormatLine.Length..]
+            : text).TrimEnd('\n'));
+    }
+
+    /// <summary>Gives the key file of a log the line that names the format, where an earlier build wrote it. The log's
+    /// lock is held.</summary>
+    public static void Raise(string keyFile)
+    {
+        var text = File.ReadAllText(keyFile);
+        if (!text.StartsWith(FormatLine, StringComparison.Ordinal)) Files.Write(keyFile, FormatLine + text,
+            secret: true);
     }
 
     public static NoteSigner Parse(string text)

@@ -3,6 +3,8 @@ using System.Text;
 using Stele.Api;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Disk;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -28,6 +30,9 @@ sealed class Town : IAsyncDisposable
     public required TimeProvider Time { get; init; }
     public required ServerOptions Options { get; set; }
     public Citizen Owner { get; private init; } = null!;
+
+    /// <summary>The one who signs beside <see cref="Owner"/> in a town of two; null where one owner is enough.</summary>
+    public Citizen? Second { get; private init; }
     public Citizen Builder { get; } = Citizen.New();
     public Citizen Evaluator { get; } = Citizen.New();
     public Citizen Approver { get; } = Citizen.New();
@@ -48,6 +53,39 @@ sealed class Town : IAsyncDisposable
         var owner = Citizen.New();
         var founded = await Founding.Found(folder, owner.Key, owner.Id, Founding.NewOrigin("test"), time);
         var town = new Town(scratch) { Folder = folder, Founded = founded, Time = time, Owner = owner, Options = (options ?? new ServerOptions()) with { Port = 0 } };
+        await town.Start();
+        return town;
+    }
+
+    /// <summary>A town whose owners act together: two, and both must sign. The command line founds ledgers of one owner,
+    /// so what <see cref="Founding"/> writes is written here.</summary>
+    public static async Task<Town> FoundByTwo()
+    {
+        var time = TimeProvider.System;
+        var scratch = new Scratch();
+        var folder = new ServerFolder(scratch.At("data"));
+        var (first, second) = (Citizen.New(), Citizen.New());
+        var origin = Founding.NewOrigin("test");
+        Files.CreateDirectory(folder.Keys, secret: true);
+        using var logKey = Stele.Ledger.NoteSigner.Create(folder.LogKey, origin);
+        using var serverKey = PrivateKey.Create();
+        using var recovery = PrivateKey.Create();
+        Files.Write(folder.ServerKey, serverKey.ToPem(), secret: true);
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var genesis = new GenesisStatement(origin, State.CurrentFold,
+            [new Founder(first.Id, [first.Key.Public]), new Founder(second.Id, [second.Key.Public])], 2,
+            recovery.Public, serverKey.Public, logKey.Key.ToString()) { Nonce = Founding.NewNonce(), Issued = now };
+        var entry = new Entry(now, Envelope.Sign(genesis.Encode(), first.Key, second.Key));
+        Assert.IsNotType<Outcome.Refused>(Fold.Apply(State.Empty, entry, Documents.None));
+        using (var log = Stele.Ledger.Log.Open(folder.Ledger, origin, logKey, time)) await log.Append(entry.Bytes);
+        var token = TokenFile.Renew(folder.Tokens, "founder");
+        var trust = new Trust(origin, logKey.Key, entry.LeafHash, [], 0);
+        Files.Write(folder.Trust, trust.ToJson().ToString() + "\n");
+        var town = new Town(scratch)
+        {
+            Folder = folder, Founded = new Founded(trust, token, recovery), Time = time, Owner = first, Second = second,
+            Options = new ServerOptions { Port = 0 },
+        };
         await town.Start();
         return town;
     }
@@ -95,7 +133,10 @@ sealed class Town : IAsyncDisposable
 
     public T Act<T>(T statement) where T : Statement => (T)(statement with { Ledger = Trust.Genesis, Nonce = Founding.NewNonce(), Issued = Now });
 
-    public Task<Admitted> Submit(Statement statement, params Citizen[] by) => Server.Submit(Envelope.Sign(statement.Encode(), [.. by.Select(b => b.Key)]));
+    /// <summary>Signed by these; by both owners where the owner signs and two must.</summary>
+    public Task<Admitted> Submit(Statement statement, params Citizen[] by) => Server.Submit(Envelope.Sign(
+        statement.Encode(),
+        [.. (Second is { } second && by.Contains(Owner) ? by.Append(second).Distinct() : by).Select(b => b.Key)]));
 
     public async Task<long> Admit(Statement statement, params Citizen[] by) => await Submit(statement, by) switch
     {

@@ -57,11 +57,11 @@ public sealed class FaultTableTests(ITestOutputHelper output)
         ["founding"] =
         [
             "create checkpoint", "create directory data", "create directory data/server", "create directory data/server/keys",
-            "create directory data/server/ledger", "create directory tile", "create journal", "create log.key", "create partial bundle", "create partial tile",
-            "create server.pem", "create tokens.json", "create trust.json", "flush journal", "flush log.key", "flush server.pem", "flush tokens.json",
-            "flush trust.json", "rename checkpoint", "rename journal", "rename log.key", "rename partial bundle", "rename partial tile", "rename server.pem",
+            "create directory data/server/ledger", "create directory tile", "create format", "create journal", "create log.key", "create partial bundle", "create partial tile",
+            "create server.pem", "create tokens.json", "create trust.json", "flush format", "flush journal", "flush log.key", "flush server.pem", "flush tokens.json",
+            "flush trust.json", "rename checkpoint", "rename format", "rename journal", "rename log.key", "rename partial bundle", "rename partial tile", "rename server.pem",
             "rename tokens.json", "rename trust.json", "resize journal", "sync directory data", "sync directory data/server", "sync directory data/server/keys",
-            "sync directory data/server/ledger", "sync directory root", "write checkpoint", "write journal", "write log.key", "write partial bundle",
+            "sync directory data/server/ledger", "sync directory root", "write checkpoint", "write format", "write journal", "write log.key", "write partial bundle",
             "write partial tile", "write server.pem", "write tokens.json", "write trust.json",
         ],
     };

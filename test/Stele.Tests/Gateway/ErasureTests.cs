@@ -165,14 +165,18 @@ public sealed class ErasureTests
 
     static async Task<byte[]> Receipt(Hamlet h, NodeClient node, long index)
     {
-        var replay = h.Town.Host.Admission.Replay;
-        var state = replay.State;
+        // The checkpoint is signed a moment before the state moves on, and the node goes on handing in: the receipt is
+        // of what one checkpoint covers.
+        var (replay, ledger) = (h.Town.Host.Admission.Replay, h.Town.Host.Log);
+        var note = ledger.Checkpoint;
+        Assert.True(Checkpoint.TryOpen(note, ledger.Key, out var covers, out var error), error);
+        var size = covers.Size;
+        await h.Eventually(() => replay.State.Size >= size, "the server does not fold what it signed");
+        var state = replay.At(size);
         var log = state.Logs[h.Hosted!.Log!.Origin];
-        var anchor = Stele.Proof.Packs.Receipt.AnchorOf(replay, log.Origin, index, state.Size)!.Value;
+        var anchor = Stele.Proof.Packs.Receipt.AnchorOf(replay, log.Origin, index, size)!.Value;
         var decision = Decision.Parse(h.Hosted.Log.Log.ReadEntry(index));
-        var ledger = h.Town.Host.Log;
-        var size = state.Size;
-        var receipt = Stele.Proof.Packs.Receipt.Build(replay, d => File.ReadAllBytes(h.Town.Host.Blobs.PathOf(d)), new ProvenTree(ledger.Checkpoint, size, i => ledger.InclusionProof(i, size)), log.Origin,
+        var receipt = Stele.Proof.Packs.Receipt.Build(replay, d => File.ReadAllBytes(h.Town.Host.Blobs.PathOf(d)), new ProvenTree(note, size, i => ledger.InclusionProof(i, size)), log.Origin,
             new ProvenTree(anchor.Anchor.Checkpoint, anchor.Size, i => node.InclusionProof(log, i, anchor.Size, default)), index, decision,
             erased: await node.Erased(log.Origin, index, default) is var (list, shown) ? new ErasedIn(state.Erasures[list].Entry, shown) : null);
         return receipt.Encode();
@@ -554,9 +558,21 @@ public sealed class ErasureTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving(terms: Hamlet.Quick with { SegmentBytes = 16 << 10 });
         await using var _ = h;
-        await Parallel.ForEachAsync(Enumerable.Range(0, 540), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) => await h.Ask("/say", $"{{\"n\":{i}}}"));
         var origin = h.Hosted!.Log!.Origin;
-        await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 540 }, "not anchored");
+        // A busy machine may have a request refused, unrecorded, while the release is looked at or started again.
+        await Parallel.ForEachAsync(Enumerable.Range(0, 540), new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (i, _) =>
+            {
+                for (var attempt = 0; (await h.Ask("/say", $"{{\"n\":{i}}}")) is var asked
+                    && asked.Status != HttpStatusCode.OK; attempt++)
+                {
+                    Assert.True(attempt < 100, $"{asked.Status}: {asked.Body}");
+                    await Task.Delay(200);
+                }
+            });
+        var size = h.Hosted.Log.Log.Size;
+        Assert.InRange(size, 540, 767);
+        await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { } a && a.Size == size, "not anchored");
         var system = h.Town.State.Systems[Hamlet.System];
         await h.Town.Admit(h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments) { Retention = new RetentionTerms(0, 0), Nonce = "", Issued = 0 }), h.Town.Owner);
         await h.Town.Admit(h.Town.Act(new Retention(origin, 530) { Nonce = "", Issued = 0 }), h.Town.Owner);
@@ -579,11 +595,14 @@ public sealed class ErasureTests
         using var node = Client(h);
         Assert.Equal("whole", await Body(h, 530));
         Assert.Null(await h.Page($"bodies/{NodeFolder.NameOf(origin)}/7"));
-        Assert.Equal($"{origin}/540", (await h.Ask("/say")).Answer.Headers.GetValues("Stele-Decision").Single());
-        await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 541 }, "not anchored after pruning");
-        foreach (var index in new[] { (int)begins, 530, 540 }) Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(await Receipt(h, node, index), h.Town.Trust).Result);
+        var next = await h.Ask("/say");
+        Assert.True(next.Status == HttpStatusCode.OK, $"{next.Status}: {next.Body}");
+        Assert.Equal($"{origin}/{size}", next.Answer.Headers.GetValues("Stele-Decision").Single());
+        await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { } a && a.Size == size + 1,
+            "not anchored after pruning");
+        foreach (var index in new[] { begins, 530, size }) Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(await Receipt(h, node, index), h.Town.Trust).Result);
         var offered = await node.Log(h.Town.State.Logs[origin], default);
-        Assert.Equal((begins, 541 - begins), (offered!.Floor!.Size, offered.Leaves.Count()));
+        Assert.Equal((begins, size + 1 - begins), (offered!.Floor!.Size, offered.Leaves.Count()));
         await h.StopNode();
         var found = new Stele.Ledger.Findings(h.Folder.Path);
         NodeFsck.Check(h.Folder, h.Town.Trust, found, default);

@@ -143,13 +143,13 @@ public sealed class FolderFsckTests
         Hamlet.Needs();
         using var ground = await Ground.Make();
         // What another file's judgement needs is damaged in a round of its own.
-        // A cosignature and a count are others' to check.
+        // A cosignature and a count are others' to check; node/run is there for its name.
         var truth = ground.All.Where(f => !IsDerived(f) && f != "server/cosigned"
             && !f.StartsWith("node/tally/", StringComparison.Ordinal)
-            && Path.GetFileName(f) is not ("trust.json" or "synced" or "member")).ToArray();
+            && Path.GetFileName(f) is not ("trust.json" or "synced" or "member" or "run")).ToArray();
         bool Alone(string file) => file.EndsWith("/key", StringComparison.Ordinal) || file.Contains("/keytable/", StringComparison.Ordinal);
         foreach (var must in (string[])["server/ledger/journal", "server/keys/log.key", "server/keys/server.pem",
-            "server/tokens.json", "node/principals.json", "node/reads", "node/replica/ledger/journal", "node/outbox",
+            "server/tokens.json", "server/format", "node/format", "node/principals.json", "node/reads", "node/replica/ledger/journal", "node/outbox",
             "node/member.pem"]) Assert.Contains(must, truth);
         foreach (var must in (string[])["node/logs/", "node/bodies/", "node/keytable/", "server/blobs/blobs/", "node/blobs/blobs/"]) Assert.Contains(truth, f => f.StartsWith(must, StringComparison.Ordinal));
 

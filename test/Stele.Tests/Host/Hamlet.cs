@@ -103,9 +103,10 @@ sealed class Hamlet : IAsyncDisposable
     public static string PerlLibrary => Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "perl-base")).FirstOrDefault(Directory.Exists) ?? "";
 
     /// <summary>A server with its members, a system, the policies; a node that knows nothing yet.</summary>
-    public static async Task<Hamlet> Found(EnvironmentTerms? terms = null)
+    /// <param name="town">One that was founded otherwise.</param>
+    public static async Task<Hamlet> Found(EnvironmentTerms? terms = null, Town? town = null)
     {
-        var town = await Town.Found();
+        town ??= await Town.Found();
         var folder = new NodeFolder(town.Path("node"));
         var hamlet = new Hamlet { Town = town, Folder = folder };
         using var identity = folder.Open();

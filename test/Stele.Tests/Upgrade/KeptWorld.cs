@@ -44,6 +44,12 @@ sealed class KeptWorld : IDisposable
         Facts["codes"].AsObject
             .Select(c => (c.Key.Split('-', '.')[0], Path.Combine(Folder, "kept", c.Key), c.Value.AsInt));
 
+    /// <summary>Whether a decision of this fate is in this world.</summary>
+    public bool Has(string fate) => Facts["decisions"].Find(fate) is not null;
+
+    /// <summary>Whether the erasure that was begun has its owners' order beside it: builds before format 2 had none.</summary>
+    public bool IsOrdered => Directory.GetFiles(Path.Combine(Folder, "node", "erasures"), "*.order").Length > 0;
+
     /// <summary>A decision of a certain fate, by its id.</summary>
     public string Decision(string fate) => Facts["decisions"][fate].AsString;
 
