@@ -134,7 +134,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
                 ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null, form: form).Encode();
     }
 
-    /// <summary>What shows the decision to whoever has the log's key.</summary>
+    /// <summary>What shows the decision to those who have the log's key.</summary>
     Json Shown(DecisionLog log, long index)
     {
         var note = log.Log.Checkpoint;

@@ -93,7 +93,7 @@ public sealed class RightsTests
             Ordered(told.Select(r => r.ToString())));
         await Holds(h.Node.Address, told, right => h.TokenWith($"only-{right}".ToLowerInvariant(), right));
 
-        // What is no row reaches no page, whoever asks.
+        // What is no row reaches no page, anyone who asks.
         using var http = new HttpClient { BaseAddress = h.Node.Address };
         foreach (var path in new[] { "nothing", "status/more", "logs", "logs/0", "reads/", "bodies/0", "erasures/0" })
         {

@@ -76,7 +76,7 @@ public sealed class DescriptorTests(ITestOutputHelper output)
         while (!stop.IsCancellationRequested)
         {
             most = Math.Max(most, Open(up.Pid));
-            var renewed = asked % 5 == 4;
+            var again = asked % 5 == 4;
             string? why = null;
             for (var tries = again ? Tries : 1; tries > 0; tries--)
             {
