@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Disk;
+using Stele.Host;
 using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;

@@ -66,7 +66,8 @@ sealed class NodeHost : IAsyncDisposable
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
-            foreach (var leftover in Directory.EnumerateDirectories(folder.Releases)) Disk.Files.DeleteDirectory(leftover);
+            if (Directory.Exists(folder.OldReleases)) Disk.Files.Discard(folder.OldReleases);
+            TreePlace.Sweep(nodeTerms.Trees);
             var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
                 new Provision(blobs, link.Blobs, nodeTerms.Trees), cosigner, time, report ?? (_ => { })));
             begun.Push(node);

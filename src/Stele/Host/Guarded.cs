@@ -53,7 +53,8 @@ sealed class Guarded : IAsyncDisposable
         instance.Trusted = true;
         _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time,
             new VigilReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
-        _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)));
+        _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)),
+            Task.Run(() => Watching(Looks)));
         _ = instance.Exited.ContinueWith(_ => wake(), TaskScheduler.Default);
     }
 

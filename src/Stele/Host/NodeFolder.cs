@@ -79,7 +79,7 @@ sealed record NodeFolder(string Path)
         TokenFile.All(Principals);
         Files.CreateDirectory(Path, secret: true);
         // Earlier builds make node/token and more where it is missing; they get as far as this file.
-        foreach (var directory in (string[])[Releases, Logs, At("bodies"), At("keytable"), At("tally"),
+        foreach (var directory in (string[])[Logs, At("bodies"), At("keytable"), At("tally"),
             Erasures]) Files.CreateDirectory(directory, secret: true);
         if (Directory.Exists(OldRun)) Files.Discard(OldRun);
         if (!File.Exists(OldRun)) Files.Write(OldRun, OldRunText);

@@ -567,7 +567,7 @@ public sealed class ErasureTests
                     && asked.Status != HttpStatusCode.OK; attempt++)
                 {
                     Assert.True(attempt < 100, $"{asked.Status}: {asked.Body}");
-                    await Task.Delay(200);
+                    await Task.Delay(200, stop);
                 }
             });
         var size = h.Hosted.Log.Log.Size;
