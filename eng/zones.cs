@@ -1,6 +1,8 @@
-// Writes src/Cel/Values/ZoneTable.cs from the time zone data of this machine (Debian's tzdata, whose files hold every transition):
+// Writes src/Cel/Values/ZoneTable.cs from the time zone data of this machine (Debian's tzdata, whose files hold every
+// transition):
 //     dotnet run eng/zones.cs > src/Cel/Values/ZoneTable.cs
-// The table is part of the language version: run this only when a new one is made. What is written is read back and compared first.
+// The table is part of the language version: run this only when a new one is made. What is written is read back and
+// compared first.
 using System.Buffers.Binary;
 using System.Text;
 
@@ -12,7 +14,8 @@ var zones = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
 foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
 {
     var name = Path.GetRelativePath(Folder, file);
-    if (name.StartsWith("right/") || name.StartsWith("posix/") || name is "localtime" or "posixrules" or "Factory") continue;
+    if (name.StartsWith("right/") || name.StartsWith("posix/") || name is "localtime" or "posixrules" or "Factory")
+        continue;
     var data = File.ReadAllBytes(file);
     if (!data.AsSpan().StartsWith("TZif"u8)) continue;
     var line = Encode(name, data);
@@ -20,7 +23,8 @@ foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirec
     names.Add(name);
 }
 
-var lines = zones.Select(z => string.Join(',', z.Value.Order(StringComparer.Ordinal)) + "|" + z.Key).Order(StringComparer.Ordinal).ToList();
+var lines = zones.Select(z => string.Join(',', z.Value.Order(StringComparer.Ordinal)) + "|" + z.Key)
+    .Order(StringComparer.Ordinal).ToList();
 Console.Write($$""""
     namespace Cel.Values;
 
@@ -38,7 +42,8 @@ Console.Write("        \"\"\"u8;\n}\n");
 
 static string Encode(string name, byte[] data)
 {
-    // RFC 9636: a block of 32-bit times, which is skipped, one of 64-bit times, and the rule for what comes after as a POSIX TZ string.
+    // RFC 9636: a block of 32-bit times, which is skipped, one of 64-bit times, and the rule for what comes after as a
+    // POSIX TZ string.
     var first = Counts(data, 0);
     var start = 44 + first.Times * 5 + first.Types * 6 + first.Chars + first.Leaps * 8 + first.Std + first.Ut;
     var (ut, std, leaps, times, types, chars) = Counts(data, start);
@@ -59,7 +64,8 @@ static string Encode(string name, byte[] data)
     var footer = Encoding.ASCII.GetString(data.AsSpan(typesAt + types * 6 + chars + leaps * 12 + std + ut)).Trim('\n');
     var rule = Rule.Parse(footer);
     var last = transitions.Count == 0 ? before : transitions[^1].Offset;
-    if (rule.Start is null && rule.Std != last) throw new InvalidDataException($"{name} ends with {last}, its rule says {rule.Std}");
+    if (rule.Start is null && rule.Std != last)
+        throw new InvalidDataException($"{name} ends with {last}, its rule says {rule.Std}");
 
     // What the rule says anyway is left out.
     var all = transitions.ToList();
@@ -67,12 +73,14 @@ static string Encode(string name, byte[] data)
     {
         var (t, offset) = transitions[^1];
         var (previous, earlier) = transitions[^2];
-        if (rule.At(t) != offset || rule.At(t - 1) != earlier || rule.At(previous) != earlier || rule.Changes(previous, t)) break;
+        if (rule.At(t) != offset || rule.At(t - 1) != earlier || rule.At(previous) != earlier
+            || rule.Changes(previous, t)) break;
         transitions.RemoveAt(transitions.Count - 1);
     }
     for (var i = 0; i < all.Count; i++)
         foreach (var t in new[] { all[i].At, i + 1 < all.Count ? all[i + 1].At - 1 : all[i].At + 1 })
-            if (Lookup(t) != all[i].Offset) throw new InvalidDataException($"{name} at {t}: {Lookup(t)}, not {all[i].Offset}");
+            if (Lookup(t) != all[i].Offset)
+                throw new InvalidDataException($"{name} at {t}: {Lookup(t)}, not {all[i].Offset}");
 
     var offsets = new List<int> { before };
     var text = new StringBuilder();
@@ -185,8 +193,10 @@ sealed record Rule(int Std, int Dst, Change? Start, Change? End)
     /// <summary>Is there a change strictly between?</summary>
     public bool Changes(long after, long before)
     {
-        for (var year = DateTime.UnixEpoch.AddSeconds(after).Year - 1; year <= DateTime.UnixEpoch.AddSeconds(before).Year + 1; year++)
-            foreach (var t in new[] { Start!.Day(year) * 86400 + Start.Seconds - Std, End!.Day(year) * 86400 + End.Seconds - Dst })
+        for (var year = DateTime.UnixEpoch.AddSeconds(after).Year
+            - 1; year <= DateTime.UnixEpoch.AddSeconds(before).Year + 1; year++)
+            foreach (var t in new[] { Start!.Day(year) * 86400 + Start.Seconds - Std,
+                End!.Day(year) * 86400 + End.Seconds - Dst })
                 if (t > after && t < before) return true;
         return false;
     }

@@ -8,8 +8,9 @@ using Stele.Proof.Statements;
 namespace Stele.Bench;
 
 /// <summary>
-/// Full admission of signed statements, to durable: parse, signature, fold, append, answer. In this process, and as POST /statements over loopback HTTP with client and server on the same cores.
-/// Each run founds a ledger of its own, and signs its statements beforehand. Beside it: the parts that nothing can do without.
+/// Full admission of signed statements, to durable: parse, signature, fold, append, answer. In this process, and as
+/// POST /statements over loopback HTTP with client and server on the same cores. Each run founds a ledger of its own,
+/// and signs its statements beforehand. Beside it: the parts that nothing can do without.
 /// </summary>
 static class AdmissionBench
 {
@@ -19,7 +20,11 @@ static class AdmissionBench
 
     public static Rounds Make(Scratch scratch)
     {
-        var rounds = new Rounds("admission", "signed statements into the ledger, to durable, against its parts") { Disk = true, Budget = TimeSpan.FromSeconds(35) };
+        var rounds = new Rounds("admission", "signed statements into the ledger, to durable, against its parts")
+        {
+            Disk = true,
+            Budget = TimeSpan.FromSeconds(35)
+        };
         rounds.Limit(Flush, "/s", () => Machine.Flushes(scratch.Next(), 1024, 1, Duration));
         rounds.Limit(Verify, "/s", () => Task.FromResult(new Sample(Machine.EcdsaVerifications(Duration, 800))));
         rounds.Limit(Http(1), "/s", () => Bare(1));
@@ -52,20 +57,41 @@ static class AdmissionBench
         using var http = Loopback.Client(host.Address, founded.Token);
 
         var issued = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-        byte[] Sign(Statement statement, PrivateKey key) => Envelope.Sign((statement with { Ledger = founded.Trust.Genesis, Nonce = Founding.NewNonce(), Issued = issued }).Encode(), key).ToJson().ToBytes();
+        byte[] Sign(Statement statement, PrivateKey key) => Envelope.Sign((statement with
+        {
+            Ledger = founded.Trust.Genesis,
+            Nonce = Founding.NewNonce(),
+            Issued = issued
+        }).Encode(), key).ToJson().ToBytes();
         async Task Submit(byte[] statement)
         {
-            if (await host.Admission.Submit(statement) is Admitted.Refused refused) throw new InvalidOperationException($"a statement was refused: {refused.Problem.Message}");
+            if (await host.Admission.Submit(statement) is Admitted.Refused refused)
+                throw new InvalidOperationException($"a statement was refused: {refused.Problem.Message}");
         }
-        await Submit(Sign(new MemberStatement(builderId, null, [builder.Public], [new Role("builder")], null) { Nonce = "", Issued = 0 }, owner));
+        await Submit(Sign(new MemberStatement(builderId, null, [builder.Public], [new Role("builder")], null)
+        {
+            Nonce = "",
+            Issued = 0
+        }, owner));
         Subject[] materials = [new(Digest.Of("code"u8), "code"), new(Digest.Of("data"u8), "data")];
-        foreach (var m in materials) await Submit(Sign(new Origin([m], Origin.Import, Json.EmptyObject, [], builderId, null) { Nonce = "", Issued = 0 }, builder));
+        foreach (var m in materials)
+            await Submit(Sign(new Origin([m], Origin.Import, Json.EmptyObject, [], builderId, null)
+        {
+            Nonce = "",
+            Issued = 0
+        }, builder));
 
         // An origin of one artifact from two materials: what a pipeline's step states.
         var count = callers == 1 ? MostStatements / 4 : MostStatements;
         var statements = new byte[count][];
-        Parallel.For(0, count, i => statements[i] = Sign(new Origin([new Subject(Digest.Of(RandomNumberGenerator.GetBytes(32)), "model")], Origin.Pipeline,
-            Json.Object(("pipeline", "train"), ("step", "fit")), [.. materials], builderId, new BuildRuns(2, true)) { Nonce = "", Issued = 0 }, builder));
+        Parallel.For(0, count,
+            i => statements[i] =
+                Sign(new Origin([new Subject(Digest.Of(RandomNumberGenerator.GetBytes(32)), "model")], Origin.Pipeline,
+            Json.Object(("pipeline", "train"), ("step", "fit")), [.. materials], builderId, new BuildRuns(2, true))
+            {
+                Nonce = "",
+                Issued = 0
+            }, builder));
         var before = host.Admission.Replay.State.Size;
 
         var next = -1;

@@ -6,7 +6,8 @@ using Stele.Ledger;
 namespace Stele.Bench;
 
 /// <summary>
-/// A log of ten million entries of 200 bytes: how it grows, what it holds in memory, how long it takes to open, and to prove any entry of it. Made once, then opened and read in rounds.
+/// A log of ten million entries of 200 bytes: how it grows, what it holds in memory, how long it takes to open, and to
+/// prove any entry of it. Made once, then opened and read in rounds.
 /// </summary>
 static class BigBench
 {
@@ -34,7 +35,9 @@ static class BigBench
         var rate = Entries / Stopwatch.GetElapsedTime(began).TotalSeconds;
         var big = Open();
 
-        var rounds = new Rounds("big", string.Create(CultureInfo.InvariantCulture, $"a log of {Entries:N0} entries of {EntryBytes} bytes, made at {rate:N0} entries/s by one writer in batches of {Group}"))
+        var rounds = new Rounds("big",
+            string.Create(CultureInfo.InvariantCulture,
+                $"a log of {Entries:N0} entries of {EntryBytes} bytes, made at {rate:N0} entries/s by one writer in batches of {Group}"))
         {
             Budget = TimeSpan.FromSeconds(20),
             End = () =>
@@ -54,14 +57,16 @@ static class BigBench
             var start = Stopwatch.GetTimestamp();
             big = Open();
             if (big.Size != Entries) throw new InvalidOperationException($"it has {big.Size} entries");
-            return Task.FromResult(new Sample(Stopwatch.GetElapsedTime(start).TotalMilliseconds, ("memory MiB", Memory())));
+            return Task.FromResult(new Sample(Stopwatch.GetElapsedTime(start).TotalMilliseconds,
+                ("memory MiB", Memory())));
         });
         return rounds;
     }
 
     static async Task Fill(Log log, long to)
     {
-        var entries = Enumerable.Range(0, Group).Select(_ => (ReadOnlyMemory<byte>)RandomNumberGenerator.GetBytes(EntryBytes)).ToArray();
+        var entries = Enumerable.Range(0, Group)
+            .Select(_ => (ReadOnlyMemory<byte>)RandomNumberGenerator.GetBytes(EntryBytes)).ToArray();
         for (var size = log.Size; size < to; size += Group) await log.Append(entries, Await.Durable);
         await log.WaitBeyond(to - 1, default);
     }
@@ -78,17 +83,22 @@ static class BigBench
         var latencies = new List<double>();
         for (var i = 0; i < 2 * Proofs; i++)
         {
-            // A step that meets every part of the tree; each proof needs tiles that the one before it did not, of which the page cache has the bytes.
+            // A step that meets every part of the tree; each proof needs tiles that the one before it did not, of which
+            // the page cache has the bytes.
             var index = i * 7_919_311L % Entries;
             var start = Stopwatch.GetTimestamp();
             var proof = log.InclusionProof(index, Entries);
             if (i >= Proofs) latencies.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            if (i % 50 == 0 && !Stele.Proof.Proofs.VerifyInclusion(index, Entries, Stele.Proof.Merkle.Leaf(log.ReadEntry(index)), proof, log.Root)) throw new InvalidOperationException($"the proof of entry {index} does not hold");
+            if (i % 50 == 0
+                && !Stele.Proof.Proofs.VerifyInclusion(index, Entries, Stele.Proof.Merkle.Leaf(log.ReadEntry(index)),
+                    proof, log.Root)) throw new InvalidOperationException($"the proof of entry {index} does not hold");
         }
         return Latencies.Sample(latencies.Average(), latencies);
     }
 
-    /// <summary>A proof in a tree of this size meets three tiles, each of whose 255 inner nodes are hashed at most once.</summary>
+    /// <summary>
+    /// A proof in a tree of this size meets three tiles, each of whose 255 inner nodes are hashed at most once.
+    /// </summary>
     static double Hashes()
     {
         var bytes = new byte[65];

@@ -4,15 +4,17 @@ using System.Runtime.InteropServices;
 namespace Stele.Bench;
 
 /// <summary>
-/// One process a processor that runs only when nothing else wants to (SCHED_IDLE). Without it a virtual processor halts between the requests of a single caller and takes tens of
-/// microseconds to come back, more often the more processes a request visits; what is then measured is the sleep, not the work.
+/// One process a processor that runs only when nothing else wants to (SCHED_IDLE). Without it a virtual processor halts
+/// between the requests of a single caller and takes tens of microseconds to come back, more often the more processes a
+/// request visits; what is then measured is the sleep, not the work.
 /// </summary>
 sealed partial class Idlers : IDisposable
 {
     public const string Verb = "idle";
     const int SCHED_IDLE = 5;
 
-    readonly Process[] _all = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Process.Start(new ProcessStartInfo(Environment.ProcessPath!, Verb) { RedirectStandardInput = true })!)];
+    readonly Process[] _all = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ =>
+        Process.Start(new ProcessStartInfo(Environment.ProcessPath!, Verb) { RedirectStandardInput = true })!)];
 
     [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
     private static partial int SetScheduler(int pid, int policy, in int priority);

@@ -8,7 +8,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Stele.Bench;
 
-/// <summary>What HTTP itself costs here: Kestrel that reads a body and answers with some bytes, and a client, in this one process on the loopback interface.</summary>
+/// <summary>
+/// What HTTP itself costs here: Kestrel that reads a body and answers with some bytes, and a client, in this one
+/// process on the loopback interface.
+/// </summary>
 sealed class Loopback : IAsyncDisposable
 {
     readonly WebApplication _web;
@@ -33,12 +36,20 @@ sealed class Loopback : IAsyncDisposable
             await http.Response.Body.WriteAsync(answer);
         });
         await web.StartAsync();
-        return new Loopback(web, new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/"));
+        return new Loopback(web,
+            new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses
+                .Single() + "/"));
     }
 
     public static HttpClient Client(Uri address, string? token = null)
     {
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null }) { BaseAddress = address };
+        var http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null
+        }) { BaseAddress = address };
         if (token is not null) http.DefaultRequestHeaders.Authorization = new("Bearer", token);
         return http;
     }
@@ -50,7 +61,10 @@ sealed class Loopback : IAsyncDisposable
         content.Headers.ContentType = new("application/json");
         using var answer = await http.PostAsync(new Uri(path, UriKind.Relative), content);
         var bytes = await answer.Content.ReadAsByteArrayAsync();
-        return (int)answer.StatusCode == expected ? bytes : throw new InvalidOperationException($"POST {path}: {(int)answer.StatusCode}: {System.Text.Encoding.UTF8.GetString(bytes)}");
+        return (int)answer.StatusCode == expected
+            ? bytes
+            : throw new InvalidOperationException(
+                $"POST {path}: {(int)answer.StatusCode}: {System.Text.Encoding.UTF8.GetString(bytes)}");
     }
 
     public async ValueTask DisposeAsync()

@@ -15,7 +15,8 @@ static partial class Machine
     public static void Sync() => SyncAll();
 
     /// <summary>
-    /// Writes and fdatasyncs again and again over a stretch of a file that was written before: the quickest way to make bytes durable here, since a flush that need not grow the file costs less.
+    /// Writes and fdatasyncs again and again over a stretch of a file that was written before: the quickest way to make
+    /// bytes durable here, since a flush that need not grow the file costs less.
     /// </summary>
     /// <param name="grow">Appends to an empty file instead, as a log that makes no room ahead does.</param>
     /// <returns>Entries a second, and how long a flush took.</returns>
@@ -30,7 +31,8 @@ static partial class Machine
             for (var at = 0L; !grow && at < room; at += zeros.Length) RandomAccess.Write(made, zeros, at);
             Libc.SyncData(made, path);
         }
-        // On a fresh thread, as a log's writer is one: where processors are short, one that computed just now is made to wait when its flush is done.
+        // On a fresh thread, as a log's writer is one: where processors are short, one that computed just now is made
+        // to wait when its flush is done.
         return Task.Factory.StartNew(() =>
         {
             using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
@@ -46,13 +48,15 @@ static partial class Machine
                 Libc.SyncData(file, path);
                 latencies.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             }
-            return Latencies.Sample(latencies.Count * (double)batch / Stopwatch.GetElapsedTime(began).TotalSeconds, latencies);
+            return Latencies.Sample(latencies.Count * (double)batch / Stopwatch.GetElapsedTime(began).TotalSeconds,
+                latencies);
         }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>
-    /// Makes small files and renames each, as tiles are made. ext4 steps, at every new file, over each one that was deleted in its block group in the last five minutes: where a disk has seen much of that,
-    /// this falls from tens of thousands a second to hundreds, and so does whatever makes tiles.
+    /// Makes small files and renames each, as tiles are made. ext4 steps, at every new file, over each one that was
+    /// deleted in its block group in the last five minutes: where a disk has seen much of that, this falls from tens of
+    /// thousands a second to hundreds, and so does whatever makes tiles.
     /// </summary>
     public static Task<Sample> FilesMade(string folder, TimeSpan duration)
     {
@@ -60,7 +64,8 @@ static partial class Machine
         var made = 0;
         return Task.FromResult(new Sample(Rate(duration, () =>
         {
-            Derived.Write(Path.Combine(folder, made++.ToString(System.Globalization.CultureInfo.InvariantCulture)), bytes);
+            Derived.Write(Path.Combine(folder, made++.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+                bytes);
         })));
     }
 
@@ -74,16 +79,24 @@ static partial class Machine
         return calls / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
-    /// <summary>ECDSA P-256 verifications a second on so many cores, by the runtime's own implementation with the key at hand: what a signature check can't be quicker than.</summary>
+    /// <summary>
+    /// ECDSA P-256 verifications a second on so many cores, by the runtime's own implementation with the key at hand:
+    /// what a signature check can't be quicker than.
+    /// </summary>
     public static double EcdsaVerifications(TimeSpan duration, int messageBytes, int cores = 1)
     {
-        if (cores > 1) return Task.WhenAll(Enumerable.Range(0, cores).Select(_ => Task.Factory.StartNew(() => EcdsaVerifications(duration, messageBytes), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).GetAwaiter().GetResult().Sum();
+        if (cores > 1)
+            return Task.WhenAll(Enumerable.Range(0, cores)
+                .Select(_ =>
+                    Task.Factory.StartNew(() => EcdsaVerifications(duration, messageBytes), CancellationToken.None,
+                        TaskCreationOptions.LongRunning, TaskScheduler.Default))).GetAwaiter().GetResult().Sum();
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var message = RandomNumberGenerator.GetBytes(messageBytes);
         var signature = key.SignData(message, HashAlgorithmName.SHA256);
         return Rate(duration, () =>
         {
-            if (!key.VerifyData(message, signature, HashAlgorithmName.SHA256)) throw new InvalidOperationException("the runtime refuses its own signature");
+            if (!key.VerifyData(message, signature, HashAlgorithmName.SHA256))
+                throw new InvalidOperationException("the runtime refuses its own signature");
         }, group: 16);
     }
 }
@@ -96,16 +109,20 @@ static class Latencies
         milliseconds.Sort();
         return new(value, ("p50 ms", At(0.5)), ("p99 ms", At(0.99)));
 
-        double At(double share) => milliseconds.Count == 0 ? double.NaN : milliseconds[(int)((milliseconds.Count - 1) * share)];
+        double At(double share) => milliseconds.Count == 0
+            ? double.NaN
+            : milliseconds[(int)((milliseconds.Count - 1) * share)];
     }
 
     /// <summary>
-    /// Some callers at once, each calling again as soon as it was answered, until the time is up or so many were answered; calls a second, and what
-    /// a call cost this process in processor time, which other processes disturb least.
+    /// Some callers at once, each calling again as soon as it was answered, until the time is up or so many were
+    /// answered; calls a second, and what a call cost this process in processor time, which other processes disturb
+    /// least.
     /// </summary>
     /// <param name="group">How many of what is counted one call does.</param>
     /// <param name="end">Given how many were done, waits for what must end before the clock stops.</param>
-    public static async Task<Sample> Of(int callers, TimeSpan duration, Func<int, Task> call, long most = long.MaxValue, int group = 1, Func<long, Task>? end = null)
+    public static async Task<Sample> Of(int callers, TimeSpan duration, Func<int, Task> call, long most = long.MaxValue,
+        int group = 1, Func<long, Task>? end = null)
     {
         long begun = 0;
         var cpu = Environment.CpuUsage.TotalTime;

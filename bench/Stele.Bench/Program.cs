@@ -4,14 +4,16 @@ using Stele.Bench;
 using Stele.Proof;
 
 // Stele.Bench [NAME…] [--row TEXT] [--json]: measures, and with --json also writes out/bench/NAME.json.
-const string Usage = "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [--row TEXT] [--json]";
+const string Usage =
+    "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [--row TEXT] [--json]";
 
 if (args is [Idlers.Verb]) return Idlers.Burn();
 if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
 
 (string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
 [
-    ("append", s => Task.FromResult(AppendBench.Make(s))), ("big", BigBench.Make), ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", s => Task.FromResult(VerifyBench.Make(s))),
+    ("append", s => Task.FromResult(AppendBench.Make(s))), ("big", BigBench.Make),
+    ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", s => Task.FromResult(VerifyBench.Make(s))),
     ("cel", _ => Task.FromResult(CelBench.Make(Root()))), ("gateway", GatewayBench.Make), ("replay", ReplayBench.Make),
 ];
 
@@ -31,8 +33,10 @@ Directory.CreateDirectory(output);
 var began = Stopwatch.GetTimestamp();
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
     $"{DateTimeOffset.UtcNow:yyyy-MM-dd HH:mm} UTC, {Environment.ProcessorCount} processors, .NET {Environment.Version}, load {File.ReadAllText("/proc/loadavg").Split(' ')[0]} at the start"));
-Console.WriteLine("A number alone says little on a machine that others share: trust the ratios, each taken against a limit measured in the same round.\n");
-using (var scratch = new Scratch(Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"run.{Environment.ProcessId}"))))
+Console.WriteLine(
+    "A number alone says little on a machine that others share: trust the ratios, each taken against a limit measured in the same round.\n");
+using (var scratch = new Scratch(Path.Combine(output,
+    string.Create(CultureInfo.InvariantCulture, $"run.{Environment.ProcessId}"))))
     foreach (var (name, make) in benches.Where(b => chosen.Length == 0 || chosen.Contains(b.Name)))
     {
         Progress($"{name}: making ready");
@@ -49,9 +53,12 @@ using (var scratch = new Scratch(Path.Combine(output, string.Create(CultureInfo.
         }
         Progress("");
         Console.WriteLine(table.Text());
-        if (json) File.WriteAllBytes(Path.Combine(output, name + ".json"), table.ToJson().With("time", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).ToBytes());
+        if (json)
+            File.WriteAllBytes(Path.Combine(output, name + ".json"),
+                table.ToJson().With("time", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).ToBytes());
     }
-Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s in all{(json ? $"; as JSON in {output}" : "")}"));
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+    $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s in all{(json ? $"; as JSON in {output}" : "")}"));
 return 0;
 
 // The working copy that the program was built in; elsewhere the current folder.

@@ -12,8 +12,10 @@ using Stele.Proof.Governance;
 namespace Stele.Bench;
 
 /// <summary>
-/// Looking back: 10,000 decisions that a real gateway recorded, with bodies of 1 KiB, judged again under a changed policy by the node that has them, asked over HTTP as <c>stele policy replay</c> does. Every
-/// leaf is read and parsed, its body and context are opened and held to their commitments, and both policies are asked; half of the decisions come out otherwise. Beside it: the cryptography of that alone.
+/// Looking back: 10,000 decisions that a real gateway recorded, with bodies of 1 KiB, judged again under a changed
+/// policy by the node that has them, asked over HTTP as <c>stele policy replay</c> does. Every leaf is read and parsed,
+/// its body and context are opened and held to their commitments, and both policies are asked; half of the decisions
+/// come out otherwise. Beside it: the cryptography of that alone.
 /// </summary>
 static class ReplayBench
 {
@@ -24,13 +26,17 @@ static class ReplayBench
     {
         var site = await GatewayBench.Site.Open(scratch.Next());
         for (var first = 0; first < Decisions; first += Callers)
-            await Task.WhenAll(Enumerable.Range(first, Math.Min(Callers, Decisions - first)).Select(i => Loopback.Post(site.Through, "say", Asked(i), 200)));
+            await Task.WhenAll(Enumerable.Range(first, Math.Min(Callers, Decisions - first))
+                .Select(i => Loopback.Post(site.Through, "say", Asked(i), 200)));
         var node = new NodeClient(site.Node.Address.ToString(), site.Node.Node.Identity.Token);
         var policy = new Policy(new PolicyDocument("next")
         {
-            Rules = [Rule.Require("any", ["deploy"], "true"), Rule.Require("amount", ["decide"], "request.path == '/say' && request.body.amount < 250000", "'at most 250000, and not ' + string(request.body.amount)")],
+            Rules = [Rule.Require("any", ["deploy"], "true"),
+                Rule.Require("amount", ["decide"], "request.path == '/say' && request.body.amount < 250000",
+                    "'at most 250000, and not ' + string(request.body.amount)")],
         });
-        var rounds = new Rounds("replay", "recorded decisions judged again under a changed policy, at the node that has their bodies")
+        var rounds = new Rounds("replay",
+            "recorded decisions judged again under a changed policy, at the node that has their bodies")
         {
             End = async () =>
             {
@@ -42,11 +48,14 @@ static class ReplayBench
         rounds.Add(Row, "/s", Seals, async () =>
         {
             var began = Stopwatch.GetTimestamp();
-            var replayed = await node.Replay(new ReplayRequest(policy, "bench", 0, Entry.MaxTime, site.Ledger.State.Size), TimeProvider.System, default);
+            var replayed = await node.Replay(new ReplayRequest(policy, "bench", 0, Entry.MaxTime,
+                site.Ledger.State.Size), TimeProvider.System, default);
             var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
             // The one beyond is that by which the site saw that it records; it flips as the others of its amount do.
             var flips = replayed.Single().Flips;
-            if (flips.All != Decisions + 1 || flips[Flip.Refused] != Decisions / 2 + 1 || flips[Flip.Same] != Decisions / 2) throw new InvalidOperationException($"judged again: {flips.All}, refused {flips[Flip.Refused]}");
+            if (flips.All != Decisions + 1 || flips[Flip.Refused] != Decisions / 2 + 1
+                || flips[Flip.Same] != Decisions / 2)
+                throw new InvalidOperationException($"judged again: {flips.All}, refused {flips[Flip.Refused]}");
             return new Sample(flips.All / seconds);
         });
         rounds.Derive("10,000 decisions replayed in", "s", round => Decisions / round[Row].Value);
@@ -54,7 +63,9 @@ static class ReplayBench
     }
 
     /// <summary>1 KiB; every other one asks for more than the changed policy allows.</summary>
-    static byte[] Asked(int i) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{{\"amount\":{(i % 2 == 0 ? 100_000 + i : 300_000 + i)},\"note\":\"{new string('n', 980)}\",\"purpose\":\"home\"}}"));
+    static byte[] Asked(int i) =>
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+            $"{{\"amount\":{(i % 2 == 0 ? 100_000 + i : 300_000 + i)},\"note\":\"{new string('n', 980)}\",\"purpose\":\"home\"}}"));
 
     static double Opened(TimeSpan duration)
     {

@@ -10,8 +10,9 @@ sealed record Sample(double Value, params (string Column, double Value)[] More);
 sealed record Side(string Name, string Unit, string? Limit, Func<Task<Sample>> Measure);
 
 /// <summary>
-/// Measures sides against each other on a machine that is not quiet. Every round runs every side once, forwards and backwards in turn, so that what disturbs the machine for a
-/// second disturbs them alike; a side's ratio to its limit is taken within each round. What is told is the median over the rounds, with the least and the greatest.
+/// Measures sides against each other on a machine that is not quiet. Every round runs every side once, forwards and
+/// backwards in turn, so that what disturbs the machine for a second disturbs them alike; a side's ratio to its limit
+/// is taken within each round. What is told is the median over the rounds, with the least and the greatest.
 /// </summary>
 sealed class Rounds(string name, string about)
 {
@@ -29,18 +30,23 @@ sealed class Rounds(string name, string about)
     /// <summary>Puts away what the sides share.</summary>
     public Func<Task> End { get; init; } = () => Task.CompletedTask;
 
-    public void Limit(string side, string unit, Func<Task<Sample>> measure) => _sides.Add(new(side, unit, null, measure));
+    public void Limit(string side, string unit, Func<Task<Sample>> measure) =>
+        _sides.Add(new(side, unit, null, measure));
 
     public void Add(string side, string unit, string? limit, Func<Task<Sample>> measure)
     {
-        if (limit is not null && _sides.All(s => s.Name != limit)) throw new ArgumentException($"no side is called '{limit}'");
+        if (limit is not null && _sides.All(s => s.Name != limit))
+            throw new ArgumentException($"no side is called '{limit}'");
         _sides.Add(new(side, unit, limit, measure));
     }
 
     /// <summary>A number computed from one round's samples.</summary>
-    public void Derive(string row, string unit, Func<IReadOnlyDictionary<string, Sample>, double> of) => _derived.Add((row, unit, of));
+    public void Derive(string row, string unit, Func<IReadOnlyDictionary<string, Sample>, double> of) =>
+        _derived.Add((row, unit, of));
 
-    /// <summary>Leaves only the sides whose names hold the text, and what they are held against; and no derived number.</summary>
+    /// <summary>
+    /// Leaves only the sides whose names hold the text, and what they are held against; and no derived number.
+    /// </summary>
     public void Only(string text)
     {
         var kept = _sides.Where(s => s.Name.Contains(text, StringComparison.OrdinalIgnoreCase)).ToArray();
@@ -57,13 +63,16 @@ sealed class Rounds(string name, string about)
         while (rounds.Count < Count && (rounds.Count < Least || Stopwatch.GetElapsedTime(began) < Budget))
         {
             var round = new Dictionary<string, Sample>(StringComparer.Ordinal);
-            foreach (var side in rounds.Count % 2 == 0 ? _sides : Enumerable.Reverse(_sides)) round[side.Name] = await Once(side, rounds.Count + 1, progress);
+            foreach (var side in rounds.Count % 2 == 0 ? _sides : Enumerable.Reverse(_sides))
+                round[side.Name] = await Once(side, rounds.Count + 1, progress);
             rounds.Add(round);
         }
 
-        var rows = _sides.Select(side => new Row(side.Name, side.Unit, Spread.Of(rounds.Select(r => r[side.Name].Value)), side.Limit,
+        var rows = _sides.Select(side =>
+            new Row(side.Name, side.Unit, Spread.Of(rounds.Select(r => r[side.Name].Value)), side.Limit,
             side.Limit is { } limit ? Spread.Of(rounds.Select(r => r[side.Name].Value / r[limit].Value)) : null,
-            [.. rounds[0][side.Name].More.Select((m, i) => (m.Column, Spread.Of(rounds.Select(r => r[side.Name].More[i].Value))))]));
+            [.. rounds[0][side.Name].More
+                .Select((m, i) => (m.Column, Spread.Of(rounds.Select(r => r[side.Name].More[i].Value))))]));
         var derived = _derived.Select(d => new Row(d.Name, d.Unit, Spread.Of(rounds.Select(d.Of)), null, null, []));
         return new Table(name, about, rounds.Count, Stopwatch.GetElapsedTime(began), [.. rows, .. derived]);
     }
@@ -85,6 +94,7 @@ readonly record struct Spread(double Median, double Min, double Max)
     {
         var sorted = values.Order().ToArray();
         var middle = sorted.Length / 2;
-        return new(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, sorted[0], sorted[^1]);
+        return new(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, sorted[0],
+            sorted[^1]);
     }
 }

@@ -4,7 +4,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Stele.Bench;
 
-/// <summary>The release of the gateway's bench: reads what it is sent and answers 1 KiB of JSON, on a Unix socket, as a program of its own inside the sandbox.</summary>
+/// <summary>
+/// The release of the gateway's bench: reads what it is sent and answers 1 KiB of JSON, on a Unix socket, as a program
+/// of its own inside the sandbox.
+/// </summary>
 static class Upstream
 {
     public const string Verb = "upstream";

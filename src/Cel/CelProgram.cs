@@ -8,7 +8,8 @@ namespace Cel;
 
 /// <summary>
 /// A compiled expression: parsed, checked and planned once, evaluated as often as wanted, from any thread.
-/// Evaluation is a pure function of the variables: no clock, no culture, no I/O, the same result and cost on every machine.
+/// Evaluation is a pure function of the variables: no clock, no culture, no I/O, the same result and cost on every
+/// machine.
 /// </summary>
 /// <example><code>
 /// var program = CelProgram.Compile("amount &lt;= limit", new Dictionary&lt;string, CelType&gt; { ["amount"] = CelType.Int, ["limit"] = CelType.Int }, CelType.Bool);
@@ -34,8 +35,11 @@ public sealed class CelProgram
     /// <param name="source">At most <see cref="Limits.Source"/> characters.</param>
     /// <param name="variables">What the expression may name, dotted names included.</param>
     /// <param name="result">The type its value must have; null for any.</param>
-    /// <exception cref="CelException">The source is no valid program over these variables; the message shows where.</exception>
-    public static CelProgram Compile(string source, IReadOnlyDictionary<string, CelType> variables, CelType? result = null)
+    /// <exception cref="CelException">
+    /// The source is no valid program over these variables; the message shows where.
+    /// </exception>
+    public static CelProgram Compile(string source, IReadOnlyDictionary<string, CelType> variables,
+        CelType? result = null)
         => Compile(source, new Declarations(variables, StandardLibrary.Functions), result);
 
     internal static CelProgram Compile(string source, Declarations declarations, CelType? result)
@@ -58,9 +62,13 @@ public sealed class CelProgram
     /// <summary>The definitions it uses, itself or in others.</summary>
     public IReadOnlyList<string> Definitions => _plan.Definitions;
 
-    /// <summary>The source's words, without what stands between them: two sources with the same words are the same program.</summary>
+    /// <summary>
+    /// The source's words, without what stands between them: two sources with the same words are the same program.
+    /// </summary>
     /// <exception cref="CelException">It has something that is no word of the language.</exception>
-    public static IReadOnlyList<string> Words(string source) => [.. new Lexer(new SourceText(source)).Run().Where(t => t.Kind != TokenKind.End).Select(t => source[t.Start..t.End])];
+    public static IReadOnlyList<string> Words(string source) =>
+        [.. new Lexer(new SourceText(source)).Run().Where(t => t.Kind != TokenKind.End)
+            .Select(t => source[t.Start..t.End])];
 
     /// <summary>The source's line comments, each from its <c>//</c> to the end of its line.</summary>
     /// <exception cref="CelException">It has something that is no word of the language.</exception>
@@ -72,7 +80,8 @@ public sealed class CelProgram
     }
 
     /// <summary>
-    /// Evaluates; whatever goes wrong is the result's error, never an exception. A variable without a binding is an error only where it is needed.
+    /// Evaluates; whatever goes wrong is the result's error, never an exception. A variable without a binding is an
+    /// error only where it is needed.
     /// </summary>
     /// <param name="variables">May hold more than the expression names.</param>
     /// <param name="costLimit">Above it the result is <see cref="CelErrorKind.CostLimit"/>.</param>
@@ -83,11 +92,16 @@ public sealed class CelProgram
         return RunAndKeep(frame, costLimit);
     }
 
-    /// <summary>The same for variables that are at hand already in the order of <see cref="Variables"/>: nothing is looked up by name.</summary>
+    /// <summary>
+    /// The same for variables that are at hand already in the order of <see cref="Variables"/>: nothing is looked up by
+    /// name.
+    /// </summary>
     /// <exception cref="ArgumentException">Not as many values as variables.</exception>
     public CelResult Eval(ReadOnlySpan<CelValue> values, long costLimit)
     {
-        if (values.Length != _plan.Variables.Length) throw new ArgumentException($"{values.Length} values for {_plan.Variables.Length} variables", nameof(values));
+        if (values.Length != _plan.Variables.Length)
+            throw new ArgumentException($"{values.Length} values for {_plan.Variables.Length} variables",
+                nameof(values));
         var frame = Interlocked.Exchange(ref _spare, null) ?? new Frame(_plan.Slots);
         values.CopyTo(frame.Slots);
         return RunAndKeep(frame, costLimit);
@@ -103,8 +117,8 @@ public sealed class CelProgram
     }
 
     /// <summary>
-    /// Evaluates, and shows what the result came from. The result and its cost are those of <see cref="Eval"/>; only this takes longer. The trace is a pure function of
-    /// source and variables too, and bounded.
+    /// Evaluates, and shows what the result came from. The result and its cost are those of <see cref="Eval"/>; only
+    /// this takes longer. The trace is a pure function of source and variables too, and bounded.
     /// </summary>
     public (CelResult Result, CelTrace Trace) Trace(IReadOnlyDictionary<string, CelValue> variables, long costLimit)
     {
@@ -130,9 +144,14 @@ public sealed class CelProgram
 
         var value = plan.Root.Eval(frame);
         var cost = frame.Cost;
-        if (cost > costLimit && !(value.IsError && value.RawError.Kind == CelErrorKind.CostLimit)) value = frame.OverLimit(plan.Root.Position);
-        else if (!value.IsError && _demanded is not null && _demanded.Kind != CelKind.Dyn && value.Kind != _demanded.Kind)
-            value = CelValue.Error(new CelError(CelErrorKind.NoSuchOverload, $"the value is {value.TypeOf()}, not {_demanded}", plan.Root.Position));
-        return value.IsError ? new CelResult(default, new CelFailure(_source, value.RawError), cost) : new CelResult(value, null, cost);
+        if (cost > costLimit && !(value.IsError && value.RawError.Kind == CelErrorKind.CostLimit))
+            value = frame.OverLimit(plan.Root.Position);
+        else if (!value.IsError && _demanded is not null && _demanded.Kind != CelKind.Dyn
+            && value.Kind != _demanded.Kind)
+            value = CelValue.Error(new CelError(CelErrorKind.NoSuchOverload,
+                $"the value is {value.TypeOf()}, not {_demanded}", plan.Root.Position));
+        return value.IsError
+            ? new CelResult(default, new CelFailure(_source, value.RawError), cost)
+            : new CelResult(value, null, cost);
     }
 }

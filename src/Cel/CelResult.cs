@@ -37,7 +37,9 @@ public sealed class CelFailure
         _error = error;
     }
 
-    /// <summary>The definition it happened in; null for the program itself. Line and column are those of its source.</summary>
+    /// <summary>
+    /// The definition it happened in; null for the program itself. Line and column are those of its source.
+    /// </summary>
     public string? Definition => _source.Definition;
 
     public CelErrorKind Kind => _error.Kind;

@@ -24,7 +24,10 @@ public enum CelTraceKind
     /// <summary><c>a ? b : c</c>.</summary>
     Conditional,
 
-    /// <summary>A name for another expression, which stands below it where it was evaluated for it; or <c>cel.bind</c>, with its body.</summary>
+    /// <summary>
+    /// A name for another expression, which stands below it where it was evaluated for it; or <c>cel.bind</c>, with its
+    /// body.
+    /// </summary>
     Named,
 
     /// <summary><c>all</c>, <c>exists</c>, <c>map</c> and their kin: what is walked, then rounds.</summary>
@@ -35,8 +38,8 @@ public enum CelTraceKind
 }
 
 /// <summary>
-/// An expression with what it came to, and its sub-expressions with what they came to, or that they were not evaluated. Of a comprehension those rounds are there that decided, or the first few where
-/// all of them did.
+/// An expression with what it came to, and its sub-expressions with what they came to, or that they were not evaluated.
+/// Of a comprehension those rounds are there that decided, or the first few where all of them did.
 /// </summary>
 public sealed class CelTrace
 {
@@ -68,15 +71,20 @@ public sealed class CelTrace
     public string Text => Source.Substring(Start, Length);
 
     /// <summary>
-    /// As it is written, with what the variables of comprehensions stand for in their places: <c>reports[0].ratio</c> for the <c>r.ratio</c> in <c>reports.all(r, r.ratio > 1)</c>.
+    /// As it is written, with what the variables of comprehensions stand for in their places: <c>reports[0].ratio</c>
+    /// for the <c>r.ratio</c> in <c>reports.all(r, r.ratio > 1)</c>.
     /// </summary>
     public string Place { get; }
 
     /// <summary>False for what nothing asked for: behind a term that decided, or the branch not taken.</summary>
     public bool Evaluated { get; }
 
-    /// <exception cref="InvalidOperationException">There is an <see cref="Error"/> instead, or it was not evaluated.</exception>
-    public CelValue Value => Evaluated && !_value.IsError ? _value : throw new InvalidOperationException($"'{Text}' has no value");
+    /// <exception cref="InvalidOperationException">
+    /// There is an <see cref="Error"/> instead, or it was not evaluated.
+    /// </exception>
+    public CelValue Value => Evaluated && !_value.IsError
+        ? _value
+        : throw new InvalidOperationException($"'{Text}' has no value");
 
     /// <summary>Null if there is a value, and where it was not evaluated.</summary>
     public CelFailure? Error => Evaluated && _value.IsError ? new CelFailure(_source, _value.RawError) : null;
@@ -88,8 +96,9 @@ public sealed class CelTrace
     public int Omitted { get; }
 
     /// <summary>
-    /// The smallest set of sub-expressions whose values suffice for this one's: of a false <c>&amp;&amp;</c> the term that is false, of a comparison its operands, of <c>all</c> the element that failed.
-    /// Constants are left out, and no place stands twice.
+    /// The smallest set of sub-expressions whose values suffice for this one's: of a false <c>&amp;&amp;</c> the term
+    /// that is false, of a comparison its operands, of <c>all</c> the element that failed. Constants are left out, and
+    /// no place stands twice.
     /// </summary>
     public IReadOnlyList<CelTrace> Rests()
     {
@@ -152,8 +161,12 @@ public sealed class CelTrace
         else Add(found);
     }
 
-    /// <summary>Whether this very error came out of it; out of a round, whose value is its element, it comes from within.</summary>
-    bool Has(CelError error) => Kind == CelTraceKind.Round ? Parts.Any(p => p.Has(error)) : _value.IsError && _value.RawError == error;
+    /// <summary>
+    /// Whether this very error came out of it; out of a round, whose value is its element, it comes from within.
+    /// </summary>
+    bool Has(CelError error) => Kind == CelTraceKind.Round
+        ? Parts.Any(p => p.Has(error))
+        : _value.IsError && _value.RawError == error;
 
     bool Is(bool value) => Evaluated && (value ? _value.IsTrue : _value.IsFalse);
 
@@ -175,7 +188,8 @@ public sealed class CelTrace
             case Conditional:
                 foreach (var part in Parts) part.Rest(found);
                 break;
-            case Comprehension { Kind: MacroKind.All or MacroKind.Exists or MacroKind.ExistsOne } c when Parts.Count > 0:
+            case Comprehension { Kind: MacroKind.All or MacroKind.Exists or MacroKind.ExistsOne } c
+                when Parts.Count > 0:
                 // Where no element alone decided, all count: how many there were, at least.
                 var alone = c.Kind == MacroKind.All ? Is(false) : c.Kind == MacroKind.Exists && Is(true);
                 if (Parts.Count == 1 || Omitted > 0 && !alone) Parts[0].Add(found);
@@ -201,7 +215,8 @@ public sealed class CelTrace
     // Long places are cut, and may look alike.
     bool Same(CelTrace other, ref long looks)
     {
-        if (_value.IsError || other._value.IsError) return _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason;
+        if (_value.IsError || other._value.IsError)
+            return _value.IsError && other._value.IsError && _value.RawError.Reason == other._value.RawError.Reason;
         if (_value.Kind != other._value.Kind) return false;
         // Of large values no more is looked at: one place with two values that begin alike is one.
         var most = Math.Min(looks, Looks);

@@ -3,7 +3,10 @@ using Cel.Syntax;
 
 namespace Cel;
 
-/// <summary>Where a tree names the variables of its comprehensions and bindings, in the order of its source: found once, so that to write a part of the tree takes no walk through it.</summary>
+/// <summary>
+/// Where a tree names the variables of its comprehensions and bindings, in the order of its source: found once, so that
+/// to write a part of the tree takes no walk through it.
+/// </summary>
 internal sealed class LocalNames
 {
     readonly List<(Ident Name, int Binder)> _all = [];
@@ -23,7 +26,10 @@ internal sealed class LocalNames
     /// <summary>Each name, and the place in <see cref="Order"/> of what binds it.</summary>
     public IReadOnlyList<(Ident Name, int Binder)> All => _all;
 
-    /// <summary>What stands above another comes before it: of what binds a name in an expression, the one that comes before the expression is outside of it.</summary>
+    /// <summary>
+    /// What stands above another comes before it: of what binds a name in an expression, the one that comes before the
+    /// expression is outside of it.
+    /// </summary>
     public int Order(Expr e) => _order[e.Id];
 
     /// <summary>The first of the names that stands there or behind.</summary>
@@ -42,7 +48,9 @@ internal sealed class LocalNames
     void Visit(Expr e)
     {
         var order = _order[e.Id] = _visited++;
-        if (e is Ident { Rooted: false, End: > 0 } i && _resolutions[i.Id] is LocalOf && _scope.FindLastIndex(s => string.Equals(s.Name, i.Name)) is >= 0 and var at) _all.Add((i, _scope[at].Binder));
+        if (e is Ident { Rooted: false, End: > 0 } i && _resolutions[i.Id] is LocalOf
+            && _scope.FindLastIndex(s => string.Equals(s.Name, i.Name)) is >= 0 and var at)
+            _all.Add((i, _scope[at].Binder));
         var scope = _scope.Count;
         // A comprehension's variables are not those of what it walks.
         if (e is Comprehension c)

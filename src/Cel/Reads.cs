@@ -3,8 +3,10 @@ using Cel.Syntax;
 namespace Cel;
 
 /// <summary>
-/// What an expression may read, by its text alone: each name in it, with the field that follows at once (<c>request.body</c> of <c>request.body.amount</c>, and of <c>has(request.body)</c>), or
-/// by itself where something else follows (<c>request</c> of <c>size(request)</c>). Names of functions and of a comprehension's own variables are among them. It may say too much, never too little.
+/// What an expression may read, by its text alone: each name in it, with the field that follows at once
+/// (<c>request.body</c> of <c>request.body.amount</c>, and of <c>has(request.body)</c>), or by itself where something
+/// else follows (<c>request</c> of <c>size(request)</c>). Names of functions and of a comprehension's own variables are
+/// among them. It may say too much, never too little.
 /// </summary>
 public static class Reads
 {
@@ -19,7 +21,9 @@ public static class Reads
             if (tokens[i].Kind != TokenKind.Ident) continue;
             var name = Text(i);
             // A method's name after the dot is no field: what it is called on is read whole.
-            var field = i + 2 < tokens.Count && tokens[i + 1].Kind == TokenKind.Dot && tokens[i + 2].Kind == TokenKind.Ident && !(i + 3 < tokens.Count && tokens[i + 3].Kind == TokenKind.LeftParen);
+            var field = i + 2 < tokens.Count && tokens[i + 1].Kind == TokenKind.Dot
+                && tokens[i + 2].Kind == TokenKind.Ident
+                && !(i + 3 < tokens.Count && tokens[i + 3].Kind == TokenKind.LeftParen);
             found.Add(field ? $"{name}.{Text(i + 2)}" : name);
         }
         return found;

@@ -33,22 +33,30 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         {
             // They come in the order of the source, but for those that were not evaluated.
             var next = 0;
-            foreach (var part in Written(e)) parts.Add(Build(part, next < record.Parts.Count && record.Parts[next].Expression == part ? record.Parts[next++] : null));
+            foreach (var part in Written(e))
+                parts.Add(Build(part,
+                    next < record.Parts.Count && record.Parts[next].Expression == part ? record.Parts[next++] : null));
         }
         // Whether a plan computes such a thing ahead is its own affair.
-        if (kind == CelTraceKind.Call && !record.Value.IsError && parts.TrueForAll(p => p.Kind == CelTraceKind.Constant)) (kind, parts) = (CelTraceKind.Constant, []);
+        if (kind == CelTraceKind.Call && !record.Value.IsError
+            && parts.TrueForAll(p => p.Kind == CelTraceKind.Constant)) (kind, parts) = (CelTraceKind.Constant, []);
         return new CelTrace(bare, kind, record.Value, parts, omitted);
     }
 
     /// <summary>What a name stands for is written here, or in the source of its definition.</summary>
-    Tracer In(Expr name) => program.Resolutions[name.Id] is DefinitionOf { Definition: { Checked: { } body } definition } ? new Tracer(definition.Source, body, recorder) : this;
+    Tracer In(Expr name) =>
+        program.Resolutions[name.Id] is DefinitionOf { Definition: { Checked: { } body } definition }
+            ? new Tracer(definition.Source, body, recorder)
+            : this;
 
     /// <summary>The parts of an expression that text stands for; what a macro put between is passed over.</summary>
     IEnumerable<Expr> Written(Expr e)
     {
         // What is bound stands below the name that it was first needed for.
         if (e is Bindings { Body: var body }) return body.End > 0 ? [body] : Written(body);
-        var parts = e is Call { Target: not null } c && program.Resolutions[e.Id] is OverloadsOf { Namespaced: true } ? c.Args : e.Parts;
+        var parts = e is Call { Target: not null } c && program.Resolutions[e.Id] is OverloadsOf { Namespaced: true }
+            ? c.Args
+            : e.Parts;
         return parts.SelectMany(p => p.End > 0 ? [p] : Written(p));
     }
 
@@ -78,16 +86,22 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         parts.Add(range);
         if (!range.Evaluated || range.Error is not null) return 0;
         var walked = range.Value;
-        var of = e.Range is Logic or Conditional || e.Range is Call { Target: null, Function: not (Operators.Index or Operators.OptionalIndex or Operators.OptionalSelect) } c && !char.IsAsciiLetter(c.Function[0]) ? $"({range.Place})" : range.Place;
+        var of = e.Range is Logic or Conditional
+            || e.Range is Call { Target: null, Function: not (Operators.Index or Operators.OptionalIndex
+                or Operators.OptionalSelect) } c && !char.IsAsciiLetter(c.Function[0])
+            ? $"({range.Place})"
+            : range.Place;
         foreach (var round in record.Rounds)
         {
             var (element, place, variable) = walked.Kind switch
             {
                 CelKind.List => (walked.ListItems[round.Index], $"{of}[{CelValue.Int(round.Index)}]", null),
                 CelKind.Optional => (walked.RawOptional!.Value, $"{of}.value()", null),
-                _ => (walked.RawMap.Values[round.Index], $"{of}[{walked.RawMap.Keys[round.Index]}]", walked.RawMap.Keys[round.Index].ToString()),
+                _ => (walked.RawMap.Values[round.Index], $"{of}[{walked.RawMap.Keys[round.Index]}]",
+                    walked.RawMap.Keys[round.Index].ToString()),
             };
-            var outer = (First: _standing.GetValueOrDefault(e.Variable), Second: e.Second is null ? null : _standing.GetValueOrDefault(e.Second));
+            var outer = (First: _standing.GetValueOrDefault(e.Variable),
+                Second: e.Second is null ? null : _standing.GetValueOrDefault(e.Second));
             _standing[e.Variable] = variable ?? (e.Second is null ? place : CelValue.Int(round.Index).ToString());
             if (e.Second is not null) _standing[e.Second] = place;
             var inside = new List<CelTrace>();
@@ -96,7 +110,8 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
             Restore(e.Variable, outer.First);
             if (e.Second is not null) Restore(e.Second, outer.Second);
             // Its own text is the comprehension's: nothing else names it.
-            parts.Add(new CelTrace(new CelTrace(source, CelTraceKind.Round, null, e.Start, e.End, place), CelTraceKind.Round, in element, inside, 0));
+            parts.Add(new CelTrace(new CelTrace(source, CelTraceKind.Round, null, e.Start, e.End, place),
+                CelTraceKind.Round, in element, inside, 0));
         }
         return record.Walked - record.Rounds.Count;
     }
@@ -124,7 +139,9 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
             at = name.End;
         }
         Append(e.End);
-        return _text.Length <= MostPlace ? _text.ToString() : _text.ToString(0, char.IsHighSurrogate(_text[MostPlace - 1]) ? MostPlace - 1 : MostPlace) + "…";
+        return _text.Length <= MostPlace
+            ? _text.ToString()
+            : _text.ToString(0, char.IsHighSurrogate(_text[MostPlace - 1]) ? MostPlace - 1 : MostPlace) + "…";
 
         void Append(int to)
         {
@@ -143,7 +160,8 @@ internal sealed class Tracer(SourceText source, Checked program, Recorder record
         }
     }
 
-    static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 0xa0).Select(c => (char)c).Where(char.IsControl)]);
+    static readonly SearchValues<char> Controls =
+        SearchValues.Create([.. Enumerable.Range(0, 0xa0).Select(c => (char)c).Where(char.IsControl)]);
 
     readonly StringBuilder _text = new();
     readonly LocalNames _names = new(program);

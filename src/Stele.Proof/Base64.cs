@@ -1,6 +1,8 @@
 namespace Stele.Proof;
 
-/// <summary>Standard padded base64 (RFC 4648 §4) and nothing else: no white space, no missing padding, no stray trailing bits.</summary>
+/// <summary>
+/// Standard padded base64 (RFC 4648 §4) and nothing else: no white space, no missing padding, no stray trailing bits.
+/// </summary>
 public static class Base64
 {
     public static string Encode(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(bytes);

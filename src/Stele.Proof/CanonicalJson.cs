@@ -6,23 +6,33 @@ using System.Text.Json;
 namespace Stele.Proof;
 
 /// <summary>
-/// The JSON Canonicalization Scheme, RFC 8785: no white space, keys sorted by UTF-16 unit, shortest numbers as ECMAScript prints them, minimal escapes, UTF-8.
-/// <see cref="Parse"/> takes any I-JSON; <see cref="ParseCanonical"/> refuses whatever <see cref="Encode"/> would not have written.
+/// The JSON Canonicalization Scheme, RFC 8785: no white space, keys sorted by UTF-16 unit, shortest numbers as
+/// ECMAScript prints them, minimal escapes, UTF-8.
+/// <see cref="Parse"/> takes any I-JSON; <see cref="ParseCanonical"/> refuses whatever <see cref="Encode"/> would not
+/// have written.
 /// </summary>
 public static class CanonicalJson
 {
     /// <summary>Nesting beyond this is refused; nothing we write comes near.</summary>
     public const int MaxDepth = 64;
 
-    /// <summary>What can't stand in a string as it is: the quote, the backslash, and everything below a space.</summary>
-    static readonly SearchValues<char> Escaped = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(c => (char)c)]);
+    /// <summary>
+    /// What can't stand in a string as it is: the quote, the backslash, and everything below a space.
+    /// </summary>
+    static readonly SearchValues<char> Escaped =
+        SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(c => (char)c)]);
 
-    static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), Shown = new(encoderShouldEmitUTF8Identifier: false);
+    static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true),
+        Shown = new(encoderShouldEmitUTF8Identifier: false);
 
-    /// <exception cref="FormatException">Not JSON, a duplicate key, a lone surrogate, invalid UTF-8, a number beyond a double, too deep or longer than <paramref name="maxBytes"/>.</exception>
+    /// <exception cref="FormatException">
+    /// Not JSON, a duplicate key, a lone surrogate, invalid UTF-8, a number beyond a double, too deep or longer than
+    /// <paramref name="maxBytes"/>.
+    /// </exception>
     public static Json Parse(ReadOnlySpan<byte> utf8, int maxBytes)
     {
-        if (utf8.Length > maxBytes) throw new FormatException($"{utf8.Length} bytes of JSON; at most {maxBytes} are read here");
+        if (utf8.Length > maxBytes)
+            throw new FormatException($"{utf8.Length} bytes of JSON; at most {maxBytes} are read here");
         var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });
         try
         {
@@ -45,15 +55,18 @@ public static class CanonicalJson
     public static Json ParseCanonical(ReadOnlySpan<byte> utf8, int maxBytes)
     {
         var value = Parse(utf8, maxBytes);
-        if (!utf8.SequenceEqual(Encode(value))) throw new FormatException("JSON is not in its canonical form (RFC 8785)");
+        if (!utf8.SequenceEqual(Encode(value)))
+            throw new FormatException("JSON is not in its canonical form (RFC 8785)");
         return value;
     }
 
     /// <summary>
-    /// Reads a record whose own encoding must be the very bytes. What comes out, or is thrown, is what <see cref="ParseCanonical"/> followed by <paramref name="read"/> and that comparison
-    /// would give; one encoding is saved, since bytes that equal an encoding of ours are canonical.
+    /// Reads a record whose own encoding must be the very bytes. What comes out, or is thrown, is what
+    /// <see cref="ParseCanonical"/> followed by <paramref name="read"/> and that comparison would give; one encoding is
+    /// saved, since bytes that equal an encoding of ours are canonical.
     /// </summary>
-    internal static T ParseRecord<T>(ReadOnlySpan<byte> utf8, int maxBytes, Func<Json, T> read, Func<T, byte[]> encode, Func<T, string> otherwise)
+    internal static T ParseRecord<T>(ReadOnlySpan<byte> utf8, int maxBytes, Func<Json, T> read, Func<T, byte[]> encode,
+        Func<T, string> otherwise)
     {
         try
         {
@@ -70,7 +83,10 @@ public static class CanonicalJson
     /// <exception cref="FormatException">A string holds a lone surrogate, which UTF-8 can't carry.</exception>
     public static byte[] Encode(Json value) => Encode(value, Utf8);
 
-    /// <summary>The same for what is only shown, and neither signed nor read again: half a surrogate pair becomes U+FFFD, so that whatever there is to say can be said.</summary>
+    /// <summary>
+    /// The same for what is only shown, and neither signed nor read again: half a surrogate pair becomes U+FFFD, so
+    /// that whatever there is to say can be said.
+    /// </summary>
     public static byte[] EncodeShown(Json value) => Encode(value, Shown);
 
     static byte[] Encode(Json value, UTF8Encoding utf8)
@@ -89,7 +105,8 @@ public static class CanonicalJson
             case JsonTokenType.False: return Json.False;
             case JsonTokenType.String: return Json.Of(reader.GetString()!);
             case JsonTokenType.Number:
-                if (!reader.TryGetDouble(out var d) || !double.IsFinite(d)) throw new FormatException("a number is beyond the range of a double");
+                if (!reader.TryGetDouble(out var d) || !double.IsFinite(d))
+                    throw new FormatException("a number is beyond the range of a double");
                 return Json.Of(d);
             case JsonTokenType.StartArray:
                 var items = new List<Json>();
@@ -155,7 +172,8 @@ public static class CanonicalJson
             WriteUtf8(output, rest[..at], utf8);
             WriteAscii(output, rest[at] switch
             {
-                '"' => "\\\"", '\\' => "\\\\", '\b' => "\\b", '\f' => "\\f", '\n' => "\\n", '\r' => "\\r", '\t' => "\\t",
+                '"' => "\\\"", '\\' => "\\\\", '\b' => "\\b", '\f' => "\\f", '\n' => "\\n", '\r' => "\\r", '\t' =>
+                    "\\t",
                 var control => $"\\u{(int)control:x4}",
             });
         }
@@ -176,7 +194,8 @@ public static class CanonicalJson
         }
     }
 
-    static void WriteAscii(ArrayBufferWriter<byte> output, string text) => output.Advance(Encoding.ASCII.GetBytes(text, output.GetSpan(text.Length)));
+    static void WriteAscii(ArrayBufferWriter<byte> output, string text) =>
+        output.Advance(Encoding.ASCII.GetBytes(text, output.GetSpan(text.Length)));
 
     static void Byte(ArrayBufferWriter<byte> output, char c)
     {
@@ -184,7 +203,10 @@ public static class CanonicalJson
         output.Advance(1);
     }
 
-    /// <summary>A finite double as ECMAScript's Number::toString prints it (ECMA-262 §6.1.6.1.20), which RFC 8785 §3.2.2.3 demands.</summary>
+    /// <summary>
+    /// A finite double as ECMAScript's Number::toString prints it (ECMA-262 §6.1.6.1.20), which RFC 8785 §3.2.2.3
+    /// demands.
+    /// </summary>
     internal static string Number(double d)
     {
         if (d == 0) return "0";
@@ -194,7 +216,9 @@ public static class CanonicalJson
         var body = negative ? shortest[1..] : shortest;
         var e = body.IndexOf('E', StringComparison.Ordinal);
         var mantissa = e < 0 ? body : body[..e];
-        var exponent = e < 0 ? 0 : int.Parse(body.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent = e < 0
+            ? 0
+            : int.Parse(body.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         var dot = mantissa.IndexOf('.', StringComparison.Ordinal);
         var digits = dot < 0 ? mantissa : mantissa.Remove(dot, 1);
         var point = (dot < 0 ? mantissa.Length : dot) + exponent;   // the decimal point stands after this many digits
@@ -206,13 +230,15 @@ public static class CanonicalJson
         var text = new StringBuilder(negative ? "-" : "");
         var k = digits.Length;
         if (k <= point && point <= 21) text.Append(digits).Append('0', point - k);
-        else if (0 < point && point <= 21) text.Append(digits.AsSpan(0, point)).Append('.').Append(digits.AsSpan(point));
+        else if (0 < point && point <= 21)
+            text.Append(digits.AsSpan(0, point)).Append('.').Append(digits.AsSpan(point));
         else if (-6 < point && point <= 0) text.Append("0.").Append('0', -point).Append(digits);
         else
         {
             text.Append(digits[0]);
             if (k > 1) text.Append('.').Append(digits.AsSpan(1));
-            text.Append('e').Append(point - 1 < 0 ? '-' : '+').Append(Math.Abs(point - 1).ToString(CultureInfo.InvariantCulture));
+            text.Append('e').Append(point - 1 < 0 ? '-' : '+')
+                .Append(Math.Abs(point - 1).ToString(CultureInfo.InvariantCulture));
         }
         return text.ToString();
     }

@@ -19,7 +19,8 @@ public enum CheckpointTrust
 }
 
 /// <summary>
-/// A C2SP tlog-checkpoint, the text of a note: origin, size in decimal, base64 of the root, then extension lines (which we never write).
+/// A C2SP tlog-checkpoint, the text of a note: origin, size in decimal, base64 of the root, then extension lines (which
+/// we never write).
 /// <code>
 /// example.com/log
 /// 3
@@ -36,9 +37,12 @@ public sealed class Checkpoint
     {
         if (!IsLine(origin)) throw new FormatException("a checkpoint's origin is one non-empty line");
         if (size < 0) throw new FormatException("a checkpoint's size is not negative");
-        if (size == 0 && root != Merkle.EmptyRoot) throw new FormatException("a checkpoint of size 0 has the root of the empty tree");
-        if (extensions.Length > MaxExtensions) throw new FormatException($"a checkpoint with more than {MaxExtensions} extension lines");
-        foreach (var line in extensions) if (!IsLine(line)) throw new FormatException("a checkpoint's extension lines are not empty");
+        if (size == 0 && root != Merkle.EmptyRoot)
+            throw new FormatException("a checkpoint of size 0 has the root of the empty tree");
+        if (extensions.Length > MaxExtensions)
+            throw new FormatException($"a checkpoint with more than {MaxExtensions} extension lines");
+        foreach (var line in extensions) if (!IsLine(line))
+            throw new FormatException("a checkpoint's extension lines are not empty");
         (Origin, Size, Root, Extensions) = (origin, size, root, [.. extensions]);
     }
 
@@ -47,7 +51,8 @@ public sealed class Checkpoint
     public Digest Root { get; }
     public ImmutableArray<string> Extensions { get; }
 
-    public string Text => $"{Origin}\n{Size.ToString(CultureInfo.InvariantCulture)}\n{Base64.Encode(Root.ToArray())}\n{string.Concat(Extensions.Select(e => e + "\n"))}";
+    public string Text =>
+        $"{Origin}\n{Size.ToString(CultureInfo.InvariantCulture)}\n{Base64.Encode(Root.ToArray())}\n{string.Concat(Extensions.Select(e => e + "\n"))}";
 
     /// <summary>Reads the text of a note (not the signed note: see <see cref="Open"/>).</summary>
     /// <exception cref="FormatException">Not a checkpoint in its canonical form.</exception>
@@ -56,13 +61,16 @@ public sealed class Checkpoint
         if (!text.EndsWith('\n')) throw new FormatException("a checkpoint ends in a newline");
         var lines = text[..^1].Split('\n', 4 + MaxExtensions);
         if (lines.Length < 3) throw new FormatException("a checkpoint has an origin, a size and a root");
-        if (!TryDecimal(lines[1], out var size)) throw new FormatException("a checkpoint's size is a decimal number without leading zeros, below 2^63");
-        if (!Base64.TryDecode(lines[2], out var root) || root.Length != Digest.Size) throw new FormatException("a checkpoint's root is base64 of 32 bytes");
+        if (!TryDecimal(lines[1], out var size))
+            throw new FormatException("a checkpoint's size is a decimal number without leading zeros, below 2^63");
+        if (!Base64.TryDecode(lines[2], out var root) || root.Length != Digest.Size)
+            throw new FormatException("a checkpoint's root is base64 of 32 bytes");
         return new Checkpoint(lines[0], size, Digest.From(root), lines.AsSpan(3));
     }
 
     /// <summary>As <see cref="Open"/>, with the failure in words.</summary>
-    public static bool TryOpen(string signedNote, VerifierKey logKey, [NotNullWhen(true)] out Checkpoint? checkpoint, [NotNullWhen(false)] out string? error)
+    public static bool TryOpen(string signedNote, VerifierKey logKey, [NotNullWhen(true)] out Checkpoint? checkpoint,
+        [NotNullWhen(false)] out string? error)
     {
         var trust = Open(signedNote, logKey, out checkpoint);
         error = trust switch
@@ -76,7 +84,9 @@ public sealed class Checkpoint
         return checkpoint is not null && error is null;
     }
 
-    /// <summary>Reads a signed note as a checkpoint of the log whose key this is; the log's origin is its key's name.</summary>
+    /// <summary>
+    /// Reads a signed note as a checkpoint of the log whose key this is; the log's origin is its key's name.
+    /// </summary>
     /// <param name="checkpoint">Set only when the result is <see cref="CheckpointTrust.Verified"/>.</param>
     public static CheckpointTrust Open(string signedNote, VerifierKey logKey, out Checkpoint? checkpoint)
     {
@@ -85,11 +95,14 @@ public sealed class Checkpoint
         {
             var note = Note.Parse(signedNote);
             var trust = note.Verify([logKey], out _);
-            if (trust != NoteTrust.Verified) return trust == NoteTrust.BadSignature ? CheckpointTrust.BadSignature : CheckpointTrust.NoKnownKey;
+            if (trust != NoteTrust.Verified)
+                return trust == NoteTrust.BadSignature ? CheckpointTrust.BadSignature : CheckpointTrust.NoKnownKey;
             var read = Parse(note.Text);
             if (read.Origin != logKey.Name) return CheckpointTrust.WrongOrigin;
             // An ML-DSA-44 signature does not cover extension lines; what nobody signed is not passed on.
-            checkpoint = logKey.Type == NoteKeyType.SubtreeCosignature ? new Checkpoint(read.Origin, read.Size, read.Root) : read;
+            checkpoint = logKey.Type == NoteKeyType.SubtreeCosignature
+                ? new Checkpoint(read.Origin, read.Size, read.Root)
+                : read;
             return CheckpointTrust.Verified;
         }
         catch (FormatException)

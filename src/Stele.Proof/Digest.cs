@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 
 namespace Stele.Proof;
 
-/// <summary>A SHA-256 digest: 32 bytes, written <c>sha256:</c> and 64 lower-case hex digits as in the OCI image-spec.</summary>
+/// <summary>
+/// A SHA-256 digest: 32 bytes, written <c>sha256:</c> and 64 lower-case hex digits as in the OCI image-spec.
+/// </summary>
 public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
 {
     public const int Size = 32;
@@ -29,10 +31,13 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
 
     /// <summary>Takes 32 bytes that are a digest already.</summary>
     public static Digest From(ReadOnlySpan<byte> bytes) =>
-        bytes.Length == Size ? new Digest(bytes) : throw new FormatException($"a digest has {Size} bytes, not {bytes.Length}");
+        bytes.Length == Size
+            ? new Digest(bytes)
+            : throw new FormatException($"a digest has {Size} bytes, not {bytes.Length}");
 
     /// <summary>One of the 256 bits; bit 0 is the highest of the first byte.</summary>
-    internal bool Bit(int index) => ((index < 128 ? index < 64 ? _a : _b : index < 192 ? _c : _d) << (index & 63) & 1UL << 63) != 0;
+    internal bool Bit(int index) =>
+        ((index < 128 ? index < 64 ? _a : _b : index < 192 ? _c : _d) << (index & 63) & 1UL << 63) != 0;
 
     public void CopyTo(Span<byte> to)
     {
@@ -67,7 +72,8 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest)
     {
         digest = default;
-        return text is not null && text.StartsWith(Prefix, StringComparison.Ordinal) && TryParseHex(text.AsSpan(Prefix.Length), out digest);
+        return text is not null && text.StartsWith(Prefix, StringComparison.Ordinal)
+            && TryParseHex(text.AsSpan(Prefix.Length), out digest);
     }
 
     public static bool TryParseHex(ReadOnlySpan<char> hex, out Digest digest)
@@ -80,10 +86,14 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     }
 
     public static Digest Parse(string text) =>
-        TryParse(text, out var d) ? d : throw new FormatException($"not a digest: '{Shown(text)}' (want sha256: and 64 lower-case hex digits)");
+        TryParse(text, out var d)
+            ? d
+            : throw new FormatException($"not a digest: '{Shown(text)}' (want sha256: and 64 lower-case hex digits)");
 
     public static Digest ParseHex(string text) =>
-        TryParseHex(text, out var d) ? d : throw new FormatException($"not a SHA-256 in lower-case hex: '{Shown(text)}'");
+        TryParseHex(text, out var d)
+            ? d
+            : throw new FormatException($"not a SHA-256 in lower-case hex: '{Shown(text)}'");
 
     static string Shown(string text) => text.Length <= 80 ? text : text[..80] + "…";
 

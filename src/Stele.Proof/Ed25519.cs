@@ -5,8 +5,8 @@ namespace Stele.Proof;
 
 /// <summary>
 /// Ed25519 verification (RFC 8032 §5.1.7) under one strict rule, in managed code so that every platform judges alike:
-/// A and R in their one canonical encoding, S &lt; L, A and R not of low order, and the equation without the cofactor, R = S·B − k·A.
-/// Only public data passes through here, so nothing runs in constant time and nothing needs to.
+/// A and R in their one canonical encoding, S &lt; L, A and R not of low order, and the equation without the cofactor,
+/// R = S·B − k·A. Only public data passes through here, so nothing runs in constant time and nothing needs to.
 /// </summary>
 public static class Ed25519
 {
@@ -14,12 +14,16 @@ public static class Ed25519
     public const int SignatureSize = 64;
 
     /// <summary>L, the order of the base point: 2²⁵² + 27742317777372353535851937790883648493.</summary>
-    static readonly BigInteger Order = (BigInteger.One << 252) + new BigInteger([0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14]);
+    static readonly BigInteger Order = (BigInteger.One << 252) + new BigInteger([0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63,
+        0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14]);
 
     const int BaseWindow = 8, KeyWindow = 5;
     static readonly Point[] BaseMultiples = OddMultiples(Point.Base, BaseWindow);
 
-    /// <summary>Whether <paramref name="signature"/> is this key's signature of <paramref name="message"/> under the strict rule. Wrong lengths are refusals, not errors.</summary>
+    /// <summary>
+    /// Whether <paramref name="signature"/> is this key's signature of <paramref name="message"/> under the strict
+    /// rule. Wrong lengths are refusals, not errors.
+    /// </summary>
     public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
         if (publicKey.Length != PublicKeySize || signature.Length != SignatureSize) return false;
@@ -44,7 +48,9 @@ public static class Ed25519
         return encoded.SequenceEqual(signature[..32]) && !r.IsLowOrder;
     }
 
-    /// <summary>Whether the bytes are a key that some signature can verify under: canonical and not of low order.</summary>
+    /// <summary>
+    /// Whether the bytes are a key that some signature can verify under: canonical and not of low order.
+    /// </summary>
     public static bool IsPublicKey(ReadOnlySpan<byte> publicKey) =>
         publicKey.Length == PublicKeySize && Point.TryDecode(publicKey, out var a) && !a.IsLowOrder;
 
@@ -77,7 +83,9 @@ public static class Ed25519
             digit == 0 ? sum : digit > 0 ? sum.Plus(odd[digit >> 1]) : sum.Plus(odd[-digit >> 1].Negated);
     }
 
-    /// <summary>The width-w non-adjacent form: each digit is zero or odd with |digit| &lt; 2^(w−1), and scalar = Σ digit·2^i.</summary>
+    /// <summary>
+    /// The width-w non-adjacent form: each digit is zero or odd with |digit| &lt; 2^(w−1), and scalar = Σ digit·2^i.
+    /// </summary>
     static void SignedDigits(BigInteger scalar, int window, Span<sbyte> digits)
     {
         digits.Clear();
@@ -101,12 +109,17 @@ public static class Ed25519
         }
     }
 
-    /// <summary>A point of −x² + y² = 1 + d·x²·y² as (X : Y : Z : T) with x = X/Z, y = Y/Z, xy = T/Z (Hisil, Wong, Carter, Dawson 2008).</summary>
+    /// <summary>
+    /// A point of −x² + y² = 1 + d·x²·y² as (X : Y : Z : T) with x = X/Z, y = Y/Z, xy = T/Z (Hisil, Wong, Carter,
+    /// Dawson 2008).
+    /// </summary>
     readonly struct Point(Field x, Field y, Field z, Field t)
     {
         static readonly Field D = Field.Of(121665).Negated * Field.Of(121666).Inverted;
         static readonly Field TwiceD = D + D;
-        static readonly Field RootOfMinusOne = Field.Of(2).ToPower250Minus1(out _).Squared(3) * Field.Of(2).Squared(1) * Field.Of(2);   // 2^((p−1)/4): (p−1)/4 = 8(2²⁵⁰−1) + 3
+        // 2^((p−1)/4): (p−1)/4 = 8(2²⁵⁰−1) + 3
+        static readonly Field RootOfMinusOne = Field.Of(2).ToPower250Minus1(out _).Squared(3) * Field.Of(2).Squared(1)
+            * Field.Of(2);
 
         public static readonly Point Identity = new(Field.Zero, Field.One, Field.One, Field.Zero);
         public static readonly Point Base = DecodeBase();
@@ -117,7 +130,9 @@ public static class Ed25519
         {
             Span<byte> bytes = stackalloc byte[32];
             (Field.Of(4) * Field.Of(5).Inverted).Encode(bytes);   // y = 4/5, x even
-            return TryDecode(bytes, out var b) ? b : throw new InvalidOperationException("the base point is not on the curve");
+            return TryDecode(bytes, out var b)
+                ? b
+                : throw new InvalidOperationException("the base point is not on the curve");
         }
 
         /// <summary>RFC 8032 §5.1.3, and refuses y ≥ p and a negative zero.</summary>
@@ -193,7 +208,10 @@ public static class Ed25519
         }
     }
 
-    /// <summary>An integer modulo p = 2²⁵⁵ − 19 in five limbs of 51 bits. Invariant: every limb is below 2⁵² between operations, so sums of products fit 128 bits.</summary>
+    /// <summary>
+    /// An integer modulo p = 2²⁵⁵ − 19 in five limbs of 51 bits. Invariant: every limb is below 2⁵² between operations,
+    /// so sums of products fit 128 bits.
+    /// </summary>
     readonly struct Field
     {
         const ulong Mask = (1UL << 51) - 1;
@@ -218,7 +236,8 @@ public static class Ed25519
         public static Field Decode(ReadOnlySpan<byte> b)
         {
             static ulong Read(ReadOnlySpan<byte> b) => System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(b);
-            return new(Read(b) & Mask, Read(b[6..]) >> 3 & Mask, Read(b[12..]) >> 6 & Mask, Read(b[19..]) >> 1 & Mask, Read(b[24..]) >> 12 & Mask);
+            return new(Read(b) & Mask, Read(b[6..]) >> 3 & Mask, Read(b[12..]) >> 6 & Mask, Read(b[19..]) >> 1 & Mask,
+                Read(b[24..]) >> 12 & Mask);
         }
 
         /// <summary>32 bytes, little-endian, fully reduced.</summary>
@@ -237,7 +256,8 @@ public static class Ed25519
             var l3 = f._3 + (l2 >> 51);
             var l4 = f._4 + (l3 >> 51);
             (l0, l1, l2, l3, l4) = (l0 & Mask, l1 & Mask, l2 & Mask, l3 & Mask, l4 & Mask);
-            static void Write(Span<byte> to, ulong value) => System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(to, value);
+            static void Write(Span<byte> to, ulong value) =>
+                System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(to, value);
             Write(to, l0 | l1 << 51);
             Write(to[8..], l1 >> 13 | l2 << 38);
             Write(to[16..], l2 >> 26 | l3 << 25);
@@ -264,7 +284,8 @@ public static class Ed25519
             return a.SequenceEqual(b);
         }
 
-        public static Field operator +(in Field a, in Field b) => new(a._0 + b._0, a._1 + b._1, a._2 + b._2, a._3 + b._3, a._4 + b._4);
+        public static Field operator +(in Field a, in Field b) =>
+            new(a._0 + b._0, a._1 + b._1, a._2 + b._2, a._3 + b._3, a._4 + b._4);
 
         // 4p is added first, limb by limb, so that no limb goes below zero: its limbs are 2⁵³−76 and four times 2⁵³−4.
         public static Field operator -(in Field a, in Field b) => new(
@@ -277,11 +298,16 @@ public static class Ed25519
         {
             ulong b1 = 19 * b._1, b2 = 19 * b._2, b3 = 19 * b._3, b4 = 19 * b._4;
             return Reduce(
-                Math.BigMul(a._0, b._0) + Math.BigMul(a._1, b4) + Math.BigMul(a._2, b3) + Math.BigMul(a._3, b2) + Math.BigMul(a._4, b1),
-                Math.BigMul(a._0, b._1) + Math.BigMul(a._1, b._0) + Math.BigMul(a._2, b4) + Math.BigMul(a._3, b3) + Math.BigMul(a._4, b2),
-                Math.BigMul(a._0, b._2) + Math.BigMul(a._1, b._1) + Math.BigMul(a._2, b._0) + Math.BigMul(a._3, b4) + Math.BigMul(a._4, b3),
-                Math.BigMul(a._0, b._3) + Math.BigMul(a._1, b._2) + Math.BigMul(a._2, b._1) + Math.BigMul(a._3, b._0) + Math.BigMul(a._4, b4),
-                Math.BigMul(a._0, b._4) + Math.BigMul(a._1, b._3) + Math.BigMul(a._2, b._2) + Math.BigMul(a._3, b._1) + Math.BigMul(a._4, b._0));
+                Math.BigMul(a._0, b._0) + Math.BigMul(a._1, b4) + Math.BigMul(a._2, b3) + Math.BigMul(a._3, b2)
+                + Math.BigMul(a._4, b1),
+                Math.BigMul(a._0, b._1) + Math.BigMul(a._1, b._0) + Math.BigMul(a._2, b4) + Math.BigMul(a._3, b3)
+                + Math.BigMul(a._4, b2),
+                Math.BigMul(a._0, b._2) + Math.BigMul(a._1, b._1) + Math.BigMul(a._2, b._0) + Math.BigMul(a._3, b4)
+                + Math.BigMul(a._4, b3),
+                Math.BigMul(a._0, b._3) + Math.BigMul(a._1, b._2) + Math.BigMul(a._2, b._1) + Math.BigMul(a._3, b._0)
+                + Math.BigMul(a._4, b4),
+                Math.BigMul(a._0, b._4) + Math.BigMul(a._1, b._3) + Math.BigMul(a._2, b._2) + Math.BigMul(a._3, b._1)
+                + Math.BigMul(a._4, b._0));
         }
 
         static Field Reduce(UInt128 r0, UInt128 r1, UInt128 r2, UInt128 r3, UInt128 r4)
@@ -292,7 +318,8 @@ public static class Ed25519
             r4 += (ulong)(r3 >> 51);
             var top = (ulong)(r4 >> 51);
             var l0 = (UInt128)((ulong)r0 & Mask) + Math.BigMul(19, top);
-            return new((ulong)l0 & Mask, ((ulong)r1 & Mask) + (ulong)(l0 >> 51), (ulong)r2 & Mask, (ulong)r3 & Mask, (ulong)r4 & Mask);
+            return new((ulong)l0 & Mask, ((ulong)r1 & Mask) + (ulong)(l0 >> 51), (ulong)r2 & Mask, (ulong)r3 & Mask,
+                (ulong)r4 & Mask);
         }
 
         /// <summary>The value squared n times: to the power 2ⁿ.</summary>

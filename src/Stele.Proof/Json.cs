@@ -3,8 +3,9 @@ using System.Collections.Immutable;
 namespace Stele.Proof;
 
 /// <summary>
-/// An immutable JSON value. Integers are kept apart from other numbers: an <see cref="JsonKind.Int"/> is a whole number with |n| ≤ 2⁵³−1,
-/// everything else is a <see cref="JsonKind.Double"/>; never NaN or an infinity. Object keys are unique and sorted by UTF-16 unit (RFC 8785).
+/// An immutable JSON value. Integers are kept apart from other numbers: an <see cref="JsonKind.Int"/> is a whole number
+/// with |n| ≤ 2⁵³−1, everything else is a <see cref="JsonKind.Double"/>; never NaN or an infinity. Object keys are
+/// unique and sorted by UTF-16 unit (RFC 8785).
 /// </summary>
 public sealed class Json : IEquatable<Json>
 {
@@ -14,7 +15,8 @@ public sealed class Json : IEquatable<Json>
     readonly long _int;
     readonly double _double;
 
-    Json(JsonKind kind, object? value = null, long i = 0, double d = 0) => (Kind, _value, _int, _double) = (kind, value, i, d);
+    Json(JsonKind kind, object? value = null, long i = 0, double d = 0) =>
+        (Kind, _value, _int, _double) = (kind, value, i, d);
 
     public JsonKind Kind { get; }
 
@@ -42,7 +44,9 @@ public sealed class Json : IEquatable<Json>
 
     public static Json Array(params ReadOnlySpan<Json> items) => new(JsonKind.Array, ImmutableArray.Create(items));
 
-    /// <summary>An object of the members whose value is not a C# null; so optional members are left out by passing null.</summary>
+    /// <summary>
+    /// An object of the members whose value is not a C# null; so optional members are left out by passing null.
+    /// </summary>
     public static Json Object(params ReadOnlySpan<(string Name, Json? Value)> members)
     {
         var count = 0;
@@ -53,7 +57,8 @@ public sealed class Json : IEquatable<Json>
         return new(JsonKind.Object, JsonMembers.Own(all));
     }
 
-    public static Json Object(IEnumerable<KeyValuePair<string, Json>> members) => new(JsonKind.Object, JsonMembers.Own(members.ToArray()));
+    public static Json Object(IEnumerable<KeyValuePair<string, Json>> members) =>
+        new(JsonKind.Object, JsonMembers.Own(members.ToArray()));
 
     public static implicit operator Json(string s) => Of(s);
     public static implicit operator Json(long i) => Of(i);
@@ -68,18 +73,23 @@ public sealed class Json : IEquatable<Json>
     public long AsInt => Kind == JsonKind.Int ? _int : throw Wrong("an integer");
     public double AsDouble => Kind == JsonKind.Double ? _double : Kind == JsonKind.Int ? _int : throw Wrong("a number");
     public string AsString => Kind == JsonKind.String ? (string)_value! : throw Wrong("a string");
-    public ImmutableArray<Json> AsArray => Kind == JsonKind.Array ? (ImmutableArray<Json>)_value! : throw Wrong("an array");
+    public ImmutableArray<Json> AsArray => Kind == JsonKind.Array
+        ? (ImmutableArray<Json>)_value!
+        : throw Wrong("an array");
     public JsonMembers AsObject => Kind == JsonKind.Object ? (JsonMembers)_value! : throw Wrong("an object");
     public Digest AsDigest => Digest.Parse(AsString);
 
     /// <summary>The named member; a FormatException naming it when it is not there.</summary>
-    public Json this[string name] => AsObject.TryGetValue(name, out var v) ? v : throw new FormatException($"member '{name}' is missing");
+    public Json this[string name] => AsObject.TryGetValue(name, out var v)
+        ? v
+        : throw new FormatException($"member '{name}' is missing");
 
     /// <summary>The named member, or C# null.</summary>
     public Json? Find(string name) => AsObject.TryGetValue(name, out var v) ? v : null;
 
     /// <summary>The same object with one member set.</summary>
-    public Json With(string name, Json value) => Object(AsObject.Where(m => m.Key != name).Append(KeyValuePair.Create(name, value)));
+    public Json With(string name, Json value) =>
+        Object(AsObject.Where(m => m.Key != name).Append(KeyValuePair.Create(name, value)));
 
     FormatException Wrong(string wanted) => new($"want {wanted}, found {Kind.ToString().ToLowerInvariant()}");
 

@@ -3,14 +3,18 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Stele.Proof;
 
-/// <summary>The members of a JSON object, sorted by UTF-16 unit. One array, because most objects are small and are only walked and written.</summary>
+/// <summary>
+/// The members of a JSON object, sorted by UTF-16 unit. One array, because most objects are small and are only walked
+/// and written.
+/// </summary>
 #pragma warning disable CA1710 // "Dictionary" would say how, "members" says what.
 public sealed class JsonMembers : IReadOnlyDictionary<string, Json>
 #pragma warning restore CA1710
 {
     internal static readonly JsonMembers None = new([]);
 
-    static readonly Comparer<KeyValuePair<string, Json>> ByName = Comparer<KeyValuePair<string, Json>>.Create((x, y) => string.CompareOrdinal(x.Key, y.Key));
+    static readonly Comparer<KeyValuePair<string, Json>> ByName =
+        Comparer<KeyValuePair<string, Json>>.Create((x, y) => string.CompareOrdinal(x.Key, y.Key));
 
     readonly KeyValuePair<string, Json>[] _sorted;
 
@@ -23,13 +27,15 @@ public sealed class JsonMembers : IReadOnlyDictionary<string, Json>
         if (members.Length == 0) return None;
         if (!IsSorted(members)) Array.Sort(members, ByName);
         for (var i = 1; i < members.Length; i++)
-            if (members[i - 1].Key == members[i].Key) throw new FormatException($"the key '{members[i].Key}' stands twice in one object");
+            if (members[i - 1].Key == members[i].Key)
+                throw new FormatException($"the key '{members[i].Key}' stands twice in one object");
         return new(members);
     }
 
     static bool IsSorted(KeyValuePair<string, Json>[] members)
     {
-        for (var i = 1; i < members.Length; i++) if (string.CompareOrdinal(members[i - 1].Key, members[i].Key) > 0) return false;
+        for (var i = 1; i < members.Length; i++) if (string.CompareOrdinal(members[i - 1].Key, members[i].Key) > 0)
+            return false;
         return true;
     }
 
@@ -60,6 +66,7 @@ public sealed class JsonMembers : IReadOnlyDictionary<string, Json>
         return false;
     }
 
-    public IEnumerator<KeyValuePair<string, Json>> GetEnumerator() => ((IEnumerable<KeyValuePair<string, Json>>)_sorted).GetEnumerator();
+    public IEnumerator<KeyValuePair<string, Json>> GetEnumerator() =>
+        ((IEnumerable<KeyValuePair<string, Json>>)_sorted).GetEnumerator();
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

@@ -5,8 +5,9 @@ using System.Security.Cryptography;
 namespace Stele.Proof;
 
 /// <summary>
-/// An ECDSA P-256 public key that signs statements. Its id is the SHA-256 of its SubjectPublicKeyInfo DER (RFC 5480), which is what Sigstore uses as a key hint.
-/// Only the one 91-byte uncompressed encoding is accepted, so a key has one id.
+/// An ECDSA P-256 public key that signs statements. Its id is the SHA-256 of its SubjectPublicKeyInfo DER (RFC 5480),
+/// which is what Sigstore uses as a key hint. Only the one 91-byte uncompressed encoding is accepted, so a key has one
+/// id.
 /// </summary>
 public sealed class PublicKey : IEquatable<PublicKey>
 {
@@ -14,12 +15,14 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     static ReadOnlySpan<byte> SpkiPrefix =>
     [
-        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48,
+        0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
     ];
 
     readonly byte[] _spki;
 
-    // Importing a key costs more than verifying with it, so imports are kept for the next to verify: one as a rule, more where many verify at once. A thread that takes one has it alone.
+    // Importing a key costs more than verifying with it, so imports are kept for the next to verify: one as a rule,
+    // more where many verify at once. A thread that takes one has it alone.
     const int MostSpares = 8;
     ECDsa? _spare;
     ConcurrentStack<ECDsa>? _more;
@@ -35,10 +38,13 @@ public sealed class PublicKey : IEquatable<PublicKey>
     /// <summary>SubjectPublicKeyInfo DER.</summary>
     public ReadOnlySpan<byte> Spki => _spki;
 
-    /// <exception cref="FormatException">Not a P-256 key in its one canonical encoding, or a point off the curve.</exception>
+    /// <exception cref="FormatException">
+    /// Not a P-256 key in its one canonical encoding, or a point off the curve.
+    /// </exception>
     public static PublicKey FromSpki(ReadOnlySpan<byte> spki)
     {
-        if (spki.Length != Length || !spki.StartsWith(SpkiPrefix)) throw new FormatException("not an ECDSA P-256 public key (SubjectPublicKeyInfo, uncompressed point)");
+        if (spki.Length != Length || !spki.StartsWith(SpkiPrefix))
+            throw new FormatException("not an ECDSA P-256 public key (SubjectPublicKeyInfo, uncompressed point)");
         try
         {
             return new PublicKey(spki.ToArray(), Import(spki));
@@ -54,15 +60,20 @@ public sealed class PublicKey : IEquatable<PublicKey>
 
     public override string ToString() => Base64.Encode(_spki);
 
-    /// <summary>Whether <paramref name="signature"/> is a minimal-DER, low-s ECDSA-SHA-256 signature of <paramref name="message"/>. Any other encoding of a valid signature is refused.</summary>
+    /// <summary>
+    /// Whether <paramref name="signature"/> is a minimal-DER, low-s ECDSA-SHA-256 signature of
+    /// <paramref name="message"/>. Any other encoding of a valid signature is refused.
+    /// </summary>
     public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
         Span<byte> rs = stackalloc byte[64];
         if (!EcdsaSignature.TryDecode(signature, rs)) return false;
-        var key = Interlocked.Exchange(ref _spare, null) ?? (_more?.TryPop(out var another) is true ? another : Import(_spki));
+        var key = Interlocked.Exchange(ref _spare, null)
+            ?? (_more?.TryPop(out var another) is true ? another : Import(_spki));
         try
         {
-            return key.VerifyData(message, rs, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+            return key.VerifyData(message, rs, HashAlgorithmName.SHA256,
+                DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         }
         finally
         {
@@ -86,7 +97,9 @@ public sealed class PublicKey : IEquatable<PublicKey>
     public override int GetHashCode() => Id.GetHashCode();
 }
 
-/// <summary>A member's own signing key. It never leaves its owner's machine; this type neither reads nor writes files.</summary>
+/// <summary>
+/// A member's own signing key. It never leaves its owner's machine; this type neither reads nor writes files.
+/// </summary>
 public sealed class PrivateKey : IDisposable
 {
     readonly ECDsa _key;
@@ -124,15 +137,21 @@ public sealed class PrivateKey : IDisposable
 
     /// <summary>Minimal DER, low-s, whatever the library below gives.</summary>
     public byte[] Sign(ReadOnlySpan<byte> message) =>
-        EcdsaSignature.Encode(_key.SignData(message, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
+        EcdsaSignature.Encode(_key.SignData(message, HashAlgorithmName.SHA256,
+            DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
 
     public void Dispose() => _key.Dispose();
 }
 
-/// <summary>The one accepted encoding of an ECDSA P-256 signature: DER SEQUENCE of two minimal INTEGERs, 1 ≤ r &lt; n, 1 ≤ s ≤ n/2.</summary>
+/// <summary>
+/// The one accepted encoding of an ECDSA P-256 signature: DER SEQUENCE of two minimal INTEGERs, 1 ≤ r &lt; n, 1 ≤ s ≤
+/// n/2.
+/// </summary>
 public static class EcdsaSignature
 {
-    static readonly BigInteger Order = BigInteger.Parse("0FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+    static readonly BigInteger Order =
+        BigInteger.Parse("0FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551",
+            System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
     static readonly BigInteger HalfOrder = Order >> 1;
 
     /// <param name="der">The signature as it stands in the envelope.</param>
@@ -151,7 +170,8 @@ public static class EcdsaSignature
         var r = new BigInteger(rs[..32], isUnsigned: true, isBigEndian: true);
         var s = new BigInteger(rs[32..], isUnsigned: true, isBigEndian: true);
         if (s > HalfOrder) s = Order - s;
-        byte[] a = r.ToByteArray(isBigEndian: true), b = s.ToByteArray(isBigEndian: true);   // signed two's complement = DER's minimal INTEGER
+        // signed two's complement = DER's minimal INTEGER
+        byte[] a = r.ToByteArray(isBigEndian: true), b = s.ToByteArray(isBigEndian: true);
         return [0x30, (byte)(4 + a.Length + b.Length), 0x02, (byte)a.Length, .. a, 0x02, (byte)b.Length, .. b];
     }
 
@@ -172,5 +192,6 @@ public static class EcdsaSignature
         return true;
     }
 
-    static bool InRange(ReadOnlySpan<byte> value, BigInteger max) => new BigInteger(value, isUnsigned: true, isBigEndian: true) <= max;
+    static bool InRange(ReadOnlySpan<byte> value, BigInteger max) =>
+        new BigInteger(value, isUnsigned: true, isBigEndian: true) <= max;
 }

@@ -1,6 +1,9 @@
 namespace Stele.Proof;
 
-/// <summary>The Merkle tree hashes of RFC 6962 §2.1: leaf = SHA-256(00 ‖ data), node = SHA-256(01 ‖ left ‖ right), empty tree = SHA-256("").</summary>
+/// <summary>
+/// The Merkle tree hashes of RFC 6962 §2.1: leaf = SHA-256(00 ‖ data), node = SHA-256(01 ‖ left ‖ right), empty tree =
+/// SHA-256("").
+/// </summary>
 public static class Merkle
 {
     public static readonly Digest EmptyRoot = Digest.Of([]);
@@ -25,23 +28,29 @@ public static class Merkle
     /// <summary>The root over a power of two of hashes, all of one level.</summary>
     public static Digest Perfect(ReadOnlySpan<Digest> hashes)
     {
-        if (!System.Numerics.BitOperations.IsPow2(hashes.Length)) throw new ArgumentException($"{hashes.Length} hashes are no perfect subtree");
+        if (!System.Numerics.BitOperations.IsPow2(hashes.Length))
+            throw new ArgumentException($"{hashes.Length} hashes are no perfect subtree");
         if (hashes.Length == 1) return hashes[0];
         Span<Digest> work = stackalloc Digest[Tile.Full];
-        if (hashes.Length > work.Length) return Node(Perfect(hashes[..(hashes.Length / 2)]), Perfect(hashes[(hashes.Length / 2)..]));
+        if (hashes.Length > work.Length)
+            return Node(Perfect(hashes[..(hashes.Length / 2)]), Perfect(hashes[(hashes.Length / 2)..]));
         hashes.CopyTo(work);
         for (var n = hashes.Length / 2; n > 0; n /= 2)
             for (var i = 0; i < n; i++) work[i] = Node(work[2 * i], work[2 * i + 1]);
         return work[0];
     }
 
-    /// <summary>The perfect subtrees that cover leaves which stand from <paramref name="first"/> on, from the left: a frontier takes them one by one. Uses up the hashes.</summary>
+    /// <summary>
+    /// The perfect subtrees that cover leaves which stand from <paramref name="first"/> on, from the left: a frontier
+    /// takes them one by one. Uses up the hashes.
+    /// </summary>
     public static IReadOnlyList<(int Level, Digest Root)> Subtrees(long first, Span<Digest> leafHashes)
     {
         var found = new List<(int, Digest)>();
         while (!leafHashes.IsEmpty)
         {
-            var level = Math.Min(System.Numerics.BitOperations.TrailingZeroCount(first | 1L << 62), System.Numerics.BitOperations.Log2((uint)leafHashes.Length));
+            var level = Math.Min(System.Numerics.BitOperations.TrailingZeroCount(first | 1L << 62),
+                System.Numerics.BitOperations.Log2((uint)leafHashes.Length));
             var hashes = leafHashes[..(1 << level)];
             for (var width = hashes.Length / 2; width > 0; width /= 2)
                 for (var i = 0; i < width; i++) hashes[i] = Node(hashes[2 * i], hashes[2 * i + 1]);
@@ -52,7 +61,9 @@ public static class Merkle
         return found;
     }
 
-    /// <summary>The root over a whole list of leaf hashes. For large trees use <see cref="Frontier"/> or tiles.</summary>
+    /// <summary>
+    /// The root over a whole list of leaf hashes. For large trees use <see cref="Frontier"/> or tiles.
+    /// </summary>
     public static Digest Root(IEnumerable<Digest> leafHashes)
     {
         var frontier = new Frontier();
@@ -61,7 +72,10 @@ public static class Merkle
     }
 }
 
-/// <summary>The right edge of a tree: the roots of its perfect subtrees, largest first. Enough to append and to know the root. Immutable.</summary>
+/// <summary>
+/// The right edge of a tree: the roots of its perfect subtrees, largest first. Enough to append and to know the root.
+/// Immutable.
+/// </summary>
 public sealed class Frontier
 {
     readonly Digest[] _peaks;
@@ -85,10 +99,13 @@ public sealed class Frontier
 
     public Frontier Add(Digest leafHash) => Add(0, leafHash);
 
-    /// <summary>Adds a perfect subtree of 2^<paramref name="level"/> leaves, of which this tree must hold a whole number.</summary>
+    /// <summary>
+    /// Adds a perfect subtree of 2^<paramref name="level"/> leaves, of which this tree must hold a whole number.
+    /// </summary>
     public Frontier Add(int level, Digest root)
     {
-        if ((Size & ((1L << level) - 1)) != 0) throw new ArgumentException($"a subtree of 2^{level} leaves can't stand at {Size}");
+        if ((Size & ((1L << level) - 1)) != 0)
+            throw new ArgumentException($"a subtree of 2^{level} leaves can't stand at {Size}");
         var merges = System.Numerics.BitOperations.TrailingZeroCount(~(ulong)(Size >> level));
         var kept = _peaks.Length - merges;
         var peaks = new Digest[kept + 1];

@@ -3,8 +3,9 @@ using static Stele.Proof.MlDsaRing;
 namespace Stele.Proof;
 
 /// <summary>
-/// ML-DSA-44 verification (FIPS 204 §5.3, pure, parameter set of §4), in managed code so that every platform judges alike. Signing is not here: it must run in constant time,
-/// and belongs to the platform's library. Only public data passes through here.
+/// ML-DSA-44 verification (FIPS 204 §5.3, pure, parameter set of §4), in managed code so that every platform judges
+/// alike. Signing is not here: it must run in constant time, and belongs to the platform's library. Only public data
+/// passes through here.
 /// </summary>
 public static class MlDsa44
 {
@@ -19,11 +20,16 @@ public static class MlDsa44
     const int T1Bits = 10, ZBits = 18, W1Bits = 6;
     const int T1Size = Degree * T1Bits / 8, ZSize = Degree * ZBits / 8, W1Size = Degree * W1Bits / 8;
 
-    /// <summary>Whether <paramref name="signature"/> is this key's signature of <paramref name="message"/>. Wrong lengths are refusals, not errors.</summary>
+    /// <summary>
+    /// Whether <paramref name="signature"/> is this key's signature of <paramref name="message"/>. Wrong lengths are
+    /// refusals, not errors.
+    /// </summary>
     /// <param name="context">At most 255 bytes; C2SP cosignatures have none.</param>
-    public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> context = default)
+    public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature,
+        ReadOnlySpan<byte> context = default)
     {
-        if (publicKey.Length != PublicKeySize || signature.Length != SignatureSize || context.Length > 255) return false;
+        if (publicKey.Length != PublicKeySize || signature.Length != SignatureSize || context.Length > 255)
+            return false;
         var hints = new bool[Rows * Degree];
         if (!TryUnpackHints(signature[^(MaxHints + Rows)..], hints)) return false;
         var z = new int[Columns][];
@@ -62,7 +68,10 @@ public static class MlDsa44
         return again.SequenceEqual(signature[..ChallengeSize]);
     }
 
-    /// <summary>Algorithm 21: for each row the places of its hints, ascending; then, for each row, how many there are up to its end. Whatever is not used is zero.</summary>
+    /// <summary>
+    /// Algorithm 21: for each row the places of its hints, ascending; then, for each row, how many there are up to its
+    /// end. Whatever is not used is zero.
+    /// </summary>
     static bool TryUnpackHints(ReadOnlySpan<byte> packed, Span<bool> hints)
     {
         var n = 0;
@@ -79,7 +88,9 @@ public static class MlDsa44
         return !packed[n..MaxHints].ContainsAnyExcept((byte)0);
     }
 
-    /// <summary>Each coefficient is γ1 less what is packed, and must be smaller than γ1 − β in absolute value.</summary>
+    /// <summary>
+    /// Each coefficient is γ1 less what is packed, and must be smaller than γ1 − β in absolute value.
+    /// </summary>
     static bool TryUnpackZ(ReadOnlySpan<byte> packed, Span<int> z)
     {
         Unpack(packed, ZBits, z);
@@ -117,7 +128,9 @@ public static class MlDsa44
         return c;
     }
 
-    /// <summary>Algorithms 36 and 40: r = r1·2γ2 + r0 with r0 in (−γ2, γ2]; a hint moves r1 one step towards where r0 lies.</summary>
+    /// <summary>
+    /// Algorithms 36 and 40: r = r1·2γ2 + r0 with r0 in (−γ2, γ2]; a hint moves r1 one step towards where r0 lies.
+    /// </summary>
     static void PackHighBits(ReadOnlySpan<int> w, ReadOnlySpan<bool> hints, Span<byte> to)
     {
         const int Steps = (Q - 1) / (2 * Gamma2);   // 44
@@ -129,7 +142,8 @@ public static class MlDsa44
             var r1 = (w[i] - r0) / (2 * Gamma2);
             if (w[i] - r0 == Q - 1) (r1, r0) = (0, r0 - 1);
             if (hints[i]) r1 = (r1 + (r0 > 0 ? 1 : Steps - 1)) % Steps;
-            for (var bit = 0; bit < W1Bits; bit++) to[(i * W1Bits + bit) >> 3] |= (byte)((r1 >> bit & 1) << (i * W1Bits + bit & 7));
+            for (var bit = 0; bit < W1Bits; bit++)
+                to[(i * W1Bits + bit) >> 3] |= (byte)((r1 >> bit & 1) << (i * W1Bits + bit & 7));
         }
     }
 

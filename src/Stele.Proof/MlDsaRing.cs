@@ -1,8 +1,9 @@
 namespace Stele.Proof;
 
 /// <summary>
-/// The ring of ML-DSA (FIPS 204 §2.3): polynomials of degree below 256 modulo X²⁵⁶ + 1 and q. A polynomial is 256 coefficients in [0, q);
-/// so is its transform, its values at the odd powers of ζ, where products are taken value by value.
+/// The ring of ML-DSA (FIPS 204 §2.3): polynomials of degree below 256 modulo X²⁵⁶ + 1 and q. A polynomial is 256
+/// coefficients in [0, q); so is its transform, its values at the odd powers of ζ, where products are taken value by
+/// value.
 /// </summary>
 static class MlDsaRing
 {
@@ -64,7 +65,10 @@ static class MlDsaRing
         for (var i = 0; i < Degree; i++) sum[i] = Minus(sum[i], Times(a[i], b[i]));
     }
 
-    /// <summary>FIPS 204 algorithm 30: a transform with uniform values, out of a seed. Each three bytes give a number of 23 bits; those below q are taken.</summary>
+    /// <summary>
+    /// FIPS 204 algorithm 30: a transform with uniform values, out of a seed. Each three bytes give a number of 23
+    /// bits; those below q are taken.
+    /// </summary>
     public static void Sample(Shake seeded, Span<int> to)
     {
         Span<byte> block = stackalloc byte[168];   // a multiple of three, and SHAKE128's own block

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Stele.Proof;
 
-/// <summary>One signature line of a note: <c>— name base64(key id ‖ signature)</c>. What the bytes mean is the key's matter.</summary>
+/// <summary>
+/// One signature line of a note: <c>— name base64(key id ‖ signature)</c>. What the bytes mean is the key's matter.
+/// </summary>
 public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> Bytes)
 {
     public override string ToString()
@@ -14,7 +16,10 @@ public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> By
         return $"\u2014 {Name} {Base64.Encode([.. id, .. Bytes])}\n";
     }
 
-    /// <summary>Reads one or more whole lines, as they end a note and as a witness answers. Invariant: written again they give the same text.</summary>
+    /// <summary>
+    /// Reads one or more whole lines, as they end a note and as a witness answers. Invariant: written again they give
+    /// the same text.
+    /// </summary>
     /// <exception cref="FormatException">Anything else, or more lines than a note may have.</exception>
     public static ImmutableArray<NoteSignature> ParseLines(ReadOnlySpan<char> lines)
     {
@@ -22,7 +27,8 @@ public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> By
         var signatures = ImmutableArray.CreateBuilder<NoteSignature>();
         foreach (var range in lines[..^1].Split('\n'))
         {
-            if (signatures.Count == Note.MaxSignatures) throw new FormatException($"a note has at most {Note.MaxSignatures} signatures");
+            if (signatures.Count == Note.MaxSignatures)
+                throw new FormatException($"a note has at most {Note.MaxSignatures} signatures");
             signatures.Add(Parse(lines[..^1][range]));
         }
         return signatures.ToImmutable();
@@ -30,13 +36,15 @@ public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> By
 
     static NoteSignature Parse(ReadOnlySpan<char> line)
     {
-        if (!line.StartsWith("\u2014 ", StringComparison.Ordinal)) throw new FormatException("a signature line starts with an em dash and a space");
+        if (!line.StartsWith("\u2014 ", StringComparison.Ordinal))
+            throw new FormatException("a signature line starts with an em dash and a space");
         line = line[2..];
         var space = line.IndexOf(' ');
         if (space < 0) throw new FormatException("a signature line reads: em dash, name, base64");
         var name = line[..space].ToString();
         if (!VerifierKey.IsName(name)) throw new FormatException("a signature line's key name is malformed");
-        if (!Base64.TryDecode(line[(space + 1)..], out var bytes) || bytes.Length < 5) throw new FormatException("a signature is base64 of a key id and at least one byte");
+        if (!Base64.TryDecode(line[(space + 1)..], out var bytes) || bytes.Length < 5)
+            throw new FormatException("a signature is base64 of a key id and at least one byte");
         return new(name, BinaryPrimitives.ReadUInt32BigEndian(bytes), [.. bytes.AsSpan(4)]);
     }
 }
@@ -44,7 +52,10 @@ public sealed record NoteSignature(string Name, uint Id, ImmutableArray<byte> By
 /// <summary>A signature that a known key has verified; the time is a cosignature's, in POSIX seconds, else 0.</summary>
 public sealed record VerifiedSignature(VerifierKey Key, long Time)
 {
-    /// <summary>The same in milliseconds, as entries count time, and no later than an entry may be: a witness may sign any number.</summary>
+    /// <summary>
+    /// The same in milliseconds, as entries count time, and no later than an entry may be: a witness may sign any
+    /// number.
+    /// </summary>
     public long Milliseconds => Math.Min(Time, Entry.MaxTime / 1000) * 1000;
 }
 
@@ -60,32 +71,44 @@ public enum NoteTrust
 }
 
 /// <summary>
-/// A C2SP signed note: text ending in a newline, an empty line, then signature lines. The text's last newline is signed with it.
+/// A C2SP signed note: text ending in a newline, an empty line, then signature lines. The text's last newline is signed
+/// with it.
 /// <code>
 /// This is an example message.
 ///
 /// — example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
 /// </code>
-/// Invariant: whatever <see cref="Parse(ReadOnlySpan{byte})"/> accepts is written again byte for byte by <see cref="ToString"/>.
+/// Invariant: whatever <see cref="Parse(ReadOnlySpan{byte})"/> accepts is written again byte for byte by
+/// <see cref="ToString"/>.
 /// </summary>
 public sealed class Note
 {
-    /// <summary>Larger notes are refused unread. The standard asks for room for at least 16 signatures, post-quantum ones included.</summary>
+    /// <summary>
+    /// Larger notes are refused unread. The standard asks for room for at least 16 signatures, post-quantum ones
+    /// included.
+    /// </summary>
     public const int MaxBytes = 256 * 1024;
     public const int MaxSignatures = 100;
 
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <exception cref="FormatException">A text that no note can carry, or more lines or bytes than a note may have.</exception>
+    /// <exception cref="FormatException">
+    /// A text that no note can carry, or more lines or bytes than a note may have.
+    /// </exception>
     public Note(string text, params ReadOnlySpan<NoteSignature> signatures)
     {
         if (!text.EndsWith('\n')) throw new FormatException("a note's text ends in a newline");
-        foreach (var c in text) if (c < ' ' && c != '\n') throw new FormatException("a note holds no control character but newline");
-        if (signatures.Length > MaxSignatures) throw new FormatException($"{signatures.Length} signatures; a note has at most {MaxSignatures}");
+        foreach (var c in text) if (c < ' ' && c != '\n')
+            throw new FormatException("a note holds no control character but newline");
+        if (signatures.Length > MaxSignatures)
+            throw new FormatException($"{signatures.Length} signatures; a note has at most {MaxSignatures}");
         (Text, Signatures) = (text, [.. signatures]);
     }
 
-    /// <summary>What is signed. Not to be used, or even shown, before <see cref="Verify"/> says <see cref="NoteTrust.Verified"/>.</summary>
+    /// <summary>
+    /// What is signed. Not to be used, or even shown, before <see cref="Verify"/> says
+    /// <see cref="NoteTrust.Verified"/>.
+    /// </summary>
     public string Text { get; }
 
     public ImmutableArray<NoteSignature> Signatures { get; }
@@ -97,7 +120,8 @@ public sealed class Note
     /// <exception cref="FormatException">Not a well-formed note.</exception>
     public static Note Parse(ReadOnlySpan<byte> utf8)
     {
-        if (utf8.Length > MaxBytes) throw new FormatException($"a note of {utf8.Length} bytes; at most {MaxBytes} are read");
+        if (utf8.Length > MaxBytes)
+            throw new FormatException($"a note of {utf8.Length} bytes; at most {MaxBytes} are read");
         try
         {
             return Split(Utf8.GetString(utf8));
@@ -111,7 +135,8 @@ public sealed class Note
     /// <exception cref="FormatException">Not a well-formed note.</exception>
     public static Note Parse(string note)
     {
-        if (note.Length > MaxBytes) throw new FormatException($"a note of {note.Length} characters; at most {MaxBytes} bytes are read");
+        if (note.Length > MaxBytes)
+            throw new FormatException($"a note of {note.Length} characters; at most {MaxBytes} bytes are read");
         try
         {
             return Parse(Utf8.GetBytes(note));
@@ -131,8 +156,8 @@ public sealed class Note
     }
 
     /// <summary>
-    /// Checks every signature that names a known key (both name and id); one failure refuses the note. Lines of unknown keys are passed over.
-    /// A key that signed twice counts once, with its first line.
+    /// Checks every signature that names a known key (both name and id); one failure refuses the note. Lines of unknown
+    /// keys are passed over. A key that signed twice counts once, with its first line.
     /// </summary>
     public NoteTrust Verify(IReadOnlyList<VerifierKey> known, out ImmutableArray<VerifiedSignature> verified)
     {
@@ -150,9 +175,11 @@ public sealed class Note
     }
 
     /// <summary>
-    /// The same, for witnesses. A line without a time says no more than "consistent with what I have seen", of whatever size: it is no word on how far the log is, and does not count.
+    /// The same, for witnesses. A line without a time says no more than "consistent with what I have seen", of whatever
+    /// size: it is no word on how far the log is, and does not count.
     /// </summary>
-    public NoteTrust VerifyCosigned(IReadOnlyList<VerifierKey> witnesses, out ImmutableArray<VerifiedSignature> cosigned)
+    public NoteTrust VerifyCosigned(IReadOnlyList<VerifierKey> witnesses,
+        out ImmutableArray<VerifiedSignature> cosigned)
     {
         var trust = Verify(witnesses, out cosigned);
         cosigned = [.. cosigned.Where(c => c.Time > 0)];

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Stele.Proof;
 
-/// <summary>Reads the file of a <see cref="WitnessPolicy"/>, line by line. Bytes above 7F are opaque: they are kept as one character each (Latin-1), and only a key's name is read as UTF-8.</summary>
+/// <summary>
+/// Reads the file of a <see cref="WitnessPolicy"/>, line by line. Bytes above 7F are opaque: they are kept as one
+/// character each (Latin-1), and only a key's name is read as UTF-8.
+/// </summary>
 sealed class PolicyLines
 {
     const int MaxWords = 3 + WitnessPolicy.MaxParts * 2;
@@ -18,19 +21,23 @@ sealed class PolicyLines
 
     public static WitnessPolicy Parse(ReadOnlySpan<byte> policy)
     {
-        if (policy.Length > WitnessPolicy.MaxBytes) throw new FormatException($"a policy of {policy.Length} bytes; at most {WitnessPolicy.MaxBytes} are read");
+        if (policy.Length > WitnessPolicy.MaxBytes)
+            throw new FormatException($"a policy of {policy.Length} bytes; at most {WitnessPolicy.MaxBytes} are read");
         var lines = new PolicyLines();
         for (var rest = policy; !rest.IsEmpty;)
         {
             lines._line++;
             var end = rest.IndexOf((byte)'\n');
             if (end < 0) throw lines.Wrong("the line is not ended by a newline: the file may have been cut off");
-            foreach (var b in rest[..end]) if (b is < 0x20 and not (byte)'\t' or 0x7F) throw lines.Wrong($"the control character {b:x2} has no place in a policy");
+            foreach (var b in rest[..end]) if (b is < 0x20 and not (byte)'\t' or 0x7F)
+                throw lines.Wrong($"the control character {b:x2} has no place in a policy");
             lines.Read(Encoding.Latin1.GetString(rest[..end]));
             rest = rest[(end + 1)..];
         }
         lines._line++;
-        return new(lines._logs.ToImmutable(), lines._parts.ToImmutable(), (lines._quorum ?? throw lines.Wrong("the policy ends without a quorum line ('quorum none' demands no cosignature)")).Place);
+        return new(lines._logs.ToImmutable(), lines._parts.ToImmutable(),
+            (lines._quorum ?? throw lines.Wrong(
+                "the policy ends without a quorum line ('quorum none' demands no cosignature)")).Place);
     }
 
     /// <summary>The characters of a text as this class keeps them.</summary>
@@ -62,7 +69,8 @@ sealed class PolicyLines
     void Log(string text, string? url)
     {
         var key = Key(text);
-        if (key.Type == NoteKeyType.Cosignature) throw Wrong($"'{key.Name}' has a witness's key (type 0x04), and logs do not sign with those");
+        if (key.Type == NoteKeyType.Cosignature)
+            throw Wrong($"'{key.Name}' has a witness's key (type 0x04), and logs do not sign with those");
         if (_logs.Count == WitnessPolicy.MaxLogs) throw Wrong($"more than {WitnessPolicy.MaxLogs} logs");
         if (_logs.Any(l => l.Key.SameKey(key))) throw Wrong("another log has this key already");
         if (_parts.Any(p => p.Key is not null && p.Key.SameKey(key))) throw Wrong("a witness has this key already");
@@ -73,7 +81,8 @@ sealed class PolicyLines
     {
         var key = Key(text);
         if (!key.IsCosigner) throw Wrong($"'{Shown(name)}' has a key that does not cosign (types 0x04 and 0x06 do)");
-        if (_parts.Any(p => p.Key is not null && p.Key.SameKey(key))) throw Wrong("another witness has this key already");
+        if (_parts.Any(p => p.Key is not null && p.Key.SameKey(key)))
+            throw Wrong("another witness has this key already");
         if (_logs.Any(l => l.Key.SameKey(key))) throw Wrong("a log has this key already: it would witness itself");
         Define(new(name, key, url, 0, []));
     }
@@ -84,14 +93,17 @@ sealed class PolicyLines
         foreach (var member in names)
         {
             var place = Place(member);
-            if (!_members.Add(place)) throw Wrong($"'{Shown(member)}' is a member of a group already; it may count in one way alone");
+            if (!_members.Add(place))
+                throw Wrong($"'{Shown(member)}' is a member of a group already; it may count in one way alone");
             members.Add(place);
         }
         long k = needed switch
         {
             "all" => names.Length,
             "any" => 1,
-            _ => Checkpoint.TryDecimal(needed, out var n) ? n : throw Wrong($"'{Shown(needed)}' is not all, any or a decimal number"),
+            _ => Checkpoint.TryDecimal(needed, out var n)
+                ? n
+                : throw Wrong($"'{Shown(needed)}' is not all, any or a decimal number"),
         };
         if (k < 1 || k > names.Length) throw Wrong($"{k} of {names.Length} members can't be needed");
         Define(new(name, null, null, (int)k, members.ToImmutable()));
@@ -105,19 +117,24 @@ sealed class PolicyLines
 
     void Define(PolicyPart part)
     {
-        if (part.Name == WitnessPolicy.None) throw Wrong("'none' is the quorum that demands nothing, and names nothing else");
-        if (_parts.Count(p => p.Key is null == part.Key is null) == WitnessPolicy.MaxParts) throw Wrong($"more than {WitnessPolicy.MaxParts} {(part.Key is null ? "groups" : "witnesses")}");
+        if (part.Name == WitnessPolicy.None)
+            throw Wrong("'none' is the quorum that demands nothing, and names nothing else");
+        if (_parts.Count(p => p.Key is null == part.Key is null) == WitnessPolicy.MaxParts)
+            throw Wrong($"more than {WitnessPolicy.MaxParts} {(part.Key is null ? "groups" : "witnesses")}");
         if (!_places.TryAdd(part.Name, _parts.Count)) throw Wrong($"'{Shown(part.Name)}' is defined already");
         _parts.Add(part);
     }
 
-    int Place(string name) => _places.TryGetValue(name, out var place) ? place : throw Wrong($"'{Shown(name)}' is not defined on a line before");
+    int Place(string name) => _places.TryGetValue(name, out var place)
+        ? place
+        : throw Wrong($"'{Shown(name)}' is not defined on a line before");
 
     VerifierKey Key(string octets)
     {
         try
         {
-            return VerifierKey.Parse(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Encoding.Latin1.GetBytes(octets)));
+            return VerifierKey.Parse(new UTF8Encoding(false,
+                throwOnInvalidBytes: true).GetString(Encoding.Latin1.GetBytes(octets)));
         }
         catch (Exception e) when (e is FormatException or DecoderFallbackException)
         {

@@ -3,15 +3,22 @@ using System.Numerics;
 namespace Stele.Proof;
 
 /// <summary>
-/// Inclusion and consistency proofs of RFC 6962 trees: verified as RFC 9162 §2.1.3.2 and §2.1.4.2 say, and made from the hashes of complete subtrees.
-/// A subtree is named by (level, index): the root over the leaves [index·2^level, (index+1)·2^level).
+/// Inclusion and consistency proofs of RFC 6962 trees: verified as RFC 9162 §2.1.3.2 and §2.1.4.2 say, and made from
+/// the hashes of complete subtrees. A subtree is named by (level, index): the root over the leaves [index·2^level,
+/// (index+1)·2^level).
 /// </summary>
 public static class Proofs
 {
-    /// <summary>Whether the leaf hash stands at <paramref name="index"/> in the tree of <paramref name="size"/> leaves with this root.</summary>
-    public static bool VerifyInclusion(long index, long size, Digest leafHash, ReadOnlySpan<Digest> proof, Digest root) => InclusionRoot(index, size, leafHash, proof) == root;
+    /// <summary>
+    /// Whether the leaf hash stands at <paramref name="index"/> in the tree of <paramref name="size"/> leaves with this
+    /// root.
+    /// </summary>
+    public static bool VerifyInclusion(long index, long size, Digest leafHash, ReadOnlySpan<Digest> proof,
+        Digest root) => InclusionRoot(index, size, leafHash, proof) == root;
 
-    /// <summary>The root that a leaf hash and its proof lead to; null where the proof does not fit a tree of that size.</summary>
+    /// <summary>
+    /// The root that a leaf hash and its proof lead to; null where the proof does not fit a tree of that size.
+    /// </summary>
     public static Digest? InclusionRoot(long index, long size, Digest leafHash, ReadOnlySpan<Digest> proof)
     {
         if (index < 0 || index >= size) return null;
@@ -36,11 +43,15 @@ public static class Proofs
 
     /// <summary>
     /// Whether the tree of <paramref name="oldSize"/> leaves is a prefix of the tree of <paramref name="newSize"/>.
-    /// An old size of 0 is refused: everything extends the empty tree, so no proof says anything; the caller decides what that means.
+    /// An old size of 0 is refused: everything extends the empty tree, so no proof says anything; the caller decides
+    /// what that means.
     /// </summary>
-    public static bool VerifyConsistency(long oldSize, long newSize, Digest oldRoot, Digest newRoot, ReadOnlySpan<Digest> proof) => ConsistencyRoot(oldSize, newSize, oldRoot, proof) == newRoot;
+    public static bool VerifyConsistency(long oldSize, long newSize, Digest oldRoot, Digest newRoot,
+        ReadOnlySpan<Digest> proof) => ConsistencyRoot(oldSize, newSize, oldRoot, proof) == newRoot;
 
-    /// <summary>The root of the newer tree that a proof leads to from the older one; null where it does not start from that.</summary>
+    /// <summary>
+    /// The root of the newer tree that a proof leads to from the older one; null where it does not start from that.
+    /// </summary>
     public static Digest? ConsistencyRoot(long oldSize, long newSize, Digest oldRoot, ReadOnlySpan<Digest> proof)
     {
         if (oldSize <= 0 || oldSize > newSize) return null;
@@ -70,7 +81,10 @@ public static class Proofs
         return sn == 0 && fr == oldRoot ? sr : null;
     }
 
-    /// <summary>The proof that the leaf at <paramref name="index"/> is in the tree of <paramref name="size"/> leaves; the leaf's sibling first.</summary>
+    /// <summary>
+    /// The proof that the leaf at <paramref name="index"/> is in the tree of <paramref name="size"/> leaves; the leaf's
+    /// sibling first.
+    /// </summary>
     /// <param name="subtree">The hash of a complete subtree; asked only for those inside the tree.</param>
     public static Digest[] Inclusion(long index, long size, Func<int, long, Digest> subtree)
     {
@@ -97,7 +111,10 @@ public static class Proofs
         }
     }
 
-    /// <summary>The proof that the tree of <paramref name="oldSize"/> leaves, at least one, is a prefix of the tree of <paramref name="newSize"/>.</summary>
+    /// <summary>
+    /// The proof that the tree of <paramref name="oldSize"/> leaves, at least one, is a prefix of the tree of
+    /// <paramref name="newSize"/>.
+    /// </summary>
     public static Digest[] Consistency(long oldSize, long newSize, Func<int, long, Digest> subtree)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(oldSize, 1);
@@ -128,9 +145,14 @@ public static class Proofs
     }
 
     /// <summary>The root of the tree of the first <paramref name="size"/> leaves.</summary>
-    public static Digest TreeHash(long size, Func<int, long, Digest> subtree) => size == 0 ? Merkle.EmptyRoot : RangeHash(0, size, subtree);
+    public static Digest TreeHash(long size, Func<int, long, Digest> subtree) => size == 0
+        ? Merkle.EmptyRoot
+        : RangeHash(0, size, subtree);
 
-    /// <summary>The hash over the leaves [from, to), which must be a node of a tree: <paramref name="from"/> is a multiple of the power of two that covers the range.</summary>
+    /// <summary>
+    /// The hash over the leaves [from, to), which must be a node of a tree: <paramref name="from"/> is a multiple of
+    /// the power of two that covers the range.
+    /// </summary>
     public static Digest RangeHash(long from, long to, Func<int, long, Digest> subtree)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);

@@ -2,15 +2,23 @@ using System.Numerics;
 
 namespace Stele.Proof;
 
-/// <summary>SHAKE128 and SHAKE256 (FIPS 202): bytes are absorbed, then as many as wanted are squeezed. In managed code because ML-DSA stands on it and every platform must judge alike.</summary>
+/// <summary>
+/// SHAKE128 and SHAKE256 (FIPS 202): bytes are absorbed, then as many as wanted are squeezed. In managed code because
+/// ML-DSA stands on it and every platform must judge alike.
+/// </summary>
 sealed class Shake
 {
     const int Lanes = 25, Rounds = 24;
 
-    /// <summary>FIPS 202 §3.2.5, made as its algorithm 5 says: bit 2^j − 1 of round r is the output of a linear feedback shift register at step j + 7r.</summary>
+    /// <summary>
+    /// FIPS 202 §3.2.5, made as its algorithm 5 says: bit 2^j − 1 of round r is the output of a linear feedback shift
+    /// register at step j + 7r.
+    /// </summary>
     static readonly ulong[] RoundConstants = MakeRoundConstants();
 
-    /// <summary>Where lane i goes in the walk of ρ and π, and by how much it is rotated: FIPS 202 §3.2.2 and §3.2.3.</summary>
+    /// <summary>
+    /// Where lane i goes in the walk of ρ and π, and by how much it is rotated: FIPS 202 §3.2.2 and §3.2.3.
+    /// </summary>
     static readonly (int To, int By)[] Walk = MakeWalk();
 
     readonly ulong[] _state = new ulong[Lanes];

@@ -3,25 +3,39 @@ using System.Numerics;
 namespace Stele.Proof;
 
 /// <summary>
-/// Proofs about a part of a tree, as draft-ietf-plants-merkle-tree-certs §4 defines them and a witness's <c>sign-subtree</c> takes them (C2SP tlog-witness). A subtree [start, end) is what
-/// a tree of the leaves from start on would look like: start is a multiple of the smallest power of two that is not less than end − start. [0, n) is the tree of n leaves itself.
+/// Proofs about a part of a tree, as draft-ietf-plants-merkle-tree-certs §4 defines them and a witness's
+/// <c>sign-subtree</c> takes them (C2SP tlog-witness). A subtree [start, end) is what a tree of the leaves from start
+/// on would look like: start is a multiple of the smallest power of two that is not less than end − start. [0, n) is
+/// the tree of n leaves itself.
 /// </summary>
 public static class Subtrees
 {
-    /// <summary>Whether [start, end) is a subtree of some tree. An empty one is, anywhere, and its hash is the empty tree's.</summary>
+    /// <summary>
+    /// Whether [start, end) is a subtree of some tree. An empty one is, anywhere, and its hash is the empty tree's.
+    /// </summary>
     public static bool IsValid(long start, long end) =>
-        start >= 0 && end >= start && (start == end || ((ulong)start & (BitOperations.RoundUpToPowerOf2((ulong)(end - start)) - 1)) == 0);
+        start >= 0 && end >= start
+        && (start == end || ((ulong)start & (BitOperations.RoundUpToPowerOf2((ulong)(end - start)) - 1)) == 0);
 
-    /// <summary>Whether the leaf hash stands at <paramref name="index"/>, counted from the log's start, in the subtree with this hash.</summary>
-    public static bool VerifyInclusion(long index, long start, long end, Digest leafHash, ReadOnlySpan<Digest> proof, Digest hash) =>
-        IsValid(start, end) && index >= start && index < end && Proofs.VerifyInclusion(index - start, end - start, leafHash, proof, hash);
+    /// <summary>
+    /// Whether the leaf hash stands at <paramref name="index"/>, counted from the log's start, in the subtree with this
+    /// hash.
+    /// </summary>
+    public static bool VerifyInclusion(long index, long start, long end, Digest leafHash, ReadOnlySpan<Digest> proof,
+        Digest hash) =>
+        IsValid(start, end) && index >= start && index < end
+        && Proofs.VerifyInclusion(index - start, end - start, leafHash, proof, hash);
 
-    /// <summary>Whether the subtree with this hash holds the leaves that the tree of <paramref name="size"/> leaves has there.</summary>
-    public static bool VerifyConsistency(long start, long end, long size, Digest hash, Digest root, ReadOnlySpan<Digest> proof)
+    /// <summary>
+    /// Whether the subtree with this hash holds the leaves that the tree of <paramref name="size"/> leaves has there.
+    /// </summary>
+    public static bool VerifyConsistency(long start, long end, long size, Digest hash, Digest root,
+        ReadOnlySpan<Digest> proof)
     {
         if (!IsValid(start, end) || end > size) return false;
         if (start == end) return proof.IsEmpty && hash == Merkle.EmptyRoot;
-        // fn and sn are the first and the last node of the subtree on the level that was reached, tn the last of the tree.
+        // fn and sn are the first and the last node of the subtree on the level that was reached, tn the last of the
+        // tree.
         long fn = start, sn = end - 1, tn = size - 1;
         while (fn != sn && (end == size || (sn & 1) == 1)) (fn, sn, tn) = (fn >> 1, sn >> 1, tn >> 1);
         // A subtree that is a node of the tree is its own first hash, which the proof leaves out.
@@ -47,11 +61,14 @@ public static class Subtrees
         return tn == 0 && fr == hash && sr == root;
     }
 
-    /// <summary>The proof that the leaf at <paramref name="index"/> is in the subtree; the leaf's sibling first.</summary>
+    /// <summary>
+    /// The proof that the leaf at <paramref name="index"/> is in the subtree; the leaf's sibling first.
+    /// </summary>
     /// <param name="subtree">The hash of a complete subtree by level and index, counted from the log's start.</param>
     public static Digest[] Inclusion(long index, long start, long end, Func<int, long, Digest> subtree)
     {
-        if (!IsValid(start, end) || start == end) throw new ArgumentException($"[{start}, {end}) is not a subtree with leaves");
+        if (!IsValid(start, end) || start == end)
+            throw new ArgumentException($"[{start}, {end}) is not a subtree with leaves");
         return Proofs.Inclusion(index - start, end - start, (level, i) => subtree(level, (start >> level) + i));
     }
 

@@ -6,8 +6,9 @@ using System.Text;
 namespace Stele.Proof;
 
 /// <summary>
-/// One resource of a C2SP tlog-tiles tree. A hash tile of level L and index N holds up to 256 hashes; hash i is the root over the leaves
-/// [(256N+i)·256^L, (256N+i+1)·256^L). An entry bundle (level <see cref="Entries"/>) holds the same leaves' bytes.
+/// One resource of a C2SP tlog-tiles tree. A hash tile of level L and index N holds up to 256 hashes; hash i is the
+/// root over the leaves [(256N+i)·256^L, (256N+i+1)·256^L). An entry bundle (level <see cref="Entries"/>) holds the
+/// same leaves' bytes.
 /// <code>tile/0/x001/x234/067    tile/1/000.p/17    tile/entries/005</code>
 /// </summary>
 public readonly record struct Tile
@@ -26,7 +27,8 @@ public readonly record struct Tile
     public Tile(int level, long index, int width = Full)
     {
         if (level is < Entries or > MaxLevel) throw new ArgumentOutOfRangeException(nameof(level));
-        if (index < 0 || index > long.MaxValue >> Shift(level) >> 8) throw new ArgumentOutOfRangeException(nameof(index));
+        if (index < 0 || index > long.MaxValue >> Shift(level) >> 8)
+            throw new ArgumentOutOfRangeException(nameof(index));
         if (width is < 1 or > Full) throw new ArgumentOutOfRangeException(nameof(width));
         (Level, Index, Width) = (level, index, width);
     }
@@ -37,7 +39,10 @@ public readonly record struct Tile
 
     public bool IsPartial => Width < Full;
 
-    /// <summary>How many hashes (or entries) of this level and index a tree of <paramref name="size"/> leaves has: 0 (no such tile) to 256.</summary>
+    /// <summary>
+    /// How many hashes (or entries) of this level and index a tree of <paramref name="size"/> leaves has: 0 (no such
+    /// tile) to 256.
+    /// </summary>
     public static int WidthAt(long size, int level, long index) =>
         (int)Math.Clamp((size >> Shift(level)) - index * Full, 0, Full);
 
@@ -56,10 +61,14 @@ public readonly record struct Tile
     {
         get
         {
-            var text = new StringBuilder("tile/").Append(Level == Entries ? "entries" : Level.ToString(CultureInfo.InvariantCulture)).Append('/');
+            var text = new StringBuilder("tile/").Append(Level == Entries
+                ? "entries"
+                : Level.ToString(CultureInfo.InvariantCulture)).Append('/');
             var digits = Index.ToString("000", CultureInfo.InvariantCulture);
             digits = digits.PadLeft((digits.Length + 2) / 3 * 3, '0');
-            for (var i = 0; i < digits.Length; i += 3) text.Append(i + 3 < digits.Length ? "x" : "").Append(digits, i, 3).Append(i + 3 < digits.Length ? "/" : "");
+            for (var i = 0; i < digits.Length; i += 3)
+                text.Append(i + 3 < digits.Length ? "x" : "").Append(digits, i, 3)
+                    .Append(i + 3 < digits.Length ? "/" : "");
             if (IsPartial) text.Append(".p/").Append(Width.ToString(CultureInfo.InvariantCulture));
             return text.ToString();
         }
@@ -99,7 +108,8 @@ public readonly record struct Tile
             {
                 group = group[..^2];
             }
-            if (group.Length != 3 || !int.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var three)) return false;
+            if (group.Length != 3
+                || !int.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var three)) return false;
             if (index > long.MaxValue / 1000 - 1) return false;
             index = index * 1000 + three;
         }
@@ -122,7 +132,8 @@ public readonly record struct Tile
     /// <exception cref="FormatException">Not exactly <paramref name="width"/> hashes.</exception>
     public static Digest[] Decode(ReadOnlySpan<byte> bytes, int width)
     {
-        if (bytes.Length != width * Digest.Size) throw new FormatException($"a tile of {width} hashes has {width * Digest.Size} bytes, not {bytes.Length}");
+        if (bytes.Length != width * Digest.Size)
+            throw new FormatException($"a tile of {width} hashes has {width * Digest.Size} bytes, not {bytes.Length}");
         var hashes = new Digest[width];
         for (var i = 0; i < width; i++) hashes[i] = Digest.From(bytes.Slice(i * Digest.Size, Digest.Size));
         return hashes;
@@ -156,10 +167,15 @@ public readonly record struct Tile
             entries[i] = bytes.Slice(2, length).ToArray();
             bytes = bytes[(2 + length)..];
         }
-        return bytes.IsEmpty ? entries : throw new FormatException($"a bundle of {width} entries has {bytes.Length} bytes after the last");
+        return bytes.IsEmpty
+            ? entries
+            : throw new FormatException($"a bundle of {width} entries has {bytes.Length} bytes after the last");
     }
 
-    /// <summary>The tile that holds the hash of a complete subtree of 2^level leaves, in a tree of <paramref name="size"/>; with <see cref="Subtree"/> it feeds <see cref="Proofs"/>.</summary>
+    /// <summary>
+    /// The tile that holds the hash of a complete subtree of 2^level leaves, in a tree of <paramref name="size"/>; with
+    /// <see cref="Subtree"/> it feeds <see cref="Proofs"/>.
+    /// </summary>
     public static Tile Holding(int level, long index, long size)
     {
         var tileLevel = level / 8;

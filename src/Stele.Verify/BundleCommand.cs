@@ -11,7 +11,8 @@ static class BundleCommand
         """,
         [
             Judged.Key, Judged.Root, Judged.Identity, Judged.Issuer,
-            new("--artifact", "FILE", "What must have been signed: the file itself, or a subject of the signed statement."),
+            new("--artifact", "FILE",
+                "What must have been signed: the file itself, or a subject of the signed statement."),
             Verify.Command.Json,
         ], Run);
 
@@ -21,6 +22,7 @@ static class BundleCommand
         ArtifactDigests? artifact = null;
         if (call.Value("--artifact") is { } path)
             using (var file = File.OpenRead(path)) artifact = ArtifactDigests.Of(file);
-        return call.Tell(BundleVerifier.Verify(Call.Read(call.File, Bundle.MaxBytes), new BundleTerms(key, root, call.Value("--identity"), call.Value("--issuer"), artifact)));
+        return call.Tell(BundleVerifier.Verify(Call.Read(call.File, Bundle.MaxBytes),
+            new BundleTerms(key, root, call.Value("--identity"), call.Value("--issuer"), artifact)));
     }
 }

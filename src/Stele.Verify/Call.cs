@@ -30,21 +30,29 @@ sealed class Call
             if (args[i] is ['-', _, ..])
             {
                 var name = args[i];
-                var option = Array.Find(command.Options, o => o.Name == name) ?? throw new MisuseException($"'{command.Name}' has no option '{name}'", $"stele-verify {command.Name} --help");
-                if (option.Value is not null && i + 1 == args.Length) throw new MisuseException($"{option.Name} wants a value", $"stele-verify {command.Name} --help");
-                if (!call._options.TryAdd(option.Name, option.Value is null ? "" : args[++i])) throw new MisuseException($"{option.Name} is given twice");
+                var option = Array.Find(command.Options, o => o.Name == name) ?? throw new MisuseException(
+                    $"'{command.Name}' has no option '{name}'", $"stele-verify {command.Name} --help");
+                if (option.Value is not null && i + 1 == args.Length)
+                    throw new MisuseException($"{option.Name} wants a value", $"stele-verify {command.Name} --help");
+                if (!call._options.TryAdd(option.Name, option.Value is null ? "" : args[++i]))
+                    throw new MisuseException($"{option.Name} is given twice");
             }
-            else if (call._operands.Count == most) throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
+            else if (call._operands.Count == most)
+                throw new MisuseException($"one thing at a time; '{args[i]}' is one too many", command.Synopsis);
             else call._operands.Add(args[i]);
         }
-        if (command.Operand is [>= 'A' and <= 'Z', ..] && call._operands.Count < most) throw new MisuseException(call._operands.Count == 0 ? "say what to verify" : $"{command.Operand.Split(' ')[call._operands.Count]} is missing", command.Synopsis);
+        if (command.Operand is [>= 'A' and <= 'Z', ..] && call._operands.Count < most)
+            throw new MisuseException(call._operands.Count == 0
+                ? "say what to verify"
+                : $"{command.Operand.Split(' ')[call._operands.Count]} is missing", command.Synopsis);
         return call;
     }
 
     public string? Value(string option) => _options.GetValueOrDefault(option);
 
     public long? Number(string option) => Value(option) is not { } text ? null
-        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : throw new MisuseException($"{option} wants a number, not '{text}'");
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+        : throw new MisuseException($"{option} wants a number, not '{text}'");
 
     /// <summary>RFC 3339 as it is typed; milliseconds since 1970 UTC.</summary>
     public long? Time(string option) => Value(option) is not { } text ? null
@@ -66,7 +74,9 @@ sealed class Call
         }
     }
 
-    public Trust? Trust => Parsed("--trust", 64 * 1024, b => Proof.Decisions.Trust.Parse(b), "a trust file", "use the trust.json that the ledger's owners gave you");
+    public Trust? Trust =>
+        Parsed("--trust", 64 * 1024, b => Proof.Decisions.Trust.Parse(b), "a trust file",
+            "use the trust.json that the ledger's owners gave you");
 
     public static byte[] Read(string path, int most)
     {

@@ -3,8 +3,12 @@ namespace Stele.Verify;
 /// <summary>An option of a command: with a value, whose name is shown in the help, or a plain flag.</summary>
 sealed record Option(string Name, string? Value, string Help);
 
-/// <summary>One thing that can be verified: what is typed, the help in prose, and what it does. It returns the exit code.</summary>
-/// <param name="Operand">The names of its operands as the help shows them, as <c>FILE</c>, in brackets where it may be left out.</param>
+/// <summary>
+/// One thing that can be verified: what is typed, the help in prose, and what it does. It returns the exit code.
+/// </summary>
+/// <param name="Operand">
+/// The names of its operands as the help shows them, as <c>FILE</c>, in brackets where it may be left out.
+/// </param>
 sealed record Command(string Name, string Operand, string Help, Option[] Options, Func<Call, int> Run)
 {
     public const int Usage = 2;
@@ -20,11 +24,13 @@ sealed record Command(string Name, string Operand, string Help, Option[] Options
         you have seen before hides something.
         """);
 
-    public static readonly Option NotOlderThan = new("--not-older-than", "TIME", "Fail unless a trusted witness cosigned at or after TIME, as 2026-11-22T00:00:00Z.");
+    public static readonly Option NotOlderThan = new("--not-older-than", "TIME",
+        "Fail unless a trusted witness cosigned at or after TIME, as 2026-11-22T00:00:00Z.");
 
     public static readonly Option Json = new("--json", null, "The result as one line of JSON on standard output.");
 
-    public string Synopsis => $"stele-verify {Name} {Operand}{string.Concat(Options.Select(o => $" [{o.Name}{(o.Value is null ? "" : " " + o.Value)}]"))}";
+    public string Synopsis =>
+        $"stele-verify {Name} {Operand}{string.Concat(Options.Select(o => $" [{o.Name}{(o.Value is null ? "" : " " + o.Value)}]"))}";
 }
 
 /// <summary>What was asked wrongly, and what to type instead: exit code 2.</summary>

@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace Stele.Verify;
 
-/// <summary>Reads the command line by the commands' own tables, and tells whatever goes wrong as one error and one hint.</summary>
+/// <summary>
+/// Reads the command line by the commands' own tables, and tells whatever goes wrong as one error and one hint.
+/// </summary>
 static class CommandLine
 {
     const string Codes = """
@@ -28,8 +30,10 @@ static class CommandLine
                 Console.WriteLine($"stele-verify {Version}");
                 return 0;
             }
-            var command = args is [] or [['-', ..], ..] ? throw new MisuseException("say what to verify", commands[0].Synopsis)
-                : commands.FirstOrDefault(c => c.Name == args[0]) ?? throw new MisuseException($"'{args[0]}' can't be verified: {string.Join(", ", commands.Select(c => c.Name))} can");
+            var command = args is [] or [['-', ..], ..]
+                ? throw new MisuseException("say what to verify", commands[0].Synopsis)
+                : commands.FirstOrDefault(c => c.Name == args[0]) ?? throw new MisuseException(
+                    $"'{args[0]}' can't be verified: {string.Join(", ", commands.Select(c => c.Name))} can");
             return command.Run(Call.Of(command, args.AsSpan(1)));
         }
         catch (MisuseException e)
@@ -42,7 +46,9 @@ static class CommandLine
         }
     }
 
-    static string? Version => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+    static string? Version =>
+        Assembly.GetExecutingAssembly()
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
     static string Help(Command[] commands)
     {

@@ -13,16 +13,21 @@ static class FraudCommand
         [
             Verify.Command.Trust,
             new("--receipt", "FILE", "Another receipt of the same log."),
-            new("--pack", "FILE", "An audit pack of the ledger; made after the record was anchored, it always decides."),
+            new("--pack", "FILE",
+                "An audit pack of the ledger; made after the record was anchored, it always decides."),
             Verify.Command.Json,
         ], Run);
 
     static int Run(Call call)
     {
-        if ((call.Value("--receipt") is null) == (call.Value("--pack") is null)) throw new MisuseException("hold the receipt against one thing: --receipt FILE or --pack FILE", "stele-verify fraud --help");
-        var trust = call.Trust ?? throw new MisuseException("fraud accuses somebody: only the trust file says whom", "stele-verify fraud RECEIPT --pack FILE --trust FILE");
+        if ((call.Value("--receipt") is null) == (call.Value("--pack") is null))
+            throw new MisuseException("hold the receipt against one thing: --receipt FILE or --pack FILE",
+                "stele-verify fraud --help");
+        var trust = call.Trust ?? throw new MisuseException("fraud accuses somebody: only the trust file says whom",
+            "stele-verify fraud RECEIPT --pack FILE --trust FILE");
         var receipt = Call.Read(call.File, Receipt.MaxBytes);
-        if (call.Value("--receipt") is { } other) return Tell(call, Fraud.Judge(receipt, Call.Read(other, Receipt.MaxBytes), trust));
+        if (call.Value("--receipt") is { } other)
+            return Tell(call, Fraud.Judge(receipt, Call.Read(other, Receipt.MaxBytes), trust));
         using var pack = File.OpenRead(call.Value("--pack")!);
         return Tell(call, Fraud.Judge(receipt, pack, trust));
     }

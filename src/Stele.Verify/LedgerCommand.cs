@@ -35,7 +35,8 @@ static class LedgerCommand
             }
             catch (FormatException e)
             {
-                throw new MisuseException($"{state} is not what a monitor remembers: {e.Message}", "name the file that an earlier look wrote, or one that is not there yet");
+                throw new MisuseException($"{state} is not what a monitor remembers: {e.Message}",
+                    "name the file that an earlier look wrote, or one that is not there yet");
             }
         using var source = Source.Of(call.File, call.Value("--token-file") is { } file ? TokenIn(file) : null);
         var sight = Verifier.Look(source.Read, source.Find, trust, remembered, Progress(call));
@@ -71,21 +72,35 @@ static class LedgerCommand
         public static Source Of(string place, string? token)
         {
             if (!Uri.TryCreate(place, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-                return Directory.Exists(place) ? new(place, null) : throw new MisuseException($"there is no folder {place}", "name a ledger's folder, or its server's URL");
-            var http = new HttpClient { BaseAddress = new Uri(place.TrimEnd('/') + "/"), Timeout = TimeSpan.FromSeconds(60), MaxResponseContentBufferSize = Most };
-            if (token is not null) http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+                return Directory.Exists(place)
+                    ? new(place, null)
+                    : throw new MisuseException($"there is no folder {place}",
+                        "name a ledger's folder, or its server's URL");
+            var http = new HttpClient
+            {
+                BaseAddress = new Uri(place.TrimEnd('/') + "/"),
+                Timeout = TimeSpan.FromSeconds(60),
+                MaxResponseContentBufferSize = Most
+            };
+            if (token is not null)
+                http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
             return new(null, http);
         }
 
         public byte[]? Read(string path)
         {
-            if (folder is not null) return File.Exists(Path.Combine(folder, path)) ? Call.Read(Path.Combine(folder, path), Most) : null;
+            if (folder is not null)
+                return File.Exists(Path.Combine(folder, path)) ? Call.Read(Path.Combine(folder, path), Most) : null;
             try
             {
                 using var answer = http!.GetAsync(path).GetAwaiter().GetResult();
-                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden) throw new MisuseException($"{http.BaseAddress} lets nobody in without a token", "stele-verify ledger URL --token-file FILE");
+                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+                    throw new MisuseException($"{http.BaseAddress} lets nobody in without a token",
+                        "stele-verify ledger URL --token-file FILE");
                 if (answer.StatusCode == HttpStatusCode.NotFound) return null;
-                return answer.IsSuccessStatusCode ? answer.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult() : throw new IOException($"{http.BaseAddress}{path} answers {(int)answer.StatusCode}");
+                return answer.IsSuccessStatusCode
+                    ? answer.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult()
+                    : throw new IOException($"{http.BaseAddress}{path} answers {(int)answer.StatusCode}");
             }
             catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
             {
@@ -98,7 +113,9 @@ static class LedgerCommand
         {
             try
             {
-                return folder is null ? Read($"blobs/{digest}") : Read($"../blobs/blobs/sha256/{digest.Hex}") ?? Read($"blobs/sha256/{digest.Hex}");
+                return folder is null
+                    ? Read($"blobs/{digest}")
+                    : Read($"../blobs/blobs/sha256/{digest.Hex}") ?? Read($"blobs/sha256/{digest.Hex}");
             }
             catch (Exception e) when (e is IOException or MisuseException)
             {

@@ -16,23 +16,29 @@ static class ModelCommand
                 it was made: the certificates are judged at the first moment at which all of them were valid.
                 """),
             Judged.Root, Judged.Identity, Judged.Issuer,
-            new("--ignore", "PATHS", "Paths in the model that need not be signed, separated by commas, each with all that is below it."),
-            new("--allow-unsigned", null, "Files may lie there that were not signed; those that were are still all demanded."),
+            new("--ignore", "PATHS",
+                "Paths in the model that need not be signed, separated by commas, each with all that is below it."),
+            new("--allow-unsigned", null,
+                "Files may lie there that were not signed; those that were are still all demanded."),
             Verify.Command.Json,
         ], Run);
 
     static int Run(Call call)
     {
         var signature = call.Value("--signature") ?? Path.Combine(call.File, "model.sig");
-        var terms = new ModelTerms(Judged.KeyOf(call), Judged.CertificatesOf(call, "--certificate-chain"), Judged.RootOf(call), call.Value("--identity"), call.Value("--issuer"),
-            call.Value("--ignore")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), call.Value("--allow-unsigned") is not null);
-        return call.Tell(ModelVerifier.Verify(Call.Read(signature, Bundle.MaxBytes), Files(call.File, signature), terms, Environment.ProcessorCount));
+        var terms = new ModelTerms(Judged.KeyOf(call), Judged.CertificatesOf(call, "--certificate-chain"),
+            Judged.RootOf(call), call.Value("--identity"), call.Value("--issuer"),
+            call.Value("--ignore")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+            call.Value("--allow-unsigned") is not null);
+        return call.Tell(ModelVerifier.Verify(Call.Read(signature, Bundle.MaxBytes), Files(call.File, signature), terms,
+            Environment.ProcessorCount));
     }
 
     /// <summary>Every file of the model but its signature. Links are listed and not followed into folders.</summary>
     static List<ModelFile> Files(string path, string signature)
     {
-        if (File.Exists(path)) return [new(ModelStatement.OneFile, new FileInfo(path).Length, false, () => File.OpenRead(path))];
+        if (File.Exists(path))
+            return [new(ModelStatement.OneFile, new FileInfo(path).Length, false, () => File.OpenRead(path))];
         var (root, own) = (Path.GetFullPath(path), Path.GetFullPath(signature));
         var files = new List<ModelFile>();
         var folders = new Stack<DirectoryInfo>([new DirectoryInfo(root)]);
@@ -42,7 +48,9 @@ static class ModelCommand
                 else if (item.FullName != own)
                 {
                     var (isLink, full) = (item.LinkTarget is not null, item.FullName);
-                    files.Add(new(Path.GetRelativePath(root, full), isLink ? (item.ResolveLinkTarget(true) as FileInfo)?.Length ?? 0 : ((FileInfo)item).Length, isLink, () => File.OpenRead(full)));
+                    files.Add(new(Path.GetRelativePath(root, full),
+                        isLink ? (item.ResolveLinkTarget(true) as FileInfo)?.Length ?? 0 : ((FileInfo)item).Length,
+                        isLink, () => File.OpenRead(full)));
                 }
         return files;
     }

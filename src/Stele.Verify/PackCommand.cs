@@ -18,7 +18,8 @@ static class PackCommand
     static int Run(Call call)
     {
         var (trust, minSize, notOlder) = (call.Trust, call.Number("--min-size") ?? 0, call.Time("--not-older-than"));
-        var held = call.Parsed("--receipt", Receipt.MaxBytes, b => Receipt.Parse(b), "a receipt", "stele receipt makes one");
+        var held = call.Parsed("--receipt", Receipt.MaxBytes, b => Receipt.Parse(b), "a receipt",
+            "stele receipt makes one");
         using var pack = File.OpenRead(call.File);
         return call.Tell(Verifier.Verify(pack, trust, minSize, notOlder, held));
     }

@@ -14,9 +14,14 @@ static class PageCommand
     static int Run(Call call)
     {
         var good = call.Operand is null || Digest.Of(Call.Read(call.File, PackPage.MaxBytes)) == PackPage.Digest;
-        if (call.Json) Console.WriteLine(Json.Object(("digest", PackPage.Digest), ("result", call.Operand is null ? null : good ? "complete" : "failed"), ("exit", good ? 0 : 1)));
+        if (call.Json)
+            Console.WriteLine(Json.Object(("digest", PackPage.Digest),
+                ("result", call.Operand is null ? null : good ? "complete" : "failed"), ("exit", good ? 0 : 1)));
         else if (call.Operand is null) Console.WriteLine($"{PackPage.Digest}  {PackPage.FileName}");
-        else Console.WriteLine(good ? $"complete: it is {PackPage.FileName}, byte for byte" : $"FAILED: it is not {PackPage.FileName}: do not open it; stele audit export writes the true one");
+        else
+            Console.WriteLine(good
+                ? $"complete: it is {PackPage.FileName}, byte for byte"
+                : $"FAILED: it is not {PackPage.FileName}: do not open it; stele audit export writes the true one");
         return good ? 0 : 1;
     }
 }

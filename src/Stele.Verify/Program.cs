@@ -1,5 +1,5 @@
-// stele-verify: judges offline what a Stele ledger's operator hands out. It reads what it is given and nothing else, and writes to the terminal
-// and, as a monitor, to the one file that it remembers a ledger in.
+// stele-verify: judges offline what a Stele ledger's operator hands out. It reads what it is given and nothing else,
+// and writes to the terminal and, as a monitor, to the one file that it remembers a ledger in.
 using System.Text;
 using Stele.Verify;
 

@@ -9,5 +9,7 @@ static class ReceiptCommand
         signed word alone, and has an exit code of its own; two that contradict each other: stele-verify fraud.
         """, [Verify.Command.Trust, Verify.Command.MinSize, Verify.Command.NotOlderThan, Verify.Command.Json], Run);
 
-    static int Run(Call call) => call.Tell(ReceiptVerifier.Verify(Call.Read(call.File, Receipt.MaxBytes), call.Trust, call.Number("--min-size") ?? 0, call.Time("--not-older-than")));
+    static int Run(Call call) =>
+        call.Tell(ReceiptVerifier.Verify(Call.Read(call.File, Receipt.MaxBytes), call.Trust,
+            call.Number("--min-size") ?? 0, call.Time("--not-older-than")));
 }

@@ -11,17 +11,25 @@ static class TimestampCommand
         one that you trust, at that very time.
         """,
         [
-            new("--authority", "FILE", "The authority's certificates (PEM): those that issued themselves are trusted, or the last one if none did."),
-            new("--checkpoint", "FILE", "The checkpoint that was stamped. What counts is its text; signatures may have been added since."),
+            new("--authority", "FILE",
+                "The authority's certificates (PEM): those that issued themselves are trusted, or the last one if "
+                + "none did."),
+            new("--checkpoint", "FILE",
+                "The checkpoint that was stamped. What counts is its text; signatures may have been added since."),
             new("--data", "FILE", "Any other file that was stamped."),
             Verify.Command.Json,
         ], Run);
 
     static int Run(Call call)
     {
-        var authority = Judged.CertificatesOf(call, "--authority") ?? throw new MisuseException("a time stamp is held to an authority's certificate", Command.Synopsis);
-        var data = call.Parsed("--checkpoint", Note.MaxBytes, TextOf, "a checkpoint", "the signed note that a log publishes")
-            ?? (call.Value("--data") is { } file ? Call.Read(file, 64 << 20) : throw new MisuseException("say what was stamped: --checkpoint FILE or --data FILE", Command.Synopsis));
+        var authority = Judged.CertificatesOf(call, "--authority")
+            ?? throw new MisuseException("a time stamp is held to an authority's certificate", Command.Synopsis);
+        var data = call.Parsed("--checkpoint", Note.MaxBytes, TextOf, "a checkpoint",
+            "the signed note that a log publishes")
+            ?? (call.Value("--data") is { } file
+                ? Call.Read(file, 64 << 20)
+                : throw new MisuseException("say what was stamped: --checkpoint FILE or --data FILE",
+                    Command.Synopsis));
         return call.Tell(TimestampToken.Verify(Call.Read(call.File, TimestampToken.MaxBytes), data, authority, out _));
     }
 

@@ -5,11 +5,16 @@ sealed class Scratch : IDisposable
 {
     public string Path { get; }
 
-    /// <param name="quick">In memory where the system has such a place: for tests whose own disk is a made one, and whose flushes need not reach any.</param>
+    /// <param name="quick">
+    /// In memory where the system has such a place: for tests whose own disk is a made one, and whose flushes need not
+    /// reach any.
+    /// </param>
     public Scratch(bool quick = false)
     {
         const string memory = "/dev/shm";
-        Path = quick && Directory.Exists(memory) ? Directory.CreateDirectory($"{memory}/stele-test-{Guid.NewGuid():n}").FullName : Directory.CreateTempSubdirectory("stele-test-").FullName;
+        Path = quick && Directory.Exists(memory)
+            ? Directory.CreateDirectory($"{memory}/stele-test-{Guid.NewGuid():n}").FullName
+            : Directory.CreateTempSubdirectory("stele-test-").FullName;
     }
 
     public string At(params ReadOnlySpan<string> parts) => System.IO.Path.Combine([Path, .. parts]);
@@ -26,7 +31,8 @@ sealed class Scratch : IDisposable
 
     public void Dispose()
     {
-        using var remove = System.Diagnostics.Process.Start("/bin/rm", ["-rf", Path]); // .NET can't remove names that are not UTF-8
+        // .NET can't remove names that are not UTF-8
+        using var remove = System.Diagnostics.Process.Start("/bin/rm", ["-rf", Path]);
         remove.WaitForExit();
     }
 }

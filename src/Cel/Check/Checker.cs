@@ -3,7 +3,9 @@ using Cel.Values;
 
 namespace Cel.Check;
 
-/// <summary>Gives every name a meaning, every call its overloads and the whole a type, or refuses the program.</summary>
+/// <summary>
+/// Gives every name a meaning, every call its overloads and the whole a type, or refuses the program.
+/// </summary>
 internal sealed class Checker
 {
     readonly SourceText _source;
@@ -23,14 +25,19 @@ internal sealed class Checker
 
     /// <param name="expected">What the program's value must be, if that matters.</param>
     /// <param name="depth">How deep in other trees this one stands, when it is a definition.</param>
-    public static Checked Check(SourceText source, Expr root, int ids, Declarations declared, CelType? expected, int depth = 0)
+    public static Checked Check(SourceText source, Expr root, int ids, Declarations declared, CelType? expected,
+        int depth = 0)
     {
         var checker = new Checker(source, declared, ids) { _depth = depth, _height = depth + root.Height };
-        if (checker._height > Limits.Height) throw new CelException(source, root.Position, $"with the definitions in it, the expression's tree is more than {Limits.Height} high");
+        if (checker._height > Limits.Height)
+            throw new CelException(source, root.Position,
+                $"with the definitions in it, the expression's tree is more than {Limits.Height} high");
         var type = checker.Visit(root);
         if (expected is not null && !checker._types.Assignable(type, expected))
-            throw new CelException(source, root.Position, $"the expression is of type {checker.Show(type)}, not {expected}");
-        return new Checked(root, checker._resolutions, checker._types.Resolve(type, final: true)) { Height = checker._height - depth };
+            throw new CelException(source, root.Position,
+                $"the expression is of type {checker.Show(type)}, not {expected}");
+        return new Checked(root, checker._resolutions,
+            checker._types.Resolve(type, final: true)) { Height = checker._height - depth };
     }
 
     CelType Visit(Expr e)
@@ -75,10 +82,12 @@ internal sealed class Checker
             _resolutions[e.Id] = new LocalOf(e.Name);
             return local;
         }
-        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable, $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, Known())}");
+        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable,
+            $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, Known())}");
     }
 
-    IEnumerable<string> Known() => _locals.Select(l => l.Name).Concat(_declared.Variables.Keys).Concat(_declared.Definitions?.Names ?? []);
+    IEnumerable<string> Known() =>
+        _locals.Select(l => l.Name).Concat(_declared.Variables.Keys).Concat(_declared.Definitions?.Names ?? []);
 
     CelType? Local(string name)
     {
@@ -111,30 +120,42 @@ internal sealed class Checker
         return null;
     }
 
-    /// <summary>A definition is checked when it is first needed, as if its tree stood here: so the stack of whatever walks through it is bounded as a tree's is.</summary>
+    /// <summary>
+    /// A definition is checked when it is first needed, as if its tree stood here: so the stack of whatever walks
+    /// through it is bounded as a tree's is.
+    /// </summary>
     CelType VisitDefinition(Expr e, Definition definition)
     {
-        var found = _declared.Definitions!.Check(definition, _declared, _depth - 1, circle => throw new CelException(_source, e.Position, $"the definitions go in a circle: {circle}"));
+        var found = _declared.Definitions!.Check(definition, _declared, _depth - 1,
+            circle => throw new CelException(_source, e.Position, $"the definitions go in a circle: {circle}"));
         var height = _depth - 1 + found.Height;
-        if (height > Limits.Height) throw new CelException(_source, e.Position, $"with the definition '{definition.Name}' in it, the expression's tree is more than {Limits.Height} high");
+        if (height > Limits.Height)
+            throw new CelException(_source, e.Position,
+                $"with the definition '{definition.Name}' in it, the expression's tree is more than {Limits.Height} "
+                + $"high");
         _height = Math.Max(_height, height);
         return found.Type;
     }
 
     IEnumerable<string> Candidates(string name, bool rooted)
     {
-        for (var container = rooted ? "" : _declared.Container; container.Length > 0; container = container[..Math.Max(0, container.LastIndexOf('.'))])
+        for (var container = rooted ? "" : _declared.Container; container.Length > 0; container =
+            container[..Math.Max(0, container.LastIndexOf('.'))])
             yield return container + "." + name;
         yield return name;
     }
 
-    /// <summary><c>a.b.c</c> if the tree is just that, has no more dots than any name there is, and <c>a</c> is no comprehension variable.</summary>
+    /// <summary>
+    /// <c>a.b.c</c> if the tree is just that, has no more dots than any name there is, and <c>a</c> is no comprehension
+    /// variable.
+    /// </summary>
     (string Name, bool Rooted)? Qualified(Expr e) => Qualified(e, _declared.Dots);
 
     (string Name, bool Rooted)? Qualified(Expr e, int dots) => e switch
     {
         Ident i when i.Rooted || Local(i.Name) is null => (i.Name, i.Rooted),
-        Select { Test: false, Quoted: false } s when dots > 0 && Qualified(s.Operand, dots - 1) is var (name, rooted) => ($"{name}.{s.Field}", rooted),
+        Select { Test: false, Quoted: false } s when dots > 0 && Qualified(s.Operand, dots - 1) is var (name, rooted) =>
+            ($"{name}.{s.Field}", rooted),
         _ => null,
     };
 
@@ -144,7 +165,9 @@ internal sealed class Checker
         if (!e.Test && Qualified(e) is var (name, rooted) && Global(e, name, rooted) is { } global) return global;
 
         var operand = _types.Resolve(Visit(e.Operand));
-        var field = operand.Kind == CelKind.Optional ? CelType.Optional(Field(e, operand.Parameters[0], e.Field)) : Field(e, operand, e.Field);
+        var field = operand.Kind == CelKind.Optional
+            ? CelType.Optional(Field(e, operand.Parameters[0], e.Field))
+            : Field(e, operand, e.Field);
         return e.Test ? CelType.Bool : field;
     }
 
@@ -153,12 +176,16 @@ internal sealed class Checker
         switch (operand.Kind)
         {
             case CelKind.Map when operand.Fields is { } fields:
-                return fields.TryGetValue(name, out var field) ? field : Fail(e, CelErrorKind.NoSuchKey, $"{operand.Name} has no field '{name}'{Spelling.Hint(name, fields.Keys)}");
+                return fields.TryGetValue(name, out var field) ? field : Fail(e, CelErrorKind.NoSuchKey,
+                    $"{operand.Name} has no field '{name}'{Spelling.Hint(name, fields.Keys)}");
             case CelKind.Map: return operand.Parameters[1];
             case CelKind.Param: _types.Assignable(CelType.Dyn, operand); break;
             case CelKind.Dyn: break;
             // Lenient, the plan's own node gives the error.
-            default: return _declared.Strict ? Fail(e, CelErrorKind.NoSuchKey, $"type {Show(operand)} has no fields to select") : CelType.Dyn;
+            default:
+                return _declared.Strict
+                    ? Fail(e, CelErrorKind.NoSuchKey, $"type {Show(operand)} has no fields to select")
+                    : CelType.Dyn;
         }
         return CelType.Dyn;
     }
@@ -166,10 +193,12 @@ internal sealed class Checker
     CelType VisitOptionalSelect(Call e)
     {
         var operand = _types.Resolve(Visit(e.Args[0]));
-        return CelType.Optional(Field(e, operand.Kind == CelKind.Optional ? operand.Parameters[0] : operand, (string)((Literal)e.Args[1]).Value!));
+        return CelType.Optional(Field(e, operand.Kind == CelKind.Optional ? operand.Parameters[0] : operand,
+            (string)((Literal)e.Args[1]).Value!));
     }
 
-    // Trees are high: what a call needs besides its arguments' types is in methods of their own, so that it takes no stack while they are visited.
+    // Trees are high: what a call needs besides its arguments' types is in methods of their own, so that it takes no
+    // stack while they are visited.
     CelType VisitCall(Call e)
     {
         if (e.Function == Operators.OptionalSelect) return VisitOptionalSelect(e);
@@ -181,13 +210,16 @@ internal sealed class Checker
         var result = Resolve(e, overloads, isMethod, args);
         return e switch
         {
-            { Function: Operators.Index or Operators.OptionalIndex, Args: [_, Literal { Value: string name }] } => Member(e, args[0], name, result),
+            { Function: Operators.Index or Operators.OptionalIndex, Args: [_, Literal { Value: string name }] } =>
+                Member(e, args[0], name, result),
             { Function: Operators.In, Args: [Literal { Value: string name }, _] } => Asked(e, args[1], name, result),
             _ => result,
         };
     }
 
-    /// <summary>A field that is named in brackets, <c>a["b"]</c>, is the field that <c>a.b</c> is, where the fields are known.</summary>
+    /// <summary>
+    /// A field that is named in brackets, <c>a["b"]</c>, is the field that <c>a.b</c> is, where the fields are known.
+    /// </summary>
     CelType Member(Call e, CelType operand, string name, CelType result)
     {
         operand = _types.Resolve(operand);
@@ -198,7 +230,9 @@ internal sealed class Checker
         return isOptional ? CelType.Optional(field) : field;
     }
 
-    /// <summary>So is one that is asked for: <c>"b" in a</c> would always be false where there is no such field.</summary>
+    /// <summary>
+    /// So is one that is asked for: <c>"b" in a</c> would always be false where there is no such field.
+    /// </summary>
     CelType Asked(Call e, CelType operand, string name, CelType result)
     {
         operand = _types.Resolve(operand);
@@ -226,7 +260,8 @@ internal sealed class Checker
 
     CelType Resolve(Call e, IReadOnlyList<Overload>? overloads, bool isMethod, CelType[] args)
     {
-        if (overloads is null) return Fail(e, CelErrorKind.NoSuchOverload, $"undeclared function '{e.Function.TrimStart('.')}'");
+        if (overloads is null)
+            return Fail(e, CelErrorKind.NoSuchOverload, $"undeclared function '{e.Function.TrimStart('.')}'");
 
         var candidates = new List<Overload>();
         CelType? result = null;
@@ -235,7 +270,9 @@ internal sealed class Checker
             if (overload.IsMethod != isMethod || overload.Parameters.Length != args.Length) continue;
             if (!overload.MayTake(args)) continue;
             var fresh = overload.IsGeneric ? new Dictionary<string, CelType>(StringComparer.Ordinal) : null;
-            var parameters = fresh is null ? overload.Parameters : Array.ConvertAll(overload.Parameters, p => _types.Instantiate(p, fresh));
+            var parameters = fresh is null
+                ? overload.Parameters
+                : Array.ConvertAll(overload.Parameters, p => _types.Instantiate(p, fresh));
             if (!_types.Assignable(args, parameters)) continue;
             candidates.Add(overload);
             var type = fresh is null ? overload.Result : _types.Resolve(_types.Instantiate(overload.Result, fresh));
@@ -247,7 +284,8 @@ internal sealed class Checker
         {
             if (_declared.Strict) return Fail(e, CelErrorKind.NoSuchOverload, NoOverload(e, isMethod, args));
             foreach (var overload in overloads)
-                if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Length) candidates.Add(overload);
+                if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Length)
+                    candidates.Add(overload);
             result = CelType.Dyn;
         }
         if (e.Args is [.., Literal { Value: string constant } literal])
@@ -256,7 +294,9 @@ internal sealed class Checker
             {
                 if (candidates[i].Prepare is not { } prepare) continue;
                 var (ready, at, refusal) = prepare(constant, _declared.Allowance);
-                if (ready is null) return Fail(e, Literals.Offset(_source, literal.Position, at), CelErrorKind.InvalidArgument, refusal!);
+                if (ready is null)
+                    return Fail(e, Literals.Offset(_source, literal.Position, at), CelErrorKind.InvalidArgument,
+                        refusal!);
                 candidates[i] = ready;
             }
         }
@@ -290,20 +330,24 @@ internal sealed class Checker
         CelType then = Visit(e.Then), otherwise = Visit(e.Else);
         var joined = _types.Fresh();
         if (_types.Assignable([then, otherwise], [joined, joined])) return _types.Resolve(joined);
-        return _declared.Strict ? Fail(e, CelErrorKind.NoSuchOverload, $"the branches of '?:' differ: {Show(then)} and {Show(otherwise)}; dyn(...) allows that") : CelType.Dyn;
+        return _declared.Strict ? Fail(e, CelErrorKind.NoSuchOverload,
+            $"the branches of '?:' differ: {Show(then)} and {Show(otherwise)}; dyn(...) allows that") : CelType.Dyn;
     }
 
     void Demand(Expr e, CelType wanted, string who)
     {
         var type = Visit(e);
-        if (!_types.Assignable(type, wanted) && _declared.Strict) throw new CelException(_source, e.Position, $"{who} a {wanted}, not {Show(type)}");
+        if (!_types.Assignable(type, wanted) && _declared.Strict)
+            throw new CelException(_source, e.Position, $"{who} a {wanted}, not {Show(type)}");
     }
 
     CelType VisitList(ListLiteral e)
     {
         CelType? element = null;
         for (var i = 0; i < e.Elements.Length; i++)
-            element = _types.Join(element, e.Optional?[i] == true ? VisitOptional(e.Elements[i], "an element written ?e is") : Visit(e.Elements[i]));
+            element = _types.Join(element, e.Optional?[i] == true
+                ? VisitOptional(e.Elements[i], "an element written ?e is")
+                : Visit(e.Elements[i]));
         return CelType.List(element ?? _types.Fresh());
     }
 
@@ -314,9 +358,12 @@ internal sealed class Checker
         {
             var type = _types.Resolve(Visit(e.Keys[i]));
             if (_declared.Strict && type.Kind is not (CelKind.Dyn or CelKind.Param) && !CelMap.IsKey(type.Kind))
-                throw new CelException(_source, e.Keys[i].Position, $"a map key is a string, int, uint or bool, not {Show(type)}");
+                throw new CelException(_source, e.Keys[i].Position,
+                    $"a map key is a string, int, uint or bool, not {Show(type)}");
             key = _types.Join(key, type);
-            value = _types.Join(value, e.Optional?[i] == true ? VisitOptional(e.Values[i], "the value of an entry written ?k: v is") : Visit(e.Values[i]));
+            value = _types.Join(value, e.Optional?[i] == true
+                ? VisitOptional(e.Values[i], "the value of an entry written ?k: v is")
+                : Visit(e.Values[i]));
         }
         return CelType.Map(key ?? _types.Fresh(), value ?? _types.Fresh());
     }
@@ -331,7 +378,8 @@ internal sealed class Checker
             case CelKind.Map: (first, second) = (range.Parameters[0], range.Parameters[1]); break;
             default:
                 if (range.Kind is not (CelKind.Dyn or CelKind.Param) && _declared.Strict)
-                    throw new CelException(_source, e.Range.Position, $"a macro walks a list or a map, not {Show(range)}");
+                    throw new CelException(_source, e.Range.Position,
+                        $"a macro walks a list or a map, not {Show(range)}");
                 _types.Assignable(CelType.Dyn, range);
                 (first, second) = (CelType.Dyn, CelType.Dyn);
                 break;
@@ -369,14 +417,17 @@ internal sealed class Checker
         var type = Visit(e);
         var value = _types.Fresh();
         if (!_types.Assignable(type, CelType.Optional(value)))
-            return _declared.Strict ? throw new CelException(_source, e.Position, $"{who} an optional, not {Show(type)}") : CelType.Dyn;
+            return _declared.Strict
+                ? throw new CelException(_source, e.Position, $"{who} an optional, not {Show(type)}")
+                : CelType.Dyn;
         return _types.Resolve(type).Kind == CelKind.Dyn ? CelType.Dyn : _types.Resolve(value);
     }
 
     CelType VisitOptionalMap(Comprehension e)
     {
         var isFlat = e.Kind == MacroKind.OptionalFlatMap;
-        _locals.Add((e.Variable, VisitOptional(e.Range, isFlat ? "optFlatMap() is a method of" : "optMap() is a method of")));
+        _locals.Add(
+            (e.Variable, VisitOptional(e.Range, isFlat ? "optFlatMap() is a method of" : "optMap() is a method of")));
         var body = isFlat ? VisitOptional(e.Body!, "the body of optFlatMap() is") : Visit(e.Body!);
         _locals.RemoveAt(_locals.Count - 1);
         return CelType.Optional(body);

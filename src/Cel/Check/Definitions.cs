@@ -26,7 +26,9 @@ internal sealed class Definitions
     /// <summary>False if there is one of that name.</summary>
     public bool Add(Definition definition) => _all.TryAdd(definition.Name, definition);
 
-    /// <param name="depth">How deep in other trees it is used. Invariant: what is being checked at once is no higher than one tree may be.</param>
+    /// <param name="depth">
+    /// How deep in other trees it is used. Invariant: what is being checked at once is no higher than one tree may be.
+    /// </param>
     /// <param name="refuse">Throws, given the circle that using it would close.</param>
     public Checked Check(Definition definition, Declarations declared, int depth, Func<string, Exception> refuse)
     {
@@ -36,7 +38,8 @@ internal sealed class Definitions
         _checking.Add(definition.Name);
         try
         {
-            return definition.Checked = Checker.Check(definition.Source, definition.Root, definition.Ids, declared, null, depth);
+            return definition.Checked = Checker.Check(definition.Source, definition.Root, definition.Ids, declared,
+                null, depth);
         }
         finally
         {

@@ -14,10 +14,16 @@ internal delegate long BinaryCost(in CelValue a, in CelValue b);
 
 internal delegate long VariadicCost(ReadOnlySpan<CelValue> args);
 
-/// <summary>What is charged as it is done, since only doing it tells the cost. What is left is less than nothing where that is more than there was: then it was not done, and comes to nothing.</summary>
+/// <summary>
+/// What is charged as it is done, since only doing it tells the cost. What is left is less than nothing where that is
+/// more than there was: then it was not done, and comes to nothing.
+/// </summary>
 internal delegate CelValue MeteredBinary(in CelValue a, in CelValue b, ref long left);
 
-/// <summary>What a call with this last argument uses instead of its overload, or why there can't be such a call and at which UTF-16 unit of the argument.</summary>
+/// <summary>
+/// What a call with this last argument uses instead of its overload, or why there can't be such a call and at which
+/// UTF-16 unit of the argument.
+/// </summary>
 internal delegate (Overload? Ready, int At, string? Refusal) Preparation(string constant, Allowance left);
 
 /// <summary>Work at compile time that all programs with the same declarations may still take together.</summary>
@@ -67,7 +73,8 @@ internal sealed class Overload
         for (var i = 0; i < args.Length; i++)
         {
             var (given, wanted) = (args[i].Kind, Parameters[i].Kind);
-            if (given != wanted && given is not (CelKind.Dyn or CelKind.Param or CelKind.Null) && wanted is not (CelKind.Dyn or CelKind.Param or CelKind.Null)) return false;
+            if (given != wanted && given is not (CelKind.Dyn or CelKind.Param or CelKind.Null)
+                && wanted is not (CelKind.Dyn or CelKind.Param or CelKind.Null)) return false;
         }
         return true;
     }

@@ -18,7 +18,10 @@ internal sealed record LocalOf(string Name) : Resolution;
 /// <summary>A type used as a value.</summary>
 internal sealed record TypeNamed(CelType Type) : Resolution;
 
-/// <summary>The overloads that fit what is known statically; the values' kinds choose among them. A namespaced function's target is part of its name.</summary>
+/// <summary>
+/// The overloads that fit what is known statically; the values' kinds choose among them. A namespaced function's target
+/// is part of its name.
+/// </summary>
 internal sealed record OverloadsOf(Overload[] Candidates, bool Namespaced) : Resolution;
 
 /// <summary>Only when checking is lenient: evaluating the node is this error.</summary>
@@ -41,7 +44,8 @@ internal sealed record Declarations(IReadOnlyDictionary<string, CelType> Variabl
     public Definitions? Definitions { get; init; }
 
     /// <summary>The most dots that the name of a variable, a type or a function has.</summary>
-    public int Dots { get; } = Math.Max(3, Variables.Keys.Select(name => name.AsSpan().Count('.')).DefaultIfEmpty().Max());
+    public int Dots { get; } = Math.Max(3,
+        Variables.Keys.Select(name => name.AsSpan().Count('.')).DefaultIfEmpty().Max());
 
     /// <summary>For what literals are worth at compile time.</summary>
     public Allowance Allowance { get; } = new(Regex.PatternLimits.AllSteps);

@@ -4,8 +4,9 @@ using Cel.Values;
 namespace Cel.Check;
 
 /// <summary>
-/// What is known about type variables, and whether one type can stand for another given that. The rules are those of the reference
-/// checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must agree with, and null
+/// What is known about type variables, and whether one type can stand for another given that. The rules are those of
+/// the reference checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must
+/// agree with, and null
 /// agrees with timestamps, durations, optionals, opaque types and objects.
 /// </summary>
 internal sealed class Unifier(SourceText source)
@@ -18,7 +19,8 @@ internal sealed class Unifier(SourceText source)
     /// <summary>Counts what walks types. Invariant: whatever is built or compared is paid for step by step.</summary>
     void Step()
     {
-        if (++_steps > Limits.Checking) throw new CelException(source, 0, "the types in this expression grow too large to check");
+        if (++_steps > Limits.Checking)
+            throw new CelException(source, 0, "the types in this expression grow too large to check");
     }
 
     public CelType Fresh() => CelType.Param("%" + _fresh++);
@@ -95,7 +97,8 @@ internal sealed class Unifier(SourceText source)
     }
 
     static bool IsNullable(CelType type) =>
-        type.Kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration or CelKind.Optional or CelKind.Ip or CelKind.Cidr or CelKind.Opaque || type.Fields is not null;
+        type.Kind is CelKind.Null or CelKind.Timestamp or CelKind.Duration or CelKind.Optional or CelKind.Ip
+            or CelKind.Cidr or CelKind.Opaque || type.Fields is not null;
 
     /// <summary>Can the variable stand for the type, and was something known of it?</summary>
     (bool Valid, bool Known) Substitute(CelType type, CelType variable)
@@ -118,7 +121,8 @@ internal sealed class Unifier(SourceText source)
     {
         Step();
         if (Same(type, variable)) return true;
-        if (type.Kind == CelKind.Param) return _known.TryGetValue(type.Name, out var known) && Mentions(known, variable);
+        if (type.Kind == CelKind.Param)
+            return _known.TryGetValue(type.Name, out var known) && Mentions(known, variable);
         foreach (var p in type.Parameters)
             if (Mentions(p, variable)) return true;
         return false;
@@ -129,7 +133,8 @@ internal sealed class Unifier(SourceText source)
     {
         Step();
         if (ReferenceEquals(a, b)) return true;
-        if (a.Parameters.Count == 0 || a.Parameters.Count != b.Parameters.Count || a.Fields is not null || b.Fields is not null) return a.Equals(b);
+        if (a.Parameters.Count == 0 || a.Parameters.Count != b.Parameters.Count || a.Fields is not null
+            || b.Fields is not null) return a.Equals(b);
         if (a.Kind != b.Kind || !string.Equals(a.Name, b.Name, StringComparison.Ordinal)) return false;
         for (var i = 0; i < a.Parameters.Count; i++)
             if (!Same(a.Parameters[i], b.Parameters[i])) return false;
@@ -138,7 +143,8 @@ internal sealed class Unifier(SourceText source)
 
     CelType General(CelType a, CelType b)
     {
-        // Of a map with an object nobody knows the fields, nor what is in them; but the empty one, {}, has none that the object has not.
+        // Of a map with an object nobody knows the fields, nor what is in them; but the empty one, {}, has none that
+        // the object has not.
         if (a.Kind == CelKind.Map && b.Kind == CelKind.Map && a.Fields is null != b.Fields is null)
         {
             var (known, other) = a.Fields is null ? (b, a) : (a, b);

@@ -6,23 +6,71 @@ namespace Cel.Library;
 /// <summary>Ways to put an overload into a function table.</summary>
 internal static class Declaring
 {
-    public static void Global(this FunctionTable t, string name, CelType a, CelType result, Unary f, UnaryCost? cost = null)
-        => t.Add(name, new Overload { IsMethod = false, Parameters = [a], Result = result, Unary = f, UnaryCost = cost });
+    public static void Global(this FunctionTable t, string name, CelType a, CelType result, Unary f,
+        UnaryCost? cost = null)
+        => t.Add(name, new Overload
+        {
+            IsMethod = false,
+            Parameters = [a],
+            Result = result,
+            Unary = f,
+            UnaryCost = cost
+        });
 
-    public static void Global(this FunctionTable t, string name, CelType a, CelType b, CelType result, Binary f, BinaryCost? cost = null)
-        => t.Add(name, new Overload { IsMethod = false, Parameters = [a, b], Result = result, Binary = f, BinaryCost = cost });
+    public static void Global(this FunctionTable t, string name, CelType a, CelType b, CelType result, Binary f,
+        BinaryCost? cost = null)
+        => t.Add(name, new Overload
+        {
+            IsMethod = false,
+            Parameters = [a, b],
+            Result = result,
+            Binary = f,
+            BinaryCost = cost
+        });
 
-    public static void Global(this FunctionTable t, string name, CelType[] parameters, CelType result, Variadic f, VariadicCost? cost = null)
-        => t.Add(name, new Overload { IsMethod = false, Parameters = parameters, Result = result, Variadic = f, VariadicCost = cost });
+    public static void Global(this FunctionTable t, string name, CelType[] parameters, CelType result, Variadic f,
+        VariadicCost? cost = null)
+        => t.Add(name, new Overload
+        {
+            IsMethod = false,
+            Parameters = parameters,
+            Result = result,
+            Variadic = f,
+            VariadicCost = cost
+        });
 
-    public static void Method(this FunctionTable t, string name, CelType a, CelType result, Unary f, UnaryCost? cost = null)
-        => t.Add(name, new Overload { IsMethod = true, Parameters = [a], Result = result, Unary = f, UnaryCost = cost });
+    public static void Method(this FunctionTable t, string name, CelType a, CelType result, Unary f,
+        UnaryCost? cost = null)
+        => t.Add(name, new Overload
+        {
+            IsMethod = true,
+            Parameters = [a],
+            Result = result,
+            Unary = f,
+            UnaryCost = cost
+        });
 
-    public static void Method(this FunctionTable t, string name, CelType a, CelType b, CelType result, Binary f, BinaryCost? cost = null)
-        => t.Add(name, new Overload { IsMethod = true, Parameters = [a, b], Result = result, Binary = f, BinaryCost = cost });
+    public static void Method(this FunctionTable t, string name, CelType a, CelType b, CelType result, Binary f,
+        BinaryCost? cost = null)
+        => t.Add(name, new Overload
+        {
+            IsMethod = true,
+            Parameters = [a, b],
+            Result = result,
+            Binary = f,
+            BinaryCost = cost
+        });
 
-    public static void Method(this FunctionTable t, string name, CelType[] parameters, CelType result, Variadic f, VariadicCost? cost = null)
-        => t.Add(name, new Overload { IsMethod = true, Parameters = parameters, Result = result, Variadic = f, VariadicCost = cost });
+    public static void Method(this FunctionTable t, string name, CelType[] parameters, CelType result, Variadic f,
+        VariadicCost? cost = null)
+        => t.Add(name, new Overload
+        {
+            IsMethod = true,
+            Parameters = parameters,
+            Result = result,
+            Variadic = f,
+            VariadicCost = cost
+        });
 
     /// <summary>A method that the plan has its own node for.</summary>
     public static void OperatorMethod(this FunctionTable t, string name, CelType a, CelType b, CelType result)

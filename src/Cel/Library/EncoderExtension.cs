@@ -4,15 +4,22 @@ using Cel.Values;
 
 namespace Cel.Library;
 
-/// <summary>The encoders extension: base64 in the standard alphabet. Written with padding; read with or without it, never with anything else.</summary>
+/// <summary>
+/// The encoders extension: base64 in the standard alphabet. Written with padding; read with or without it, never with
+/// anything else.
+/// </summary>
 internal static class EncoderExtension
 {
     public static void Declare(FunctionTable t)
     {
         t.Global("base64.encode", CelType.Bytes, CelType.String, (in CelValue x)
-            => (x.RawBytes.Length + 2L) / 3 * 4 > ValueLimits.Text ? Arithmetic.TooLong("string") : CelValue.ValidString(Convert.ToBase64String(x.RawBytes)), Traverse);
+            => (x.RawBytes.Length + 2L) / 3 * 4 > ValueLimits.Text
+                ? Arithmetic.TooLong("string")
+                : CelValue.ValidString(Convert.ToBase64String(x.RawBytes)), Traverse);
         t.Global("base64.decode", CelType.String, CelType.Bytes, (in CelValue x)
-            => Decode(x.RawString) is { } bytes ? CelValue.OwnBytes(bytes) : CelValue.Error(CelErrorKind.InvalidArgument, $"{x} is not base64"), Traverse);
+            => Decode(x.RawString) is { } bytes
+                ? CelValue.OwnBytes(bytes)
+                : CelValue.Error(CelErrorKind.InvalidArgument, $"{x} is not base64"), Traverse);
     }
 
     static long Traverse(in CelValue x) => Costs.Traversal(Costs.Size(in x));
@@ -43,7 +50,8 @@ internal static class EncoderExtension
             held -= 8;
             bytes[at++] = (byte)(bits >> held);
         }
-        // What the last character holds beyond the last byte must be nothing, so that each value has one text but for padding.
+        // What the last character holds beyond the last byte must be nothing, so that each value has one text but for
+        // padding.
         return (bits & (1 << held) - 1) == 0 ? bytes : null;
     }
 }

@@ -7,8 +7,8 @@ using Cel.Values;
 namespace Cel.Library;
 
 /// <summary>
-/// <c>"%s is %.3f".format([name, x])</c> of the strings extension: verbs <c>s d f e x X o b</c>, precision for <c>f</c> and <c>e</c>
-/// (6 unless given, half to even on the exact value), <c>%%</c> for a percent sign.
+/// <c>"%s is %.3f".format([name, x])</c> of the strings extension: verbs <c>s d f e x X o b</c>, precision for <c>f</c>
+/// and <c>e</c> (6 unless given, half to even on the exact value), <c>%%</c> for a percent sign.
 /// </summary>
 internal static class Formatting
 {
@@ -18,7 +18,10 @@ internal static class Formatting
         => t.Method("format", CelType.String, CelType.List(CelType.Dyn), CelType.String, Format,
             (in CelValue f, in CelValue args) => Price(f.RawString, Extent.Of(in args)));
 
-    /// <summary>The units of a clause, apart from its text and argument; of one that may show hundreds of digits, and all of them exact; and of a value, which a map's keys have to be sorted for.</summary>
+    /// <summary>
+    /// The units of a clause, apart from its text and argument; of one that may show hundreds of digits, and all of
+    /// them exact; and of a value, which a map's keys have to be sorted for.
+    /// </summary>
     const int Clause = 100, Digits = 500, Value = 30;
 
     static long Price(string f, Extent args)
@@ -50,11 +53,14 @@ internal static class Formatting
             {
                 var from = ++i;
                 while (i < f.Length && char.IsAsciiDigit(f[i])) i++;
-                if (i == from || i - from > 3 || (precision = int.Parse(f.AsSpan(from, i - from), NumberStyles.None, CultureInfo.InvariantCulture)) > MaxPrecision)
+                if (i == from || i - from > 3
+                    || (precision = int.Parse(f.AsSpan(from, i - from), NumberStyles.None,
+                        CultureInfo.InvariantCulture)) > MaxPrecision)
                     return Bad($"a precision is a number up to {MaxPrecision}");
             }
             if (i >= f.Length) return Bad("the format ends inside a verb");
-            if (f[i] is not ('s' or 'd' or 'f' or 'e' or 'x' or 'X' or 'o' or 'b')) return Bad($"unknown verb %{(char.IsSurrogate(f[i]) ? '?' : f[i])}");
+            if (f[i] is not ('s' or 'd' or 'f' or 'e' or 'x' or 'X' or 'o' or 'b'))
+                return Bad($"unknown verb %{(char.IsSurrogate(f[i]) ? '?' : f[i])}");
             if (explicitPrecision && f[i] is not ('f' or 'e')) return Bad($"%{f[i]} takes no precision");
             if (next >= values.Length) return Bad($"the format wants more than {values.Length} arguments");
             if (Verb(b, f[i], precision, in values[next++]) is { } problem) return Bad(problem);
@@ -89,7 +95,9 @@ internal static class Formatting
         }
     }
 
-    /// <summary>Appends, and stops once there is more than a string may hold; the problem if there is no way to show the value.</summary>
+    /// <summary>
+    /// Appends, and stops once there is more than a string may hold; the problem if there is no way to show the value.
+    /// </summary>
     static string? Text(StringBuilder b, in CelValue v)
     {
         string? problem = null;
@@ -127,7 +135,9 @@ internal static class Formatting
                     problem ??= Text(key, in map.Keys[i]);
                     (shown[i], order[i]) = (key.ToString(), i);
                 }
-                Array.Sort(order, (x, y) => Texts.Compare(shown[x], shown[y]) is var c and not 0 ? c : map.Keys[x].Kind.CompareTo(map.Keys[y].Kind));
+                Array.Sort(order, (x, y) => Texts.Compare(shown[x], shown[y]) is var c and not 0
+                    ? c
+                    : map.Keys[x].Kind.CompareTo(map.Keys[y].Kind));
                 b.Append('{');
                 for (var i = 0; i < order.Length && problem is null && b.Length <= ValueLimits.Text; i++)
                 {
@@ -149,7 +159,9 @@ internal static class Formatting
         if (negative) b.Append('-');
         var digits = 1;
         while (digits * bits < 64 && magnitude >> digits * bits != 0) digits++;
-        for (var i = digits - 1; i >= 0; i--) b.Append((upper ? "0123456789ABCDEF" : "0123456789abcdef")[(int)(magnitude >> i * bits & (1ul << bits) - 1)]);
+        for (var i = digits - 1; i >= 0; i--)
+            b.Append(
+                (upper ? "0123456789ABCDEF" : "0123456789abcdef")[(int)(magnitude >> i * bits & (1ul << bits) - 1)]);
     }
 
     /// <summary>UTF-8 with each run of invalid bytes as one U+FFFD.</summary>

@@ -6,8 +6,8 @@ using Cel.Values;
 namespace Cel.Library;
 
 /// <summary>
-/// <c>matches(text, pattern)</c>, also as a method: does an RE2 pattern match anywhere in the text? A pattern that is a literal is
-/// compiled with the program; others are compiled when they come, and the last ones kept.
+/// <c>matches(text, pattern)</c>, also as a method: does an RE2 pattern match anywhere in the text? A pattern that is a
+/// literal is compiled with the program; others are compiled when they come, and the last ones kept.
 /// </summary>
 internal static class MatchFunctions
 {
@@ -28,18 +28,23 @@ internal static class MatchFunctions
     static (Overload? Ready, int At, string? Refusal) Prepare(bool isMethod, string constant, Allowance left)
     {
         var steps = new Steps(PatternLimits.Steps);
-        var isEnough = left.Take(PatternLimits.Start + PatternLimits.Character * Math.Min(constant.Length, PatternLimits.Length));
+        var isEnough =
+            left.Take(PatternLimits.Start + PatternLimits.Character * Math.Min(constant.Length, PatternLimits.Length));
         Pattern? pattern = null;
         var error = isEnough ? Pattern.TryParse(constant, steps, out pattern) : null;
         if (!isEnough || !left.Take(steps.Spent))
-            return (null, 0, $"compiling the literal patterns of all expressions together takes more than {PatternLimits.AllSteps} steps, and this one is too many: '{Shown(constant)}'");
+            return (null, 0,
+                $"compiling the literal patterns of all expressions together takes more than "
+                + $"{PatternLimits.AllSteps} steps, and this one is too many: '{Shown(constant)}'");
         return pattern is null ? (null, error!.At, Refusal(error)) : (Prepared(isMethod, pattern), 0, null);
     }
 
     static string Shown(string pattern)
     {
         const int most = 60;
-        return pattern.Length <= most ? pattern : string.Concat(pattern.AsSpan(0, char.IsHighSurrogate(pattern[most - 1]) ? most - 1 : most), "…");
+        return pattern.Length <= most
+            ? pattern
+            : string.Concat(pattern.AsSpan(0, char.IsHighSurrogate(pattern[most - 1]) ? most - 1 : most), "…");
     }
 
     static Overload Prepared(bool isMethod, Pattern pattern) => new()
@@ -62,7 +67,9 @@ internal static class MatchFunctions
         if (steps.IsOver && most < PatternLimits.Steps) left = -1;
         else left -= Costs.Traversal(Math.Min(steps.Spent, most));
         if (left < 0) return default;
-        if (compiled is null) return CelValue.Error(CelErrorKind.InvalidArgument, $"{Refusal(error!)} (at {error!.At + 1} of the pattern)");
+        if (compiled is null)
+            return CelValue.Error(CelErrorKind.InvalidArgument,
+                $"{Refusal(error!)} (at {error!.At + 1} of the pattern)");
         left -= Costs.Match(text.RawString, compiled);
         return left < 0 ? default : CelValue.Bool(compiled.IsMatch(text.RawString));
     }

@@ -3,7 +3,8 @@ using Cel.Check;
 namespace Cel.Library;
 
 /// <summary>
-/// The functions every program may call: those of the language definition, and of the extensions <c>strings</c>, <c>math</c>,
+/// The functions every program may call: those of the language definition, and of the extensions <c>strings</c>,
+/// <c>math</c>,
 /// <c>encoders</c>, <c>network</c> and <c>optionals</c>. docs/CEL.md names them all.
 /// </summary>
 internal static class StandardLibrary

@@ -6,7 +6,8 @@ namespace Cel.Plan;
 internal sealed class BindingsNode(int position, int[] slots, Node body) : Node(position)
 {
     /// <summary>What a slot holds until its value is needed; it never leaves the slot.</summary>
-    public static readonly CelValue Unset = CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, "not computed yet", 0));
+    public static readonly CelValue Unset =
+        CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, "not computed yet", 0));
 
     public override CelValue Eval(Frame f)
     {

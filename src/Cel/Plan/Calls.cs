@@ -5,8 +5,8 @@ using Cel.Values;
 namespace Cel.Plan;
 
 /// <summary>
-/// Calls: arguments first, then the overload that takes values of their kinds. Static types are never trusted, since an embedder
-/// may bind anything; the kinds decide.
+/// Calls: arguments first, then the overload that takes values of their kinds. Static types are never trusted, since an
+/// embedder may bind anything; the kinds decide.
 /// </summary>
 internal sealed class UnaryNode(int position, string function, Overload[] candidates, Node arg) : Node(position)
 {
@@ -25,12 +25,19 @@ internal sealed class UnaryNode(int position, string function, Overload[] candid
 }
 
 /// <inheritdoc cref="UnaryNode"/>
-internal sealed class BinaryNode(int position, string function, Overload[] candidates, Node left, Node right) : Node(position)
+internal sealed class BinaryNode(int position, string function, Overload[] candidates, Node left, Node right)
+    : Node(position)
 {
-    /// <summary>Which outcomes of comparing two ints make it true, as bits for less, equal and greater; 0 where it does not order ints. What most rules do goes past the search for an overload.</summary>
-    readonly int _order = !Array.Exists(candidates, c => c.Takes(0, CelKind.Int) && c.Takes(1, CelKind.Int)) ? 0 : function switch
+    /// <summary>
+    /// Which outcomes of comparing two ints make it true, as bits for less, equal and greater; 0 where it does not
+    /// order ints. What most rules do goes past the search for an overload.
+    /// </summary>
+    readonly int _order = !Array.Exists(candidates, c => c.Takes(0, CelKind.Int) && c.Takes(1, CelKind.Int))
+        ? 0
+        : function switch
     {
-        Operators.Less => 0b001, Operators.LessEqual => 0b011, Operators.Greater => 0b100, Operators.GreaterEqual => 0b110, _ => 0,
+        Operators.Less => 0b001, Operators.LessEqual => 0b011, Operators.Greater => 0b100, Operators.GreaterEqual =>
+            0b110, _ => 0,
     };
 
     public override CelValue Eval(Frame f)
@@ -40,7 +47,9 @@ internal sealed class BinaryNode(int position, string function, Overload[] candi
         var b = right.Eval(f);
         if (b.IsError) return b;
         if (_order != 0 && a.Kind == CelKind.Int && b.Kind == CelKind.Int)
-            return f.Spend(Costs.Call) ? CelValue.Bool((_order & (a.RawInt < b.RawInt ? 0b001 : a.RawInt == b.RawInt ? 0b010 : 0b100)) != 0) : f.OverLimit(Position);
+            return f.Spend(Costs.Call)
+                ? CelValue.Bool((_order & (a.RawInt < b.RawInt ? 0b001 : a.RawInt == b.RawInt ? 0b010 : 0b100)) != 0)
+                : f.OverLimit(Position);
         foreach (var c in candidates)
         {
             if (!c.Takes(0, a.Kind) || !c.Takes(1, b.Kind)) continue;
@@ -48,7 +57,8 @@ internal sealed class BinaryNode(int position, string function, Overload[] candi
             if (!f.Spend(c.BinaryCost is null ? Costs.Call : c.BinaryCost(in a, in b))) return f.OverLimit(Position);
             return Placed(c.Binary!(in a, in b));
         }
-        return Fail(CelErrorKind.NoSuchOverload, $"'{Operators.Spell(function)}' can't be applied to {a.TypeOf()} and {b.TypeOf()}");
+        return Fail(CelErrorKind.NoSuchOverload,
+            $"'{Operators.Spell(function)}' can't be applied to {a.TypeOf()} and {b.TypeOf()}");
     }
 
     CelValue Metered(Frame f, MeteredBinary call, in CelValue a, in CelValue b)
@@ -81,6 +91,8 @@ internal sealed class VariadicNode(int position, string function, Overload[] can
             if (!f.Spend(c.VariadicCost is null ? Costs.Call : c.VariadicCost(values))) return f.OverLimit(Position);
             return Placed(c.Variadic!(values));
         }
-        return Fail(CelErrorKind.NoSuchOverload, $"'{Operators.Spell(function)}' can't be applied to ({string.Join(", ", values.Select(v => v.TypeOf().ToString()))})");
+        return Fail(CelErrorKind.NoSuchOverload,
+            $"'{Operators.Spell(function)}' can't be applied to "
+            + $"({string.Join(", ", values.Select(v => v.TypeOf().ToString()))})");
     }
 }

@@ -2,7 +2,10 @@ using Cel.Values;
 
 namespace Cel.Plan;
 
-/// <summary>Where a comprehension keeps its variables: one takes elements or keys, two take indexes and elements, or keys and values.</summary>
+/// <summary>
+/// Where a comprehension keeps its variables: one takes elements or keys, two take indexes and elements, or keys and
+/// values.
+/// </summary>
 internal readonly record struct Loop(Node Range, int First, int Second)
 {
     public bool HasTwo => Second >= 0;
@@ -53,12 +56,17 @@ internal abstract class ComprehensionNode(int position, Loop loop) : Node(positi
     {
         var range = Loop.Range.Eval(f);
         if (range.Kind is CelKind.List or CelKind.Map) return Walk(f, new Rounds(in range, Loop.HasTwo));
-        return range.IsError ? range : Fail(CelErrorKind.NoSuchOverload, $"a macro walks a list or a map, not {range.TypeOf()}");
+        return range.IsError
+            ? range
+            : Fail(CelErrorKind.NoSuchOverload, $"a macro walks a list or a map, not {range.TypeOf()}");
     }
 
     protected abstract CelValue Walk(Frame f, Rounds rounds);
 
-    /// <summary>Whether a round that a filter judges takes part. If not there may be a reason to stop, an error; else it is just left out.</summary>
+    /// <summary>
+    /// Whether a round that a filter judges takes part. If not there may be a reason to stop, an error; else it is just
+    /// left out.
+    /// </summary>
     protected bool Keeps(Node? filter, Frame f, out CelValue stop)
     {
         stop = default;
@@ -69,11 +77,14 @@ internal abstract class ComprehensionNode(int position, Loop loop) : Node(positi
     }
 
     protected CelValue NotBool(in CelValue value)
-        => value.IsError ? value : Fail(CelErrorKind.NoSuchOverload, $"a macro's condition is a bool, not {value.TypeOf()}");
+        => value.IsError
+            ? value
+            : Fail(CelErrorKind.NoSuchOverload, $"a macro's condition is a bool, not {value.TypeOf()}");
 }
 
 /// <summary><c>all</c> and <c>exists</c>: logical operators over the elements, absorbing errors as those do.</summary>
-internal sealed class QuantifierNode(int position, Loop loop, bool isAll, Node predicate) : ComprehensionNode(position, loop)
+internal sealed class QuantifierNode(int position, Loop loop, bool isAll, Node predicate)
+    : ComprehensionNode(position, loop)
 {
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
@@ -118,7 +129,10 @@ internal sealed class ExistsOneNode(int position, Loop loop, Node predicate) : C
     }
 }
 
-/// <summary><c>transformMapEntry</c>: the entries of the maps that the body gives, in one map. A key that comes twice is an error.</summary>
+/// <summary>
+/// <c>transformMapEntry</c>: the entries of the maps that the body gives, in one map. A key that comes twice is an
+/// error.
+/// </summary>
 internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node body) : ComprehensionNode(position, loop)
 {
     protected override CelValue Walk(Frame f, Rounds rounds)
@@ -135,7 +149,9 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
                 continue;
             }
             var entries = body.Eval(f);
-            if (entries.Kind != CelKind.Map) return entries.IsError ? entries : Fail(CelErrorKind.NoSuchOverload, $"transformMapEntry() puts together maps, not {entries.TypeOf()}");
+            if (entries.Kind != CelKind.Map)
+                return entries.IsError ? entries : Fail(CelErrorKind.NoSuchOverload,
+                    $"transformMapEntry() puts together maps, not {entries.TypeOf()}");
             var map = entries.RawMap;
             if (!f.Spend(Costs.KeepingInMap + map.Count)) return f.OverLimit(Position);
             foreach (ref readonly var key in map.Keys.AsSpan()) f.Cost += Costs.Hashing(in key);
@@ -144,12 +160,15 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
             keys.AddRange(map.Keys);
             values.AddRange(map.Values);
         }
-        return CelMap.TryCreate([.. keys], [.. values], out var all, out var bad) ? Placed(CelValue.Map(all)) : Fail(CelErrorKind.BadKey, $"the key {bad} is there twice");
+        return CelMap.TryCreate([.. keys], [.. values], out var all, out var bad)
+            ? Placed(CelValue.Map(all))
+            : Fail(CelErrorKind.BadKey, $"the key {bad} is there twice");
     }
 }
 
 /// <summary><c>map</c>, <c>filter</c>, <c>transformList</c> and <c>transformMap</c>.</summary>
-internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? filter, Node? body) : ComprehensionNode(position, loop)
+internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? filter, Node? body)
+    : ComprehensionNode(position, loop)
 {
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
@@ -188,6 +207,8 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
         if (keys is null) return Placed(CelValue.OwnList(values));
         Array.Resize(ref keys, count);
         // Keys came from a map or are indexes: they can't collide.
-        return CelMap.TryCreate(keys, values, out var map, out var bad) ? Placed(CelValue.Map(map)) : Fail(CelErrorKind.BadKey, $"{bad} can't be a map key");
+        return CelMap.TryCreate(keys, values, out var map, out var bad)
+            ? Placed(CelValue.Map(map))
+            : Fail(CelErrorKind.BadKey, $"{bad} can't be a map key");
     }
 }

@@ -10,8 +10,8 @@ internal sealed class Frame(int slots)
     public long Limit;
 
     /// <summary>
-    /// Spends and tells whether the limit still holds. Invariant: cost only grows, so that an exceeded limit which some operator
-    /// absorbed as an error is still exceeded at the end, where it is the result.
+    /// Spends and tells whether the limit still holds. Invariant: cost only grows, so that an exceeded limit which some
+    /// operator absorbed as an error is still exceeded at the end, where it is the result.
     /// </summary>
     public bool Spend(long cost)
     {
@@ -19,5 +19,6 @@ internal sealed class Frame(int slots)
         return Cost <= Limit;
     }
 
-    public CelValue OverLimit(int position) => CelValue.Error(new CelError(CelErrorKind.CostLimit, $"the evaluation costs more than {Limit}", position));
+    public CelValue OverLimit(int position) =>
+        CelValue.Error(new CelError(CelErrorKind.CostLimit, $"the evaluation costs more than {Limit}", position));
 }

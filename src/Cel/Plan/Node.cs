@@ -4,7 +4,8 @@ using Cel.Values;
 namespace Cel.Plan;
 
 /// <summary>
-/// A step of a plan. Evaluation returns errors as values and never throws. Recursion is bounded by the height of the syntax tree.
+/// A step of a plan. Evaluation returns errors as values and never throws. Recursion is bounded by the height of the
+/// syntax tree.
 /// </summary>
 internal abstract class Node(int position)
 {
@@ -54,7 +55,10 @@ internal sealed class SlotNode(int position, int slot) : Node(position)
     }
 }
 
-/// <summary>A definition: evaluated where it is first needed, kept for the rest of the evaluation. Its errors point into its own source.</summary>
+/// <summary>
+/// A definition: evaluated where it is first needed, kept for the rest of the evaluation. Its errors point into its own
+/// source.
+/// </summary>
 internal sealed class DefinitionNode(int position, int slot, Node body, SourceText source) : Node(position)
 {
     static readonly CelError NotYet = new(CelErrorKind.NoSuchVariable, "not evaluated");
@@ -115,7 +119,10 @@ internal sealed class HasNode(int position, Node operand, string field) : Node(p
     }
 }
 
-/// <summary>A chain of <c>&amp;&amp;</c> (decided by a false) or <c>||</c> (by a true): a deciding term wins over errors before and after it.</summary>
+/// <summary>
+/// A chain of <c>&amp;&amp;</c> (decided by a false) or <c>||</c> (by a true): a deciding term wins over errors before
+/// and after it.
+/// </summary>
 internal sealed class LogicNode(int position, bool isAnd, Node[] terms) : Node(position)
 {
     public override CelValue Eval(Frame f)
@@ -133,7 +140,9 @@ internal sealed class LogicNode(int position, bool isAnd, Node[] terms) : Node(p
                 // Going on could only find a deciding term, which can't undo an exceeded limit.
                 if (f.Cost > f.Limit) return f.OverLimit(Position);
                 if (error.IsError) continue;
-                error = value.IsError ? value : Fail(CelErrorKind.NoSuchOverload, $"'{(isAnd ? "&&" : "||")}' takes bools, not {value.TypeOf()}");
+                error = value.IsError
+                    ? value
+                    : Fail(CelErrorKind.NoSuchOverload, $"'{(isAnd ? "&&" : "||")}' takes bools, not {value.TypeOf()}");
             }
         }
         return error.IsError ? error : CelValue.Bool(isAnd);
@@ -146,7 +155,9 @@ internal sealed class ConditionalNode(int position, Node test, Node then, Node o
     {
         var value = test.Eval(f);
         if (value.Kind == CelKind.Bool) return value.RawBool ? then.Eval(f) : otherwise.Eval(f);
-        return value.IsError ? value : Fail(CelErrorKind.NoSuchOverload, $"the condition of '?:' is a bool, not {value.TypeOf()}");
+        return value.IsError
+            ? value
+            : Fail(CelErrorKind.NoSuchOverload, $"the condition of '?:' is a bool, not {value.TypeOf()}");
     }
 }
 
@@ -180,6 +191,7 @@ internal sealed class MapNode(int position, Node[] keys, Node[] values) : Node(p
             if (v[i].IsError) return v[i];
         }
         if (CelMap.TryCreate(k, v, out var map, out var bad)) return Placed(CelValue.Map(map));
-        return Fail(CelErrorKind.BadKey, CelMap.IsKey(bad.Kind) ? $"the key {bad} is there twice" : $"{bad.TypeOf()} can't be a map key");
+        return Fail(CelErrorKind.BadKey,
+            CelMap.IsKey(bad.Kind) ? $"the key {bad} is there twice" : $"{bad.TypeOf()} can't be a map key");
     }
 }

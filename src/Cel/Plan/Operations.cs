@@ -15,15 +15,20 @@ internal sealed class EqualNode(int position, Node left, Node right, bool negate
         if (a.Kind <= CelKind.Double)
         {
             var all = long.MaxValue;
-            return f.Spend(Costs.Call) ? CelValue.Bool(Equality.Equal(in a, in b, ref all) != negated) : f.OverLimit(Position);
+            return f.Spend(Costs.Call)
+                ? CelValue.Bool(Equality.Equal(in a, in b, ref all) != negated)
+                : f.OverLimit(Position);
         }
-        // So much is known before: a tenth of the smaller one. The rest is counted, and given up where there is no more to pay it with.
+        // So much is known before: a tenth of the smaller one. The rest is counted, and given up where there is no more
+        // to pay it with.
         var least = Costs.Traversal(Math.Min(Costs.Size(in a), Costs.Size(in b)));
         if (!f.Spend(least)) return f.OverLimit(Position);
         var most = Costs.Units(f.Limit - f.Cost + least);
         var unseen = most;
         var equal = Equality.Equal(in a, in b, ref unseen);
-        return f.Spend(Math.Max(0, Costs.Traversal(most - unseen - 1) - least)) ? CelValue.Bool(equal != negated) : f.OverLimit(Position);
+        return f.Spend(Math.Max(0, Costs.Traversal(most - unseen - 1) - least))
+            ? CelValue.Bool(equal != negated)
+            : f.OverLimit(Position);
     }
 }
 
@@ -48,9 +53,12 @@ internal sealed class InNode(int position, Node left, Node right) : Node(positio
                 var most = Costs.Units(f.Limit - f.Cost + paid);
                 var unseen = most;
                 var found = false;
-                for (var i = 0; i < items.Length && !found && unseen >= 0; i++) found = Equality.Equal(in items[i], in element, ref unseen);
+                for (var i = 0; i < items.Length && !found && unseen >= 0; i++)
+                    found = Equality.Equal(in items[i], in element, ref unseen);
                 // What comparing large elements cost beyond one unit each.
-                return f.Spend(Math.Max(0, Costs.Traversal(most - unseen) - paid)) ? CelValue.Bool(found) : f.OverLimit(Position);
+                return f.Spend(Math.Max(0, Costs.Traversal(most - unseen) - paid))
+                    ? CelValue.Bool(found)
+                    : f.OverLimit(Position);
             default: return Fail(CelErrorKind.NoSuchOverload, $"'in' takes a list or a map, not {container.TypeOf()}");
         }
     }
@@ -69,12 +77,17 @@ internal sealed class IndexNode(int position, Node operand, Node index) : Node(p
         switch (container.Kind)
         {
             case CelKind.Map:
-                return container.RawMap.TryGet(in at, out var value) ? value : Fail(CelErrorKind.NoSuchKey, $"no such key: {at.Named()}");
+                return container.RawMap.TryGet(in at, out var value)
+                    ? value
+                    : Fail(CelErrorKind.NoSuchKey, $"no such key: {at.Named()}");
             case CelKind.List:
                 if (at.Kind == CelKind.Double && Equality.TryInteger(at.RawDouble, out var whole)) at = whole;
-                if (at.Kind is not (CelKind.Int or CelKind.UInt)) return Fail(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at.Named()}");
+                if (at.Kind is not (CelKind.Int or CelKind.UInt))
+                    return Fail(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at.Named()}");
                 var items = container.ListItems;
-                return at.RawUInt < (ulong)items.Length ? items[(int)at.RawInt] : Fail(CelErrorKind.IndexOutOfRange, $"index {at} is outside a list of {items.Length}");
+                return at.RawUInt < (ulong)items.Length
+                    ? items[(int)at.RawInt]
+                    : Fail(CelErrorKind.IndexOutOfRange, $"index {at} is outside a list of {items.Length}");
             case CelKind.Optional: return Placed(Optionals.Index(in container, in at));
             default: return Fail(CelErrorKind.NoSuchOverload, $"{container.TypeOf()} can't be indexed");
         }

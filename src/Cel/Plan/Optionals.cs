@@ -3,15 +3,16 @@ using Cel.Values;
 namespace Cel.Plan;
 
 /// <summary>
-/// Looking into values that may be absent. What is found through an optional, or with <c>?</c>, is an optional again; what has no
-/// fields at all is an error as ever.
+/// Looking into values that may be absent. What is found through an optional, or with <c>?</c>, is an optional again;
+/// what has no fields at all is an error as ever.
 /// </summary>
 internal static class Optionals
 {
     public static CelValue Select(in CelValue operand, string field)
     {
         if (!TryUnwrap(in operand, out var value)) return CelValue.None;
-        if (value.Kind == CelKind.Map) return value.RawMap.TryGet(field, out var found) ? CelValue.OwnSome(in found) : CelValue.None;
+        if (value.Kind == CelKind.Map)
+            return value.RawMap.TryGet(field, out var found) ? CelValue.OwnSome(in found) : CelValue.None;
         return NoField(in value, field);
     }
 
@@ -26,13 +27,18 @@ internal static class Optionals
         if (!TryUnwrap(in operand, out var value)) return CelValue.None;
         switch (value.Kind)
         {
-            case CelKind.Map: return value.RawMap.TryGet(in at, out var found) ? CelValue.OwnSome(in found) : CelValue.None;
+            case CelKind.Map:
+                return value.RawMap.TryGet(in at, out var found) ? CelValue.OwnSome(in found) : CelValue.None;
             case CelKind.List:
                 var index = at;
                 if (at.Kind == CelKind.Double && Equality.TryInteger(at.RawDouble, out var whole)) index = whole;
-                if (index.Kind is not (CelKind.Int or CelKind.UInt)) return CelValue.Error(CelErrorKind.InvalidArgument, $"a list index is a whole number, not {at.Named()}");
+                if (index.Kind is not (CelKind.Int or CelKind.UInt))
+                    return CelValue.Error(CelErrorKind.InvalidArgument,
+                        $"a list index is a whole number, not {at.Named()}");
                 var items = value.ListItems;
-                return index.RawUInt < (ulong)items.Length ? CelValue.OwnSome(in items[(int)index.RawInt]) : CelValue.None;
+                return index.RawUInt < (ulong)items.Length
+                    ? CelValue.OwnSome(in items[(int)index.RawInt])
+                    : CelValue.None;
             default: return CelValue.Error(CelErrorKind.NoSuchOverload, $"{value.TypeOf()} can't be indexed");
         }
     }
@@ -47,7 +53,8 @@ internal static class Optionals
         return true;
     }
 
-    static CelValue NoField(in CelValue value, string field) => CelValue.Error(CelErrorKind.NoSuchKey, $"{value.TypeOf()} has no field '{field}'");
+    static CelValue NoField(in CelValue value, string field) =>
+        CelValue.Error(CelErrorKind.NoSuchKey, $"{value.TypeOf()} has no field '{field}'");
 }
 
 /// <summary><c>a.?field</c></summary>
@@ -86,10 +93,13 @@ internal sealed class OrNode(int position, Node first, Node second, bool unwraps
         var a = first.Eval(f);
         if (a.IsError) return a;
         f.Cost += Costs.Call;
-        if (a.Kind != CelKind.Optional) return Fail(CelErrorKind.NoSuchOverload, $"'{Name}' can't be applied to {a.TypeOf()}");
+        if (a.Kind != CelKind.Optional)
+            return Fail(CelErrorKind.NoSuchOverload, $"'{Name}' can't be applied to {a.TypeOf()}");
         if (a.RawOptional is { } optional) return unwraps ? optional.Value : a;
         var b = second.Eval(f);
-        return unwraps || b.IsError || b.Kind == CelKind.Optional ? b : Fail(CelErrorKind.NoSuchOverload, $"'or' takes an optional, not {b.TypeOf()}");
+        return unwraps || b.IsError || b.Kind == CelKind.Optional
+            ? b
+            : Fail(CelErrorKind.NoSuchOverload, $"'or' takes an optional, not {b.TypeOf()}");
     }
 }
 
@@ -100,15 +110,20 @@ internal sealed class OptionalMacroNode(int position, Node operand, int slot, No
     {
         var value = operand.Eval(f);
         if (value.IsError) return value;
-        if (value.Kind != CelKind.Optional) return Fail(CelErrorKind.NoSuchOverload, $"'{(isFlat ? "optFlatMap" : "optMap")}' can't be applied to {value.TypeOf()}");
+        if (value.Kind != CelKind.Optional)
+            return Fail(CelErrorKind.NoSuchOverload,
+                $"'{(isFlat ? "optFlatMap" : "optMap")}' can't be applied to {value.TypeOf()}");
         // As in what cel-go makes of it: hasValue(), none() or of(), value() and a binding.
-        if (!f.Spend(value.RawOptional is null ? 2 * Costs.Call : (isFlat ? 2 : 3) * Costs.Call + Costs.List)) return f.OverLimit(Position);
+        if (!f.Spend(value.RawOptional is null ? 2 * Costs.Call : (isFlat ? 2 : 3) * Costs.Call + Costs.List))
+            return f.OverLimit(Position);
         if (value.RawOptional is not { } optional) return value;
         f.Slots[slot] = optional.Value;
         var result = body.Eval(f);
         if (result.IsError) return result;
         if (!isFlat) return Placed(CelValue.OwnSome(in result));
-        return result.Kind == CelKind.Optional ? result : Fail(CelErrorKind.NoSuchOverload, $"the body of optFlatMap() is an optional, not {result.TypeOf()}");
+        return result.Kind == CelKind.Optional
+            ? result
+            : Fail(CelErrorKind.NoSuchOverload, $"the body of optFlatMap() is an optional, not {result.TypeOf()}");
     }
 }
 
@@ -124,7 +139,8 @@ internal sealed class OptionalListNode(int position, Node[] elements, bool[] opt
             var item = elements[i].Eval(f);
             if (item.IsError) return item;
             if (!optional[i]) items.Add(item);
-            else if (item.Kind != CelKind.Optional) return Fail(CelErrorKind.NoSuchOverload, $"an element written ?e is an optional, not {item.TypeOf()}");
+            else if (item.Kind != CelKind.Optional)
+                return Fail(CelErrorKind.NoSuchOverload, $"an element written ?e is an optional, not {item.TypeOf()}");
             else if (item.RawOptional is { } some) items.Add(some.Value);
         }
         return Placed(CelValue.OwnList([.. items]));
@@ -147,7 +163,9 @@ internal sealed class OptionalMapNode(int position, Node[] keys, Node[] values, 
             if (value.IsError) return value;
             if (optional[i])
             {
-                if (value.Kind != CelKind.Optional) return Fail(CelErrorKind.NoSuchOverload, $"the value of an entry written ?k: v is an optional, not {value.TypeOf()}");
+                if (value.Kind != CelKind.Optional)
+                    return Fail(CelErrorKind.NoSuchOverload,
+                        $"the value of an entry written ?k: v is an optional, not {value.TypeOf()}");
                 if (value.RawOptional is not { } some) continue;
                 value = some.Value;
             }
@@ -155,6 +173,7 @@ internal sealed class OptionalMapNode(int position, Node[] keys, Node[] values, 
             v.Add(value);
         }
         if (CelMap.TryCreate([.. k], [.. v], out var map, out var bad)) return Placed(CelValue.Map(map));
-        return Fail(CelErrorKind.BadKey, CelMap.IsKey(bad.Kind) ? $"the key {bad} is there twice" : $"{bad.TypeOf()} can't be a map key");
+        return Fail(CelErrorKind.BadKey,
+            CelMap.IsKey(bad.Kind) ? $"the key {bad} is there twice" : $"{bad.TypeOf()} can't be a map key");
     }
 }

@@ -4,8 +4,12 @@ using Cel.Values;
 
 namespace Cel.Plan;
 
-/// <summary>A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order; then come the definitions, then the locals.</summary>
-internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, string[] Definitions, int Slots);
+/// <summary>
+/// A plan: its first step and what an evaluation needs. Slots 0.. are the variables, in order; then come the
+/// definitions, then the locals.
+/// </summary>
+internal sealed record PlannedProgram(Node Root, string[] Variables, CelValue[] Unbound, string[] Definitions,
+    int Slots);
 
 /// <summary>Turns a checked tree into steps: names become slots, calls become the node of their shape.</summary>
 internal sealed class Planner
@@ -31,7 +35,8 @@ internal sealed class Planner
                 if (r is VariableOf v && _variables.TryAdd(v.Name, _slots))
                 {
                     _slots++;
-                    _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'", v.Position) { Source = trees[i].Source }));
+                    _unbound.Add(CelValue.Error(new CelError(CelErrorKind.NoSuchVariable, $"no value for '{v.Name}'",
+                        v.Position) { Source = trees[i].Source }));
                 }
                 else if (r is DefinitionOf d && _definitions.TryAdd(d.Definition, _definitions.Count))
                 {
@@ -87,11 +92,13 @@ internal sealed class Planner
             Logic l => new LogicNode(e.Position, l.IsAnd, Array.ConvertAll(l.Terms, Visit)),
             Conditional c => new ConditionalNode(c.Test.Position, Visit(c.Test), Visit(c.Then), Visit(c.Else)),
             ListLiteral l => VisitList(l),
-            MapLiteral { Optional: { } marks } m => new OptionalMapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit), marks),
+            MapLiteral { Optional: { } marks } m => new OptionalMapNode(e.Position, Array.ConvertAll(m.Keys, Visit),
+                Array.ConvertAll(m.Values, Visit), marks),
             MapLiteral m => new MapNode(e.Position, Array.ConvertAll(m.Keys, Visit), Array.ConvertAll(m.Values, Visit)),
             Comprehension c => VisitComprehension(c),
             Bindings b => VisitBindings(b),
-            Call { Function: Operators.OptionalSelect } c => new OptionalSelectNode(e.Position, Visit(c.Args[0]), (string)((Literal)c.Args[1]).Value!),
+            Call { Function: Operators.OptionalSelect } c =>
+                new OptionalSelectNode(e.Position, Visit(c.Args[0]), (string)((Literal)c.Args[1]).Value!),
             _ => throw new InvalidOperationException(e.GetType().Name),
         };
     }
@@ -142,8 +149,10 @@ internal sealed class Planner
             (Operators.In, _) => new InNode(e.Position, args[0], args[1]),
             (Operators.Index, _) => new IndexNode(e.Position, args[0], args[1]),
             (Operators.OptionalIndex, _) => new OptionalIndexNode(e.Position, args[0], args[1]),
-            ("or", 2) when resolution.Candidates[0].Binary is null => new OrNode(e.Position, args[0], args[1], unwraps: false),
-            ("orValue", 2) when resolution.Candidates[0].Binary is null => new OrNode(e.Position, args[0], args[1], unwraps: true),
+            ("or", 2) when resolution.Candidates[0].Binary is null =>
+                new OrNode(e.Position, args[0], args[1], unwraps: false),
+            ("orValue", 2) when resolution.Candidates[0].Binary is null =>
+                new OrNode(e.Position, args[0], args[1], unwraps: true),
             (_, 1) => new UnaryNode(e.Position, e.Function, resolution.Candidates, args[0]),
             (_, 2) => new BinaryNode(e.Position, e.Function, resolution.Candidates, args[0], args[1]),
             _ => new VariadicNode(e.Position, e.Function, resolution.Candidates, [.. args]),
@@ -177,7 +186,8 @@ internal sealed class Planner
             MacroKind.All => new QuantifierNode(e.Position, loop, isAll: true, body!),
             MacroKind.Exists => new QuantifierNode(e.Position, loop, isAll: false, body!),
             MacroKind.ExistsOne => new ExistsOneNode(e.Position, loop, body!),
-            MacroKind.OptionalMap or MacroKind.OptionalFlatMap => new OptionalMacroNode(e.Position, range, loop.First, body!, isFlat: e.Kind == MacroKind.OptionalFlatMap),
+            MacroKind.OptionalMap or MacroKind.OptionalFlatMap => new OptionalMacroNode(e.Position, range, loop.First,
+                body!, isFlat: e.Kind == MacroKind.OptionalFlatMap),
             MacroKind.Entries => new EntriesNode(e.Position, loop, filter, body!),
             MacroKind.List => new CollectNode(e.Position, loop, toMap: false, filter, body),
             _ => new CollectNode(e.Position, loop, toMap: true, filter, body),

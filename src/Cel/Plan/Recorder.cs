@@ -4,12 +4,16 @@ using Cel.Values;
 namespace Cel.Plan;
 
 /// <summary>
-/// What a plan made for it came to, step by step: the value of every expression that was evaluated, as a tree. Of a comprehension it keeps the rounds
-/// that decided, or the first few where all of them did. Only plans made with one record anything; others pay nothing.
+/// What a plan made for it came to, step by step: the value of every expression that was evaluated, as a tree. Of a
+/// comprehension it keeps the rounds that decided, or the first few where all of them did. Only plans made with one
+/// record anything; others pay nothing.
 /// </summary>
 internal sealed class Recorder
 {
-    /// <summary>Records held at once, those of long lists and chains counting for more; what comes when all are taken is not recorded.</summary>
+    /// <summary>
+    /// Records held at once, those of long lists and chains counting for more; what comes when all are taken is not
+    /// recorded.
+    /// </summary>
     const int Most = 4096;
 
     /// <summary>Rounds kept of one comprehension, of those that decide and of the others.</summary>
@@ -36,7 +40,8 @@ internal sealed class Recorder
     /// <summary>False when there is no room for it.</summary>
     public bool Enter(Expr e, int weight)
     {
-        // Invariant: once it is full, it is so for all that is evaluated within; what is recorded has its parent recorded.
+        // Invariant: once it is full, it is so for all that is evaluated within; what is recorded has its parent
+        // recorded.
         if (_held >= Most) return false;
         _held += weight;
         _open.Push(new Record(e, weight));
@@ -56,7 +61,8 @@ internal sealed class Recorder
 /// <summary>One expression as it was evaluated once, and what was evaluated for it.</summary>
 internal sealed class Record(Expr expression, int weight)
 {
-    readonly Comprehension? _loop = expression is Comprehension { Kind: not (MacroKind.OptionalMap or MacroKind.OptionalFlatMap) } c ? c : null;
+    readonly Comprehension? _loop =
+        expression is Comprehension { Kind: not (MacroKind.OptionalMap or MacroKind.OptionalFlatMap) } c ? c : null;
 
     // A filter that is a constant takes no step, and begins no round.
     Round? _round;
@@ -115,7 +121,9 @@ internal sealed class Record(Expr expression, int weight)
         _ => round.Filter is { Value.IsError: true } || round.Body is { Value.IsError: true },
     };
 
-    /// <summary>Its value is known. Where some rounds decided, the others are let go; says how many records those were.</summary>
+    /// <summary>
+    /// Its value is known. Where some rounds decided, the others are let go; says how many records those were.
+    /// </summary>
     public int Close()
     {
         var dropped = End();

@@ -1,11 +1,13 @@
 namespace Cel.Regex;
 
-/// <summary>What the assertions of a pattern can tell of a neighbour; finer than a class of code points it never is.</summary>
+/// <summary>
+/// What the assertions of a pattern can tell of a neighbour; finer than a class of code points it never is.
+/// </summary>
 internal enum Neighbour : byte { Other, Newline, Word, None }
 
 /// <summary>
-/// The code points as one pattern sees them: those that no set of the pattern tells apart are one class. Automaton and simulation
-/// work on classes alone.
+/// The code points as one pattern sees them: those that no set of the pattern tells apart are one class. Automaton and
+/// simulation work on classes alone.
 /// </summary>
 internal sealed class Alphabet
 {
@@ -55,7 +57,8 @@ internal sealed class Alphabet
                 few?.Add(holds[0], found);
                 many?.Add([.. holds], found);
                 members.AddRange(holds);
-                _neighbours.Add(lines && CharSet.Newline.Contains(at) ? Neighbour.Newline : words && PerlClasses.Word.Contains(at) ? Neighbour.Word : Neighbour.Other);
+                _neighbours.Add(lines && CharSet.Newline.Contains(at) ? Neighbour.Newline
+                    : words && PerlClasses.Word.Contains(at) ? Neighbour.Word : Neighbour.Other);
             }
             starts.Add(at);
             classes.Add(found);

@@ -1,8 +1,9 @@
 namespace Cel.Regex;
 
 /// <summary>
-/// What a <see cref="Simulation"/> was found to do, remembered: states are sets of threads, made when first reached, and a step from
-/// one known state to another is one look into an array. Many threads of the machine may walk it at once; making a state is locked,
+/// What a <see cref="Simulation"/> was found to do, remembered: states are sets of threads, made when first reached,
+/// and a step from one known state to another is one look into an array. Many threads of the machine may walk it at
+/// once; making a state is locked,
 /// and a state that can be seen is whole.
 /// </summary>
 internal sealed class Automaton
@@ -16,7 +17,10 @@ internal sealed class Automaton
         public readonly Neighbour Before = before;
         public readonly State?[] Next = classes == 0 ? [] : new State?[classes];
 
-        /// <summary>Whether the end of the text here makes a match, once it is known: one field, so that no thread sees half of it.</summary>
+        /// <summary>
+        /// Whether the end of the text here makes a match, once it is known: one field, so that no thread sees half of
+        /// it.
+        /// </summary>
         public volatile Ending AtEnd;
     }
 
@@ -88,7 +92,8 @@ internal sealed class Automaton
         if (_states.TryGetValue(state, out var known)) return known;
         // A few states there always are; where all patterns together have no more room, the first one.
         var weight = 100 + threads.Length * 4 + _alphabet.Count * 8;
-        if (_states.Count > 4 && _weight + weight > PatternLimits.Automaton || _states.Count > 0 && _room.IsFull) return null;
+        if (_states.Count > 4 && _weight + weight > PatternLimits.Automaton || _states.Count > 0 && _room.IsFull)
+            return null;
         _weight += weight;
         _room.Take(weight);
         state = new State(threads, before, _alphabet.Count);

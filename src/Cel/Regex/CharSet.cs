@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Cel.Regex;
 
 /// <summary>
-/// A set of code points. Invariant: <see cref="Bounds"/> ascends strictly; a code point is in the set if the number of bounds at or
-/// below it is odd, so that equal sets have equal bounds.
+/// A set of code points. Invariant: <see cref="Bounds"/> ascends strictly; a code point is in the set if the number of
+/// bounds at or below it is odd, so that equal sets have equal bounds.
 /// </summary>
 internal sealed class CharSet : IEquatable<CharSet>
 {
@@ -67,13 +67,15 @@ internal sealed class CharSet : IEquatable<CharSet>
         var from = Bounds.Length > 0 && Bounds[0] == 0 ? 1 : 0;
         var to = Bounds.Length > 0 && Bounds[^1] == Last + 1 ? 1 : 0;
         var middle = Bounds.AsSpan(from, Math.Max(0, Bounds.Length - from - to));
-        return _inverted = new([.. from == 0 ? [0] : ReadOnlySpan<int>.Empty, .. middle, .. to == 0 ? [Last + 1] : ReadOnlySpan<int>.Empty]) { _inverted = this };
+        return _inverted = new([.. from == 0 ? [0] : ReadOnlySpan<int>.Empty, .. middle,
+            .. to == 0 ? [Last + 1] : ReadOnlySpan<int>.Empty]) { _inverted = this };
     }
 
     /// <summary>With everything that simple case folding makes equal to a member.</summary>
     public CharSet Folded() => _folded ??= Unicode.Folded(this);
 
-    public bool Equals(CharSet? other) => ReferenceEquals(this, other) || (other is not null && Bounds.AsSpan().SequenceEqual(other.Bounds));
+    public bool Equals(CharSet? other) =>
+        ReferenceEquals(this, other) || (other is not null && Bounds.AsSpan().SequenceEqual(other.Bounds));
 
     public override bool Equals(object? obj) => Equals(obj as CharSet);
 

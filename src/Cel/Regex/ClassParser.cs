@@ -61,7 +61,8 @@ internal sealed class ClassParser(string text, Steps steps)
             name = name[1..];
         }
         if (Unicode.Class(name) is not { } set)
-            throw new PatternException(start, $"'{Shown(name)}' is no class: it is a general category such as L or Lu, a script such as Greek, or Any");
+            throw new PatternException(start,
+                $"'{Shown(name)}' is no class: it is a general category such as L or Lu, a script such as Greek, or Any");
         return Folded(set, inverted, flags);
     }
 
@@ -165,7 +166,9 @@ internal sealed class ClassParser(string text, Steps steps)
         return text[at] == '\\' ? Escape(ref at) : CodePoint(ref at);
     }
 
-    /// <summary><c>[:alpha:]</c> or <c>[:^alpha:]</c>; without the closing half it is no more than its characters.</summary>
+    /// <summary>
+    /// <c>[:alpha:]</c> or <c>[:^alpha:]</c>; without the closing half it is no more than its characters.
+    /// </summary>
     (CharSet Set, bool Inverted)? TryNamed(ref int at)
     {
         if (text[at] != '[' || at + 1 >= text.Length || text[at + 1] != ':') return null;
@@ -174,7 +177,8 @@ internal sealed class ClassParser(string text, Steps steps)
         if (end < 0) return null;
         var name = text.AsSpan(at + 2, end - at - 2);
         var inverted = name.StartsWith("^");
-        if (PerlClasses.Posix(inverted ? name[1..] : name) is not { } set) throw new PatternException(at, $"'[:{Shown(name)}:]' is no class");
+        if (PerlClasses.Posix(inverted ? name[1..] : name) is not { } set)
+            throw new PatternException(at, $"'[:{Shown(name)}:]' is no class");
         at = end + 2;
         return (set, inverted);
     }
@@ -183,7 +187,8 @@ internal sealed class ClassParser(string text, Steps steps)
     public int Escape(ref int at)
     {
         var start = at;
-        if (++at >= text.Length) throw new PatternException(start, "the pattern ends in a backslash; a plain one is '\\\\'");
+        if (++at >= text.Length)
+            throw new PatternException(start, "the pattern ends in a backslash; a plain one is '\\\\'");
         var c = text[at++];
         switch (c)
         {
@@ -197,14 +202,20 @@ internal sealed class ClassParser(string text, Steps steps)
             case '0':
             case >= '1' and <= '7' when at < text.Length && text[at] is >= '0' and <= '7':
                 var octal = c - '0';
-                for (var n = 1; n < 3 && at < text.Length && text[at] is >= '0' and <= '7'; n++) octal = octal * 8 + text[at++] - '0';
+                for (var n = 1; n < 3 && at < text.Length && text[at] is >= '0' and <= '7'; n++)
+                    octal = octal * 8 + text[at++] - '0';
                 return octal;
-            case >= '1' and <= '9': throw new PatternException(start, $"back-references such as '\\{c}' are no part of RE2, whose matching takes linear time");
-            case 'C': throw new PatternException(start, "'\\C', a single byte, has no meaning here: text is code points");
+            case >= '1' and <= '9':
+                throw new PatternException(start,
+                    $"back-references such as '\\{c}' are no part of RE2, whose matching takes linear time");
+            case 'C':
+                throw new PatternException(start, "'\\C', a single byte, has no meaning here: text is code points");
             case 'Z': throw new PatternException(start, "'\\Z' is no part of RE2; '\\z' is the end of the text");
             case 'b': throw new PatternException(start, "'\\b' is no character; a backspace is '\\x08'");
             case < '\x80' when !char.IsAsciiLetterOrDigit(c): return c;
-            default: throw new PatternException(start, char.IsSurrogate(c) || char.IsControl(c) ? "unknown escape" : $"'\\{c}' is no escape of RE2");
+            default:
+                throw new PatternException(start,
+                    char.IsSurrogate(c) || char.IsControl(c) ? "unknown escape" : $"'\\{c}' is no escape of RE2");
         }
     }
 
@@ -213,10 +224,12 @@ internal sealed class ClassParser(string text, Steps steps)
         var braces = at < text.Length && text[at] == '{';
         if (braces) at++;
         var (value, digits) = (0, 0);
-        for (; at < text.Length && char.IsAsciiHexDigit(text[at]) && (braces || digits < 2) && value <= CharSet.Last; at++, digits++)
+        for (; at < text.Length && char.IsAsciiHexDigit(text[at]) && (braces || digits < 2)
+            && value <= CharSet.Last; at++, digits++)
             value = value * 16 + (char.IsAsciiDigit(text[at]) ? text[at] - '0' : (text[at] | 0x20) - 'a' + 10);
         if (value > CharSet.Last) throw new PatternException(start, "the largest code point is \\x{10FFFF}");
-        if (braces ? digits == 0 || at >= text.Length || text[at++] != '}' : digits < 2) throw new PatternException(start, "'\\x' takes two hexadecimal digits, or any number in braces");
+        if (braces ? digits == 0 || at >= text.Length || text[at++] != '}' : digits < 2)
+            throw new PatternException(start, "'\\x' takes two hexadecimal digits, or any number in braces");
         return value;
     }
 }

@@ -33,8 +33,8 @@ internal enum Op : byte
 internal readonly record struct Instruction(Op Op, int A = 0, int B = 0);
 
 /// <summary>
-/// Code under construction. Branches are relative to their own place, so that a piece can be copied or moved as it stands: repetition
-/// is copying, and no syntax tree is needed.
+/// Code under construction. Branches are relative to their own place, so that a piece can be copied or moved as it
+/// stands: repetition is copying, and no syntax tree is needed.
 /// </summary>
 internal sealed class Code(Steps steps)
 {

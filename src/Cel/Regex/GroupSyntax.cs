@@ -73,11 +73,15 @@ internal static class GroupSyntax
     static PatternException Refused(string text, int at)
     {
         var rest = text.AsSpan(at);
-        if (rest.StartsWith("(?=") || rest.StartsWith("(?!")) return new(at, $"look-ahead '{rest[..3]}' is no part of RE2, whose matching takes linear time");
-        if (rest.StartsWith("(?<=") || rest.StartsWith("(?<!")) return new(at, $"look-behind '{rest[..4]}' is no part of RE2, whose matching takes linear time");
-        if (rest.StartsWith("(?P=")) return new(at, "back-references '(?P=' are no part of RE2, whose matching takes linear time");
+        if (rest.StartsWith("(?=") || rest.StartsWith("(?!"))
+            return new(at, $"look-ahead '{rest[..3]}' is no part of RE2, whose matching takes linear time");
+        if (rest.StartsWith("(?<=") || rest.StartsWith("(?<!"))
+            return new(at, $"look-behind '{rest[..4]}' is no part of RE2, whose matching takes linear time");
+        if (rest.StartsWith("(?P="))
+            return new(at, "back-references '(?P=' are no part of RE2, whose matching takes linear time");
         if (rest.StartsWith("(?>")) return new(at, "atomic groups '(?>' are no part of RE2; '(?:' is a plain group");
         if (rest.StartsWith("(?#")) return new(at, "comments '(?#' are no part of RE2");
-        return new(at, "after '(?' stands ':', a name as in '(?<name>', or flags out of i, m, s and U as in '(?i)' or '(?i-s:'");
+        return new(at,
+            "after '(?' stands ':', a name as in '(?<name>', or flags out of i, m, s and U as in '(?i)' or '(?i-s:'");
     }
 }

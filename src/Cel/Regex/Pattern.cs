@@ -3,8 +3,9 @@ using System.Text;
 namespace Cel.Regex;
 
 /// <summary>
-/// A regular expression with RE2's syntax and meaning: does it match anywhere in a text? Compiled once and used from any thread. Time is linear in
-/// the text, memory is bounded (<see cref="PatternLimits"/>), a match that has been walked before allocates nothing, and the answer
+/// A regular expression with RE2's syntax and meaning: does it match anywhere in a text? Compiled once and used from
+/// any thread. Time is linear in the text, memory is bounded (<see cref="PatternLimits"/>), a match that has been
+/// walked before allocates nothing, and the answer
 /// depends on nothing but pattern and text: the character tables are <see cref="UnicodeTables"/>.
 /// </summary>
 internal sealed class Pattern
@@ -39,7 +40,8 @@ internal sealed class Pattern
             if (i.Op == Op.Assert) asserted |= (Edge)i.A;
         }
         Size = atoms + Copy * Math.Max(0, copies);
-        _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0, (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
+        _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0,
+            (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
         _plain = Plain(code, sets);
         _anchored = Simulation.IsAnchored(code);
         _automaton = new Automaton(NewSimulation(), _alphabet, room);
@@ -48,8 +50,9 @@ internal sealed class Pattern
     public string Text { get; }
 
     /// <summary>
-    /// What takes or asserts: the threads that a code point of a text may have to move at worst. No more than the pattern has characters, but for the copies that counted repetitions
-    /// make: each counts for four, since it is mostly with them that no automaton holds all states, and threads are moved indeed.
+    /// What takes or asserts: the threads that a code point of a text may have to move at worst. No more than the
+    /// pattern has characters, but for the copies that counted repetitions make: each counts for four, since it is
+    /// mostly with them that no automaton holds all states, and threads are moved indeed.
     /// </summary>
     public int Size { get; }
 
@@ -73,7 +76,9 @@ internal sealed class Pattern
         return error;
     }
 
-    /// <summary>Whether some part of the text matches. Half a surrogate pair counts as the code point of its number.</summary>
+    /// <summary>
+    /// Whether some part of the text matches. Half a surrogate pair counts as the code point of its number.
+    /// </summary>
     public bool IsMatch(string text)
     {
         if (_plain is not null) return text.Contains(_plain, StringComparison.Ordinal);
@@ -84,18 +89,22 @@ internal sealed class Pattern
         {
             if (state.Next.Length == 0) break;
             int c = text[i++];
-            if (char.IsHighSurrogate((char)c) && i < text.Length && char.IsLowSurrogate(text[i])) c = char.ConvertToUtf32((char)c, text[i++]);
+            if (char.IsHighSurrogate((char)c) && i < text.Length && char.IsLowSurrogate(text[i]))
+                c = char.ConvertToUtf32((char)c, text[i++]);
             var @class = _alphabet.Class(c);
             var next = state.Next[@class] ?? automaton.Step(state, @class);
             if (next is null)
             {
-                // The automaton is full. A fresh one helps if the last one did for long enough; else it is quicker to do without, and after some such to try no more.
+                // The automaton is full. A fresh one helps if the last one did for long enough; else it is quicker to
+                // do without, and after some such to try no more.
                 if (room >= 0 && i - renewed < room) Interlocked.Increment(ref _wasted);
-                if (_room.IsFull || Volatile.Read(ref _wasted) > Wasted || (room >= 0 && i - renewed < room)) return Simulate(state, text, i, @class);
+                if (_room.IsFull || Volatile.Read(ref _wasted) > Wasted || (room >= 0 && i - renewed < room))
+                    return Simulate(state, text, i, @class);
                 (renewed, room) = (i, automaton.Count * 10);
                 automaton = new Automaton(NewSimulation(), _alphabet, _room);
                 Volatile.Write(ref _automaton, automaton);
-                if (automaton.Adopt(state) is not { } adopted || automaton.Step(adopted, @class) is not { } found) return Simulate(state, text, i, @class);
+                if (automaton.Adopt(state) is not { } adopted || automaton.Step(adopted, @class) is not { } found)
+                    return Simulate(state, text, i, @class);
                 next = found;
             }
             state = next;
@@ -112,7 +121,8 @@ internal sealed class Pattern
         while (!matched && at < text.Length && !simulation.IsOver)
         {
             int c = text[at++];
-            if (char.IsHighSurrogate((char)c) && at < text.Length && char.IsLowSurrogate(text[at])) c = char.ConvertToUtf32((char)c, text[at++]);
+            if (char.IsHighSurrogate((char)c) && at < text.Length && char.IsLowSurrogate(text[at]))
+                c = char.ConvertToUtf32((char)c, text[at++]);
             matched = simulation.Take(_alphabet.Class(c));
         }
         matched = matched || simulation.Take(Simulation.End);
@@ -126,7 +136,8 @@ internal sealed class Pattern
         foreach (var i in code.AsSpan(0, code.Length - 1))
         {
             // Half a surrogate pair would be found inside a whole one.
-            if (i.Op != Op.Take || sets[i.A].Bounds is not [var c, var end] || end != c + 1 || !Rune.TryCreate(c, out var rune)) return null;
+            if (i.Op != Op.Take || sets[i.A].Bounds is not [var c, var end] || end != c + 1
+                || !Rune.TryCreate(c, out var rune)) return null;
             if (rune.IsBmp) text.Append((char)c);
             else text.Append(rune.ToString());
         }

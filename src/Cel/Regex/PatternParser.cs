@@ -4,8 +4,10 @@ namespace Cel.Regex;
 internal sealed record PatternError(int At, string Reason);
 
 /// <summary>
-/// RE2's syntax, straight into code. What is matched is only asked, never where: groups number nothing, and lazy forms and
-/// <c>(?U)</c> are read and change nothing. Groups are kept on a stack of our own, so that nesting costs no stack of the thread.
+/// RE2's syntax, straight into code. What is matched is only asked, never where: groups number nothing, and lazy forms
+/// and
+/// <c>(?U)</c> are read and change nothing. Groups are kept on a stack of our own, so that nesting costs no stack of
+/// the thread.
 /// <code>
 /// a|b  ab  x* x+ x? x{n} x{n,} x{n,m}, each also lazy with ?     (x) (?:x) (?P&lt;name&gt;x) (?&lt;name&gt;x) (?ims-U) (?ims-U:x)
 /// .  [xyz]  [^x-z]  [[:alpha:]]  \d \s \w \D \S \W  \pL \p{Greek} \P{Greek} \p{^Greek}     ^ $ \A \z \b \B
@@ -29,7 +31,10 @@ internal sealed class PatternParser
     int _ranges, _atoms;
     int _at;
 
-    /// <summary>Where the code of the current branch begins, and the jump that ended the one before it in this group, or -1. Until the group ends a jump holds where its own branch began, and the jump before it.</summary>
+    /// <summary>
+    /// Where the code of the current branch begins, and the jump that ended the one before it in this group, or -1.
+    /// Until the group ends a jump holds where its own branch began, and the jump before it.
+    /// </summary>
     int _branch, _jumps = -1;
 
     /// <summary>Where the code of what a repetition would repeat begins; -1 if there is none.</summary>
@@ -49,13 +54,17 @@ internal sealed class PatternParser
     /// <summary>Steps that an instruction takes in the end, and a bound of a set in the alphabet.</summary>
     const int PerInstruction = 4, PerBound = 4;
 
-    /// <summary>Code, the sets it takes from, and how many things were written that take or assert; or the error.</summary>
-    public static PatternError? TryParse(string text, Steps steps, out Instruction[] code, out List<CharSet> sets, out int atoms)
+    /// <summary>
+    /// Code, the sets it takes from, and how many things were written that take or assert; or the error.
+    /// </summary>
+    public static PatternError? TryParse(string text, Steps steps, out Instruction[] code, out List<CharSet> sets,
+        out int atoms)
     {
         atoms = 0;
         code = [];
         sets = [];
-        if (text.Length > PatternLimits.Length) return new(0, $"the pattern has {text.Length} characters, more than {PatternLimits.Length}");
+        if (text.Length > PatternLimits.Length)
+            return new(0, $"the pattern has {text.Length} characters, more than {PatternLimits.Length}");
         try
         {
             var parser = new PatternParser(text, steps);
@@ -86,7 +95,8 @@ internal sealed class PatternParser
         if (_code.Length >= PatternLimits.Instructions) throw TooLarge(0);
     }
 
-    static PatternException TooLarge(int at) => new(at, $"the pattern comes to more than {PatternLimits.Instructions} instructions");
+    static PatternException TooLarge(int at) =>
+        new(at, $"the pattern comes to more than {PatternLimits.Instructions} instructions");
 
     void Next()
     {
@@ -101,8 +111,10 @@ internal sealed class PatternParser
             case '\\': Escape(); break;
             case '*' or '+' or '?': Repeat(start, start + 1, c == '+' ? 1 : 0, c == '?' ? 1 : -1); break;
             case '{' when TryCounts(out var end, out var min, out var max):
-                if (min > PatternLimits.Repetitions || max > PatternLimits.Repetitions) throw new PatternException(start, $"a repetition counts to {PatternLimits.Repetitions} at most");
-                if (max >= 0 && max < min) throw new PatternException(start, "a repetition's second number is smaller than its first");
+                if (min > PatternLimits.Repetitions || max > PatternLimits.Repetitions)
+                    throw new PatternException(start, $"a repetition counts to {PatternLimits.Repetitions} at most");
+                if (max >= 0 && max < min)
+                    throw new PatternException(start, "a repetition's second number is smaller than its first");
                 Repeat(start, end, min, max);
                 break;
             case '^':
@@ -133,7 +145,9 @@ internal sealed class PatternParser
             _sets.Add(set);
             _ranges += set.RangeCount;
             if (_sets.Count > PatternLimits.Sets || _ranges > PatternLimits.Ranges)
-                throw new PatternException(_at, $"the pattern comes to more than {PatternLimits.Sets} different sets of characters, or to more than {PatternLimits.Ranges} ranges in them");
+                throw new PatternException(_at,
+                    $"the pattern comes to more than {PatternLimits.Sets} different sets of characters, or to more "
+                    + $"than {PatternLimits.Ranges} ranges in them");
         }
         One();
         _code.Add(Op.Take, index);
@@ -187,14 +201,16 @@ internal sealed class PatternParser
 
     void Open()
     {
-        if (_groups.Count == PatternLimits.Nesting) throw new PatternException(_at, $"groups are nested more than {PatternLimits.Nesting} deep");
+        if (_groups.Count == PatternLimits.Nesting)
+            throw new PatternException(_at, $"groups are nested more than {PatternLimits.Nesting} deep");
         var start = _at;
         var flags = _flags;
         if (_at + 1 < _text.Length && _text[_at + 1] == '?')
         {
             if (!GroupSyntax.TryName(_text, ref _at, _names) && !GroupSyntax.Flags(_text, ref _at, ref flags))
             {
-                // (?i) is no group: it holds until the end of the one it stands in, and what stood before may still be repeated.
+                // (?i) is no group: it holds until the end of the one it stands in, and what stood before may still be
+                // repeated.
                 _flags = flags;
                 return;
             }
@@ -227,7 +243,10 @@ internal sealed class PatternParser
         return start;
     }
 
-    /// <summary>A branch is tried or left for the next one; at its end it jumps beyond them all, to where only the end of the group will know.</summary>
+    /// <summary>
+    /// A branch is tried or left for the next one; at its end it jumps beyond them all, to where only the end of the
+    /// group will know.
+    /// </summary>
     void EndBranch()
     {
         _at++;
@@ -257,12 +276,14 @@ internal sealed class PatternParser
         {
             _at = end;
             if (_text[end] != '{' || TryCounts(out _, out _, out _))
-                throw new PatternException(end, $"a repetition can't be repeated as '{_text[start..(end + 1)]}': put a group around it");
+                throw new PatternException(end,
+                    $"a repetition can't be repeated as '{_text[start..(end + 1)]}': put a group around it");
         }
 
         var copies = Math.Max(1, max < 0 ? min : max);
         if (copies > 1 && _atomRepetitions * copies > PatternLimits.Repetitions)
-            throw new PatternException(start, $"repetitions inside one another count to more than {PatternLimits.Repetitions} together");
+            throw new PatternException(start,
+                $"repetitions inside one another count to more than {PatternLimits.Repetitions} together");
         if (_code.Length - _atom > 0)
         {
             if (_atom + _code.Repeated(_atom, min, max) > PatternLimits.Instructions) throw TooLarge(start);
@@ -273,7 +294,10 @@ internal sealed class PatternParser
         Atom(_atom, max == 0 ? 1 : _atomRepetitions * copies);
     }
 
-    /// <summary>Whether <c>{n}</c>, <c>{n,}</c> or <c>{n,m}</c> stands here; else the brace is a plain character. Too large a number is one above the limit.</summary>
+    /// <summary>
+    /// Whether <c>{n}</c>, <c>{n,}</c> or <c>{n,m}</c> stands here; else the brace is a plain character. Too large a
+    /// number is one above the limit.
+    /// </summary>
     bool TryCounts(out int end, out int min, out int max)
     {
         end = _at + 1;
@@ -295,7 +319,8 @@ internal sealed class PatternParser
     {
         var start = at;
         number = 0;
-        for (; at < _text.Length && char.IsAsciiDigit(_text[at]); at++) number = Math.Min(number * 10 + _text[at] - '0', PatternLimits.Repetitions + 1);
+        for (; at < _text.Length && char.IsAsciiDigit(_text[at]); at++)
+            number = Math.Min(number * 10 + _text[at] - '0', PatternLimits.Repetitions + 1);
         // RE2 takes no leading zeros here.
         return at > start && (at == start + 1 || _text[start] != '0');
     }

@@ -1,6 +1,8 @@
 namespace Cel.Regex;
 
-/// <summary>The classes that are ASCII by definition: <c>\d \s \w</c> and those in brackets, as <c>[[:alpha:]]</c>.</summary>
+/// <summary>
+/// The classes that are ASCII by definition: <c>\d \s \w</c> and those in brackets, as <c>[[:alpha:]]</c>.
+/// </summary>
 internal static class PerlClasses
 {
     public static readonly CharSet Word = CharSet.Ranges("09AZ__az");

@@ -1,8 +1,8 @@
 namespace Cel.Regex;
 
 /// <summary>
-/// Patterns that came up while evaluating, for all programs: compiled once while they stay in use. Bounded in number and, since large
-/// ones are not kept, in memory. Whether a pattern was kept changes nothing but time.
+/// Patterns that came up while evaluating, for all programs: compiled once while they stay in use. Bounded in number
+/// and, since large ones are not kept, in memory. Whether a pattern was kept changes nothing but time.
 /// </summary>
 internal static class RecentPatterns
 {
@@ -24,7 +24,8 @@ internal static class RecentPatterns
                 return null;
             }
         var error = Pattern.TryParse(text, steps, out pattern);
-        if (pattern is not null && pattern.Weight <= Largest) Volatile.Write(ref Kept[place + (Interlocked.Increment(ref _turn) & Ways - 1)], pattern);
+        if (pattern is not null && pattern.Weight <= Largest)
+            Volatile.Write(ref Kept[place + (Interlocked.Increment(ref _turn) & Ways - 1)], pattern);
         return error;
     }
 }

@@ -1,6 +1,9 @@
 namespace Cel.Regex;
 
-/// <summary>What the automata of many patterns may hold together. Texts from outside fill them, and patterns are many: each by itself bounds nothing.</summary>
+/// <summary>
+/// What the automata of many patterns may hold together. Texts from outside fill them, and patterns are many: each by
+/// itself bounds nothing.
+/// </summary>
 internal sealed class Room(long most)
 {
     /// <summary>Of the whole process.</summary>

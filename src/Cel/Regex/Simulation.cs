@@ -1,8 +1,8 @@
 namespace Cel.Regex;
 
 /// <summary>
-/// The threads of a pattern walking over a text together, a code point at a time: time linear in the text and in the code, whatever
-/// the pattern. Holds what that needs, so it is for one thread of the machine at a time.
+/// The threads of a pattern walking over a text together, a code point at a time: time linear in the text and in the
+/// code, whatever the pattern. Holds what that needs, so it is for one thread of the machine at a time.
 /// </summary>
 internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anchored)
 {
@@ -31,7 +31,10 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
         foreach (var t in threads) _now.Add(t);
     }
 
-    /// <summary>What can still happen, in canonical form: without the steps between, and without the neighbour where no assertion asks for it.</summary>
+    /// <summary>
+    /// What can still happen, in canonical form: without the steps between, and without the neighbour where no
+    /// assertion asks for it.
+    /// </summary>
     public (int[] Threads, Neighbour Before) Save()
     {
         var (kept, asks) = (0, false);
@@ -55,7 +58,8 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
         var edge = Between(_before, after, @class == End);
         // Threads that waited at an assertion for what comes next; those it lets pass are in reach of this loop.
         for (var i = 0; i < _now.Count; i++)
-            if (code[_now[i]] is { Op: Op.Assert } assert && (edge & (Edge)assert.A) != 0 && Follow(_now, _now[i] + 1, edge)) return true;
+            if (code[_now[i]] is { Op: Op.Assert } assert && (edge & (Edge)assert.A) != 0
+                && Follow(_now, _now[i] + 1, edge)) return true;
         if (@class == End) return false;
 
         _next.Clear();
@@ -80,7 +84,9 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
         return edge;
     }
 
-    /// <summary>Adds an instruction and all that is reached from it without taking anything. True if that is a match.</summary>
+    /// <summary>
+    /// Adds an instruction and all that is reached from it without taking anything. True if that is a match.
+    /// </summary>
     bool Follow(Threads set, int from, Edge edge)
     {
         // Invariant: every instruction is pushed after it was added, so once at most.

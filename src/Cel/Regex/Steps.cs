@@ -1,8 +1,9 @@
 namespace Cel.Regex;
 
 /// <summary>
-/// What compiling a pattern takes: ranges that are put together, instructions that are made or moved, classes that are told apart. Each is paid for before it is done, so that
-/// a pattern that would take too much is known by then. A pattern's steps depend on nothing but the pattern.
+/// What compiling a pattern takes: ranges that are put together, instructions that are made or moved, classes that are
+/// told apart. Each is paid for before it is done, so that a pattern that would take too much is known by then. A
+/// pattern's steps depend on nothing but the pattern.
 /// </summary>
 internal sealed class Steps(long most)
 {
@@ -21,6 +22,8 @@ internal sealed class Steps(long most)
     public void Spend(long steps, int at)
     {
         Spent += steps;
-        if (IsOver) throw new PatternException(at, $"compiling it takes more than {most} steps: its classes are too large, or its repetitions too many");
+        if (IsOver)
+            throw new PatternException(at,
+                $"compiling it takes more than {most} steps: its classes are too large, or its repetitions too many");
     }
 }

@@ -1,6 +1,8 @@
 namespace Cel.Regex;
 
-/// <summary>A set of instructions in the order they came, with constant time for everything; cleared without touching memory.</summary>
+/// <summary>
+/// A set of instructions in the order they came, with constant time for everything; cleared without touching memory.
+/// </summary>
 internal sealed class Threads(int instructions)
 {
     readonly int[] _dense = new int[instructions];

@@ -9,17 +9,24 @@ internal static class Unicode
     static readonly Lazy<FrozenDictionary<string, CharSet>> Named = new(Decode);
     static readonly Lazy<(int[] Codes, int[][] Orbits)> Fold = new(DecodeFolding);
 
-    /// <summary>A general category of one or two letters, a script, or <c>Any</c>; names are spelled exactly so. Null if there is none.</summary>
-    public static CharSet? Class(ReadOnlySpan<char> name) => Named.Value.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var set) ? set : null;
+    /// <summary>
+    /// A general category of one or two letters, a script, or <c>Any</c>; names are spelled exactly so. Null if there
+    /// is none.
+    /// </summary>
+    public static CharSet? Class(ReadOnlySpan<char> name) =>
+        Named.Value.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var set) ? set : null;
 
     public static IEnumerable<string> Names => Named.Value.Keys;
 
-    /// <summary>Members that simple case folding changes, or changes into one: the work of <see cref="Folded(CharSet)"/>.</summary>
+    /// <summary>
+    /// Members that simple case folding changes, or changes into one: the work of <see cref="Folded(CharSet)"/>.
+    /// </summary>
     public static int Folding(CharSet set)
     {
         var codes = Fold.Value.Codes;
         var count = 0;
-        for (var range = 0; range < set.Bounds.Length; range += 2) count += First(codes, set.Bounds[range + 1]) - First(codes, set.Bounds[range]);
+        for (var range = 0; range < set.Bounds.Length; range += 2)
+            count += First(codes, set.Bounds[range + 1]) - First(codes, set.Bounds[range]);
         return count;
     }
 
@@ -88,7 +95,9 @@ internal static class Unicode
         return found;
     }
 
-    /// <summary>Every code point that folds or is folded to, ascending, and with each all that are equal to it.</summary>
+    /// <summary>
+    /// Every code point that folds or is folded to, ascending, and with each all that are equal to it.
+    /// </summary>
     static (int[] Codes, int[][] Orbits) DecodeFolding()
     {
         var orbits = new Dictionary<int, List<int>>();
@@ -115,7 +124,8 @@ internal static class Unicode
         return ([.. all.Keys], [.. all.Values]);
     }
 
-    static string[] Tokens(ReadOnlySpan<byte> table) => Encoding.ASCII.GetString(table).Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+    static string[] Tokens(ReadOnlySpan<byte> table) =>
+        Encoding.ASCII.GetString(table).Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
 
     static (string First, int Count) Count(string token)
     {

@@ -1,12 +1,15 @@
 namespace Cel.Regex;
 
 // Written by eng/unicode.sh; not by hand.
-// Derived from the Unicode Character Database 15.0.0. Copyright 1991-2022 Unicode, Inc. SPDX-License-Identifier: Unicode-DFS-2016
+// Derived from the Unicode Character Database 15.0.0. Copyright 1991-2022 Unicode, Inc. SPDX-License-Identifier:
+// Unicode-DFS-2016
 
 /// <summary>
-/// Unicode's general categories, scripts and simple case folding as the language knows them, whatever the runtime and its libraries know.
-/// Numbers are in base 36. A name is followed by its ranges: <c>gap:length</c>, where the gap counts from the end of the last range and
-/// the length is one less than the range's, left out if 0; <c>*n</c> is n of them in a row. Folding has <c>gap+distance</c> or <c>gap-distance</c>.
+/// Unicode's general categories, scripts and simple case folding as the language knows them, whatever the runtime and
+/// its libraries know. Numbers are in base 36. A name is followed by its ranges: <c>gap:length</c>, where the gap
+/// counts from the end of the last range and
+/// the length is one less than the range's, left out if 0; <c>*n</c> is n of them in a row. Folding has
+/// <c>gap+distance</c> or <c>gap-distance</c>.
 /// </summary>
 internal static class UnicodeTables
 {

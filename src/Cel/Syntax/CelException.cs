@@ -1,6 +1,8 @@
 namespace Cel.Syntax;
 
-/// <summary>A source that is no valid program. <see cref="Exception.Message"/> holds the reason, the source line and a caret.</summary>
+/// <summary>
+/// A source that is no valid program. <see cref="Exception.Message"/> holds the reason, the source line and a caret.
+/// </summary>
 public sealed class CelException : Exception
 {
     /// <summary>From 1.</summary>

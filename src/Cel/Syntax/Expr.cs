@@ -9,10 +9,16 @@ internal abstract class Expr
     /// <summary>Offset in the source an error about this node points at.</summary>
     public required int Position { get; init; }
 
-    /// <summary>1 for a leaf. Invariant: at most <see cref="Limits.Height"/>, so walking a tree recursively can't exhaust the stack.</summary>
+    /// <summary>
+    /// 1 for a leaf. Invariant: at most <see cref="Limits.Height"/>, so walking a tree recursively can't exhaust the
+    /// stack.
+    /// </summary>
     public required int Height { get; init; }
 
-    /// <summary>Where it stands in the source, to the offset behind it and without brackets around it; both 0 for what no text stands for.</summary>
+    /// <summary>
+    /// Where it stands in the source, to the offset behind it and without brackets around it; both 0 for what no text
+    /// stands for.
+    /// </summary>
     public int Start { get; private set; }
 
     /// <inheritdoc cref="Start"/>
@@ -84,7 +90,9 @@ internal sealed class ListLiteral : Expr
 {
     public required Expr[] Elements { get; init; }
 
-    /// <summary>Which elements are written <c>?e</c>: an optional whose value, if any, is the element. Null if none is.</summary>
+    /// <summary>
+    /// Which elements are written <c>?e</c>: an optional whose value, if any, is the element. Null if none is.
+    /// </summary>
     public required bool[]? Optional { get; init; }
 
     public override IEnumerable<Expr> Parts => Elements;
@@ -102,8 +110,9 @@ internal sealed class MapLiteral : Expr
 }
 
 /// <summary>
-/// Names for values: <c>cel.bind</c> has one, <c>cel.block</c> many, each of which may use those before it. A value is computed when
-/// it is first needed, at most once. Invariant: <see cref="Expr.Height"/> counts all values on top of one another, since that is how
+/// Names for values: <c>cel.bind</c> has one, <c>cel.block</c> many, each of which may use those before it. A value is
+/// computed when it is first needed, at most once. Invariant: <see cref="Expr.Height"/> counts all values on top of one
+/// another, since that is how
 /// they may come to be computed.
 /// </summary>
 internal sealed class Bindings : Expr
@@ -118,9 +127,11 @@ internal sealed class Bindings : Expr
 internal enum MacroKind { All, Exists, ExistsOne, List, Map, Entries, OptionalMap, OptionalFlatMap }
 
 /// <summary>
-/// A comprehension. With one variable it walks a list's elements or a map's keys, with two a list's indexes and elements or a map's
-/// keys and values. <c>map</c>, <c>filter</c> and <c>transformList</c> are <see cref="MacroKind.List"/>, <c>transformMap</c> is <see cref="MacroKind.Map"/>.
-/// <c>transformMapEntry</c> is <see cref="MacroKind.Entries"/>: its body gives maps, whose entries are put together. <c>optMap</c> and <c>optFlatMap</c> walk the value of an optional, if there is one.
+/// A comprehension. With one variable it walks a list's elements or a map's keys, with two a list's indexes and
+/// elements or a map's keys and values. <c>map</c>, <c>filter</c> and <c>transformList</c> are
+/// <see cref="MacroKind.List"/>, <c>transformMap</c> is <see cref="MacroKind.Map"/>.
+/// <c>transformMapEntry</c> is <see cref="MacroKind.Entries"/>: its body gives maps, whose entries are put together.
+/// <c>optMap</c> and <c>optFlatMap</c> walk the value of an optional, if there is one.
 /// </summary>
 internal sealed class Comprehension : Expr
 {
@@ -150,7 +161,8 @@ internal sealed class Comprehension : Expr
 internal static class Operators
 {
     public const string Add = "_+_", Subtract = "_-_", Multiply = "_*_", Divide = "_/_", Modulo = "_%_";
-    public const string Equal = "_==_", NotEqual = "_!=_", Less = "_<_", LessEqual = "_<=_", Greater = "_>_", GreaterEqual = "_>=_";
+    public const string Equal = "_==_", NotEqual = "_!=_", Less = "_<_", LessEqual = "_<=_", Greater = "_>_",
+        GreaterEqual = "_>=_";
     public const string In = "@in", Index = "_[_]", Not = "!_", Negate = "-_";
     public const string OptionalSelect = "_?._", OptionalIndex = "_[?_]";
 

@@ -18,7 +18,8 @@ internal sealed class Lexer(SourceText source)
         for (var i = 0; i < _text.Length; i++)
         {
             if (!char.IsSurrogate(_text[i])) continue;
-            if (i + 1 >= _text.Length || !char.IsSurrogatePair(_text[i], _text[i + 1])) throw Fail(i, "the source is not valid Unicode: half a surrogate pair");
+            if (i + 1 >= _text.Length || !char.IsSurrogatePair(_text[i], _text[i + 1]))
+                throw Fail(i, "the source is not valid Unicode: half a surrogate pair");
             i++;
         }
 
@@ -89,7 +90,8 @@ internal sealed class Lexer(SourceText source)
             ('=', _) => throw Fail(start, "'=' is no operator; equality is '=='"),
             ('&', _) => throw Fail(start, "'&' is no operator; logical and is '&&'"),
             ('|', _) => throw Fail(start, "'|' is no operator; logical or is '||'"),
-            _ => throw Fail(start, char.IsControl(c) || char.IsSurrogate(c) ? "unexpected character" : $"unexpected character '{c}'"),
+            _ => throw Fail(start,
+                char.IsControl(c) || char.IsSurrogate(c) ? "unexpected character" : $"unexpected character '{c}'"),
         };
     }
 
@@ -111,8 +113,11 @@ internal sealed class Lexer(SourceText source)
     Token BackQuoted(int start)
     {
         _at++;
-        while (_at < _text.Length && (IsLetter(_text[_at]) || char.IsAsciiDigit(_text[_at]) || _text[_at] is '.' or '-' or '/' or ' ')) _at++;
-        if (_at >= _text.Length || _text[_at] != '`') throw Fail(start, "a back-quoted name holds letters, digits, '_', '.', '-', '/' and spaces, and ends with '`'");
+        while (_at < _text.Length
+            && (IsLetter(_text[_at]) || char.IsAsciiDigit(_text[_at]) || _text[_at] is '.' or '-' or '/' or ' ')) _at++;
+        if (_at >= _text.Length || _text[_at] != '`')
+            throw Fail(start,
+                "a back-quoted name holds letters, digits, '_', '.', '-', '/' and spaces, and ends with '`'");
         if (_at == start + 1) throw Fail(start, "a back-quoted name can't be empty");
         Measure(start, _at - start - 1);
         _at++;
@@ -161,7 +166,8 @@ internal sealed class Lexer(SourceText source)
             kind = TokenKind.UInt;
             _at++;
         }
-        if (_at < _text.Length && (IsLetter(_text[_at]) || char.IsAsciiDigit(_text[_at]))) throw Fail(_at, "a letter can't follow a number directly");
+        if (_at < _text.Length && (IsLetter(_text[_at]) || char.IsAsciiDigit(_text[_at])))
+            throw Fail(_at, "a letter can't follow a number directly");
         return new Token(kind, start, _at);
     }
 
@@ -194,7 +200,8 @@ internal sealed class Lexer(SourceText source)
                 _at += triple ? 3 : 1;
                 return new Token(kind, start, _at);
             }
-            if (!triple && c is '\n' or '\r') throw Fail(start, "the string is not closed on its line; only triple-quoted strings span lines");
+            if (!triple && c is '\n' or '\r')
+                throw Fail(start, "the string is not closed on its line; only triple-quoted strings span lines");
             _at += c == '\\' && !raw ? 2 : 1;
         }
     }

@@ -6,12 +6,16 @@ namespace Cel.Syntax;
 /// <summary>Values of literal tokens.</summary>
 internal static class Literals
 {
-    /// <summary>The number of a token, with the minus sign that belongs to it (so that the smallest int can be written). Null when out of range.</summary>
+    /// <summary>
+    /// The number of a token, with the minus sign that belongs to it (so that the smallest int can be written). Null
+    /// when out of range.
+    /// </summary>
     public static object? Number(ReadOnlySpan<char> text, TokenKind kind, bool negative)
     {
         if (kind == TokenKind.Double)
         {
-            var value = double.Parse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture);
+            var value = double.Parse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                CultureInfo.InvariantCulture);
             if (double.IsInfinity(value)) return null;
             return negative ? -value : value;
         }
@@ -48,7 +52,9 @@ internal static class Literals
         return bytes ? Bytes(source, body, start, raw) : Text(source, body, start, raw);
     }
 
-    /// <summary>Where in the source a UTF-16 unit of a string literal's value is written, for messages that point into it.</summary>
+    /// <summary>
+    /// Where in the source a UTF-16 unit of a string literal's value is written, for messages that point into it.
+    /// </summary>
     public static int Offset(SourceText source, int literal, int unit)
     {
         var text = source.Text;
@@ -73,7 +79,8 @@ internal static class Literals
         {
             if (body[i] != '\\') { b.Append(body[i++]); continue; }
             var rune = Escape(source, body, at, ref i, bytes: false);
-            if (!Rune.TryCreate(rune, out var r)) throw new CelException(source, at + i, "the escape is no Unicode code point, or a surrogate");
+            if (!Rune.TryCreate(rune, out var r))
+                throw new CelException(source, at + i, "the escape is no Unicode code point, or a surrogate");
             b.Append(r.ToString());
         }
         return b.ToString();
@@ -121,7 +128,9 @@ internal static class Literals
                 i--;
                 return Digits(source, body, at, ref i, 3, 8, start);
             default:
-                throw new CelException(source, at + start, bytes && c is 'u' or 'U' ? "\\u and \\U are for strings; bytes take \\x" : "unknown escape in a string");
+                throw new CelException(source, at + start, bytes && c is 'u' or 'U'
+                    ? "\\u and \\U are for strings; bytes take \\x"
+                    : "unknown escape in a string");
         }
     }
 
@@ -131,7 +140,8 @@ internal static class Literals
         for (var n = 0; n < count; n++, i++)
         {
             if (i >= body.Length || !char.IsAsciiHexDigit(body[i]) || (radix == 8 && body[i] > '7'))
-                throw new CelException(source, at + start, $"the escape needs {count} {(radix == 8 ? "octal" : "hexadecimal")} digits");
+                throw new CelException(source, at + start,
+                    $"the escape needs {count} {(radix == 8 ? "octal" : "hexadecimal")} digits");
             value = value * radix + (uint)(char.IsAsciiDigit(body[i]) ? body[i] - '0' : (body[i] | 0x20) - 'a' + 10);
         }
         return value;

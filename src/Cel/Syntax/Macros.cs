@@ -17,9 +17,11 @@ internal static class Macros
                 : throw parser.Fail(args[0].Position, "has() takes a field selection such as has(a.b)");
         }
 
-        if (target is Ident { Name: "cel", Rooted: false } && Binding(parser, at, function, args) is { } binding) return binding;
+        if (target is Ident { Name: "cel", Rooted: false } && Binding(parser, at, function, args) is { } binding)
+            return binding;
         // More numbers than there are overloads for go in a list.
-        if (target is Ident { Name: "math", Rooted: false } && function is "greatest" or "least" && args.Length > Limits.Extremes)
+        if (target is Ident { Name: "math", Rooted: false } && function is "greatest" or "least"
+            && args.Length > Limits.Extremes)
             return parser.MakeCall(at, function, target, [parser.MakeList(at, args)]);
 
         return (function, args.Length) switch
@@ -58,11 +60,14 @@ internal static class Macros
     }
 
     static string Name(Parser parser, Expr e, string function)
-        => e is Ident { Rooted: false } i ? i.Name : throw parser.Fail(e.Position, $"{function}() takes a simple name as its variable");
+        => e is Ident { Rooted: false } i
+            ? i.Name
+            : throw parser.Fail(e.Position, $"{function}() takes a simple name as its variable");
 
     /// <summary>
-    /// <c>cel.bind(name, value, body)</c>, and what optimisers write: <c>cel.block([values], body)</c> with <c>cel.index(n)</c> for
-    /// the value at n, and <c>cel.iterVar(n, m)</c> and <c>cel.accuVar(n, m)</c> for variables no one else has.
+    /// <c>cel.bind(name, value, body)</c>, and what optimisers write: <c>cel.block([values], body)</c> with
+    /// <c>cel.index(n)</c> for the value at n, and <c>cel.iterVar(n, m)</c> and <c>cel.accuVar(n, m)</c> for variables
+    /// no one else has.
     /// </summary>
     static Expr? Binding(Parser parser, int at, string function, Expr[] args)
     {
@@ -70,7 +75,8 @@ internal static class Macros
         {
             case ("bind", 3): return parser.MakeBindings(at, [Name(parser, args[0], function)], [args[1]], args[2]);
             case ("block", 2):
-                if (args[0] is not ListLiteral { Optional: null } list) throw parser.Fail(args[0].Position, "block() takes a list literal of values first");
+                if (args[0] is not ListLiteral { Optional: null } list)
+                    throw parser.Fail(args[0].Position, "block() takes a list literal of values first");
                 var names = new string[list.Elements.Length];
                 for (var i = 0; i < names.Length; i++) names[i] = $"@index{i}";
                 return parser.MakeBindings(at, names, list.Elements, args[1]);
@@ -80,6 +86,8 @@ internal static class Macros
             default: return null;
         }
 
-        long Number(int i) => args[i] is Literal { Value: long n and >= 0 } ? n : throw parser.Fail(args[i].Position, $"{function}() takes numbers, written out");
+        long Number(int i) => args[i] is Literal { Value: long n and >= 0 }
+            ? n
+            : throw parser.Fail(args[i].Position, $"{function}() takes numbers, written out");
     }
 }

@@ -9,7 +9,8 @@ namespace Cel.Syntax;
 /// member   = primary {"." ["?"] name | "." name "(" args ")" | "[" ["?"] expr "]"}
 /// primary  = ["."] name ["(" args ")"] | "(" expr ")" | "[" list "]" | "{" entries "}" | literal
 /// </code>
-/// In a list an element, in a map an entry, may start with <c>?</c>. Message literals are not part of this implementation.
+/// In a list an element, in a map an entry, may start with <c>?</c>. Message literals are not part of this
+/// implementation.
 /// </summary>
 internal sealed class Parser
 {
@@ -28,7 +29,9 @@ internal sealed class Parser
     /// <summary>The tree, and how many ids it uses.</summary>
     public static (Expr Root, int Ids) Parse(SourceText source)
     {
-        if (source.Text.Length > Limits.Source) throw new CelException(source, 0, $"the source has {source.Text.Length} characters, more than {Limits.Source}");
+        if (source.Text.Length > Limits.Source)
+            throw new CelException(source, 0,
+                $"the source has {source.Text.Length} characters, more than {Limits.Source}");
         var parser = new Parser(source);
         var root = parser.Expression();
         if (parser.Current.Kind != TokenKind.End) throw parser.Unexpected("an operator or the end");
@@ -39,7 +42,8 @@ internal sealed class Parser
 
     Expr Expression()
     {
-        if (++_nesting > Limits.Nesting) throw Fail(Current.Start, $"the expression is nested more than {Limits.Nesting} deep");
+        if (++_nesting > Limits.Nesting)
+            throw Fail(Current.Start, $"the expression is nested more than {Limits.Nesting} deep");
         var start = _at;
         var test = Binary(0);
         if (Current.Kind == TokenKind.Question)
@@ -48,7 +52,15 @@ internal sealed class Parser
             var then = Binary(0);
             Expect(TokenKind.Colon, "':'");
             var otherwise = Expression();
-            test = new Conditional { Id = _ids++, Position = at, Height = Above(at, test, then, otherwise), Test = test, Then = then, Else = otherwise };
+            test = new Conditional
+            {
+                Id = _ids++,
+                Position = at,
+                Height = Above(at, test, then, otherwise),
+                Test = test,
+                Then = then,
+                Else = otherwise
+            };
             Mark(test, start);
         }
         _nesting--;
@@ -96,7 +108,9 @@ internal sealed class Parser
         }
     }
 
-    /// <summary>All terms of one logical operator as one node: such chains may be long, and it is one error-absorbing operation.</summary>
+    /// <summary>
+    /// All terms of one logical operator as one node: such chains may be long, and it is one error-absorbing operation.
+    /// </summary>
     Logic Chain(Token op, int level, Expr first)
     {
         var terms = new List<Expr> { first };
@@ -105,7 +119,14 @@ internal sealed class Parser
             Take();
             terms.Add(Binary(level));
         }
-        return new Logic { Id = _ids++, Position = op.Start, Height = Above(op.Start, [.. terms]), IsAnd = op.Kind == TokenKind.AndAnd, Terms = [.. terms] };
+        return new Logic
+        {
+            Id = _ids++,
+            Position = op.Start,
+            Height = Above(op.Start, [.. terms]),
+            IsAnd = op.Kind == TokenKind.AndAnd,
+            Terms = [.. terms]
+        };
     }
 
     Expr Unary()
@@ -149,7 +170,8 @@ internal sealed class Parser
             {
                 var at = Take().Start;
                 var optional = TakeQuestion();
-                if (Current.Kind is not (TokenKind.Ident or TokenKind.QuotedIdent)) throw Unexpected(optional ? "a field name" : "a field or function name");
+                if (Current.Kind is not (TokenKind.Ident or TokenKind.QuotedIdent))
+                    throw Unexpected(optional ? "a field name" : "a field or function name");
                 var name = Take();
                 if (optional)
                 {
@@ -197,11 +219,20 @@ internal sealed class Parser
             case TokenKind.LeftBracket:
                 var marks = new List<bool>();
                 var elements = Sequence(TokenKind.RightBracket, "']'", trailingComma: true, marks);
-                return new ListLiteral { Id = _ids++, Position = token.Start, Height = Above(token.Start, elements), Elements = elements, Optional = Marks(marks) };
+                return new ListLiteral
+                {
+                    Id = _ids++,
+                    Position = token.Start,
+                    Height = Above(token.Start, elements),
+                    Elements = elements,
+                    Optional = Marks(marks)
+                };
             case TokenKind.LeftBrace:
                 return Entries(token.Start);
             case TokenKind.Int or TokenKind.UInt or TokenKind.Double:
-                return MakeLiteral(negative ?? token.Start, Literals.Number(_source.Text.AsSpan(token.Start, token.End - token.Start), token.Kind, negative is not null)
+                return MakeLiteral(negative ?? token.Start,
+                    Literals.Number(_source.Text.AsSpan(token.Start, token.End - token.Start), token.Kind,
+                        negative is not null)
                     ?? throw Fail(token.Start, "the number is out of range"));
             case TokenKind.String or TokenKind.Bytes:
                 return MakeLiteral(token.Start, Literals.Quoted(_source, token));
@@ -221,12 +252,22 @@ internal sealed class Parser
     {
         var name = TextOf(token);
         if (IsReserved(name)) throw Fail(token.Start, $"'{name}' is a reserved word");
-        if (Current.Kind != TokenKind.LeftParen) return new Ident { Id = _ids++, Position = token.Start, Height = 1, Name = name, Rooted = rooted };
+        if (Current.Kind != TokenKind.LeftParen) return new Ident
+        {
+            Id = _ids++,
+            Position = token.Start,
+            Height = 1,
+            Name = name,
+            Rooted = rooted
+        };
         Take();
-        return Macros.Expand(this, token.Start, rooted ? "." + name : name, null, Sequence(TokenKind.RightParen, "')'"));
+        return Macros.Expand(this, token.Start, rooted ? "." + name : name, null,
+            Sequence(TokenKind.RightParen, "')'"));
     }
 
-    /// <summary>Comma-separated expressions; where <paramref name="marks"/> is given, each may start with <c>?</c>.</summary>
+    /// <summary>
+    /// Comma-separated expressions; where <paramref name="marks"/> is given, each may start with <c>?</c>.
+    /// </summary>
     Expr[] Sequence(TokenKind close, string what, bool trailingComma = false, List<bool>? marks = null)
     {
         var items = new List<Expr>();
@@ -258,7 +299,15 @@ internal sealed class Parser
             Take();
         }
         Expect(TokenKind.RightBrace, "',' or '}'");
-        return new MapLiteral { Id = _ids++, Position = at, Height = Above(at, [.. keys, .. values]), Keys = [.. keys], Values = [.. values], Optional = Marks(marks) };
+        return new MapLiteral
+        {
+            Id = _ids++,
+            Position = at,
+            Height = Above(at, [.. keys, .. values]),
+            Keys = [.. keys],
+            Values = [.. values],
+            Optional = Marks(marks)
+        };
     }
 
     bool TakeQuestion()
@@ -270,31 +319,81 @@ internal sealed class Parser
 
     static bool[]? Marks(List<bool> marks) => marks.Contains(true) ? [.. marks] : null;
 
-    public Literal MakeLiteral(int at, object? value) => new() { Id = _ids++, Position = at, Height = 1, Value = value };
+    public Literal MakeLiteral(int at, object? value) => new()
+    {
+        Id = _ids++,
+        Position = at,
+        Height = 1,
+        Value = value
+    };
 
     public Select MakeSelect(int at, Expr operand, string field, bool quoted, bool test)
-        => new() { Id = _ids++, Position = at, Height = Above(at, operand), Operand = operand, Field = field, Quoted = quoted, Test = test };
+        => new()
+        {
+            Id = _ids++,
+            Position = at,
+            Height = Above(at, operand),
+            Operand = operand,
+            Field = field,
+            Quoted = quoted,
+            Test = test
+        };
 
     public Call MakeCall(int at, string function, Expr? target, Expr[] args)
-        => new() { Id = _ids++, Position = at, Height = Above(at, target is null ? args : [target, .. args]), Function = function, Target = target, Args = args };
+        => new()
+        {
+            Id = _ids++,
+            Position = at,
+            Height = Above(at, target is null ? args : [target, .. args]),
+            Function = function,
+            Target = target,
+            Args = args
+        };
 
-    public Comprehension MakeComprehension(int at, MacroKind kind, Expr range, string variable, string? second, Expr? filter, Expr? body)
+    public Comprehension MakeComprehension(int at, MacroKind kind, Expr range, string variable, string? second,
+        Expr? filter, Expr? body)
     {
         var parts = new List<Expr> { range };
         if (filter is not null) parts.Add(filter);
         if (body is not null) parts.Add(body);
-        return new() { Id = _ids++, Position = at, Height = Above(at, [.. parts]), Kind = kind, Range = range, Variable = variable, Second = second, Filter = filter, Body = body };
+        return new()
+        {
+            Id = _ids++,
+            Position = at,
+            Height = Above(at, [.. parts]),
+            Kind = kind,
+            Range = range,
+            Variable = variable,
+            Second = second,
+            Filter = filter,
+            Body = body
+        };
     }
 
-    public Ident MakeIdent(int at, string name) => new() { Id = _ids++, Position = at, Height = 1, Name = name, Rooted = false };
+    public Ident MakeIdent(int at, string name) => new()
+    {
+        Id = _ids++,
+        Position = at,
+        Height = 1,
+        Name = name,
+        Rooted = false
+    };
 
-    public ListLiteral MakeList(int at, Expr[] elements) => new() { Id = _ids++, Position = at, Height = Above(at, elements), Elements = elements, Optional = null };
+    public ListLiteral MakeList(int at, Expr[] elements) => new()
+    {
+        Id = _ids++,
+        Position = at,
+        Height = Above(at, elements),
+        Elements = elements,
+        Optional = null
+    };
 
     public Bindings MakeBindings(int at, string[] names, Expr[] values, Expr body)
     {
         var height = body.Height;
         foreach (var value in values)
-            if ((height += value.Height) >= Limits.Height) throw Fail(at, $"the bindings' trees are together more than {Limits.Height} high");
+            if ((height += value.Height) >= Limits.Height)
+                throw Fail(at, $"the bindings' trees are together more than {Limits.Height} high");
         return new() { Id = _ids++, Position = at, Height = height + 1, Names = names, Values = values, Body = body };
     }
 
@@ -307,7 +406,9 @@ internal sealed class Parser
     {
         var height = 0;
         foreach (var e in below) height = Math.Max(height, e.Height);
-        return height < Limits.Height ? height + 1 : throw Fail(at, $"the expression's tree is more than {Limits.Height} high");
+        return height < Limits.Height
+            ? height + 1
+            : throw Fail(at, $"the expression's tree is more than {Limits.Height} high");
     }
 
     Token Take()
@@ -327,11 +428,15 @@ internal sealed class Parser
 
     CelException Unexpected(string wanted)
     {
-        if (Current.Kind == TokenKind.End) return Fail(Current.Start, $"the expression ends where {wanted} was expected");
+        if (Current.Kind == TokenKind.End)
+            return Fail(Current.Start, $"the expression ends where {wanted} was expected");
         var text = TextOf(Current);
-        return Fail(Current.Start, $"expected {wanted}, found {(text.Length > 40 ? text[..(char.IsHighSurrogate(text[39]) ? 39 : 40)] + "…" : text)}");
+        return Fail(Current.Start,
+            $"expected {wanted}, found "
+            + $"{(text.Length > 40 ? text[..(char.IsHighSurrogate(text[39]) ? 39 : 40)] + "…" : text)}");
     }
 
-    static bool IsReserved(string name) => name is "as" or "break" or "const" or "continue" or "else" or "for" or "function" or "if" or "import"
+    static bool IsReserved(string name) =>
+        name is "as" or "break" or "const" or "continue" or "else" or "for" or "function" or "if" or "import"
         or "let" or "loop" or "package" or "namespace" or "return" or "var" or "void" or "while";
 }

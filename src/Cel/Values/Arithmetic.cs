@@ -1,6 +1,8 @@
 namespace Cel.Values;
 
-/// <summary>The arithmetic operators on values of known kinds; an overflow is an error, never a wrapped number.</summary>
+/// <summary>
+/// The arithmetic operators on values of known kinds; an overflow is an error, never a wrapped number.
+/// </summary>
 internal static class Arithmetic
 {
     static CelValue Overflow(string what) => CelValue.Error(CelErrorKind.Range, what + " overflow");
@@ -40,7 +42,9 @@ internal static class Arithmetic
         return CelValue.Int(a.RawInt % b.RawInt);
     }
 
-    public static CelValue NegateInt(in CelValue a) => a.RawInt == long.MinValue ? Overflow("int") : CelValue.Int(-a.RawInt);
+    public static CelValue NegateInt(in CelValue a) => a.RawInt == long.MinValue
+        ? Overflow("int")
+        : CelValue.Int(-a.RawInt);
 
     public static CelValue AddUInt(in CelValue a, in CelValue b)
     {
@@ -55,14 +59,19 @@ internal static class Arithmetic
         => Math.BigMul(a.RawUInt, b.RawUInt, out var low) == 0 ? CelValue.UInt(low) : Overflow("uint");
 
     public static CelValue DivideUInt(in CelValue a, in CelValue b)
-        => b.RawUInt == 0 ? CelValue.Error(CelErrorKind.DivideByZero, DivisionByZero) : CelValue.UInt(a.RawUInt / b.RawUInt);
+        => b.RawUInt == 0
+            ? CelValue.Error(CelErrorKind.DivideByZero, DivisionByZero)
+            : CelValue.UInt(a.RawUInt / b.RawUInt);
 
     public static CelValue ModuloUInt(in CelValue a, in CelValue b)
-        => b.RawUInt == 0 ? CelValue.Error(CelErrorKind.DivideByZero, ModulusByZero) : CelValue.UInt(a.RawUInt % b.RawUInt);
+        => b.RawUInt == 0
+            ? CelValue.Error(CelErrorKind.DivideByZero, ModulusByZero)
+            : CelValue.UInt(a.RawUInt % b.RawUInt);
 
     public static CelValue AddDuration(in CelValue a, in CelValue b) => Times.Duration((Int128)a.RawInt + b.RawInt);
 
-    public static CelValue SubtractDuration(in CelValue a, in CelValue b) => Times.Duration((Int128)a.RawInt - b.RawInt);
+    public static CelValue SubtractDuration(in CelValue a, in CelValue b) =>
+        Times.Duration((Int128)a.RawInt - b.RawInt);
 
     public static CelValue Shift(in CelValue time, in CelValue duration) => Shift(in time, duration.RawInt, 1);
 
@@ -78,18 +87,28 @@ internal static class Arithmetic
         => Times.Duration(((Int128)later.RawInt - earlier.RawInt) * 1_000_000_000 + later.RawNanos - earlier.RawNanos);
 
     public static CelValue ConcatString(in CelValue a, in CelValue b)
-        => a.RawString.Length + b.RawString.Length > ValueLimits.Text ? TooLong("string") : CelValue.ValidString(string.Concat(a.RawString, b.RawString));
+        => a.RawString.Length + b.RawString.Length > ValueLimits.Text
+            ? TooLong("string")
+            : CelValue.ValidString(string.Concat(a.RawString, b.RawString));
 
     public static CelValue ConcatBytes(in CelValue a, in CelValue b)
-        => a.RawBytes.Length + b.RawBytes.Length > ValueLimits.Text ? TooLong("bytes") : CelValue.OwnBytes([.. a.RawBytes, .. b.RawBytes]);
+        => a.RawBytes.Length + b.RawBytes.Length > ValueLimits.Text
+            ? TooLong("bytes")
+            : CelValue.OwnBytes([.. a.RawBytes, .. b.RawBytes]);
 
     public static CelValue ConcatList(in CelValue a, in CelValue b)
     {
         if (a.ListItems.Length == 0) return b;
         if (b.ListItems.Length == 0) return a;
-        return a.ListItems.Length + b.ListItems.Length > ValueLimits.Elements ? TooLong("list") : CelValue.OwnList([.. a.ListItems, .. b.ListItems]);
+        return a.ListItems.Length + b.ListItems.Length > ValueLimits.Elements
+            ? TooLong("list")
+            : CelValue.OwnList([.. a.ListItems, .. b.ListItems]);
     }
 
     public static CelValue TooLong(string what)
-        => CelValue.Error(CelErrorKind.TooLarge, what is "list" or "map" ? $"the {what} would have more than {ValueLimits.Elements} elements" : $"the {what} would be longer than {ValueLimits.Text}");
+        =>
+        CelValue.Error(CelErrorKind.TooLarge,
+            what is "list" or "map"
+                ? $"the {what} would have more than {ValueLimits.Elements} elements"
+                : $"the {what} would be longer than {ValueLimits.Text}");
 }

@@ -43,7 +43,9 @@ internal sealed class CelError(CelErrorKind kind, string reason, int position = 
     /// <summary>Offset in the source; -1 until the node that called the failing function fills it in.</summary>
     public int Position { get; set; } = position;
 
-    /// <summary>Whose position it is; null for the program's own, until a definition it leaves says that it is its own.</summary>
+    /// <summary>
+    /// Whose position it is; null for the program's own, until a definition it leaves says that it is its own.
+    /// </summary>
     public Syntax.SourceText? Source { get; set; }
 }
 
@@ -59,6 +61,9 @@ public static class ValueLimits
     /// <summary>Lists and maps inside one another: bounds the stack of equality and formatting.</summary>
     public const int Depth = 200;
 
-    /// <summary>Values, characters and bytes in all of a list or map, counted each time they are reached: bounds the time of equality and formatting.</summary>
+    /// <summary>
+    /// Values, characters and bytes in all of a list or map, counted each time they are reached: bounds the time of
+    /// equality and formatting.
+    /// </summary>
     public const long Weight = 1 << 24;
 }

@@ -1,6 +1,9 @@
 namespace Cel.Values;
 
-/// <summary>What a value is, or a type describes. <see cref="Opaque"/>, <see cref="Dyn"/> and <see cref="Param"/> are types only; <see cref="Error"/> is a value only.</summary>
+/// <summary>
+/// What a value is, or a type describes. <see cref="Opaque"/>, <see cref="Dyn"/> and <see cref="Param"/> are types
+/// only; <see cref="Error"/> is a value only.
+/// </summary>
 public enum CelKind : byte
 {
     Null,

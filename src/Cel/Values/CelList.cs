@@ -14,8 +14,9 @@ internal sealed class CelList
 }
 
 /// <summary>
-/// How deep a value nests, how large it is written out, and how many values there are in all of it. Elements may be shared, so a value's memory says nothing of the time
-/// it takes to compare or print it; this does, and <see cref="IsAllowed"/> bounds it for every list and map there is.
+/// How deep a value nests, how large it is written out, and how many values there are in all of it. Elements may be
+/// shared, so a value's memory says nothing of the time it takes to compare or print it; this does, and
+/// <see cref="IsAllowed"/> bounds it for every list and map there is.
 /// </summary>
 internal readonly record struct Extent(int Depth, long Weight, long Values = 1)
 {

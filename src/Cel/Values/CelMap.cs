@@ -1,6 +1,8 @@
 namespace Cel.Values;
 
-/// <summary>The entries of a map value in their own order. Keys that are equal numbers are one key, whatever their type.</summary>
+/// <summary>
+/// The entries of a map value in their own order. Keys that are equal numbers are one key, whatever their type.
+/// </summary>
 internal sealed class CelMap
 {
     /// <summary>From this many entries on, an index is built; below, scanning is faster.</summary>
@@ -30,7 +32,8 @@ internal sealed class CelMap
         var index = keys.Length >= Indexed ? new Dictionary<CelValue, int>(keys.Length) : null;
         for (var i = 0; i < keys.Length; i++)
         {
-            if (IsKey(keys[i].Kind) && (index is null ? Scan(keys, i, in keys[i]) < 0 : index.TryAdd(keys[i], i))) continue;
+            if (IsKey(keys[i].Kind) && (index is null ? Scan(keys, i, in keys[i]) < 0 : index.TryAdd(keys[i], i)))
+                continue;
             bad = keys[i];
             return false;
         }

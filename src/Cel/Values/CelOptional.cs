@@ -12,7 +12,10 @@ internal sealed class CelOptional
         Extent = Extent.Above([value]);
     }
 
-    /// <summary>What <c>optional.ofNonZeroValue</c> takes for no value: the empty, zero, false and null of each type, and the start of 1970.</summary>
+    /// <summary>
+    /// What <c>optional.ofNonZeroValue</c> takes for no value: the empty, zero, false and null of each type, and the
+    /// start of 1970.
+    /// </summary>
     public static bool IsZero(in CelValue v) => v.Kind switch
     {
         CelKind.Null => true,

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Cel.Values;
 
-/// <summary>A type of the language. Compare with <see cref="Equals(CelType)"/>; instances without parameters are shared.</summary>
+/// <summary>
+/// A type of the language. Compare with <see cref="Equals(CelType)"/>; instances without parameters are shared.
+/// </summary>
 public sealed class CelType : IEquatable<CelType>
 {
     public static readonly CelType Dyn = new(CelKind.Dyn, "dyn");
@@ -39,8 +41,9 @@ public sealed class CelType : IEquatable<CelType>
     internal CelType With(CelType[] parameters) => new(Kind, Name, parameters);
 
     /// <summary>
-    /// A map whose string keys the checker knows: selecting a field that is not among them is an error of the program. At run time any map will do, and a field that is not
-    /// there is an error of the evaluation. Null agrees with it, so that a program can ask whether there is one.
+    /// A map whose string keys the checker knows: selecting a field that is not among them is an error of the program.
+    /// At run time any map will do, and a field that is not there is an error of the evaluation. Null agrees with it,
+    /// so that a program can ask whether there is one.
     /// </summary>
     /// <param name="name">As messages call it.</param>
     public static CelType Object(string name, IEnumerable<KeyValuePair<string, CelType>> fields) =>
@@ -67,7 +70,10 @@ public sealed class CelType : IEquatable<CelType>
     /// <summary>The fields of an <see cref="Object"/>; null for every other type.</summary>
     public ImmutableSortedDictionary<string, CelType>? Fields { get; private init; }
 
-    /// <summary>The type named so in programs (<c>int</c>, <c>list</c>, <c>google.protobuf.Timestamp</c>), or null. <c>dyn</c> has no such name.</summary>
+    /// <summary>
+    /// The type named so in programs (<c>int</c>, <c>list</c>, <c>google.protobuf.Timestamp</c>), or null. <c>dyn</c>
+    /// has no such name.
+    /// </summary>
     internal static CelType? Named(string name) => name switch
     {
         "null_type" => Null,
@@ -116,10 +122,12 @@ public sealed class CelType : IEquatable<CelType>
     public bool Equals(CelType? other)
     {
         if (ReferenceEquals(this, other)) return true;
-        if (other is null || Kind != other.Kind || !string.Equals(Name, other.Name, StringComparison.Ordinal) || Parameters.Count != other.Parameters.Count) return false;
+        if (other is null || Kind != other.Kind || !string.Equals(Name, other.Name, StringComparison.Ordinal)
+            || Parameters.Count != other.Parameters.Count) return false;
         for (var i = 0; i < Parameters.Count; i++)
             if (!Parameters[i].Equals(other.Parameters[i])) return false;
-        return Fields is null ? other.Fields is null : other.Fields is not null && Fields.Count == other.Fields.Count && Fields.All(f => other.Fields.TryGetValue(f.Key, out var type) && type.Equals(f.Value));
+        return Fields is null ? other.Fields is null : other.Fields is not null && Fields.Count == other.Fields.Count
+            && Fields.All(f => other.Fields.TryGetValue(f.Key, out var type) && type.Equals(f.Value));
     }
 
     public override bool Equals(object? obj) => Equals(obj as CelType);

@@ -5,7 +5,8 @@ namespace Cel.Values;
 
 /// <summary>
 /// A value: a kind, 64 bits and a reference, so that scalars cost no allocation. <c>default</c> is null.
-/// Immutable throughout; equality is the language's own (numbers on one number line, NaN unequal to itself, maps without order).
+/// Immutable throughout; equality is the language's own (numbers on one number line, NaN unequal to itself, maps
+/// without order).
 /// </summary>
 public readonly struct CelValue : IEquatable<CelValue>
 {
@@ -38,7 +39,9 @@ public readonly struct CelValue : IEquatable<CelValue>
 
     public static CelValue Double(double value) => new(CelKind.Double, null, BitConverter.DoubleToInt64Bits(value));
 
-    /// <exception cref="ArgumentException">Half a surrogate pair: strings are sequences of Unicode code points.</exception>
+    /// <exception cref="ArgumentException">
+    /// Half a surrogate pair: strings are sequences of Unicode code points.
+    /// </exception>
     public static CelValue String(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -67,7 +70,9 @@ public readonly struct CelValue : IEquatable<CelValue>
     internal static CelValue OwnList(CelValue[] elements)
     {
         var list = new CelList(elements);
-        return list.Extent.IsAllowed ? new(CelKind.List, list, 0) : Error(CelErrorKind.TooLarge, "the list would be too deep or too large");
+        return list.Extent.IsAllowed
+            ? new(CelKind.List, list, 0)
+            : Error(CelErrorKind.TooLarge, "the list would be too deep or too large");
     }
 
     /// <summary>A map with string keys, in the order given, which is the order macros walk it in.</summary>
@@ -91,13 +96,19 @@ public readonly struct CelValue : IEquatable<CelValue>
     }
 
     static CelValue OwnMap(CelValue[] keys, CelValue[] values)
-        => CelMap.TryCreate(keys, values, out var map, out _) ? OrThrow(Map(map)) : throw new ArgumentException("a map key is of a type that can't be one, or is there twice");
+        => CelMap.TryCreate(keys, values, out var map, out _)
+            ? OrThrow(Map(map))
+            : throw new ArgumentException("a map key is of a type that can't be one, or is there twice");
 
     /// <summary>An error when beyond <see cref="ValueLimits"/>.</summary>
     internal static CelValue Map(CelMap map)
-        => map.Extent.IsAllowed ? new(CelKind.Map, map, 0) : Error(CelErrorKind.TooLarge, "the map would be too deep or too large");
+        => map.Extent.IsAllowed
+            ? new(CelKind.Map, map, 0)
+            : Error(CelErrorKind.TooLarge, "the map would be too deep or too large");
 
-    static CelValue OrThrow(CelValue value) => value.IsError ? throw new ArgumentException(value.RawError.Reason) : value;
+    static CelValue OrThrow(CelValue value) => value.IsError
+        ? throw new ArgumentException(value.RawError.Reason)
+        : value;
 
     /// <param name="seconds">Since 1970-01-01T00:00:00Z, within years 1 to 9999.</param>
     /// <param name="nanos">0 to 999,999,999, counted forward.</param>
@@ -131,16 +142,20 @@ public readonly struct CelValue : IEquatable<CelValue>
     internal static CelValue OwnSome(in CelValue value)
     {
         var optional = new CelOptional(in value);
-        return optional.Extent.IsAllowed ? new(CelKind.Optional, optional, 0) : Error(CelErrorKind.TooLarge, "the optional would be too deep or too large");
+        return optional.Extent.IsAllowed
+            ? new(CelKind.Optional, optional, 0)
+            : Error(CelErrorKind.TooLarge, "the optional would be too deep or too large");
     }
 
-    internal static CelValue Address(NetAddress address) => new(address.IsRange ? CelKind.Cidr : CelKind.Ip, address, 0);
+    internal static CelValue Address(NetAddress address) =>
+        new(address.IsRange ? CelKind.Cidr : CelKind.Ip, address, 0);
 
     public static CelValue Type(CelType type) => new(CelKind.Type, type, 0);
 
     internal static CelValue Error(CelError error) => new(CelKind.Error, error, 0);
 
-    internal static CelValue Error(CelErrorKind kind, string reason) => new(CelKind.Error, new CelError(kind, reason), 0);
+    internal static CelValue Error(CelErrorKind kind, string reason) =>
+        new(CelKind.Error, new CelError(kind, reason), 0);
 
     /// <summary>The elements of a list.</summary>
     /// <exception cref="InvalidOperationException">Each accessor demands its own kind.</exception>
@@ -158,7 +173,9 @@ public readonly struct CelValue : IEquatable<CelValue>
 
     public ReadOnlySpan<byte> AsBytes() => Expect(CelKind.Bytes).RawBytes;
 
-    /// <summary>Values, characters and bytes in all of it, counted each time they are reached: no JSON of it is shorter.</summary>
+    /// <summary>
+    /// Values, characters and bytes in all of it, counted each time they are reached: no JSON of it is shorter.
+    /// </summary>
     public long Weight => Extent.Of(in this).Weight;
 
     /// <summary>Entries of a map in its own order.</summary>
@@ -182,7 +199,9 @@ public readonly struct CelValue : IEquatable<CelValue>
 
     public CelType AsType() => Expect(CelKind.Type).RawType;
 
-    CelValue Expect(CelKind kind) => _kind == kind ? this : throw new InvalidOperationException($"the value is {TypeOf()}, not {CelType.Of(kind)}");
+    CelValue Expect(CelKind kind) => _kind == kind
+        ? this
+        : throw new InvalidOperationException($"the value is {TypeOf()}, not {CelType.Of(kind)}");
 
     // Unchecked access for code that has looked at Kind.
     internal bool RawBool => _bits != 0;
@@ -229,14 +248,23 @@ public readonly struct CelValue : IEquatable<CelValue>
         return b.ToString();
     }
 
-    /// <summary>For messages of steps that cost next to nothing: what holds other values is not written out, only its type.</summary>
-    internal string Named() => _kind is CelKind.List or CelKind.Map or CelKind.Optional ? $"a value of type {TypeOf()}" : ToString();
+    /// <summary>
+    /// For messages of steps that cost next to nothing: what holds other values is not written out, only its type.
+    /// </summary>
+    internal string Named() => _kind is CelKind.List or CelKind.Map or CelKind.Optional
+        ? $"a value of type {TypeOf()}"
+        : ToString();
 
     /// <summary>Where <see cref="ToString"/> starts to leave things out.</summary>
     const int Shown = 200;
 
-    /// <summary>As much of a string as is shown; never half a character, since what is shown goes into messages, and those into statements.</summary>
-    static ReadOnlySpan<char> Start(string s) => s.Length <= Shown ? s : s.AsSpan(0, char.IsHighSurrogate(s[Shown - 1]) ? Shown - 1 : Shown);
+    /// <summary>
+    /// As much of a string as is shown; never half a character, since what is shown goes into messages, and those into
+    /// statements.
+    /// </summary>
+    static ReadOnlySpan<char> Start(string s) => s.Length <= Shown
+        ? s
+        : s.AsSpan(0, char.IsHighSurrogate(s[Shown - 1]) ? Shown - 1 : Shown);
 
     static void Write(StringBuilder b, in CelValue v)
     {
@@ -247,12 +275,17 @@ public readonly struct CelValue : IEquatable<CelValue>
             case CelKind.Int: b.Append(v._bits.ToString(CultureInfo.InvariantCulture)); break;
             case CelKind.UInt: b.Append(v.RawUInt.ToString(CultureInfo.InvariantCulture)).Append('u'); break;
             case CelKind.Double: b.Append(Numbers.Shortest(v.RawDouble)); break;
-            case CelKind.String: b.Append('\'').Append(Start(v.RawString)).Append(v.RawString.Length > Shown ? "…'" : "'"); break;
-            case CelKind.Bytes: b.Append("b'").Append(Convert.ToHexStringLower(v.RawBytes.AsSpan(0, Math.Min(Shown, v.RawBytes.Length)))).Append(v.RawBytes.Length > Shown ? "…'" : "'"); break;
+            case CelKind.String:
+                b.Append('\'').Append(Start(v.RawString)).Append(v.RawString.Length > Shown ? "…'" : "'"); break;
+            case CelKind.Bytes:
+                b.Append("b'")
+                    .Append(Convert.ToHexStringLower(v.RawBytes.AsSpan(0, Math.Min(Shown, v.RawBytes.Length))))
+                    .Append(v.RawBytes.Length > Shown ? "…'" : "'"); break;
             case CelKind.Timestamp: b.Append("timestamp('").Append(Times.Format(v._bits, v._nanos)).Append("')"); break;
             case CelKind.Duration: b.Append("duration('").Append(Times.Format(v._bits)).Append("')"); break;
             case CelKind.Type: b.Append(v.RawType.Name); break;
-            case CelKind.Ip or CelKind.Cidr: b.Append(v._kind == CelKind.Ip ? "ip('" : "cidr('").Append(v.RawAddress.ToString()).Append("')"); break;
+            case CelKind.Ip or CelKind.Cidr:
+                b.Append(v._kind == CelKind.Ip ? "ip('" : "cidr('").Append(v.RawAddress.ToString()).Append("')"); break;
             case CelKind.Optional or CelKind.List or CelKind.Map when b.Length > Shown: b.Append('…'); break;
             case CelKind.Optional when v.RawOptional is { } optional:
                 b.Append("optional.of(");

@@ -1,8 +1,8 @@
 namespace Cel.Values;
 
 /// <summary>
-/// The language's <c>==</c>: never an error, false across types, except that int, uint and double compare as the numbers they are,
-/// exactly (2⁵³+1 as an int is not 2⁵³ as a double). NaN equals nothing.
+/// The language's <c>==</c>: never an error, false across types, except that int, uint and double compare as the
+/// numbers they are, exactly (2⁵³+1 as an int is not 2⁵³ as a double). NaN equals nothing.
 /// </summary>
 internal static class Equality
 {
@@ -11,7 +11,10 @@ internal static class Equality
 
     /// <param name="a">One value.</param>
     /// <param name="b">The other.</param>
-    /// <param name="left">How much may still be looked at: values, characters and bytes. Less than nothing afterwards if that did not suffice; then the answer means nothing.</param>
+    /// <param name="left">
+    /// How much may still be looked at: values, characters and bytes. Less than nothing afterwards if that did not
+    /// suffice; then the answer means nothing.
+    /// </param>
     public static bool Equal(in CelValue a, in CelValue b, ref long left)
     {
         left--;
@@ -47,7 +50,8 @@ internal static class Equality
                 for (var i = 0; i < p.Count; i++)
                 {
                     left -= Lookup + (p.Keys[i].Kind == CelKind.String ? p.Keys[i].RawString.Length : 0);
-                    if (left < 0 || !q.TryGet(in p.Keys[i], out var other) || !Equal(in p.Values[i], in other, ref left)) return false;
+                    if (left < 0 || !q.TryGet(in p.Keys[i], out var other)
+                        || !Equal(in p.Values[i], in other, ref left)) return false;
                 }
                 return true;
             default: return false;
@@ -57,12 +61,14 @@ internal static class Equality
     static bool Mixed(in CelValue a, in CelValue b) => (a.Kind, b.Kind) switch
     {
         (CelKind.Int, CelKind.UInt) or (CelKind.UInt, CelKind.Int) => a.RawInt == b.RawInt && a.RawInt >= 0,
-        (CelKind.Double, CelKind.Int or CelKind.UInt) => TryInteger(a.RawDouble, out var n) && n.Kind == b.Kind ? n.RawInt == b.RawInt : Integral(a.RawDouble, b),
+        (CelKind.Double, CelKind.Int or CelKind.UInt) =>
+            TryInteger(a.RawDouble, out var n) && n.Kind == b.Kind ? n.RawInt == b.RawInt : Integral(a.RawDouble, b),
         (CelKind.Int or CelKind.UInt, CelKind.Double) => Mixed(in b, in a),
         _ => false,
     };
 
-    static bool Integral(double d, CelValue i) => TryInteger(d, out var n) && n.Kind != i.Kind && n.RawInt == i.RawInt && n.RawInt >= 0;
+    static bool Integral(double d, CelValue i) =>
+        TryInteger(d, out var n) && n.Kind != i.Kind && n.RawInt == i.RawInt && n.RawInt >= 0;
 
     /// <summary>The int (or, above its range, uint) that a double is exactly.</summary>
     public static bool TryInteger(double d, out CelValue value)
@@ -75,7 +81,10 @@ internal static class Equality
         return true;
     }
 
-    /// <summary>Seeded, so that nobody can make up numbers that are slow as keys: the plain hash of a long is the exclusive or of its halves.</summary>
+    /// <summary>
+    /// Seeded, so that nobody can make up numbers that are slow as keys: the plain hash of a long is the exclusive or
+    /// of its halves.
+    /// </summary>
     static int Hash(long n) => HashCode.Combine((int)n, (int)(n >> 32));
 
     /// <summary>Equal values have equal hashes: numbers hash as the integer they are, where they are one.</summary>
@@ -95,7 +104,8 @@ internal static class Equality
                 h.AddBytes(v.RawBytes);
                 return h.ToHashCode();
             case CelKind.Ip or CelKind.Cidr: return v.RawAddress.GetHashCode();
-            case CelKind.Optional: return HashCode.Combine(CelKind.Optional, v.RawOptional is { } o ? Hash(in o.Value) : 0);
+            case CelKind.Optional:
+                return HashCode.Combine(CelKind.Optional, v.RawOptional is { } o ? Hash(in o.Value) : 0);
             case CelKind.List: return HashCode.Combine(CelKind.List, v.ListItems.Length);
             case CelKind.Map: return HashCode.Combine(CelKind.Map, v.RawMap.Count);
             default: return (int)v.Kind;

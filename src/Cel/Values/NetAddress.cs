@@ -3,10 +3,12 @@ using System.Globalization;
 namespace Cel.Values;
 
 /// <summary>
-/// An IPv4 or IPv6 address, or a range of them (CIDR: an address and the length of a prefix). Text is read as RFC 4291 and Go's
-/// netip do: four decimals without leading zeros; eight groups of up to four hexadecimal digits, one run of zeros as <c>::</c>,
-/// the last two groups also as four decimals. It is written as RFC 5952 has it. There are no zones (<c>%eth0</c>), which mean
-/// nothing off their machine. An IPv4 address mapped into IPv6 is the IPv4 address; written with decimals it is refused, as is a range of such.
+/// An IPv4 or IPv6 address, or a range of them (CIDR: an address and the length of a prefix). Text is read as RFC 4291
+/// and Go's netip do: four decimals without leading zeros; eight groups of up to four hexadecimal digits, one run of
+/// zeros as <c>::</c>,
+/// the last two groups also as four decimals. It is written as RFC 5952 has it. There are no zones (<c>%eth0</c>),
+/// which mean nothing off their machine. An IPv4 address mapped into IPv6 is the IPv4 address; written with decimals it
+/// is refused, as is a range of such.
 /// </summary>
 internal sealed class NetAddress : IEquatable<NetAddress>
 {
@@ -61,7 +63,8 @@ internal sealed class NetAddress : IEquatable<NetAddress>
                 if (!char.IsAsciiDigit(c)) return null;
             var prefix = int.Parse(length, NumberStyles.None, CultureInfo.InvariantCulture);
             if (prefix > (v6 ? 128 : 32)) problem = $"a prefix of {prefix} bits is longer than the address";
-            else if (v6 && bits >> 32 == 0xffff) problem = "an IPv4 address mapped into IPv6 is not allowed: write the IPv4 network";
+            else if (v6 && bits >> 32 == 0xffff)
+                problem = "an IPv4 address mapped into IPv6 is not allowed: write the IPv4 network";
             else return new NetAddress(bits, v6, prefix);
         }
         return null;
@@ -152,7 +155,8 @@ internal sealed class NetAddress : IEquatable<NetAddress>
     public NetAddress Masked => new(_bits & Mask, IsV6, _prefix);
 
     /// <summary>Is the other address, or all of the other range, in this range? Never across the families.</summary>
-    public bool Contains(NetAddress other) => IsV6 == other.IsV6 && (!other.IsRange || other._prefix >= _prefix) && ((_bits ^ other._bits) & Mask) == 0;
+    public bool Contains(NetAddress other) =>
+        IsV6 == other.IsV6 && (!other.IsRange || other._prefix >= _prefix) && ((_bits ^ other._bits) & Mask) == 0;
 
     bool Starts(uint value, int length) => _bits >> Width - length == value;
 
@@ -167,9 +171,11 @@ internal sealed class NetAddress : IEquatable<NetAddress>
     bool IsMulticast => IsV6 ? Starts(0xff, 8) : Starts(0xe, 4);
 
     /// <summary>Every unicast address that leaves its link, private ones included.</summary>
-    public bool IsGlobalUnicast => !IsUnspecified && !IsLoopback && !IsMulticast && !IsLinkLocalUnicast && (IsV6 || _bits != uint.MaxValue);
+    public bool IsGlobalUnicast =>
+        !IsUnspecified && !IsLoopback && !IsMulticast && !IsLinkLocalUnicast && (IsV6 || _bits != uint.MaxValue);
 
-    public bool Equals(NetAddress? other) => other is not null && _bits == other._bits && IsV6 == other.IsV6 && _prefix == other._prefix;
+    public bool Equals(NetAddress? other) =>
+        other is not null && _bits == other._bits && IsV6 == other.IsV6 && _prefix == other._prefix;
 
     public override bool Equals(object? obj) => Equals(obj as NetAddress);
 
@@ -177,7 +183,8 @@ internal sealed class NetAddress : IEquatable<NetAddress>
 
     public override string ToString()
     {
-        var address = IsV6 ? Groups() : string.Create(CultureInfo.InvariantCulture, $"{(byte)(_bits >> 24)}.{(byte)(_bits >> 16)}.{(byte)(_bits >> 8)}.{(byte)_bits}");
+        var address = IsV6 ? Groups() : string.Create(CultureInfo.InvariantCulture,
+            $"{(byte)(_bits >> 24)}.{(byte)(_bits >> 16)}.{(byte)(_bits >> 8)}.{(byte)_bits}");
         return IsRange ? string.Create(CultureInfo.InvariantCulture, $"{address}/{_prefix}") : address;
     }
 

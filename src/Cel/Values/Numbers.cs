@@ -7,8 +7,9 @@ namespace Cel.Values;
 internal static class Numbers
 {
     /// <summary>
-    /// The shortest decimal that reads back as the same double, laid out as ECMAScript does: plain between 1e-6 and 1e21, else with an exponent.
-    /// A negative zero keeps its sign; then there are <c>NaN</c>, <c>Infinity</c> and <c>-Infinity</c>.
+    /// The shortest decimal that reads back as the same double, laid out as ECMAScript does: plain between 1e-6 and
+    /// 1e21, else with an exponent. A negative zero keeps its sign; then there are <c>NaN</c>, <c>Infinity</c> and
+    /// <c>-Infinity</c>.
     /// </summary>
     public static string Shortest(double value)
     {
@@ -19,7 +20,9 @@ internal static class Numbers
         // "E16" would give 17 digits; "R" gives the shortest digits, in a layout taken apart here.
         var text = Math.Abs(value).ToString("R", CultureInfo.InvariantCulture);
         var e = text.IndexOf('E');
-        var exponent = e < 0 ? 0 : int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent = e < 0
+            ? 0
+            : int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         var mantissa = e < 0 ? text : text[..e];
         var point = mantissa.IndexOf('.');
         var digits = mantissa.Replace(".", "", StringComparison.Ordinal);
@@ -36,19 +39,25 @@ internal static class Numbers
             return sign + digits[..exponent] + "." + digits[exponent..];
         }
         var power = exponent - 1;
-        return sign + digits[..1] + (digits.Length > 1 ? "." + digits[1..] : "") + (power < 0 ? "e-" : "e+") + Math.Abs(power).ToString(CultureInfo.InvariantCulture);
+        return sign + digits[..1] + (digits.Length > 1 ? "." + digits[1..] : "") + (power < 0 ? "e-" : "e+")
+            + Math.Abs(power).ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Exactly <paramref name="precision"/> digits after the point, the exact value rounded half to even.</summary>
+    /// <summary>
+    /// Exactly <paramref name="precision"/> digits after the point, the exact value rounded half to even.
+    /// </summary>
     public static string Fixed(double value, int precision)
     {
         if (!double.IsFinite(value)) return Shortest(value);
-        var digits = Scaled(Math.Abs(value), precision).ToString(CultureInfo.InvariantCulture).PadLeft(precision + 1, '0');
+        var digits = Scaled(Math.Abs(value), precision).ToString(CultureInfo.InvariantCulture).PadLeft(precision + 1,
+            '0');
         var sign = double.IsNegative(value) ? "-" : "";
         return precision == 0 ? sign + digits : $"{sign}{digits[..^precision]}.{digits[^precision..]}";
     }
 
-    /// <summary>One digit, the point, <paramref name="precision"/> digits, then <c>e±dd</c>, rounded as <see cref="Fixed"/>.</summary>
+    /// <summary>
+    /// One digit, the point, <paramref name="precision"/> digits, then <c>e±dd</c>, rounded as <see cref="Fixed"/>.
+    /// </summary>
     public static string Scientific(double value, int precision)
     {
         if (!double.IsFinite(value)) return Shortest(value);
@@ -60,13 +69,17 @@ internal static class Numbers
         {
             // The shortest form knows the decimal exponent; rounding may raise it by one.
             var plain = value.ToString("E16", CultureInfo.InvariantCulture);
-            exponent = int.Parse(plain.AsSpan(plain.IndexOf('E') + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+            exponent = int.Parse(plain.AsSpan(plain.IndexOf('E') + 1), NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture);
             digits = Scaled(value, precision - exponent).ToString(CultureInfo.InvariantCulture);
-            if (digits.Length <= precision) digits = Scaled(value, precision - --exponent).ToString(CultureInfo.InvariantCulture);
-            if (digits.Length > precision + 1) digits = Scaled(value, precision - ++exponent).ToString(CultureInfo.InvariantCulture);
+            if (digits.Length <= precision)
+                digits = Scaled(value, precision - --exponent).ToString(CultureInfo.InvariantCulture);
+            if (digits.Length > precision + 1)
+                digits = Scaled(value, precision - ++exponent).ToString(CultureInfo.InvariantCulture);
         }
         digits = digits.PadRight(precision + 1, '0');
-        return sign + digits[..1] + (precision > 0 ? "." + digits[1..] : "") + (exponent < 0 ? "e-" : "e+") + Math.Abs(exponent).ToString("00", CultureInfo.InvariantCulture);
+        return sign + digits[..1] + (precision > 0 ? "." + digits[1..] : "") + (exponent < 0 ? "e-" : "e+")
+            + Math.Abs(exponent).ToString("00", CultureInfo.InvariantCulture);
     }
 
     /// <summary>value × 10^power as an integer, half to even, in exact arithmetic.</summary>
@@ -90,7 +103,8 @@ internal static class Numbers
     public static bool TryInt(string text, out long value)
     {
         value = 0;
-        return EndsInDigit(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+        return EndsInDigit(text)
+            && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
     }
 
     public static bool TryUInt(string text, out ulong value)
@@ -102,7 +116,10 @@ internal static class Numbers
     // .NET's parsers pass over NULs at the end.
     static bool EndsInDigit(string text) => text.Length > 0 && char.IsAsciiDigit(text[^1]);
 
-    /// <summary>A decimal with optional sign, point and exponent, or <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>; not one too large for a double.</summary>
+    /// <summary>
+    /// A decimal with optional sign, point and exponent, or <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>; not one too
+    /// large for a double.
+    /// </summary>
     public static bool TryDouble(string text, out double value)
     {
         switch (text)
@@ -113,7 +130,8 @@ internal static class Numbers
         }
         value = 0;
         return (EndsInDigit(text) || text.EndsWith('.'))
-            && double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
+            && double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint
+                | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
             && double.IsFinite(value);
     }
 }

@@ -40,5 +40,7 @@ internal static class Texts
     public static byte[] Utf8(string text) => Strict.GetBytes(text);
 
     /// <summary>Null when the bytes are no UTF-8.</summary>
-    public static string? FromUtf8(byte[] bytes) => System.Text.Unicode.Utf8.IsValid(bytes) ? Strict.GetString(bytes) : null;
+    public static string? FromUtf8(byte[] bytes) => System.Text.Unicode.Utf8.IsValid(bytes)
+        ? Strict.GetString(bytes)
+        : null;
 }

@@ -10,15 +10,19 @@ internal static class Times
 
     const long Day = 86400;
 
-    /// <summary>The parts of a moment in a fixed offset; month and day from 1, weekday 0 = Sunday, day of year from 0.</summary>
-    public readonly record struct Civil(int Year, int Month, int Day, int Hour, int Minute, int Second, int Weekday, int DayOfYear);
+    /// <summary>
+    /// The parts of a moment in a fixed offset; month and day from 1, weekday 0 = Sunday, day of year from 0.
+    /// </summary>
+    public readonly record struct Civil(int Year, int Month, int Day, int Hour, int Minute, int Second, int Weekday,
+        int DayOfYear);
 
     public static Civil ToCivil(long seconds)
     {
         var days = Math.DivRem(seconds, Day, out var rest);
         if (rest < 0) (days, rest) = (days - 1, rest + Day);
         var (year, month, day) = FromDays(days);
-        return new Civil(year, month, day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)(((days + 4) % 7 + 7) % 7), (int)(days - ToDays(year, 1, 1)));
+        return new Civil(year, month, day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60),
+            (int)(((days + 4) % 7 + 7) % 7), (int)(days - ToDays(year, 1, 1)));
     }
 
     /// <summary>Days since 1970-01-01, by eras of 400 years that start in March.</summary>
@@ -40,18 +44,24 @@ internal static class Times
         var ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
         var shifted = (5 * ofYear + 2) / 153;
         var month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-        return ((int)(yearOfEra + era * 400) + (month <= 2 ? 1 : 0), month, (int)(ofYear - (153 * shifted + 2) / 5 + 1));
+        return ((int)(yearOfEra + era * 400) + (month <= 2 ? 1 : 0), month,
+            (int)(ofYear - (153 * shifted + 2) / 5 + 1));
     }
 
-    /// <summary>RFC 3339, upper case, up to nine digits of fraction, <c>Z</c> or an offset; a leap second is refused.</summary>
+    /// <summary>
+    /// RFC 3339, upper case, up to nine digits of fraction, <c>Z</c> or an offset; a leap second is refused.
+    /// </summary>
     public static bool TryParse(string s, out long seconds, out int nanos)
     {
         seconds = 0;
         nanos = 0;
         if (s.Length < 20 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':') return false;
-        if (!Digits(s, 0, 4, out var year) || !Digits(s, 5, 2, out var month) || !Digits(s, 8, 2, out var day)) return false;
-        if (!Digits(s, 11, 2, out var hour) || !Digits(s, 14, 2, out var minute) || !Digits(s, 17, 2, out var second)) return false;
-        if (year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 59) return false;
+        if (!Digits(s, 0, 4, out var year) || !Digits(s, 5, 2, out var month) || !Digits(s, 8, 2, out var day))
+            return false;
+        if (!Digits(s, 11, 2, out var hour) || !Digits(s, 14, 2, out var minute) || !Digits(s, 17, 2, out var second))
+            return false;
+        if (year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23
+            || minute > 59 || second > 59) return false;
 
         var at = 19;
         if (s[at] == '.')
@@ -91,19 +101,25 @@ internal static class Times
     public static string Format(long seconds, int nanos)
     {
         var c = ToCivil(seconds);
-        return string.Create(CultureInfo.InvariantCulture, $"{c.Year:0000}-{c.Month:00}-{c.Day:00}T{c.Hour:00}:{c.Minute:00}:{c.Second:00}{Fraction(nanos)}Z");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{c.Year:0000}-{c.Month:00}-{c.Day:00}T{c.Hour:00}:{c.Minute:00}:{c.Second:00}{Fraction(nanos)}Z");
     }
 
-    static string Fraction(int nanos) => nanos == 0 ? "" : "." + nanos.ToString("000000000", CultureInfo.InvariantCulture).TrimEnd('0');
+    static string Fraction(int nanos) => nanos == 0
+        ? ""
+        : "." + nanos.ToString("000000000", CultureInfo.InvariantCulture).TrimEnd('0');
 
     /// <summary>A duration in seconds: <c>1.5s</c>.</summary>
     public static string Format(long nanos)
     {
         var magnitude = nanos < 0 ? (ulong)-(nanos + 1) + 1 : (ulong)nanos;
-        return string.Create(CultureInfo.InvariantCulture, $"{(nanos < 0 ? "-" : "")}{magnitude / 1_000_000_000}{Fraction((int)(magnitude % 1_000_000_000))}s");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{(nanos < 0 ? "-" : "")}{magnitude / 1_000_000_000}{Fraction((int)(magnitude % 1_000_000_000))}s");
     }
 
-    /// <summary>A sign, then decimals with units <c>h m s ms us µs ns</c> (<c>1h30m</c>, <c>-1.5s</c>), or <c>0</c>.</summary>
+    /// <summary>
+    /// A sign, then decimals with units <c>h m s ms us µs ns</c> (<c>1h30m</c>, <c>-1.5s</c>), or <c>0</c>.
+    /// </summary>
     public static bool TryParseDuration(string s, out long nanos)
     {
         nanos = 0;
@@ -128,7 +144,8 @@ internal static class Times
             var rest = s.AsSpan(at);
             var (unit, length) =
                 rest.StartsWith("ns", StringComparison.Ordinal) ? (1L, 2) :
-                rest.StartsWith("us", StringComparison.Ordinal) || rest.StartsWith("µs", StringComparison.Ordinal) || rest.StartsWith("μs", StringComparison.Ordinal) ? (1_000L, 2) :
+                rest.StartsWith("us", StringComparison.Ordinal) || rest.StartsWith("µs", StringComparison.Ordinal)
+                    || rest.StartsWith("μs", StringComparison.Ordinal) ? (1_000L, 2) :
                 rest.StartsWith("ms", StringComparison.Ordinal) ? (1_000_000L, 2) :
                 rest.StartsWith("s", StringComparison.Ordinal) ? (1_000_000_000L, 1) :
                 rest.StartsWith("m", StringComparison.Ordinal) ? (60_000_000_000L, 1) :
@@ -144,12 +161,17 @@ internal static class Times
         return true;
     }
 
-    /// <summary>Seconds east of UTC at a moment: of <c>UTC</c>, a fixed offset <c>±hh:mm</c> (the sign may be missing), or a zone of <see cref="Zones"/>.</summary>
+    /// <summary>
+    /// Seconds east of UTC at a moment: of <c>UTC</c>, a fixed offset <c>±hh:mm</c> (the sign may be missing), or a
+    /// zone of <see cref="Zones"/>.
+    /// </summary>
     public static bool TryOffset(string zone, long at, out int seconds)
     {
         seconds = 0;
         if (zone is "UTC" or "Z" or "" || zone.Length > Zones.Longest) return zone is "UTC" or "Z";
-        return zone.Contains(':', StringComparison.Ordinal) ? TryFixed(zone, out seconds) : Zones.TryOffset(zone, at, out seconds);
+        return zone.Contains(':', StringComparison.Ordinal)
+            ? TryFixed(zone, out seconds)
+            : Zones.TryOffset(zone, at, out seconds);
     }
 
     static bool TryFixed(string zone, out int seconds)
@@ -168,9 +190,12 @@ internal static class Times
         var carry = Math.DivRem(nanos, 1_000_000_000, out var rest);
         if (rest < 0) (carry, rest) = (carry - 1, rest + 1_000_000_000);
         seconds += carry;
-        return seconds is < MinSeconds or > MaxSeconds ? CelValue.Error(CelErrorKind.Range, "the timestamp is outside years 1 to 9999") : CelValue.Timestamp(seconds, (int)rest);
+        return seconds is < MinSeconds or > MaxSeconds ? CelValue.Error(CelErrorKind.Range,
+            "the timestamp is outside years 1 to 9999") : CelValue.Timestamp(seconds, (int)rest);
     }
 
     public static CelValue Duration(Int128 nanos)
-        => nanos < long.MinValue || nanos > long.MaxValue ? CelValue.Error(CelErrorKind.Range, "the duration is outside 64 bits of nanoseconds") : CelValue.Duration((long)nanos);
+        =>
+        nanos < long.MinValue || nanos > long.MaxValue ? CelValue.Error(CelErrorKind.Range,
+            "the duration is outside 64 bits of nanoseconds") : CelValue.Duration((long)nanos);
 }

@@ -1,6 +1,9 @@
 namespace Cel.Values;
 
-/// <summary>Time zones, made by eng/zones.cs from the IANA data as Debian has it. Part of the language version; <see cref="Zones"/> tells how it is read.</summary>
+/// <summary>
+/// Time zones, made by eng/zones.cs from the IANA data as Debian has it. Part of the language version;
+/// <see cref="Zones"/> tells how it is read.
+/// </summary>
 internal static class ZoneTable
 {
     /// <summary>Of the IANA data.</summary>

@@ -4,15 +4,16 @@ using System.Text;
 namespace Cel.Values;
 
 /// <summary>
-/// Named time zones: which offset from UTC holds at a moment. The rules are those of <see cref="ZoneTable"/> on every machine. One
-/// line is a zone:
+/// Named time zones: which offset from UTC holds at a moment. The rules are those of <see cref="ZoneTable"/> on every
+/// machine. One line is a zone:
 /// <code>
 /// zone        = name {"," name} "|" offset {"," offset} "|" {transition} "|" [offset "," offset "," change "," change]
 /// transition  = letter ["."] base36       from then on the offset at this letter's place in the list (b is the second)
 /// change      = month "." week "." weekday "." seconds
 /// </code>
-/// Offsets are seconds east of UTC; the first holds before all transitions. A transition counts from the one before (the first from
-/// 1800-01-01) in quarters of an hour, after a point in seconds. After the last, the last offset holds forever, or every
+/// Offsets are seconds east of UTC; the first holds before all transitions. A transition counts from the one before
+/// (the first from 1800-01-01) in quarters of an hour, after a point in seconds. After the last, the last offset holds
+/// forever, or every
 /// year has summer time: the standard offset, that of summer, and when it starts and ends, in local time before
 /// the change. Week 5 is a weekday's last in the month; weekday 0 is Sunday; seconds may lie outside the day.
 /// </summary>
@@ -48,7 +49,8 @@ internal static class Zones
         foreach (var range in text.Split((byte)'\n'))
         {
             var line = text[range];
-            foreach (var name in line[..line.IndexOf((byte)'|')].Split((byte)',')) lines.Add(Encoding.ASCII.GetString(line[name]), at);
+            foreach (var name in line[..line.IndexOf((byte)'|')].Split((byte)','))
+                lines.Add(Encoding.ASCII.GetString(line[name]), at);
             at += line.Length + 1;
         }
         return lines;
@@ -76,13 +78,17 @@ internal static class Zones
         }
 
         var rule = fields[3].Length == 0 ? null : fields[3].Split(',');
-        return new Zone([.. times], [.. then], offsets[0], rule is null ? null : new Summer(Whole(rule[0]), Whole(rule[1]), Change(rule[2]), Change(rule[3])));
+        return new Zone([.. times], [.. then], offsets[0],
+            rule is null ? null : new Summer(Whole(rule[0]), Whole(rule[1]), Change(rule[2]), Change(rule[3])));
     }
 
-    static Change Change(string text) => Array.ConvertAll(text.Split('.'), Whole) is [var month, var week, var weekday, var seconds]
+    static Change Change(string text) =>
+        Array.ConvertAll(text.Split('.'), Whole) is [var month, var week, var weekday, var seconds]
         ? new(month, week, weekday, seconds) : throw new FormatException(text);
 
-    static int Whole(string text) => int.Parse(text, System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture);
+    static int Whole(string text) =>
+        int.Parse(text, System.Globalization.NumberStyles.AllowLeadingSign,
+            System.Globalization.CultureInfo.InvariantCulture);
 }
 
 /// <summary>A zone, decoded.</summary>

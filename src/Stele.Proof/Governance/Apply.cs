@@ -4,10 +4,12 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// The pure function that three judges share: the server before it appends, a node before it starts anything, an auditor over a pack. Given the state, an entry and the documents the entry
-/// names, it accepts or refuses. No clock, no randomness, no I/O.
+/// The pure function that three judges share: the server before it appends, a node before it starts anything, an
+/// auditor over a pack. Given the state, an entry and the documents the entry names, it accepts or refuses. No clock,
+/// no randomness, no I/O.
 ///
-/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may (table in <see cref="Authority"/>) · 6 the kind's own rules · 7 the policies in force, for what they govern.
+/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may (table in <see cref="Authority"/>) · 6
+/// the kind's own rules · 7 the policies in force, for what they govern.
 /// </summary>
 public static partial class Fold
 {
@@ -15,7 +17,8 @@ public static partial class Fold
     public const long MaxDelay = 24 * 60 * 60 * 1000;
 
     /// <summary>Applies an entry as it would stand at index <c>state.Size</c>.</summary>
-    public static Outcome Apply(State state, Entry entry, Documents documents) => Apply(state, Prepared.Nothing(entry), documents);
+    public static Outcome Apply(State state, Entry entry, Documents documents) =>
+        Apply(state, Prepared.Nothing(entry), documents);
 
     /// <summary>The same of an entry that was prepared.</summary>
     public static Outcome Apply(State state, Prepared prepared, Documents documents)
@@ -35,7 +38,10 @@ public static partial class Fold
         {
             return new Outcome.Refused(RefusalCode.UnknownKind, e.Message, null, null, null);
         }
-        if (statement is GenesisStatement != (state.Size == 0)) return Refuse(statement, RefusalCode.NotGenesis, state.Size == 0 ? "the ledger is empty: its first entry must be genesis" : "the ledger has its genesis");
+        if (statement is GenesisStatement != (state.Size == 0))
+            return Refuse(statement, RefusalCode.NotGenesis, state.Size == 0
+                ? "the ledger is empty: its first entry must be genesis"
+                : "the ledger has its genesis");
         if (statement is GenesisStatement genesis) return Found(genesis, entry);
 
         // 2. Time: the entry's own. 3. This ledger, and not seen before.
@@ -75,7 +81,9 @@ public static partial class Fold
             Erasure s => Erase(context, s),
             Retention s => Retain(context, s),
             Hold s => PutHold(context, s),
-            Verdict s => s.Size <= state.Size && s.Time <= entry.Time ? context.Accept(state) : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
+            Verdict s => s.Size <= state.Size && s.Time <= entry.Time
+                ? context.Accept(state)
+                : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
             Refusal s => PutRefusal(context, s),
             Reconcile s => PutReconcile(context, s),
             Attestation s => Attest(context, s),
@@ -130,27 +138,40 @@ public static partial class Fold
     internal static bool IsLogKey(VerifierKey key, string origin) =>
         key.Name == origin && key.Type == NoteKeyType.Ed25519;
 
-    static Outcome.Refused Refuse(Statement statement, RefusalCode code, string message) => new(code, message, null, statement, null);
+    static Outcome.Refused Refuse(Statement statement, RefusalCode code, string message) =>
+        new(code, message, null, statement, null);
 
     /// <summary>What the kinds' rules share.</summary>
-    sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers, Documents Documents, Statement Statement)
+    sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers, Documents Documents,
+        Statement Statement)
     {
         public Signed Signer => Signers[0];
-        public Outcome.Accepted Accept(State next, Judgement? judgement = null) => new Outcome.Accepted(next, Statement, judgement);
+        public Outcome.Accepted Accept(State next, Judgement? judgement = null) =>
+            new Outcome.Accepted(next, Statement, judgement);
 
         // What nobody could execute again names no member, and is never recorded.
-        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) => new Outcome.Refused(code, message, judgement, Statement, code.IsLasting() ? Signer.Member : null);
+        public Outcome.Refused Refuse(RefusalCode code, string message, Judgement? judgement = null) =>
+            new Outcome.Refused(code, message, judgement, Statement, code.IsLasting() ? Signer.Member : null);
     }
 
-    /// <summary>Entry 0: the founders' own signatures, at least as many as the threshold; nothing else is there to check it against, which is why trust files pin its digest.</summary>
+    /// <summary>
+    /// Entry 0: the founders' own signatures, at least as many as the threshold; nothing else is there to check it
+    /// against, which is why trust files pin its digest.
+    /// </summary>
     static Outcome Found(GenesisStatement g, Entry entry)
     {
         Outcome No(RefusalCode code, string message) => Refuse(g, code, message);
         if (g.Ledger is not null) return No(RefusalCode.WrongLedger, "genesis names no ledger: it is the ledger");
-        if (g.FoldVersion != State.CurrentFold) return No(RefusalCode.UnknownFoldVersion, $"fold version {g.FoldVersion} is not known here");
-        if (entry.Time < g.Issued - MaxSkew || entry.Time > g.Issued + MaxDelay) return No(RefusalCode.OutsideWindow, "genesis was issued at another time");
-        if (g.Owners.IsEmpty || g.Threshold < 1 || g.Threshold > g.Owners.Length || g.Owners.Any(o => o.Keys.IsEmpty)) return No(RefusalCode.TooFewOwners, $"a threshold of {g.Threshold} for {g.Owners.Length} owners, or an owner without a key");
-        if (!VerifierKey.TryParse(g.LogKey, out var logKey) || !IsLogKey(logKey, g.Origin)) return No(RefusalCode.BadCheckpoint, "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
+        if (g.FoldVersion != State.CurrentFold)
+            return No(RefusalCode.UnknownFoldVersion, $"fold version {g.FoldVersion} is not known here");
+        if (entry.Time < g.Issued - MaxSkew || entry.Time > g.Issued + MaxDelay)
+            return No(RefusalCode.OutsideWindow, "genesis was issued at another time");
+        if (g.Owners.IsEmpty || g.Threshold < 1 || g.Threshold > g.Owners.Length || g.Owners.Any(o => o.Keys.IsEmpty))
+            return No(RefusalCode.TooFewOwners,
+                $"a threshold of {g.Threshold} for {g.Owners.Length} owners, or an owner without a key");
+        if (!VerifierKey.TryParse(g.LogKey, out var logKey) || !IsLogKey(logKey, g.Origin))
+            return No(RefusalCode.BadCheckpoint,
+                "the log's verifier key is not a C2SP vkey with the ledger's origin as its name");
 
         var owners = new Dictionary<Digest, string>();
         var members = new Dictionary<string, MemberFact>(StringComparer.Ordinal);
@@ -158,24 +179,30 @@ public static partial class Fold
         foreach (var founder in g.Owners)
         {
             foreach (var key in founder.Keys) twice |= !owners.TryAdd(key.Id, founder.Member);
-            twice |= !members.TryAdd(founder.Member, new MemberFact(founder.Member, 0, [], founder.Keys, [new Role("owner")], null));
+            twice |= !members.TryAdd(founder.Member,
+                new MemberFact(founder.Member, 0, [], founder.Keys, [new Role("owner")], null));
         }
         if (twice) return No(RefusalCode.KeyTaken, "a member or a key stands twice in genesis");
         var keys = g.Owners.SelectMany(o => o.Keys).ToDictionary(k => k.Id);
         var signed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var s in entry.Envelope.Signatures)
         {
-            if (!keys.TryGetValue(s.KeyId, out var key)) return No(RefusalCode.UnknownSigner, $"{s.KeyId} is not a founder's key");
-            if (!entry.Envelope.Verify(s, key)) return No(RefusalCode.BadSignature, $"the signature by {s.KeyId} is not good");
+            if (!keys.TryGetValue(s.KeyId, out var key))
+                return No(RefusalCode.UnknownSigner, $"{s.KeyId} is not a founder's key");
+            if (!entry.Envelope.Verify(s, key))
+                return No(RefusalCode.BadSignature, $"the signature by {s.KeyId} is not good");
             if (!signed.Add(owners[s.KeyId])) return No(RefusalCode.SameMemberTwice, "a founder signed twice");
         }
-        if (signed.Count < g.Threshold) return No(RefusalCode.TooFewOwners, $"{signed.Count} of {g.Threshold} owners signed");
+        if (signed.Count < g.Threshold)
+            return No(RefusalCode.TooFewOwners, $"{signed.Count} of {g.Threshold} owners signed");
 
         var identity = Digest.Of(entry.Envelope.Payload);
         return new Outcome.Accepted(State.Empty with
         {
-            FoldVersion = g.FoldVersion, Size = 1, Time = entry.Time, Ledger = entry.LeafHash, Origin = g.Origin, Threshold = g.Threshold, RecoveryKey = g.RecoveryKey, ServerKey = g.ServerKey,
-            LogKeys = [(0, g.LogKey)], Members = State.Empty.Members.AddRange(members), KeyOwners = State.Empty.KeyOwners.AddRange(owners),
+            FoldVersion = g.FoldVersion, Size = 1, Time = entry.Time, Ledger = entry.LeafHash, Origin = g.Origin,
+            Threshold = g.Threshold, RecoveryKey = g.RecoveryKey, ServerKey = g.ServerKey,
+            LogKeys = [(0, g.LogKey)], Members = State.Empty.Members.AddRange(members),
+            KeyOwners = State.Empty.KeyOwners.AddRange(owners),
             Identities = State.Empty.Identities.Add(identity, 0), Seen = Merkle.Node(default, entry.LeafHash),
         }, g, null);
     }

@@ -1,8 +1,9 @@
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// What one judgement may still cost, in CEL's units: shared by every expression of every policy that is asked, in their order, so that several policies are no way to more work than one. An expression
-/// that finds too little left does not evaluate, and so fails closed.
+/// What one judgement may still cost, in CEL's units: shared by every expression of every policy that is asked, in
+/// their order, so that several policies are no way to more work than one. An expression that finds too little left
+/// does not evaluate, and so fails closed.
 /// </summary>
 /// <param name="what">What runs out, as a failure says it.</param>
 public sealed class Budget(long most = Policy.JudgementLimit, string what = "the judgement as a whole costs")

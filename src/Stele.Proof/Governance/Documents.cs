@@ -4,15 +4,21 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// Hands the fold the small documents that statements name by digest: policies, release documents and manifests, reports. Whatever <paramref name="find"/> returns is believed only if its digest is right.
+/// Hands the fold the small documents that statements name by digest: policies, release documents and manifests,
+/// reports. Whatever <paramref name="find"/> returns is believed only if its digest is right.
 /// </summary>
-/// <param name="find">The bytes of a blob, or null when it is not to be had; it may return null for anything over 1 MiB.</param>
+/// <param name="find">
+/// The bytes of a blob, or null when it is not to be had; it may return null for anything over 1 MiB.
+/// </param>
 public sealed class Documents(Func<Digest, byte[]?> find)
 {
     Action<Digest>? _told;
     Documents? _compiled;
 
-    /// <summary>Policies are kept compiled as long as their canonical forms have so many bytes, and as many again of those that were asked for before them: what statements name that are refused must not pile up.</summary>
+    /// <summary>
+    /// Policies are kept compiled as long as their canonical forms have so many bytes, and as many again of those that
+    /// were asked for before them: what statements name that are refused must not pile up.
+    /// </summary>
     const long MaxCompiled = 8 * 1024 * 1024;
 
     readonly Lock _lock = new();

@@ -6,7 +6,8 @@ using System.Globalization;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// Facts of one noun by their key: a persistent sorted map that knows its digest, so that the digest of a state costs what changed since the last one was asked for, not what there is.
+/// Facts of one noun by their key: a persistent sorted map that knows its digest, so that the digest of a state costs
+/// what changed since the last one was asked for, not what there is.
 /// <code>
 /// path of a fact    the bits of SHA-256(key as text), the highest first
 /// no fact           SHA-256("")
@@ -27,7 +28,8 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     FactMap(ImmutableSortedDictionary<TKey, TValue> sorted, Node? tree, Asking? asking = null) =>
         (_sorted, _tree, _asking) = (sorted, tree, asking);
 
-    public static FactMap<TKey, TValue> Create(IComparer<TKey>? order = null) => new(ImmutableSortedDictionary.Create<TKey, TValue>(order), null);
+    public static FactMap<TKey, TValue> Create(IComparer<TKey>? order = null) =>
+        new(ImmutableSortedDictionary.Create<TKey, TValue>(order), null);
 
     public int Count => _sorted.Count;
     public bool IsEmpty => _sorted.IsEmpty;
@@ -74,7 +76,8 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     public FactMap<TKey, TValue> SetItem(TKey key, TValue value) =>
         new(_sorted.SetItem(key, value), Put(_tree, new Leaf(key, value), 0), _asking);
 
-    public FactMap<TKey, TValue> AddRange(IEnumerable<KeyValuePair<TKey, TValue>> facts) => facts.Aggregate(this, (map, fact) => map.Add(fact.Key, fact.Value));
+    public FactMap<TKey, TValue> AddRange(IEnumerable<KeyValuePair<TKey, TValue>> facts) =>
+        facts.Aggregate(this, (map, fact) => map.Add(fact.Key, fact.Value));
 
     public FactMap<TKey, TValue> Remove(TKey key) =>
         _sorted.ContainsKey(key) ? new(_sorted.Remove(key), Take(_tree!, PathOf(key), 0), _asking) : this;
@@ -111,14 +114,18 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
         null => leaf,
         Leaf there when there.Path == leaf.Path => leaf,
         Leaf there => Put(there.Path.Bit(depth) ? new Branch(null, there) : new Branch(there, null), leaf, depth),
-        Branch b => leaf.Path.Bit(depth) ? new Branch(b.Zero, Put(b.One, leaf, depth + 1)) : new Branch(Put(b.Zero, leaf, depth + 1), b.One),
+        Branch b => leaf.Path.Bit(depth)
+            ? new Branch(b.Zero, Put(b.One, leaf, depth + 1))
+            : new Branch(Put(b.Zero, leaf, depth + 1), b.One),
         _ => throw new InvalidOperationException(),
     };
 
     static Node? Take(Node node, Digest path, int depth)
     {
         if (node is not Branch b) return null;
-        var (zero, one) = path.Bit(depth) ? (b.Zero, Take(b.One!, path, depth + 1)) : (Take(b.Zero!, path, depth + 1), b.One);
+        var (zero, one) = path.Bit(depth)
+            ? (b.Zero, Take(b.One!, path, depth + 1))
+            : (Take(b.Zero!, path, depth + 1), b.One);
         // Invariant: a subtree of one fact is that fact.
         return zero is null && one is Leaf or null ? one : one is null && zero is Leaf ? zero : new Branch(zero, one);
     }

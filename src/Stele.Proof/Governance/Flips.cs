@@ -24,7 +24,8 @@ public enum Flip
 /// <param name="WasRule">The rule that it rested on, where one is named.</param>
 /// <param name="Now">What would; null where nobody can say.</param>
 /// <param name="Open">The rules that can't be asked, where that leaves it undecidable.</param>
-public sealed record Rejudged(string Of, long Time, string Was, string? WasRule, string? Now, string? Rule, string? Message, ImmutableArray<string> Open)
+public sealed record Rejudged(string Of, long Time, string Was, string? WasRule, string? Now, string? Rule,
+    string? Message, ImmutableArray<string> Open)
 {
     public Flip Flip => Now is null ? Flip.Undecidable : (Refuses(Was), Refuses(Now)) switch
     {
@@ -33,7 +34,10 @@ public sealed record Rejudged(string Of, long Time, string Was, string? WasRule,
         _ => Was == Now ? Flip.Same : Flip.Altered,
     };
 
-    /// <summary>The rules that a flip is to be laid to: that which would refuse it, that which refused it, or those that can't be asked.</summary>
+    /// <summary>
+    /// The rules that a flip is to be laid to: that which would refuse it, that which refused it, or those that can't
+    /// be asked.
+    /// </summary>
     public IEnumerable<string> Rules => Flip switch
     {
         Flip.Refused or Flip.Altered => [Rule ?? WasRule ?? ""],
@@ -45,18 +49,22 @@ public sealed record Rejudged(string Of, long Time, string Was, string? WasRule,
     static bool Refuses(string outcome) => outcome is "deny" or "hold";
 
     public Json ToJson() => Json.Object(
-        ("of", Of), ("time", Time), ("flip", Flip.ToString().ToLowerInvariant()), ("was", Was), ("wasRule", Text(WasRule)), ("now", Text(Now)), ("rule", Text(Rule)), ("message", Text(Message)),
+        ("of", Of), ("time", Time), ("flip", Flip.ToString().ToLowerInvariant()), ("was", Was),
+        ("wasRule", Text(WasRule)), ("now", Text(Now)), ("rule", Text(Rule)), ("message", Text(Message)),
         ("open", Open.IsEmpty ? null : Json.Array(Open.Select(Json.Of))));
 
-    public static Rejudged FromJson(Json j) => new(j["of"].AsString, Names.Time(j["time"]), j["was"].AsString, j.Find("wasRule")?.AsString, j.Find("now")?.AsString, j.Find("rule")?.AsString, j.Find("message")?.AsString,
+    public static Rejudged FromJson(Json j) =>
+        new(j["of"].AsString, Names.Time(j["time"]), j["was"].AsString, j.Find("wasRule")?.AsString,
+        j.Find("now")?.AsString, j.Find("rule")?.AsString, j.Find("message")?.AsString,
         j.Find("open") is { } o ? [.. o.AsArray.Select(r => r.AsString)] : []);
 
     static Json? Text(string? s) => s is null ? null : Json.Of(s);
 }
 
 /// <summary>
-/// What a policy would have changed, counted: <c>{"allowed","altered","flips":[…],"more","refused","rules":{rule:{"allowed"?,"altered"?,"refused"?,"undecidable"?}},"same","undecidable"}</c>. The counts are of all;
-/// listed are the flips in order, and no more than <see cref="MaxListed"/>.
+/// What a policy would have changed, counted:
+/// <c>{"allowed","altered","flips":[…],"more","refused","rules":{rule:{"allowed"?,"altered"?,"refused"?,"undecidable"?}},"same","undecidable"}</c>.
+/// The counts are of all; listed are the flips in order, and no more than <see cref="MaxListed"/>.
 /// </summary>
 public sealed class Flips
 {
@@ -77,7 +85,8 @@ public sealed class Flips
     public long More { get; private set; }
 
     /// <summary>By rule: how many flips are to be laid to it.</summary>
-    public IEnumerable<(string Rule, long Refused, long Allowed, long Altered, long Undecidable)> Rules => _rules.Select(r => (r.Key, r.Value[1], r.Value[2], r.Value[3], r.Value[4]));
+    public IEnumerable<(string Rule, long Refused, long Allowed, long Altered, long Undecidable)> Rules =>
+        _rules.Select(r => (r.Key, r.Value[1], r.Value[2], r.Value[3], r.Value[4]));
 
     public void Add(Rejudged rejudged)
     {
@@ -102,16 +111,20 @@ public sealed class Flips
     long[] Of(string rule) => _rules.TryGetValue(rule, out var counts) ? counts : _rules[rule] = new long[5];
 
     public Json ToJson() => Json.Object(
-        ("same", this[Flip.Same]), ("refused", this[Flip.Refused]), ("allowed", this[Flip.Allowed]), ("altered", this[Flip.Altered]), ("undecidable", this[Flip.Undecidable]),
-        ("rules", Json.Object(_rules.Select(r => KeyValuePair.Create(r.Key, Json.Object(Named(r.Value)))))), ("flips", Json.Array(_listed.Select(f => f.ToJson()))), ("more", More));
+        ("same", this[Flip.Same]), ("refused", this[Flip.Refused]), ("allowed", this[Flip.Allowed]),
+        ("altered", this[Flip.Altered]), ("undecidable", this[Flip.Undecidable]),
+        ("rules", Json.Object(_rules.Select(r => KeyValuePair.Create(r.Key, Json.Object(Named(r.Value)))))),
+        ("flips", Json.Array(_listed.Select(f => f.ToJson()))), ("more", More));
 
     static IEnumerable<KeyValuePair<string, Json>> Named(long[] counts) =>
-        Enum.GetValues<Flip>().Where(f => counts[(int)f] > 0).Select(f => KeyValuePair.Create(f.ToString().ToLowerInvariant(), Json.Of(counts[(int)f])));
+        Enum.GetValues<Flip>().Where(f => counts[(int)f] > 0)
+            .Select(f => KeyValuePair.Create(f.ToString().ToLowerInvariant(), Json.Of(counts[(int)f])));
 
     public static Flips FromJson(Json j)
     {
         var flips = new Flips { More = j["more"].AsInt };
-        foreach (var flip in Enum.GetValues<Flip>()) flips._counts[(int)flip] = j[flip.ToString().ToLowerInvariant()].AsInt;
+        foreach (var flip in Enum.GetValues<Flip>())
+            flips._counts[(int)flip] = j[flip.ToString().ToLowerInvariant()].AsInt;
         foreach (var (rule, counts) in j["rules"].AsObject)
             foreach (var flip in Enum.GetValues<Flip>())
                 if (counts.Find(flip.ToString().ToLowerInvariant()) is { } n) flips.Of(rule)[(int)flip] = n.AsInt;

@@ -17,14 +17,16 @@ public sealed class LeafReckoning
     {
         (_replay, _log, _window, _next) = (replay, log, window, window.First);
         // What nodes had said by the time of the window's last anchor; what came in later is another reckoning's.
-        _seen = [.. replay.Entries.Take((int)(window.End ?? 0)).Select(e => e.Statement).OfType<Observation>().Where(o => o.System == log.System && o.Environment == log.Environment).Select(o => o.Issued).Order()];
+        _seen = [.. replay.Entries.Take((int)(window.End ?? 0)).Select(e => e.Statement).OfType<Observation>()
+            .Where(o => o.System == log.System && o.Environment == log.Environment).Select(o => o.Issued).Order()];
     }
 
     /// <summary>Whether the window has this leaf.</summary>
     public bool Has(long index) => index >= _window.First && index < _window.Past;
 
     /// <summary>The count; null until every leaf of the window has come by.</summary>
-    public LeafCount? Count => _next == _window.Past ? new LeafCount(_allowed, _denied, _errors, _open.Count, _stale, _unobserved) : null;
+    public LeafCount? Count =>
+        _next == _window.Past ? new LeafCount(_allowed, _denied, _errors, _open.Count, _stale, _unobserved) : null;
 
     /// <exception cref="FormatException">The leaf is none.</exception>
     public void Add(long index, ReadOnlySpan<byte> leaf)
@@ -41,7 +43,9 @@ public sealed class LeafReckoning
         if (d.Outcome == Decision.Allow) _allowed++;
         else if (d.Outcome is Decision.Deny or Decision.Hold) _denied++;
         else _errors++;
-        var terms = d.Size <= _replay.Entries.Count ? _replay.At(d.Size).Systems.GetValueOrDefault(_log.System)?.Environment(_log.Environment) : null;
+        var terms = d.Size <= _replay.Entries.Count
+            ? _replay.At(d.Size).Systems.GetValueOrDefault(_log.System)?.Environment(_log.Environment)
+            : null;
         if (d.Staleness > terms?.StaleAfter) _stale++;
         if (terms?.ObservationGap is not { } gap) return;
         var at = Array.BinarySearch(_seen, d.Time);

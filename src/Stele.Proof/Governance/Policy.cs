@@ -7,14 +7,17 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// A compiled policy: every expression checked against the input of its rule's actions, ready to judge, from any thread. Judging is a pure function of the document and the input: the same
-/// outcomes on every machine. What a judgement may cost is bounded, for one expression and for all together; a rule that does not evaluate fails closed.
+/// A compiled policy: every expression checked against the input of its rule's actions, ready to judge, from any
+/// thread. Judging is a pure function of the document and the input: the same outcomes on every machine. What a
+/// judgement may cost is bounded, for one expression and for all together; a rule that does not evaluate fails closed.
 /// </summary>
 public sealed partial class Policy
 {
     public const string MediaType = "application/vnd.stele.policy.v1+json";
 
-    /// <summary>What one expression may cost in CEL's cost units before it fails, and all those of one judgement together.</summary>
+    /// <summary>
+    /// What one expression may cost in CEL's cost units before it fails, and all those of one judgement together.
+    /// </summary>
     public const long CostLimit = 100_000, JudgementLimit = 2_000_000;
 
     public const int MaxRules = 1024, MaxTests = 256, MaxDefinitions = 256, MaxChecks = 64;
@@ -31,11 +34,18 @@ public sealed partial class Policy
         if (problems.Count > 0) throw new PolicyException(problems);
         Document = document;
         var bytes = document.ToJson().ToBytes();
-        if (bytes.Length > Artifacts.MaxDocument) throw new PolicyException([new("", null, $"{bytes.Length} bytes compiled: a policy has at most {Artifacts.MaxDocument}; split it")]);
+        if (bytes.Length > Artifacts.MaxDocument)
+            throw new PolicyException([new("", null,
+                $"{bytes.Length} bytes compiled: a policy has at most {Artifacts.MaxDocument}; split it")]);
         (Digest, Size) = (Digest.Of(bytes), bytes.Length);
     }
 
-    public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules) : this(new PolicyDocument(name) { Checks = checks, Rules = rules }) { }
+    public Policy(string name, ImmutableSortedDictionary<string, Digest> checks, ImmutableArray<Rule> rules)
+        : this(new PolicyDocument(name)
+    {
+        Checks = checks,
+        Rules = rules
+    }) { }
 
     public PolicyDocument Document { get; }
     public string Name => Document.Name;
@@ -48,14 +58,17 @@ public sealed partial class Policy
 
     public Json ToJson() => Document.ToJson();
 
-    /// <exception cref="FormatException">Not a compiled policy in canonical form, or one with an expression that does not compile.</exception>
+    /// <exception cref="FormatException">
+    /// Not a compiled policy in canonical form, or one with an expression that does not compile.
+    /// </exception>
     public static Policy Parse(ReadOnlySpan<byte> utf8) => new(PolicyDocument.Parse(utf8));
 
     public bool Judges(string action) => Rules.Any(r => r.On.Contains(action));
 
     /// <summary>Every rule that an act on the ledger must pass, in order.</summary>
     /// <param name="waived">Waivers by rule id.</param>
-    public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input, IReadOnlyDictionary<string, long> waived, Budget budget)
+    public ImmutableArray<RuleOutcome> Judge(string action, IReadOnlyDictionary<string, CelValue> input,
+        IReadOnlyDictionary<string, long> waived, Budget budget)
     {
         var outcomes = ImmutableArray.CreateBuilder<RuleOutcome>();
         foreach (var c in _rules)
@@ -63,14 +76,22 @@ public sealed partial class Policy
             if (!c.Rule.On.Contains(action)) continue;
             var (holds, failure) = Eval(c, input, budget);
             if (holds) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Passed, null, null));
-            else if (waived.TryGetValue(c.Rule.Id, out var waiver)) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, budget), waiver));
-            else outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, budget), null));
+            else if (waived.TryGetValue(c.Rule.Id, out var waiver))
+                outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, budget),
+                    waiver));
+            else
+                outcomes.Add(new RuleOutcome(Digest, c.Rule.Id,
+                    failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, budget), null));
         }
         return outcomes.ToImmutable();
     }
 
-    /// <summary>The rules that judge the action, in order, each with what its expression came from. What the judgement may cost is counted as <see cref="Judge"/> counts it, so nothing comes out otherwise.</summary>
-    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input, Budget budget)
+    /// <summary>
+    /// The rules that judge the action, in order, each with what its expression came from. What the judgement may cost
+    /// is counted as <see cref="Judge"/> counts it, so nothing comes out otherwise.
+    /// </summary>
+    public IEnumerable<(Rule Rule, CelTrace Trace)> Trace(string action, IReadOnlyDictionary<string, CelValue> input,
+        Budget budget)
     {
         foreach (var c in _rules.Where(c => c.Rule.On.Contains(action)))
         {
@@ -87,11 +108,14 @@ public sealed partial class Policy
         var isShort = budget.IsShort;
         var result = c.Expr.Eval(input, budget.Next);
         budget.Spend(result.Cost);
-        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort ? budget.Exceeded : error.Message) : (result.Value.AsBool(), null);
+        return result.Error is { } error ? (false, error.Kind == CelErrorKind.CostLimit && isShort
+            ? budget.Exceeded
+            : error.Message) : (result.Value.AsBool(), null);
     }
 
     /// <summary>The definitions that a rule uses, itself or in others, by name.</summary>
-    public IEnumerable<string> DefinitionsOf(string rule) => _rules.First(r => r.Rule.Id == rule).Expr.Definitions.Order(StringComparer.Ordinal);
+    public IEnumerable<string> DefinitionsOf(string rule) =>
+        _rules.First(r => r.Rule.Id == rule).Expr.Definitions.Order(StringComparer.Ordinal);
 
     /// <summary>A rule's compiled expression and message.</summary>
     internal (CelProgram Expr, CelProgram? Message) ProgramsOf(int rule) => (_rules[rule].Expr, _rules[rule].Message);
@@ -106,11 +130,16 @@ public sealed partial class Policy
     }
 
     /// <summary>Messages stand in leaves: bounded, whatever an expression computes.</summary>
-    static string Cut(string s) => s.Length <= 600 ? s : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
+    static string Cut(string s) => s.Length <= 600
+        ? s
+        : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
 
     sealed record Compiled(Rule Rule, CelProgram Expr, CelProgram? Message);
 
-    /// <summary>Expressions are compiled in the environment of their rule's occasion; a definition that no rule uses must make sense on one.</summary>
+    /// <summary>
+    /// Expressions are compiled in the environment of their rule's occasion; a definition that no rule uses must make
+    /// sense on one.
+    /// </summary>
     static ImmutableArray<Compiled> Compile(PolicyDocument d, Action<PolicyProblem> tell)
     {
         var environments = new CelEnvironment?[3];
@@ -121,7 +150,9 @@ public sealed partial class Policy
         {
             var (rule, at) = (d.Rules[i], PolicyCheck.At("/rules", i));
             var expr = Try(rule, at + "/expr", rule.Effect.Name(), rule.Expr, CelType.Bool);
-            var message = rule.Message is null ? null : Try(rule, at + "/message", "message", rule.Message, CelType.String);
+            var message = rule.Message is null
+                ? null
+                : Try(rule, at + "/message", "message", rule.Message, CelType.String);
             if (expr is not null) compiled.Add(new Compiled(rule, expr, message));
         }
         foreach (var name in d.Definitions.Keys)
@@ -130,7 +161,8 @@ public sealed partial class Policy
             if (blamed.Count > 0) break;
             CelException? first = null;
             // Where a rule uses it, it has been checked already.
-            if (!Enum.GetValues<Occasion>().OrderBy(o => environments[(int)o] is null).Any(o => Checks(o, name, ref first)) && blamed.Add(first!.Definition ?? name)) tell(Blame(first, null));
+            if (!Enum.GetValues<Occasion>().OrderBy(o => environments[(int)o] is null).Any(o =>
+                Checks(o, name, ref first)) && blamed.Add(first!.Definition ?? name)) tell(Blame(first, null));
         }
         return compiled.ToImmutable();
 
@@ -149,8 +181,11 @@ public sealed partial class Policy
             {
                 try
                 {
-                    if (!CelEnvironment.IsName(name)) Wrong($"'{name}' can't be the name of a definition: letters, digits and '_', and no word of CEL");
-                    else if (Enum.GetValues<Occasion>().Any(o => InputSchema.Variables(o).ContainsKey(name))) Wrong($"'{name}' is an input: give the definition another name");
+                    if (!CelEnvironment.IsName(name))
+                        Wrong(
+                            $"'{name}' can't be the name of a definition: letters, digits and '_', and no word of CEL");
+                    else if (Enum.GetValues<Occasion>().Any(o => InputSchema.Variables(o).ContainsKey(name)))
+                        Wrong($"'{name}' is an input: give the definition another name");
                     else environment.Define(name, source);
                 }
                 catch (CelException e)
@@ -158,7 +193,8 @@ public sealed partial class Policy
                     (good, _) = (false, Tell(Blame(e, null)));
                 }
 
-                void Wrong(string reason) => (good, _) = (false, Tell(new PolicyProblem(InputSchema.Pointer("/define", name), null, reason)));
+                void Wrong(string reason) =>
+                    (good, _) = (false, Tell(new PolicyProblem(InputSchema.Pointer("/define", name), null, reason)));
             }
             return good;
         }
@@ -191,22 +227,28 @@ public sealed partial class Policy
             }
             catch (CelException e)
             {
-                if (e.Definition is null) tell(new PolicyProblem(path, $"rule '{rule.Id}', {part}", e.Reason + Advice(e, rule, part), e));
+                if (e.Definition is null)
+                    tell(new PolicyProblem(path, $"rule '{rule.Id}', {part}", e.Reason + Advice(e, rule, part), e));
                 else if (blamed.Add(e.Definition)) tell(Blame(e, rule));
                 return null;
             }
         }
 
         static PolicyProblem Blame(CelException e, Rule? user) =>
-            new(InputSchema.Pointer("/define", e.Definition!), user is null ? null : $"rule '{user.Id}' (on {user.On[0]})", e.Reason + (user is null ? "" : Advice(e, user, "")), e);
+            new(InputSchema.Pointer("/define", e.Definition!), user is null
+                ? null
+                : $"rule '{user.Id}' (on {user.On[0]})", e.Reason + (user is null ? "" : Advice(e, user, "")), e);
 
         // What to write instead, where the expression alone can't tell.
         static string Advice(CelException e, Rule rule, string part)
         {
-            if (part == "message" && e.Reason.StartsWith("expected an operator", StringComparison.Ordinal)) return "; a message is a CEL expression: put text in quotes of its own, as in '\"too low\"'";
+            if (part == "message" && e.Reason.StartsWith("expected an operator", StringComparison.Ordinal))
+                return "; a message is a CEL expression: put text in quotes of its own, as in '\"too low\"'";
             foreach (var other in Enum.GetValues<Occasion>())
                 foreach (var name in InputSchema.Variables(other).Keys)
-                    if (e.Reason.StartsWith($"undeclared reference to '{name}'", StringComparison.Ordinal)) return $"; it is an input of {other.Spell()}, and '{rule.On[0]}' has {string.Join(", ", InputSchema.Variables(rule.Occasion).Keys)}";
+                    if (e.Reason.StartsWith($"undeclared reference to '{name}'", StringComparison.Ordinal))
+                        return $"; it is an input of {other.Spell()}, and '{rule.On[0]}' has "
+                            + $"{string.Join(", ", InputSchema.Variables(rule.Occasion).Keys)}";
             return "";
         }
     }

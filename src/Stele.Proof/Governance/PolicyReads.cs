@@ -6,7 +6,8 @@ namespace Stele.Proof.Governance;
 // What expressions read: for looking back at requests of which something was erased.
 public sealed partial class Policy
 {
-    ImmutableDictionary<string, ImmutableHashSet<string>> _reads = ImmutableDictionary<string, ImmutableHashSet<string>>.Empty;
+    ImmutableDictionary<string, ImmutableHashSet<string>> _reads =
+        ImmutableDictionary<string, ImmutableHashSet<string>>.Empty;
 
     /// <summary>What an expression may read, through the policy's definitions.</summary>
     ImmutableHashSet<string> ReadBy(string source)

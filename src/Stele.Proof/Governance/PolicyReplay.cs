@@ -5,15 +5,20 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-/// <summary>What is still held of a recorded request: what the rules saw apart from its body, and the body; null where that was erased, or got lost.</summary>
+/// <summary>
+/// What is still held of a recorded request: what the rules saw apart from its body, and the body; null where that was
+/// erased, or got lost.
+/// </summary>
 public sealed record HeldRequest(RequestContext? Context, Json? Body)
 {
     public static readonly HeldRequest Nothing = new(null, null);
 }
 
 /// <summary>
-/// Looks back: what would have come of past acts and decisions, had another policy stood for a scope in the place of the one that did. Everything else is as it was: the state at the size that was
-/// folded then, the policies of other scopes and releases, approvals and evaluations, and the time. Waivers name the digest of a policy, so those of the one that stood do not carry over.
+/// Looks back: what would have come of past acts and decisions, had another policy stood for a scope in the place of
+/// the one that did. Everything else is as it was: the state at the size that was folded then, the policies of other
+/// scopes and releases, approvals and evaluations, and the time. Waivers name the digest of a policy, so those of the
+/// one that stood do not carry over.
 /// </summary>
 /// <param name="Scope"><c>*</c>, <c>system</c> or <c>system/environment</c>.</param>
 public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
@@ -25,14 +30,20 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     /// <param name="id">The decision's.</param>
     public Rejudged Decision(string id, Decision d, HeldRequest held)
     {
-        // What was ruled, not what happened: a request that went through and failed was let through. A rule stands at what was let through exactly where one masked, be it that there was nothing to mask.
-        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Rule is null ? Decisions.Decision.Allow : Would.Mask;
-        Rejudged Comes(string? now, string? rule = null, string? message = null, ImmutableArray<string> open = default) => new(id, d.Time, was, d.Rule, now, rule, message, open.IsDefault ? [] : open);
+        // What was ruled, not what happened: a request that went through and failed was let through. A rule stands at
+        // what was let through exactly where one masked, be it that there was nothing to mask.
+        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Rule is null
+            ? Decisions.Decision.Allow : Would.Mask;
+        Rejudged Comes(string? now, string? rule = null, string? message = null,
+            ImmutableArray<string> open = default) =>
+            new(id, d.Time, was, d.Rule, now, rule, message, open.IsDefault ? [] : open);
 
-        if (d.Size > ledger.Entries.Count || !ledger.At(d.Size).Releases.TryGetValue(d.Release, out var release)) return Comes(null, message: "the ledger here does not have what it rests on");
+        if (d.Size > ledger.Entries.Count || !ledger.At(d.Size).Releases.TryGetValue(d.Release, out var release))
+            return Comes(null, message: "the ledger here does not have what it rests on");
         var state = ledger.At(d.Size);
         var whole = held.Context is not null && (held.Body is not null || d.Input is null or { Size: 0 });
-        var asked = new Asked(state, release, d.System, d.Environment, d.Deployment, d.Principal, held.Context ?? Known(d), held.Body, d.Input?.Size ?? 0);
+        var asked = new Asked(state, release, d.System, d.Environment, d.Deployment, d.Principal,
+            held.Context ?? Known(d), held.Body, d.Input?.Size ?? 0);
         var input = asked.Input();
         var unknown = whole ? [] : Unknown(d, held);
         var budget = new Budget();
@@ -44,8 +55,10 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
             ruling = ruling.And(policy.Decide(input, unknown, budget));
         }
         // An open rule may deny what is held in any case: refused both ways, but as what?
-        var how = ruling is { Known.Effect: Effect.Hold, Open.IsEmpty: false } && was is Decisions.Decision.Deny or Decisions.Decision.Hold;
-        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(), ruling.Known.Rule, ruling.Known.Error ? "it does not evaluate" : ruling.Known.Message);
+        var how = ruling is { Known.Effect: Effect.Hold, Open.IsEmpty: false }
+            && was is Decisions.Decision.Deny or Decisions.Decision.Hold;
+        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(),
+            ruling.Known.Rule, ruling.Known.Error ? "it does not evaluate" : ruling.Known.Message);
     }
 
     /// <summary>What the leaf itself tells of a request whose context is gone.</summary>
@@ -58,7 +71,8 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     static HashSet<string> Unknown(Decision d, HeldRequest held)
     {
         var unknown = new HashSet<string>(StringComparer.Ordinal) { "request" };
-        if (held.Body is null && d.Input is not (null or { Size: 0 })) unknown.UnionWith(["request.body", "request.arguments", "request.model", "request.tool"]);
+        if (held.Body is null && d.Input is not (null or { Size: 0 }))
+            unknown.UnionWith(["request.body", "request.arguments", "request.model", "request.tool"]);
         if (held.Context is not null) return unknown;
         unknown.UnionWith(["time", "principal", "principal.roles", "request.query"]);
         if (d.Operation.StartsWith("OTHER ", StringComparison.Ordinal)) unknown.Add("request.method");
@@ -74,46 +88,66 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         var flips = new Flips();
         foreach (var folded in ledger.Entries)
         {
-            if (folded.Statement is not Verdict v || v.Time < since || v.Time > until || !Covers(v.System, v.Environment)) continue;
+            if (folded.Statement is not Verdict v || v.Time < since || v.Time > until
+                || !Covers(v.System, v.Environment)) continue;
             var of = string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"entry {folded.Index}");
-            var stands = v.Size < ledger.Entries.Count && Explain.EnvelopeDigest(ledger.Entries[(int)v.Size].Entry.Envelope) == v.Envelope;
-            var envelope = stands ? ledger.Entries[(int)v.Size].Entry.Envelope : find(v.Envelope) is { } bytes && Digest.Of(bytes) == v.Envelope ? Envelope.Parse(bytes) : null;
-            if (envelope is null) flips.Add(new Rejudged(of, v.Time, v.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, v.Rules.FirstOrDefault(r => !r.Allows)?.Rule, null, null, "the envelope that was refused is not at hand", []));
+            var stands = v.Size < ledger.Entries.Count
+                && Explain.EnvelopeDigest(ledger.Entries[(int)v.Size].Entry.Envelope) == v.Envelope;
+            var envelope = stands ? ledger.Entries[(int)v.Size].Entry.Envelope
+                : find(v.Envelope) is { } bytes && Digest.Of(bytes) == v.Envelope ? Envelope.Parse(bytes) : null;
+            if (envelope is null)
+                flips.Add(new Rejudged(of, v.Time, v.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny,
+                    v.Rules.FirstOrDefault(r => !r.Allows)?.Rule, null, null,
+                    "the envelope that was refused is not at hand", []));
             else if (Act(of, v, envelope) is { } act) flips.Add(act);
         }
         return flips;
     }
 
-    /// <summary>A judged act on the ledger, judged again: for each of its releases where it routes to several.</summary>
+    /// <summary>
+    /// A judged act on the ledger, judged again: for each of its releases where it routes to several.
+    /// </summary>
     /// <param name="of">What it is called.</param>
     /// <param name="envelope">What was judged.</param>
     /// <returns>Null for a statement that no policy of the scope judges.</returns>
     public Rejudged? Act(string of, Verdict told, Envelope envelope)
     {
-        if (Statement.Parse(envelope.Payload) is not Deployment deployment || !Covers(deployment.System, deployment.Environment)) return null;
+        if (Statement.Parse(envelope.Payload) is not Deployment deployment
+            || !Covers(deployment.System, deployment.Environment)) return null;
         var failed = told.Rules.FirstOrDefault(r => !r.Allows);
-        Rejudged Comes(string? now, string? rule = null, string? message = null) => new(of, told.Time, told.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, failed?.Rule, now, rule, message, []);
+        Rejudged Comes(string? now, string? rule = null, string? message = null) =>
+            new(of, told.Time, told.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, failed?.Rule, now,
+                rule, message, []);
 
         var state = ledger.At(told.Size);
         var routes = Json.Object(("routes", PolicyInput.Routes(deployment.Routes)));
         var actors = envelope.Signatures.Select(s => state.KeyOwners.GetValueOrDefault(s.KeyId, "")).ToArray();
         try
         {
-            foreach (var release in deployment.Routes.IsEmpty ? [null] : deployment.Routes.Select(r => (ReleaseFact?)state.Releases[r.Release]))
+            foreach (var release in deployment.Routes.IsEmpty
+                ? [null]
+                : deployment.Routes.Select(r => (ReleaseFact?)state.Releases[r.Release]))
             {
                 var judged = false;
                 var budget = new Budget();
                 foreach (var at in State.Scopes(deployment.System, deployment.Environment))
                 {
-                    if ((at == scope ? instead.Digest : state.Policies.GetValueOrDefault(at)?.Policy) is not { } digest) continue;
-                    if (Find(digest) is not { } policy) return Comes(null, message: $"the policy {digest} is not at hand");
+                    if ((at == scope ? instead.Digest : state.Policies.GetValueOrDefault(at)?.Policy) is not { } digest)
+                        continue;
+                    if (Find(digest) is not { } policy)
+                        return Comes(null, message: $"the policy {digest} is not at hand");
                     if (!policy.Judges(deployment.Action)) continue;
-                    var (rules, _, refusal) = Fold.Judge(state, new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment, release, actors, routes), policy, ledger.Documents, budget);
+                    var (rules, _, refusal) = Fold.Judge(state,
+                        new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment,
+                            release, actors, routes), policy, ledger.Documents, budget);
                     if (refusal is { } r) return Comes(Decisions.Decision.Deny, r.Code.Name(), r.Message);
                     judged |= !rules.IsEmpty;
-                    if (rules.FirstOrDefault(x => !x.Allows) is { } first) return Comes(Decisions.Decision.Deny, first.Rule, first.Message);
+                    if (rules.FirstOrDefault(x => !x.Allows) is { } first)
+                        return Comes(Decisions.Decision.Deny, first.Rule, first.Message);
                 }
-                if (!judged && release is not null) return Comes(Decisions.Decision.Deny, RefusalCode.PolicyMissing.Name(), $"no policy would have a rule on '{deployment.Action}'");
+                if (!judged && release is not null)
+                    return Comes(Decisions.Decision.Deny, RefusalCode.PolicyMissing.Name(),
+                        $"no policy would have a rule on '{deployment.Action}'");
             }
             return Comes(Decisions.Decision.Allow);
         }

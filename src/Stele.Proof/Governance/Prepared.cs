@@ -5,8 +5,10 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// An entry with what can be found out about it before its turn: its statement, and which of its signatures are good. Made on any thread; the fold then does in turn only what takes the turn.
-/// Invariant: <c>Apply(state, prepared, documents)</c> is <c>Apply(state, prepared.Entry, documents)</c>. A signature counts as good under the key of its key id, which names that key's bytes, no matter who has it.
+/// An entry with what can be found out about it before its turn: its statement, and which of its signatures are good.
+/// Made on any thread; the fold then does in turn only what takes the turn. Invariant: <c>Apply(state, prepared,
+/// documents)</c> is <c>Apply(state, prepared.Entry, documents)</c>. A signature counts as good under the key of its
+/// key id, which names that key's bytes, no matter who has it.
 /// </summary>
 public sealed class Prepared
 {
@@ -24,7 +26,9 @@ public sealed class Prepared
     /// <summary>Nothing is found out ahead.</summary>
     public static Prepared Nothing(Entry entry) => new(entry, null);
 
-    /// <param name="key">A key by its id, null when it is not known yet; as <see cref="Fold.KeyOf"/> of a state.</param>
+    /// <param name="key">
+    /// A key by its id, null when it is not known yet; as <see cref="Fold.KeyOf"/> of a state.
+    /// </param>
     public static Prepared Of(Entry entry, Func<Digest, PublicKey?> key)
     {
         var prepared = Parsed(entry);
@@ -44,10 +48,13 @@ public sealed class Prepared
         }
     }
 
-    internal void Verify(Func<Digest, PublicKey?> key) => _good = [.. Entry.Envelope.Signatures.Where(s => key(s.KeyId) is { } k && Entry.Envelope.Verify(s, k))];
+    internal void Verify(Func<Digest, PublicKey?> key) =>
+        _good = [.. Entry.Envelope.Signatures.Where(s => key(s.KeyId) is { } k && Entry.Envelope.Verify(s, k))];
 }
 
-/// <summary>Keys by their ids, as statements name them. It says what a key's bytes are, never whose it is or whether it counts.</summary>
+/// <summary>
+/// Keys by their ids, as statements name them. It says what a key's bytes are, never whose it is or whether it counts.
+/// </summary>
 sealed class KeyRing
 {
     readonly ConcurrentDictionary<Digest, PublicKey> _keys = [];
@@ -59,7 +66,8 @@ sealed class KeyRing
         switch (statement)
         {
             case GenesisStatement g:
-                foreach (var key in g.Owners.SelectMany(o => o.Keys).Append(g.ServerKey).Append(g.RecoveryKey)) _keys.TryAdd(key.Id, key);
+                foreach (var key in g.Owners.SelectMany(o => o.Keys).Append(g.ServerKey).Append(g.RecoveryKey))
+                    _keys.TryAdd(key.Id, key);
                 break;
             case MemberStatement m:
                 foreach (var key in m.Keys) _keys.TryAdd(key.Id, key);

@@ -5,30 +5,38 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// The reckoning that a <see cref="Reconcile"/> statement states, as pure functions, so that anyone with the same ledger and leaves gets the same figures.
-/// It rests on what an honest node cannot help: a request is counted as admitted before its leaf is made, as recorded after it is durable, as answered after that; and leaves have no gaps.
+/// The reckoning that a <see cref="Reconcile"/> statement states, as pure functions, so that anyone with the same
+/// ledger and leaves gets the same figures. It rests on what an honest node cannot help: a request is counted as
+/// admitted before its leaf is made, as recorded after it is durable, as answered after that; and leaves have no gaps.
 /// </summary>
 public static class Reconciliation
 {
     /// <summary>The decision logs of a scope, in order; a null system asks for all.</summary>
     public static IEnumerable<LogFact> Scope(State state, string? system, string? environment) =>
-        state.Logs.Values.Where(l => (system is null || l.System == system) && (environment is null || l.Environment == environment));
+        state.Logs.Values.Where(l => (system is null || l.System == system)
+            && (environment is null || l.Environment == environment));
 
     /// <summary>A log between two times, by its anchors alone.</summary>
     public static AnchoredWindow Window(LogFact log, long from, long to)
     {
         var anchors = log.Anchors;
-        // The last entered by then, and the first issued after: between them lies everything that happened between the times.
+        // The last entered by then, and the first issued after: between them lies everything that happened between the
+        // times.
         var begin = Count(anchors, a => a.Time <= from) - 1;
         var end = Math.Max(begin, Math.Min(Count(anchors, a => a.Issued < to), anchors.Count - 1));
         var (first, last) = (begin < 0 ? null : anchors[begin], end < 0 ? null : anchors[end]);
         long longest = 0;
-        for (var i = begin + 1; i <= end; i++) longest = Math.Max(longest, anchors[i].Size - (i == 0 ? 0 : anchors[i - 1].Size));
+        for (var i = begin + 1; i <= end; i++)
+            longest = Math.Max(longest, anchors[i].Size - (i == 0 ? 0 : anchors[i - 1].Size));
         return new AnchoredWindow(first?.Entry, last?.Entry, first?.Size ?? 0, last?.Size ?? 0, last?.Issued,
-            (last?.Opens ?? 0) - (first?.Opens ?? 0), (last?.Closes ?? 0) - (first?.Closes ?? 0), (last?.Wholes ?? 0) - (first?.Wholes ?? 0), longest, first?.Gateway, last?.Gateway);
+            (last?.Opens ?? 0) - (first?.Opens ?? 0), (last?.Closes ?? 0) - (first?.Closes ?? 0),
+            (last?.Wholes ?? 0) - (first?.Wholes ?? 0), longest, first?.Gateway, last?.Gateway);
     }
 
-    /// <summary>How many anchors stand before the first one for which it does not hold. Entry times never fall; issued times may, by a clock's word, and then the first crossing found counts, the same for everyone.</summary>
+    /// <summary>
+    /// How many anchors stand before the first one for which it does not hold. Entry times never fall; issued times
+    /// may, by a clock's word, and then the first crossing found counts, the same for everyone.
+    /// </summary>
     internal static int Count(ImmutableList<Anchored> anchors, Func<Anchored, bool> holds)
     {
         int low = 0, high = anchors.Count;
@@ -48,7 +56,8 @@ public static class Reconciliation
         var reckoning = new LeafReckoning(replay, log, window);
         long index = 0;
         foreach (var leaf in leaves) reckoning.Add(index++, leaf);
-        return reckoning.Count ?? throw new FormatException($"{log.Origin}: {window.Past} leaves are anchored, and only {index} are here");
+        return reckoning.Count
+            ?? throw new FormatException($"{log.Origin}: {window.Past} leaves are anchored, and only {index} are here");
     }
 
     /// <summary>What does not add up, by name.</summary>
@@ -59,7 +68,8 @@ public static class Reconciliation
         {
             if (count > 0) found.Add(new Difference(name, count, w.First, w.Past));
         }
-        // Each anchor's own counters against its own leaves; of those that stood before already, only what was added counts.
+        // Each anchor's own counters against its own leaves; of those that stood before already, only what was added
+        // counts.
         long Grown(Func<GatewayCount, long, long> excess)
         {
             var before = w.Before is { } b && b.From == w.After!.From ? Math.Max(0, excess(b, w.First - b.From)) : 0;

@@ -6,8 +6,8 @@ namespace Stele.Proof.Governance;
 public sealed record Folded(long Index, Entry Entry, Statement Statement, Judgement? Judgement, State After);
 
 /// <summary>
-/// The fold over a ledger, entry by entry, keeping every state: states share almost all of their structure, so old ones are cheap. Server, node and verifier each hold one.
-/// Adding is for one writer; reading is for anyone.
+/// The fold over a ledger, entry by entry, keeping every state: states share almost all of their structure, so old ones
+/// are cheap. Server, node and verifier each hold one. Adding is for one writer; reading is for anyone.
 /// </summary>
 public sealed class Replay(Documents documents)
 {
@@ -55,13 +55,16 @@ public sealed class Replay(Documents documents)
     public void Add(Entry entry, Outcome.Accepted accepted)
     {
         // Invariant: states are added in order, each made from the one before it.
-        if (accepted.Next.Size != _all.Count + 1) throw new InvalidOperationException("the outcome was made from another state");
+        if (accepted.Next.Size != _all.Count + 1)
+            throw new InvalidOperationException("the outcome was made from another state");
         _all.Add(new Folded(_all.Count, entry, accepted.Statement, accepted.Judgement, accepted.Next));
         _folded = new Prefix<Folded>(_all, _all.Count);
     }
 }
 
-/// <summary>The first items of a list that only grows; so a reader sees a fixed length while the writer goes on.</summary>
+/// <summary>
+/// The first items of a list that only grows; so a reader sees a fixed length while the writer goes on.
+/// </summary>
 sealed class Prefix<T>(List<T> items, int count) : IReadOnlyList<T>
 {
     public T this[int index] => index < count ? items[index] : throw new ArgumentOutOfRangeException(nameof(index));

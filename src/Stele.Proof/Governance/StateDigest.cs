@@ -3,9 +3,11 @@ using System.Collections.Immutable;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// The canonical serialisation of a state, and its digest. Nodes put the digest into anchors and observations, so judges that disagree are found at once. Everything the fold can ask of a
-/// state is in it; the entries themselves, and so all identities, stand there as their running digest.
-/// The digest is the SHA-256 of the canonical JSON that <see cref="ToJson"/> gives, but with the <see cref="FactMap{TKey,TValue}.Digest"/> of each map of facts in the place of its members.
+/// The canonical serialisation of a state, and its digest. Nodes put the digest into anchors and observations, so
+/// judges that disagree are found at once. Everything the fold can ask of a state is in it; the entries themselves, and
+/// so all identities, stand there as their running digest.
+/// The digest is the SHA-256 of the canonical JSON that <see cref="ToJson"/> gives, but with the
+/// <see cref="FactMap{TKey,TValue}.Digest"/> of each map of facts in the place of its members.
 /// </summary>
 public static class StateDigest
 {
@@ -18,8 +20,10 @@ public static class StateDigest
     public static Json ToJson(State state) => Form(state, whole: true);
 
     static Json Form(State s, bool whole) => Json.Object([
-        ("fold", s.FoldVersion), ("size", s.Size), ("time", s.Time), ("ledger", s.Ledger), ("origin", s.Origin), ("threshold", s.Threshold),
-        ("recoveryKey", s.RecoveryKey is { } rk ? Json.Of(rk.ToString()) : null), ("serverKey", s.ServerKey is { } sk ? Json.Of(sk.ToString()) : null),
+        ("fold", s.FoldVersion), ("size", s.Size), ("time", s.Time), ("ledger", s.Ledger), ("origin", s.Origin),
+        ("threshold", s.Threshold),
+        ("recoveryKey", s.RecoveryKey is { } rk ? Json.Of(rk.ToString()) : null),
+        ("serverKey", s.ServerKey is { } sk ? Json.Of(sk.ToString()) : null),
         ("logKeys", List(s.LogKeys, k => Json.Object(("fromSize", k.FromSize), ("key", k.Key)))),
         ("seen", s.Seen),
         .. Maps.Select(m => (m.Name, (Json?)m.Form(s, whole))),
@@ -71,7 +75,8 @@ public static class StateDigest
             Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity))),
         Environments,
         Of("logs", s => s.Logs, l => Json.Object(
-            ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment), ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
+            ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment),
+            ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
             ("status", l.Status), ("floor", l.Floor),
             ("anchor", l.Anchor is { } a ? Json.Object(
                 ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens),
@@ -124,10 +129,13 @@ public static class StateDigest
 
     static Json? Optional(Digest? d) => d is { } x ? Json.Of(x) : null;
     static Json? Text(string? s) => s is null ? null : Json.Of(s);
-    static Json By(Signed s) => Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key), ("rests", s.Rests));
+    static Json By(Signed s) =>
+        Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key), ("rests", s.Rests));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));
     static Json MapOf<K, V>(bool whole, FactMap<K, V> facts, Func<V, Json> json) where K : notnull =>
         !whole ? facts.Digest(json)
-        : Json.Object(facts.Select(e => KeyValuePair.Create(string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{e.Key}"), json(e.Value))));
+        : Json.Object(
+            facts.Select(e => KeyValuePair.Create(
+                string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{e.Key}"), json(e.Value))));
 }

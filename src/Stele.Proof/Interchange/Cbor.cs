@@ -4,8 +4,10 @@ using System.Text;
 namespace Stele.Proof.Interchange;
 
 /// <summary>
-/// As much of CBOR (RFC 8949) as COSE receipts need, in its deterministic encoding: definite lengths and shortest heads. Integers, byte and text strings, arrays, maps, tags, null, true and
-/// false; no floating point and no indefinite lengths, which nothing here writes. A writer of 40 lines instead of a package: the one of the platform is not in the base framework.
+/// As much of CBOR (RFC 8949) as COSE receipts need, in its deterministic encoding: definite lengths and shortest
+/// heads. Integers, byte and text strings, arrays, maps, tags, null, true and false; no floating point and no
+/// indefinite lengths, which nothing here writes. A writer of 40 lines instead of a package: the one of the platform is
+/// not in the base framework.
 /// </summary>
 sealed class CborWriter
 {
@@ -15,7 +17,8 @@ sealed class CborWriter
 
     public CborWriter Int(long value) => value >= 0 ? Head(0, (ulong)value) : Head(1, (ulong)(-1 - value));
     public CborWriter Bytes(ReadOnlySpan<byte> value) => Head(2, (ulong)value.Length).Raw(value);
-    public CborWriter Text(string value) => Head(3, (ulong)Encoding.UTF8.GetByteCount(value)).Raw(Encoding.UTF8.GetBytes(value));
+    public CborWriter Text(string value) =>
+        Head(3, (ulong)Encoding.UTF8.GetByteCount(value)).Raw(Encoding.UTF8.GetBytes(value));
     public CborWriter Array(int count) => Head(4, (ulong)count);
 
     /// <summary>A map's head; keys are written by the caller in the order of their encodings.</summary>
@@ -40,7 +43,9 @@ sealed class CborWriter
     }
 }
 
-/// <summary>Reads it back; whatever has another encoding than the writer's, but for the order of a map's keys, is refused.</summary>
+/// <summary>
+/// Reads it back; whatever has another encoding than the writer's, but for the order of a map's keys, is refused.
+/// </summary>
 ref struct CborReader(ReadOnlySpan<byte> bytes)
 {
     const int MaxDepth = 16;
@@ -55,7 +60,8 @@ ref struct CborReader(ReadOnlySpan<byte> bytes)
         var major = Major;
         if (major > 1) throw new FormatException("CBOR: want an integer");
         var value = Head(major);
-        return value > long.MaxValue ? throw new FormatException("CBOR: an integer beyond 64 bits") : major == 0 ? (long)value : -1 - (long)value;
+        return value > long.MaxValue ? throw new FormatException("CBOR: an integer beyond 64 bits") : major == 0
+            ? (long)value : -1 - (long)value;
     }
 
     public ReadOnlySpan<byte> Bytes() => Take(Head(2));
@@ -103,7 +109,8 @@ ref struct CborReader(ReadOnlySpan<byte> bytes)
                 Skip(depth + 1);
                 break;
             default:
-                if (_rest[0] is not (0xf4 or 0xf5 or 0xf6)) throw new FormatException("CBOR: a simple value or number that is not read here");
+                if (_rest[0] is not (0xf4 or 0xf5 or 0xf6))
+                    throw new FormatException("CBOR: a simple value or number that is not read here");
                 _rest = _rest[1..];
                 break;
         }
@@ -119,7 +126,8 @@ ref struct CborReader(ReadOnlySpan<byte> bytes)
         var size = 1 << (info - 24);
         ulong value = 0;
         foreach (var b in Take((ulong)size)) value = (value << 8) | b;
-        var shortest = value < 24 ? 0 : value <= byte.MaxValue ? 1 : value <= ushort.MaxValue ? 2 : value <= uint.MaxValue ? 4 : 8;
+        var shortest = value < 24 ? 0 : value <= byte.MaxValue ? 1 : value <= ushort.MaxValue ? 2
+            : value <= uint.MaxValue ? 4 : 8;
         return shortest == size ? value : throw new FormatException("CBOR: a number that is not in its shortest form");
     }
 

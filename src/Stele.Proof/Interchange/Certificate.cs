@@ -6,15 +6,17 @@ using System.Text;
 namespace Stele.Proof.Interchange;
 
 /// <summary>
-/// An X.509 v3 certificate (RFC 5280), read strictly as DER. It is judged by <see cref="CertificatePath"/> alone: no store of the operating system, no network and no clock
-/// has a say, so that every machine comes to the same end.
+/// An X.509 v3 certificate (RFC 5280), read strictly as DER. It is judged by <see cref="CertificatePath"/> alone: no
+/// store of the operating system, no network and no clock has a say, so that every machine comes to the same end.
 /// </summary>
 public sealed class Certificate
 {
     public const int MaxBytes = 64 * 1024;
 
-    internal const string BasicConstraints = "2.5.29.19", KeyUsage = "2.5.29.15", ExtendedKeyUsage = "2.5.29.37", SubjectAlternativeName = "2.5.29.17",
-        SubjectKeyId = "2.5.29.14", CodeSigning = "1.3.6.1.5.5.7.3.3", TimeStamping = "1.3.6.1.5.5.7.3.8", SignedCertificateTimestamps = "1.3.6.1.4.1.11129.2.4.2";
+    internal const string BasicConstraints = "2.5.29.19", KeyUsage = "2.5.29.15", ExtendedKeyUsage = "2.5.29.37",
+        SubjectAlternativeName = "2.5.29.17",
+        SubjectKeyId = "2.5.29.14", CodeSigning = "1.3.6.1.5.5.7.3.3", TimeStamping = "1.3.6.1.5.5.7.3.8",
+        SignedCertificateTimestamps = "1.3.6.1.4.1.11129.2.4.2";
 
     readonly byte[] _der;
 
@@ -33,13 +35,15 @@ public sealed class Certificate
         var version = tbs.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0));
         if (version.ReadInteger() != 2) throw new FormatException("a certificate that is not X.509 v3");
         Serial = tbs.ReadInteger();
-        if (Algorithm(tbs.ReadSequence()).Oid != SignatureAlgorithm) throw new FormatException("a certificate that names two signature algorithms");
+        if (Algorithm(tbs.ReadSequence()).Oid != SignatureAlgorithm)
+            throw new FormatException("a certificate that names two signature algorithms");
         Issuer = tbs.ReadEncodedValue();
         var validity = tbs.ReadSequence();
         (NotBefore, NotAfter) = (Time(validity), Time(validity));
         Subject = tbs.ReadEncodedValue();
         Spki = tbs.ReadEncodedValue();
-        while (tbs.HasData && tbs.PeekTag() is { TagClass: TagClass.ContextSpecific, TagValue: 1 or 2 }) tbs.ReadEncodedValue();
+        while (tbs.HasData && tbs.PeekTag() is { TagClass: TagClass.ContextSpecific, TagValue: 1 or 2 })
+            tbs.ReadEncodedValue();
         if (!tbs.HasData) return;
         var extensions = tbs.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 3)).ReadSequence();
         tbs.ThrowIfNotEmpty();
@@ -48,7 +52,8 @@ public sealed class Certificate
             var extension = extensions.ReadSequence();
             var oid = extension.ReadObjectIdentifier();
             var critical = extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && extension.ReadBoolean();
-            if (!Extensions.TryAdd(oid, (critical, extension.ReadOctetString()))) throw new FormatException($"a certificate with the extension {oid} twice");
+            if (!Extensions.TryAdd(oid, (critical, extension.ReadOctetString())))
+                throw new FormatException($"a certificate with the extension {oid} twice");
         }
         if (Extensions.TryGetValue(BasicConstraints, out var constraints))
         {
@@ -96,7 +101,9 @@ public sealed class Certificate
     public static List<Certificate> FromPem(string pem)
     {
         var all = Pem.All(pem, "CERTIFICATE").Select(der => Parse(der)).ToList();
-        return all.Count > 0 ? all : throw new FormatException("no PEM certificate (-----BEGIN CERTIFICATE-----) in it");
+        return all.Count > 0
+            ? all
+            : throw new FormatException("no PEM certificate (-----BEGIN CERTIFICATE-----) in it");
     }
 
     public ForeignKey Key => ForeignKey.FromSpki(Spki.Span);
@@ -108,11 +115,14 @@ public sealed class Certificate
     /// <summary>Whether the key has signed this certificate.</summary>
     public bool IsSignedBy(ForeignKey key)
     {
-        if (SignatureAlgorithm == "1.3.101.112") return key.Kind == ForeignKeyKind.Ed25519 && key.Verify(Tbs.Span, Signature);
+        if (SignatureAlgorithm == "1.3.101.112")
+            return key.Kind == ForeignKeyKind.Ed25519 && key.Verify(Tbs.Span, Signature);
         return (HashOf(SignatureAlgorithm), key.Kind) switch
         {
             (_, ForeignKeyKind.Ed25519) or (null, _) => false,
-            ({ } hash, _) => SignatureAlgorithm.StartsWith("1.2.840.113549.", StringComparison.Ordinal) == (key.Kind == ForeignKeyKind.Rsa) && key.Verify(Tbs.Span, Signature, hash),
+            ({ } hash, _) =>
+                SignatureAlgorithm.StartsWith("1.2.840.113549.", StringComparison.Ordinal)
+                    == (key.Kind == ForeignKeyKind.Rsa) && key.Verify(Tbs.Span, Signature, hash),
         };
     }
 
@@ -125,7 +135,10 @@ public sealed class Certificate
         _ => null,
     };
 
-    /// <summary>Whether the key may be used so: a bit of RFC 5280 §4.2.1.3, 0 being digitalSignature. A certificate that does not say may.</summary>
+    /// <summary>
+    /// Whether the key may be used so: a bit of RFC 5280 §4.2.1.3, 0 being digitalSignature. A certificate that does
+    /// not say may.
+    /// </summary>
     internal bool Allows(int usage)
     {
         if (!Extensions.TryGetValue(KeyUsage, out var e)) return true;
@@ -137,7 +150,8 @@ public sealed class Certificate
     {
         var purposes = new List<string>();
         if (!Extensions.TryGetValue(ExtendedKeyUsage, out var e)) return purposes;
-        for (var sequence = new AsnReader(e.Value, AsnEncodingRules.DER).ReadSequence(); sequence.HasData;) purposes.Add(sequence.ReadObjectIdentifier());
+        for (var sequence = new AsnReader(e.Value, AsnEncodingRules.DER).ReadSequence(); sequence.HasData;)
+            purposes.Add(sequence.ReadObjectIdentifier());
         return purposes;
     }
 
@@ -151,11 +165,14 @@ public sealed class Certificate
             for (var sequence = new AsnReader(e.Value, AsnEncodingRules.DER).ReadSequence(); sequence.HasData;)
             {
                 var tag = sequence.PeekTag();
-                if (tag.TagValue is 1 or 2 or 6) names.Add(sequence.ReadCharacterString(UniversalTagNumber.IA5String, tag));
+                if (tag.TagValue is 1 or 2 or 6)
+                    names.Add(sequence.ReadCharacterString(UniversalTagNumber.IA5String, tag));
                 else if (tag.TagValue == 0)
                 {
                     var other = sequence.ReadSequence(tag);
-                    if (other.ReadObjectIdentifier() == "1.3.6.1.4.1.57264.1.7") names.Add(other.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0)).ReadCharacterString(UniversalTagNumber.UTF8String));
+                    if (other.ReadObjectIdentifier() == "1.3.6.1.4.1.57264.1.7")
+                        names.Add(other.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0))
+                            .ReadCharacterString(UniversalTagNumber.UTF8String));
                 }
                 else sequence.ReadEncodedValue();
             }
@@ -167,10 +184,14 @@ public sealed class Certificate
         return names;
     }
 
-    /// <summary>Who vouched for that identity when Sigstore's authority gave the certificate out: the issuer of the token; null where it does not say.</summary>
+    /// <summary>
+    /// Who vouched for that identity when Sigstore's authority gave the certificate out: the issuer of the token; null
+    /// where it does not say.
+    /// </summary>
     public string? TokenIssuer()
     {
-        if (Extensions.TryGetValue("1.3.6.1.4.1.57264.1.8", out var v2)) return new AsnReader(v2.Value, AsnEncodingRules.DER).ReadCharacterString(UniversalTagNumber.UTF8String);
+        if (Extensions.TryGetValue("1.3.6.1.4.1.57264.1.8", out var v2))
+            return new AsnReader(v2.Value, AsnEncodingRules.DER).ReadCharacterString(UniversalTagNumber.UTF8String);
         return Extensions.TryGetValue("1.3.6.1.4.1.57264.1.1", out var v1) ? Encoding.UTF8.GetString(v1.Value) : null;
     }
 
@@ -185,14 +206,18 @@ public sealed class Certificate
                     var pair = set.ReadSequence();
                     if (pair.ReadObjectIdentifier() != "2.5.4.3") continue;
                     var tag = pair.PeekTag();
-                    if (tag.TagValue is (int)UniversalTagNumber.UTF8String or (int)UniversalTagNumber.PrintableString) return pair.ReadCharacterString((UniversalTagNumber)tag.TagValue);
+                    if (tag.TagValue is (int)UniversalTagNumber.UTF8String or (int)UniversalTagNumber.PrintableString)
+                        return pair.ReadCharacterString((UniversalTagNumber)tag.TagValue);
                 }
             return $"certificate {Serial.ToString("x", System.Globalization.CultureInfo.InvariantCulture)}";
         }
     }
 
-    internal static (string Oid, bool HasParameters) Algorithm(AsnReader sequence) => (sequence.ReadObjectIdentifier(), sequence.HasData);
+    internal static (string Oid, bool HasParameters) Algorithm(AsnReader sequence) =>
+        (sequence.ReadObjectIdentifier(), sequence.HasData);
 
     static long Time(AsnReader from) =>
-        (from.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) ? from.ReadUtcTime() : from.ReadGeneralizedTime()).ToUnixTimeMilliseconds();
+        (from.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime)
+            ? from.ReadUtcTime()
+            : from.ReadGeneralizedTime()).ToUnixTimeMilliseconds();
 }

@@ -5,15 +5,18 @@ using System.Security.Cryptography;
 namespace Stele.Proof.Interchange;
 
 /// <summary>
-/// Signed certificate timestamps (RFC 6962 §3.2) inside a certificate: a certificate transparency log vouches that it has seen what the authority was about to sign. What it signs is the
-/// certificate without this very extension, and the hash of the issuer's key.
+/// Signed certificate timestamps (RFC 6962 §3.2) inside a certificate: a certificate transparency log vouches that it
+/// has seen what the authority was about to sign. What it signs is the certificate without this very extension, and the
+/// hash of the issuer's key.
 /// </summary>
 static class CertificateVoucher
 {
     /// <summary>Holds that at least one trusted log vouches for the certificate; returns its address.</summary>
     public static string Verify(Certificate certificate, Certificate issuer, TrustedRoot root)
     {
-        if (!certificate.Extensions.TryGetValue(Certificate.SignedCertificateTimestamps, out var extension)) throw new FaultException(Fault.CertificateLog, "no certificate transparency log vouches for the certificate");
+        if (!certificate.Extensions.TryGetValue(Certificate.SignedCertificateTimestamps, out var extension))
+            throw new FaultException(Fault.CertificateLog,
+                "no certificate transparency log vouches for the certificate");
         byte[] tbs;
         ReadOnlySpan<byte> list;
         try
@@ -41,12 +44,15 @@ static class CertificateVoucher
             if (hash != 4 || time > Entry.MaxTime) continue;   // SHA-256 is the only hash that RFC 6962 logs use
             byte[] message =
             [
-                0, 0, .. Number(time, 8), 0, 1, .. SHA256.HashData(issuer.Spki.Span), .. Number((ulong)tbs.Length, 3), .. tbs, .. Number((ulong)extensions.Length, 2), .. extensions,
+                0, 0, .. Number(time, 8), 0, 1, .. SHA256.HashData(issuer.Spki.Span), .. Number((ulong)tbs.Length, 3),
+                .. tbs, .. Number((ulong)extensions.Length, 2), .. extensions,
             ];
             foreach (var log in root.CertificateLogs)
-                if (log.KeyId.AsSpan().SequenceEqual(id) && log.Validity?.Holds((long)time) == true && log.Key?.Verify(message, signed, HashAlgorithmName.SHA256) == true) return log.BaseUrl;
+                if (log.KeyId.AsSpan().SequenceEqual(id) && log.Validity?.Holds((long)time) == true
+                    && log.Key?.Verify(message, signed, HashAlgorithmName.SHA256) == true) return log.BaseUrl;
         }
-        throw new FaultException(Fault.CertificateLog, "no certificate transparency log that is trusted vouches for the certificate");
+        throw new FaultException(Fault.CertificateLog,
+            "no certificate transparency log that is trusted vouches for the certificate");
     }
 
     /// <summary>The part of the certificate that its authority signs, without the timestamps.</summary>
@@ -64,14 +70,16 @@ static class CertificateVoucher
                         for (var extensions = tbs.ReadSequence(three).ReadSequence(); extensions.HasData;)
                         {
                             var extension = extensions.ReadEncodedValue();
-                            if (new AsnReader(extension, AsnEncodingRules.DER).ReadSequence().ReadObjectIdentifier() != Certificate.SignedCertificateTimestamps) writer.WriteEncodedValue(extension.Span);
+                            if (new AsnReader(extension, AsnEncodingRules.DER).ReadSequence().ReadObjectIdentifier()
+                                != Certificate.SignedCertificateTimestamps) writer.WriteEncodedValue(extension.Span);
                         }
         return writer.Encode();
     }
 
     static ReadOnlySpan<byte> Vector(ref ReadOnlySpan<byte> from)
     {
-        if (from.Length < 2 || from.Length < 2 + BinaryPrimitives.ReadUInt16BigEndian(from)) throw new FormatException("a transparency timestamp that is cut short");
+        if (from.Length < 2 || from.Length < 2 + BinaryPrimitives.ReadUInt16BigEndian(from))
+            throw new FormatException("a transparency timestamp that is cut short");
         var vector = from.Slice(2, BinaryPrimitives.ReadUInt16BigEndian(from));
         from = from[(2 + vector.Length)..];
         return vector;

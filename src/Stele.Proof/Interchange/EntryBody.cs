@@ -5,7 +5,8 @@ using System.Text;
 namespace Stele.Proof.Interchange;
 
 /// <summary>
-/// Whether what a log took in is what the bundle holds. Each kind of Rekor entry says so in its own words: the digest of the content, the signature, and who verifies it; all three must agree.
+/// Whether what a log took in is what the bundle holds. Each kind of Rekor entry says so in its own words: the digest
+/// of the content, the signature, and who verifies it; all three must agree.
 /// </summary>
 static class EntryBody
 {
@@ -19,7 +20,8 @@ static class EntryBody
             return;
         }
         var body = CanonicalJson.Parse(entry.Body.AsSpan(), MaxBody);
-        if (body["kind"].AsString != entry.Kind || body["apiVersion"].AsString != entry.KindVersion) throw Differs("it is of another kind than the bundle says");
+        if (body["kind"].AsString != entry.Kind || body["apiVersion"].AsString != entry.KindVersion)
+            throw Differs("it is of another kind than the bundle says");
         var spec = body["spec"];
         switch (entry.Kind, entry.KindVersion)
         {
@@ -31,33 +33,40 @@ static class EntryBody
                 break;
             case ("hashedrekord", "0.0.2"):
                 var record = spec["hashedRekordV002"];
-                Content(bundle, record["data"]["algorithm"].AsString, ProtoJson.Bytes(record["data"]["digest"]), overPayload: false);
+                Content(bundle, record["data"]["algorithm"].AsString, ProtoJson.Bytes(record["data"]["digest"]),
+                    overPayload: false);
                 Signature(bundle, ProtoJson.Bytes(record["signature"]["content"]));
                 Verifier(bundle, key, record["signature"]["verifier"]);
                 break;
             case ("dsse", "0.0.1"):
-                Content(bundle, spec["payloadHash"]["algorithm"].AsString, Hex(spec["payloadHash"]["value"]), overPayload: true);
+                Content(bundle, spec["payloadHash"]["algorithm"].AsString, Hex(spec["payloadHash"]["value"]),
+                    overPayload: true);
                 var signed = One(spec["signatures"]);
                 Signature(bundle, Base64.Decode(signed["signature"].AsString));
                 Verifier(bundle, key, PemOf(signed["verifier"]));
                 break;
             case ("dsse", "0.0.2"):
                 var dsse = spec["dsseV002"];
-                Content(bundle, dsse["payloadHash"]["algorithm"].AsString, ProtoJson.Bytes(dsse["payloadHash"]["digest"]), overPayload: true);
+                Content(bundle, dsse["payloadHash"]["algorithm"].AsString,
+                    ProtoJson.Bytes(dsse["payloadHash"]["digest"]), overPayload: true);
                 var one = One(dsse["signatures"]);
                 Signature(bundle, ProtoJson.Bytes(one["content"]));
                 Verifier(bundle, key, one["verifier"]);
                 break;
             case ("intoto", "0.0.2"):
                 var content = spec["content"];
-                Content(bundle, content["payloadHash"]["algorithm"].AsString, Hex(content["payloadHash"]["value"]), overPayload: true);
+                Content(bundle, content["payloadHash"]["algorithm"].AsString, Hex(content["payloadHash"]["value"]),
+                    overPayload: true);
                 var sig = One(content["envelope"]["signatures"]);
                 // The log holds the base64 of the base64.
-                if (!Base64.TryDecode(Encoding.UTF8.GetString(Base64.Decode(sig["sig"].AsString)), out var signature)) throw Differs("it holds another signature");
+                if (!Base64.TryDecode(Encoding.UTF8.GetString(Base64.Decode(sig["sig"].AsString)), out var signature))
+                    throw Differs("it holds another signature");
                 Signature(bundle, signature);
                 Verifier(bundle, key, PemOf(sig["publicKey"]));
                 break;
-            default: throw new FaultException(Fault.Unsupported, $"a log entry of the kind {entry.Kind} {entry.KindVersion}");
+            default:
+                throw new FaultException(Fault.Unsupported,
+                    $"a log entry of the kind {entry.Kind} {entry.KindVersion}");
         }
     }
 
@@ -65,19 +74,26 @@ static class EntryBody
     static void CheckOwn(TransparencyEntry entry, Bundle bundle, ForeignKey key)
     {
         var envelope = Entry.Parse(entry.Body.AsSpan()).Envelope;
-        if (bundle.Envelope is not { } dsse || dsse.PayloadType != Envelope.PayloadType || !envelope.Payload.SequenceEqual(dsse.Payload.AsSpan())) throw Differs("it holds another statement");
-        if (!envelope.Signatures.Any(s => s.KeyId == key.Id && s.Bytes.AsSpan().SequenceEqual(bundle.Signature))) throw Differs("it holds another signature");
+        if (bundle.Envelope is not { } dsse || dsse.PayloadType != Envelope.PayloadType
+            || !envelope.Payload.SequenceEqual(dsse.Payload.AsSpan())) throw Differs("it holds another statement");
+        if (!envelope.Signatures.Any(s => s.KeyId == key.Id && s.Bytes.AsSpan().SequenceEqual(bundle.Signature)))
+            throw Differs("it holds another signature");
     }
 
-    /// <summary>A DSSE entry names the payload's digest; a hashed one that of what was signed, which is the pre-authentication encoding where it is an envelope.</summary>
+    /// <summary>
+    /// A DSSE entry names the payload's digest; a hashed one that of what was signed, which is the pre-authentication
+    /// encoding where it is an envelope.
+    /// </summary>
     static void Content(Bundle bundle, string algorithm, byte[] digest, bool overPayload)
     {
         var hash = Bundle.HashNamed(algorithm);
         if (bundle.Envelope is { } e)
         {
-            if (!digest.AsSpan().SequenceEqual(CryptographicOperations.HashData(hash, overPayload ? e.Payload.AsSpan() : e.PreAuth))) throw Differs("it is about another content");
+            if (!digest.AsSpan().SequenceEqual(CryptographicOperations.HashData(hash,
+                overPayload ? e.Payload.AsSpan() : e.PreAuth))) throw Differs("it is about another content");
         }
-        else if (overPayload || hash != bundle.Message!.Algorithm || !digest.AsSpan().SequenceEqual(bundle.Message.Digest.AsSpan())) throw Differs("it is about another artifact");
+        else if (overPayload || hash != bundle.Message!.Algorithm || !digest.AsSpan()
+            .SequenceEqual(bundle.Message.Digest.AsSpan())) throw Differs("it is about another artifact");
     }
 
     static void Signature(Bundle bundle, byte[] signature)
@@ -94,13 +110,15 @@ static class EntryBody
 
     static void Verifier(Bundle bundle, ForeignKey key, Json verifier)
     {
-        if (verifier.Given("x509Certificate") is { } certificate) SameCertificate(bundle, ProtoJson.Bytes(certificate["rawBytes"]));
+        if (verifier.Given("x509Certificate") is { } certificate)
+            SameCertificate(bundle, ProtoJson.Bytes(certificate["rawBytes"]));
         else SameKey(bundle, key, ProtoJson.Bytes(verifier["publicKey"]["rawBytes"]));
     }
 
     static void SameCertificate(Bundle bundle, byte[] der)
     {
-        if (bundle.Certificates.IsEmpty || !bundle.Certificates[0].Der.Span.SequenceEqual(der)) throw Differs("it names another certificate");
+        if (bundle.Certificates.IsEmpty || !bundle.Certificates[0].Der.Span.SequenceEqual(der))
+            throw Differs("it names another certificate");
     }
 
     static void SameKey(Bundle bundle, ForeignKey key, byte[] spki)
@@ -114,7 +132,9 @@ static class EntryBody
     static byte[] Hex(Json hex)
     {
         var text = hex.AsString;
-        return text.Length % 2 == 0 && text.All(char.IsAsciiHexDigit) ? Convert.FromHexString(text) : throw new FormatException("a digest that is not hex");
+        return text.Length % 2 == 0 && text.All(char.IsAsciiHexDigit)
+            ? Convert.FromHexString(text)
+            : throw new FormatException("a digest that is not hex");
     }
 
     static FaultException Differs(string how) => new(Fault.LogEntry, $"the log's entry is not this bundle's: {how}");

@@ -7,8 +7,9 @@ namespace Stele.Proof.Interchange;
 public enum ForeignKeyKind { P256, P384, P521, Rsa, Ed25519 }
 
 /// <summary>
-/// A public key of someone else: ECDSA on the NIST curves, RSA, or Ed25519, from its SubjectPublicKeyInfo. Unlike <see cref="PublicKey"/> it judges signatures as others write them
-/// (any valid DER, either s), for it never decides what enters a ledger.
+/// A public key of someone else: ECDSA on the NIST curves, RSA, or Ed25519, from its SubjectPublicKeyInfo. Unlike
+/// <see cref="PublicKey"/> it judges signatures as others write them (any valid DER, either s), for it never decides
+/// what enters a ledger.
 /// </summary>
 public sealed class ForeignKey
 {
@@ -46,12 +47,14 @@ public sealed class ForeignKey
             sequence.ThrowIfNotEmpty();
             switch (algorithm.ReadObjectIdentifier())
             {
-                case Ed25519Oid when Stele.Proof.Ed25519.IsPublicKey(key): return new(bytes, ForeignKeyKind.Ed25519, key);
+                case Ed25519Oid when Stele.Proof.Ed25519.IsPublicKey(key):
+                    return new(bytes, ForeignKeyKind.Ed25519, key);
                 case RsaEncryption:
                     using (var rsa = RSA.Create())
                     {
                         rsa.ImportSubjectPublicKeyInfo(bytes, out _);
-                        if (rsa.KeySize is < 2048 or > 8192) throw new FormatException($"an RSA key of {rsa.KeySize} bits; 2048 to 8192 are taken");
+                        if (rsa.KeySize is < 2048 or > 8192)
+                            throw new FormatException($"an RSA key of {rsa.KeySize} bits; 2048 to 8192 are taken");
                     }
                     return new(bytes, ForeignKeyKind.Rsa, []);
                 case EcPublicKey:
@@ -60,11 +63,14 @@ public sealed class ForeignKey
                         "1.2.840.10045.3.1.7" => ForeignKeyKind.P256,
                         "1.3.132.0.34" => ForeignKeyKind.P384,
                         "1.3.132.0.35" => ForeignKeyKind.P521,
-                        var curve => throw new FormatException($"an ECDSA key on the curve {curve}; P-256, P-384 and P-521 are taken"),
+                        var curve => throw new FormatException(
+                            $"an ECDSA key on the curve {curve}; P-256, P-384 and P-521 are taken"),
                     };
                     using (var ecdsa = ECDsa.Create()) ecdsa.ImportSubjectPublicKeyInfo(bytes, out _);
                     return new(bytes, kind, []);
-                default: throw new FormatException("a public key of a kind that is not verified here (ECDSA, RSA and Ed25519 are)");
+                default:
+                    throw new FormatException(
+                        "a public key of a kind that is not verified here (ECDSA, RSA and Ed25519 are)");
             }
         }
         catch (Exception e) when (e is AsnContentException or CryptographicException)
@@ -90,24 +96,39 @@ public sealed class ForeignKey
 
     /// <summary>From a PEM file that holds one public key.</summary>
     public static ForeignKey FromPem(string pem) =>
-        Pem.All(pem, "PUBLIC KEY") is [var der] ? FromSpki(der) : throw new FormatException("not a PEM public key (-----BEGIN PUBLIC KEY-----)");
+        Pem.All(pem, "PUBLIC KEY") is [var der]
+            ? FromSpki(der)
+            : throw new FormatException("not a PEM public key (-----BEGIN PUBLIC KEY-----)");
 
     public static ForeignKey Of(PublicKey key) => FromSpki(key.Spki);
 
     /// <summary>The hash that goes with the key by custom: that of the curve's size.</summary>
-    public HashAlgorithmName Hash => Kind switch { ForeignKeyKind.P384 => HashAlgorithmName.SHA384, ForeignKeyKind.P521 => HashAlgorithmName.SHA512, _ => HashAlgorithmName.SHA256 };
+    public HashAlgorithmName Hash => Kind switch
+    {
+        ForeignKeyKind.P384 => HashAlgorithmName.SHA384,
+        ForeignKeyKind.P521 => HashAlgorithmName.SHA512,
+        _ => HashAlgorithmName.SHA256
+    };
 
     /// <summary>In words, for reports.</summary>
-    public override string ToString() => $"{Kind switch { ForeignKeyKind.P256 => "ECDSA P-256", ForeignKeyKind.P384 => "ECDSA P-384", ForeignKeyKind.P521 => "ECDSA P-521", ForeignKeyKind.Rsa => "RSA", _ => "Ed25519" }} key {Id}";
+    public override string ToString() =>
+        $"{Kind switch { ForeignKeyKind.P256 => "ECDSA P-256", ForeignKeyKind.P384 => "ECDSA P-384", ForeignKeyKind.P521 => "ECDSA P-521", ForeignKeyKind.Rsa => "RSA", _ => "Ed25519" }} key {Id}";
 
     /// <summary>Whether it is a signature of the message, with the hash that goes with the key.</summary>
     public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => Verify(message, signature, Hash);
 
-    /// <summary>Whether it is a signature of the message, with a named hash: DER for ECDSA, PKCS #1 v1.5 for RSA; Ed25519 takes no hash.</summary>
+    /// <summary>
+    /// Whether it is a signature of the message, with a named hash: DER for ECDSA, PKCS #1 v1.5 for RSA; Ed25519 takes
+    /// no hash.
+    /// </summary>
     public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, HashAlgorithmName hash) =>
-        Kind == ForeignKeyKind.Ed25519 ? Stele.Proof.Ed25519.Verify(_ed25519, message, signature) : VerifyHash(CryptographicOperations.HashData(hash, message), signature, hash);
+        Kind == ForeignKeyKind.Ed25519
+            ? Stele.Proof.Ed25519.Verify(_ed25519, message, signature)
+            : VerifyHash(CryptographicOperations.HashData(hash, message), signature, hash);
 
-    /// <summary>Whether it is a signature of a message with this hash. An Ed25519 signature has no hash to be judged by.</summary>
+    /// <summary>
+    /// Whether it is a signature of a message with this hash. An Ed25519 signature has no hash to be judged by.
+    /// </summary>
     public bool VerifyHash(ReadOnlySpan<byte> digest, ReadOnlySpan<byte> signature, HashAlgorithmName hash)
     {
         if (signature.Length > 2048) return false;
@@ -136,11 +157,14 @@ public sealed class ForeignKey
         if (Kind != ForeignKeyKind.P256 || signature.Length != 64) return false;
         using var ecdsa = ECDsa.Create();
         ecdsa.ImportSubjectPublicKeyInfo(_spki, out _);
-        return ecdsa.VerifyData(message, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        return ecdsa.VerifyData(message, signature, HashAlgorithmName.SHA256,
+            DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
     }
 
     /// <summary>An Ed25519 key as notes have it.</summary>
-    public static ForeignKey Of(VerifierKey key) => FromSpki((byte[])[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, .. key.PublicKey]);   // RFC 8410
+    // RFC 8410
+    public static ForeignKey Of(VerifierKey key) =>
+        FromSpki((byte[])[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, .. key.PublicKey]);
 
     public bool Same(ForeignKey other) => Id == other.Id;
 }
@@ -151,8 +175,10 @@ static class Pem
     public static List<byte[]> All(string text, string label)
     {
         var found = new List<byte[]>();
-        for (var rest = text.AsSpan(); System.Security.Cryptography.PemEncoding.TryFind(rest, out var fields); rest = rest[fields.Location.End..])
-            if (rest[fields.Label].SequenceEqual(label)) found.Add(Convert.FromBase64String(rest[fields.Base64Data].ToString()));
+        for (var rest = text.AsSpan(); System.Security.Cryptography.PemEncoding.TryFind(rest,
+            out var fields); rest = rest[fields.Location.End..])
+            if (rest[fields.Label].SequenceEqual(label))
+                found.Add(Convert.FromBase64String(rest[fields.Base64Data].ToString()));
         return found;
     }
 }

@@ -8,14 +8,15 @@ namespace Stele.Proof.Interchange;
 public sealed record VerifiedTime(long Time, string Authority);
 
 /// <summary>
-/// An RFC 3161 time-stamp token: a CMS SignedData (RFC 5652) over a TSTInfo, in which a time-stamping authority says that it saw a digest at a time. A response of an authority
-/// (TimeStampResp) is read too: the token is in it.
+/// An RFC 3161 time-stamp token: a CMS SignedData (RFC 5652) over a TSTInfo, in which a time-stamping authority says
+/// that it saw a digest at a time. A response of an authority (TimeStampResp) is read too: the token is in it.
 /// </summary>
 public sealed class TimestampToken
 {
     public const int MaxBytes = 64 * 1024;
 
-    const string SignedData = "1.2.840.113549.1.7.2", TstInfo = "1.2.840.113549.1.9.16.1.4", ContentType = "1.2.840.113549.1.9.3", MessageDigest = "1.2.840.113549.1.9.4",
+    const string SignedData = "1.2.840.113549.1.7.2", TstInfo = "1.2.840.113549.1.9.16.1.4",
+        ContentType = "1.2.840.113549.1.9.3", MessageDigest = "1.2.840.113549.1.9.4",
         SigningCertificateV2 = "1.2.840.113549.1.9.16.2.47", SigningCertificate = "1.2.840.113549.1.9.16.2.12";
 
     static readonly Asn1Tag Zero = new(TagClass.ContextSpecific, 0), One = new(TagClass.ContextSpecific, 1);
@@ -24,18 +25,21 @@ public sealed class TimestampToken
     readonly List<Certificate> _certificates = [];
     readonly Signer _signer;
 
-    sealed record Signer(ReadOnlyMemory<byte>? Issuer, BigInteger Serial, byte[]? KeyId, string DigestAlgorithm, byte[] SignedAttributes, string SignatureAlgorithm, byte[] Signature);
+    sealed record Signer(ReadOnlyMemory<byte>? Issuer, BigInteger Serial, byte[]? KeyId, string DigestAlgorithm,
+        byte[] SignedAttributes, string SignatureAlgorithm, byte[] Signature);
 
     TimestampToken(ReadOnlyMemory<byte> der)
     {
-        // ContentInfo, or a response whose second part is one. CMS is BER: authorities list certificates and attributes in any order.
+        // ContentInfo, or a response whose second part is one. CMS is BER: authorities list certificates and attributes
+        // in any order.
         var whole = new AsnReader(der, AsnEncodingRules.BER);
         var outer = whole.ReadSequence();
         whole.ThrowIfNotEmpty();
         if (outer.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
         {
             var status = outer.ReadSequence();
-            if (!status.TryReadInt32(out var code) || code > 1) throw new FormatException($"the authority did not grant a time stamp (status {code})");
+            if (!status.TryReadInt32(out var code) || code > 1)
+                throw new FormatException($"the authority did not grant a time stamp (status {code})");
             outer = outer.ReadSequence();
         }
         Bytes = outer.HasData ? der : throw new FormatException("no time stamp in the answer");
@@ -47,7 +51,8 @@ public sealed class TimestampToken
         if (content.ReadObjectIdentifier() != TstInfo) throw new FormatException("signed data, but of no time stamp");
         _content = content.ReadSequence(Zero).ReadOctetString();
         if (signed.PeekTag().HasSameClassAndValue(Zero))
-            for (var set = signed.ReadSetOf(Zero); set.HasData;) _certificates.Add(Certificate.Parse(set.ReadEncodedValue().Span));
+            for (var set = signed.ReadSetOf(Zero); set.HasData;)
+                _certificates.Add(Certificate.Parse(set.ReadEncodedValue().Span));
         if (signed.PeekTag().HasSameClassAndValue(One)) signed.ReadEncodedValue();
         var signers = signed.ReadSetOf();
         _signer = ReadSigner(signers.ReadSequence());
@@ -55,7 +60,8 @@ public sealed class TimestampToken
         signed.ThrowIfNotEmpty();
 
         var info = new AsnReader(_content, AsnEncodingRules.DER).ReadSequence();
-        if (!info.TryReadInt32(out var version) || version != 1) throw new FormatException("a time stamp of another version than 1");
+        if (!info.TryReadInt32(out var version) || version != 1)
+            throw new FormatException("a time stamp of another version than 1");
         info.ReadObjectIdentifier();
         var imprint = info.ReadSequence();
         ImprintAlgorithm = imprint.ReadSequence().ReadObjectIdentifier();
@@ -70,7 +76,10 @@ public sealed class TimestampToken
     /// <summary>The bytes that were read: a token, or the response around it.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
-    /// <summary>When the authority says it saw the digest: milliseconds since 1970. To be believed only as <see cref="Verify"/> gives it.</summary>
+    /// <summary>
+    /// When the authority says it saw the digest: milliseconds since 1970. To be believed only as <see cref="Verify"/>
+    /// gives it.
+    /// </summary>
     public long Time { get; }
 
     public byte[] Imprint { get; }
@@ -82,7 +91,8 @@ public sealed class TimestampToken
     /// <exception cref="FormatException">Not a time-stamp token or response.</exception>
     public static TimestampToken Parse(ReadOnlySpan<byte> der)
     {
-        if (der.Length > MaxBytes) throw new FormatException($"a time stamp of {der.Length} bytes; at most {MaxBytes} are read");
+        if (der.Length > MaxBytes)
+            throw new FormatException($"a time stamp of {der.Length} bytes; at most {MaxBytes} are read");
         try
         {
             return new TimestampToken(der.ToArray());
@@ -94,14 +104,19 @@ public sealed class TimestampToken
     }
 
     /// <summary>Whether it is about these bytes.</summary>
-    public bool Covers(ReadOnlySpan<byte> data) => HashNamed(ImprintAlgorithm) is { } hash && Imprint.AsSpan().SequenceEqual(CryptographicOperations.HashData(hash, data));
+    public bool Covers(ReadOnlySpan<byte> data) =>
+        HashNamed(ImprintAlgorithm) is { } hash
+        && Imprint.AsSpan().SequenceEqual(CryptographicOperations.HashData(hash, data));
 
     /// <summary>
-    /// Judges it against authorities that are trusted: it covers the data, is signed by a certificate that is made for time stamps alone, and that leads to one of the roots at the very
-    /// time it states.
+    /// Judges it against authorities that are trusted: it covers the data, is signed by a certificate that is made for
+    /// time stamps alone, and that leads to one of the roots at the very time it states.
     /// </summary>
-    /// <param name="certificates">The trusted authority's certificates: roots are those that issued themselves, or the last one where none did.</param>
-    public static Verification Verify(ReadOnlySpan<byte> token, ReadOnlySpan<byte> data, IReadOnlyList<Certificate> certificates, out VerifiedTime? time)
+    /// <param name="certificates">
+    /// The trusted authority's certificates: roots are those that issued themselves, or the last one where none did.
+    /// </param>
+    public static Verification Verify(ReadOnlySpan<byte> token, ReadOnlySpan<byte> data,
+        IReadOnlyList<Certificate> certificates, out VerifiedTime? time)
     {
         VerifiedTime? verified = null;
         var (t, d) = (token.ToArray(), data.ToArray());
@@ -120,21 +135,30 @@ public sealed class TimestampToken
         try
         {
             var attributes = Attributes();
-            if (Single(attributes, ContentType).ReadObjectIdentifier() != TstInfo) throw new FaultException(Fault.Timestamp, "the time stamp's signature is over another kind of content");
-            if (HashNamed(_signer.DigestAlgorithm) is not { } hash) throw new FaultException(Fault.Unsupported, $"a time stamp with the digest {_signer.DigestAlgorithm}");
-            if (!Single(attributes, MessageDigest).ReadOctetString().AsSpan().SequenceEqual(CryptographicOperations.HashData(hash, _content))) throw new FaultException(Fault.Timestamp, "the time stamp's content was changed");
+            if (Single(attributes, ContentType).ReadObjectIdentifier() != TstInfo)
+                throw new FaultException(Fault.Timestamp, "the time stamp's signature is over another kind of content");
+            if (HashNamed(_signer.DigestAlgorithm) is not { } hash)
+                throw new FaultException(Fault.Unsupported, $"a time stamp with the digest {_signer.DigestAlgorithm}");
+            if (!Single(attributes, MessageDigest).ReadOctetString().AsSpan()
+                .SequenceEqual(CryptographicOperations.HashData(hash, _content)))
+                throw new FaultException(Fault.Timestamp, "the time stamp's content was changed");
 
             var roots = authority.Where(c => c.IsSelfIssued).ToList();
             if (roots.Count == 0 && authority.Count > 0) roots.Add(authority[^1]);
-            var signer = authority.Concat(_certificates).FirstOrDefault(Names) ?? throw new FaultException(Fault.Timestamp, "the certificate that signed the time stamp is neither in it nor given");
+            var signer = authority.Concat(_certificates).FirstOrDefault(Names) ?? throw new FaultException(
+                Fault.Timestamp, "the certificate that signed the time stamp is neither in it nor given");
             Bound(attributes, signer);
-            if (!(signer.Purposes() is [Certificate.TimeStamping] && signer.Extensions[Certificate.ExtendedKeyUsage].Critical)) throw new FaultException(Fault.Timestamp, $"'{signer.Name}' is not for time stamps alone");
-            if (!signer.Allows(0) && !signer.Allows(1)) throw new FaultException(Fault.Timestamp, $"'{signer.Name}' is not for signing");
+            if (!(signer.Purposes() is [Certificate.TimeStamping]
+                && signer.Extensions[Certificate.ExtendedKeyUsage].Critical))
+                throw new FaultException(Fault.Timestamp, $"'{signer.Name}' is not for time stamps alone");
+            if (!signer.Allows(0) && !signer.Allows(1))
+                throw new FaultException(Fault.Timestamp, $"'{signer.Name}' is not for signing");
             CertificatePath.Find(signer, [.. authority, .. _certificates], roots, Time, Fault.Timestamp);
 
             // The attributes are signed as a SET OF, though they stand in the token under a tag of their own.
             var hashed = Certificate.HashOf(_signer.SignatureAlgorithm) ?? hash;
-            if (!signer.Key.Verify((byte[])[0x31, .. _signer.SignedAttributes.AsSpan(1)], _signer.Signature, hashed)) throw new FaultException(Fault.Timestamp, $"the time stamp's signature is not by '{signer.Name}'");
+            if (!signer.Key.Verify((byte[])[0x31, .. _signer.SignedAttributes.AsSpan(1)], _signer.Signature, hashed))
+                throw new FaultException(Fault.Timestamp, $"the time stamp's signature is not by '{signer.Name}'");
             return new VerifiedTime(Time, signer.Name);
         }
         catch (AsnContentException e)
@@ -145,9 +169,13 @@ public sealed class TimestampToken
 
     bool Names(Certificate c) => _signer.Issuer is { } issuer
         ? c.Serial == _signer.Serial && c.Issuer.Span.SequenceEqual(issuer.Span)
-        : c.Extensions.TryGetValue(Certificate.SubjectKeyId, out var id) && new AsnReader(id.Value, AsnEncodingRules.DER).ReadOctetString().AsSpan().SequenceEqual(_signer.KeyId);
+        : c.Extensions.TryGetValue(Certificate.SubjectKeyId, out var id)
+            && new AsnReader(id.Value, AsnEncodingRules.DER).ReadOctetString().AsSpan().SequenceEqual(_signer.KeyId);
 
-    /// <summary>The signed attribute that names the signer's certificate by its digest (RFC 5035); RFC 3161 demands one, so that no other certificate of the same key can take its place.</summary>
+    /// <summary>
+    /// The signed attribute that names the signer's certificate by its digest (RFC 5035); RFC 3161 demands one, so that
+    /// no other certificate of the same key can take its place.
+    /// </summary>
     static void Bound(Dictionary<string, ReadOnlyMemory<byte>> attributes, Certificate signer)
     {
         byte[] named, digest;
@@ -155,18 +183,23 @@ public sealed class TimestampToken
         {
             var id = Single(attributes, SigningCertificateV2).ReadSequence().ReadSequence().ReadSequence();
             var hash = HashAlgorithmName.SHA256;
-            if (id.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence)) hash = HashNamed(id.ReadSequence().ReadObjectIdentifier()) ?? throw new FaultException(Fault.Unsupported, "a time stamp that names its certificate by an unknown digest");
+            if (id.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
+                hash = HashNamed(id.ReadSequence().ReadObjectIdentifier()) ?? throw new FaultException(
+                    Fault.Unsupported, "a time stamp that names its certificate by an unknown digest");
             (named, digest) = (id.ReadOctetString(), CryptographicOperations.HashData(hash, signer.Der.Span));
         }
         else if (attributes.ContainsKey(SigningCertificate))
         {
-            named = Single(attributes, SigningCertificate).ReadSequence().ReadSequence().ReadSequence().ReadOctetString();
+            named = Single(attributes, SigningCertificate).ReadSequence().ReadSequence().ReadSequence()
+                .ReadOctetString();
 #pragma warning disable CA5350 // RFC 2634 fixes SHA-1 here; it only names a certificate that is verified by other means.
             digest = SHA1.HashData(signer.Der.Span);
 #pragma warning restore CA5350
         }
         else throw new FaultException(Fault.Timestamp, "the time stamp does not name the certificate that signed it");
-        if (!named.AsSpan().SequenceEqual(digest)) throw new FaultException(Fault.Timestamp, "the time stamp names another certificate than the one that signed it");
+        if (!named.AsSpan().SequenceEqual(digest))
+            throw new FaultException(Fault.Timestamp,
+                "the time stamp names another certificate than the one that signed it");
     }
 
     Dictionary<string, ReadOnlyMemory<byte>> Attributes()
@@ -175,13 +208,16 @@ public sealed class TimestampToken
         for (var set = new AsnReader(_signer.SignedAttributes, AsnEncodingRules.BER).ReadSetOf(Zero); set.HasData;)
         {
             var attribute = set.ReadSequence();
-            if (!all.TryAdd(attribute.ReadObjectIdentifier(), attribute.ReadEncodedValue())) throw new FormatException("a time stamp with an attribute twice");
+            if (!all.TryAdd(attribute.ReadObjectIdentifier(), attribute.ReadEncodedValue()))
+                throw new FormatException("a time stamp with an attribute twice");
         }
         return all;
     }
 
-    static AsnReader Single(Dictionary<string, ReadOnlyMemory<byte>> attributes, string oid) => attributes.TryGetValue(oid, out var value)
-        ? new AsnReader(value, AsnEncodingRules.DER).ReadSetOf() : throw new FaultException(Fault.Timestamp, $"the time stamp lacks the signed attribute {oid}");
+    static AsnReader Single(Dictionary<string, ReadOnlyMemory<byte>> attributes, string oid) =>
+        attributes.TryGetValue(oid, out var value)
+        ? new AsnReader(value, AsnEncodingRules.DER).ReadSetOf()
+        : throw new FaultException(Fault.Timestamp, $"the time stamp lacks the signed attribute {oid}");
 
     static Signer ReadSigner(AsnReader info)
     {
@@ -196,7 +232,8 @@ public sealed class TimestampToken
         }
         else keyId = info.ReadOctetString(Zero);
         var digest = info.ReadSequence().ReadObjectIdentifier();
-        if (!info.PeekTag().HasSameClassAndValue(Zero)) throw new FormatException("a time stamp without signed attributes");
+        if (!info.PeekTag().HasSameClassAndValue(Zero))
+            throw new FormatException("a time stamp without signed attributes");
         var attributes = info.ReadEncodedValue().ToArray();
         var algorithm = info.ReadSequence().ReadObjectIdentifier();
         return new(issuer, serial, keyId, digest, attributes, algorithm, info.ReadOctetString());
@@ -210,7 +247,10 @@ public sealed class TimestampToken
         _ => null,
     };
 
-    /// <summary>The query that asks an authority to stamp these bytes (RFC 3161 §2.4.1): SHA-256, its certificate asked for, and a number that the answer must repeat.</summary>
+    /// <summary>
+    /// The query that asks an authority to stamp these bytes (RFC 3161 §2.4.1): SHA-256, its certificate asked for, and
+    /// a number that the answer must repeat.
+    /// </summary>
     public static byte[] Query(ReadOnlySpan<byte> data, ReadOnlySpan<byte> nonce)
     {
         var writer = new AsnWriter(AsnEncodingRules.DER);

@@ -1,6 +1,8 @@
 namespace Stele.Proof.Interchange;
 
-/// <summary>Why something signed elsewhere, or for elsewhere, is not accepted. A closed set; the names stand in reports.</summary>
+/// <summary>
+/// Why something signed elsewhere, or for elsewhere, is not accepted. A closed set; the names stand in reports.
+/// </summary>
 public enum Fault
 {
     None,
@@ -28,7 +30,10 @@ public enum Fault
     Artifact,
 }
 
-/// <summary>What a verification of an exchange format came to: accepted, or the one fault that ended it; and in plain words what was checked.</summary>
+/// <summary>
+/// What a verification of an exchange format came to: accepted, or the one fault that ended it; and in plain words what
+/// was checked.
+/// </summary>
 public sealed class Verification
 {
     readonly List<string> _notes = [];
@@ -54,7 +59,8 @@ public sealed class Verification
         {
             (verification.Fault, verification.Message) = (e.Fault, e.Message);
         }
-        catch (Exception e) when (e is FormatException or System.Formats.Asn1.AsnContentException or System.Security.Cryptography.CryptographicException)
+        catch (Exception e) when (e is FormatException or System.Formats.Asn1.AsnContentException
+            or System.Security.Cryptography.CryptographicException)
         {
             (verification.Fault, verification.Message) = (Fault.Malformed, e.Message);
         }

@@ -5,7 +5,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Stele.Proof.Packs;
 
-/// <summary>CRC-32 as zip has it: reflected, polynomial EDB88320, all ones before and after. Folded by carry-less multiplication where the processor has it, else by tables; both give the same.</summary>
+/// <summary>
+/// CRC-32 as zip has it: reflected, polynomial EDB88320, all ones before and after. Folded by carry-less multiplication
+/// where the processor has it, else by tables; both give the same.
+/// </summary>
 static class Crc32
 {
     static readonly uint[] Table = MakeTable();
@@ -21,7 +24,9 @@ static class Crc32
         return ~Tabled(data, crc);
     }
 
-    /// <summary>Eight bytes at a step: table k holds what a byte does that stands k bytes before the end of the step.</summary>
+    /// <summary>
+    /// Eight bytes at a step: table k holds what a byte does that stands k bytes before the end of the step.
+    /// </summary>
     internal static uint Tabled(ReadOnlySpan<byte> data, uint c)
     {
         var t = Table;
@@ -29,19 +34,24 @@ static class Crc32
         {
             var low = c ^ BinaryPrimitives.ReadUInt32LittleEndian(data);
             var high = BinaryPrimitives.ReadUInt32LittleEndian(data[4..]);
-            c = t[0x700 + (byte)low] ^ t[0x600 + (byte)(low >> 8)] ^ t[0x500 + (byte)(low >> 16)] ^ t[0x400 + (low >> 24)]
+            c = t[0x700 + (byte)low] ^ t[0x600 + (byte)(low >> 8)] ^ t[0x500 + (byte)(low >> 16)]
+                ^ t[0x400 + (low >> 24)]
                 ^ t[0x300 + (byte)high] ^ t[0x200 + (byte)(high >> 8)] ^ t[0x100 + (byte)(high >> 16)] ^ t[high >> 24];
         }
         foreach (var b in data) c = t[(byte)(c ^ b)] ^ (c >> 8);
         return c;
     }
 
-    /// <summary>All but the last 0 to 15 bytes of at least 64: four lanes of 128 bits folded 64 bytes at a step, then into one, then reduced (Gopal et al., Intel 2009).</summary>
+    /// <summary>
+    /// All but the last 0 to 15 bytes of at least 64: four lanes of 128 bits folded 64 bytes at a step, then into one,
+    /// then reduced (Gopal et al., Intel 2009).
+    /// </summary>
     static uint Folded(ReadOnlySpan<byte> data, uint crc)
     {
         var blocks = MemoryMarshal.Cast<byte, Vector128<ulong>>(data);
         var k = Vector128.Create(0x0154442bd4UL, 0x01c6e41596UL);
-        Vector128<ulong> x1 = blocks[0] ^ Vector128.Create((ulong)crc, 0), x2 = blocks[1], x3 = blocks[2], x4 = blocks[3];
+        Vector128<ulong> x1 = blocks[0] ^ Vector128.Create((ulong)crc, 0), x2 = blocks[1], x3 = blocks[2],
+            x4 = blocks[3];
         blocks = blocks[4..];
         for (; blocks.Length >= 4; blocks = blocks[4..])
         {
@@ -66,7 +76,8 @@ static class Crc32
         x1 ^= Pclmulqdq.CarrylessMultiply(x2, k, 0x00);
         return x1.AsUInt32()[1];
 
-        static Vector128<ulong> Step(Vector128<ulong> x, Vector128<ulong> k) => Pclmulqdq.CarrylessMultiply(x, k, 0x00) ^ Pclmulqdq.CarrylessMultiply(x, k, 0x11);
+        static Vector128<ulong> Step(Vector128<ulong> x, Vector128<ulong> k) =>
+            Pclmulqdq.CarrylessMultiply(x, k, 0x00) ^ Pclmulqdq.CarrylessMultiply(x, k, 0x11);
     }
 
     static uint[] MakeTable()

@@ -29,11 +29,15 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
 
     public void Gather(string log, string logCheckpoint)
     {
-        if (decision.Size > size || decision.Deployment >= decision.Size) throw new FormatException($"the decision names the ledger at size {decision.Size}; the checkpoint covers {size} entries");
+        if (decision.Size > size || decision.Deployment >= decision.Size)
+            throw new FormatException(
+                $"the decision names the ledger at size {decision.Size}; the checkpoint covers {size} entries");
         var known = replay.At(size);
-        if (!known.Logs.TryGetValue(log, out var fact)) throw new FormatException($"the ledger knows no decision log '{log}'");
+        if (!known.Logs.TryGetValue(log, out var fact))
+            throw new FormatException($"the ledger knows no decision log '{log}'");
         var (then, before) = (replay.At(decision.Size), Before);
-        if (!then.Releases.TryGetValue(decision.Release, out var release)) throw new FormatException($"the ledger knows no release {decision.Release}");
+        if (!then.Releases.TryGetValue(decision.Release, out var release))
+            throw new FormatException($"the ledger knows no release {decision.Release}");
 
         _node = fact.Node;
 
@@ -51,7 +55,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             foreach (var a in PolicyInput.ValidApprovals(
                 before, release, decision.System, decision.Environment, deployment.Action, deployment.Routes,
                 At(decision.Deployment).Entry.Time)) Add(a.By.Entry);
-        foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e))) Add(e.By.Entry);
+        foreach (var e in before.Evaluations.Values.Where(e => e.Release == decision.Release && before.Stands(e)))
+            Add(e.By.Entry);
         foreach (var key in known.LogKeys.Skip(1)) if (LogKey(key.FromSize) is { } stated) Add(stated);
         for (var i = decision.Deployment + 1; i < Math.Min(size, decision.Deployment + VerdictWithin); i++)
             if (At(i).Statement is Verdict v && v.Size == decision.Deployment && v.Passed) Add(i);
@@ -62,7 +67,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             if (fact.Anchors[i].Entry is var n && n < size
                 && ((Anchor)At(n).Statement).Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(n);
 
-        Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System, decision.Environment), .. decision.Policies, .. before.PoliciesFor(decision.System, decision.Environment)]);
+        Documents.UnionWith([release.Digest, release.Document, .. then.PoliciesFor(decision.System,
+            decision.Environment), .. decision.Policies, .. before.PoliciesFor(decision.System, decision.Environment)]);
         if (release.Policy is { } own) Documents.Add(own);
     }
 
@@ -80,7 +86,8 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         if (entry >= size || !Entries.Add(entry) || entry == 0) return;
         var before = replay.At(entry);
         foreach (var signature in At(entry).Entry.Envelope.Signatures)
-            if (before.KeyOwners.TryGetValue(signature.KeyId, out var member) && before.Members.TryGetValue(member, out var fact)) Add(fact.Entry);
+            if (before.KeyOwners.TryGetValue(signature.KeyId, out var member)
+                && before.Members.TryGetValue(member, out var fact)) Add(fact.Entry);
     }
 
     /// <summary>

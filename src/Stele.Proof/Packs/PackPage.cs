@@ -1,8 +1,9 @@
 namespace Stele.Proof.Packs;
 
 /// <summary>
-/// <c>stele-pack.html</c>: one static page, the same for every pack, that opens from a disk without a network and checks and shows an audit pack in a browser.
-/// A person who was handed a copy asks <c>stele-verify page</c> whether it is this one.
+/// <c>stele-pack.html</c>: one static page, the same for every pack, that opens from a disk without a network and
+/// checks and shows an audit pack in a browser. A person who was handed a copy asks <c>stele-verify page</c> whether it
+/// is this one.
 /// </summary>
 public static class PackPage
 {
@@ -13,7 +14,8 @@ public static class PackPage
 
     public static byte[] Bytes()
     {
-        using var page = typeof(PackPage).Assembly.GetManifestResourceStream(FileName) ?? throw new InvalidOperationException("the page is not in the program");
+        using var page = typeof(PackPage).Assembly.GetManifestResourceStream(FileName)
+            ?? throw new InvalidOperationException("the page is not in the program");
         var bytes = new byte[page.Length];
         page.ReadExactly(bytes);
         return bytes;

@@ -5,7 +5,9 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Packs;
 
-/// <summary>A tree under a signed checkpoint: the note, its size, and how to prove a leaf in a tree of that size.</summary>
+/// <summary>
+/// A tree under a signed checkpoint: the note, its size, and how to prove a leaf in a tree of that size.
+/// </summary>
 public sealed record ProvenTree(string Checkpoint, long Size, Func<long, Digest[]> Proof);
 
 /// <summary>A ledger entry and the proof that it stands there.</summary>
@@ -55,15 +57,18 @@ public sealed record ReceiptForm(ReceiptLayout Layout = ReceiptLayout.Two, bool 
 ///  "state":{"entry":n,"facts":[…],"form":{…}}?,
 ///  "version":2}
 /// </code>
-/// The decision stands under a checkpoint of its node's log, which may bear further signatures. In a full receipt that very tree is anchored by an entry of the ledger; in an early one it is only the node's word.
-/// Entries: genesis and log keys, the log, the anchor, the deployment with its verdict, approvals and evaluations, the release, the origins of all it rests on, the policies, and the members who signed any of these.
+/// The decision stands under a checkpoint of its node's log, which may bear further signatures. In a full receipt that
+/// very tree is anchored by an entry of the ledger; in an early one it is only the node's word. Entries: genesis and
+/// log keys, the log, the anchor, the deployment with its verdict, approvals and evaluations, the release, the origins
+/// of all it rests on, the policies, and the members who signed any of these.
 /// In layout 2 also waivers, words on controls, systems, earlier and later heads, revocations, and the entry in which
 /// the node signed the state that <c>state</c> opens (<see cref="StateOpening"/>).
 /// Documents are the release's manifest and document and the policies, in layout 2 also reports and candidates, each
 /// named by the digest of its canonical bytes.
 /// Layout 1 has neither <c>state</c> nor <c>brief</c>.
 /// </summary>
-public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entries, ImmutableArray<Json> Documents, string Log, string LogCheckpoint, ProvenLeaf Leaf, ProvenLeaf? Close)
+public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entries, ImmutableArray<Json> Documents,
+    string Log, string LogCheckpoint, ProvenLeaf Leaf, ProvenLeaf? Close)
 {
     public const int MaxBytes = 4 << 20;
 
@@ -77,20 +82,27 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     /// </summary>
     internal StateOpening? State { get; init; }
 
-    /// <summary>Where its keys and salts were erased: the entry among the receipt's own that states it, and what shows that this decision is in that list. Null = nothing says so.</summary>
+    /// <summary>
+    /// Where its keys and salts were erased: the entry among the receipt's own that states it, and what shows that this
+    /// decision is in that list. Null = nothing says so.
+    /// </summary>
     public ErasedIn? Erased { get; init; }
 
     public Json ToJson() => Json.Object(
         ("version", (int)Layout), ("brief", Brief ? Json.True : null), ("erased", Erased?.ToJson()),
-        ("decision", Json.Object(("log", Log), ("checkpoint", LogCheckpoint), ("leaf", ToJson(Leaf)), ("close", Close is null ? null : ToJson(Close)))),
+        ("decision", Json.Object(("log", Log), ("checkpoint", LogCheckpoint), ("leaf", ToJson(Leaf)),
+            ("close", Close is null ? null : ToJson(Close)))),
         ("ledger", Json.Object(("checkpoint", Checkpoint), ("entries", Json.Array(Entries.Select(e =>
-            Json.Object(("index", e.Index), ("entry", CanonicalJson.Parse(e.Entry.Bytes, Entry.MaxBytes)), ("proof", ToJson(e.Proof)))))))),
+            Json.Object(("index", e.Index), ("entry", CanonicalJson.Parse(e.Entry.Bytes, Entry.MaxBytes)),
+                ("proof", ToJson(e.Proof)))))))),
         ("documents", Json.Array(Documents)), ("state", State?.ToJson()));
 
     public byte[] Encode() => ToJson().ToBytes();
 
     /// <summary>Invariant: what is accepted encodes to the identical bytes.</summary>
-    /// <exception cref="FormatException">Not a receipt in canonical form, or more than <see cref="MaxBytes"/>.</exception>
+    /// <exception cref="FormatException">
+    /// Not a receipt in canonical form, or more than <see cref="MaxBytes"/>.
+    /// </exception>
     public static Receipt Parse(ReadOnlySpan<byte> utf8)
     {
         var j = CanonicalJson.ParseCanonical(utf8, MaxBytes);
@@ -100,34 +112,46 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
         var (decision, ledger) = (j["decision"], j["ledger"]);
         var receipt = new Receipt(
             ledger["checkpoint"].AsString,
-            [.. ledger["entries"].AsArray.Select(e => new ProvenEntry(Names.Entry(e["index"]), Entry.Parse(e["entry"].ToBytes()), Path(e["proof"])))],
-            j["documents"].AsArray, decision["log"].AsString, decision["checkpoint"].AsString, LeafOf(decision["leaf"]), decision.Find("close") is { } c ? LeafOf(c) : null)
+            [.. ledger["entries"].AsArray.Select(e =>
+                new ProvenEntry(Names.Entry(e["index"]), Entry.Parse(e["entry"].ToBytes()), Path(e["proof"])))],
+            j["documents"].AsArray, decision["log"].AsString, decision["checkpoint"].AsString, LeafOf(decision["leaf"]),
+            decision.Find("close") is { } c ? LeafOf(c) : null)
         { Layout = layout, Erased = j.Find("erased") is { } erased ? ErasedIn.FromJson(erased) : null };
         if (layout == ReceiptLayout.Two) receipt =
             receipt with { Brief = j.Find("brief")?.AsBool == true, State = j.Find("state") is { } state
             ? StateOpening.FromJson(state) : null };
         for (var i = 1; i < receipt.Entries.Length; i++)
-            if (receipt.Entries[i - 1].Index >= receipt.Entries[i].Index) throw new FormatException("entries are not in order, or one stands twice");
+            if (receipt.Entries[i - 1].Index >= receipt.Entries[i].Index)
+                throw new FormatException("entries are not in order, or one stands twice");
         var digests = receipt.Documents.Select(d => Digest.Of(d.ToBytes())).ToList();
         for (var i = 1; i < digests.Count; i++)
-            if (digests[i - 1] >= digests[i]) throw new FormatException("documents are not in order of their digests, or one stands twice");
-        if (!receipt.ToJson().Equals(j)) throw new FormatException("the receipt has members that a receipt does not have");
+            if (digests[i - 1] >= digests[i])
+                throw new FormatException("documents are not in order of their digests, or one stands twice");
+        if (!receipt.ToJson().Equals(j))
+            throw new FormatException("the receipt has members that a receipt does not have");
         return receipt;
     }
 
     /// <summary>The entry that anchors the very tree that the leaf is proven in; null in an early receipt.</summary>
-    public long? AnchoredBy => Entries.Where(e => Statement.Parse(e.Entry.Envelope.Payload) is Anchor a && a.Log == Log && TreeOf(a.Checkpoint) == TreeOf(LogCheckpoint)).Select(e => (long?)e.Index).FirstOrDefault();
+    public long? AnchoredBy =>
+        Entries.Where(e => Statement.Parse(e.Entry.Envelope.Payload) is Anchor a && a.Log == Log
+            && TreeOf(a.Checkpoint) == TreeOf(LogCheckpoint)).Select(e => (long?)e.Index).FirstOrDefault();
 
     /// <summary>What is signed of a checkpoint, without the lines of those who signed it.</summary>
     internal static string TreeOf(string checkpoint) =>
         checkpoint.IndexOf("\n\n", StringComparison.Ordinal) is >= 0 and var end ? checkpoint[..(end + 2)] : checkpoint;
 
-    static Json ToJson(ProvenLeaf l) => Json.Object(("index", l.Index), ("decision", l.Decision.ToJson()), ("proof", ToJson(l.Proof)));
+    static Json ToJson(ProvenLeaf l) =>
+        Json.Object(("index", l.Index), ("decision", l.Decision.ToJson()), ("proof", ToJson(l.Proof)));
     static Json ToJson(ImmutableArray<Digest> proof) => Json.Array(proof.Select(d => Json.Of(d.Hex)));
-    static ProvenLeaf LeafOf(Json j) => new(Names.Entry(j["index"]), Decision.Parse(j["decision"].ToBytes()), Path(j["proof"]));
+    static ProvenLeaf LeafOf(Json j) =>
+        new(Names.Entry(j["index"]), Decision.Parse(j["decision"].ToBytes()), Path(j["proof"]));
     static ImmutableArray<Digest> Path(Json j) => [.. j.AsArray.Select(d => Digest.ParseHex(d.AsString))];
 
-    /// <summary>The first anchor of a log that covers a leaf, among the first <paramref name="size"/> entries; its checkpoint makes a receipt a full one. Null = not anchored yet.</summary>
+    /// <summary>
+    /// The first anchor of a log that covers a leaf, among the first <paramref name="size"/> entries; its checkpoint
+    /// makes a receipt a full one. Null = not anchored yet.
+    /// </summary>
     public static (long Entry, Anchor Anchor, long Size)? AnchorOf(Replay replay, string log, long leaf, long size)
     {
         if (!replay.State.Logs.TryGetValue(log, out var fact)) return null;
@@ -137,7 +161,10 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
             ? (a.Entry, (Anchor)replay.Entries[(int)a.Entry].Statement, a.Size) : null;
     }
 
-    /// <summary>Gathers a receipt for one leaf. It is a full one when the ledger anchors exactly <c>log.Checkpoint</c> (see <see cref="AnchorOf"/>).</summary>
+    /// <summary>
+    /// Gathers a receipt for one leaf. It is a full one when the ledger anchors exactly <c>log.Checkpoint</c> (see
+    /// <see cref="AnchorOf"/>).
+    /// </summary>
     /// <param name="ledger">A checkpoint over entries that <paramref name="replay"/> has folded.</param>
     /// <param name="log">A checkpoint of the node's log over the leaf, and over its close when that is given.</param>
     /// <exception cref="FormatException">A document is not to be had, or the receipt would be too large.</exception>
@@ -152,10 +179,15 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
         if (erased is not null) gathered.Add(erased.Entry);
         var state = form.Layout == ReceiptLayout.Two ? gathered.Open() : null;
         if (form.Layout == ReceiptLayout.Two) gathered.Link();
-        Json Document(Digest d) => CanonicalJson.ParseCanonical(find(d) ?? throw new FormatException($"the document {d} is not to be had"), Artifacts.MaxDocument);
+        Json Document(Digest d) =>
+            CanonicalJson.ParseCanonical(find(d) ?? throw new FormatException($"the document {d} is not to be had"),
+                Artifacts.MaxDocument);
         var receipt = new Receipt(
-            ledger.Checkpoint, [.. gathered.Entries.Select(e => new ProvenEntry(e, replay.Entries[(int)e].Entry, [.. ledger.Proof(e)]))], [.. gathered.Documents.Select(Document)],
-            origin, log.Checkpoint, new ProvenLeaf(index, decision, [.. log.Proof(index)]), close is { } c ? new ProvenLeaf(c.Index, c.Decision, [.. log.Proof(c.Index)]) : null)
+            ledger.Checkpoint,
+            [.. gathered.Entries.Select(e => new ProvenEntry(e, replay.Entries[(int)e].Entry, [.. ledger.Proof(e)]))],
+            [.. gathered.Documents.Select(Document)],
+            origin, log.Checkpoint, new ProvenLeaf(index, decision, [.. log.Proof(index)]),
+            close is { } c ? new ProvenLeaf(c.Index, c.Decision, [.. log.Proof(c.Index)]) : null)
         { Erased = erased, Layout = form.Layout, State = state, Brief = gathered.LeftOut };
         return Parse(receipt.Encode());
     }

@@ -37,7 +37,9 @@ public sealed partial class ReceiptVerifier
     string Id => Decision.Id(_receipt.Log, _receipt.Leaf.Index);
 
     /// <param name="minSize">Fail if the ledger's checkpoint covers fewer entries.</param>
-    /// <param name="notOlderThan">Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.</param>
+    /// <param name="notOlderThan">
+    /// Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.
+    /// </param>
     public static VerifyReport Verify(Receipt receipt, Trust? trust, long minSize = 0, long? notOlderThan = null)
     {
         var verifier = new ReceiptVerifier(receipt, trust);
@@ -54,7 +56,8 @@ public sealed partial class ReceiptVerifier
         return verifier._report;
     }
 
-    public static VerifyReport Verify(ReadOnlySpan<byte> receipt, Trust? trust, long minSize = 0, long? notOlderThan = null)
+    public static VerifyReport Verify(ReadOnlySpan<byte> receipt, Trust? trust, long minSize = 0,
+        long? notOlderThan = null)
     {
         try
         {
@@ -69,8 +72,9 @@ public sealed partial class ReceiptVerifier
     }
 
     /// <summary>
-    /// Steps 1 to 3 alone: what the receipt proves that its log's key signed, whether or not what the record says is true. Null = it proves nothing; the report says why.
-    /// That it contradicts an anchor that it carries is no reason to disbelieve it: that is what there is to prove.
+    /// Steps 1 to 3 alone: what the receipt proves that its log's key signed, whether or not what the record says is
+    /// true. Null = it proves nothing; the report says why. That it contradicts an anchor that it carries is no reason
+    /// to disbelieve it: that is what there is to prove.
     /// </summary>
     internal static (ProvenRecord? Record, VerifyReport Report) Open(Receipt receipt, Trust trust)
     {
@@ -104,7 +108,9 @@ public sealed partial class ReceiptVerifier
         var keys = _statements.Values.OfType<LogKeyStatement>()
             .Aggregate(founded.LogKeys, (all, k) => all.Add((k.FromSize, k.Key)));
         var size = Checkpoint.Parse(Note.Parse(_receipt.Checkpoint).Text).Size;
-        if (!Checkpoint.TryOpen(_receipt.Checkpoint, VerifierKey.Parse(keys.Where(k => k.FromSize <= size).MaxBy(k => k.FromSize).Key), out var ledger, out var error))
+        if (!Checkpoint.TryOpen(_receipt.Checkpoint,
+            VerifierKey.Parse(keys.Where(k => k.FromSize <= size).MaxBy(k => k.FromSize).Key), out var ledger,
+            out var error))
         {
             _report.Find("checkpoint-signature", "ledger", error);
             return null;
@@ -149,7 +155,8 @@ public sealed partial class ReceiptVerifier
         if (_trust.Key.ToString() != founded.LogKeys[0].Key) _report.Find("trust-key",
             "genesis", "the ledger's key is not the one in the trust file", FindingKind.Stranger);
         if (Note.Parse(_receipt.Checkpoint)
-            .VerifyCosigned(_trust.Witnesses, out var cosigned) == NoteTrust.BadSignature) _report.Find("witness-signature",
+            .VerifyCosigned(_trust.Witnesses, out var cosigned) == NoteTrust.BadSignature)
+            _report.Find("witness-signature",
             "ledger", "a cosignature by a trusted witness is not good");
         if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses",
             "ledger", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
@@ -214,16 +221,25 @@ public sealed partial class ReceiptVerifier
     /// <summary>Holds the ledger's checkpoint to what is demanded of it, and to its witnesses' clocks.</summary>
     void Fresh(ProvenRecord proven, long minSize, long? notOlderThan)
     {
-        if (proven.LedgerSize < minSize) _report.Find("too-small", "ledger", $"the checkpoint covers {N(proven.LedgerSize)} entries; at least {N(minSize)} are demanded");
+        if (proven.LedgerSize < minSize)
+            _report.Find("too-small", "ledger",
+                $"the checkpoint covers {N(proven.LedgerSize)} entries; at least {N(minSize)} are demanded");
         if (proven.Cosigned.IsEmpty)
         {
-            if (notOlderThan is not null) _report.Find("too-old", "ledger", "no trusted witness cosigned it, so nothing says how old it is");
+            if (notOlderThan is not null)
+                _report.Find("too-old", "ledger", "no trusted witness cosigned it, so nothing says how old it is");
             return;
         }
-        var (newest, oldest, last) = (proven.Cosigned.Max(c => c.Milliseconds), proven.Cosigned.Min(c => c.Milliseconds), _receipt.Entries[^1].Entry.Time);
+        var (newest, oldest, last) = (proven.Cosigned.Max(c => c.Milliseconds),
+            proven.Cosigned.Min(c => c.Milliseconds), _receipt.Entries[^1].Entry.Time);
         // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
-        if (last > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger", $"the newest entry says {Time(last)}, which a witness cosigned at {Time(oldest)} already");
-        if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");
+        if (last > oldest + Fold.MaxSkew)
+            _report.Find("time-after-cosignature", "ledger",
+                $"the newest entry says {Time(last)}, which a witness cosigned at {Time(oldest)} already");
+        if (notOlderThan is { } bound && newest < bound)
+            _report.Find("too-old", "ledger",
+                $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is "
+                + $"demanded");
     }
 
     static Statement Parse(ProvenEntry e)
@@ -246,6 +262,10 @@ public sealed partial class ReceiptVerifier
     static string Time(long milliseconds) => Rfc3339.Format(milliseconds);
 }
 
-/// <summary>What a receipt proves of its record: that the log's key, which the ledger names, signed a tree with this leaf in it; and the entry that anchors the tree, if one does.</summary>
+/// <summary>
+/// What a receipt proves of its record: that the log's key, which the ledger names, signed a tree with this leaf in it;
+/// and the entry that anchors the tree, if one does.
+/// </summary>
 sealed record ProvenRecord(
-    Receipt Receipt, Digest Ledger, string Origin, LogFact Log, VerifierKey Key, Checkpoint Checkpoint, long LedgerSize, ImmutableArray<VerifiedSignature> Cosigned, (long Entry, long Time, Anchor Statement)? Anchor);
+    Receipt Receipt, Digest Ledger, string Origin, LogFact Log, VerifierKey Key, Checkpoint Checkpoint, long LedgerSize,
+    ImmutableArray<VerifiedSignature> Cosigned, (long Entry, long Time, Anchor Statement)? Anchor);

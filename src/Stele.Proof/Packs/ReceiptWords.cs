@@ -75,7 +75,9 @@ public sealed partial class ReceiptVerifier
     {
         if (Released is (var released, { } release))
         {
-            var name = _documents.TryGetValue(release.Document, out var bytes) ? ReleaseDocument.Parse(bytes.ToBytes()) : null;
+            var name = _documents.TryGetValue(release.Document, out var bytes)
+                ? ReleaseDocument.Parse(bytes.ToBytes())
+                : null;
             Proven($"what the record says answered: release '{name?.Name}' {release.Digest}, declared in entry " +
                 $"{N(released)} by {Signers(released)}.");
             foreach (var c in name?.Components ?? [])
@@ -172,12 +174,20 @@ public sealed partial class ReceiptVerifier
 
     string Outcome(Decision d) => d switch
     {
-        { Kind: Decision.OpenKind } when _receipt.Close is { } c => $"It was let through, and closed by leaf {N(c.Index)} with '{c.Decision.Outcome}', status {c.Decision.Status}.",
+        { Kind: Decision.OpenKind } when _receipt.Close is { } c =>
+            $"It was let through, and closed by leaf {N(c.Index)} with '{c.Decision.Outcome}', status "
+            + $"{c.Decision.Status}.",
         { Kind: Decision.OpenKind } => "It was let through.",
-        { Outcome: Decision.Deny } => $"It was denied by rule '{d.Rule}', with status {d.Status}; the release was not asked.",
-        { Outcome: Decision.Hold } => $"It was held by rule '{d.Rule}' for a person's approval, and so refused, with status {d.Status}; the release was not asked.",
-        { Outcome: Decision.Error } => $"It was let through, and the release gave no answer that could be passed on: status {d.Status}.",
-        { Masked: not null } => $"It was let through with values masked by rule '{d.Rule}', and answered '{d.Outcome}', with status {d.Status}.",
+        { Outcome: Decision.Deny } =>
+            $"It was denied by rule '{d.Rule}', with status {d.Status}; the release was not asked.",
+        { Outcome: Decision.Hold } =>
+            $"It was held by rule '{d.Rule}' for a person's approval, and so refused, with status {d.Status}; the "
+            + $"release was not asked.",
+        { Outcome: Decision.Error } =>
+            $"It was let through, and the release gave no answer that could be passed on: status {d.Status}.",
+        { Masked: not null } =>
+            $"It was let through with values masked by rule '{d.Rule}', and answered '{d.Outcome}', with status "
+            + $"{d.Status}.",
         _ => $"It was let through and answered '{d.Outcome}', with status {d.Status}.",
     };
 
@@ -194,9 +204,12 @@ public sealed partial class ReceiptVerifier
     string Signers(long index) => string.Join(" and ", At(index).Entry.Envelope.Signatures.Select(s =>
         _statements.Where(m => m.Key <= index).OrderByDescending(m => m.Key).Select(m => m.Value switch
         {
-            MemberStatement x when x.Keys.Any(k => k.Id == s.KeyId) => $"member {Short(x.Member)} ({string.Join(", ", x.Roles)})",
+            MemberStatement x when x.Keys.Any(k => k.Id == s.KeyId) =>
+                $"member {Short(x.Member)} ({string.Join(", ", x.Roles)})",
             GenesisStatement g when g.ServerKey.Id == s.KeyId => "the server",
-            GenesisStatement g => g.Owners.FirstOrDefault(o => o.Keys.Any(k => k.Id == s.KeyId)) is { } founder ? $"member {Short(founder.Member)} (owner, a founder)" : null,
+            GenesisStatement g => g.Owners.FirstOrDefault(o => o.Keys.Any(k => k.Id == s.KeyId)) is { } founder
+                ? $"member {Short(founder.Member)} (owner, a founder)"
+                : null,
             _ => null,
         }).FirstOrDefault(m => m is not null) ?? $"key {s.KeyId.Short}"));
 }

@@ -8,8 +8,9 @@ namespace Stele.Proof.Packs;
 
 /// <summary>
 /// Judges an audit pack offline. It trusts the trust file and nothing else; every finding is collected.
-/// Steps: 1 layout and digests · 2 the ledger folds again, under a checkpoint by the log's key · 3 verdicts and refusals re-execute to the same bytes ·
-/// 4 decision logs are whole, anchored, and every decision names what the ledger says was in force · 5 nothing else is in the pack.
+/// Steps: 1 layout and digests · 2 the ledger folds again, under a checkpoint by the log's key · 3 verdicts and
+/// refusals re-execute to the same bytes · 4 decision logs are whole, anchored, and every decision names what the
+/// ledger says was in force · 5 nothing else is in the pack.
 /// </summary>
 public sealed partial class Verifier
 {
@@ -25,28 +26,39 @@ public sealed partial class Verifier
     readonly Action<string>? _progress;
     readonly VerifyReport _report = new();
 
-    Verifier(Stream pack, Trust? trust, Receipt? receipt, Action<string>? progress) => (_pack, _trust, _receipt, _progress) = (pack, trust, receipt, progress);
+    Verifier(Stream pack, Trust? trust, Receipt? receipt, Action<string>? progress) =>
+        (_pack, _trust, _receipt, _progress) = (pack, trust, receipt, progress);
 
     /// <param name="pack">A seekable stream over the zip.</param>
     /// <param name="trust">Null: the best there is to say is "consistent, unauthenticated".</param>
     /// <param name="minSize">Fail if the ledger's checkpoint covers fewer entries.</param>
-    /// <param name="notOlderThan">Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.</param>
-    /// <param name="receipt">A receipt that someone was given, perhaps before its decision was anchored: fail if the pack's log contradicts it.</param>
+    /// <param name="notOlderThan">
+    /// Fail if no witness that is trusted cosigned at or after this time, milliseconds since 1970 UTC.
+    /// </param>
+    /// <param name="receipt">
+    /// A receipt that someone was given, perhaps before its decision was anchored: fail if the pack's log contradicts
+    /// it.
+    /// </param>
     /// <param name="progress">Told what is being done; from this thread.</param>
-    public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0, long? notOlderThan = null, Receipt? receipt = null, Action<string>? progress = null)
+    public static VerifyReport Verify(Stream pack, Trust? trust, long minSize = 0, long? notOlderThan = null,
+        Receipt? receipt = null, Action<string>? progress = null)
     {
         var verifier = new Verifier(pack, trust, receipt, progress);
         verifier.Judge(minSize, notOlderThan);
         return verifier._report;
     }
 
-    /// <summary>Judges the pack, and in particular one act that its ledger tells of: a verdict, a refusal, or what policies judged, executed again from the pack alone.</summary>
+    /// <summary>
+    /// Judges the pack, and in particular one act that its ledger tells of: a verdict, a refusal, or what policies
+    /// judged, executed again from the pack alone.
+    /// </summary>
     /// <param name="error">Why there is nothing to execute again; null if there is.</param>
     public static VerifyReport Verify(Stream pack, Trust? trust, long entry, out Reexecuted? again, out string? error)
     {
         var verifier = new Verifier(pack, trust, null, null) { _asked = entry };
         verifier.Judge(0, null);
-        (again, error) = (verifier._again, verifier._again is null ? verifier._why ?? "the pack's ledger can't be read" : null);
+        (again, error) = (verifier._again,
+            verifier._again is null ? verifier._why ?? "the pack's ledger can't be read" : null);
         return verifier._report;
     }
 
@@ -121,14 +133,20 @@ public sealed partial class Verifier
 
         // 5. Nothing else.
         Close(manifest, state, note, logs);
-        _report.Note("not promised: an operator may have withheld or reordered statements before they were admitted; who was root on a node may have lied about what ran from then on.");
+        _report.Note(
+            "not promised: an operator may have withheld or reordered statements before they were admitted; who was "
+            + "root on a node may have lied about what ran from then on.");
     }
 
-    /// <summary>Opens a checkpoint by the key it must be signed with, and holds it to the leaves that are there.</summary>
+    /// <summary>
+    /// Opens a checkpoint by the key it must be signed with, and holds it to the leaves that are there.
+    /// </summary>
     Checkpoint? Signed(string note, string key, string where, long size, Digest root, string of)
     {
-        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(key), out var checkpoint, out var error)) _report.Find("checkpoint-signature", where, error);
-        else if (checkpoint.Size != size) _report.Find("checkpoint-size", where, $"it covers {checkpoint.Size} leaves, the pack has {size}");
+        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(key), out var checkpoint, out var error))
+            _report.Find("checkpoint-signature", where, error);
+        else if (checkpoint.Size != size)
+            _report.Find("checkpoint-size", where, $"it covers {checkpoint.Size} leaves, the pack has {size}");
         else if (checkpoint.Root != root) _report.Find("checkpoint-root", where, $"its root is not the root of {of}");
         return checkpoint;
     }

@@ -8,7 +8,10 @@ public sealed partial class Verifier
 {
     readonly Dictionary<long, Digest> _stateDigests = [];
 
-    /// <summary>Folds every entry that can be folded, and hashes them all. What takes no turn, signatures above all, is done ahead on every thread.</summary>
+    /// <summary>
+    /// Folds every entry that can be folded, and hashes them all. What takes no turn, signatures above all, is done
+    /// ahead on every thread.
+    /// </summary>
     (long Size, Digest Root, Digest First) Refold(Folding folding)
     {
         var (frontier, first) = (new Frontier(), (Digest?)null);
@@ -47,10 +50,14 @@ public sealed partial class Verifier
         var state = replay.State;
         if (_trust is null)
         {
-            _report.Note($"consistent, unauthenticated: no trust file was given. This ledger's genesis is {state.Ledger}, its key {state.LogKeys[0].Key}: compare them with what you were told elsewhere.");
+            _report.Note(
+                $"consistent, unauthenticated: no trust file was given. This ledger's genesis is {state.Ledger}, its "
+                + $"key {state.LogKeys[0].Key}: compare them with what you were told elsewhere.");
             _report.Limit(LimitName.NoWitness, "no trust file says whose cosignatures count: a split view, and a " +
                 "tail that was cut off, are not ruled out");
-            if (notOlderThan is not null) _report.Find("too-old", "ledger/checkpoint", "without a trust file no witness is trusted, so nothing says how old it is");
+            if (notOlderThan is not null)
+                _report.Find("too-old", "ledger/checkpoint",
+                    "without a trust file no witness is trusted, so nothing says how old it is");
             Times(folding, replay, null);
             return;
         }
@@ -63,13 +70,18 @@ public sealed partial class Verifier
                 "the ledger's key is not the one in the trust file", FindingKind.Stranger);
 
         var verdict = Note.Parse(note).VerifyCosigned(_trust.Witnesses, out var cosigned);
-        if (verdict == NoteTrust.BadSignature) _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");
-        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key))) _report.Find("too-few-witnesses", "ledger/checkpoint", $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
+        if (verdict == NoteTrust.BadSignature)
+            _report.Find("witness-signature", "ledger/checkpoint", "a cosignature by a trusted witness is not good");
+        if (!_trust.Policy.IsQuorum(cosigned.Select(c => c.Key)))
+            _report.Find("too-few-witnesses", "ledger/checkpoint",
+                $"{cosigned.Length} of {_trust.Quorum} witnesses cosigned");
         if (cosigned.IsEmpty)
         {
             _report.Limit(LimitName.NoWitness,
                 "witnesses: 0: a split view, and a tail that was cut off, are not ruled out");
-            if (notOlderThan is not null) _report.Find("too-old", "ledger/checkpoint", "no trusted witness cosigned it, so nothing says how old it is");
+            if (notOlderThan is not null)
+                _report.Find("too-old", "ledger/checkpoint",
+                    "no trusted witness cosigned it, so nothing says how old it is");
             Times(folding, replay, null);
             return;
         }
@@ -81,7 +93,10 @@ public sealed partial class Verifier
         // An entry that a witness saw can't have been stamped after it, but for the clocks' skew.
         if (folding.Time > oldest + Fold.MaxSkew) _report.Find("time-after-cosignature", "ledger/checkpoint", $"the " +
             $"newest entry says {Time(folding.Time)}, which a witness cosigned at {Time(oldest)} already");
-        if (notOlderThan is { } bound && newest < bound) _report.Find("too-old", "ledger/checkpoint", $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is demanded");
+        if (notOlderThan is { } bound && newest < bound)
+            _report.Find("too-old", "ledger/checkpoint",
+                $"it was cosigned last at {Time(newest)}; {Time(Math.Clamp(bound, 0, Entry.MaxTime))} or later is "
+                + $"demanded");
         Times(folding, replay, oldest);
     }
 
@@ -165,12 +180,17 @@ public sealed partial class Verifier
         if (unexecuted > 0 && missing == MissingDocument.Stops)
             _report.Limit(LimitName.NotExecuted, $"{Number(unexecuted)} verdicts and refusals were not executed " +
                 $"again: documents that this takes are not served here");
-        _report.Note($"{verdicts} verdicts and {refusals} refusals executed again{(_report.Findings.Count == before ? ", to the same bytes" : "")}.");
+        _report.Note(
+            $"{verdicts} verdicts and {refusals} refusals executed "
+            + $"again{(_report.Findings.Count == before ? ", to the same bytes" : "")}.");
     }
 
     void StateAgrees(Replay replay, long size, Digest stated, string where)
     {
-        if (!_stateDigests.TryGetValue(size, out var digest)) _stateDigests[size] = digest = StateDigest.Of(replay.At(size));
-        if (digest != stated) _report.Find("state-differs", where, $"the node folded {size} entries to the state {stated}; here they give {digest}");
+        if (!_stateDigests.TryGetValue(size, out var digest))
+            _stateDigests[size] = digest = StateDigest.Of(replay.At(size));
+        if (digest != stated)
+            _report.Find("state-differs", where,
+                $"the node folded {size} entries to the state {stated}; here they give {digest}");
     }
 }

@@ -8,13 +8,18 @@ namespace Stele.Proof.Packs;
 public sealed partial class Verifier
 {
     /// <summary>
-    /// Judges a ledger in the layout of C2SP tlog-tiles: its newest checkpoint, every entry out of its bundles, folded again as far as the documents that they name are to be had, and whether
-    /// all of it extends what was remembered. Steps: 1 the checkpoint · 2 the entries, from 0 · 3 whose it is · 4 one history · 5 explanations.
+    /// Judges a ledger in the layout of C2SP tlog-tiles: its newest checkpoint, every entry out of its bundles, folded
+    /// again as far as the documents that they name are to be had, and whether all of it extends what was remembered.
+    /// Steps: 1 the checkpoint · 2 the entries, from 0 · 3 whose it is · 4 one history · 5 explanations.
     /// </summary>
-    /// <param name="read">A resource by its path below the log: <c>checkpoint</c>, <c>tile/entries/000.p/7</c>; null when it is not there. Asked from several threads.</param>
+    /// <param name="read">
+    /// A resource by its path below the log: <c>checkpoint</c>, <c>tile/entries/000.p/7</c>; null when it is not there.
+    /// Asked from several threads.
+    /// </param>
     /// <param name="find">A document by its digest; null when it is not to be had.</param>
     /// <param name="remembered">What an earlier look gave; null the first time.</param>
-    public static LedgerSight Look(Func<string, byte[]?> read, Func<Digest, byte[]?> find, Trust? trust, LedgerMemory? remembered, Action<string>? progress = null)
+    public static LedgerSight Look(Func<string, byte[]?> read, Func<Digest, byte[]?> find, Trust? trust,
+        LedgerMemory? remembered, Action<string>? progress = null)
     {
         var verifier = new Verifier(Stream.Null, trust, null, progress);
         var (report, memory, fork) = (verifier._report, (LedgerMemory?)null, (Fork?)null);
@@ -77,9 +82,12 @@ public sealed partial class Verifier
             return (null, null);
         }
         var key = VerifierKey.Parse(folding.LogKeyAt(claimed.Size));
-        var checkpoint = Signed(note, key.ToString(), "checkpoint", frontier.Size, frontier.Root, "the entries that are served: an entry was changed, dropped, added or moved");
+        var checkpoint = Signed(note, key.ToString(), "checkpoint", frontier.Size, frontier.Root,
+            "the entries that are served: an entry was changed, dropped, added or moved");
         Authenticate(folding, replay, note, null);
-        _report.Note($"ledger '{state.Origin}': {frontier.Size} entries hashed, {state.Size} of them folded again by fold version {state.FoldVersion}.");
+        _report.Note(
+            $"ledger '{state.Origin}': {frontier.Size} entries hashed, {state.Size} of them folded again by fold "
+            + $"version {state.FoldVersion}.");
         var memory = new LedgerMemory(state.Ledger, note);
         if (checkpoint is null) return (memory, null);
 
@@ -87,17 +95,25 @@ public sealed partial class Verifier
         Fork? fork = null;
         if (remembered is not null && before is not null)
         {
-            if (remembered.Genesis != state.Ledger) _report.Find("ledger-other", "genesis", $"the ledger that is remembered begins with {remembered.Genesis}");
+            if (remembered.Genesis != state.Ledger)
+                _report.Find("ledger-other", "genesis",
+                    $"the ledger that is remembered begins with {remembered.Genesis}");
             else if (!Checkpoint.TryOpen(
                 remembered.Checkpoint, VerifierKey.Parse(folding.LogKeyAt(before.Size)), out _,
                 out var error)) _report.Find("checkpoint-signature", "what is remembered", error);
-            else if (before.Size > claimed.Size) _report.Find("ledger-shrunk", "checkpoint", $"it covers {claimed.Size} entries; its key signed {before.Size} before. What is remembered:\n{remembered.Checkpoint}What is shown now:\n{note}");
+            else if (before.Size > claimed.Size)
+                _report.Find("ledger-shrunk", "checkpoint",
+                    $"it covers {claimed.Size} entries; its key signed {before.Size} before. What is "
+                    + $"remembered:\n{remembered.Checkpoint}What is shown now:\n{note}");
             else if (then != before.Root)
             {
-                // The tiles give the root that the new checkpoint signs, or there was a finding above; so the two checkpoints exclude each other.
+                // The tiles give the root that the new checkpoint signs, or there was a finding above; so the two
+                // checkpoints exclude each other.
                 try
                 {
-                    fork = new Fork(remembered.Checkpoint, note, then!.Value, before.Size == claimed.Size ? [] : [.. Proofs.Consistency(before.Size, claimed.Size, Subtrees(read, claimed.Size))]);
+                    fork = new Fork(remembered.Checkpoint, note, then!.Value, before.Size == claimed.Size
+                        ? []
+                        : [.. Proofs.Consistency(before.Size, claimed.Size, Subtrees(read, claimed.Size))]);
                     if (!fork.Holds(key)) fork = null;
                 }
                 catch (FormatException)
@@ -149,8 +165,13 @@ public sealed partial class Verifier
     static byte[] Resource(Func<string, byte[]?> read, Tile tile)
     {
         if (read(tile.Path) is { } bytes) return bytes;
-        if (!tile.IsPartial || read(new Tile(tile.Level, tile.Index).Path) is not { } full) throw new FormatException($"{tile.Path} is not served");
-        if (tile.Level != Tile.Entries && full.Length != Tile.Full * Digest.Size) throw new FormatException($"{tile.Path}: its full tile has {full.Length} bytes, not {Tile.Full * Digest.Size}");
-        return tile.Level != Tile.Entries ? full[..(tile.Width * Digest.Size)] : Tile.EncodeBundle(Tile.DecodeBundle(full, Tile.Full)[..tile.Width]);
+        if (!tile.IsPartial || read(new Tile(tile.Level, tile.Index).Path) is not { } full)
+            throw new FormatException($"{tile.Path} is not served");
+        if (tile.Level != Tile.Entries && full.Length != Tile.Full * Digest.Size)
+            throw new FormatException(
+                $"{tile.Path}: its full tile has {full.Length} bytes, not {Tile.Full * Digest.Size}");
+        return tile.Level != Tile.Entries
+            ? full[..(tile.Width * Digest.Size)]
+            : Tile.EncodeBundle(Tile.DecodeBundle(full, Tile.Full)[..tile.Width]);
     }
 }

@@ -7,7 +7,10 @@ namespace Stele.Proof.Packs;
 // Decision logs: whole, anchored, and in agreement with the ledger.
 public sealed partial class Verifier
 {
-    /// <summary>Judges every log the ledger knows, by what the pack has of it. Returns the logs that are there, in the manifest's order.</summary>
+    /// <summary>
+    /// Judges every log the ledger knows, by what the pack has of it. Returns the logs that are there, in the
+    /// manifest's order.
+    /// </summary>
     List<(string Origin, string Checkpoint)> Logs(Replay replay)
     {
         var there = new SortedDictionary<string, (string Origin, string Checkpoint)>(StringComparer.Ordinal);
@@ -23,9 +26,13 @@ public sealed partial class Verifier
             else if (log.Status == LogStatement.Lost)
             {
                 _report.DeclaredGaps++;
-                _report.Note($"decision log '{log.Origin}': lost, as the ledger declares; {log.Anchor?.Size ?? 0} leaves were anchored.");
+                _report.Note(
+                    $"decision log '{log.Origin}': lost, as the ledger declares; {log.Anchor?.Size ?? 0} leaves were "
+                    + $"anchored.");
             }
-            else if (log.Anchor is { Size: > 0 } anchor) _report.Find("log-missing", log.Origin, $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
+            else if (log.Anchor is { Size: > 0 } anchor)
+                _report.Find("log-missing", log.Origin,
+                    $"the ledger anchors {anchor.Size} of its leaves, the pack does not have it");
             else _report.Limit(LimitName.LogNotShown,
                 $"decision log '{log.Origin}': no leaf was ever anchored, and the pack does not have it");
             Gone(replay, log);
@@ -34,13 +41,18 @@ public sealed partial class Verifier
         return [.. there.Values];
     }
 
-    /// <summary>How long nobody said what ran, by environment: from a head or an observation to the next observation, or to the ledger's end.</summary>
+    /// <summary>
+    /// How long nobody said what ran, by environment: from a head or an observation to the next observation, or to the
+    /// ledger's end.
+    /// </summary>
     void Silence(Replay replay)
     {
-        var (heard, longest) = (new Dictionary<string, long>(StringComparer.Ordinal), new SortedDictionary<string, long>(StringComparer.Ordinal));
+        var (heard, longest) = (new Dictionary<string, long>(StringComparer.Ordinal),
+            new SortedDictionary<string, long>(StringComparer.Ordinal));
         void Hear(string place, long time, bool running)
         {
-            if (heard.TryGetValue(place, out var last)) longest[place] = Math.Max(longest.GetValueOrDefault(place), time - last);
+            if (heard.TryGetValue(place, out var last))
+                longest[place] = Math.Max(longest.GetValueOrDefault(place), time - last);
             if (running) heard[place] = time;
             else heard.Remove(place);
         }
@@ -48,12 +60,14 @@ public sealed partial class Verifier
             switch (folded.Statement)
             {
                 case Observation o: Hear(State.Place(o.System, o.Environment), folded.Entry.Time, true); break;
-                case Deployment d when !heard.ContainsKey(State.Place(d.System, d.Environment)) || d.Routes.IsEmpty: Hear(State.Place(d.System, d.Environment), folded.Entry.Time, !d.Routes.IsEmpty); break;
+                case Deployment d when !heard.ContainsKey(State.Place(d.System, d.Environment)) || d.Routes.IsEmpty:
+                    Hear(State.Place(d.System, d.Environment), folded.Entry.Time, !d.Routes.IsEmpty); break;
             }
         foreach (var place in heard.Keys.ToList()) Hear(place, replay.State.Time, true);
         foreach (var (place, gap) in longest)
         {
-            var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system, out var s) ? s.Environment(environment)?.ObservationGap : null;
+            var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system,
+                out var s) ? s.Environment(environment)?.ObservationGap : null;
             if (limit is { } most && gap > most) _report.Limit(LimitName.ObservationGap, $"{place}: for {gap} ms " +
                 $"nobody said what ran, longer than the {most} ms that are allowed: what ran then was not observed");
             else _report.Fact(Basis.NodeWord,
@@ -63,7 +77,10 @@ public sealed partial class Verifier
         }
     }
 
-    /// <summary>So many operations of a log are open at once; a node that lets more through without an end is not one, and they would fill the memory of the verifier.</summary>
+    /// <summary>
+    /// So many operations of a log are open at once; a node that lets more through without an end is not one, and they
+    /// would fill the memory of the verifier.
+    /// </summary>
     const int MaxOpen = 1 << 20;
 
     void Log(Replay replay, LogFact log, string folder, string note)
@@ -72,7 +89,8 @@ public sealed partial class Verifier
         var anchors = new SortedDictionary<long, (Anchor Anchor, Digest Root, long Entry)>();
         var key = VerifierKey.Parse(log.Key);
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, key, out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
+            if (folded.Statement is Anchor a && a.Log == log.Origin && Checkpoint.TryOpen(a.Checkpoint, key,
+                out var anchored, out _)) anchors[anchored.Size] = (a, anchored.Root, folded.Index);
 
         var found = _report.Findings.Count;
         var promised = Promised(log, key);
@@ -86,21 +104,28 @@ public sealed partial class Verifier
         var frontier = Floor(log, folder);
         var first = frontier.Size;
         var below = new Below(first);
-        if (promised is { } early && early.Size < first) Promised(log, early, anchors.TryGetValue(early.Size, out var same) ? same.Root : null);
-        if (anchors.TryGetValue(first, out var start) && start.Root != frontier.Root) _report.Find("anchor-root", $"anchor in entry {Number(start.Entry)}", $"the floor of '{log.Origin}' does not have the root that was anchored");
-        if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0)) _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}", "its counts do not add up to the leaves below the floor");
+        if (promised is { } early && early.Size < first)
+            Promised(log, early, anchors.TryGetValue(early.Size, out var same) ? same.Root : null);
+        if (anchors.TryGetValue(first, out var start) && start.Root != frontier.Root)
+            _report.Find("anchor-root", $"anchor in entry {Number(start.Entry)}",
+                $"the floor of '{log.Origin}' does not have the root that was anchored");
+        if (start.Anchor is { } begin && !below.Agrees(begin, 0, 0, 0))
+            _report.Find("anchor-counts", $"anchor in entry {Number(start.Entry)}",
+                "its counts do not add up to the leaves below the floor");
         long opens = 0, closes = 0, wholes = 0, stale = 0, behind = 0;
         string? forked = null;
         var clock = new NodeClock(replay.Entries[(int)log.Entry].Entry.Time);
         foreach (var earlier in anchors.Where(a => a.Key <= first)) clock.Anchored(earlier.Value.Anchor.Issued);
         var open = new Dictionary<long, Digest>();
-        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : []).Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
+        var cuts = anchors.Keys.Concat(promised is { } sought ? [sought.Size] : [])
+            .Concat(held is not null ? [held.Index, held.Index + 1, held.Size] : []).Distinct().Order().ToArray();
         Walk(folder, part => new LogPart(replay, log, part, cuts), (part, judged) =>
         {
             foreach (var (name, where, message) in judged.Findings) _report.Find(name, where, message);
             foreach (var stretch in judged.Stretches)
             {
-                if (frontier.Size == held?.Index) held.Leaf(stretch.Trees.Single().Root);   // a stretch of its own, by the cuts
+                // a stretch of its own, by the cuts
+                if (frontier.Size == held?.Index) held.Leaf(stretch.Trees.Single().Root);
                 foreach (var (level, tree) in stretch.Trees) frontier = frontier.Add(level, tree);
                 if (frontier.Size == held?.Size) held.Tree(frontier.Root);
                 clock.Saw(stretch);
@@ -111,20 +136,30 @@ public sealed partial class Verifier
                 if (!anchors.TryGetValue(frontier.Size, out var at)) continue;
                 clock.Anchored(at.Anchor.Issued);
                 var place = $"anchor in entry {Number(at.Entry)}";
-                if (at.Root != frontier.Root) _report.Find("anchor-root", place, $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
-                if (!below.Agrees(at.Anchor, opens, closes, wholes)) _report.Find("anchor-counts", place, "its counts are not those of the leaves");
+                if (at.Root != frontier.Root)
+                    _report.Find("anchor-root", place,
+                        $"the first {frontier.Size} leaves of '{log.Origin}' do not have the root that was anchored");
+                if (!below.Agrees(at.Anchor, opens, closes, wholes))
+                    _report.Find("anchor-counts", place, "its counts are not those of the leaves");
             }
             (stale, behind) = (stale + judged.Stale, behind + judged.Behind);
             foreach (var (index, opened, operation) in judged.Pairs)
             {
                 if (opened is not { } o)
                 {
-                    if (open.Count == MaxOpen) throw new FormatException($"more than {MaxOpen} operations of '{log.Origin}' are open at its leaf {index}: it is not judged further");
+                    if (open.Count == MaxOpen)
+                        throw new FormatException(
+                            $"more than {MaxOpen} operations of '{log.Origin}' are open at its leaf {index}: it is "
+                            + $"not judged further");
                     open.Add(index, Digest.Of(operation));
                 }
                 else if (o < first) continue;   // how it was opened was pruned
-                else if (!open.Remove(o, out var begun)) _report.Find("decision-unopened", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is not open");
-                else if (begun != Digest.Of(operation)) _report.Find("decision-close-differs", Decision.Id(log.Origin, index), $"it closes leaf {o}, which is another operation");
+                else if (!open.Remove(o, out var begun))
+                    _report.Find("decision-unopened", Decision.Id(log.Origin, index),
+                        $"it closes leaf {o}, which is not open");
+                else if (begun != Digest.Of(operation))
+                    _report.Find("decision-close-differs", Decision.Id(log.Origin, index),
+                        $"it closes leaf {o}, which is another operation");
             }
             _progress?.Invoke($"judging {log.Origin}: {Number(frontier.Size)} decisions");
         }, first);
@@ -135,9 +170,12 @@ public sealed partial class Verifier
         if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
         {
             _report.DeclaredGaps++;
-            _report.Note($"decision log '{log.Origin}': {anchoredSize - frontier.Size} of {anchoredSize} anchored leaves were lost, as the ledger declares.");
+            _report.Note(
+                $"decision log '{log.Origin}': {anchoredSize - frontier.Size} of {anchoredSize} anchored leaves were "
+                + $"lost, as the ledger declares.");
         }
-        else if (anchoredSize > frontier.Size) _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
+        else if (anchoredSize > frontier.Size)
+            _report.Find("log-short", log.Origin, $"{anchoredSize} leaves were anchored, the pack has {frontier.Size}");
         var own = Signed(note, log.Key, folder + "/checkpoint", frontier.Size, frontier.Root, "the log's leaves");
         if (own is not null) held?.Signed(own, "the log's own checkpoint in the pack");
         // Two histories are proven only where the key signed this one too.
@@ -223,7 +261,8 @@ public sealed partial class Verifier
             _report.Find("checkpoint-signature", "the receipt", error);
             return null;
         }
-        _report.Note($"the receipt's checkpoint over {checkpoint.Size} leaves of '{log.Origin}' was compared with the pack's.");
+        _report.Note(
+            $"the receipt's checkpoint over {checkpoint.Size} leaves of '{log.Origin}' was compared with the pack's.");
         return checkpoint;
     }
 }

@@ -3,17 +3,22 @@ using System.Text;
 
 namespace Stele.Proof.Packs;
 
-// What is in the pack: the layout, the manifest, and every member by its digest. Segments are read once, in order, and worked on by as many threads as there are.
+// What is in the pack: the layout, the manifest, and every member by its digest. Segments are read once, in order, and
+// worked on by as many threads as there are.
 public sealed partial class Verifier
 {
-    /// <summary>How many segments are under way at once. So many times 4 MiB, and no more, is held of any log.</summary>
+    /// <summary>
+    /// How many segments are under way at once. So many times 4 MiB, and no more, is held of any log.
+    /// </summary>
     const int Ahead = 6;
 
     readonly SortedDictionary<string, Zip.Member> _members = new(StringComparer.Ordinal);
     readonly Dictionary<string, Digest> _listed = new(StringComparer.Ordinal);
     readonly HashSet<string> _used = new(StringComparer.Ordinal) { Pack.Manifest };
 
-    /// <summary>A segment as it is worked on: its bytes, where its leaves stand in them, and the index of the first.</summary>
+    /// <summary>
+    /// A segment as it is worked on: its bytes, where its leaves stand in them, and the index of the first.
+    /// </summary>
     sealed record Part(string Name, byte[] Buffer, int Length, List<(int Offset, int Length)> Leaves, long First)
     {
         public ReadOnlySpan<byte> Bytes => Buffer.AsSpan(0, Length);
@@ -34,15 +39,21 @@ public sealed partial class Verifier
         if (!_members.TryGetValue(Pack.Manifest, out var first)) throw new FormatException("there is no manifest.json");
         var bytes = Zip.Content(_pack, first);
         var manifest = CanonicalJson.ParseCanonical(bytes, Zip.MaxMember);
-        if (manifest["version"].AsInt != Pack.Version) throw new FormatException($"pack version {manifest["version"].AsInt} is not known here");
+        if (manifest["version"].AsInt != Pack.Version)
+            throw new FormatException($"pack version {manifest["version"].AsInt} is not known here");
         foreach (var m in manifest["members"].AsArray)
-            if (!_listed.TryAdd(m["name"].AsString, m["digest"].AsDigest)) throw new FormatException($"the manifest lists '{m["name"].AsString}' twice");
-        foreach (var name in _members.Keys.Where(n => n != Pack.Manifest && !_listed.ContainsKey(n))) _report.Find("member-unlisted", name, "the manifest does not list it");
-        foreach (var name in _listed.Keys.Where(n => !_members.ContainsKey(n))) _report.Find("member-missing", name, "the manifest lists it, the pack does not have it");
+            if (!_listed.TryAdd(m["name"].AsString, m["digest"].AsDigest))
+                throw new FormatException($"the manifest lists '{m["name"].AsString}' twice");
+        foreach (var name in _members.Keys.Where(n => n != Pack.Manifest && !_listed.ContainsKey(n)))
+            _report.Find("member-unlisted", name, "the manifest does not list it");
+        foreach (var name in _listed.Keys.Where(n => !_members.ContainsKey(n)))
+            _report.Find("member-missing", name, "the manifest lists it, the pack does not have it");
         return bytes;
     }
 
-    /// <summary>What no judge asked for is looked at all the same; then the manifest must be the one that this pack has.</summary>
+    /// <summary>
+    /// What no judge asked for is looked at all the same; then the manifest must be the one that this pack has.
+    /// </summary>
     void Close(byte[] manifest, Governance.State state, string note, List<(string Origin, string Checkpoint)> logs)
     {
         foreach (var name in _members.Keys.Where(n => !_used.Contains(n)).ToList())
@@ -52,7 +63,11 @@ public sealed partial class Verifier
         }
         if (_report.Findings.Count > 0) return;
         // Invariant: with no finding so far, every member there is has the digest that is listed for it.
-        if (!manifest.AsSpan().SequenceEqual(Pack.ManifestOf(state, note, logs, _members.Values.Where(m => m.Name != Pack.Manifest).Select(m => (m.Name, (long)m.Size, _listed[m.Name]))))) _report.Find("manifest-differs", Pack.Manifest, "it is not the manifest of this pack");
+        if (!manifest.AsSpan()
+            .SequenceEqual(Pack.ManifestOf(state, note, logs,
+                _members.Values.Where(m => m.Name != Pack.Manifest)
+                    .Select(m => (m.Name, (long)m.Size, _listed[m.Name])))))
+            _report.Find("manifest-differs", Pack.Manifest, "it is not the manifest of this pack");
     }
 
     /// <summary>
@@ -85,7 +100,8 @@ public sealed partial class Verifier
     const string NotListed = "its bytes are not those the manifest names";
 
     /// <summary>Whether a member's bytes are those that the manifest names, if it names any.</summary>
-    bool IsListed(string name, ReadOnlySpan<byte> bytes) => !_listed.TryGetValue(name, out var stated) || Digest.Of(bytes) == stated;
+    bool IsListed(string name, ReadOnlySpan<byte> bytes) =>
+        !_listed.TryGetValue(name, out var stated) || Digest.Of(bytes) == stated;
 
     string Text(string name)
     {
@@ -99,7 +115,10 @@ public sealed partial class Verifier
         }
     }
 
-    /// <summary>Walks a log's leaves, a segment at a time: <paramref name="work"/> on any thread, <paramref name="take"/> here, in order.</summary>
+    /// <summary>
+    /// Walks a log's leaves, a segment at a time: <paramref name="work"/> on any thread, <paramref name="take"/> here,
+    /// in order.
+    /// </summary>
     /// <param name="first">The index of the first leaf: above 0 in a pruned log.</param>
     /// <param name="work">Sees the segment after its CRC and digest were looked at.</param>
     void Walk<T>(string folder, Func<Part, T> work, Action<Part, T> take, long first = 0)
@@ -110,7 +129,8 @@ public sealed partial class Verifier
             foreach (var part in Parts(folder, first))
             {
                 var crc = _members[part.Name].Crc;
-                under.Enqueue((part, Task.Run(() => (Crc32.Of(part.Bytes) == crc, IsListed(part.Name, part.Bytes), work(part)))));
+                under.Enqueue(
+                    (part, Task.Run(() => (Crc32.Of(part.Bytes) == crc, IsListed(part.Name, part.Bytes), work(part)))));
                 if (under.Count == Ahead) Take();
             }
             while (under.Count > 0) Take();
@@ -143,15 +163,20 @@ public sealed partial class Verifier
             Part part;
             try
             {
-                if (member.Size > Segment.MaxBytes) throw new FormatException($"a segment of {member.Size} bytes; at most {Segment.MaxBytes} are right");
+                if (member.Size > Segment.MaxBytes)
+                    throw new FormatException(
+                        $"a segment of {member.Size} bytes; at most {Segment.MaxBytes} are right");
                 Zip.Read(_pack, member, buffer.AsSpan(0, member.Size));
                 part = new(member.Name, buffer, member.Size, Segment.Read(buffer.AsSpan(0, member.Size)), first);
-                if (i > 0 && part.Leaves[0].Length + 2 <= room) throw new FormatException("the segment before it has room for its first leaf");
+                if (i > 0 && part.Leaves[0].Length + 2 <= room)
+                    throw new FormatException("the segment before it has room for its first leaf");
             }
             catch (FormatException e)
             {
                 _report.Find("bundle-malformed", member.Name, e.Message);
-                foreach (var rest in _members.Keys.Where(n => n.StartsWith(folder + "/entries/", StringComparison.Ordinal))) _used.Add(rest);   // one finding is enough
+                // one finding is enough
+                foreach (var rest in _members.Keys
+                    .Where(n => n.StartsWith(folder + "/entries/", StringComparison.Ordinal))) _used.Add(rest);
                 yield break;
             }
             room = Segment.MaxBytes - part.Length;

@@ -7,7 +7,8 @@ namespace Stele.Proof.Packs;
 public sealed partial class Verifier
 {
     /// <summary>
-    /// How many leaves of each kind lie below a floor. No leaf says so any more: the first anchor above the floor does, and every later one must agree.
+    /// How many leaves of each kind lie below a floor. No leaf says so any more: the first anchor above the floor does,
+    /// and every later one must agree.
     /// </summary>
     sealed class Below(long size)
     {
@@ -18,7 +19,8 @@ public sealed partial class Verifier
         {
             var rest = (Opens: anchor.Opens - opens, Closes: anchor.Closes - closes, Wholes: anchor.Wholes - wholes);
             _known ??= rest;
-            return rest == _known && rest.Opens >= 0 && rest.Closes >= 0 && rest.Wholes >= 0 && rest.Opens + rest.Closes + rest.Wholes == size;
+            return rest == _known && rest.Opens >= 0 && rest.Closes >= 0 && rest.Wholes >= 0
+                && rest.Opens + rest.Closes + rest.Wholes == size;
         }
     }
 
@@ -26,12 +28,18 @@ public sealed partial class Verifier
     Frontier Floor(LogFact log, string folder)
     {
         if (!_members.ContainsKey(folder + "/floor")) return new Frontier();
-        var floor = PackedFloor.Parse(Content(folder + "/floor") ?? throw new FormatException($"'{folder}/floor' can't be read"));
-        if (floor.Size > log.Floor) _report.Find("leaves-missing", log.Origin, $"its first {floor.Size} leaves are missing: the ledger admits {(log.Floor == 0 ? "no floor" : $"a floor of {log.Floor}")}");
+        var floor = PackedFloor.Parse(Content(folder + "/floor")
+            ?? throw new FormatException($"'{folder}/floor' can't be read"));
+        if (floor.Size > log.Floor)
+            _report.Find("leaves-missing", log.Origin,
+                $"its first {floor.Size} leaves are missing: the ledger admits "
+                + $"{(log.Floor == 0 ? "no floor" : $"a floor of {log.Floor}")}");
         else
         {
             _report.DeclaredGaps++;
-            _report.Note($"decision log '{log.Origin}': {floor.Size} leaves were pruned, below the floor of {log.Floor} that the ledger admits; what follows is proved from the tree over them.");
+            _report.Note(
+                $"decision log '{log.Origin}': {floor.Size} leaves were pruned, below the floor of {log.Floor} that "
+                + $"the ledger admits; what follows is proved from the tree over them.");
         }
         return floor.Frontier;
     }
@@ -57,13 +65,19 @@ public sealed partial class Verifier
             _report.DeclaredGaps++;
             // Counts of 2^53 that a node's key vouches for can be many.
             var (records, retained) = ((Int128)0, (Int128)0);
-            foreach (var e in erasures) (records, retained) = (records + e.Count, e.Cause == Erasure.Retention ? retained + e.Count : retained);
-            _report.Note($"decision log '{log.Origin}': keys and salts of {records} records were erased, as {erasures.Count} {(erasures.Count == 1 ? "entry declares" : "entries declare")}" +
-                $"{(retained > 0 ? $" ({retained} of them because their time to be kept was over)" : "")}; the records themselves are proved as ever.");
+            foreach (var e in erasures)
+                (records, retained) = (records + e.Count, e.Cause == Erasure.Retention ? retained + e.Count : retained);
+            _report.Note(
+                $"decision log '{log.Origin}': keys and salts of {records} records were erased, as {erasures.Count} "
+                + $"{(erasures.Count == 1 ? "entry declares" : "entries declare")}" +
+                $"{(retained > 0 ? $" ({retained} of them because their time to be kept was over)" : "")}; the "
+                + $"records themselves are proved as ever.");
         }
         foreach (var hold in replay.State.HoldsOn(log))
         {
-            _report.Note($"decision log '{log.Origin}': held by entry {hold.Entry} since {Time(hold.Time)}{(hold.Log is null ? "" : $", from record {hold.From} {(hold.To is { } to ? $"to {to - 1}" : "on")}")}.");
+            _report.Note(
+                $"decision log '{log.Origin}': held by entry {hold.Entry} since "
+                + $"{Time(hold.Time)}{(hold.Log is null ? "" : $", from record {hold.From} {(hold.To is { } to ? $"to {to - 1}" : "on")}")}.");
             foreach (var late in erasures.Where(e => e.Entry > hold.Entry && hold.Covers(log, e.From, e.To)))
                 _report.Remark(RemarkName.ErasedUnderHold, $"decision log '{log.Origin}', the hold of entry " +
                     $"{hold.Entry}: {late.Count} records within it were erased by entry {late.Entry}: their node " +

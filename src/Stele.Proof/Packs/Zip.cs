@@ -11,16 +11,21 @@ namespace Stele.Proof.Packs;
 /// zip64 end record ‖ zip64 locator ‖   (only where they are needed)
 /// end record
 /// </code>
-/// Members are stored, at most 64 MiB each; names are lower-case ASCII under the UTF-8 flag; the date is 1980-01-01; no comments, no attributes. The local header and the directory entry agree in
-/// every field that both have, sizes and CRC in both. Nothing stands between, before or after.
-/// Zip64 (APPNOTE 4.3.14 to 4.5.3) is used where a value does not fit, and nowhere else. A member whose local header begins at 2³²−1 or later has FFFFFFFF for its offset in the directory, one extra
-/// field there (id 1, 8 bytes: the offset) and version needed 45 in both headers; all others have 20 and no extra field. If that offset, the directory's size or the number of members (from 65,535 on)
-/// does not fit the end record, each such field there is all ones, and the zip64 end record (56 bytes, versions 45) and locator stand before it with all values.
+/// Members are stored, at most 64 MiB each; names are lower-case ASCII under the UTF-8 flag; the date is 1980-01-01; no
+/// comments, no attributes. The local header and the directory entry agree in every field that both have, sizes and CRC
+/// in both. Nothing stands between, before or after.
+/// Zip64 (APPNOTE 4.3.14 to 4.5.3) is used where a value does not fit, and nowhere else. A member whose local header
+/// begins at 2³²−1 or later has FFFFFFFF for its offset in the directory, one extra field there (id 1, 8 bytes: the
+/// offset) and version needed 45 in both headers; all others have 20 and no extra field. If that offset, the
+/// directory's size or the number of members (from 65,535 on)
+/// does not fit the end record, each such field there is all ones, and the zip64 end record (56 bytes, versions 45) and
+/// locator stand before it with all values.
 /// </summary>
 public static class Zip
 {
     const int LocalSize = 30, CentralSize = 46, EndSize = 22, OffsetSize = 12, End64Size = 56, LocatorSize = 20;
-    const uint LocalMark = 0x04034b50, CentralMark = 0x02014b50, EndMark = 0x06054b50, End64Mark = 0x06064b50, LocatorMark = 0x07064b50;
+    const uint LocalMark = 0x04034b50, CentralMark = 0x02014b50, EndMark = 0x06054b50, End64Mark = 0x06064b50,
+        LocatorMark = 0x07064b50;
     const ushort Version = 20, Version64 = 45, Utf8Flag = 0x0800, Date = 0x0021;
     public const int MaxMember = 64 << 20;
     public const int MaxMembers = 1 << 22;
@@ -34,10 +39,13 @@ public static class Zip
 
     /// <summary>Names a member may have: lower-case, digits, <c>/ . _ -</c>; no empty or dot segments.</summary>
     public static bool IsName(string name) =>
-        name.Length is > 0 and <= 200 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '/' or '.' or '_' or '-')
+        name.Length is > 0 and <= 200
+        && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '/' or '.' or '_' or '-')
         && name.Split('/').All(s => s.Length > 0 && s.Trim('.').Length > 0);
 
-    /// <summary>Writes members one after the other; they must come sorted. Holds no content, only the table of members.</summary>
+    /// <summary>
+    /// Writes members one after the other; they must come sorted. Holds no content, only the table of members.
+    /// </summary>
     public sealed class Writer(Stream output)
     {
         readonly List<Member> _members = [];
@@ -49,8 +57,10 @@ public static class Zip
         internal void Add(string name, ReadOnlySpan<byte> content, uint crc)
         {
             if (!IsName(name)) throw new FormatException($"'{name}' is not a member's name");
-            if (_members.Count > 0 && string.CompareOrdinal(_members[^1].Name, name) >= 0) throw new FormatException("members must come in order");
-            if (content.Length > MaxMember) throw new FormatException($"the member '{name}' has {content.Length} bytes; at most {MaxMember} fit");
+            if (_members.Count > 0 && string.CompareOrdinal(_members[^1].Name, name) >= 0)
+                throw new FormatException("members must come in order");
+            if (content.Length > MaxMember)
+                throw new FormatException($"the member '{name}' has {content.Length} bytes; at most {MaxMember} fit");
             if (_members.Count == MaxMembers) throw new FormatException($"a pack holds at most {MaxMembers} members");
             var member = new Member(name, _offset, content.Length, crc);
             _members.Add(member);
@@ -84,13 +94,17 @@ public static class Zip
         {
             Exactly(entry.AsSpan(0, CentralSize));
             var length = BinaryPrimitives.ReadUInt16LittleEndian(entry.AsSpan(28));
-            if (length is 0 or > 200) throw new FormatException($"the pack's directory entry {i} is not as we write it");
+            if (length is 0 or > 200)
+                throw new FormatException($"the pack's directory entry {i} is not as we write it");
             Exactly(entry.AsSpan(CentralSize, length));
             var stored = BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(20));
-            var member = new Member(Encoding.Latin1.GetString(entry.AsSpan(CentralSize, length)), offset, (int)Math.Min(stored, MaxMember), BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(16)));
+            var member = new Member(Encoding.Latin1.GetString(entry.AsSpan(CentralSize, length)), offset,
+                (int)Math.Min(stored, MaxMember), BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(16)));
             if (member.Is64) Exactly(entry.AsSpan(CentralSize + length, OffsetSize));
-            if (!IsName(member.Name) || !entry.AsSpan(0, member.CentralLength).SequenceEqual(Central(member))) throw new FormatException($"the pack's directory entry {i} is not as we write it");
-            if (i > 0 && string.CompareOrdinal(members[^1].Name, member.Name) >= 0) throw new FormatException($"the member '{member.Name}' is out of order, or stands twice");
+            if (!IsName(member.Name) || !entry.AsSpan(0, member.CentralLength).SequenceEqual(Central(member)))
+                throw new FormatException($"the pack's directory entry {i} is not as we write it");
+            if (i > 0 && string.CompareOrdinal(members[^1].Name, member.Name) >= 0)
+                throw new FormatException($"the member '{member.Name}' is out of order, or stands twice");
             offset = member.Content + member.Size;
             read += member.CentralLength;
             if (offset > start) throw new FormatException($"the member '{member.Name}' runs into the directory");
@@ -101,13 +115,15 @@ public static class Zip
         {
             var local = entry.AsSpan(0, LocalSize + member.Name.Length);
             ReadAt(input, member.Offset, local);
-            if (!local.SequenceEqual(Local(member))) throw new FormatException($"the header of the member '{member.Name}' differs from the directory");
+            if (!local.SequenceEqual(Local(member)))
+                throw new FormatException($"the header of the member '{member.Name}' differs from the directory");
         }
         return members;
 
         void Exactly(Span<byte> to)
         {
-            if (directory.ReadAtLeast(to, to.Length, throwOnEndOfStream: false) < to.Length) throw new FormatException("the pack's directory is cut short");
+            if (directory.ReadAtLeast(to, to.Length, throwOnEndOfStream: false) < to.Length)
+                throw new FormatException("the pack's directory is cut short");
         }
     }
 
@@ -119,27 +135,41 @@ public static class Zip
         var tail = end.AsSpan(^(int)Math.Min(input.Length, end.Length)..);
         ReadAt(input, input.Length - tail.Length, tail);
         var last = end.AsSpan(^EndSize..);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(last) != EndMark) throw new FormatException("not a pack: no end record where it must be");
-        long count = BinaryPrimitives.ReadUInt16LittleEndian(last[10..]), size = BinaryPrimitives.ReadUInt32LittleEndian(last[12..]), start = BinaryPrimitives.ReadUInt32LittleEndian(last[16..]);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(last) != EndMark)
+            throw new FormatException("not a pack: no end record where it must be");
+        long count = BinaryPrimitives.ReadUInt16LittleEndian(last[10..]),
+            size = BinaryPrimitives.ReadUInt32LittleEndian(last[12..]),
+            start = BinaryPrimitives.ReadUInt32LittleEndian(last[16..]);
         var length = EndSize;
         if (count == ushort.MaxValue || size == uint.MaxValue || start == uint.MaxValue)
         {
             length = end.Length;
-            (count, size, start) = (BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(32)), BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(40)), BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(48)));
+            (count, size, start) = (BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(32)),
+                BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(40)),
+                BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(48)));
         }
         // Caps first: nothing below may overflow, or make room for what is not there.
-        if (count is < 0 or > MaxMembers || size < 0 || size > input.Length || start < 0 || start > input.Length || count > size / CentralSize) throw new FormatException("the pack's end record is not as we write it");
-        if (start + size + length != input.Length || !end.AsSpan(^length..).SequenceEqual(End(count, size, start))) throw new FormatException("the pack's end record is not as we write it");
+        if (count is < 0 or > MaxMembers || size < 0 || size > input.Length || start < 0 || start > input.Length
+            || count > size / CentralSize) throw new FormatException("the pack's end record is not as we write it");
+        if (start + size + length != input.Length || !end.AsSpan(^length..).SequenceEqual(End(count, size, start)))
+            throw new FormatException("the pack's end record is not as we write it");
         return (count, size, start);
     }
 
-    /// <summary>One member's bytes. Its digest is in the manifest; the CRC is checked so that a plain damage is named as such. Any number of threads may read one stream.</summary>
+    /// <summary>
+    /// One member's bytes. Its digest is in the manifest; the CRC is checked so that a plain damage is named as such.
+    /// Any number of threads may read one stream.
+    /// </summary>
     public static byte[] Content(Stream input, Member member, long maxBytes = MaxMember)
     {
-        if (member.Size > maxBytes) throw new FormatException($"the member '{member.Name}' has {member.Size} bytes; at most {maxBytes} are read here");
+        if (member.Size > maxBytes)
+            throw new FormatException(
+                $"the member '{member.Name}' has {member.Size} bytes; at most {maxBytes} are read here");
         var content = GC.AllocateUninitializedArray<byte>(member.Size);
         ReadAt(input, member.Content, content);
-        return Crc32.Of(content) == member.Crc ? content : throw new FormatException($"the member '{member.Name}' is damaged (CRC)");
+        return Crc32.Of(content) == member.Crc
+            ? content
+            : throw new FormatException($"the member '{member.Name}' is damaged (CRC)");
     }
 
     /// <summary>One member's bytes as they stand there, unchecked.</summary>
@@ -150,7 +180,8 @@ public static class Zip
         lock (input)
         {
             input.Position = offset;
-            if (input.ReadAtLeast(to, to.Length, throwOnEndOfStream: false) < to.Length) throw new FormatException("the pack is cut short");
+            if (input.ReadAtLeast(to, to.Length, throwOnEndOfStream: false) < to.Length)
+                throw new FormatException("the pack is cut short");
         }
     }
 

@@ -8,5 +8,11 @@ public sealed record LogKeyStatement(string Key, long FromSize) : Statement
     public override string Kind => "log-key";
     public override ImmutableArray<Subject> Subjects => Genesis;
     internal override Json Body => Json.Object(("key", Key), ("fromSize", FromSize));
-    internal static LogKeyStatement Read(Parts h) => new(h.Predicate["key"].AsString, Names.Entry(h.Predicate["fromSize"])) { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
+    internal static LogKeyStatement Read(Parts h) =>
+        new(h.Predicate["key"].AsString, Names.Entry(h.Predicate["fromSize"]))
+    {
+        Ledger = h.Ledger,
+        Nonce = h.Nonce,
+        Issued = h.Issued
+    };
 }

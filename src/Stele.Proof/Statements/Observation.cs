@@ -2,23 +2,32 @@ using System.Collections.Immutable;
 
 namespace Stele.Proof.Statements;
 
-/// <summary>One thing a node looked at: what the release says, what it saw, and how strong the evidence is (<c>verified-at-load</c>, <c>attested</c>, <c>configured</c>, <c>unavailable</c>).</summary>
+/// <summary>
+/// One thing a node looked at: what the release says, what it saw, and how strong the evidence is
+/// (<c>verified-at-load</c>, <c>attested</c>, <c>configured</c>, <c>unavailable</c>).
+/// </summary>
 public sealed record Dimension(string Name, string Strength, bool Agrees, Digest? Expected, Digest? Observed)
 {
     public static readonly string[] Strengths = ["verified-at-load", "attested", "configured", "unavailable"];
 
     public Json ToJson() => Json.Object(
-        ("name", Name), ("strength", Strength), ("agrees", Agrees), ("expected", Expected is { } e ? Json.Of(e) : null), ("observed", Observed is { } o ? Json.Of(o) : null));
+        ("name", Name), ("strength", Strength), ("agrees", Agrees), ("expected", Expected is { } e ? Json.Of(e) : null),
+        ("observed", Observed is { } o ? Json.Of(o) : null));
 
-    public static Dimension FromJson(Json j) => new(Names.Label(j["name"]), Names.OneOf(j["strength"], Strengths), j["agrees"].AsBool, j.Find("expected")?.AsDigest, j.Find("observed")?.AsDigest);
+    public static Dimension FromJson(Json j) =>
+        new(Names.Label(j["name"]), Names.OneOf(j["strength"], Strengths), j["agrees"].AsBool,
+            j.Find("expected")?.AsDigest, j.Find("observed")?.AsDigest);
 }
 
 /// <summary>
-/// A node says what it saw of the release it runs, for the deployment entry <paramref name="Deployment"/>. <paramref name="Event"/>: started, running, drift, healed or stopped.
-/// <paramref name="Size"/> and <paramref name="State"/>: the ledger size it had folded and the digest of the state it reached. <paramref name="Materialised"/>: how the files got there (reflink, copy, hardlink, …).
+/// A node says what it saw of the release it runs, for the deployment entry <paramref name="Deployment"/>.
+/// <paramref name="Event"/>: started, running, drift, healed or stopped.
+/// <paramref name="Size"/> and <paramref name="State"/>: the ledger size it had folded and the digest of the state it
+/// reached. <paramref name="Materialised"/>: how the files got there (reflink, copy, hardlink, …).
 /// </summary>
 public sealed record Observation(
-    Digest Release, string System, string Environment, long Deployment, string Event, ImmutableArray<Dimension> Dimensions, string Materialised, long Size, Digest State) : Statement
+    Digest Release, string System, string Environment, long Deployment, string Event,
+    ImmutableArray<Dimension> Dimensions, string Materialised, long Size, Digest State) : Statement
 {
     public static readonly string[] Events = ["started", "running", "drift", "healed", "stopped"];
 
@@ -26,14 +35,17 @@ public sealed record Observation(
     public override ImmutableArray<Subject> Subjects => [new Subject(Release)];
 
     internal override Json Body => Json.Object(
-        ("system", System), ("environment", Environment), ("deployment", Deployment), ("event", Event), ("dimensions", Json.Array(Dimensions.Select(d => d.ToJson()))),
+        ("system", System), ("environment", Environment), ("deployment", Deployment), ("event", Event),
+        ("dimensions", Json.Array(Dimensions.Select(d => d.ToJson()))),
         ("materialised", Materialised), ("size", Size), ("state", State));
 
     internal static Observation Read(Parts h)
     {
         var p = h.Predicate;
-        return new(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]), Names.Entry(p["deployment"]), Names.OneOf(p["event"], Events),
-            [.. p["dimensions"].AsArray.Select(Dimension.FromJson)], Names.Label(p["materialised"]), Names.Entry(p["size"]), p["state"].AsDigest)
+        return new(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]),
+            Names.Entry(p["deployment"]), Names.OneOf(p["event"], Events),
+            [.. p["dimensions"].AsArray.Select(Dimension.FromJson)], Names.Label(p["materialised"]),
+            Names.Entry(p["size"]), p["state"].AsDigest)
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
     }
 }

@@ -8,5 +8,10 @@ public sealed record Retention(string Log, long Floor) : Statement
     public override string Kind => "retention";
     public override ImmutableArray<Subject> Subjects => Genesis;
     internal override Json Body => Json.Object(("log", Log), ("floor", Floor));
-    internal static Retention Read(Parts h) => new(h.Predicate["log"].AsString, Names.Entry(h.Predicate["floor"])) { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
+    internal static Retention Read(Parts h) => new(h.Predicate["log"].AsString, Names.Entry(h.Predicate["floor"]))
+    {
+        Ledger = h.Ledger,
+        Nonce = h.Nonce,
+        Issued = h.Issued
+    };
 }

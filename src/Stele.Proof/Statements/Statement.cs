@@ -3,16 +3,22 @@ using System.Text;
 
 namespace Stele.Proof.Statements;
 
-/// <summary>What a statement is about: a digest and, where people want one, a label (never free text: it stands in a leaf forever). in-toto matches subjects by digest alone.</summary>
+/// <summary>
+/// What a statement is about: a digest and, where people want one, a label (never free text: it stands in a leaf
+/// forever). in-toto matches subjects by digest alone.
+/// </summary>
 public sealed record Subject(Digest Digest, string? Name = null)
 {
-    public Json ToJson() => Json.Object(("digest", Json.Object(("sha256", Digest.Hex))), ("name", Name is null ? null : Json.Of(Name)));
-    public static Subject FromJson(Json j) => new(Digest.ParseHex(j["digest"]["sha256"].AsString), j.Find("name") is { } n ? Names.Label(n) : null);
+    public Json ToJson() =>
+        Json.Object(("digest", Json.Object(("sha256", Digest.Hex))), ("name", Name is null ? null : Json.Of(Name)));
+    public static Subject FromJson(Json j) =>
+        new(Digest.ParseHex(j["digest"]["sha256"].AsString), j.Find("name") is { } n ? Names.Label(n) : null);
 }
 
 /// <summary>
-/// An in-toto Statement v1, one of a closed set of kinds. Every statement says in <c>predicate.stele_act</c> which ledger it belongs to
-/// (the leaf hash of entry 0; absent in genesis), a nonce, and when its signer issued it (milliseconds since 1970 UTC).
+/// An in-toto Statement v1, one of a closed set of kinds. Every statement says in <c>predicate.stele_act</c> which
+/// ledger it belongs to (the leaf hash of entry 0; absent in genesis), a nonce, and when its signer issued it
+/// (milliseconds since 1970 UTC).
 /// </summary>
 public abstract record Statement
 {
@@ -37,7 +43,8 @@ public abstract record Statement
     internal abstract Json Body { get; }
 
     /// <summary>The ledger itself as a subject.</summary>
-    protected ImmutableArray<Subject> Genesis => [new Subject(Ledger ?? throw new FormatException("the statement does not name its ledger"))];
+    protected ImmutableArray<Subject> Genesis =>
+        [new Subject(Ledger ?? throw new FormatException("the statement does not name its ledger"))];
 
     /// <summary>The statement's identity: the SHA-256 of its payload.</summary>
     public Digest Identity => Digest.Of(Encode());
@@ -56,7 +63,8 @@ public abstract record Statement
     /// <exception cref="FormatException">Not a statement we would have written.</exception>
     /// <exception cref="UnknownKindException">A well-formed statement of a kind this version does not know.</exception>
     public static Statement Parse(ReadOnlySpan<byte> payload) => CanonicalJson.ParseRecord(
-        payload, Envelope.MaxPayload, FromJson, s => s.Encode(), s => $"the {s.Kind} statement has members or values that its kind does not have");
+        payload, Envelope.MaxPayload, FromJson, s => s.Encode(),
+        s => $"the {s.Kind} statement has members or values that its kind does not have");
 
     static Statement FromJson(Json json)
     {
@@ -66,13 +74,15 @@ public abstract record Statement
         var subjects = json["subject"].AsArray.Select(Subject.FromJson).ToImmutableArray();
         if (subjects.IsEmpty) throw new FormatException("a statement needs a subject");
         var nonce = act["nonce"].AsString;
-        if (nonce.Length != 32 || !nonce.All(char.IsAsciiHexDigitLower)) throw new FormatException("a nonce is 32 lower-case hex digits");
+        if (nonce.Length != 32 || !nonce.All(char.IsAsciiHexDigitLower))
+            throw new FormatException("a nonce is 32 lower-case hex digits");
         var head = new Parts(act.Find("ledger")?.AsDigest, nonce, Names.Time(act["issued"]), predicate, subjects);
         return Read(json["predicateType"].AsString, head);
     }
 
     /// <summary>What every kind's reader gets.</summary>
-    internal sealed record Parts(Digest? Ledger, string Nonce, long Issued, Json Predicate, ImmutableArray<Subject> Subjects);
+    internal sealed record Parts(Digest? Ledger, string Nonce, long Issued, Json Predicate,
+        ImmutableArray<Subject> Subjects);
 
     static Statement Read(string predicateType, Parts h) => predicateType switch
     {
@@ -111,5 +121,9 @@ public abstract record Statement
     internal static Digest DigestOf(string text) => Digest.Of(Encoding.UTF8.GetBytes(text));
 }
 
-/// <summary>A statement kind that this version does not know (some are reserved for later ones). A fold halts here, at the last head it understood.</summary>
-public sealed class UnknownKindException(string predicateType) : Exception($"unknown statement kind '{(predicateType.Length <= 120 ? predicateType : predicateType[..120])}'");
+/// <summary>
+/// A statement kind that this version does not know (some are reserved for later ones). A fold halts here, at the last
+/// head it understood.
+/// </summary>
+public sealed class UnknownKindException(string predicateType)
+    : Exception($"unknown statement kind '{(predicateType.Length <= 120 ? predicateType : predicateType[..120])}'");

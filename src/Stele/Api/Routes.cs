@@ -38,7 +38,8 @@ namespace Stele.Api;
 /// </code>
 /// Every error is a <see cref="Problem"/>.
 /// </summary>
-sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned, Witnesses? witnesses, ServerOptions options, TimeProvider time, CancellationToken stopping)
+sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned, Witnesses? witnesses,
+    ServerOptions options, TimeProvider time, CancellationToken stopping)
 {
     const int MaxEnvelope = 64 * 1024;
 
@@ -59,14 +60,20 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         web.MapGet("/witnesses", (RequestDelegate)(http => http.Write(Witnessing())));
         web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(LogLines.Whole(Entry(http)))));
         web.MapGet("/proof/{n}", (RequestDelegate)Proof);
-        web.MapGet("/log", (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0, (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
+        web.MapGet("/log",
+            (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0,
+                (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
         web.MapGet("/events", (RequestDelegate)Events);
         web.MapGet("/status", (RequestDelegate)(http =>
             View(http, (state, now) => Status.Of(state, admission.Replay.Entries, now))));
         web.MapGet("/members", (RequestDelegate)(http => View(http, (state, _) => Members.Of(state))));
         web.MapGet("/releases", (RequestDelegate)(http => View(http, (state, _) => Releases.Of(state))));
-        web.MapGet("/state", (RequestDelegate)(http => View(http, (state, _) => Json.Object(("digest", StateDigest.Of(state)), ("state", StateDigest.ToJson(state))))));
-        web.MapGet("/diff", (RequestDelegate)(http => View(http, (state, _) => Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")))));
+        web.MapGet("/state",
+            (RequestDelegate)(http => View(http,
+                (state, _) => Json.Object(("digest", StateDigest.Of(state)), ("state", StateDigest.ToJson(state))))));
+        web.MapGet("/diff",
+            (RequestDelegate)(http => View(http,
+                (state, _) => Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")))));
         web.MapGet("/trace", (RequestDelegate)Walk);
         web.MapMethods("/blobs/{**digest}", ["HEAD", "GET"], (RequestDelegate)GetBlob);
         web.MapPut("/blobs/{**digest}", (RequestDelegate)(http => PutBlob(http, DigestOf(http))));
@@ -103,7 +110,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         {
             case Admitted.Added added:
                 http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/entries/{added.Entry}");
-                await http.Write(Json.Object(("entry", added.Entry), ("leaf", added.Leaf), ("time", added.Time)), StatusCodes.Status201Created);
+                await http.Write(Json.Object(("entry", added.Entry), ("leaf", added.Leaf), ("time", added.Time)),
+                    StatusCodes.Status201Created);
                 break;
             case Admitted.Already already:
                 await http.Write(Json.Object(("entry", already.Entry), ("leaf", already.Leaf)));
@@ -118,8 +126,10 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     {
         if (http.Number("wait") is { } seconds)
         {
-            var beyond = http.Number("beyond") ?? throw new ProblemException(Trouble.BadRequest, "'wait' needs 'beyond'");
-            using var due = new CancellationTokenSource(TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
+            var beyond = http.Number("beyond")
+                ?? throw new ProblemException(Trouble.BadRequest, "'wait' needs 'beyond'");
+            using var due = new CancellationTokenSource(
+                TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping, due.Token);
             try
             {
@@ -131,7 +141,9 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             }
         }
         if (http.Number("beyond") is not null) await LogPages.Checkpoint(http, cosigned.Newest);
-        else await LogPages.Checkpoint(http, cosigned.Published ?? throw new ProblemException(Trouble.NotFound, "no checkpoint has the cosignatures yet that this ledger's witness policy asks for"));
+        else
+            await LogPages.Checkpoint(http, cosigned.Published ?? throw new ProblemException(Trouble.NotFound,
+                "no checkpoint has the cosignatures yet that this ledger's witness policy asks for"));
     }
 
     async Task Cosign(HttpContext http)
@@ -149,31 +161,40 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             throw new ProblemException(Trouble.BadRequest, $"not a node's cosignature: {e.Message}");
         }
         if (cosignature is null) throw new ProblemException(Trouble.NotANode, error);
-        if (!cosigned.Add(offer.Note, cosignature)) throw new ProblemException(Trouble.NotANode, "that checkpoint is not one of this ledger's, or has all the cosignatures that it takes");
+        if (!cosigned.Add(offer.Note, cosignature))
+            throw new ProblemException(Trouble.NotANode,
+                "that checkpoint is not one of this ledger's, or has all the cosignatures that it takes");
         await http.Write(Json.Object(("size", Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size)));
     }
 
     Json Witnessing() => Json.Object(
         ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))),
         ("size", log.Size), ("policy", options.Witnesses is not null),
-        ("published", cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
-        ("cosigners", Json.Array(Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
+        ("published",
+            cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
+        ("cosigners", Json.Array(
+            Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
         ("witnesses", Json.Array((witnesses?.Standings ?? []).Select(w => Json.Object(
-            ("name", w.Place.Name), ("key", w.Place.Key.ToString()), ("address", w.Place.Address!.ToString()), ("size", w.Size is { } s ? Json.Of(s) : null), ("time", w.Size is null ? null : Json.Of(w.Time)),
+            ("name", w.Place.Name), ("key", w.Place.Key.ToString()), ("address", w.Place.Address!.ToString()),
+            ("size", w.Size is { } s ? Json.Of(s) : null), ("time", w.Size is null ? null : Json.Of(w.Time)),
             ("trouble", w.Trouble is { } t ? Json.Of(t) : null), ("fork", w.Fork))))));
 
     async Task Tile(HttpContext http)
     {
         var path = $"tile/{http.Request.RouteValues["path"]}";
-        if (!await LogPages.Tile(http, log, path, options.OpenLog)) throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {path}");
+        if (!await LogPages.Tile(http, log, path, options.OpenLog))
+            throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {path}");
     }
 
     Folded Entry(HttpContext http)
     {
         var text = (string?)http.Request.RouteValues["n"];
-        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n)) throw new ProblemException(Trouble.BadRequest, $"'{text}' is not an entry number");
+        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n))
+            throw new ProblemException(Trouble.BadRequest, $"'{text}' is not an entry number");
         var entries = admission.Replay.Entries;
-        return n < entries.Count ? entries[(int)n] : throw new ProblemException(Trouble.NotFound, $"the ledger has {entries.Count} entries");
+        return n < entries.Count
+            ? entries[(int)n]
+            : throw new ProblemException(Trouble.NotFound, $"the ledger has {entries.Count} entries");
     }
 
     async Task Proof(HttpContext http)
@@ -183,15 +204,19 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         // The checkpoint first: whatever size it covers, the log can prove.
         var checkpoint = log.Checkpoint;
         var size = http.Number("size") ?? Stele.Proof.Checkpoint.Parse(Note.Parse(checkpoint).Text).Size;
-        if (size <= entry.Index || size > log.Size) throw new ProblemException(Trouble.BadRequest, $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
+        if (size <= entry.Index || size > log.Size)
+            throw new ProblemException(Trouble.BadRequest,
+                $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
         await http.Write(Json.Object(
             ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),
-            ("proof", Json.Array(log.InclusionProof(entry.Index, size).Select(d => Json.Of(d.Hex)))), ("checkpoint", checkpoint)));
+            ("proof", Json.Array(log.InclusionProof(entry.Index, size).Select(d => Json.Of(d.Hex)))),
+            ("checkpoint", checkpoint)));
     }
 
     async Task Events(HttpContext http)
     {
-        var next = http.Request.Headers["Last-Event-ID"] is [var last] && long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var seen) ? seen + 1 : http.Number("from") ?? admission.Replay.State.Size;
+        var next = http.Request.Headers["Last-Event-ID"] is [var last] && long.TryParse(last, NumberStyles.None,
+            CultureInfo.InvariantCulture, out var seen) ? seen + 1 : http.Number("from") ?? admission.Replay.State.Size;
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-store";
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
@@ -237,8 +262,10 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     {
         var replay = admission.Replay;
         var (at, ms) = (http.Number("at"), http.Number("time"));
-        if (at is not null && ms is not null) throw new ProblemException(Trouble.BadRequest, "'at' and 'time' say the same thing twice");
-        if (at >= replay.State.Size) throw new ProblemException(Trouble.NotFound, $"the ledger has {replay.State.Size} entries");
+        if (at is not null && ms is not null)
+            throw new ProblemException(Trouble.BadRequest, "'at' and 'time' say the same thing twice");
+        if (at >= replay.State.Size)
+            throw new ProblemException(Trouble.NotFound, $"the ledger has {replay.State.Size} entries");
         var state = at is { } entry ? replay.At(entry + 1) : ms is { } moment ? replay.AsOf(moment) : replay.State;
         if (state.Size == 0) throw new ProblemException(Trouble.NotFound, "the ledger had not begun then");
         return http.Write(view(state, at is not null ? state.Time : ms ?? time.GetUtcNow().ToUnixTimeMilliseconds()));
@@ -246,7 +273,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
 
     static ReleaseFact Release(HttpContext http, State state, string name)
     {
-        if (http.Request.Query[name] is not [{ } text]) throw new ProblemException(Trouble.BadRequest, $"'{name}' names a release");
+        if (http.Request.Query[name] is not [{ } text])
+            throw new ProblemException(Trouble.BadRequest, $"'{name}' names a release");
         try
         {
             return Releases.Find(state, text);
@@ -261,9 +289,13 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     {
         try
         {
-            var release = http.Request.Query.ContainsKey("release") ? Release(http, admission.Replay.State, "release").Digest : (Digest?)null;
-            if (http.Number("deployment") is { } entry) return http.Write(Trace.OfDeployment(admission.Replay, _find, entry, release));
-            return http.Write(Trace.OfRelease(admission.Replay, _find, release ?? throw new ProblemException(Trouble.BadRequest, "name a 'release' or a 'deployment'")));
+            var release = http.Request.Query.ContainsKey("release")
+                ? Release(http, admission.Replay.State, "release").Digest
+                : (Digest?)null;
+            if (http.Number("deployment") is { } entry)
+                return http.Write(Trace.OfDeployment(admission.Replay, _find, entry, release));
+            return http.Write(Trace.OfRelease(admission.Replay, _find,
+                release ?? throw new ProblemException(Trouble.BadRequest, "name a 'release' or a 'deployment'")));
         }
         catch (FormatException e)
         {
@@ -271,12 +303,14 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         }
     }
 
-    static Digest DigestOf(HttpContext http) => Digest.TryParse((string?)http.Request.RouteValues["digest"], out var digest)
-        ? digest : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
+    static Digest DigestOf(HttpContext http) =>
+        Digest.TryParse((string?)http.Request.RouteValues["digest"], out var digest)
+        ? digest
+        : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
 
     /// <summary>
-    /// Each blob on its way holds a descriptor in addition to its connection's: with too many of them none would be left for
-    /// the ledger.
+    /// Each blob on its way holds a descriptor in addition to its connection's: with too many of them none would be
+    /// left for the ledger.
     /// </summary>
     readonly int _mostTransfers = Math.Clamp((options.Connections
         ?? ConnectionLimits.OfProcess).Most / 4, 8, 256);
@@ -330,7 +364,9 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     async Task PutBlob(HttpContext http, Digest? expected)
     {
         // What it says of itself is judged before a byte is read; what it is, while it is read.
-        if (http.Request.ContentLength > options.MaxBlob) throw new ProblemException(Trouble.TooLarge, $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
+        if (http.Request.ContentLength > options.MaxBlob)
+            throw new ProblemException(Trouble.TooLarge,
+                $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
         http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
         Digest stored = default;
         await Transfer(async () => stored = await blobs.Put(

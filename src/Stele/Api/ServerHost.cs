@@ -12,8 +12,9 @@ using Stele.Proof;
 namespace Stele.Api;
 
 /// <summary>
-/// A running server: ledger, blobs, admission and the HTTP API over them, put together by hand in the order of the rooms. For embedding in <c>stele up</c>.
-/// Its starter watches <see cref="Completion"/>: it ends only when the server is stopped or something in it broke, and a broken server admits nothing.
+/// A running server: ledger, blobs, admission and the HTTP API over them, put together by hand in the order of the
+/// rooms. For embedding in <c>stele up</c>. Its starter watches <see cref="Completion"/>: it ends only when the server
+/// is stopped or something in it broke, and a broken server admits nothing.
 /// </summary>
 sealed class ServerHost : IAsyncDisposable
 {
@@ -24,8 +25,10 @@ sealed class ServerHost : IAsyncDisposable
     readonly CancellationTokenSource _stopping;
     Task _reporting = Task.CompletedTask;
 
-    ServerHost(NoteSigner logKey, PrivateKey serverKey, Log log, BlobStore blobs, Admission admission, Witnesses? witnesses, WebApplication web, CancellationTokenSource stopping) =>
-        (_logKey, _serverKey, Log, Blobs, Admission, _witnesses, _web, _stopping) = (logKey, serverKey, log, blobs, admission, witnesses, web, stopping);
+    ServerHost(NoteSigner logKey, PrivateKey serverKey, Log log, BlobStore blobs, Admission admission,
+        Witnesses? witnesses, WebApplication web, CancellationTokenSource stopping) =>
+        (_logKey, _serverKey, Log, Blobs, Admission, _witnesses, _web, _stopping) = (logKey, serverKey, log, blobs,
+            admission, witnesses, web, stopping);
 
     public Log Log { get; }
     public BlobStore Blobs { get; }
@@ -48,13 +51,18 @@ sealed class ServerHost : IAsyncDisposable
     /// <exception cref="FormatException">The ledger does not fold.</exception>
     /// <exception cref="ProblemException">The clock lies behind the ledger's last entry, or behind every cosignature of
     /// its witnesses.</exception>
-    public static async Task<ServerHost> Start(ServerFolder folder, ServerOptions options, TimeProvider time, Action<string>? report = null)
+    public static async Task<ServerHost> Start(ServerFolder folder, ServerOptions options, TimeProvider time,
+        Action<string>? report = null)
     {
         FolderFormat.Demand(folder.Path);
         var trust = folder.ReadTrust();
         var logKey = NoteSigner.Open(folder.LogKey);
         var serverKey = folder.ReadServerKey();
-        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, new LogOptions { SignEvery = options.SignEvery, Quorum = options.Witnesses?.Quorum });
+        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, new LogOptions
+        {
+            SignEvery = options.SignEvery,
+            Quorum = options.Witnesses?.Quorum
+        });
         Admission? admission = null;
         Witnesses? witnesses = null;
         WebApplication? web = null;
@@ -64,7 +72,9 @@ sealed class ServerHost : IAsyncDisposable
             folder.Raise();
             var blobs = new BlobStore(folder.Blobs);
             admission = Admission.Start(log, blobs, serverKey, time);
-            if (admission.Replay.State.Ledger != trust.Genesis) throw new FormatException($"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
+            if (admission.Replay.State.Ledger != trust.Genesis)
+                throw new FormatException(
+                    $"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
             report ??= _ => { };
             var cosigned = new CosignedCheckpoints(log, options.Witnesses?.Quorum, folder.Cosigned);
             if (options.Witnesses is { } known && cosigned.Published is { } shown)
@@ -144,7 +154,8 @@ sealed class ServerHost : IAsyncDisposable
     }
 
     static bool OfTheLog(HttpRequest request) =>
-        (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) && (request.Path == "/checkpoint" || request.Path.StartsWithSegments("/tile", StringComparison.Ordinal));
+        (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+        && (request.Path == "/checkpoint" || request.Path.StartsWithSegments("/tile", StringComparison.Ordinal));
 
     /// <summary>Stops listening, answers what waits, finishes admission and closes the ledger.</summary>
     public async ValueTask DisposeAsync()

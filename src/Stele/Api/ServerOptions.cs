@@ -7,7 +7,10 @@ namespace Stele.Api;
 /// <summary>What an operator may set of a server.</summary>
 sealed record ServerOptions
 {
-    /// <summary>The address to listen on. Default loopback alone: the API speaks plain HTTP, so put a TLS proxy before it where others are to reach it.</summary>
+    /// <summary>
+    /// The address to listen on. Default loopback alone: the API speaks plain HTTP, so put a TLS proxy before it where
+    /// others are to reach it.
+    /// </summary>
     public IPAddress Listen { get; init; } = IPAddress.Loopback;
 
     /// <summary>The port; 0 takes a free one, which <see cref="ServerHost.Address"/> then names.</summary>
@@ -25,13 +28,20 @@ sealed record ServerOptions
     /// <summary>The largest blob that is taken, in bytes. Default 8 GiB.</summary>
     public long MaxBlob { get; init; } = 8L << 30;
 
-    /// <summary>How often at most the ledger signs a checkpoint. Default zero: for each group of statements that shared a flush. Who waits for 'integrated' waits for the next.</summary>
+    /// <summary>
+    /// How often at most the ledger signs a checkpoint. Default zero: for each group of statements that shared a flush.
+    /// Who waits for 'integrated' waits for the next.
+    /// </summary>
     public TimeSpan SignEvery { get; init; }
 
-    /// <summary>Whether anybody may read the ledger itself, <c>/checkpoint</c> and <c>/tile/…</c>, without a token. Default no.</summary>
+    /// <summary>
+    /// Whether anybody may read the ledger itself, <c>/checkpoint</c> and <c>/tile/…</c>, without a token. Default no.
+    /// </summary>
     public bool OpenLog { get; init; }
 
-    /// <summary>Who witnesses the ledger; null: nobody is asked, and what the log signs is published as it is.</summary>
+    /// <summary>
+    /// Who witnesses the ledger; null: nobody is asked, and what the log signs is published as it is.
+    /// </summary>
     public WitnessTerms? Witnesses { get; init; }
 
     /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>

@@ -16,18 +16,21 @@ sealed class TimestampRoutes(Timestamps timestamps)
 {
     public void Map(IEndpointRouteBuilder web)
     {
-        web.MapGet("/timestamps", (RequestDelegate)(http => http.Write(Json.Object(("timestamps", Json.Array(timestamps.All().Select(t =>
+        web.MapGet("/timestamps",
+            (RequestDelegate)(http => http.Write(Json.Object(("timestamps", Json.Array(timestamps.All().Select(t =>
             Json.Object(("size", t.Size), ("checkpoint", t.Text), ("token", Base64.Encode(t.Token))))))))));
         web.MapPost("/timestamps", (RequestDelegate)Post);
     }
 
     async Task Post(HttpContext http)
     {
-        var size = http.Number("size") ?? throw new ProblemException(Trouble.BadRequest, "'size' says which checkpoint was stamped");
+        var size = http.Number("size")
+            ?? throw new ProblemException(Trouble.BadRequest, "'size' says which checkpoint was stamped");
         var token = await http.Body(TimestampToken.MaxBytes);
         try
         {
-            await http.Write(Json.Object(("size", size), ("digest", timestamps.Put(size, token))), StatusCodes.Status201Created);
+            await http.Write(Json.Object(("size", size), ("digest", timestamps.Put(size, token))),
+                StatusCodes.Status201Created);
         }
         catch (FormatException e)
         {

@@ -62,7 +62,8 @@ sealed class WitnessHost : IAsyncDisposable
         else if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
             throw path.Count(c => c == '/') == 2 ? Problem.MethodNotAllowed(http, "GET, HEAD")
                 : new ProblemException(Trouble.NotFound, "nothing here takes that");
-        else if (path.Split('/') is ["", { Length: 64 } hex, "checkpoint"] && witness.Latest(hex) is { } note) await LogPages.Checkpoint(http, note);
+        else if (path.Split('/') is ["", { Length: 64 } hex, "checkpoint"] && witness.Latest(hex) is { } note)
+            await LogPages.Checkpoint(http, note);
         else throw new ProblemException(Trouble.NotFound, "no checkpoint was cosigned for such a log");
     }
 
@@ -79,7 +80,8 @@ sealed class WitnessHost : IAsyncDisposable
                     Encoding.UTF8.GetBytes(size.ToString(CultureInfo.InvariantCulture) + "\n"));
             default:
                 var refused = (WitnessAnswer.Refused)answer;
-                if (refused.Refusal is WitnessRefusal.Fork or WitnessRefusal.Inconsistent) report($"not cosigned: {refused.Message}");
+                if (refused.Refusal is WitnessRefusal.Fork or WitnessRefusal.Inconsistent)
+                    report($"not cosigned: {refused.Message}");
                 var status = refused.Refusal.Status(dialect);
                 return http.Write(ProblemDocument.Of(status, refused.Refusal.Name(), refused.Message,
                     refused.Refusal.Hint()),

@@ -1,6 +1,9 @@
 namespace Stele.Blobs;
 
-/// <summary>Why bytes, names or trees were refused. Closed: the API's status, the CLI's hint and the tests all go by these names.</summary>
+/// <summary>
+/// Why bytes, names or trees were refused. Closed: the API's status, the CLI's hint and the tests all go by these
+/// names.
+/// </summary>
 enum BlobError
 {
     /// <summary>No blob has this digest here.</summary>

@@ -6,7 +6,8 @@ using Stele.Proof;
 namespace Stele.Blobs;
 
 /// <summary>
-/// A folder of blobs that is a valid OCI image layout (image-spec 1.1), so that skopeo, oras and the like read it as it stands:
+/// A folder of blobs that is a valid OCI image layout (image-spec 1.1), so that skopeo, oras and the like read it as it
+/// stands:
 /// <code>
 /// oci-layout            {"imageLayoutVersion":"1.0.0"}
 /// index.json            one descriptor an artifact, named by org.opencontainers.image.ref.name
@@ -42,21 +43,26 @@ sealed class BlobStore : IBlobs
     /// <summary>Where a blob's file is, for those who clone it and digest the clone.</summary>
     public string PathOf(Digest digest) => Path.Combine(_blobs, digest.Hex);
 
-    public Task<bool> Has(Digest digest, CancellationToken stop = default) => Task.FromResult(File.Exists(PathOf(digest)));
+    public Task<bool> Has(Digest digest, CancellationToken stop = default) =>
+        Task.FromResult(File.Exists(PathOf(digest)));
 
     /// <summary>How long the stored file is; null when there is none.</summary>
     public long? SizeOf(Digest digest) => new FileInfo(PathOf(digest)) is { Exists: true } file ? file.Length : null;
 
     public Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
     {
-        if (!File.Exists(PathOf(digest))) throw new BlobException(BlobError.Unknown, $"no blob {digest} in {_directory}");
+        if (!File.Exists(PathOf(digest)))
+            throw new BlobException(BlobError.Unknown, $"no blob {digest} in {_directory}");
         return Task.FromResult<Stream>(new VerifiedStream(Libc.OpenRead(PathOf(digest)), digest));
     }
 
-    public async Task<Digest> Put(Stream content, Digest? expected, long maxBytes, long? declared = null, CancellationToken stop = default)
+    public async Task<Digest> Put(Stream content, Digest? expected, long maxBytes, long? declared = null,
+        CancellationToken stop = default)
     {
         if (declared is null && content.CanSeek) declared = content.Length - content.Position;
-        if (declared > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has {declared} bytes; at most {maxBytes} are taken here");
+        if (declared > maxBytes)
+            throw new BlobException(BlobError.TooLarge,
+                $"the blob has {declared} bytes; at most {maxBytes} are taken here");
 
         var file = Files.CreateTemporary(Path.Combine(_ingest, "blob"));
         var named = false;
@@ -67,10 +73,12 @@ sealed class BlobStore : IBlobs
             {
                 digest = await Copy(content, file, maxBytes, declared, stop);
                 if (expected is { } wanted && wanted != digest)
-                    throw new BlobException(BlobError.WrongDigest, $"the blob was announced as {wanted} but its content has digest {digest}");
+                    throw new BlobException(BlobError.WrongDigest,
+                        $"the blob was announced as {wanted} but its content has digest {digest}");
                 if (Intact(digest))
                 {
-                    Libc.SyncDirectory(_blobs);   // its writer may have been killed, or be about to, before its name was durable
+                    // its writer may have been killed, or be about to, before its name was durable
+                    Libc.SyncDirectory(_blobs);
                     return digest;
                 }
                 TreeWriter.Seal(file.SafeFileHandle, executable: false);
@@ -97,13 +105,17 @@ sealed class BlobStore : IBlobs
             for (int n; (n = await from.ReadAsync(buffer, stop)) > 0;)
             {
                 total += n;
-                if (total > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has more than the {maxBytes} bytes that are taken here");
+                if (total > maxBytes)
+                    throw new BlobException(BlobError.TooLarge,
+                        $"the blob has more than the {maxBytes} bytes that are taken here");
                 hash.AppendData(buffer.AsSpan(0, n));
                 Failpoint.Before(DiskAct.Write, to.Name);
                 await to.WriteAsync(buffer.AsMemory(0, n), stop);
                 Failpoint.After(DiskAct.Write, to.Name);
             }
-            if (declared is { } length && length != total) throw new BlobException(BlobError.WrongDigest, $"the blob was announced with {length} bytes but has {total}");
+            if (declared is { } length && length != total)
+                throw new BlobException(BlobError.WrongDigest,
+                    $"the blob was announced with {length} bytes but has {total}");
             return Digest.From(hash.GetHashAndReset());
         }
         finally
@@ -112,7 +124,10 @@ sealed class BlobStore : IBlobs
         }
     }
 
-    /// <summary>Whether the store holds this content already, judged by reading it: a damaged blob is replaced by putting it again.</summary>
+    /// <summary>
+    /// Whether the store holds this content already, judged by reading it: a damaged blob is replaced by putting it
+    /// again.
+    /// </summary>
     public bool Intact(Digest digest)
     {
         if (!File.Exists(PathOf(digest))) return false;
@@ -131,7 +146,9 @@ sealed class BlobStore : IBlobs
 
     /// <summary>Every artifact listed here: its digest, kind and reference.</summary>
     public IEnumerable<(Digest Manifest, string ArtifactType, string Reference)> Listed() =>
-        Index().Select(e => (e["digest"].AsDigest, e["artifactType"].AsString, e["annotations"]["org.opencontainers.image.ref.name"].AsString));
+        Index()
+            .Select(e => (e["digest"].AsDigest, e["artifactType"].AsString,
+                e["annotations"]["org.opencontainers.image.ref.name"].AsString));
 
     /// <summary>Every blob the store holds, for those who check them all.</summary>
     public IEnumerable<Digest> All()
@@ -140,7 +157,9 @@ sealed class BlobStore : IBlobs
             if (Digest.TryParseHex(Path.GetFileName(file), out var digest)) yield return digest;
     }
 
-    /// <summary>What a listing would hold that was lost: every artifact of ours in the store, whether it was listed or not.</summary>
+    /// <summary>
+    /// What a listing would hold that was lost: every artifact of ours in the store, whether it was listed or not.
+    /// </summary>
     Json[] Listing() => [.. All().Order().Select(Entry).OfType<Json>()];
 
     Json? Entry(Digest manifest)
@@ -165,26 +184,35 @@ sealed class BlobStore : IBlobs
     }
 
     /// <summary>
-    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store, and whether <see cref="Repair"/> makes it again. A blob is repaired by putting it again.
+    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store, and whether
+    /// <see cref="Repair"/> makes it again. A blob is repaired by putting it again.
     /// </summary>
     /// <param name="each">Called once for each blob read, from any thread.</param>
-    public static IReadOnlyList<(string Path, string Problem, bool Derived)> Check(string directory, Action each, CancellationToken stop)
+    public static IReadOnlyList<(string Path, string Problem, bool Derived)> Check(string directory, Action each,
+        CancellationToken stop)
     {
         var wrong = new System.Collections.Concurrent.ConcurrentBag<(string Path, string Problem, bool Derived)>();
         var blobs = Path.Combine(directory, "blobs", "sha256");
         if (!Directory.Exists(blobs)) return [];
-        Parallel.ForEach(Directory.EnumerateFiles(blobs), new ParallelOptions { CancellationToken = stop, MaxDegreeOfParallelism = Environment.ProcessorCount }, file =>
+        Parallel.ForEach(Directory.EnumerateFiles(blobs), new ParallelOptions
+        {
+            CancellationToken = stop,
+            MaxDegreeOfParallelism = Environment.ProcessorCount
+        }, file =>
         {
             var name = Path.GetFileName(file);
-            if (!Digest.TryParseHex(name, out var digest)) wrong.Add(($"blobs/sha256/{name}", "no blob of this store", false));
+            if (!Digest.TryParseHex(name, out var digest))
+                wrong.Add(($"blobs/sha256/{name}", "no blob of this store", false));
             else
             {
                 each();
                 using var content = Libc.OpenRead(file);
-                if (Digest.From(SHA256.HashData(content)) != digest) wrong.Add(($"blobs/sha256/{name}", "its bytes have another digest", false));
+                if (Digest.From(SHA256.HashData(content)) != digest)
+                    wrong.Add(($"blobs/sha256/{name}", "its bytes have another digest", false));
             }
         });
-        foreach (var (name, problem) in ((string, string?)[])[("oci-layout", LayoutProblem(directory)), ("index.json", IndexProblem(directory))])
+        foreach (var (name, problem) in ((string, string?)[])[("oci-layout", LayoutProblem(directory)),
+            ("index.json", IndexProblem(directory))])
             if (problem is not null) wrong.Add((name, problem, true));
         return [.. wrong.OrderBy(w => w.Path, StringComparer.Ordinal)];
     }
@@ -192,7 +220,8 @@ sealed class BlobStore : IBlobs
     static string? LayoutProblem(string directory)
     {
         var path = Path.Combine(directory, "oci-layout");
-        return !File.Exists(path) ? "not there" : File.ReadAllBytes(path).AsSpan().SequenceEqual(Layout) ? null : "not the layout's version";
+        return !File.Exists(path) ? "not there" : File.ReadAllBytes(path).AsSpan().SequenceEqual(Layout) ? null
+            : "not the layout's version";
     }
 
     static string? IndexProblem(string directory)
@@ -205,7 +234,8 @@ sealed class BlobStore : IBlobs
             var listed = CanonicalJson.ParseCanonical(bytes, MaxIndex)["manifests"].AsArray;
             if (!IndexOf([.. listed]).AsSpan().SequenceEqual(bytes)) return "not as this store writes it";
             foreach (var entry in listed)
-                if (!File.Exists(Path.Combine(directory, "blobs", "sha256", entry["digest"].AsDigest.Hex))) return $"lists {entry["digest"].AsDigest}, which is not there";
+                if (!File.Exists(Path.Combine(directory, "blobs", "sha256", entry["digest"].AsDigest.Hex)))
+                    return $"lists {entry["digest"].AsDigest}, which is not there";
             return null;
         }
         catch (FormatException e)
@@ -214,7 +244,10 @@ sealed class BlobStore : IBlobs
         }
     }
 
-    /// <summary>Makes again what is derived: the layout's version, and the listing out of the artifacts that are there. Says what it did.</summary>
+    /// <summary>
+    /// Makes again what is derived: the layout's version, and the listing out of the artifacts that are there. Says
+    /// what it did.
+    /// </summary>
     public static IReadOnlyList<string> Repair(string directory)
     {
         if (!Directory.Exists(Path.Combine(directory, "blobs", "sha256"))) return [];
@@ -239,5 +272,6 @@ sealed class BlobStore : IBlobs
     static byte[] IndexOf(Json[] manifests) => Json.Object(
         ("schemaVersion", 2),
         ("mediaType", "application/vnd.oci.image.index.v1+json"),
-        ("manifests", Json.Array(manifests.OrderBy(m => m["annotations"]["org.opencontainers.image.ref.name"].AsString, StringComparer.Ordinal)))).ToBytes();
+        ("manifests", Json.Array(manifests.OrderBy(m => m["annotations"]["org.opencontainers.image.ref.name"].AsString,
+            StringComparer.Ordinal)))).ToBytes();
 }

@@ -5,34 +5,48 @@ using Stele.Proof;
 
 namespace Stele.Blobs;
 
-/// <summary>How a tree came to its files. A hard link is never made: it would share the inode, so that tampering with the tree would reach the store, and Linux links no file that is flagged immutable.</summary>
+/// <summary>
+/// How a tree came to its files. A hard link is never made: it would share the inode, so that tampering with the tree
+/// would reach the store, and Linux links no file that is flagged immutable.
+/// </summary>
 enum Means { Copy, Reflink, ReflinkAndCopy }
 
-/// <summary>What was put on disk. <paramref name="Tree"/> is computed from the verified bytes, not read back: <c>TreeDigest.Of(directory)</c> must equal it.</summary>
+/// <summary>
+/// What was put on disk. <paramref name="Tree"/> is computed from the verified bytes, not read back:
+/// <c>TreeDigest.Of(directory)</c> must equal it.
+/// </summary>
 sealed record Materialised(string Directory, TreeDigest Tree, Means Means);
 
 /// <summary>A part of a tree: the content of an artifact below a mount point ("" = the root).</summary>
 readonly record struct TreePart(Digest Artifact, string Mount);
 
 /// <summary>
-/// Artifacts → directory. Every digest is checked while writing; a manifest or tar that holds anything but plain names, files, directories and links that stay inside is refused,
-/// and a refusal leaves nothing behind. Files end read-only (0444 or 0555). A file that is a blob of its own shares the store's blocks where the filesystem can (reflink).
+/// Artifacts → directory. Every digest is checked while writing; a manifest or tar that holds anything but plain names,
+/// files, directories and links that stay inside is refused, and a refusal leaves nothing behind. Files end read-only
+/// (0444 or 0555). A file that is a blob of its own shares the store's blocks where the filesystem can (reflink).
 /// </summary>
 static class Materialise
 {
     public const long MaxBytes = 64L << 30;
 
-    public static Task<Materialised> Artifact(IBlobs blobs, Digest artifact, string target, long maxBytes = MaxBytes, CancellationToken stop = default) =>
+    public static Task<Materialised> Artifact(IBlobs blobs, Digest artifact, string target, long maxBytes = MaxBytes,
+        CancellationToken stop = default) =>
         Compose(blobs, [new TreePart(artifact, "")], [], target, maxBytes, stop);
 
-    /// <summary>Lays several artifacts into one tree; no two may have an entry of the same name, and <paramref name="directories"/> are made where they are not there.</summary>
-    public static async Task<Materialised> Compose(IBlobs blobs, IReadOnlyList<TreePart> parts, IEnumerable<string> directories, string target, long maxBytes = MaxBytes, CancellationToken stop = default)
+    /// <summary>
+    /// Lays several artifacts into one tree; no two may have an entry of the same name, and
+    /// <paramref name="directories"/> are made where they are not there.
+    /// </summary>
+    public static async Task<Materialised> Compose(IBlobs blobs, IReadOnlyList<TreePart> parts,
+        IEnumerable<string> directories, string target, long maxBytes = MaxBytes, CancellationToken stop = default)
     {
         // 1. Read the manifests and refuse by what they declare, before any layer is read.
         var read = new List<(TreePart Part, Artifact Artifact)>();
         foreach (var part in parts) read.Add((part, await Blobs.Artifact.Read(blobs, part.Artifact, stop)));
         var declared = read.Sum(r => r.Artifact.Layers.Sum(l => (decimal)Math.Max(0, l.Size)));
-        if (declared > maxBytes) throw new BlobException(BlobError.TooLarge, $"the layers declare {declared} bytes; at most {maxBytes} are materialised here");
+        if (declared > maxBytes)
+            throw new BlobException(BlobError.TooLarge,
+                $"the layers declare {declared} bytes; at most {maxBytes} are materialised here");
 
         // 2. Write directories and files aside.
         using var writer = new TreeWriter(target);
@@ -81,7 +95,8 @@ static class Materialise
                 }
                 catch (BlobException e) when (e.Error != BlobError.Corrupt)
                 {
-                    await content.CopyToAsync(Stream.Null, stop); // a damaged blob is called corrupt, whatever its damage looked like
+                    // a damaged blob is called corrupt, whatever its damage looked like
+                    await content.CopyToAsync(Stream.Null, stop);
                     throw;
                 }
                 return;
@@ -116,7 +131,9 @@ static class Materialise
             {
                 _cloned++;
                 var digest = Digest.From(await SHA256.HashDataAsync(file, stop));
-                if (digest != layer.Digest) throw new BlobException(BlobError.Corrupt, $"blob {layer.Digest} is corrupt: its content has digest {digest}");
+                if (digest != layer.Digest)
+                    throw new BlobException(BlobError.Corrupt,
+                        $"blob {layer.Digest} is corrupt: its content has digest {digest}");
                 if (file.Length != layer.Size) throw Wrong(layer);
             }
             else
@@ -131,7 +148,8 @@ static class Materialise
 
         bool Clone(Descriptor layer, FileStream to)
         {
-            if (blobs is not BlobStore store || layer.Size == 0 || !System.IO.File.Exists(store.PathOf(layer.Digest))) return false;
+            if (blobs is not BlobStore store || layer.Size == 0 || !System.IO.File.Exists(store.PathOf(layer.Digest)))
+                return false;
             using var from = Libc.OpenFile(store.PathOf(layer.Digest));
             return Libc.TryClone(from, to.SafeFileHandle);
         }
@@ -175,9 +193,13 @@ static class Materialise
 
         static string Below(string mount, string path) => mount.Length == 0 ? path : $"{mount}/{path}";
 
-        /// <summary>A layer that is stopped where it grows beyond what the manifest says, before its digest could be known.</summary>
-        async Task<Stream> Open(Descriptor layer) => new SizedStream(await blobs.OpenRead(layer.Digest, stop), layer.Size, () => Wrong(layer));
+        /// <summary>
+        /// A layer that is stopped where it grows beyond what the manifest says, before its digest could be known.
+        /// </summary>
+        async Task<Stream> Open(Descriptor layer) =>
+            new SizedStream(await blobs.OpenRead(layer.Digest, stop), layer.Size, () => Wrong(layer));
 
-        static BlobException Wrong(Descriptor layer) => new(BlobError.Malformed, $"layer {layer.Digest} does not have the {layer.Size} bytes its manifest says");
+        static BlobException Wrong(Descriptor layer) =>
+            new(BlobError.Malformed, $"layer {layer.Digest} does not have the {layer.Size} bytes its manifest says");
     }
 }

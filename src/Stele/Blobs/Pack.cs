@@ -5,11 +5,13 @@ using Stele.Proof;
 namespace Stele.Blobs;
 
 /// <summary>An entry to be packed; <paramref name="Open"/> gives a file's content.</summary>
-sealed record PackEntry(string Path, EntryType Type, bool Executable = false, long Size = 0, string Target = "", Func<Stream>? Open = null);
+sealed record PackEntry(string Path, EntryType Type, bool Executable = false, long Size = 0, string Target = "",
+    Func<Stream>? Open = null);
 
 /// <summary>
-/// Turns a tree into the layers of an artifact. Which file goes where follows from the tree alone: a tree of at most <see cref="Few"/> files has one raw layer a file;
-/// otherwise files of at least <see cref="Large"/> bytes do (doubled until at most <see cref="MaxRaw"/> qualify), so that a fine-tuned model or a new runtime
+/// Turns a tree into the layers of an artifact. Which file goes where follows from the tree alone: a tree of at most
+/// <see cref="Few"/> files has one raw layer a file; otherwise files of at least <see cref="Large"/> bytes do (doubled
+/// until at most <see cref="MaxRaw"/> qualify), so that a fine-tuned model or a new runtime
 /// shares what did not change; all else goes into one tar.
 /// </summary>
 static class Pack
@@ -17,8 +19,11 @@ static class Pack
     public const int Few = 16, MaxRaw = 1024;
     public const long Large = 1 << 20, MaxBlob = 1L << 40;
 
-    /// <summary>Checks the shape of the whole tree before anything is stored, then stores the layers and the manifest.</summary>
-    public static async Task<Digest> Tree(IBlobs blobs, string kind, About about, IEnumerable<PackEntry> entries, CancellationToken stop = default)
+    /// <summary>
+    /// Checks the shape of the whole tree before anything is stored, then stores the layers and the manifest.
+    /// </summary>
+    public static async Task<Digest> Tree(IBlobs blobs, string kind, About about, IEnumerable<PackEntry> entries,
+        CancellationToken stop = default)
     {
         Artifact.Checked(kind, about);
         var sorted = entries.OrderBy(e => e.Path, TreeShape.ByBytes).ToArray();
@@ -27,7 +32,8 @@ static class Pack
         foreach (var entry in sorted)
         {
             shape.Add(entry.Path, entry.Type, entry.Target);
-            for (var slash = entry.Path.LastIndexOf('/'); slash > 0 && parents.Add(entry.Path[..slash]); slash = entry.Path.LastIndexOf('/', slash - 1)) { }
+            for (var slash = entry.Path.LastIndexOf('/'); slash > 0
+                && parents.Add(entry.Path[..slash]); slash = entry.Path.LastIndexOf('/', slash - 1)) { }
         }
         shape.CheckLinks();
 
@@ -35,11 +41,13 @@ static class Pack
         var layers = ImmutableArray.CreateBuilder<Descriptor>();
         foreach (var file in sorted.Where(raw.Contains))
         {
-            await using var content = new SizedStream(file.Open!(), file.Size, () => new BlobException(BlobError.Changed, $"'{file.Path}' changed while it was being frozen"));
+            await using var content = new SizedStream(file.Open!(), file.Size,
+                () => new BlobException(BlobError.Changed, $"'{file.Path}' changed while it was being frozen"));
             var digest = await blobs.Put(content, null, MaxBlob, file.Size, stop);
             layers.Add(Artifact.FileLayer(kind, digest, file.Size, file.Path, file.Executable));
         }
-        var rest = sorted.Where(e => !raw.Contains(e) && !(e.Type == EntryType.Directory && parents.Contains(e.Path))).ToArray();
+        var rest = sorted.Where(e => !raw.Contains(e) && !(e.Type == EntryType.Directory && parents.Contains(e.Path)))
+            .ToArray();
         if (rest.Length > 0) layers.Add(await TarLayer(blobs, kind, rest, stop));
         if (layers.Count == 0) layers.Add(Descriptor.Empty);
         return await Artifact.Of(blobs, kind, about, layers.ToImmutable(), stop);

@@ -3,12 +3,16 @@ using System.Text;
 
 namespace Stele.Blobs;
 
-/// <summary>An entry of a tar layer. <paramref name="Target"/> is a link's; <paramref name="Size"/> is a file's.</summary>
+/// <summary>
+/// An entry of a tar layer. <paramref name="Target"/> is a link's; <paramref name="Size"/> is a file's.
+/// </summary>
 readonly record struct TarEntry(string Path, EntryType Type, bool Executable, long Size, string Target);
 
 /// <summary>
-/// The one tar we write and the only one we read: POSIX ustar, entries sorted by the UTF-8 bytes of their paths, each path once, time 0, user and group 0 without names,
-/// modes 0644 or 0755 (links 0777), a pax header (<c>path</c>, <c>linkpath</c>, in that order) only where a name is not ASCII or longer than 100 bytes, two zero blocks, and then the end.
+/// The one tar we write and the only one we read: POSIX ustar, entries sorted by the UTF-8 bytes of their paths, each
+/// path once, time 0, user and group 0 without names, modes 0644 or 0755 (links 0777), a pax header (<c>path</c>,
+/// <c>linkpath</c>, in that order) only where a name is not ASCII or longer than 100 bytes, two zero blocks, and then
+/// the end.
 /// Invariant: what <see cref="Read"/> accepts, <see cref="Write"/> would have written byte for byte.
 /// </summary>
 static class Tar
@@ -19,7 +23,8 @@ static class Tar
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Entries must come sorted; <paramref name="open"/> gives a file's content.</summary>
-    public static async Task Write(Stream to, IEnumerable<TarEntry> entries, Func<TarEntry, Stream> open, CancellationToken stop = default)
+    public static async Task Write(Stream to, IEnumerable<TarEntry> entries, Func<TarEntry, Stream> open,
+        CancellationToken stop = default)
     {
         foreach (var entry in entries)
         {
@@ -35,7 +40,8 @@ static class Tar
                     await to.WriteAsync(buffer.AsMemory(0, n), stop);
                 }
             }
-            if (left != 0) throw new BlobException(BlobError.Changed, $"'{entry.Path}' changed while it was being frozen");
+            if (left != 0)
+                throw new BlobException(BlobError.Changed, $"'{entry.Path}' changed while it was being frozen");
             await to.WriteAsync(new byte[Padding(entry.Size)], stop);
         }
         await to.WriteAsync(new byte[2 * Block], stop);
@@ -46,8 +52,8 @@ static class Tar
         entries.Sum(e => Header(e).Length + (e.Type == EntryType.File ? e.Size + Padding(e.Size) : 0)) + 2 * Block;
 
     /// <summary>
-    /// Calls <paramref name="take"/> for each entry, with a file's content, which it must read to its end. The stream is read to its own end, so that a
-    /// verified stream has said its word when this returns.
+    /// Calls <paramref name="take"/> for each entry, with a file's content, which it must read to its end. The stream
+    /// is read to its own end, so that a verified stream has said its word when this returns.
     /// </summary>
     /// <exception cref="BlobException">Anything we would not have written.</exception>
     public static async Task Read(Stream from, Func<TarEntry, Stream, Task> take, CancellationToken stop = default)
@@ -71,21 +77,28 @@ static class Tar
                 raw = [.. raw, .. pax, .. block];
             }
             var entry = Entry(block, paxPath, paxTarget);
-            if (!raw.AsSpan().SequenceEqual(Header(entry))) throw new BlobException(BlobError.Malformed, $"the header of '{entry.Path}' is not in the one form a layer has");
+            if (!raw.AsSpan().SequenceEqual(Header(entry)))
+                throw new BlobException(BlobError.Malformed,
+                    $"the header of '{entry.Path}' is not in the one form a layer has");
             if (last is not null && TreeShape.ByBytes.Compare(last, entry.Path) is >= 0 and var order)
-                throw new BlobException(order == 0 ? BlobError.Duplicate : BlobError.Malformed, $"'{entry.Path}' stands {(order == 0 ? "twice" : "out of order")} in the layer");
+                throw new BlobException(order == 0 ? BlobError.Duplicate : BlobError.Malformed,
+                    $"'{entry.Path}' stands {(order == 0 ? "twice" : "out of order")} in the layer");
             last = entry.Path;
 
             await using var content = new Content(from, entry.Size);
             await take(entry, content);
-            if (content.Left != 0) throw new InvalidOperationException($"the content of '{entry.Path}' was not read to its end");
+            if (content.Left != 0)
+                throw new InvalidOperationException($"the content of '{entry.Path}' was not read to its end");
             var padding = new byte[Padding(entry.Size)];
             await Fill(from, padding, stop);
-            if (padding.AsSpan().IndexOfAnyExcept((byte)0) >= 0) throw new BlobException(BlobError.Malformed, $"the padding after '{entry.Path}' is not zero");
+            if (padding.AsSpan().IndexOfAnyExcept((byte)0) >= 0)
+                throw new BlobException(BlobError.Malformed, $"the padding after '{entry.Path}' is not zero");
         }
         await Fill(from, block, stop);
-        if (block.AsSpan().IndexOfAnyExcept((byte)0) >= 0) throw new BlobException(BlobError.Malformed, "the layer ends with one zero block, not two");
-        if (await from.ReadAsync(block, stop) != 0) throw new BlobException(BlobError.Malformed, "bytes follow the end of the layer");
+        if (block.AsSpan().IndexOfAnyExcept((byte)0) >= 0)
+            throw new BlobException(BlobError.Malformed, "the layer ends with one zero block, not two");
+        if (await from.ReadAsync(block, stop) != 0)
+            throw new BlobException(BlobError.Malformed, "bytes follow the end of the layer");
     }
 
     static TarEntry Entry(ReadOnlySpan<byte> block, string? paxPath, string? paxTarget)
@@ -93,13 +106,16 @@ static class Tar
         var type = (char)block[156] switch
         {
             '0' => EntryType.File, '2' => EntryType.Link, '5' => EntryType.Directory,
-            '1' or '3' or '4' or '6' => throw new BlobException(BlobError.SpecialFile, $"'{Text(block[..NameLength])}' is a device, pipe or hard link"),
-            var other => throw new BlobException(BlobError.Malformed, $"a tar entry of type '{(char.IsAsciiLetterOrDigit(other) ? other : '?')}' is not known here"),
+            '1' or '3' or '4' or '6' => throw new BlobException(BlobError.SpecialFile,
+                $"'{Text(block[..NameLength])}' is a device, pipe or hard link"),
+            var other => throw new BlobException(BlobError.Malformed,
+                $"a tar entry of type '{(char.IsAsciiLetterOrDigit(other) ? other : '?')}' is not known here"),
         };
         var path = paxPath ?? Text(block[..NameLength]);
         if (type == EntryType.Directory && path.EndsWith('/')) path = path[..^1];
         TreeShape.CheckPath(path);
-        return new TarEntry(path, type, type == EntryType.File && (block[104] & 1) != 0, type == EntryType.File ? Octal(block.Slice(124, 12)) : 0,
+        return new TarEntry(path, type, type == EntryType.File && (block[104] & 1) != 0,
+            type == EntryType.File ? Octal(block.Slice(124, 12)) : 0,
             type == EntryType.Link ? paxTarget ?? Text(block.Slice(157, NameLength)) : "");
     }
 
@@ -109,7 +125,12 @@ static class Tar
         var path = e.Type == EntryType.Directory ? e.Path + "/" : e.Path;
         var records = (Fits(path) ? "" : Record("path", path)) + (Fits(e.Target) ? "" : Record("linkpath", e.Target));
         var main = Ustar(path, e.Type switch { EntryType.File => '0', EntryType.Link => '2', _ => '5' },
-            e.Type switch { EntryType.Link => 0x1ff, EntryType.Directory => 0x1ed, _ => e.Executable ? 0x1ed : 0x1a4 }, e.Size, e.Target);
+            e.Type switch
+            {
+                EntryType.Link => 0x1ff,
+                EntryType.Directory => 0x1ed,
+                _ => e.Executable ? 0x1ed : 0x1a4
+            }, e.Size, e.Target);
         if (records.Length == 0) return main;
         var body = Utf8.GetBytes(records);
         return [.. Ustar("pax", 'x', 0x1a4, body.Length, ""), .. body, .. new byte[Padding(body.Length)], .. main];
@@ -134,7 +155,9 @@ static class Tar
         while (!body.IsEmpty)
         {
             var space = body.IndexOf((byte)' ');
-            if (space <= 0 || !int.TryParse(body[..space], NumberStyles.None, CultureInfo.InvariantCulture, out var length) || length <= space || length > body.Length)
+            if (space <= 0
+                || !int.TryParse(body[..space], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+                || length <= space || length > body.Length)
                 throw new BlobException(BlobError.Malformed, "a pax header is malformed");
             var record = Text(body[(space + 1)..length]).TrimEnd('\n');
             if (record.StartsWith("path=", StringComparison.Ordinal)) path = record["path=".Length..];
@@ -169,7 +192,8 @@ static class Tar
     /// <summary>A name that does not fit stands in the pax header; here is only its beginning, for people.</summary>
     static void Put(Span<byte> field, string text)
     {
-        for (var i = 0; i < Math.Min(field.Length, text.Length); i++) field[i] = char.IsAscii(text[i]) ? (byte)text[i] : (byte)'_';
+        for (var i = 0; i < Math.Min(field.Length, text.Length); i++)
+            field[i] = char.IsAscii(text[i]) ? (byte)text[i] : (byte)'_';
     }
 
     static void PutOctal(Span<byte> field, long value)
@@ -181,7 +205,10 @@ static class Tar
     static long Octal(ReadOnlySpan<byte> field)
     {
         long value = 0;
-        foreach (var b in field[..^1]) value = b is >= (byte)'0' and <= (byte)'7' ? value * 8 + b - '0' : throw new BlobException(BlobError.Malformed, "a number in a tar header is not octal");
+        foreach (var b in field[..^1])
+            value = b is >= (byte)'0' and <= (byte)'7'
+                ? value * 8 + b - '0'
+                : throw new BlobException(BlobError.Malformed, "a number in a tar header is not octal");
         return value;
     }
 
@@ -194,7 +221,8 @@ static class Tar
         }
         catch (DecoderFallbackException)
         {
-            throw new BlobException(BlobError.NotUtf8, $"a name in the layer is not UTF-8: {Encoding.Latin1.GetString(end < 0 ? field : field[..end])}");
+            throw new BlobException(BlobError.NotUtf8,
+                $"a name in the layer is not UTF-8: {Encoding.Latin1.GetString(end < 0 ? field : field[..end])}");
         }
     }
 
@@ -211,7 +239,8 @@ static class Tar
     {
         public long Left { get; private set; } = size;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer,
+            CancellationToken cancellationToken = default)
         {
             if (Left == 0 || buffer.Length == 0) return 0;
             var n = await from.ReadAsync(buffer[..(int)Math.Min(buffer.Length, Left)], cancellationToken);

@@ -6,7 +6,9 @@ using Stele.Proof;
 
 namespace Stele.Blobs;
 
-/// <summary>One name of a tree. A file has size, content and its executable bit; a link its target; a directory nothing.</summary>
+/// <summary>
+/// One name of a tree. A file has size, content and its executable bit; a link its target; a directory nothing.
+/// </summary>
 sealed record TreeEntry(string Path, EntryType Type, bool Executable, long Size, Digest Content, string Target)
 {
     internal Json ToJson() => Type switch
@@ -22,7 +24,8 @@ enum TreeChangeKind { Added, Removed, Changed }
 readonly record struct TreeChange(TreeChangeKind Kind, string Path);
 
 /// <summary>
-/// What a directory tree is, in one digest: SHA-256 over one line of canonical JSON an entry, sorted by the UTF-8 bytes of the path, each ended by a line feed:
+/// What a directory tree is, in one digest: SHA-256 over one line of canonical JSON an entry, sorted by the UTF-8 bytes
+/// of the path, each ended by a line feed:
 /// <code>["directory","app"]
 /// ["file","app/run",true,12,"sha256:…"]
 /// ["link","bin","usr/bin"]</code>
@@ -46,10 +49,13 @@ sealed class TreeDigest
 
     public ImmutableArray<TreeEntry> Entries { get; }
 
-    public static TreeDigest Of(IEnumerable<TreeEntry> entries) => new([.. entries.OrderBy(e => e.Path, TreeShape.ByBytes)]);
+    public static TreeDigest Of(IEnumerable<TreeEntry> entries) =>
+        new([.. entries.OrderBy(e => e.Path, TreeShape.ByBytes)]);
 
     /// <summary>Reads every byte below a directory.</summary>
-    /// <param name="opaque">Directories, relative, that count by their name alone: mount points such as <c>proc</c> and <c>tmp</c>.</param>
+    /// <param name="opaque">
+    /// Directories, relative, that count by their name alone: mount points such as <c>proc</c> and <c>tmp</c>.
+    /// </param>
     /// <exception cref="BlobException">A device, socket or pipe, or a name that is not UTF-8.</exception>
     public static TreeDigest Of(string directory, params IReadOnlyCollection<string> opaque) =>
         Of(directory, opaque, CancellationToken.None);
@@ -67,19 +73,29 @@ sealed class TreeDigest
 
         void Walk(string below)
         {
-            foreach (var full in Directory.EnumerateFileSystemEntries(Path.Combine(directory, below), "*", new EnumerationOptions { AttributesToSkip = 0, ReturnSpecialDirectories = false }))
+            foreach (var full in Directory.EnumerateFileSystemEntries(Path.Combine(directory, below), "*",
+                new EnumerationOptions
+            {
+                AttributesToSkip = 0,
+                ReturnSpecialDirectories = false
+            }))
             {
                 var path = below.Length == 0 ? Path.GetFileName(full) : $"{below}/{Path.GetFileName(full)}";
                 TreeShape.CheckPath(path);
-                if (found.Count >= TreeShape.MaxEntries) throw new BlobException(BlobError.TooLarge, $"{directory} holds more than {TreeShape.MaxEntries} entries");
-                var stat = Libc.StatOf(full) ?? throw new BlobException(BlobError.Changed, $"'{path}' vanished while it was being read");
+                if (found.Count >= TreeShape.MaxEntries)
+                    throw new BlobException(BlobError.TooLarge,
+                        $"{directory} holds more than {TreeShape.MaxEntries} entries");
+                var stat = Libc.StatOf(full)
+                    ?? throw new BlobException(BlobError.Changed, $"'{path}' vanished while it was being read");
                 switch (stat.Type)
                 {
                     case NodeType.File:
                         found.Add(new TreeEntry(path, EntryType.File, stat.Executable, stat.Size, default, ""));
                         break;
                     case NodeType.Link:
-                        found.Add(new TreeEntry(path, EntryType.Link, false, 0, default, new FileInfo(full).LinkTarget ?? throw new BlobException(BlobError.Changed, $"'{path}' changed while it was being read")));
+                        found.Add(new TreeEntry(path, EntryType.Link, false, 0, default,
+                            new FileInfo(full).LinkTarget ?? throw new BlobException(BlobError.Changed,
+                                $"'{path}' changed while it was being read")));
                         break;
                     case NodeType.Directory:
                         found.Add(new TreeEntry(path, EntryType.Directory, false, 0, default, ""));

@@ -46,15 +46,18 @@ sealed record Catalogue(string Name, string Title, string Caveat, ImmutableArray
         try
         {
             PolicySource.Only(yaml, "name", "title", "caveat", "controls");
-            var catalogue = new Catalogue(Names.Label(yaml["name"]), yaml["title"].AsString, yaml["caveat"].AsString, [.. yaml["controls"].AsArray.Select(c =>
+            var catalogue = new Catalogue(Names.Label(yaml["name"]), yaml["title"].AsString, yaml["caveat"].AsString,
+                [.. yaml["controls"].AsArray.Select(c =>
             {
                 PolicySource.Only(c, "id", "title", "met", "note");
-                return new Control(c["id"].AsString, c["title"].AsString, (MetBy)MetNames.IndexOf(Names.OneOf(c["met"], MetNames.AsSpan())), c["note"].AsString);
+                return new Control(c["id"].AsString, c["title"].AsString,
+                    (MetBy)MetNames.IndexOf(Names.OneOf(c["met"], MetNames.AsSpan())), c["note"].AsString);
             })]);
             var seen = new HashSet<string>(StringComparer.Ordinal);
             foreach (var control in catalogue.Controls)
             {
-                if (!Names.IsControl(catalogue.Reference(control))) throw new FormatException($"'{control.Id}' can't be a control's id");
+                if (!Names.IsControl(catalogue.Reference(control)))
+                    throw new FormatException($"'{control.Id}' can't be a control's id");
                 if (!seen.Add(control.Id)) throw new FormatException($"the control '{control.Id}' stands twice");
             }
             return catalogue;

@@ -19,16 +19,20 @@ namespace Stele.Build;
 /// </summary>
 static class CheckSource
 {
-    public static CheckDocument Read(string file, string text, ImmutableSortedDictionary<string, string> parameters, Func<string, Digest> find)
+    public static CheckDocument Read(string file, string text, ImmutableSortedDictionary<string, string> parameters,
+        Func<string, Digest> find)
     {
         var yaml = Yaml.Parse(file, text, parameters);
         try
         {
             PolicySource.Only(yaml, "name", "program", "environment", "args", "env", "dataset", "parameters", "seed");
             return new CheckDocument(
-                Names.Label(yaml["name"]), find(yaml["program"].AsString), find(yaml["environment"].AsString), [.. yaml["args"].AsArray.Select(a => a.AsString)],
-                (yaml.Find("env") ?? Json.EmptyObject).AsObject.ToImmutableSortedDictionary(e => e.Key, e => e.Value.AsString, StringComparer.Ordinal),
-                find(yaml["dataset"].AsString), yaml.Find("parameters") ?? Json.EmptyObject, yaml.Find("seed")?.AsInt ?? 0);
+                Names.Label(yaml["name"]), find(yaml["program"].AsString), find(yaml["environment"].AsString),
+                [.. yaml["args"].AsArray.Select(a => a.AsString)],
+                (yaml.Find("env") ?? Json.EmptyObject).AsObject.ToImmutableSortedDictionary(e => e.Key,
+                    e => e.Value.AsString, StringComparer.Ordinal),
+                find(yaml["dataset"].AsString), yaml.Find("parameters") ?? Json.EmptyObject,
+                yaml.Find("seed")?.AsInt ?? 0);
         }
         catch (FormatException e)
         {

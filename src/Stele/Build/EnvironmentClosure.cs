@@ -7,9 +7,11 @@ using Stele.Runtime;
 namespace Stele.Build;
 
 /// <summary>
-/// The root of a sandbox, collected from this machine: programs and what they load, nothing else. A file stands where it stands here, reached through the same links
-/// (so /lib → usr/lib is kept where /usr is merged), because the loader's path is written into every program. Freezing it gives the environment artifact.
-/// What a program opens by name at run time can't be read from its file: such libraries, files and directories are declared by adding them.
+/// The root of a sandbox, collected from this machine: programs and what they load, nothing else. A file stands where
+/// it stands here, reached through the same links (so /lib → usr/lib is kept where /usr is merged), because the
+/// loader's path is written into every program. Freezing it gives the environment artifact.
+/// What a program opens by name at run time can't be read from its file: such libraries, files and directories are
+/// declared by adding them.
 /// </summary>
 sealed class EnvironmentClosure
 {
@@ -27,10 +29,15 @@ sealed class EnvironmentClosure
         AddText("etc/group", $"stele:x:{Sandbox.User}:\n");
     }
 
-    /// <summary>Libraries that something in an added directory asks for and this machine does not have. Such a file can't be loaded in the sandbox, as it can't here.</summary>
+    /// <summary>
+    /// Libraries that something in an added directory asks for and this machine does not have. Such a file can't be
+    /// loaded in the sandbox, as it can't here.
+    /// </summary>
     public IReadOnlyCollection<string> Unresolved => _unresolved;
 
-    /// <summary>A file at its own path, and all that it loads. A program whose libraries are not all there is refused.</summary>
+    /// <summary>
+    /// A file at its own path, and all that it loads. A program whose libraries are not all there is refused.
+    /// </summary>
     public void AddFile(string path)
     {
         var real = Place(Path.GetFullPath(path));
@@ -40,11 +47,15 @@ sealed class EnvironmentClosure
     /// <summary>A library as the loader would find it by this name, with all that it loads.</summary>
     public void AddLibrary(string soname)
     {
-        var found = _libraries.Find(soname, 0, null, "/", []) ?? throw new FileNotFoundException($"the library {soname} is not on this machine");
+        var found = _libraries.Find(soname, 0, null, "/", [])
+            ?? throw new FileNotFoundException($"the library {soname} is not on this machine");
         Found(soname, found, [], required: true);
     }
 
-    /// <summary>A directory with all below it, at its own path or at another; links that lead out of it bring their target along.</summary>
+    /// <summary>
+    /// A directory with all below it, at its own path or at another; links that lead out of it bring their target
+    /// along.
+    /// </summary>
     public void AddDirectory(string directory, string? at = null, Func<string, bool>? only = null)
     {
         var here = Path.GetFullPath(directory);
@@ -52,7 +63,8 @@ sealed class EnvironmentClosure
         var there = at ?? here[1..];
         if (!Directory.Exists(here)) throw new DirectoryNotFoundException($"there is no directory {here}");
         if (at is not null) _moved.Add((here, at));
-        var names = TreeDigest.Names(here, []).Where(n => n.Type == EntryType.Directory || only is null || only(n.Path)).ToArray();
+        var names = TreeDigest.Names(here, []).Where(n => n.Type == EntryType.Directory || only is null || only(n.Path))
+            .ToArray();
         foreach (var name in names)
         {
             var (full, path) = (Path.Combine(here, name.Path), $"{there}/{name.Path}");
@@ -70,16 +82,19 @@ sealed class EnvironmentClosure
     public void AddText(string path, string content)
     {
         var bytes = Encoding.UTF8.GetBytes(content);
-        _entries[path] = new PackEntry(path, EntryType.File, Size: bytes.Length, Open: () => new MemoryStream(bytes, writable: false));
+        _entries[path] = new PackEntry(path, EntryType.File, Size: bytes.Length,
+            Open: () => new MemoryStream(bytes, writable: false));
     }
 
-    public void AddLink(string path, string target) => _entries[path] = new PackEntry(path, EntryType.Link, Target: target);
+    public void AddLink(string path, string target) =>
+        _entries[path] = new PackEntry(path, EntryType.Link, Target: target);
 
     /// <summary>Whether a path of this machine leads to a file in the tree, links followed there.</summary>
     public bool Resolves(string path)
     {
         var shape = new TreeShape();
-        foreach (var entry in _entries.Values.OrderBy(e => e.Path, TreeShape.ByBytes)) shape.Add(entry.Path, entry.Type, entry.Target);
+        foreach (var entry in _entries.Values.OrderBy(e => e.Path, TreeShape.ByBytes))
+            shape.Add(entry.Path, entry.Type, entry.Target);
         return _entries.TryGetValue(shape.Resolve(path.TrimStart('/')), out var found) && found.Type == EntryType.File;
     }
 
@@ -94,7 +109,8 @@ sealed class EnvironmentClosure
         return Pack.Tree(blobs, "environment", about, _entries.Values, stop);
     }
 
-    static PackEntry Entry(string path, string full, bool executable, long size) => new(path, EntryType.File, executable, size, Open: () => Libc.OpenRead(full));
+    static PackEntry Entry(string path, string full, bool executable, long size) =>
+        new(path, EntryType.File, executable, size, Open: () => Libc.OpenRead(full));
 
     void AddLinked(string root, string full, string path, string target)
     {
@@ -119,11 +135,15 @@ sealed class EnvironmentClosure
         var real = "/" + PlaceDirectory(path);
         var stat = Libc.StatOf(real);
         if (stat is not { Type: NodeType.File }) throw new FileNotFoundException($"{path} is not a file", path);
-        if (!_moved.Any(m => real.StartsWith(m.Here + "/", StringComparison.Ordinal))) _entries[real[1..]] = Entry(real[1..], real, stat.Value.Executable, stat.Value.Size);
+        if (!_moved.Any(m => real.StartsWith(m.Here + "/", StringComparison.Ordinal)))
+            _entries[real[1..]] = Entry(real[1..], real, stat.Value.Executable, stat.Value.Size);
         return real;
     }
 
-    /// <summary>Follows a path as the kernel does, copying each link met (made relative) into the tree; returns the real path without its first slash.</summary>
+    /// <summary>
+    /// Follows a path as the kernel does, copying each link met (made relative) into the tree; returns the real path
+    /// without its first slash.
+    /// </summary>
     string PlaceDirectory(string path)
     {
         var at = new List<string>();
@@ -162,14 +182,16 @@ sealed class EnvironmentClosure
         if (elf.Interpreter is { } loader)
         {
             if (File.Exists(loader)) Place(loader);
-            else if (required) throw new FileNotFoundException($"{real} needs the loader {loader}, which is not on this machine");
+            else if (required)
+                throw new FileNotFoundException($"{real} needs the loader {loader}, which is not on this machine");
             else _unresolved.Add(loader);
         }
         var origin = Path.GetDirectoryName(real)!;
         string[] chain = elf.RunPath.Count > 0 ? [] : [.. LibraryPath.Expand(elf.RPath, origin), .. inherited];
         foreach (var name in elf.Needed)
         {
-            if (_libraries.Find(name, elf.Machine, elf, origin, inherited) is { } found) Found(name, found, chain, required);
+            if (_libraries.Find(name, elf.Machine, elf, origin, inherited) is { } found)
+                Found(name, found, chain, required);
             else if (required) throw new FileNotFoundException($"{real} needs {name}, which is not on this machine");
             else _unresolved.Add(name);
         }
@@ -182,7 +204,8 @@ sealed class EnvironmentClosure
         if (found.ByDefault || _libraries.Find("libc.so.6", 0, null, "/", []) is not { } libc) return;
         // Found here only by /etc/ld.so.conf; the sandbox has none, so the library gets a name where any loader looks.
         var folder = PlaceDirectory(Path.GetDirectoryName(libc.Path)!);
-        _entries.TryAdd($"{folder}/{name}", new PackEntry($"{folder}/{name}", EntryType.Link, Target: Path.GetRelativePath("/" + folder, real)));
+        _entries.TryAdd($"{folder}/{name}",
+            new PackEntry($"{folder}/{name}", EntryType.Link, Target: Path.GetRelativePath("/" + folder, real)));
     }
 
     static string? Script(string path)

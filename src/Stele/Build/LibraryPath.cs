@@ -3,25 +3,33 @@ using System.Runtime.InteropServices;
 namespace Stele.Build;
 
 /// <summary>
-/// Where the dynamic loader would find a library (ld.so(8)): RPATH of the object and of those that loaded it unless the object has a RUNPATH, its RUNPATH, the directories of
-/// /etc/ld.so.conf, the built-in ones. The loader's cache is not read: it only speeds up what the configuration says.
+/// Where the dynamic loader would find a library (ld.so(8)): RPATH of the object and of those that loaded it unless the
+/// object has a RUNPATH, its RUNPATH, the directories of /etc/ld.so.conf, the built-in ones. The loader's cache is not
+/// read: it only speeds up what the configuration says.
 /// </summary>
 sealed class LibraryPath
 {
     readonly string[] _configured;
 
-    static readonly string Triplet = RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
-    static readonly string[] BuiltIn = [$"/lib/{Triplet}", $"/usr/lib/{Triplet}", "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+    static readonly string Triplet = RuntimeInformation.OSArchitecture == Architecture.Arm64
+        ? "aarch64-linux-gnu"
+        : "x86_64-linux-gnu";
+    static readonly string[] BuiltIn = [$"/lib/{Triplet}", $"/usr/lib/{Triplet}", "/lib64", "/usr/lib64", "/lib",
+        "/usr/lib"];
 
     public LibraryPath() => _configured = [.. Configuration("/etc/ld.so.conf", 0)];
 
-    /// <summary>The path at which a name is found, and whether a loader without configuration finds it there too.</summary>
+    /// <summary>
+    /// The path at which a name is found, and whether a loader without configuration finds it there too.
+    /// </summary>
     /// <param name="origin">The directory of the object that asks.</param>
     /// <param name="inherited">RPATHs, already expanded, of the objects that led to it, nearest first.</param>
-    public (string Path, bool ByDefault)? Find(string name, ushort machine, ElfFile? asker, string origin, IEnumerable<string> inherited)
+    public (string Path, bool ByDefault)? Find(string name, ushort machine, ElfFile? asker, string origin,
+        IEnumerable<string> inherited)
     {
         if (name.Contains('/', StringComparison.Ordinal)) return Fits(name, machine) ? (name, true) : null;
-        IEnumerable<string> own = asker is null ? [] : asker.RunPath.Count > 0 ? Expand(asker.RunPath, origin) : [.. Expand(asker.RPath, origin), .. inherited];
+        IEnumerable<string> own = asker is null ? [] : asker.RunPath.Count > 0 ? Expand(asker.RunPath, origin)
+            : [.. Expand(asker.RPath, origin), .. inherited];
         foreach (var directory in own.Concat(BuiltIn))
             if (Fits(Path.Combine(directory, name), machine)) return (Path.Combine(directory, name), true);
         foreach (var directory in _configured)
@@ -37,7 +45,8 @@ sealed class LibraryPath
     static bool Fits(string path, ushort machine)
     {
         if (!File.Exists(path)) return false; // of a link: that what it leads to is there
-        return ElfFile.Read(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path) is { } elf && (machine == 0 || elf.Machine == machine);
+        return ElfFile.Read(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path) is { } elf
+            && (machine == 0 || elf.Machine == machine);
     }
 
     static IEnumerable<string> Configuration(string file, int depth)
@@ -55,7 +64,8 @@ sealed class LibraryPath
             var pattern = Path.Combine("/etc", line["include".Length..].Trim());
             var directory = Path.GetDirectoryName(pattern)!;
             if (!Directory.Exists(directory)) continue;
-            foreach (var included in Directory.GetFiles(directory, Path.GetFileName(pattern)).Order(StringComparer.Ordinal))
+            foreach (var included in Directory.GetFiles(directory, Path.GetFileName(pattern))
+                .Order(StringComparer.Ordinal))
                 foreach (var path in Configuration(included, depth + 1)) yield return path;
         }
     }

@@ -9,12 +9,14 @@ namespace Stele.Build;
 /// <param name="Environment">An artifact the pipeline is given, or an earlier step.</param>
 /// <param name="Inputs">Name below /in → an artifact the pipeline is given, or an earlier step.</param>
 /// <param name="Output">What the tree at /out is frozen as.</param>
-sealed record Step(string Name, string Environment, ImmutableSortedDictionary<string, string> Inputs, ImmutableArray<string> Run, ImmutableSortedDictionary<string, string> Env, StepOutput Output);
+sealed record Step(string Name, string Environment, ImmutableSortedDictionary<string, string> Inputs,
+    ImmutableArray<string> Run, ImmutableSortedDictionary<string, string> Env, StepOutput Output);
 
 sealed record StepOutput(string Kind, string Name, string? Licence);
 
 /// <summary>
-/// Steps from artifacts to artifacts. People write YAML; what is frozen and named in every provenance is its canonical JSON, with the values put in:
+/// Steps from artifacts to artifacts. People write YAML; what is frozen and named in every provenance is its canonical
+/// JSON, with the values put in:
 /// <code>
 /// name: credit
 /// artifacts: [source, data, sdk]      # given by digest when it is run
@@ -40,7 +42,8 @@ sealed record Pipeline(string Name, ImmutableArray<string> Artifacts, ImmutableA
         try
         {
             var declared = json.Find("values")?.AsArray.Select(v => v.AsString) ?? [];
-            if (values.Keys.FirstOrDefault(v => !declared.Contains(v)) is { } extra) throw new FormatException($"it declares no value '{extra}'");
+            if (values.Keys.FirstOrDefault(v => !declared.Contains(v)) is { } extra)
+                throw new FormatException($"it declares no value '{extra}'");
             Known(json, "a pipeline", "name", "artifacts", "values", "steps");
             var pipeline = Read(json);
             // Where a person wrote it; what was compiled by an earlier build is not judged again.
@@ -58,31 +61,42 @@ sealed record Pipeline(string Name, ImmutableArray<string> Artifacts, ImmutableA
     public static Pipeline Parse(ReadOnlySpan<byte> canonical)
     {
         var json = CanonicalJson.ParseCanonical(canonical, Proof.Statements.Artifacts.MaxDocument);
-        if (json["version"].AsInt != Version) throw new FormatException($"pipeline version {json["version"].AsInt} is not known here");
+        if (json["version"].AsInt != Version)
+            throw new FormatException($"pipeline version {json["version"].AsInt} is not known here");
         var pipeline = Read(json);
-        return pipeline.ToJson().Equals(json) ? pipeline : throw new FormatException("the pipeline has members that are not known here");
+        return pipeline.ToJson().Equals(json)
+            ? pipeline
+            : throw new FormatException("the pipeline has members that are not known here");
     }
 
     public Json ToJson() => Json.Object(
         ("version", Version), ("name", Name), ("artifacts", Json.Array(Artifacts.Select(Json.Of))),
         ("steps", Json.Array(Steps.Select(s => Json.Object(
-            ("name", s.Name), ("environment", s.Environment), ("inputs", Map(s.Inputs)), ("run", Json.Array(s.Run.Select(Json.Of))), ("env", Map(s.Env)),
-            ("output", Json.Object(("kind", s.Output.Kind), ("name", s.Output.Name), ("licence", s.Output.Licence is null ? null : Json.Of(s.Output.Licence)))))))));
+            ("name", s.Name), ("environment", s.Environment), ("inputs", Map(s.Inputs)),
+            ("run", Json.Array(s.Run.Select(Json.Of))), ("env", Map(s.Env)),
+            ("output", Json.Object(("kind", s.Output.Kind), ("name", s.Output.Name),
+                ("licence", s.Output.Licence is null ? null : Json.Of(s.Output.Licence)))))))));
 
     /// <summary>The pipeline artifact: the canonical JSON as its config blob.</summary>
-    public Task<Digest> Freeze(IBlobs blobs, CancellationToken stop = default) => Artifact.OfDocument(blobs, "pipeline", new About(Name), MediaType, ToJson().ToBytes(), stop);
+    public Task<Digest> Freeze(IBlobs blobs, CancellationToken stop = default) =>
+        Artifact.OfDocument(blobs, "pipeline", new About(Name), MediaType, ToJson().ToBytes(), stop);
 
     static Pipeline Read(Json json)
     {
-        var pipeline = new Pipeline(Names.Label(json["name"]), [.. json["artifacts"].AsArray.Select(Names.Label)], [.. json["steps"].AsArray.Select(ReadStep)]);
-        if (pipeline.Steps.Length is 0 or > MaxSteps) throw new FormatException($"a pipeline has 1 to {MaxSteps} steps");
+        var pipeline = new Pipeline(Names.Label(json["name"]), [.. json["artifacts"].AsArray.Select(Names.Label)],
+            [.. json["steps"].AsArray.Select(ReadStep)]);
+        if (pipeline.Steps.Length is 0 or > MaxSteps)
+            throw new FormatException($"a pipeline has 1 to {MaxSteps} steps");
         var known = new HashSet<string>(StringComparer.Ordinal);
         foreach (var artifact in pipeline.Artifacts)
             if (!known.Add(artifact)) throw new FormatException($"the artifact '{artifact}' stands twice");
         foreach (var step in pipeline.Steps)
         {
             foreach (var source in step.Inputs.Values.Prepend(step.Environment))
-                if (!known.Contains(source)) throw new FormatException($"step '{step.Name}' reads '{source}', which is neither an artifact of the pipeline nor an earlier step");
+                if (!known.Contains(source))
+                    throw new FormatException(
+                        $"step '{step.Name}' reads '{source}', which is neither an artifact of the pipeline nor an "
+                        + $"earlier step");
             if (!known.Add(step.Name)) throw new FormatException($"the name '{step.Name}' stands twice");
         }
         return pipeline;
@@ -92,8 +106,10 @@ sealed record Pipeline(string Name, ImmutableArray<string> Artifacts, ImmutableA
     {
         Known(json, "a step", "name", "environment", "inputs", "run", "env", "output");
         Known(json["output"], "an output", "kind", "name", "licence");
-        var step = new Step(Names.Label(json["name"]), json["environment"].AsString, Map(json.Find("inputs")), [.. json["run"].AsArray.Select(a => a.AsString)], Map(json.Find("env")),
-            new StepOutput(Names.OneOf(json["output"]["kind"], Proof.Statements.Artifacts.Kinds), Names.Label(json["output"]["name"]), json["output"].Find("licence")?.AsString));
+        var step = new Step(Names.Label(json["name"]), json["environment"].AsString, Map(json.Find("inputs")),
+            [.. json["run"].AsArray.Select(a => a.AsString)], Map(json.Find("env")),
+            new StepOutput(Names.OneOf(json["output"]["kind"], Proof.Statements.Artifacts.Kinds),
+                Names.Label(json["output"]["name"]), json["output"].Find("licence")?.AsString));
         if (step.Run.IsEmpty) throw new FormatException($"step '{step.Name}' runs nothing");
         foreach (var input in step.Inputs.Keys) _ = Names.Label(input);
         return step;
@@ -105,8 +121,10 @@ sealed record Pipeline(string Name, ImmutableArray<string> Artifacts, ImmutableA
             if (!names.Contains(name)) throw new FormatException($"{what} has no '{name}'");
     }
 
-    static Json Map(ImmutableSortedDictionary<string, string> map) => Json.Object(map.Select(m => KeyValuePair.Create(m.Key, Json.Of(m.Value))));
+    static Json Map(ImmutableSortedDictionary<string, string> map) =>
+        Json.Object(map.Select(m => KeyValuePair.Create(m.Key, Json.Of(m.Value))));
 
     static ImmutableSortedDictionary<string, string> Map(Json? json) =>
-        (json ?? Json.EmptyObject).AsObject.ToImmutableSortedDictionary(m => m.Key, m => m.Value.AsString, StringComparer.Ordinal);
+        (json ?? Json.EmptyObject).AsObject.ToImmutableSortedDictionary(m => m.Key, m => m.Value.AsString,
+            StringComparer.Ordinal);
 }

@@ -30,7 +30,8 @@ namespace Stele.Build;
 ///     input: { checks: { fairness: [ { metrics: { approval_ratio: 0.7 } } ] } }
 ///     expect: { four-fifths: failed }
 /// </code>
-/// Instead of <c>require</c>, a rule about requests (<c>on: [decide]</c>) may say <c>allow</c>, <c>deny</c>, <c>mask</c> (with <c>fields</c>) or <c>hold</c>; one about monitoring says <c>alert</c>.
+/// Instead of <c>require</c>, a rule about requests (<c>on: [decide]</c>) may say <c>allow</c>, <c>deny</c>,
+/// <c>mask</c> (with <c>fields</c>) or <c>hold</c>; one about monitoring says <c>alert</c>.
 /// </summary>
 sealed class PolicySource
 {
@@ -45,9 +46,14 @@ sealed class PolicySource
 
     PolicySource(YamlText text, IReadOnlyDictionary<string, YamlMark> marks) => (_text, _marks) = (text, marks);
 
-    /// <exception cref="FormatException">Everything that is wrong, each with file, line, column, and the line with a caret.</exception>
-    /// <param name="draft">Parameters that are not given are made up, as digests: to try a policy before there is anything it could name.</param>
-    public static Policy Compile(string file, string text, ImmutableSortedDictionary<string, string> parameters, bool draft = false)
+    /// <exception cref="FormatException">
+    /// Everything that is wrong, each with file, line, column, and the line with a caret.
+    /// </exception>
+    /// <param name="draft">
+    /// Parameters that are not given are made up, as digests: to try a policy before there is anything it could name.
+    /// </param>
+    public static Policy Compile(string file, string text, ImmutableSortedDictionary<string, string> parameters,
+        bool draft = false)
     {
         var yaml = new YamlText(file, text);
         var (value, marks) = Yaml.Read(yaml, parameters, draft ? Made : null);
@@ -67,7 +73,8 @@ sealed class PolicySource
     }
 
     /// <summary>The policy, and remarks on it with their places in the file, in its order.</summary>
-    public static (ImmutableArray<(PolicyRemark Remark, int Line, int Column)> Remarks, Policy Policy) Lint(string file, string text, ImmutableSortedDictionary<string, string> parameters)
+    public static (ImmutableArray<(PolicyRemark Remark, int Line, int Column)> Remarks, Policy Policy) Lint(string file,
+        string text, ImmutableSortedDictionary<string, string> parameters)
     {
         var policy = Compile(file, text, parameters, draft: true);
         var yaml = new YamlText(file, text);
@@ -80,28 +87,37 @@ sealed class PolicySource
 
     static string Made(string parameter) => Digest.Of(System.Text.Encoding.UTF8.GetBytes(parameter)).ToString();
 
-    /// <summary>Freezes a policy: the compiled document is the artifact's config, and what was written rides along. Returns the artifact and the compiled policy.</summary>
-    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default) =>
+    /// <summary>
+    /// Freezes a policy: the compiled document is the artifact's config, and what was written rides along. Returns the
+    /// artifact and the compiled policy.
+    /// </summary>
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string path,
+        ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default) =>
         await Freeze(blobs, path, await YamlText.Read(path, stop), parameters, stop);
 
     /// <param name="file">What the text is called in messages.</param>
-    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string file, string text, ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
+    public static async Task<(Digest Artifact, Policy Policy)> Freeze(IBlobs blobs, string file, string text,
+        ImmutableSortedDictionary<string, string> parameters, CancellationToken stop = default)
     {
         var policy = Compile(file, text, parameters);
         if (policy.FirstBroken is { } broken) throw new FormatException($"{file}: the policy fails its own {broken}");
-        var artifact = await Artifact.OfDocument(blobs, "policy", new About(policy.Name), Policy.MediaType, policy.ToJson().ToBytes(), (YamlMedia, System.Text.Encoding.UTF8.GetBytes(text)), stop);
+        var artifact = await Artifact.OfDocument(blobs, "policy", new About(policy.Name), Policy.MediaType,
+            policy.ToJson().ToBytes(), (YamlMedia, System.Text.Encoding.UTF8.GetBytes(text)), stop);
         return (artifact, policy);
     }
 
     internal static void Only(Json j, params ReadOnlySpan<string> known)
     {
         foreach (var name in j.AsObject.Keys)
-            if (!known.Contains(name)) throw new FormatException($"'{name}' is not known here; these are: {string.Join(", ", known.ToArray())}");
+            if (!known.Contains(name))
+                throw new FormatException(
+                    $"'{name}' is not known here; these are: {string.Join(", ", known.ToArray())}");
     }
 
     PolicyDocument Document(Json yaml)
     {
-        if (!Keys(yaml, "", "a policy", "name", "description", "scope", "checks", "attestations", "define", "rules", "tests")) return new PolicyDocument("");
+        if (!Keys(yaml, "", "a policy", "name", "description", "scope", "checks", "attestations", "define", "rules",
+            "tests")) return new PolicyDocument("");
         if (yaml.Find("name") is null) Wrong("", "a policy has a name: write 'name: …' at the top");
         if (yaml.Find("rules") is null) Wrong("", "a policy has rules: write 'rules:' and below it '- id: …'");
         return new PolicyDocument(Text(yaml, "", "name") ?? "")
@@ -125,28 +141,44 @@ sealed class PolicySource
 
     IEnumerable<KeyValuePair<string, Digest>> Checks(Json? checks)
     {
-        if (checks is null || !Mapping(checks, "/checks", "checks are a mapping of names to digests: { fairness: sha256:… }")) yield break;
+        if (checks is null || !Mapping(checks, "/checks",
+            "checks are a mapping of names to digests: { fairness: sha256:… }")) yield break;
         foreach (var (name, value) in checks.AsObject)
-            if (value.Kind == JsonKind.String && Digest.TryParse(value.AsString, out var digest)) yield return KeyValuePair.Create(name, digest);
-            else Wrong($"/checks/{name}", $"the check '{name}' is named by the digest of its document, sha256: and 64 hex digits; ${{{name}}} takes it from --set {name}=@ARTIFACT");
+            if (value.Kind == JsonKind.String && Digest.TryParse(value.AsString, out var digest))
+                yield return KeyValuePair.Create(name, digest);
+            else
+                Wrong($"/checks/{name}",
+                    $"the check '{name}' is named by the digest of its document, sha256: and 64 hex digits; "
+                    + $"${{{name}}} takes it from --set {name}=@ARTIFACT");
     }
 
     IEnumerable<KeyValuePair<string, string>> Expressions(Json? define)
     {
-        if (define is null || !Mapping(define, "/define", "definitions are a mapping of names to CEL expressions")) yield break;
+        if (define is null || !Mapping(define, "/define", "definitions are a mapping of names to CEL expressions"))
+            yield break;
         foreach (var (name, _) in define.AsObject)
-            if (Expression(define, "/define", name) is { } expression) yield return KeyValuePair.Create(name, expression);
+            if (Expression(define, "/define", name) is { } expression)
+                yield return KeyValuePair.Create(name, expression);
     }
 
     Rule ReadRule(Json r, string at)
     {
         var rule = new Rule("", [], Effect.Require, "true");
-        if (!Keys(r, at, "a rule", ["id", "description", "severity", "controls", "on", "message", "fields", .. Effects.Names])) return rule;
+        if (!Keys(r, at, "a rule",
+            ["id", "description", "severity", "controls", "on", "message", "fields", .. Effects.Names])) return rule;
         if (r.Find("id") is null) Wrong(at, "a rule has an id: write 'id: …'");
-        if (r.Find("on") is null) Wrong(at, $"a rule says what it is asked about: write 'on: [deploy]', or others of {string.Join(", ", Actions.All)}");
+        if (r.Find("on") is null)
+            Wrong(at,
+                $"a rule says what it is asked about: write 'on: [deploy]', or others of "
+                + $"{string.Join(", ", Actions.All)}");
         var effects = Effects.Names.Where(n => r.Find(n) is not null).ToArray();
-        if (effects.Length == 0) Wrong(at, $"a rule has an effect: write 'require: …' with a CEL expression, or one of {string.Join(", ", Effects.Names.Where(n => n != "require"))}");
-        foreach (var second in effects.Skip(1)) Wrong(Yaml.KeyOf($"{at}/{second}"), $"a rule has one effect, and this one '{effects[0]}' too: make two rules");
+        if (effects.Length == 0)
+            Wrong(at,
+                $"a rule has an effect: write 'require: …' with a CEL expression, or one of "
+                + $"{string.Join(", ", Effects.Names.Where(n => n != "require"))}");
+        foreach (var second in effects.Skip(1))
+            Wrong(Yaml.KeyOf($"{at}/{second}"),
+                $"a rule has one effect, and this one '{effects[0]}' too: make two rules");
         return rule with
         {
             Id = Text(r, at, "id") ?? "",
@@ -164,22 +196,33 @@ sealed class PolicySource
     PolicyTest ReadTest(Json t, string at)
     {
         var expect = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
-        if (!Keys(t, at, "a test", "name", "on", "input", "expect")) return new PolicyTest("", "", Json.EmptyObject, expect.ToImmutable());
+        if (!Keys(t, at, "a test", "name", "on", "input", "expect"))
+            return new PolicyTest("", "", Json.EmptyObject, expect.ToImmutable());
         foreach (var needed in new[] { "name", "on", "expect" })
-            if (t.Find(needed) is null) Wrong(at, $"a test has a '{needed}': {(needed == "name" ? "what it shows" : needed == "on" ? "one action, such as deploy" : "rules and their outcomes, such as { four-fifths: failed }")}");
-        if (t.Find("expect") is { } e && Mapping(e, at + "/expect", "what is expected is a mapping of rules to outcomes: { four-fifths: failed }"))
+            if (t.Find(needed) is null)
+                Wrong(at,
+                    $"a test has a '{needed}': "
+                    + $"{(needed == "name" ? "what it shows" : needed == "on" ? "one action, such as deploy" : "rules and their outcomes, such as { four-fifths: failed }")}");
+        if (t.Find("expect") is { } e && Mapping(e, at + "/expect",
+            "what is expected is a mapping of rules to outcomes: { four-fifths: failed }"))
             foreach (var (rule, _) in e.AsObject) expect[rule] = Text(e, at + "/expect", rule) ?? "";
-        return new PolicyTest(Text(t, at, "name") ?? "", Text(t, at, "on") ?? "", t.Find("input") ?? Json.EmptyObject, expect.ToImmutable());
+        return new PolicyTest(Text(t, at, "name") ?? "", Text(t, at, "on") ?? "", t.Find("input") ?? Json.EmptyObject,
+            expect.ToImmutable());
     }
 
     // What the parts are. Each tells what is wrong, and goes on with something harmless.
 
     bool Keys(Json j, string at, string what, params ReadOnlySpan<string> known)
     {
-        if (!Mapping(j, at, $"{what} is a mapping, with {string.Join(", ", known[..Math.Min(4, known.Length)].ToArray())}…")) return false;
+        if (!Mapping(j, at,
+            $"{what} is a mapping, with {string.Join(", ", known[..Math.Min(4, known.Length)].ToArray())}…"))
+            return false;
         foreach (var name in j.AsObject.Keys)
             if (!known.Contains(name))
-                Wrong(Yaml.KeyOf($"{at}/{name}"), Spelling.Nearest(name, known.ToArray()) is { } near ? $"{what} has no '{name}'; did you mean '{near}'?" : $"{what} has no '{name}'; it may have {string.Join(", ", known.ToArray())}");
+                Wrong(Yaml.KeyOf($"{at}/{name}"),
+                    Spelling.Nearest(name, known.ToArray()) is { } near
+                        ? $"{what} has no '{name}'; did you mean '{near}'?"
+                        : $"{what} has no '{name}'; it may have {string.Join(", ", known.ToArray())}");
         return true;
     }
 
@@ -193,7 +236,8 @@ sealed class PolicySource
     {
         if (j.Find(name) is not { } value) return null;
         if (value.Kind == JsonKind.String) return value.AsString;
-        Wrong($"{at}/{Escape(name)}", $"'{name}' is text{(value.Kind is JsonKind.Int or JsonKind.Double or JsonKind.Bool ? $": write \"{value}\" in quotes" : "")}");
+        Wrong($"{at}/{Escape(name)}",
+            $"'{name}' is text{(value.Kind is JsonKind.Int or JsonKind.Double or JsonKind.Bool ? $": write \"{value}\" in quotes" : "")}");
         return null;
     }
 
@@ -206,7 +250,9 @@ sealed class PolicySource
             Unfolded(mark, scalar, source);
             return source;
         }
-        Wrong($"{at}/{Escape(name)}", $"'{name}' is a CEL expression: quote it if it has ': ', '#', '{{' or '[' at its start, or put it on its own lines after '>-'");
+        Wrong($"{at}/{Escape(name)}",
+            $"'{name}' is a CEL expression: quote it if it has ': ', '#', '{{' or '[' at its start, or put it on its "
+            + $"own lines after '>-'");
         return null;
     }
 
@@ -249,7 +295,8 @@ sealed class PolicySource
             return [];
         }
         for (var i = 0; i < value.AsArray.Length; i++)
-            if (value.AsArray[i].Kind != JsonKind.String) Wrong($"{at}/{i}", $"'{name}' is a list of text: write it in quotes");
+            if (value.AsArray[i].Kind != JsonKind.String)
+                Wrong($"{at}/{i}", $"'{name}' is a list of text: write it in quotes");
         return [.. value.AsArray.Select(v => v.Kind == JsonKind.String ? v.AsString : "")];
     }
 
@@ -262,7 +309,8 @@ sealed class PolicySource
         return [];
     }
 
-    static string Escape(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    static string Escape(string name) =>
+        name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 
     // Where they stand.
 
@@ -276,12 +324,17 @@ sealed class PolicySource
     void Tell(PolicyProblem problem)
     {
         var mark = MarkOf(problem.Path);
-        var (line, column) = problem.Cel is { } cel ? _text.Locate(mark, cel.Line, cel.Column) : (mark.Line, mark.Column);
-        _problems.Add((line, column, problem.Cel?.Definition is { } name ? $"definition '{name}'{(problem.Subject is null ? "" : $", used by {problem.Subject}")}: {problem.Reason}"
+        var (line, column) = problem.Cel is { } cel
+            ? _text.Locate(mark, cel.Line, cel.Column)
+            : (mark.Line, mark.Column);
+        _problems.Add((line, column, problem.Cel?.Definition is { } name
+            ? $"definition '{name}'{(problem.Subject is null ? "" : $", used by {problem.Subject}")}: {problem.Reason}"
             : problem.Subject is null ? problem.Reason : $"{problem.Subject}: {problem.Reason}"));
     }
 
-    /// <summary>The place of a part, or of the nearest that it is in; where a rule's expression is meant, of its effect.</summary>
+    /// <summary>
+    /// The place of a part, or of the nearest that it is in; where a rule's expression is meant, of its effect.
+    /// </summary>
     YamlMark MarkOf(string pointer)
     {
         if (pointer.EndsWith("/expr", StringComparison.Ordinal))
@@ -290,7 +343,8 @@ sealed class PolicySource
         for (var at = pointer; ; at = at[..Math.Max(0, at.LastIndexOf('/'))])
         {
             // An input or an expectation is misspelt where its key stands.
-            if (at.StartsWith("/tests/", StringComparison.Ordinal) && at == pointer && _marks.TryGetValue(Yaml.KeyOf(at), out var key)) return key;
+            if (at.StartsWith("/tests/", StringComparison.Ordinal) && at == pointer
+                && _marks.TryGetValue(Yaml.KeyOf(at), out var key)) return key;
             if (_marks.TryGetValue(at, out var mark)) return mark;
             if (at.Length == 0) return new YamlMark(1, 1);
         }

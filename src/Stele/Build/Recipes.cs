@@ -8,8 +8,12 @@ namespace Stele.Build;
 /// <summary>Ready-made environments. Each is a closure that may be added to before it is frozen.</summary>
 static class Recipes
 {
-    /// <summary>Where a .NET environment keeps things: the same place whatever the distribution, so that pipelines need not know. Also the values a pipeline may ask for.</summary>
-    public static readonly ImmutableSortedDictionary<string, string> DotnetPlaces = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, new Dictionary<string, string>
+    /// <summary>
+    /// Where a .NET environment keeps things: the same place whatever the distribution, so that pipelines need not
+    /// know. Also the values a pipeline may ask for.
+    /// </summary>
+    public static readonly ImmutableSortedDictionary<string, string> DotnetPlaces =
+        ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, new Dictionary<string, string>
     {
         ["dotnet"] = "/usr/share/dotnet",
         ["csc"] = "/usr/share/dotnet/csc",
@@ -17,10 +21,16 @@ static class Recipes
         ["aspnetcore"] = "/usr/share/dotnet/ref/aspnetcore",
     });
 
-    /// <summary>What .NET loads by name at run time, so that no file says so. ICU is not among them: run with DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1.</summary>
+    /// <summary>
+    /// What .NET loads by name at run time, so that no file says so. ICU is not among them: run with
+    /// DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1.
+    /// </summary>
     static readonly string[] LoadedAtRunTime = ["libssl.so.3", "libcrypto.so.3"];
 
-    /// <summary>The .NET host and runtime with ASP.NET Core; with the C# compiler and the reference assemblies if programs are to be compiled inside.</summary>
+    /// <summary>
+    /// The .NET host and runtime with ASP.NET Core; with the C# compiler and the reference assemblies if programs are
+    /// to be compiled inside.
+    /// </summary>
     public static EnvironmentClosure Dotnet(bool compiler = false, string? root = null)
     {
         root ??= DotnetRoot();
@@ -35,10 +45,13 @@ static class Recipes
         if (!compiler) return closure;
 
         // Messages in other languages and documentation stay behind: no one reads them in a sandbox.
-        closure.AddDirectory(Path.Combine(Newest(root, "sdk"), "Roslyn", "bincore"), $"{at}/csc", only: name => !name.Contains('/', StringComparison.Ordinal));
+        closure.AddDirectory(Path.Combine(Newest(root, "sdk"), "Roslyn", "bincore"), $"{at}/csc",
+            only: name => !name.Contains('/', StringComparison.Ordinal));
         var moniker = $"net{string.Join('.', runtime.Split('.').Take(2))}";
-        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.NETCore.App.Ref"), "ref", moniker), $"{at}/ref/netcore", only: IsAssembly);
-        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.AspNetCore.App.Ref"), "ref", moniker), $"{at}/ref/aspnetcore", only: IsAssembly);
+        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.NETCore.App.Ref"), "ref", moniker),
+            $"{at}/ref/netcore", only: IsAssembly);
+        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.AspNetCore.App.Ref"), "ref", moniker),
+            $"{at}/ref/aspnetcore", only: IsAssembly);
         return closure;
 
         string Framework(string name)
@@ -80,14 +93,20 @@ static class Recipes
             throw new FormatException($"{program} is a program for another machine than 64-bit little-endian ones");
     }
 
-    /// <summary>A Python interpreter with its standard library, found next to it, and directories of further packages.</summary>
+    /// <summary>
+    /// A Python interpreter with its standard library, found next to it, and directories of further packages.
+    /// </summary>
     public static EnvironmentClosure Python(string interpreter, params IReadOnlyCollection<string> directories)
     {
-        var real = new FileInfo(interpreter).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(interpreter);
+        var real = new FileInfo(interpreter).ResolveLinkTarget(returnFinalTarget: true)?.FullName
+            ?? Path.GetFullPath(interpreter);
         var library = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(real))!, "lib", Path.GetFileName(real));
-        if (!Directory.Exists(library)) throw new DirectoryNotFoundException($"the standard library of {real} is not at {library}");
+        if (!Directory.Exists(library))
+            throw new DirectoryNotFoundException($"the standard library of {real} is not at {library}");
         var closure = Native(interpreter, directories);
-        closure.AddDirectory(library, at: library[1..], only: name => !name.Contains("__pycache__", StringComparison.Ordinal) && !name.StartsWith("site-packages/", StringComparison.Ordinal)
+        closure.AddDirectory(library, at: library[1..],
+            only: name => !name.Contains("__pycache__", StringComparison.Ordinal)
+            && !name.StartsWith("site-packages/", StringComparison.Ordinal)
             && !name.StartsWith("test/", StringComparison.Ordinal));
         return closure;
     }
@@ -97,10 +116,13 @@ static class Recipes
     {
         var own = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
         if (File.Exists(Path.Combine(own, "dotnet"))) return own;
-        foreach (var directory in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var directory in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':',
+            StringSplitOptions.RemoveEmptyEntries))
         {
             var dotnet = Path.Combine(directory, "dotnet");
-            if (File.Exists(dotnet)) return Path.GetDirectoryName(File.ResolveLinkTarget(dotnet, returnFinalTarget: true)?.FullName ?? dotnet)!;
+            if (File.Exists(dotnet))
+                return Path.GetDirectoryName(File.ResolveLinkTarget(dotnet, returnFinalTarget: true)?.FullName
+                    ?? dotnet)!;
         }
         throw new FileNotFoundException("no .NET is installed here: dotnet is not on the PATH");
     }
@@ -108,7 +130,8 @@ static class Recipes
     static string Newest(string root, string name)
     {
         var folder = Path.Combine(root, name);
-        return (Directory.Exists(folder) ? Directory.GetDirectories(folder) : []).Where(d => Version.TryParse(Path.GetFileName(d), out _)).MaxBy(d => Version.Parse(Path.GetFileName(d)))
+        return (Directory.Exists(folder) ? Directory.GetDirectories(folder) : [])
+            .Where(d => Version.TryParse(Path.GetFileName(d), out _)).MaxBy(d => Version.Parse(Path.GetFileName(d)))
             ?? throw new DirectoryNotFoundException($"this .NET has no {folder}; an SDK has it");
     }
 }

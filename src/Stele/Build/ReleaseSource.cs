@@ -6,7 +6,8 @@ using Stele.Proof.Statements;
 namespace Stele.Build;
 
 /// <summary>
-/// A release as people write it, in YAML: which artifacts, where they stand, how it runs. Artifacts are named; the caller turns names into digests.
+/// A release as people write it, in YAML: which artifacts, where they stand, how it runs. Artifacts are named; the
+/// caller turns names into digests.
 /// <code>
 /// name: ${name}
 /// system: mortgage
@@ -45,8 +46,10 @@ static class ReleaseSource
     /// <param name="find">An artifact's digest and kind by its name or digest.</param>
     /// <param name="policy">A frozen policy's artifact and compiled document by its name or digest.</param>
     /// <exception cref="FormatException">What is wrong with it.</exception>
-    public static async Task<ReleaseDocument> Read(string file, string text, ImmutableSortedDictionary<string, string> parameters,
-        Func<string, Task<(Digest Digest, string Kind, string Name)>> find, Func<string, Task<(Digest Artifact, Digest Policy, string Name)>> policy)
+    public static async Task<ReleaseDocument> Read(string file, string text,
+        ImmutableSortedDictionary<string, string> parameters,
+        Func<string, Task<(Digest Digest, string Kind, string Name)>> find,
+        Func<string, Task<(Digest Artifact, Digest Policy, string Name)>> policy)
     {
         var yaml = Yaml.Parse(file, text, parameters);
         try
@@ -58,7 +61,8 @@ static class ReleaseSource
                 PolicySource.Only(c, "role", "artifact", "mount", "name");
                 CheckRole(c["role"]);
                 var (digest, kind, name) = await find(c["artifact"].AsString);
-                components.Add(new Component(Names.Label(c["role"]), kind, c.Find("name") is { } n ? Names.Label(n) : name, digest, c.Find("mount")?.AsString));
+                components.Add(new Component(Names.Label(c["role"]), kind,
+                    c.Find("name") is { } n ? Names.Label(n) : name, digest, c.Find("mount")?.AsString));
             }
             Digest? rules = null;
             if (yaml.Find("policy") is { } p)
@@ -70,7 +74,8 @@ static class ReleaseSource
             var run = yaml["run"];
             PolicySource.Only(run, "args", "env", "directory", "socket", "health");
             var terms = RunTerms.FromJson(run.Find("env") is null ? run.With("env", Json.EmptyObject) : run);
-            return new ReleaseDocument(Names.Label(yaml["name"]), Names.Label(yaml["system"]), [.. components], terms, rules).Sorted();
+            return new ReleaseDocument(Names.Label(yaml["name"]), Names.Label(yaml["system"]), [.. components], terms,
+                rules).Sorted();
         }
         catch (FormatException e)
         {

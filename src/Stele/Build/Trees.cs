@@ -4,8 +4,13 @@ using Stele.Proof;
 
 namespace Stele.Build;
 
-/// <summary>Artifacts materialised for one piece of work, each once; sandboxes bind them read-only, so they may be shared. All gone when disposed.</summary>
-/// <param name="directory">Where to put them: on the store's filesystem, so that reflinks work. Null = the system's temporary directory.</param>
+/// <summary>
+/// Artifacts materialised for one piece of work, each once; sandboxes bind them read-only, so they may be shared. All
+/// gone when disposed.
+/// </summary>
+/// <param name="directory">
+/// Where to put them: on the store's filesystem, so that reflinks work. Null = the system's temporary directory.
+/// </param>
 sealed class Trees(IBlobs blobs, string? directory = null) : IDisposable
 {
     readonly WorkArea _area = new(directory);
@@ -21,7 +26,8 @@ sealed class Trees(IBlobs blobs, string? directory = null) : IDisposable
         try
         {
             if (!_made.TryGetValue(artifact, out var path))
-                _made[artifact] = path = (await Materialise.Artifact(blobs, artifact, _area.At(artifact.Hex), stop: stop)).Directory;
+                _made[artifact] = path = (await Materialise.Artifact(blobs, artifact, _area.At(artifact.Hex),
+                    stop: stop)).Directory;
             return path;
         }
         finally

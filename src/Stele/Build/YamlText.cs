@@ -10,7 +10,9 @@ sealed record YamlMark(int Line, int Column)
 {
     public Scalar? Scalar { get; init; }
 
-    /// <summary>Parameters that were put in: where in the value, how long, and how long the <c>${name}</c> was.</summary>
+    /// <summary>
+    /// Parameters that were put in: where in the value, how long, and how long the <c>${name}</c> was.
+    /// </summary>
     public List<(int At, int Length, int Written)> Substituted { get; } = [];
 }
 
@@ -137,7 +139,8 @@ sealed class YamlText(string file, string text)
     }
 
     /// <summary>
-    /// Where a place in a scalar's value, as line and column in code points, stands in the file: through quotes, escapes, folds and parameters. The scalar's own place where that can't be told.
+    /// Where a place in a scalar's value, as line and column in code points, stands in the file: through quotes,
+    /// escapes, folds and parameters. The scalar's own place where that can't be told.
     /// </summary>
     public (int Line, int Column) Locate(YamlMark mark, int line, int column)
     {
@@ -151,7 +154,8 @@ sealed class YamlText(string file, string text)
             p = text.IndexOf('\n', p) + 1;
             if (p == 0) return (mark.Line, mark.Column);
             var first = p;
-            while (first < text.Length && text[first] is '\n' or '\r' or ' ') first = text[first] == '\n' ? p = first + 1 : first + 1;
+            while (first < text.Length && text[first] is '\n' or '\r' or ' ')
+                first = text[first] == '\n' ? p = first + 1 : first + 1;
             indent = Math.Max(0, first - p - (scalar.Value.Length - scalar.Value.AsSpan().TrimStart(' ').Length));
             p = text.IndexOf('\n', (int)scalar.Start.Index) + 1;
             Indent();
@@ -164,10 +168,17 @@ sealed class YamlText(string file, string text)
         {
             var c = scalar.Value[i];
             // What folding left away.
-            while (p < text.Length && text[p] != c && text[p] is ' ' or '\t' or '\r' or '\n' && !(c is ' ' or '\n' && text[p] == '\n')) Skip();
+            while (p < text.Length && text[p] != c && text[p] is ' ' or '\t' or '\r' or '\n'
+                && !(c is ' ' or '\n' && text[p] == '\n')) Skip();
             if (i == wanted || p >= text.Length) break;
             if (text[p] is '\r' or '\n') Skip();
-            else if (scalar.Style == ScalarStyle.DoubleQuoted && text[p] == '\\') p += text[p + 1] switch { 'x' => 4, 'u' => 6, 'U' => 10, _ => 2 };
+            else if (scalar.Style == ScalarStyle.DoubleQuoted && text[p] == '\\') p += text[p + 1] switch
+            {
+                'x' => 4,
+                'u' => 6,
+                'U' => 10,
+                _ => 2
+            };
             else if (scalar.Style == ScalarStyle.SingleQuoted && c == '\'') p += 2;
             else if (text[p] == c) p++;
             else return (mark.Line, mark.Column);
@@ -188,9 +199,11 @@ sealed class YamlText(string file, string text)
     /// <summary>The offset in the value as it was written, before parameters were put in.</summary>
     static int Offset(int line, int column, YamlMark mark, string written)
     {
-        // Lines of the value with its parameters put in; those have no line breaks of their own, or it is the parameter that is pointed at.
+        // Lines of the value with its parameters put in; those have no line breaks of their own, or it is the parameter
+        // that is pointed at.
         var value = written;
-        foreach (var (at, length, was) in mark.Substituted) value = value[..at] + new string('x', length) + value[(at + was)..];
+        foreach (var (at, length, was) in mark.Substituted) value = value[..at] + new string('x', length)
+            + value[(at + was)..];
         var start = 0;
         for (var i = 1; i < line && value.IndexOf('\n', start) is >= 0 and var end; i++) start = end + 1;
         var offset = start;

@@ -27,7 +27,8 @@ static class AuditVerb
     static async Task<int> Export(Call call)
     {
         var file = System.IO.Path.GetFullPath(call.Need("--out"));
-        if (!Directory.Exists(System.IO.Path.GetDirectoryName(file))) throw call.Wrong($"there is no folder {System.IO.Path.GetDirectoryName(file)}");
+        if (!Directory.Exists(System.IO.Path.GetDirectoryName(file)))
+            throw call.Wrong($"there is no folder {System.IO.Path.GetDirectoryName(file)}");
         if (Directory.Exists(file)) throw call.Wrong($"{file} is a folder, not a file");
         await using var desk = await Desk.Open(call);
         using var node = desk.Home.Gateway is { } url ? new NodeClient(url, desk.Home.NodeToken) : null;
@@ -41,20 +42,25 @@ static class AuditVerb
             if (await Have(call, node, log, folders) is { } packed) logs.Add(Whole(packed, log, cold));
         }
         // Invariant: the ledger is read after the logs, so that no decision names an entry that the pack does not have.
-        if (!await desk.SyncCosigned()) call.Terminal.Note($"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the pack will not verify with this trust file. stele status says what keeps them.");
+        if (!await desk.SyncCosigned())
+            call.Terminal.Note(
+                $"Fewer than {desk.Trust.Quorum} of this home's witnesses have cosigned the ledger as it is now: the "
+                + $"pack will not verify with this trust file. stele status says what keeps them.");
         // Files and networks block; the terminal's own loop does not.
         var (digest, size) = await Task.Run(() => Control.Export.Write(file, desk.Replay, desk.Checkpoint, desk.Small,
             logs, what => call.Terminal.Progress(what)), call.Stop);
         var page = Control.Export.WritePage(file);
         var missing = await MissingKeys(call, node, folders);
         call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest),
-            ("entries", desk.State.Size), ("logs", logs.Count), ("missingKeys", Json.Array(missing.Select(Json.Of)))), () =>
+            ("entries", desk.State.Size), ("logs", logs.Count), ("missingKeys", Json.Array(missing.Select(Json.Of)))),
+            () =>
         {
             foreach (var log in missing) call.Terminal.Line(Terminal.Yellow(
                 $"{log}; the pack proves the records, and not that what was asked and answered is kept"));
             call.Terminal.Line($"{file}  {Terminal.Size(size)}  {digest}");
             call.Terminal.Line($"look at it in a browser, without a network: {page}");
-            call.Terminal.Line($"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
+            call.Terminal.Line(
+                $"verify it anywhere: stele-verify pack {System.IO.Path.GetFileName(file)} --trust trust.json");
         });
         return 0;
     }
@@ -62,9 +68,12 @@ static class AuditVerb
     /// <summary>A decision log, from its node or its folder; null where it is not to be had and need not be.</summary>
     internal static async Task<PackedLog?> Have(Call call, NodeClient? node, LogFact log, Folders folders)
     {
-        if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null) return packed;
+        if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null)
+            return packed;
         return log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost
-            ? throw new CliError($"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this machine or in use",
+            ? throw new CliError(
+                $"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this "
+                + $"machine or in use",
                 "start its node; or name it: stele login URL --gateway URL --node-token-file FILE; or run this where "
                     + "its folder is: --data DIR; or an owner declares it lost: stele log lost ORIGIN")
             : null;
@@ -75,7 +84,10 @@ static class AuditVerb
     {
         if (cold is not null) packed = Gateway.NodePruning.WithCold(packed, cold);
         return packed.Floor is not { } floor || floor.Size <= log.Floor ? packed
-            : throw new CliError($"the first {floor.Size} records of {log.Origin} are not on its node, and the ledger admits {(log.Floor == 0 ? "no floor" : $"a floor of {log.Floor}")}", "give the folder they were moved to: --from-cold DIR");
+            : throw new CliError(
+                $"the first {floor.Size} records of {log.Origin} are not on its node, and the ledger admits "
+                + $"{(log.Floor == 0 ? "no floor" : $"a floor of {log.Floor}")}",
+                "give the folder they were moved to: --from-cold DIR");
     }
 
     /// <summary>The log as its node gives it; null where none answers or it is not that node's.</summary>
@@ -123,7 +135,9 @@ static class AuditVerb
         public void Dispose() => _open.ForEach(o => o.Dispose());
     }
 
-    /// <summary>The log out of its node's folder, if that is here and its node is not running; null otherwise.</summary>
+    /// <summary>
+    /// The log out of its node's folder, if that is here and its node is not running; null otherwise.
+    /// </summary>
     static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
         var folder = NodeFolder.In(call.DataHere);

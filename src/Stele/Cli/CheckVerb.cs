@@ -8,7 +8,8 @@ namespace Stele.Cli;
 
 static class CheckVerb
 {
-    public static Verb Verb => new("check", "run a check on the release itself, and state what came out (evaluators)", """
+    public static Verb Verb =>
+        new("check", "run a check on the release itself, and state what came out (evaluators)", """
         stele check FILE RELEASE [--set NAME=VALUE]...
         stele check FILE --digest [--set NAME=VALUE]...
 
@@ -17,8 +18,10 @@ static class CheckVerb
         there is no best of many. The release is started from the folder that a host uses (STELE_TREES: stele up --help).
         """,
         [
-            new Argument<string>("file"), new Argument<string>("release") { Arity = ArgumentArity.ZeroOrOne }, Sets.Option,
-            new Option<bool>("--digest") { Description = "run nothing: print the check document's digest, as policies name it" },
+            new Argument<string>("file"), new Argument<string>("release") { Arity = ArgumentArity.ZeroOrOne },
+            Sets.Option,
+            new Option<bool>(
+                "--digest") { Description = "run nothing: print the check document's digest, as policies name it" },
         ], Run) { Needs = "the role evaluator for the system" };
 
     static async Task<int> Run(Call call)
@@ -29,7 +32,8 @@ static class CheckVerb
         var check = CheckSource.Read(file, await PolicyText.Yaml(call, file), Sets.Of(call, desk), desk.Artifact);
         if (call.Get<bool>("--digest"))
         {
-            call.Terminal.Result(Json.Object(("check", check.Digest), ("name", check.Name)), () => call.Terminal.Line(check.Digest.ToString()));
+            call.Terminal.Result(Json.Object(("check", check.Digest), ("name", check.Name)),
+                () => call.Terminal.Line(check.Digest.ToString()));
             return 0;
         }
         var release = desk.Release(call.Need("release"));
@@ -37,9 +41,15 @@ static class CheckVerb
         call.Terminal.Progress($"checking {release.Name}");
         Checked result;
         using (var trees = new Trees(desk.Blobs)) result = await new Check(trees).Run(release.Digest, check, call.Stop);
-        var (entry, _) = await desk.Sign(new Evaluation(release.Digest, check.Digest, result.Report, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
+        var (entry, _) = await desk.Sign(new Evaluation(release.Digest, check.Digest, result.Report, null, null)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        });
         call.Terminal.Result(
-            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report), ("entry", entry), ("metrics", result.Figures.Metrics),
+            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report),
+                ("entry", entry), ("metrics", result.Figures.Metrics),
                 ("confinement", Enforcement.ToJson())),
             () =>
             {

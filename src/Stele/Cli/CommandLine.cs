@@ -4,15 +4,23 @@ using System.CommandLine.Invocation;
 
 namespace Stele.Cli;
 
-/// <summary>Builds the command line out of verbs, and turns every ending into an exit code: 0 done, 1 failed or refused, 2 asked for wrongly, 130 interrupted.</summary>
+/// <summary>
+/// Builds the command line out of verbs, and turns every ending into an exit code: 0 done, 1 failed or refused, 2 asked
+/// for wrongly, 130 interrupted.
+/// </summary>
 static class CommandLine
 {
     const int Interrupted = 130;
 
     // Arguments are what they say: no @file is read in their place, and -abc is not -a -b -c.
-    static readonly ParserConfiguration Literally = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+    static readonly ParserConfiguration Literally = new()
+    {
+        ResponseFileTokenReplacer = null,
+        EnablePosixBundling = false
+    };
 
-    public static async Task<int> Run(string[] args, Verb[] verbs, Stage stage, string intro, CancellationToken stop = default)
+    public static async Task<int> Run(string[] args, Verb[] verbs, Stage stage, string intro,
+        CancellationToken stop = default)
     {
         var root = new RootCommand("stele")
         {
@@ -23,7 +31,8 @@ static class CommandLine
         var top = new Verb("stele", "", intro, [], null) { Verbs = verbs };
         var known = new Dictionary<Command, Verb> { [root] = top };
         Call? call = null;
-        foreach (var verb in verbs) root.Add(Build(verb, known, (v, parsed, ending) => v.Run!(call = new Call(v, parsed, stage, ending))));
+        foreach (var verb in verbs)
+            root.Add(Build(verb, known, (v, parsed, ending) => v.Run!(call = new Call(v, parsed, stage, ending))));
         root.Options.OfType<HelpOption>().Single().Action = new PrintHelp(known, top, stage.Output);
 
         if (args.Length == 0) args = ["--help"];
@@ -35,7 +44,8 @@ static class CommandLine
         {
             if (parsed.Action is not PrintHelp && parsed.Action is not { ClearsParseErrors: true })
             {
-                if (known[command] is { Run: null } group && parsed.UnmatchedTokens.Count == 0 && !ReferenceEquals(group, top))
+                if (known[command] is { Run: null } group && parsed.UnmatchedTokens.Count == 0
+                    && !ReferenceEquals(group, top))
                 {
                     stage.Output.Write(HelpText.Of(group, false));
                     return 0;
@@ -43,7 +53,13 @@ static class CommandLine
                 if (Misuse.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
             }
             // Signals are heard once, by the outermost command; one that runs inside another is stopped by that one.
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = stop.CanBeCanceled ? null : TimeSpan.FromSeconds(30), Output = stage.Output, Error = stage.Error }, stop);
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = stop.CanBeCanceled ? null : TimeSpan.FromSeconds(30),
+                Output = stage.Output,
+                Error = stage.Error
+            }, stop);
         }
         catch (OperationCanceledException)
         {
@@ -58,7 +74,8 @@ static class CommandLine
         return failure.Exit;
     }
 
-    static Command Build(Verb verb, Dictionary<Command, Verb> known, Func<Verb, ParseResult, CancellationToken, Task<int>> run)
+    static Command Build(Verb verb, Dictionary<Command, Verb> known,
+        Func<Verb, ParseResult, CancellationToken, Task<int>> run)
     {
         var command = new Command(verb.Name, verb.Summary);
         foreach (var symbol in verb.Shape)
@@ -72,7 +89,8 @@ static class CommandLine
         return command;
     }
 
-    static string Path(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{Path(parent)} {command.Name}" : "stele";
+    static string Path(Command command) =>
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{Path(parent)} {command.Name}" : "stele";
 
     sealed class PrintHelp(Dictionary<Command, Verb> known, Verb top, TextWriter output) : SynchronousCommandLineAction
     {

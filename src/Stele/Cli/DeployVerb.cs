@@ -24,7 +24,11 @@ static class DeployVerb
         """,
         [
             new Argument<string>("release"), new Argument<string>("system/env"),
-            new Option<int?>("--canary") { HelpName = "PERCENT", Description = "give it that share of the requests; the present release keeps the rest" }, Wait,
+            new Option<int?>("--canary")
+            {
+                HelpName = "PERCENT",
+                Description = "give it that share of the requests; the present release keeps the rest"
+            }, Wait,
         ], async call =>
     {
         var percent = call.Get<int?>("--canary");
@@ -32,7 +36,8 @@ static class DeployVerb
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
-        if (percent is not { } share) return await Move(desk, call, place, Deployment.Deploy, [new Route(release.Digest, 100)]);
+        if (percent is not { } share)
+            return await Move(desk, call, place, Deployment.Deploy, [new Route(release.Digest, 100)]);
         return await Move(desk, call, place, Deployment.Canary, Canary(desk, place, release, share));
     }) { Needs = Needs };
 
@@ -44,17 +49,29 @@ static class DeployVerb
         of a canary is not enough. It is a new entry, judged by today's policies; the bytes are exactly those of the old digest.
         """,
         [
-            new Argument<string>("system/env"), new Option<string>("--to") { HelpName = "RELEASE", Description = "the release to return to; it must have run there alone before; to be named after a halt or a rollback" },
+            new Argument<string>("system/env"), new Option<string>("--to")
+            {
+                HelpName = "RELEASE",
+                Description =
+                    "the release to return to; it must have run there alone before; to be named after a halt or a "
+                    + "rollback"
+            },
             new Option<bool>("--halt") { Description = "run nothing at all there from now on" }, Wait,
         ], async call =>
     {
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         if (call.Get<bool>("--halt")) return await Move(desk, call, place, Deployment.Halt, []);
-        var head = desk.State.Environment(place.System, place.Environment).Head ?? throw new CliError($"{place} runs nothing, and never did", $"deploy a release first: stele deploy RELEASE {place}");
+        var head = desk.State.Environment(place.System, place.Environment).Head ?? throw new CliError(
+            $"{place} runs nothing, and never did", $"deploy a release first: stele deploy RELEASE {place}");
         var to = call.Get<string>("--to") is { } name ? desk.Release(name).Digest
-            : head.Action is Deployment.Halt or Deployment.Rollback ? throw new CliError($"the last act in {place} was a {head.Action}: what ran before it was stopped on purpose", $"name the release to return to: stele rollback {place} --to RELEASE")
-            : head.PreviousRoutes is [var previous] ? previous.Release : throw new CliError($"there is no single release that ran in {place} before the present one", $"name it: stele rollback {place} --to RELEASE");
+            : head.Action is Deployment.Halt or Deployment.Rollback
+                ? throw new CliError(
+                    $"the last act in {place} was a {head.Action}: what ran before it was stopped on purpose",
+                    $"name the release to return to: stele rollback {place} --to RELEASE")
+            : head.PreviousRoutes is [var previous] ? previous.Release
+            : throw new CliError($"there is no single release that ran in {place} before the present one",
+                $"name it: stele rollback {place} --to RELEASE");
         return await Move(desk, call, place, Deployment.Rollback, [new Route(to, 100)]);
     }) { Needs = Needs };
 
@@ -62,21 +79,32 @@ static class DeployVerb
     public static ImmutableArray<Route> Canary(Desk desk, Place place, ReleaseFact release, int share) =>
         desk.State.Environment(place.System, place.Environment).Head is { Routes: [var present] }
             ? [present with { Weight = 100 - share }, new Route(release.Digest, share)]
-            : throw new CliError("a canary needs one running release, and there is not one", $"deploy a release first: stele deploy RELEASE {place}");
+            : throw new CliError("a canary needs one running release, and there is not one",
+                $"deploy a release first: stele deploy RELEASE {place}");
 
     static async Task<int> Move(Desk desk, Call call, Place place, string action, ImmutableArray<Route> routes)
     {
         var head = desk.State.Environment(place.System, place.Environment).Head;
-        var done = routes.IsEmpty ? $"{action} {place}" : $"{action} {string.Join(", ", routes.Select(r => desk.NameOf(r.Release)))} → {place}";
+        var done = routes.IsEmpty
+            ? $"{action} {place}"
+            : $"{action} {string.Join(", ", routes.Select(r => desk.NameOf(r.Release)))} → {place}";
         var wait = call.Get<bool>("--wait") && action != Deployment.Halt;
-        var (entry, leaf) = await desk.Sign(new Deployment(place.System, place.Environment, action, head?.Entry, routes) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
+        var (entry, leaf) = await desk.Sign(new Deployment(place.System, place.Environment, action, head?.Entry, routes)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        });
         // With --json there is one value, at the very end.
         if (!call.Terminal.Json) call.Terminal.Line($"{done}  {Terminal.Dim($"entry {entry} {leaf.Short}")}");
         long? observed = wait ? await desk.WaitRunning(place) : null;
-        call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("done", done), ("observed", observed is { } at ? Json.Of(at) : null)),
+        call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("done", done),
+            ("observed", observed is { } at ? Json.Of(at) : null)),
             () =>
             {
-                if (observed is { } o) call.Terminal.Line($"a node runs it, and all it sees agrees with the release  {Terminal.Dim($"entry {o}")}");
+                if (observed is { } o)
+                    call.Terminal.Line(
+                        $"a node runs it, and all it sees agrees with the release  {Terminal.Dim($"entry {o}")}");
             });
         return 0;
     }

@@ -12,14 +12,16 @@ using Stele.Proof.Statements;
 namespace Stele.Cli;
 
 /// <summary>
-/// Where a member works: their home, the server, and their own verified replica of the ledger, folded here. What a verb shows comes from that fold, not from the server's word.
+/// Where a member works: their home, the server, and their own verified replica of the ledger, folded here. What a verb
+/// shows comes from that fold, not from the server's word.
 /// </summary>
 sealed class Desk : IAsyncDisposable
 {
     readonly Call _call;
     readonly Replica _replica;
 
-    Desk(Call call, Home home, Server server, Replica replica) => (_call, Home, Server, _replica) = (call, home, server, replica);
+    Desk(Call call, Home home, Server server, Replica replica) =>
+        (_call, Home, Server, _replica) = (call, home, server, replica);
 
     public Home Home { get; }
     public Server Server { get; }
@@ -35,12 +37,16 @@ sealed class Desk : IAsyncDisposable
     public static Task<Desk> Open(Call call)
     {
         var home = Home.Open(call.HomePath);
-        if (home.Server is { } address && home.Trust is { } trust) return Connect(call, home, new Uri(address), home.Token, trust);
+        if (home.Server is { } address && home.Trust is { } trust)
+            return Connect(call, home, new Uri(address), home.Token, trust);
         throw new CliError($"{home.Folder} is not connected to a server",
             "start one here: stele up; or connect: stele login URL --token-file FILE --trust FILE");
     }
 
-    /// <summary>Opens a replica of that ledger in the home's cache, and catches up with that server; the home itself is left as it is.</summary>
+    /// <summary>
+    /// Opens a replica of that ledger in the home's cache, and catches up with that server; the home itself is left as
+    /// it is.
+    /// </summary>
     public static async Task<Desk> Connect(Call call, Home home, Uri address, string? token, Trust trust)
     {
         call.Terminal.Progress($"catching up with {address}");
@@ -49,7 +55,8 @@ sealed class Desk : IAsyncDisposable
         try
         {
             home.PrivateCache();
-            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server, call.Clock,
+            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server,
+                call.Clock,
                 holding: Holding.WhileStoring);
             var desk = new Desk(call, home, server, replica);
             await desk.Sync();
@@ -65,7 +72,8 @@ sealed class Desk : IAsyncDisposable
     }
 
     /// <summary>
-    /// Holds that this member has a role, before anything long is begun whose statement would then be refused. It is the server that judges; this only spares the way there.
+    /// Holds that this member has a role, before anything long is begun whose statement would then be refused. It is
+    /// the server that judges; this only spares the way there.
     /// </summary>
     public void Hold(string role, string? system = null, string? environment = null)
     {
@@ -73,27 +81,36 @@ sealed class Desk : IAsyncDisposable
         if (!State.Members.TryGetValue(Member, out var me) || me.Keys.IsEmpty)
         {
             using var key = Home.Key();
-            throw new CliError("you are not a member of this ledger yet", $"an owner makes you one: stele member add --member {Member} --key {key.Public} --role {wanted}");
+            throw new CliError("you are not a member of this ledger yet",
+                $"an owner makes you one: stele member add --member {Member} --key {key.Public} --role {wanted}");
         }
-        if (!me.Has(role, system, environment)) throw new CliError($"you do not hold the role {wanted}", $"an owner gives it: stele member add --member {Member} --keep --role {wanted}");
+        if (!me.Has(role, system, environment))
+            throw new CliError($"you do not hold the role {wanted}",
+                $"an owner gives it: stele member add --member {Member} --keep --role {wanted}");
     }
 
     /// <summary>The ledger as this desk has verified it, for proofs.</summary>
-    public ProvenTree Tree => new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
+    public ProvenTree Tree =>
+        new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
     /// <summary>The log as it was verified here.</summary>
     public Ledger.Log Log => _replica.Log;
 
     public Task Sync() => _replica.Sync(_call.Stop);
 
-    /// <summary>Catches up, and waits a while for as many cosignatures on all that stands as the trust file asks for; whether they are there.</summary>
+    /// <summary>
+    /// Catches up, and waits a while for as many cosignatures on all that stands as the trust file asks for; whether
+    /// they are there.
+    /// </summary>
     public async Task<bool> SyncCosigned()
     {
-        for (var until = _call.Clock.GetUtcNow() + TimeSpan.FromSeconds(15); ; await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop))
+        for (var until = _call.Clock.GetUtcNow()
+            + TimeSpan.FromSeconds(15); ; await Task.Delay(TimeSpan.FromMilliseconds(100), _call.Clock, _call.Stop))
         {
             await Sync();
             Note.Parse(Checkpoint).VerifyCosigned(Trust.Witnesses, out var verified);
-            if (verified.Length >= Trust.Quorum || _call.Clock.GetUtcNow() > until) return verified.Length >= Trust.Quorum;
+            if (verified.Length >= Trust.Quorum || _call.Clock.GetUtcNow() > until)
+                return verified.Length >= Trust.Quorum;
             _call.Terminal.Progress($"waiting for witnesses to cosign: {verified.Length} of {Trust.Quorum}");
         }
     }
@@ -143,7 +160,8 @@ sealed class Desk : IAsyncDisposable
     public async Task<int> Submit(Statement statement, string done, string? key = null)
     {
         var (entry, leaf) = await Sign(statement, key);
-        _call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("identity", statement.Identity), ("done", done)),
+        _call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("identity", statement.Identity),
+            ("done", done)),
             () => _call.Terminal.Line($"{done}  {Terminal.Dim($"entry {entry} {leaf.Short}")}"));
         return 0;
     }
@@ -152,8 +170,14 @@ sealed class Desk : IAsyncDisposable
     public async Task<long?> Origin(Digest artifact, string name, string buildType, Json parameters)
     {
         var member = Member;
-        if (State.OriginsOf(artifact).Any(o => o.BuildType == buildType && o.By.Any(b => b.Member == member))) return null;
-        var (entry, _) = await Sign(new Origin([new Subject(artifact, name)], buildType, parameters, [], member, null) { Ledger = State.Ledger, Nonce = Home.NewId(), Issued = _call.Now });
+        if (State.OriginsOf(artifact).Any(o => o.BuildType == buildType && o.By.Any(b => b.Member == member)))
+            return null;
+        var (entry, _) = await Sign(new Origin([new Subject(artifact, name)], buildType, parameters, [], member, null)
+        {
+            Ledger = State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = _call.Now
+        });
         return entry;
     }
 
@@ -168,19 +192,27 @@ sealed class Desk : IAsyncDisposable
         }
         catch (FormatException e)
         {
-            throw new CliError(e.Message, State.Releases.IsEmpty ? "none is declared yet; a builder does: stele release FILE" : $"the newest are {string.Join(", ", State.Releases.Values.OrderByDescending(r => r.Entry).Take(8).Select(r => r.Name).Distinct())}; all: stele release list");
+            throw new CliError(e.Message,
+                State.Releases.IsEmpty
+                    ? "none is declared yet; a builder does: stele release FILE"
+                    : $"the newest are {string.Join(", ", State.Releases.Values.OrderByDescending(r => r.Entry).Take(8).Select(r => r.Name).Distinct())}; all: stele release list");
         }
     }
 
-    public string NameOf(Digest release) => State.Releases.TryGetValue(release, out var r) ? $"{r.Name} ({release.Short})" : release.ToString();
+    public string NameOf(Digest release) =>
+        State.Releases.TryGetValue(release, out var r) ? $"{r.Name} ({release.Short})" : release.ToString();
 
-    /// <summary>The artifact that people mean by a digest or a name. Where several have had the name, the one stated last.</summary>
+    /// <summary>
+    /// The artifact that people mean by a digest or a name. Where several have had the name, the one stated last.
+    /// </summary>
     public Digest Artifact(string text)
     {
         if (Digest.TryParse(text, out var digest)) return digest;
         foreach (var folded in Replay.Entries.Reverse())
-            if (folded.Statement is Origin o && o.Outputs.LastOrDefault(x => x.Name == text) is { } subject) return subject.Digest;
-        throw new CliError($"no artifact '{text}' has an origin in this ledger", "freeze it: stele freeze PATH --kind KIND --name NAME; or give its digest");
+            if (folded.Statement is Origin o && o.Outputs.LastOrDefault(x => x.Name == text) is { } subject)
+                return subject.Digest;
+        throw new CliError($"no artifact '{text}' has an origin in this ledger",
+            "freeze it: stele freeze PATH --kind KIND --name NAME; or give its digest");
     }
 
     /// <summary>A small blob, verified; null when it is not to be had.</summary>
@@ -203,7 +235,8 @@ sealed class Desk : IAsyncDisposable
     {
         foreach (var digest in State.PoliciesFor(place.System, place.Environment))
             if (Small(digest) is { } bytes && Policy.Parse(bytes).Rules.Any(r => r.Id == rule)) return digest;
-        throw new CliError($"no policy in force for {place} has a rule '{rule}'", "stele policy list shows which are; stele policy show DIGEST shows the rules of one");
+        throw new CliError($"no policy in force for {place} has a rule '{rule}'",
+            "stele policy list shows which are; stele policy show DIGEST shows the rules of one");
     }
 
     /// <summary>A release's evaluations as rows: the check, and its figures.</summary>
@@ -211,12 +244,16 @@ sealed class Desk : IAsyncDisposable
     {
         foreach (var e in State.Evaluations.Values.Where(e => e.Release == release.Digest && e.SupersededBy is null))
         {
-            var metrics = Small(e.Report) is { } bytes ? Report.Parse(bytes).Metrics.AsObject : Json.EmptyObject.AsObject;
-            yield return [$"entry {e.By.Entry}", $"check {e.Check.Short}", string.Join("  ", metrics.Select(m => $"{m.Key} {Number(m.Value)}"))];
+            var metrics = Small(e.Report) is { } bytes
+                ? Report.Parse(bytes).Metrics.AsObject
+                : Json.EmptyObject.AsObject;
+            yield return [$"entry {e.By.Entry}", $"check {e.Check.Short}",
+                string.Join("  ", metrics.Select(m => $"{m.Key} {Number(m.Value)}"))];
         }
     }
 
-    public static string Number(Json j) => j.Kind == JsonKind.Double ? j.AsDouble.ToString("0.####", CultureInfo.InvariantCulture) : j.ToString();
+    public static string Number(Json j) =>
+        j.Kind == JsonKind.Double ? j.AsDouble.ToString("0.####", CultureInfo.InvariantCulture) : j.ToString();
 
     /// <summary>Waits until a node says that it runs the head of a place, all releases of it; the entry that says
     /// so.</summary>

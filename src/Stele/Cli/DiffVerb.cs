@@ -24,20 +24,31 @@ static class DiffVerb
             var components = diff["components"].AsArray;
             t.Table(components.Where(c => all || c["change"].AsString != "same").Select(c => new[]
             {
-                c["change"].AsString, c["role"].AsString, c["name"].AsString, $"{Short(c.Find("from"))} → {Short(c.Find("to"))}", c.Find("toStrength")?.AsString ?? "",
+                c["change"].AsString, c["role"].AsString, c["name"].AsString,
+                $"{Short(c.Find("from"))} → {Short(c.Find("to"))}", c.Find("toStrength")?.AsString ?? "",
             }));
-            t.Line($"  {components.Count(c => c["change"].AsString == "same")} of {components.Length} components are the same bytes");
+            t.Line(
+                $"  {components.Count(c => c["change"].AsString == "same")} of {components.Length} components are "
+                + $"the same bytes");
             if (diff["policy"]["change"].AsString != "same") t.Line($"  policy {diff["policy"]["change"].AsString}");
-            foreach (var change in diff["run"].Find("changes")?.AsArray ?? []) t.Line($"  run.{change["member"].AsString}: {change["from"]} → {change["to"]}");
+            foreach (var change in diff["run"].Find("changes")?.AsArray ?? [])
+                t.Line($"  run.{change["member"].AsString}: {change["from"]} → {change["to"]}");
             foreach (var check in diff["checks"].AsArray)
             {
                 t.Line($"  check {check["check"].AsDigest.Short}");
-                t.Table(check["figures"].AsArray.Where(f => all || (f["change"].AsString != "same" && f["name"].AsString.StartsWith("metrics.", StringComparison.Ordinal))).Select(f => new[] { f["name"].AsString, Figure(f.Find("from")), "→", Figure(f.Find("to")) }), "    ");
+                t.Table(
+                    check["figures"].AsArray
+                        .Where(f => all
+                            || (f["change"].AsString != "same"
+                                && f["name"].AsString.StartsWith("metrics.", StringComparison.Ordinal)))
+                        .Select(f => new[] { f["name"].AsString, Figure(f.Find("from")), "→", Figure(f.Find("to")) }),
+                    "    ");
             }
         });
         return 0;
     });
 
     static string Short(Json? digest) => digest?.AsDigest.Short ?? "(none)";
-    static string Figure(Json? j) => j is null ? "–" : j.Kind is JsonKind.Double or JsonKind.Int ? Desk.Number(j) : j.ToString();
+    static string Figure(Json? j) => j is null ? "–" : j.Kind is JsonKind.Double or JsonKind.Int ? Desk.Number(j)
+        : j.ToString();
 }

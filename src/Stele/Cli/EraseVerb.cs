@@ -37,8 +37,18 @@ static class EraseVerb
         """,
         [
             new Argument<string[]>("decision") { Arity = ArgumentArity.ZeroOrMore },
-            new Option<string>("--subject") { HelpName = "TAG|PRINCIPAL", Description = "everything about the person whom callers tagged so, or everything that this principal asked for" },
-            new Option<string>("--reason") { HelpName = "TEXT", Description = "why; kept on the node in a file of its own, which may be deleted. The ledger commits to it" },
+            new Option<string>("--subject")
+            {
+                HelpName = "TAG|PRINCIPAL",
+                Description =
+                    "everything about the person whom callers tagged so, or everything that this principal asked for"
+            },
+            new Option<string>("--reason")
+            {
+                HelpName = "TEXT",
+                Description =
+                    "why; kept on the node in a file of its own, which may be deleted. The ledger commits to it"
+            },
             Draft,
             new Option<string>("--sign") { HelpName = "FILE", Description =
                 "sign the orders that another owner wrote with --draft; carry them out if that is enough" },
@@ -57,12 +67,15 @@ static class EraseVerb
             "stele erase DECISION, as the answer's Stele-Decision header names it; or stele erase --subject TAG");
         if (subject is { Length: 0 }) throw call.Wrong("--subject takes a tag, or a principal's id");
         var reason = call.Get<string>("--reason");
-        if (reason is { Length: > ErasureRequest.MaxReason }) throw call.Wrong($"--reason takes at most {ErasureRequest.MaxReason} characters");
+        if (reason is { Length: > ErasureRequest.MaxReason })
+            throw call.Wrong($"--reason takes at most {ErasureRequest.MaxReason} characters");
         await using var desk = await Desk.Open(call);
         desk.Hold("owner");
         if (sign is not null) return await SignAlso(call, desk, call.NeedFile("--sign"));
         foreach (var id in decisions)
-            if (!Decision.TryParseId(id, out var log, out _) || !desk.State.Logs.ContainsKey(log)) throw call.Wrong($"'{id}' is not a decision of a log that this ledger knows", "take it from the answer's Stele-Decision header");
+            if (!Decision.TryParseId(id, out var log, out _) || !desk.State.Logs.ContainsKey(log))
+                throw call.Wrong($"'{id}' is not a decision of a log that this ledger knows",
+                    "take it from the answer's Stele-Decision header");
         using var orders = new ErasureOrders(call, desk);
         var done = await orders.Erase(new ErasureRequest(decisions, subject, null, reason, desk.State.Size));
         orders.Write();

@@ -11,8 +11,13 @@ namespace Stele.Cli;
 static class ExportVerb
 {
     static readonly Option<string> Out = new("--out") { HelpName = "FILE", Description = "where it is written" };
-    static readonly Option<string> Key = new("--key") { HelpName = "NAME", Description = "which of your own keys signs; the one that signs your statements unless given" };
-    static readonly Option<bool> LogKey = new("--log-key") { Description = "sign with the log's own Ed25519 key instead (EdDSA); to be run where the server's data folder is" };
+    static readonly Option<string> Key = new("--key")
+    {
+        HelpName = "NAME",
+        Description = "which of your own keys signs; the one that signs your statements unless given"
+    };
+    static readonly Option<bool> LogKey = new("--log-key") { Description =
+        "sign with the log's own Ed25519 key instead (EdDSA); to be run where the server's data folder is" };
 
     public static Verb Verb => Verb.Group("export", "statements and proofs in the formats of others", """
         What others verify without knowing Stele: Sigstore bundles, COSE receipts (RFC 9942), and the keys and trusted root to verify them with.
@@ -27,7 +32,12 @@ static class ExportVerb
             """,
             [
                 new Argument<long>("entry"),
-                new Option<string>("--signer") { HelpName = "KEYID", Description = "whose signature, where the statement has several: a bundle has one. The first unless given" },
+                new Option<string>("--signer")
+                {
+                    HelpName = "KEYID",
+                    Description =
+                        "whose signature, where the statement has several: a bundle has one. The first unless given"
+                },
                 new Option<bool>("--with-proof") { Description = "with the ledger's proof of the entry" },
                 Out,
             ], BundleOf),
@@ -74,16 +84,20 @@ static class ExportVerb
         if (call.Get<string>("--signer") is { } id)
         {
             var wanted = Given.Digest(id, "a key");
-            signature = envelope.Signatures.FirstOrDefault(s => s.KeyId == wanted) ?? throw new CliError($"entry {folded.Index} is not signed by {wanted}", $"its signers are {string.Join(", ", envelope.Signatures.Select(s => s.KeyId))}");
+            signature = envelope.Signatures.FirstOrDefault(s => s.KeyId == wanted)
+                ?? throw new CliError($"entry {folded.Index} is not signed by {wanted}",
+                    $"its signers are {string.Join(", ", envelope.Signatures.Select(s => s.KeyId))}");
         }
         Json? proof = null;
         if (call.Get<bool>("--with-proof"))
         {
             var (note, checkpoint) = Covering(desk, folded.Index);
-            proof = TransparencyEntry.OfLedger(desk.Trust.Key, folded.Entry, folded.Index, note, checkpoint.Size, checkpoint.Root, desk.Log.InclusionProof(folded.Index, checkpoint.Size));
+            proof = TransparencyEntry.OfLedger(desk.Trust.Key, folded.Entry, folded.Index, note, checkpoint.Size,
+                checkpoint.Root, desk.Log.InclusionProof(folded.Index, checkpoint.Size));
         }
         var bundle = Bundle.OfStatement(envelope, signature, proof);
-        return Write(call, Encoding.UTF8.GetBytes(bundle + "\n"), Json.Object(("entry", folded.Index), ("signer", signature.KeyId), ("signatures", envelope.Signatures.Length)),
+        return Write(call, Encoding.UTF8.GetBytes(bundle + "\n"), Json.Object(("entry", folded.Index),
+            ("signer", signature.KeyId), ("signatures", envelope.Signatures.Length)),
             $"verify it: stele export key {signature.KeyId} --out signer.pem; stele-verify bundle FILE --key signer.pem");
     }
 
@@ -91,7 +105,8 @@ static class ExportVerb
     {
         await using var desk = await Desk.Open(call);
         var folded = At(call, desk);
-        return Write(call, folded.Entry.Bytes, Json.Object(("entry", folded.Index), ("leaf", folded.Entry.LeafHash)), null);
+        return Write(call, folded.Entry.Bytes, Json.Object(("entry", folded.Index), ("leaf", folded.Entry.LeafHash)),
+            null);
     }
 
     static async Task<int> Inclusion(Call call)
@@ -101,9 +116,12 @@ static class ExportVerb
         var folded = At(call, desk);
         var (_, checkpoint) = Covering(desk, folded.Index);
         using var signer = Signer.Of(call, desk);
-        var receipt = CoseReceipt.Inclusion(signer.Algorithm, signer.KeyId, desk.Trust.Origin, folded.Index, checkpoint.Size, desk.Log.InclusionProof(folded.Index, checkpoint.Size), checkpoint.Root, signer.Sign);
-        return Write(call, receipt.Encode(), Json.Object(("entry", folded.Index), ("size", checkpoint.Size), ("root", checkpoint.Root), ("algorithm", signer.Algorithm.ToString())),
-            $"verify it: stele export entry {folded.Index} --out entry; stele-verify cose {System.IO.Path.GetFileName(file)} --entry entry --key KEY");
+        var receipt = CoseReceipt.Inclusion(signer.Algorithm, signer.KeyId, desk.Trust.Origin, folded.Index,
+            checkpoint.Size, desk.Log.InclusionProof(folded.Index, checkpoint.Size), checkpoint.Root, signer.Sign);
+        return Write(call, receipt.Encode(), Json.Object(("entry", folded.Index), ("size", checkpoint.Size),
+            ("root", checkpoint.Root), ("algorithm", signer.Algorithm.ToString())),
+            $"verify it: stele export entry {folded.Index} --out entry; stele-verify cose "
+            + $"{System.IO.Path.GetFileName(file)} --entry entry --key KEY");
     }
 
     static async Task<int> Growth(Call call)
@@ -112,10 +130,14 @@ static class ExportVerb
         await using var desk = await Desk.Open(call);
         var checkpoint = Checkpoint.Parse(Note.Parse(desk.Checkpoint).Text);
         var from = call.Get<long>("size");
-        if (from < 1 || from > checkpoint.Size) throw new CliError($"there was no tree of {from}: the ledger has {checkpoint.Size} entries", "the second line of a checkpoint is its size", CliError.Usage);
+        if (from < 1 || from > checkpoint.Size)
+            throw new CliError($"there was no tree of {from}: the ledger has {checkpoint.Size} entries",
+                "the second line of a checkpoint is its size", CliError.Usage);
         using var signer = Signer.Of(call, desk);
-        var receipt = CoseReceipt.Consistency(signer.Algorithm, signer.KeyId, desk.Trust.Origin, from, checkpoint.Size, desk.Log.ConsistencyProof(from, checkpoint.Size), checkpoint.Root, signer.Sign);
-        return Write(call, receipt.Encode(), Json.Object(("from", from), ("size", checkpoint.Size), ("root", checkpoint.Root), ("algorithm", signer.Algorithm.ToString())),
+        var receipt = CoseReceipt.Consistency(signer.Algorithm, signer.KeyId, desk.Trust.Origin, from, checkpoint.Size,
+            desk.Log.ConsistencyProof(from, checkpoint.Size), checkpoint.Root, signer.Sign);
+        return Write(call, receipt.Encode(), Json.Object(("from", from), ("size", checkpoint.Size),
+            ("root", checkpoint.Root), ("algorithm", signer.Algorithm.ToString())),
             $"verify it: stele-verify cose {System.IO.Path.GetFileName(file)} --checkpoint CHECKPOINT --key KEY");
     }
 
@@ -129,13 +151,17 @@ static class ExportVerb
             "server" => desk.State.ServerKey!.Spki.ToArray(),
             _ => KnownKey(desk, Given.Digest(asked, "a key")).Spki.ToArray(),
         };
-        return Write(call, Encoding.ASCII.GetBytes(System.Security.Cryptography.PemEncoding.WriteString("PUBLIC KEY", spki) + "\n"), Json.Object(("key", Digest.Of(spki))), null);
+        return Write(call,
+            Encoding.ASCII.GetBytes(System.Security.Cryptography.PemEncoding.WriteString("PUBLIC KEY", spki) + "\n"),
+            Json.Object(("key", Digest.Of(spki))), null);
     }
 
     static async Task<int> Root(Call call)
     {
         await using var desk = await Desk.Open(call);
-        return Write(call, Encoding.UTF8.GetBytes(TrustedRoot.OfLedger(desk.Trust.Key, desk.Replay.Entries[0].Entry.Time) + "\n"), Json.Object(("log", desk.Trust.Key.ToString())), null);
+        return Write(call,
+            Encoding.UTF8.GetBytes(TrustedRoot.OfLedger(desk.Trust.Key, desk.Replay.Entries[0].Entry.Time) + "\n"),
+            Json.Object(("log", desk.Trust.Key.ToString())), null);
     }
 
     static async Task<int> CheckpointOf(Call call)
@@ -148,17 +174,23 @@ static class ExportVerb
     {
         var entry = call.Get<long>("entry");
         return entry >= 0 && entry < desk.State.Size ? desk.Replay.Entries[(int)entry]
-            : throw new CliError($"there is no entry {entry}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}", "stele log list", CliError.Usage);
+            : throw new CliError(
+                $"there is no entry {entry}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}",
+                "stele log list", CliError.Usage);
     }
 
     /// <summary>The newest checkpoint, which covers whatever was folded here.</summary>
     static (string Note, Checkpoint Checkpoint) Covering(Desk desk, long entry)
     {
         var checkpoint = Checkpoint.Parse(Note.Parse(desk.Checkpoint).Text);
-        return entry < checkpoint.Size ? (desk.Checkpoint, checkpoint) : throw new CliError($"no checkpoint covers entry {entry} yet", "try again");
+        return entry < checkpoint.Size
+            ? (desk.Checkpoint, checkpoint)
+            : throw new CliError($"no checkpoint covers entry {entry} yet", "try again");
     }
 
-    /// <summary>A key that any entry made a member's, in force or not: its signatures are to be verified either way.</summary>
+    /// <summary>
+    /// A key that any entry made a member's, in force or not: its signatures are to be verified either way.
+    /// </summary>
     static PublicKey KnownKey(Desk desk, Digest id)
     {
         if (desk.State.ServerKey is { } server && server.Id == id) return server;
@@ -208,15 +240,21 @@ static class ExportVerb
                 return new(CoseAlgorithm.Es256, own.Public.Id.ToArray(), message =>
                 {
                     var rs = new byte[64];
-                    return EcdsaSignature.TryDecode(own.Sign(message), rs) ? rs : throw new InvalidOperationException("our own signature is not in our own form");
+                    return EcdsaSignature.TryDecode(own.Sign(message), rs)
+                        ? rs
+                        : throw new InvalidOperationException("our own signature is not in our own form");
                 }, own);
             }
             var file = new Control.ServerFolder(call.DataHere).LogKey;
-            if (!File.Exists(file)) throw new CliError($"the log's key is not in {call.DataHere}", "run it where the server's data folder is, and name it: --data DIR");
+            if (!File.Exists(file))
+                throw new CliError($"the log's key is not in {call.DataHere}",
+                    "run it where the server's data folder is, and name it: --data DIR");
             var log = NoteSigner.Open(file);
-            if (log.Key.ToString() == desk.State.LogKeyAt(desk.State.Size)) return new(CoseAlgorithm.EdDsa, TrustedRoot.LogId(log.Key), log.SignBytes, log);
+            if (log.Key.ToString() == desk.State.LogKeyAt(desk.State.Size))
+                return new(CoseAlgorithm.EdDsa, TrustedRoot.LogId(log.Key), log.SignBytes, log);
             log.Dispose();
-            throw new CliError($"the key in {file} is not this ledger's", "name the data folder of its server: --data DIR");
+            throw new CliError($"the key in {file} is not this ledger's",
+                "name the data folder of its server: --data DIR");
         }
 
         public void Dispose() => key.Dispose();

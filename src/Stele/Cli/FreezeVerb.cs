@@ -24,25 +24,54 @@ static class FreezeVerb
         [
             new Argument<string>("path") { Arity = ArgumentArity.ZeroOrOne },
             new Option<string>("--kind") { HelpName = "KIND", Description = "what it is; one of the kinds above" },
-            new Option<string>("--name") { HelpName = "NAME", Description = "what others call it by: a-z, 0-9, '.', '_' and '-'" },
+            new Option<string>("--name")
+            {
+                HelpName = "NAME",
+                Description = "what others call it by: a-z, 0-9, '.', '_' and '-'"
+            },
             new Option<string>("--origin") { HelpName = "URL", Description = "where you have it from" },
-            new Option<string>("--licence") { HelpName = "ID", Description = "under which licence: an SPDX expression, as in CC0-1.0" },
-            new Option<string[]>("--note") { HelpName = "NAME=TEXT", Description = "an annotation of the artifact; part of what its digest covers" },
-            new Option<string>("--environment") { HelpName = "RECIPE", Description = "freeze an environment: dotnet, dotnet-sdk, native or python" },
-            new Option<string[]>("--also") { HelpName = "PATH", Description = "a file or folder that the environment has, too" },
-            new Option<string[]>("--library") { HelpName = "SONAME", Description = "a shared library that is loaded at run time, as in libssl.so.3" },
+            new Option<string>("--licence")
+            {
+                HelpName = "ID",
+                Description = "under which licence: an SPDX expression, as in CC0-1.0"
+            },
+            new Option<string[]>("--note")
+            {
+                HelpName = "NAME=TEXT",
+                Description = "an annotation of the artifact; part of what its digest covers"
+            },
+            new Option<string>("--environment")
+            {
+                HelpName = "RECIPE",
+                Description = "freeze an environment: dotnet, dotnet-sdk, native or python"
+            },
+            new Option<string[]>("--also")
+            {
+                HelpName = "PATH",
+                Description = "a file or folder that the environment has, too"
+            },
+            new Option<string[]>("--library")
+            {
+                HelpName = "SONAME",
+                Description = "a shared library that is loaded at run time, as in libssl.so.3"
+            },
         ], Run) { Needs = "the role builder" };
 
     static async Task<int> Run(Call call)
     {
         var name = Given.Label(call.Need("--name"), "an artifact");
-        var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [{ Length: > 0 } k, var v] ? KeyValuePair.Create(k, v) : throw call.Wrong($"'{n}' is not NAME=TEXT")).ToArray();
-        if (notes.DistinctBy(n => n.Key, StringComparer.Ordinal).Count() != notes.Length) throw call.Wrong("a note is given twice");
-        var about = new About(name, call.Get<string>("--origin"), call.Get<string>("--licence"), System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, notes));
+        var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [{ Length: > 0 } k, var v]
+            ? KeyValuePair.Create(k, v)
+            : throw call.Wrong($"'{n}' is not NAME=TEXT")).ToArray();
+        if (notes.DistinctBy(n => n.Key, StringComparer.Ordinal).Count() != notes.Length)
+            throw call.Wrong("a note is given twice");
+        var about = new About(name, call.Get<string>("--origin"), call.Get<string>("--licence"),
+            System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, notes));
         if (about.Licence is { } licence && SpdxLicence.Objection(licence) is { } objection)
             throw call.Wrong(objection,
                 "as in MIT, CC0-1.0, or Apache-2.0 OR MIT");
-        if (about.Origin?.Length > SourceTerms.MaxFrom) throw call.Wrong($"--origin takes at most {SourceTerms.MaxFrom} characters");
+        if (about.Origin?.Length > SourceTerms.MaxFrom)
+            throw call.Wrong($"--origin takes at most {SourceTerms.MaxFrom} characters");
         var recipe = call.Get<string>("--environment");
         var kind = recipe is null ? call.Need("--kind") : "environment";
         if (!Artifacts.Kinds.Contains(kind) || (recipe is null && kind is "environment" or "release"))
@@ -59,11 +88,18 @@ static class FreezeVerb
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
         call.Terminal.Progress($"freezing {name}");
-        var digest = recipe is null ? await Freeze.Path(desk.Blobs, path!, kind, about, call.Stop) : await Closure(call, recipe).Freeze(desk.Blobs, about, call.Stop);
+        var digest = recipe is null
+            ? await Freeze.Path(desk.Blobs, path!, kind, about, call.Stop)
+            : await Closure(call, recipe).Freeze(desk.Blobs, about, call.Stop);
         var entry = await desk.Origin(digest, name, Origin.Freeze, Json.Object(
-            ("kind", kind), ("origin", about.Origin is null ? null : Json.Of(about.Origin)), ("licence", about.Licence is null ? null : Json.Of(about.Licence))));
-        call.Terminal.Result(Json.Object(("name", name), ("kind", kind), ("digest", digest), ("entry", entry is { } n ? Json.Of(n) : null)),
-            () => call.Terminal.Line($"{kind} {name}  {digest}  {Terminal.Dim(entry is { } n ? $"entry {n}" : "its origin is stated already")}"));
+            ("kind", kind), ("origin", about.Origin is null ? null : Json.Of(about.Origin)),
+            ("licence", about.Licence is null ? null : Json.Of(about.Licence))));
+        call.Terminal.Result(Json.Object(("name", name), ("kind", kind), ("digest", digest),
+            ("entry", entry is { } n ? Json.Of(n) : null)),
+            () =>
+                call.Terminal.Line(
+                    $"{kind} {name}  {digest}  "
+                    + $"{Terminal.Dim(entry is { } n ? $"entry {n}" : "its origin is stated already")}"));
         return 0;
     }
 

@@ -25,16 +25,19 @@ static class FsckVerb
 
         Ends with 0: nothing is wrong. 1: something is. 3: something was, and --repair has repaired all of it.
         """,
-        [new Option<bool>("--repair") { Description = "first make what is derived again, and nothing else; neither server nor node may be running" }], Run)
+        [new Option<bool>("--repair") { Description =
+            "first make what is derived again, and nothing else; neither server nor node may be running" }], Run)
     { Needs = Verb.Machine };
 
     static Task<int> Run(Call call)
     {
         var (server, node) = (new ServerFolder(call.DataHere), NodeFolder.In(call.DataHere));
         var (ofServer, ofNode) = (Directory.Exists(server.Path), Directory.Exists(node.Path));
-        if (!server.IsFounded && (ofServer || !ofNode)) throw new CliError($"no server was founded in {server.Data}", "say where it is: --data DIR");
+        if (!server.IsFounded && (ofServer || !ofNode))
+            throw new CliError($"no server was founded in {server.Data}", "say where it is: --data DIR");
         var trust = server.IsFounded ? server.ReadTrust()
-            : Home.Open(call.HomePath).Trust ?? throw new CliError("which ledger does the node follow? none is pinned here", "say whose home it is: --home DIR");
+            : Home.Open(call.HomePath).Trust ?? throw new CliError(
+                "which ledger does the node follow? none is pinned here", "say whose home it is: --home DIR");
         var found = new Findings(server.Data);
         if (call.Get<bool>("--repair"))
         {
@@ -48,20 +51,32 @@ static class FsckVerb
 
         var violations = found.Violations;
         call.Terminal.Result(Json.Object(
-            ("violations", Json.Array(violations.Select(v => Json.Object(("path", v.Path), ("problem", v.Problem), ("derived", v.Derived))))),
-            ("repaired", Json.Array(found.Repaired.Select(Json.Of))), ("remarks", Json.Array(found.Remarks.Select(Json.Of))),
-            ("entries", found.Entries), ("logs", found.Logs), ("decisions", found.Decisions), ("blobs", found.Blobs)), () =>
+            ("violations", Json.Array(
+                violations.Select(v => Json.Object(("path", v.Path), ("problem", v.Problem), ("derived", v.Derived))))),
+            ("repaired", Json.Array(found.Repaired.Select(Json.Of))),
+            ("remarks", Json.Array(found.Remarks.Select(Json.Of))),
+            ("entries", found.Entries), ("logs", found.Logs), ("decisions", found.Decisions), ("blobs", found.Blobs)),
+            () =>
         {
             foreach (var done in found.Repaired) call.Terminal.Line("repaired: " + done);
             foreach (var v in violations) call.Terminal.Line(Terminal.Red(v.ToString()));
             foreach (var remark in found.Remarks) call.Terminal.Line(Terminal.Dim("note: " + remark));
-            var read = $"{Count(found.Entries, "entry", "entries")} in {Count(found.Logs, "log", "logs")}, {Count(found.Blobs, "blob", "blobs")}";
-            call.Terminal.Line(violations.Count == 0 ? $"all is whole: {read}" : $"{Count(violations.Count, "violation", "violations")}; read {read}");
-            if (violations.Any(v => v.Derived)) call.Terminal.Note("What is derived can be made again, with server and node stopped: stele fsck --repair.");
-            if (violations.Any(v => !v.Derived)) call.Terminal.Note("A blob is repaired by uploading it again; a journal, a key or a table only by a copy.");
+            var read =
+                $"{Count(found.Entries, "entry", "entries")} in {Count(found.Logs, "log", "logs")}, "
+                + $"{Count(found.Blobs, "blob", "blobs")}";
+            call.Terminal.Line(violations.Count == 0
+                ? $"all is whole: {read}"
+                : $"{Count(violations.Count, "violation", "violations")}; read {read}");
+            if (violations.Any(v => v.Derived))
+                call.Terminal.Note(
+                    "What is derived can be made again, with server and node stopped: stele fsck --repair.");
+            if (violations.Any(v => !v.Derived))
+                call.Terminal.Note(
+                    "A blob is repaired by uploading it again; a journal, a key or a table only by a copy.");
         });
         return Task.FromResult(violations.Count > 0 ? CliError.Failed : found.Repaired.Count > 0 ? AllRepaired : 0);
     }
 
-    static string Count(long n, string one, string many) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{n} {(n == 1 ? one : many)}");
+    static string Count(long n, string one, string many) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{n} {(n == 1 ? one : many)}");
 }

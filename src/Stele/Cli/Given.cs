@@ -10,7 +10,10 @@ namespace Stele.Cli;
 static class Given
 {
     public static Digest Digest(string text, string what) =>
-        Proof.Digest.TryParse(text, out var digest) ? digest : throw new CliError($"'{text}' is not the digest of {what}", "sha256: and 64 lower-case hex digits", CliError.Usage);
+        Proof.Digest.TryParse(text, out var digest)
+            ? digest
+            : throw new CliError($"'{text}' is not the digest of {what}", "sha256: and 64 lower-case hex digits",
+                CliError.Usage);
 
     /// <summary>The rights of a token that is made: those of <c>--right</c>; all of a server where none is
     /// named.</summary>
@@ -54,18 +57,21 @@ static class Given
         }
         catch (Exception e) when (e is FormatException or System.Security.Cryptography.CryptographicException)
         {
-            throw new CliError($"'{text}' is not a public key: {e.Message}", "the line that stele key list shows as the public part", CliError.Usage);
+            throw new CliError($"'{text}' is not a public key: {e.Message}",
+                "the line that stele key list shows as the public part", CliError.Usage);
         }
     }
 
     /// <summary>Where a server listens: an absolute http or https address.</summary>
     public static Uri Server(string text, string what) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.Host.Length > 0 ? url
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.Host.Length > 0
+            ? url
             : throw new CliError($"{what} takes the address of a server, not '{text}'",
                 "as in http://127.0.0.1:7070/", CliError.Usage);
 
     public static string Label(string text, string what) =>
-        Names.IsLabel(text) ? text : throw new CliError($"'{text}' is not a name for {what}", "a-z, 0-9, '.', '_' and '-'; first a letter or digit; at most 64", CliError.Usage);
+        Names.IsLabel(text) ? text : throw new CliError($"'{text}' is not a name for {what}",
+            "a-z, 0-9, '.', '_' and '-'; first a letter or digit; at most 64", CliError.Usage);
 
     /// <summary>A time (<see cref="Rfc3339"/>) since 1970, in milliseconds.</summary>
     public static long Time(string text, string flag) =>
@@ -76,12 +82,25 @@ static class Given
     /// <summary>How long, in milliseconds: a number and s, m, h, d or w.</summary>
     public static long Duration(string text, string flag)
     {
-        var unit = text is [.., var u] ? u switch { 's' => 1_000L, 'm' => 60_000, 'h' => 3_600_000, 'd' => 86_400_000, 'w' => 604_800_000, _ => 0 } : 0;
-        return unit > 0 && long.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 && n <= 3_155_760_000_000 / unit
-            ? n * unit : throw new CliError($"{flag} takes how long, not '{text}'", $"a number and a unit (s, m, h, d, w), as in {flag} 7d", CliError.Usage);
+        var unit = text is [.., var u] ? u switch
+        {
+            's' => 1_000L,
+            'm' => 60_000,
+            'h' => 3_600_000,
+            'd' => 86_400_000,
+            'w' => 604_800_000,
+            _ => 0
+        } : 0;
+        return unit > 0
+            && long.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None,
+                System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 && n <= 3_155_760_000_000 / unit
+            ? n * unit : throw new CliError($"{flag} takes how long, not '{text}'",
+                $"a number and a unit (s, m, h, d, w), as in {flag} 7d", CliError.Usage);
     }
 
-    /// <summary>A limit in milliseconds, at most ten years; seconds where no unit stands; null: <c>unlimited</c>.</summary>
+    /// <summary>
+    /// A limit in milliseconds, at most ten years; seconds where no unit stands; null: <c>unlimited</c>.
+    /// </summary>
     public static long? Limit(string text, string flag) =>
         text == "unlimited" ? null
         : Duration(text.Length > 0 && text.All(char.IsAsciiDigit) ? text + "s" : text, flag) is var limit
@@ -90,26 +109,38 @@ static class Given
 
     /// <summary>A time to come, from hours.</summary>
     public static long Expiry(double hours, long now) =>
-        hours is > 0 and <= 24 * 366 * 10 ? now + (long)(hours * 3_600_000) : throw new CliError("--expires takes hours to come: more than 0, at most ten years", "as in --expires 48", CliError.Usage);
+        hours is > 0 and <= 24 * 366 * 10
+            ? now + (long)(hours * 3_600_000)
+            : throw new CliError("--expires takes hours to come: more than 0, at most ten years", "as in --expires 48",
+                CliError.Usage);
 
     /// <summary>A time to come, from a term: days or hours.</summary>
     public static long Term(string text, long now)
     {
         var unit = text.Length > 1 ? text[^1] switch { 'd' => 24, 'h' => 1, _ => 0 } : 0;
-        return unit > 0 && double.TryParse(text.AsSpan(0, text.Length - 1), global::System.Globalization.NumberStyles.AllowDecimalPoint, global::System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 && n * unit <= Attestation.MaxTerm / 3_600_000.0
-            ? now + (long)(n * unit * 3_600_000) : throw new CliError($"'{text}' is not a term: days or hours, more than 0, at most three years", "as in 365d or 12h", CliError.Usage);
+        return unit > 0
+            && double.TryParse(text.AsSpan(0, text.Length - 1),
+                global::System.Globalization.NumberStyles.AllowDecimalPoint,
+                global::System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0
+            && n * unit <= Attestation.MaxTerm / 3_600_000.0
+            ? now + (long)(n * unit * 3_600_000)
+            : throw new CliError($"'{text}' is not a term: days or hours, more than 0, at most three years",
+                "as in 365d or 12h", CliError.Usage);
     }
 
     public static Trust Trust(string file)
     {
-        if (!File.Exists(file)) throw new CliError($"there is no trust file {file}", "DATA/trust.json, from someone you trust", CliError.Usage);
+        if (!File.Exists(file))
+            throw new CliError($"there is no trust file {file}", "DATA/trust.json, from someone you trust",
+                CliError.Usage);
         try
         {
             return Proof.Decisions.Trust.Parse(File.ReadAllBytes(file));
         }
         catch (FormatException e)
         {
-            throw new CliError($"{file} is not a trust file: {e.Message}", "DATA/trust.json, from someone you trust", CliError.Usage);
+            throw new CliError($"{file} is not a trust file: {e.Message}", "DATA/trust.json, from someone you trust",
+                CliError.Usage);
         }
     }
 

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Stele.Cli;
 
-/// <summary>Help as it is printed: the usage, the prose, the verbs below, the flags, what it needs; wrapped to the terminal.</summary>
+/// <summary>
+/// Help as it is printed: the usage, the prose, the verbs below, the flags, what it needs; wrapped to the terminal.
+/// </summary>
 static class HelpText
 {
     /// <summary>Nobody reads lines longer than this.</summary>
@@ -20,14 +22,17 @@ static class HelpText
 
     public static string Of(Verb verb, bool top)
     {
-        var width = Console.IsOutputRedirected || Console.WindowWidth <= 0 ? Widest : Math.Clamp(Console.WindowWidth - 1, 30, Widest);
+        var width = Console.IsOutputRedirected || Console.WindowWidth <= 0
+            ? Widest
+            : Math.Clamp(Console.WindowWidth - 1, 30, Widest);
         var text = new StringBuilder();
         var paragraphs = verb.Help.Trim('\n').Split("\n\n");
         foreach (var (i, paragraph) in paragraphs.Index())
         {
             if (i > 0) text.Append('\n');
             // A group's help begins with prose, a verb's with how it is typed: one line a form.
-            if (i == 0 && verb.Run is not null) foreach (var form in paragraph.Split('\n')) Wrap(text, form, width, "", "      ");
+            if (i == 0 && verb.Run is not null) foreach (var form in paragraph.Split('\n'))
+                Wrap(text, form, width, "", "      ");
             else if (paragraph.StartsWith(Example, StringComparison.Ordinal)) text.Append(paragraph).Append('\n');
             else Wrap(text, paragraph.Replace('\n', ' '), width, "", "");
         }
@@ -36,7 +41,9 @@ static class HelpText
             text.Append('\n');
             Columns(text, verb.Verbs.Select(v => (v.Name, v.Summary)), width);
         }
-        var flags = verb.Shape.OfType<Option>().Select(o => (o.Name + (o.ValueType == typeof(bool) ? "" : " " + (o.HelpName ?? "VALUE")), o.Description ?? "")).ToArray();
+        var flags = verb.Shape.OfType<Option>()
+            .Select(o => (o.Name + (o.ValueType == typeof(bool) ? "" : " " + (o.HelpName ?? "VALUE")),
+                o.Description ?? "")).ToArray();
         if (flags.Length > 0)
         {
             text.Append('\n');
@@ -59,7 +66,8 @@ static class HelpText
     {
         var all = rows.ToArray();
         var column = Math.Min(all.Max(r => r.Name.Length) + 4, width / 2);
-        foreach (var (name, said) in all) Wrap(text, said, width, ("  " + name).PadRight(column - 1) + " ", new string(' ', column));
+        foreach (var (name, said) in all) Wrap(text, said, width, ("  " + name).PadRight(column - 1) + " ",
+            new string(' ', column));
     }
 
     static void Wrap(StringBuilder text, string prose, int width, string first, string rest)

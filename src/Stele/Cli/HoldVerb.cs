@@ -18,10 +18,27 @@ static class HoldVerb
             """,
             [
                 new Argument<string>("system/env"),
-                new Option<string>("--log") { HelpName = "LOG", Description = "only the decisions of this log, as stele status names it; the environment must be named then" },
-                new Option<long?>("--from") { HelpName = "N", Description = "the first decision of the log that is held; the first of all unless given" },
-                new Option<long?>("--to") { HelpName = "N", Description = "the last decision of the log that is held; all that come too unless given" },
-                new Option<string>("--reason") { HelpName = "TEXT", Description = "why; kept in your home, the ledger commits to it" },
+                new Option<string>("--log")
+                {
+                    HelpName = "LOG",
+                    Description =
+                        "only the decisions of this log, as stele status names it; the environment must be named then"
+                },
+                new Option<long?>("--from")
+                {
+                    HelpName = "N",
+                    Description = "the first decision of the log that is held; the first of all unless given"
+                },
+                new Option<long?>("--to")
+                {
+                    HelpName = "N",
+                    Description = "the last decision of the log that is held; all that come too unless given"
+                },
+                new Option<string>("--reason")
+                {
+                    HelpName = "TEXT",
+                    Description = "why; kept in your home, the ledger commits to it"
+                },
             ], Place) { Needs = "the role owner" },
         new("release", "release a hold (owners)", """
             stele hold release ENTRY [--reason TEXT]
@@ -39,16 +56,26 @@ static class HoldVerb
         await using var desk = await Desk.Open(call);
         var (system, environment) = Given.Scope(call.Need("system/env"), desk.State);
         var (log, from, to) = (call.Get<string>("--log"), call.Get<long?>("--from"), call.Get<long?>("--to"));
-        if (log is null && (from is not null || to is not null)) throw call.Wrong("--from and --to are about one log", "--log LOG, as stele status names it");
-        if (log is not null && environment is null) throw call.Wrong("a log belongs to an environment", $"stele hold place {system}/ENV --log {log}");
+        if (log is null && (from is not null || to is not null))
+            throw call.Wrong("--from and --to are about one log", "--log LOG, as stele status names it");
+        if (log is not null && environment is null)
+            throw call.Wrong("a log belongs to an environment", $"stele hold place {system}/ENV --log {log}");
         if (from < 0 || to < (from ?? 0)) throw call.Wrong("--from and --to are numbers of decisions, in order");
         long? end = to is { } last ? last + 1 : null;
-        if (desk.State.Holds.Values.FirstOrDefault(h => (h.System, h.Environment, h.Log, h.From, h.To) == (system!, environment, log, from ?? 0, end)) is { } same)
+        if (desk.State.Holds.Values.FirstOrDefault(h =>
+            (h.System, h.Environment, h.Log, h.From, h.To) == (system!, environment, log, from ?? 0, end)) is { } same)
         {
-            call.Terminal.Result(Json.Object(("entry", same.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"{same} is held already, since entry {same.Entry}"));
+            call.Terminal.Result(Json.Object(("entry", same.Entry), ("done", "nothing: it is so already")),
+                () => call.Terminal.Line($"{same} is held already, since entry {same.Entry}"));
             return 0;
         }
-        return await desk.Submit(new Hold(Hold.Place, system, environment, log, from, end, null, Reasons.Keep(desk.Home, call.Get<string>("--reason"))) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+        return await desk.Submit(new Hold(Hold.Place, system, environment, log, from, end, null,
+            Reasons.Keep(desk.Home, call.Get<string>("--reason")))
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        },
             $"hold placed on {new HoldFact(0, 0, system!, environment, log, from ?? 0, end, null)}");
     }
 
@@ -59,14 +86,22 @@ static class HoldVerb
         if (!desk.State.Holds.TryGetValue(entry, out var hold))
         {
             // A retry: the hold of that entry was released before.
-            if (entry >= 0 && entry < desk.State.Size && desk.Replay.Entries[(int)entry].Statement is Hold { Action: Hold.Place })
+            if (entry >= 0 && entry < desk.State.Size
+                && desk.Replay.Entries[(int)entry].Statement is Hold { Action: Hold.Place })
             {
-                call.Terminal.Result(Json.Object(("released", entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"the hold of entry {entry} was released before"));
+                call.Terminal.Result(Json.Object(("released", entry), ("done", "nothing: it is so already")),
+                    () => call.Terminal.Line($"the hold of entry {entry} was released before"));
                 return 0;
             }
             throw new CliError($"entry {entry} placed no hold", "stele hold list shows those that stand");
         }
-        return await desk.Submit(new Hold(Hold.Release, null, null, null, null, null, entry, Reasons.Keep(desk.Home, call.Get<string>("--reason"))) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"hold on {hold} released");
+        return await desk.Submit(new Hold(Hold.Release, null, null, null, null, null, entry,
+            Reasons.Keep(desk.Home, call.Get<string>("--reason")))
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        }, $"hold on {hold} released");
     }
 
     static async Task<int> List(Call call)
@@ -74,11 +109,15 @@ static class HoldVerb
         await using var desk = await Desk.Open(call);
         var holds = desk.State.Holds.Values.ToArray();
         call.Terminal.Result(
-            Json.Object(("holds", Json.Array(holds.Select(h => Control.Views.Status.Hold(h).With("text", Reasons.Find(desk.Home, h.Reason) is { } text ? Json.Of(text) : Json.Null))))),
+            Json.Object(
+                ("holds",
+                    Json.Array(holds.Select(h => Control.Views.Status.Hold(h).With("text",
+                        Reasons.Find(desk.Home, h.Reason) is { } text ? Json.Of(text) : Json.Null))))),
             () =>
             {
                 if (holds.Length == 0) call.Terminal.Line("no hold stands");
-                call.Terminal.Table(holds.Select(h => new[] { $"entry {h.Entry}", Terminal.Time(h.Time), h.ToString(), Reasons.Find(desk.Home, h.Reason) ?? "" }), "");
+                call.Terminal.Table(holds.Select(h => new[] { $"entry {h.Entry}", Terminal.Time(h.Time), h.ToString(),
+                    Reasons.Find(desk.Home, h.Reason) ?? "" }), "");
             });
         return 0;
     }

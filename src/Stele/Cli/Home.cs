@@ -5,7 +5,10 @@ using Stele.Proof.Decisions;
 
 namespace Stele.Cli;
 
-/// <summary>A member's own configuration: who they are, which server they talk to, which ledger they pin, and their keys. Nothing of it is ever in a server's data folder.</summary>
+/// <summary>
+/// A member's own configuration: who they are, which server they talk to, which ledger they pin, and their keys.
+/// Nothing of it is ever in a server's data folder.
+/// </summary>
 sealed class Home
 {
     readonly string _path;
@@ -26,7 +29,8 @@ sealed class Home
         try
         {
             var config = CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024);
-            foreach (var (name, value) in config.AsObject) if (value.Kind != JsonKind.String) throw new FormatException($"{name} is not a string");
+            foreach (var (name, value) in config.AsObject) if (value.Kind != JsonKind.String)
+                throw new FormatException($"{name} is not a string");
             return new Home(path, config);
         }
         catch (FormatException e)
@@ -79,7 +83,10 @@ sealed class Home
     public void MayPin(Trust trust)
     {
         if (Trust is { } pinned && pinned.Genesis != trust.Genesis)
-            throw new CliError($"this home pins the ledger {pinned.Origin} ({pinned.Genesis.Short}), not {trust.Origin} ({trust.Genesis.Short})", $"use another home (--home DIR), or remove {TrustFile} if you mean to change");
+            throw new CliError(
+                $"this home pins the ledger {pinned.Origin} ({pinned.Genesis.Short}), not {trust.Origin} "
+                + $"({trust.Genesis.Short})",
+                $"use another home (--home DIR), or remove {TrustFile} if you mean to change");
     }
 
     public void Pin(Trust trust)
@@ -89,28 +96,35 @@ sealed class Home
         Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n", secret: true);
     }
 
-    public IEnumerable<string> Keys => Directory.Exists(Path.Combine(_path, "keys")) ? Directory.EnumerateFiles(Path.Combine(_path, "keys"), "*.pem").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal) : [];
+    public IEnumerable<string> Keys =>
+        Directory.Exists(Path.Combine(_path, "keys")) ? Directory.EnumerateFiles(Path.Combine(_path, "keys"), "*.pem")
+            .Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal) : [];
 
     public PrivateKey Key(string? name = null)
     {
         var file = KeyFile(name ?? KeyName);
-        if (!File.Exists(file)) throw new CliError($"there is no key '{name ?? KeyName}' in {_path}", "make one: stele key new");
-        if ((File.GetUnixFileMode(file) & ~Files.Secret) != 0) throw new CliError($"others may read the key {file}", $"chmod 600 {file}");
+        if (!File.Exists(file))
+            throw new CliError($"there is no key '{name ?? KeyName}' in {_path}", "make one: stele key new");
+        if ((File.GetUnixFileMode(file) & ~Files.Secret) != 0)
+            throw new CliError($"others may read the key {file}", $"chmod 600 {file}");
         try
         {
             return PrivateKey.FromPem(File.ReadAllText(file));
         }
         catch (Exception e) when (e is ArgumentException or FormatException or CryptographicException)
         {
-            throw new CliError($"{file} holds no key of ours: {e.Message}", "put back your copy of it; without one: stele key new NAME, and an owner registers it");
+            throw new CliError($"{file} holds no key of ours: {e.Message}",
+                "put back your copy of it; without one: stele key new NAME, and an owner registers it");
         }
     }
 
     /// <summary>A fresh key, and a member id if there is none yet. Never replaces a key.</summary>
     public PrivateKey NewKey(string name)
     {
-        if (!Proof.Statements.Names.IsLabel(name)) throw new CliError($"'{name}' is not a key's name", "use a-z, 0-9, '.', '_' and '-'", CliError.Usage);
-        if (File.Exists(KeyFile(name))) throw new CliError($"the key '{name}' is there already", "choose another name: stele key new NAME");
+        if (!Proof.Statements.Names.IsLabel(name))
+            throw new CliError($"'{name}' is not a key's name", "use a-z, 0-9, '.', '_' and '-'", CliError.Usage);
+        if (File.Exists(KeyFile(name)))
+            throw new CliError($"the key '{name}' is there already", "choose another name: stele key new NAME");
         var key = PrivateKey.Create();
         Store(name, key);
         if (Member is null) Set(("member", NewId()), ("key", name));

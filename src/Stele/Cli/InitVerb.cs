@@ -28,12 +28,15 @@ static class InitVerb
     }) { Needs = Verb.Nothing };
 
     internal static string MoveRecovery(Call call) =>
-        $"Move {System.IO.Path.Combine(call.HomePath, "keys", "recovery.pem")} to a place off this machine: it restores the owners if their keys are lost.";
+        $"Move {System.IO.Path.Combine(call.HomePath, "keys", "recovery.pem")} to a place off this machine: it "
+        + $"restores the owners if their keys are lost.";
 
     /// <summary>Founds a ledger with the home's key as its first owner; the home pins it and gets a token.</summary>
     internal static async Task<Trust> Found(Call call, ServerFolder folder, Home home, string? origin)
     {
-        if (home.Trust is { } other) throw new CliError($"this home pins another ledger already ({other.Origin})", "use another home for a new ledger: --home DIR");
+        if (home.Trust is { } other)
+            throw new CliError($"this home pins another ledger already ({other.Origin})",
+                "use another home for a new ledger: --home DIR");
         if (!home.Keys.Contains(home.KeyName)) home.NewKey(home.KeyName).Dispose();
         using var key = home.Key();
         var founded = await Founding.Found(folder, key, home.Member!, origin ?? Founding.NewOrigin(), call.Clock);

@@ -32,7 +32,13 @@ static class KeyVerb
             """,
             [
                 new Argument<string>("keyid"),
-                new Option<long?>("--from") { HelpName = "ENTRY", Description = "the entry from which on it has no force: since when it may have been in other hands; this one unless given" },
+                new Option<long?>("--from")
+                {
+                    HelpName = "ENTRY",
+                    Description =
+                        "the entry from which on it has no force: since when it may have been in other hands; this "
+                        + "one unless given"
+                },
                 new Option<bool>("--stop") { Description = "what rests on it and runs stops too" },
             ], Revoke) { Needs = "the key itself in this home, the role owner, or the recovery key" });
 
@@ -41,14 +47,16 @@ static class KeyVerb
         var home = Home.Open(call.HomePath);
         var first = home.Member is null;
         using var key = home.NewKey(call.Get<string>("name") ?? home.KeyName);
-        call.Terminal.Result(Json.Object(("member", home.Member!), ("key", key.Public.Id), ("public", key.Public.ToString())), () =>
+        call.Terminal.Result(Json.Object(("member", home.Member!), ("key", key.Public.Id),
+            ("public", key.Public.ToString())), () =>
         {
             call.Terminal.Line($"member  {home.Member}");
             call.Terminal.Line($"key     {key.Public.Id}");
             call.Terminal.Line($"public  {key.Public}");
             call.Terminal.Note(first
                 ? $"An owner registers you with: stele member add --member {home.Member} --key {key.Public} --role ROLE"
-                : $"An owner adds it to your keys with: stele member add --member {home.Member} --keep --key {key.Public}");
+                : $"An owner adds it to your keys with: stele member add --member {home.Member} --keep --key "
+                    + $"{key.Public}");
         });
         return Task.FromResult(0);
     }
@@ -62,11 +70,15 @@ static class KeyVerb
             return (Name: name, key.Public);
         }).ToArray();
         call.Terminal.Result(
-            Json.Object(("member", home.Member is { } m ? Json.Of(m) : null), ("keys", Json.Array(keys.Select(k => Json.Object(("name", k.Name), ("key", k.Public.Id), ("public", k.Public.ToString())))))),
+            Json.Object(("member", home.Member is { } m ? Json.Of(m) : null),
+                ("keys",
+                    Json.Array(keys.Select(k =>
+                        Json.Object(("name", k.Name), ("key", k.Public.Id), ("public", k.Public.ToString())))))),
             () =>
             {
                 call.Terminal.Line($"member {home.Member ?? "(none yet: stele key new)"}");
-                call.Terminal.Table(keys.Select(k => new[] { k.Name + (k.Name == home.KeyName ? " *" : ""), k.Public.Id.ToString(), k.Public.ToString() }));
+                call.Terminal.Table(keys.Select(k => new[] { k.Name + (k.Name == home.KeyName ? " *" : ""),
+                    k.Public.Id.ToString(), k.Public.ToString() }));
             });
         return Task.FromResult(0);
     }
@@ -82,8 +94,11 @@ static class KeyVerb
             return k.Public.Id == key;
         });
         var from = call.Get<long?>("--from");
-        var statement = new Revocation(Revocation.Key, key, from, call.Get<bool>("--stop") ? Revocation.Stop : Revocation.BlockNew)
+        var statement = new Revocation(Revocation.Key, key, from,
+            call.Get<bool>("--stop") ? Revocation.Stop : Revocation.BlockNew)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
-        return await desk.Submit(statement, $"revoked key {key.Short}, from {(from is { } entry ? $"entry {entry}" : "this entry")} on", from is null ? own : null);
+        return await desk.Submit(statement,
+            $"revoked key {key.Short}, from {(from is { } entry ? $"entry {entry}" : "this entry")} on",
+            from is null ? own : null);
     }
 }

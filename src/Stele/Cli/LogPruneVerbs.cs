@@ -7,7 +7,10 @@ using Stele.Proof.Governance;
 
 namespace Stele.Cli;
 
-/// <summary>Taking a decision log's oldest records out of the node's folder, and putting moved ones back. The node is stopped meanwhile; the server runs, so that holds and floors are known.</summary>
+/// <summary>
+/// Taking a decision log's oldest records out of the node's folder, and putting moved ones back. The node is stopped
+/// meanwhile; the server runs, so that holds and floors are known.
+/// </summary>
 static class LogPruneVerbs
 {
     const string Stopped = "a token of the server; to be run where the node's folder is, with the node stopped";
@@ -29,8 +32,16 @@ static class LogPruneVerbs
             Nothing is destroyed, so it takes no floor and no hold forbids it; packs need them again: stele audit export --from-cold DIR.
             """,
             [
-                new Argument<string>("log"), new Option<string>("--to") { HelpName = "DIR", Description = "where the files are written" },
-                new Option<long?>("--below") { HelpName = "N", Description = "only records below N; all that are anchored unless given" },
+                new Argument<string>("log"), new Option<string>("--to")
+                {
+                    HelpName = "DIR",
+                    Description = "where the files are written"
+                },
+                new Option<long?>("--below")
+                {
+                    HelpName = "N",
+                    Description = "only records below N; all that are anchored unless given"
+                },
             ], Move) { Needs = Stopped },
         new("attach", "put moved records back", """
             stele log attach LOG --from DIR
@@ -48,7 +59,10 @@ static class LogPruneVerbs
     static NodeFolder Folder(Call call, LogFact log)
     {
         var folder = NodeFolder.In(call.DataHere);
-        return File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key")) ? folder : throw new CliError($"{log.Origin} is not in {folder.Path}", "run this on the node's machine, with the folder it runs from: --data DIR");
+        return File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))
+            ? folder
+            : throw new CliError($"{log.Origin} is not in {folder.Path}",
+                "run this on the node's machine, with the folder it runs from: --data DIR");
     }
 
     static IDisposable Alone(NodeFolder folder)
@@ -70,17 +84,26 @@ static class LogPruneVerbs
         var folder = Folder(call, log);
         using var alone = Alone(folder);
         var before = Pruning.FloorOf(folder.Log(log.Origin)).Begins;
-        if (NodePruning.Objection(log, state, before, floor) is { } objection) throw new CliError(objection, floor > log.Floor || log.Floor == 0 ? $"an owner admits it first: stele retention floor {log.Origin} {floor}" : "stele hold list; an owner releases it: stele hold release ENTRY");
+        if (NodePruning.Objection(log, state, before, floor) is { } objection)
+            throw new CliError(objection,
+                floor > log.Floor || log.Floor == 0
+                    ? $"an owner admits it first: stele retention floor {log.Origin} {floor}"
+                    : "stele hold list; an owner releases it: stele hold release ENTRY");
         call.Terminal.Progress("pruning");
         var pruned = NodePruning.Prune(folder, log.Origin, floor);
         var begins = pruned.Begins;
-        call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", begins), ("pruned", begins - before), ("next", pruned.Next)), () => call.Terminal.Line(begins > before
-            ? $"{log.Origin} begins at {begins} now: {begins - before} records pruned{(begins < floor ? "; " + Whole(pruned) : "")}" : $"nothing to prune: {log.Origin} begins at {begins}; {Whole(pruned)}"));
+        call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", begins), ("pruned", begins - before),
+            ("next", pruned.Next)), () => call.Terminal.Line(begins > before
+            ? $"{log.Origin} begins at {begins} now: {begins - before} records "
+                + $"pruned{(begins < floor ? "; " + Whole(pruned) : "")}"
+            : $"nothing to prune: {log.Origin} begins at {begins}; {Whole(pruned)}"));
         return 0;
     }
 
     /// <summary>Why no more went.</summary>
-    static string Whole(Pruned pruned) => pruned.Next is { } next ? $"only whole files go, and the next ends at {next}" : "only whole files go, with whole bundles of 256, and none more is full";
+    static string Whole(Pruned pruned) => pruned.Next is { } next
+        ? $"only whole files go, and the next ends at {next}"
+        : "only whole files go, with whole bundles of 256, and none more is full";
 
     static async Task<int> Move(Call call)
     {
@@ -90,12 +113,18 @@ static class LogPruneVerbs
         using var alone = Alone(folder);
         var anchored = log.Anchor?.Size ?? 0;
         var below = call.Get<long?>("--below") ?? anchored;
-        if (below < 0 || below > anchored) throw new CliError($"{anchored} records of {log.Origin} are anchored; only those are moved", "--below N, at most that");
+        if (below < 0 || below > anchored)
+            throw new CliError($"{anchored} records of {log.Origin} are anchored; only those are moved",
+                "--below N, at most that");
         var before = Pruning.FloorOf(folder.Log(log.Origin)).Begins;
         call.Terminal.Progress("copying");
         var moved = Pruning.Move(folder.Log(log.Origin), log.Origin, below, to);
-        call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", moved.Begins), ("moved", moved.Begins - before), ("folder", to), ("next", moved.Next)), () => call.Terminal.Line(moved.Begins > before
-            ? $"{log.Origin} begins at {moved.Begins} now: {moved.Begins - before} records moved to {to}{(moved.Begins < below ? "; " + Whole(moved) : "")}" : $"nothing to move: {log.Origin} begins at {moved.Begins}; {Whole(moved)}"));
+        call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", moved.Begins),
+            ("moved", moved.Begins - before), ("folder", to), ("next", moved.Next)),
+            () => call.Terminal.Line(moved.Begins > before
+            ? $"{log.Origin} begins at {moved.Begins} now: {moved.Begins - before} records moved to "
+                + $"{to}{(moved.Begins < below ? "; " + Whole(moved) : "")}"
+            : $"nothing to move: {log.Origin} begins at {moved.Begins}; {Whole(moved)}"));
         return 0;
     }
 
@@ -109,7 +138,11 @@ static class LogPruneVerbs
         var before = Pruning.FloorOf(folder.Log(log.Origin)).Begins;
         call.Terminal.Progress("reading files");
         var begins = Pruning.Attach(folder.Log(log.Origin), log.Origin, from);
-        call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", begins), ("attached", before - begins)), () => call.Terminal.Line(before > begins ? $"{log.Origin} begins at {begins} again: {before - begins} records put back" : $"{log.Origin} begins at 0: nothing is missing"));
+        call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", begins), ("attached", before - begins)),
+            () =>
+                call.Terminal.Line(before > begins
+                    ? $"{log.Origin} begins at {begins} again: {before - begins} records put back"
+                    : $"{log.Origin} begins at 0: nothing is missing"));
         return 0;
     }
 }

@@ -12,7 +12,8 @@ static class LogVerb
     /// <summary>Every kind that an entry may have, as <see cref="Statement.Kind"/> says them.</summary>
     static readonly string[] Kinds =
     [
-        "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation", "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
+        "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation",
+        "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
         "erasure", "retention", "hold", "verdict", "refusal", "reconcile", "attestation",
     ];
 
@@ -21,7 +22,11 @@ static class LogVerb
     [
         new Argument<long?>("entry") { Arity = ArgumentArity.ZeroOrOne },
         new Option<int?>("--last") { HelpName = "N", Description = "only the last N of them" },
-        new Option<string>("--kind") { HelpName = "KIND", Description = "only entries of that kind, as in deployment, refusal, observation" },
+        new Option<string>("--kind")
+        {
+            HelpName = "KIND",
+            Description = "only entries of that kind, as in deployment, refusal, observation"
+        },
     ];
 
     public static Verb Verb => new("log", "read the ledger; open, close or give up decision logs", """
@@ -71,12 +76,16 @@ static class LogVerb
     static async Task<int> List(Call call)
     {
         var kind = call.Get<string>("--kind");
-        if (kind is not null && !Kinds.Contains(kind)) throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", Kinds)}");
+        if (kind is not null && !Kinds.Contains(kind))
+            throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", Kinds)}");
         if (call.Get<int?>("--last") < 1) throw call.Wrong("--last takes at least 1");
         await using var desk = await Desk.Open(call);
         if (call.Get<long?>("entry") is { } one)
         {
-            if (one < 0 || one >= desk.State.Size) throw new CliError($"there is no entry {one}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}", "stele log list shows them");
+            if (one < 0 || one >= desk.State.Size)
+                throw new CliError(
+                    $"there is no entry {one}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}",
+                    "stele log list shows them");
             var whole = LogLines.Whole(desk.Replay.Entries[(int)one]);
             call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
             return 0;
@@ -105,20 +114,31 @@ static class LogVerb
     {
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
-        using var node = new NodeClient(call.Get<string>("--node") ?? desk.Home.Gateway ?? throw new CliError("which node? none is known to this home", $"stele log open {place} --node URL, where URL is its gateway's", CliError.Usage), desk.Home.NodeToken);
+        using var node = new NodeClient(call.Get<string>("--node") ?? desk.Home.Gateway
+            ?? throw new CliError("which node? none is known to this home",
+                $"stele log open {place} --node URL, where URL is its gateway's", CliError.Usage), desk.Home.NodeToken);
         // A node is assigned to environments, one by one; the log it would write there is known once it is.
         var (id, key) = await node.Identity(call.Stop);
         var known = desk.State.Member(id);
         if (known is null || !known.Has("node", place.System, place.Environment))
-            await desk.Sign(new MemberStatement(id, desk.State.Members.TryGetValue(id, out var present) ? present.Entry : null, known?.Keys ?? [key], [.. known?.Roles ?? [], new Role("node", place.System, place.Environment)], known?.Name)
+            await desk.Sign(new MemberStatement(id,
+                desk.State.Members.TryGetValue(id, out var present) ? present.Entry : null, known?.Keys ?? [key],
+                [.. known?.Roles ?? [], new Role("node", place.System, place.Environment)], known?.Name)
             { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
         var offer = await node.Offer(place, call.Stop);
         if (desk.State.Logs.TryGetValue(offer.Origin, out var open))
         {
-            call.Terminal.Result(Json.Object(("log", offer.Origin), ("entry", open.Entry)), () => call.Terminal.Line($"{offer.Origin} is open since entry {open.Entry}"));
+            call.Terminal.Result(Json.Object(("log", offer.Origin), ("entry", open.Entry)),
+                () => call.Terminal.Line($"{offer.Origin} is open since entry {open.Entry}"));
             return 0;
         }
-        return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System, place.Environment, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+        return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System,
+            place.Environment, null)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        },
             $"opened decision log {offer.Origin}");
     }
 
@@ -141,13 +161,23 @@ static class LogVerb
     {
         if (state.Logs.TryGetValue(name, out var log)) return log;
         var there = state.Logs.Values.Where(l => State.Place(l.System, l.Environment) == name).ToArray();
-        return there is [var one] ? one : throw new CliError(there.Length == 0 ? $"no decision log '{name}'" : $"{name} has {there.Length} decision logs: {string.Join(", ", there.Select(l => l.Origin))}", "stele status shows the logs");
+        return there is [var one]
+            ? one
+            : throw new CliError(there.Length == 0
+                ? $"no decision log '{name}'"
+                : $"{name} has {there.Length} decision logs: {string.Join(", ", there.Select(l => l.Origin))}",
+                "stele status shows the logs");
     }
 
     static async Task<int> End(Call call, string action)
     {
         await using var desk = await Desk.Open(call);
         var origin = call.Need("origin");
-        return await desk.Submit(new LogStatement(action, origin, null, null, null, null, null) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"{action} {origin}");
+        return await desk.Submit(new LogStatement(action, origin, null, null, null, null, null)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        }, $"{action} {origin}");
     }
 }

@@ -20,10 +20,23 @@ static class MemberVerb
             --keep says to add to it.
             """,
             [
-                new Option<string>("--member") { HelpName = "ID", Description = "the member's id: 32 hex digits, as stele key new prints them" },
-                new Option<string[]>("--key") { HelpName = "PUBLIC", Description = "a public key of theirs, as stele key new prints it; once for each" },
-                new Option<string[]>("--role") { HelpName = "ROLE", Description = "a role, or ROLE@SYSTEM, or ROLE@SYSTEM/ENV; once for each" },
-                new Option<bool>("--keep") { Description = "the keys and roles they have stay theirs; what is given is added" },
+                new Option<string>("--member")
+                {
+                    HelpName = "ID",
+                    Description = "the member's id: 32 hex digits, as stele key new prints them"
+                },
+                new Option<string[]>("--key")
+                {
+                    HelpName = "PUBLIC",
+                    Description = "a public key of theirs, as stele key new prints it; once for each"
+                },
+                new Option<string[]>("--role")
+                {
+                    HelpName = "ROLE",
+                    Description = "a role, or ROLE@SYSTEM, or ROLE@SYSTEM/ENV; once for each"
+                },
+                new Option<bool>(
+                    "--keep") { Description = "the keys and roles they have stay theirs; what is given is added" },
             ], Add) { Needs = "the role owner" },
         new("remove", "take a member out (owners)", """
             stele member remove ID
@@ -40,11 +53,14 @@ static class MemberVerb
     static async Task<int> Add(Call call)
     {
         var id = call.Need("--member");
-        if (!Names.IsMember(id)) throw call.Wrong($"'{id}' is not a member id", "32 hex digits, as stele key new prints them");
+        if (!Names.IsMember(id))
+            throw call.Wrong($"'{id}' is not a member id", "32 hex digits, as stele key new prints them");
         var keys = (call.Get<string[]>("--key") ?? []).Select(Given.Key).ToImmutableArray();
         var roles = (call.Get<string[]>("--role") ?? []).Select(ParseRole).ToImmutableArray();
         var keep = call.Get<bool>("--keep");
-        if (!keep && (keys.IsEmpty || roles.IsEmpty)) throw call.Wrong("a member needs at least one --key and one --role", "to add to what a member has: --keep; to take one out: stele member remove ID");
+        if (!keep && (keys.IsEmpty || roles.IsEmpty))
+            throw call.Wrong("a member needs at least one --key and one --role",
+                "to add to what a member has: --keep; to take one out: stele member remove ID");
         await using var desk = await Desk.Open(call);
         var present = desk.State.Members.GetValueOrDefault(id);
         if (keep)
@@ -54,12 +70,20 @@ static class MemberVerb
             roles = [.. present.Roles, .. roles.Where(r => !present.Roles.Contains(r))];
             if (keys.Length == present.Keys.Length && roles.Length == present.Roles.Length)
             {
-                call.Terminal.Result(Json.Object(("entry", present.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"member {id[..8]}… has all that already, since entry {present.Entry}"));
+                call.Terminal.Result(Json.Object(("entry", present.Entry), ("done", "nothing: it is so already")),
+                    () => call.Terminal.Line($"member {id[..8]}… has all that already, since entry {present.Entry}"));
                 return 0;
             }
         }
-        return await desk.Submit(new MemberStatement(id, present?.Entry, keys, roles, present?.Name) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
-            $"{(present is null ? "added" : "changed")} member {id[..8]}… as {string.Join(", ", roles.Select(r => r.ToString()))}, with {keys.Length} key{(keys.Length == 1 ? "" : "s")}");
+        return await desk.Submit(new MemberStatement(id, present?.Entry, keys, roles, present?.Name)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        },
+            $"{(present is null ? "added" : "changed")} member {id[..8]}… as "
+            + $"{string.Join(", ", roles.Select(r => r.ToString()))}, with {keys.Length} "
+            + $"key{(keys.Length == 1 ? "" : "s")}");
     }
 
     static async Task<int> Remove(Call call)
@@ -67,10 +91,16 @@ static class MemberVerb
         await using var desk = await Desk.Open(call);
         var id = call.Need("id");
         if (!desk.State.Members.TryGetValue(id, out var m)) throw Unknown(id);
-        return await desk.Submit(new MemberStatement(id, m.Entry, [], [], m.Name) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"removed member {id[..8]}…");
+        return await desk.Submit(new MemberStatement(id, m.Entry, [], [], m.Name)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        }, $"removed member {id[..8]}…");
     }
 
-    static CliError Unknown(string id) => new($"no member '{id}'", "stele member list shows who is known, with whole ids");
+    static CliError Unknown(string id) =>
+        new($"no member '{id}'", "stele member list shows who is known, with whole ids");
 
     static async Task<int> List(Call call)
     {
@@ -78,11 +108,13 @@ static class MemberVerb
         var members = desk.State.Members.Values.ToArray();
         call.Terminal.Result(
             Json.Object(("members", Json.Array(members.Select(m => Json.Object(
-                ("member", m.Id), ("entry", m.Entry), ("roles", Json.Array(m.Roles.Select(r => Json.Of(r.ToString())))), ("keys", Json.Array(m.Keys.Select(k => Json.Object(
+                ("member", m.Id), ("entry", m.Entry), ("roles", Json.Array(m.Roles.Select(r => Json.Of(r.ToString())))),
+                ("keys", Json.Array(m.Keys.Select(k => Json.Object(
                     ("key", k.Id), ("revoked", desk.State.IsRevoked(k.Id))))))))))),
             () => call.Terminal.Table(members.Select(m => new[]
             {
-                m.Id + (m.Id == desk.Home.Member ? " (you)" : ""), m.Keys.IsEmpty ? "(removed)" : m.Roles.IsEmpty ? "no roles yet" : string.Join(", ", m.Roles.Select(r => r.ToString())),
+                m.Id + (m.Id == desk.Home.Member ? " (you)" : ""), m.Keys.IsEmpty ? "(removed)" : m.Roles.IsEmpty
+                    ? "no roles yet" : string.Join(", ", m.Roles.Select(r => r.ToString())),
                 string.Join(", ", m.Keys.Select(k => k.Id.Short + (desk.State.IsRevoked(k.Id) ? " revoked" : ""))),
             })));
         return 0;
@@ -98,7 +130,8 @@ static class MemberVerb
         }
         catch (FormatException e)
         {
-            throw new CliError($"'{text}' is not a role: {e.Message}", "ROLE, ROLE@SYSTEM or ROLE@SYSTEM/ENVIRONMENT", CliError.Usage);
+            throw new CliError($"'{text}' is not a role: {e.Message}", "ROLE, ROLE@SYSTEM or ROLE@SYSTEM/ENVIRONMENT",
+                CliError.Usage);
         }
     }
 }

@@ -10,15 +10,23 @@ using Stele.Proof.Packs;
 
 namespace Stele.Cli;
 
-/// <summary>A node's own pages, seen from elsewhere. Believed in nothing: what it gives is checked against the keys that the ledger names.</summary>
+/// <summary>
+/// A node's own pages, seen from elsewhere. Believed in nothing: what it gives is checked against the keys that the
+/// ledger names.
+/// </summary>
 sealed class NodeClient : IDisposable
 {
     readonly HttpClient _http;
 
     public NodeClient(string gateway, string? token)
     {
-        _http = new HttpClient { BaseAddress = new Uri(gateway.TrimEnd('/') + "/-/"), Timeout = TimeSpan.FromSeconds(60) };
-        if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        _http = new HttpClient
+        {
+            BaseAddress = new Uri(gateway.TrimEnd('/') + "/-/"),
+            Timeout = TimeSpan.FromSeconds(60)
+        };
+        if (token is not null)
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
     public sealed record LogOffer(string Origin, string Key, string Node);
@@ -39,16 +47,24 @@ sealed class NodeClient : IDisposable
         for (var attempt = 0; ; attempt++)
         {
             var status = await Get("status", stop);
-            var environment = status["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == place.System && e["environment"].AsString == place.Environment);
-            if (environment?.Find("log") is { } log) return new LogOffer(log["origin"].AsString, log["key"].AsString, status["member"].AsString);
+            var environment = status["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == place.System
+                && e["environment"].AsString == place.Environment);
+            if (environment?.Find("log") is { } log)
+                return new LogOffer(log["origin"].AsString, log["key"].AsString, status["member"].AsString);
             // The node folds the assignment a moment after the ledger has it.
-            if (attempt == 100) throw new CliError($"the node does not run {place}", $"give it the role: stele member add --member {status["member"].AsString} --key {status["key"].AsString} --role node@{place}");
+            if (attempt == 100)
+                throw new CliError($"the node does not run {place}",
+                    $"give it the role: stele member add --member {status["member"].AsString} --key "
+                    + $"{status["key"].AsString} --role node@{place}");
             await Task.Delay(100, stop);
         }
     }
 
-    /// <summary>A decision's leaf, its inclusion proof and the node's own checkpoint; null if the node does not have it.</summary>
-    public Task<Json?> Early(string log, long index, CancellationToken stop) => Find($"decisions/{NodeFolder.NameOf(log)}/{index}", stop);
+    /// <summary>
+    /// A decision's leaf, its inclusion proof and the node's own checkpoint; null if the node does not have it.
+    /// </summary>
+    public Task<Json?> Early(string log, long index, CancellationToken stop) =>
+        Find($"decisions/{NodeFolder.NameOf(log)}/{index}", stop);
 
     /// <summary>Who opened bodies, oldest first; the last so many, or all.</summary>
     public async Task<IReadOnlyList<BodyRead>> Reads(int? last, CancellationToken stop)
@@ -72,11 +88,17 @@ sealed class NodeClient : IDisposable
 
     /// <summary>What was asked and answered; a token with the right bodies opens it, and the node records that it
     /// did.</summary>
-    public Task<Json?> Bodies(string log, long index, CancellationToken stop) => Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
+    public Task<Json?> Bodies(string log, long index, CancellationToken stop) =>
+        Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
-    /// <summary>What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where nothing does.</summary>
+    /// <summary>
+    /// What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where
+    /// nothing does.
+    /// </summary>
     public async Task<(Digest List, ErasedRecord Record)?> Erased(string log, long index, CancellationToken stop) =>
-        await Find($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } j ? (j["list"].AsDigest, ErasedRecord.FromJson(j["record"])) : null;
+        await Find($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } j
+            ? (j["list"].AsDigest, ErasedRecord.FromJson(j["record"]))
+            : null;
 
     /// <summary>Has the node plan an erasure; it destroys nothing.</summary>
     /// <exception cref="CliError">It would not.</exception>
@@ -99,37 +121,50 @@ sealed class NodeClient : IDisposable
             var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 64 << 20);
             if (answer.IsSuccessStatusCode) return said;
             // It folds what this desk has folded a moment later.
-            if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
-                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
+            if (said["code"].AsString != GatewayError.Behind.Row().Name
+                || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
+                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
+                    said["hint"].AsString);
             await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
         }
     }
 
-    /// <summary>Has the node judge its decisions again under another policy. It is its own word: the bodies stay there.</summary>
+    /// <summary>
+    /// Has the node judge its decisions again under another policy. It is its own word: the bodies stay there.
+    /// </summary>
     /// <exception cref="CliError">It would not.</exception>
-    public async Task<ImmutableArray<ReplayedLog>> Replay(ReplayRequest request, TimeProvider clock, CancellationToken stop)
+    public async Task<ImmutableArray<ReplayedLog>> Replay(ReplayRequest request, TimeProvider clock,
+        CancellationToken stop)
     {
         for (var begun = clock.GetTimestamp(); ;)
         {
             using var answer = await Send("replay", stop, request.ToJson().ToBytes());
             var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 256 << 20);
             if (answer.IsSuccessStatusCode) return [.. said["logs"].AsArray.Select(ReplayedLog.FromJson)];
-            if (said["code"].AsString != GatewayError.Behind.Row().Name || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
-                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}", said["hint"].AsString);
+            if (said["code"].AsString != GatewayError.Behind.Row().Name
+                || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
+                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
+                    said["hint"].AsString);
             await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
         }
     }
 
-    /// <summary>A whole decision log under its newest checkpoint, asked for bundle by bundle as it is walked; null if the node does not have it.</summary>
+    /// <summary>
+    /// A whole decision log under its newest checkpoint, asked for bundle by bundle as it is walked; null if the node
+    /// does not have it.
+    /// </summary>
     /// <exception cref="CliError">What it gives does not hang together; also while it is walked.</exception>
     public async Task<PackedLog?> Log(LogFact log, CancellationToken stop)
     {
         using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/checkpoint", stop);
         if (!answer.IsSuccessStatusCode) return null;
         var note = await answer.Content.ReadAsStringAsync(stop);
-        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the decision log {log.Origin}: {error}");
+        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error))
+            throw new CliError($"the decision log {log.Origin}: {error}");
         using var begins = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
-        var floor = begins.IsSuccessStatusCode ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop)) : null;
+        var floor = begins.IsSuccessStatusCode
+            ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop))
+            : null;
         return new PackedLog(log.Origin, Leaves(log, checkpoint, floor, stop), note) { Floor = floor };
     }
 
@@ -150,7 +185,9 @@ sealed class NodeClient : IDisposable
                 yield return leaf;
             }
         }
-        if (frontier.Root != checkpoint.Root) throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint", "this is worth an investigation: the node shows something else than it signed");
+        if (frontier.Root != checkpoint.Root)
+            throw new CliError($"the leaves of {log.Origin} are not those of its checkpoint",
+                "this is worth an investigation: the node shows something else than it signed");
 
         Tile At(long first) => new(Tile.Entries, first / Tile.Full, (int)Math.Min(Tile.Full, checkpoint.Size - first));
     }
@@ -158,7 +195,9 @@ sealed class NodeClient : IDisposable
     async Task<byte[]> Bundle(LogFact log, Tile tile, CancellationToken stop)
     {
         using var answer = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/{tile.Path}", stop);
-        return answer.IsSuccessStatusCode ? await answer.Content.ReadAsByteArrayAsync(stop) : throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
+        return answer.IsSuccessStatusCode
+            ? await answer.Content.ReadAsByteArrayAsync(stop)
+            : throw new CliError($"the node does not give {tile.Path} of {log.Origin}");
     }
 
     /// <summary>The inclusion proof of a leaf in the log's tree of that size, from its tiles.</summary>
@@ -168,7 +207,8 @@ sealed class NodeClient : IDisposable
         return Proofs.Inclusion(index, size, (level, n) =>
         {
             var tile = Tile.Holding(level, n, size);
-            if (!tiles.TryGetValue(tile, out var hashes)) tiles[tile] = hashes = Hashes(log, tile, stop).GetAwaiter().GetResult();
+            if (!tiles.TryGetValue(tile, out var hashes))
+                tiles[tile] = hashes = Hashes(log, tile, stop).GetAwaiter().GetResult();
             return Tile.Subtree(level, n, hashes);
         });
     }
@@ -194,7 +234,9 @@ sealed class NodeClient : IDisposable
             throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
                 said["hint"].AsString);
         }
-        return answer.IsSuccessStatusCode ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20) : null;
+        return answer.IsSuccessStatusCode
+            ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20)
+            : null;
     }
 
     async Task<HttpResponseMessage> Send(string path, CancellationToken stop, byte[]? post = null)
@@ -213,7 +255,8 @@ sealed class NodeClient : IDisposable
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new SilentException(new CliError($"the node at {_http.BaseAddress} did not answer in time", "look at its own output"));
+            throw new SilentException(new CliError($"the node at {_http.BaseAddress} did not answer in time",
+                "look at its own output"));
         }
     }
 

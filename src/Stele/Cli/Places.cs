@@ -1,6 +1,9 @@
 namespace Stele.Cli;
 
-/// <summary>Where things are on this machine. One folder holds all of a server and node; a member's keys are elsewhere, in the member's own home.</summary>
+/// <summary>
+/// Where things are on this machine. One folder holds all of a server and node; a member's keys are elsewhere, in the
+/// member's own home.
+/// </summary>
 /// <remarks>
 /// <code>
 /// DATA                       --data, STELE_DATA, or $XDG_DATA_HOME/stele
@@ -16,15 +19,19 @@ namespace Stele.Cli;
 /// </remarks>
 static class Places
 {
-    public static string Data(string? given) => Full(given) ?? Full(Environment.GetEnvironmentVariable("STELE_DATA")) ?? Xdg("XDG_DATA_HOME", ".local/share");
+    public static string Data(string? given) =>
+        Full(given) ?? Full(Environment.GetEnvironmentVariable("STELE_DATA")) ?? Xdg("XDG_DATA_HOME", ".local/share");
 
-    public static string Home(string? given) => Full(given) ?? Full(Environment.GetEnvironmentVariable("STELE_HOME")) ?? Xdg("XDG_CONFIG_HOME", ".config");
+    public static string Home(string? given) =>
+        Full(given) ?? Full(Environment.GetEnvironmentVariable("STELE_HOME")) ?? Xdg("XDG_CONFIG_HOME", ".config");
 
     static string? Full(string? path) => string.IsNullOrEmpty(path) ? null : Path.GetFullPath(path);
 
     static string Xdg(string variable, string fallback)
     {
         var root = Environment.GetEnvironmentVariable(variable);
-        return Path.Combine(string.IsNullOrEmpty(root) ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), fallback) : root, "stele");
+        return Path.Combine(string.IsNullOrEmpty(root)
+            ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), fallback)
+            : root, "stele");
     }
 }

@@ -39,21 +39,27 @@ static class PolicyBundleVerbs
     {
         var bundles = ReadyMade.Names.Select(n => (Name: n, About: ReadyMade.About(n))).ToArray();
         call.Terminal.Result(
-            Json.Object(("bundles", Json.Array(bundles.Select(b => Json.Object(("name", b.Name), ("description", b.About.Description), ("parameters", Parameters(b.About.Parameters))))))),
+            Json.Object(
+                ("bundles",
+                    Json.Array(bundles.Select(b => Json.Object(("name", b.Name), ("description", b.About.Description),
+                        ("parameters", Parameters(b.About.Parameters))))))),
             () =>
             {
                 foreach (var (name, (description, parameters)) in bundles)
                 {
                     call.Terminal.Line($"{Terminal.Bold(name)}  {description}");
-                    call.Terminal.Table(parameters.Select(p => new[] { p.Name, p.Default is null ? "(must be set)" : p.Default.Length == 0 ? "(none)" : p.Default }), "    ");
+                    call.Terminal.Table(parameters.Select(p => new[] { p.Name,
+                        p.Default is null ? "(must be set)" : p.Default.Length == 0 ? "(none)" : p.Default }), "    ");
                 }
-                call.Terminal.Line(Terminal.Dim("stele policy bundle show NAME; stele policy set bundle:NAME --for SYSTEM --set NAME=VALUE"));
+                call.Terminal.Line(Terminal.Dim(
+                    "stele policy bundle show NAME; stele policy set bundle:NAME --for SYSTEM --set NAME=VALUE"));
             });
         return Task.FromResult(0);
     }
 
     static Json Parameters(IReadOnlyList<(string Name, string? Default)> parameters) =>
-        Json.Array(parameters.Select(p => Json.Object(("name", p.Name), ("default", p.Default is null ? null : Json.Of(p.Default)))));
+        Json.Array(parameters.Select(p =>
+            Json.Object(("name", p.Name), ("default", p.Default is null ? null : Json.Of(p.Default)))));
 
     static Task<int> Show(Call call)
     {
@@ -71,11 +77,16 @@ static class PolicyBundleVerbs
         var name = call.Need("name");
         var text = PolicyText.Bundle(name);
         var folder = call.Get<string>("dir") ?? ".";
-        if (!Directory.Exists(folder)) throw call.Wrong(File.Exists(folder) ? $"{folder} is a file, not a folder" : $"there is no folder {folder}");
+        if (!Directory.Exists(folder))
+            throw call.Wrong(File.Exists(folder)
+                ? $"{folder} is a file, not a folder"
+                : $"there is no folder {folder}");
         var file = Path.Combine(folder, name + ".yaml");
         if (Directory.Exists(file)) throw call.Wrong($"{file} is a folder");
         var same = File.Exists(file) && File.ReadAllText(file) == text;
-        if (!same && File.Exists(file) && !call.Get<bool>("--force")) throw new CliError($"{file} is there, and is something else", "write it to another folder, or overwrite it: --force");
+        if (!same && File.Exists(file) && !call.Get<bool>("--force"))
+            throw new CliError($"{file} is there, and is something else",
+                "write it to another folder, or overwrite it: --force");
         if (!same) Files.Write(Path.GetFullPath(file), text);
         call.Terminal.Result(Json.Object(("file", file), ("done", same ? "nothing: it is so already" : "written")),
             () => call.Terminal.Line(PrintedLine.Join("  ", same ? [$"{file} is just so already"]
@@ -87,21 +98,32 @@ static class PolicyBundleVerbs
     {
         if (call.Get<string>("catalogue") is not { } name)
         {
-            call.Terminal.Result(Json.Object(("catalogues", Json.Array(ReadyMade.AllCatalogues.Select(c => Json.Object(("name", c.Name), ("title", c.Title), ("caveat", c.Caveat), ("controls", c.Controls.Length)))))),
-                () => call.Terminal.Table(ReadyMade.AllCatalogues.Select(c => new[] { c.Name, $"{c.Controls.Length} controls", c.Title }), ""));
+            call.Terminal.Result(
+                Json.Object(
+                    ("catalogues",
+                        Json.Array(ReadyMade.AllCatalogues.Select(c => Json.Object(("name", c.Name), ("title", c.Title),
+                            ("caveat", c.Caveat), ("controls", c.Controls.Length)))))),
+                () =>
+                    call.Terminal.Table(ReadyMade.AllCatalogues
+                        .Select(c => new[] { c.Name, $"{c.Controls.Length} controls", c.Title }), ""));
             return Task.FromResult(0);
         }
         var catalogue = Catalogue(name);
         call.Terminal.Result(
-            Json.Object(("name", catalogue.Name), ("title", catalogue.Title), ("caveat", catalogue.Caveat), ("controls", Json.Array(catalogue.Controls.Select(c => Json.Object(
-                ("control", catalogue.Reference(c)), ("title", c.Title), ("met", Build.Catalogue.MetNames[(int)c.Met]), ("note", c.Note)))))),
+            Json.Object(("name", catalogue.Name), ("title", catalogue.Title), ("caveat", catalogue.Caveat),
+                ("controls", Json.Array(catalogue.Controls.Select(c => Json.Object(
+                ("control", catalogue.Reference(c)), ("title", c.Title), ("met", Build.Catalogue.MetNames[(int)c.Met]),
+                ("note", c.Note)))))),
             () =>
             {
                 call.Terminal.Line($"{Terminal.Bold(catalogue.Title)}. {catalogue.Caveat}");
-                call.Terminal.Table(catalogue.Controls.Select(c => new[] { catalogue.Reference(c), Build.Catalogue.MetNames[(int)c.Met], c.Title }), "");
+                call.Terminal.Table(catalogue.Controls
+                    .Select(c => new[] { catalogue.Reference(c), Build.Catalogue.MetNames[(int)c.Met], c.Title }), "");
             });
         return Task.FromResult(0);
     }
 
-    public static Catalogue Catalogue(string name) => ReadyMade.Catalogue(name) ?? throw new CliError($"there is no catalogue '{name}'", $"these come with the program: {string.Join(", ", ReadyMade.CatalogueNames)}", CliError.Usage);
+    public static Catalogue Catalogue(string name) =>
+        ReadyMade.Catalogue(name) ?? throw new CliError($"there is no catalogue '{name}'",
+            $"these come with the program: {string.Join(", ", ReadyMade.CatalogueNames)}", CliError.Usage);
 }

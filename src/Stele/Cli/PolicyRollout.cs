@@ -7,11 +7,18 @@ using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
-/// <summary>What stands for a scope: a policy in force, and a candidate for it that is watched first, then decides for a share of principals, and then for all.</summary>
+/// <summary>
+/// What stands for a scope: a policy in force, and a candidate for it that is watched first, then decides for a share
+/// of principals, and then for all.
+/// </summary>
 static class PolicyRollout
 {
     static Argument<string> Scope => new("scope");
-    static Option<string> Draft => new("--draft") { HelpName = "NEW", Description = "sign it into this new file instead of handing it in, for further owners: stele policy sign FILE" };
+    static Option<string> Draft => new("--draft")
+    {
+        HelpName = "NEW",
+        Description = "sign it into this new file instead of handing it in, for further owners: stele policy sign FILE"
+    };
 
     public static Verb Set => new("set", "put a policy in force for a scope, or make it a candidate (owners)", """
         stele policy set FILE|DIGEST [--for SYSTEM[/ENV]] [--set NAME=VALUE]...
@@ -29,9 +36,19 @@ static class PolicyRollout
         Where more than one owner must sign, --draft writes the signed statement to a file instead of handing it in.
         """,
         [
-            new Argument<string>("file|digest"), new Option<string>("--for") { HelpName = "SCOPE", Description = "a system, or one environment of it; the whole ledger unless given" },
+            new Argument<string>("file|digest"), new Option<string>("--for")
+            {
+                HelpName = "SCOPE",
+                Description = "a system, or one environment of it; the whole ledger unless given"
+            },
             new Option<bool>("--observe") { Description = "as the candidate, which is asked and decides nothing" },
-            new Option<int?>("--share") { HelpName = "N", Description = "as the candidate, which decides for N percent of principals: the same ones for as long as it stands, and more of them the larger N is" }, Draft, Sets.Option,
+            new Option<int?>("--share")
+            {
+                HelpName = "N",
+                Description =
+                    "as the candidate, which decides for N percent of principals: the same ones for as long as it "
+                    + "stands, and more of them the larger N is"
+            }, Draft, Sets.Option,
         ], Put) { Needs = "the role owner" };
 
     public static Verb Promote => new("promote", "put a scope's candidate in force (owners)", """
@@ -73,10 +90,14 @@ static class PolicyRollout
         var given = call.Need("file|digest");
         var isFile = PolicyText.Is(given);
         var digest = default(Digest);
-        if (!isFile && !Digest.TryParse(given, out digest)) throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
+        if (!isFile && !Digest.TryParse(given, out digest))
+            throw call.Wrong($"'{given}' is neither a file nor a digest", "stele policy set FILE --for SYSTEM");
         var share = call.Get<int?>("--share");
-        if (share is < 1 or > PolicyStatement.WholeShare) throw call.Wrong("--share takes percent: 1 to 100", "to have it decide nothing: --observe");
-        if (share is not null && call.Get<bool>("--observe")) throw call.Wrong("either --observe, or --share", "a candidate that decides for some is observed for the others");
+        if (share is < 1 or > PolicyStatement.WholeShare)
+            throw call.Wrong("--share takes percent: 1 to 100", "to have it decide nothing: --observe");
+        if (share is not null && call.Get<bool>("--observe"))
+            throw call.Wrong("either --observe, or --share",
+                "a candidate that decides for some is observed for the others");
         var asCandidate = share is not null || call.Get<bool>("--observe");
         await using var desk = await Desk.Open(call);
         desk.Hold("owner");
@@ -89,26 +110,47 @@ static class PolicyRollout
             (digest, name) = (policy.Digest, policy.Name);
         }
         var present = desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1]);
-        if (asCandidate ? present?.Candidate == digest && present.Share == (share ?? 0) : present?.Policy == digest && present.Candidate != digest)
+        if (asCandidate
+            ? present?.Candidate == digest && present.Share == (share ?? 0)
+            : present?.Policy == digest && present.Candidate != digest)
         {
-            var so = asCandidate ? $"policy {name} {digest.Short} is the candidate there already, {Words(present!.Share)}" : $"policy {name} {digest.Short} is in force there already, since entry {present!.Entry}";
-            call.Terminal.Result(Json.Object(("entry", present.Entry), ("policy", digest), ("done", "nothing: it is so already")), () => call.Terminal.Line(so));
+            var so = asCandidate
+                ? $"policy {name} {digest.Short} is the candidate there already, {Words(present!.Share)}"
+                : $"policy {name} {digest.Short} is in force there already, since entry {present!.Entry}";
+            call.Terminal.Result(Json.Object(("entry", present.Entry), ("policy", digest),
+                ("done", "nothing: it is so already")), () => call.Terminal.Line(so));
             return 0;
         }
-        if (asCandidate && present?.Policy == digest) throw new CliError($"policy {name} {digest.Short} is in force there already: nothing is to be watched", "stele policy list");
-        return asCandidate ? await Submit(call, desk, system, environment, present?.Policy, digest, share ?? 0, $"policy {name} {digest.Short} is the candidate for {Of(system, environment)}, {Words(share ?? 0)}")
+        if (asCandidate && present?.Policy == digest)
+            throw new CliError($"policy {name} {digest.Short} is in force there already: nothing is to be watched",
+                "stele policy list");
+        return asCandidate ? await Submit(call, desk, system, environment, present?.Policy, digest, share ?? 0,
+            $"policy {name} {digest.Short} is the candidate for {Of(system, environment)}, {Words(share ?? 0)}")
             // A candidate stays with the new one, but not with itself.
-            : await Submit(call, desk, system, environment, digest, present?.Candidate == digest ? null : present?.Candidate, present?.Candidate == digest ? 0 : present?.Share ?? 0, $"policy {name} {digest.Short} is in force for {Of(system, environment)}");
+            : await Submit(call, desk, system, environment, digest,
+                present?.Candidate == digest ? null : present?.Candidate, present?.Candidate == digest
+                    ? 0
+                    : present?.Share ?? 0, $"policy {name} {digest.Short} is in force for {Of(system, environment)}");
     }
 
-    static async Task<int> Submit(Call call, Desk desk, string? system, string? environment, Digest? policy, Digest? candidate, int share, string done)
+    static async Task<int> Submit(Call call, Desk desk, string? system, string? environment, Digest? policy,
+        Digest? candidate, int share, string done)
     {
-        var statement = new PolicyStatement(system, environment, desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1])?.Entry, policy, candidate, share) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
+        var statement = new PolicyStatement(system, environment,
+            desk.State.Policies.GetValueOrDefault(State.Scopes(system, environment)[^1])?.Entry, policy, candidate,
+            share)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        };
         if (call.Get<string>("--draft") is not { } draft) return await desk.Submit(statement, done);
         if (System.IO.Path.Exists(draft)) throw call.Wrong($"{draft} is there already");
         using var key = desk.Home.Key();
         Disk.Files.Write(draft, Envelope.Sign(statement.Encode(), key).ToJson().ToBytes());
-        call.Terminal.Result(Json.Object(("draft", draft), ("identity", statement.Identity), ("signatures", 1)), () => call.Terminal.Line($"{draft} is signed by you and not handed in; the next owner: stele policy sign {draft}"));
+        call.Terminal.Result(Json.Object(("draft", draft), ("identity", statement.Identity), ("signatures", 1)),
+            () => call.Terminal.Line(
+                $"{draft} is signed by you and not handed in; the next owner: stele policy sign {draft}"));
         return 0;
     }
 
@@ -122,7 +164,8 @@ static class PolicyRollout
         try
         {
             envelope = Envelope.Parse(await File.ReadAllBytesAsync(file, call.Stop));
-            statement = Statement.Parse(envelope.Payload) as PolicyStatement ?? throw new FormatException("it is no change of a policy");
+            statement = Statement.Parse(envelope.Payload) as PolicyStatement
+                ?? throw new FormatException("it is no change of a policy");
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)
         {
@@ -130,26 +173,36 @@ static class PolicyRollout
         }
         var scope = State.Scopes(statement.System, statement.Environment)[^1];
         var present = desk.State.Policies.GetValueOrDefault(scope);
-        if (statement.Ledger != desk.State.Ledger || statement.Replaces != present?.Entry) throw new CliError("it was made for what stood before: something else was stated since", "have it written again, with --draft");
-        call.Terminal.Note($"for {Spell(scope)}: policy {present?.Policy?.ToString() ?? "(none)"} → {statement.Policy?.ToString() ?? "(none)"}{(statement.Candidate is { } c ? $"; candidate {c}, {Words(statement.Share)}" : present?.Candidate is null ? "" : "; no candidate")}");
+        if (statement.Ledger != desk.State.Ledger || statement.Replaces != present?.Entry)
+            throw new CliError("it was made for what stood before: something else was stated since",
+                "have it written again, with --draft");
+        call.Terminal.Note(
+            $"for {Spell(scope)}: policy {present?.Policy?.ToString() ?? "(none)"} → "
+            + $"{statement.Policy?.ToString() ?? "(none)"}{(statement.Candidate is { } c ? $"; candidate {c}, {Words(statement.Share)}" : present?.Candidate is null ? "" : "; no candidate")}");
         using var key = desk.Home.Key();
         envelope = envelope.SignedAlso(key);
         Disk.Files.Write(file, envelope.ToJson().ToBytes());
         var (entry, leaf) = await desk.HandIn(envelope);
-        call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("identity", statement.Identity), ("signatures", envelope.Signatures.Length)),
-            () => call.Terminal.Line($"it stands, signed by {envelope.Signatures.Length} owners  {Terminal.Dim($"entry {entry} {leaf.Short}")}"));
+        call.Terminal.Result(Json.Object(("entry", entry), ("leaf", leaf), ("identity", statement.Identity),
+            ("signatures", envelope.Signatures.Length)),
+            () =>
+                call.Terminal.Line(
+                    $"it stands, signed by {envelope.Signatures.Length} owners  "
+                    + $"{Terminal.Dim($"entry {entry} {leaf.Short}")}"));
         return 0;
     }
 
     static string Of(string? system, string? environment) => Spell(State.Scopes(system, environment)[^1]);
     static string Spell(string scope) => scope == "*" ? "the whole ledger" : scope;
-    static string Words(int share) => share == 0 ? "only watched" : share == PolicyStatement.WholeShare ? "and decides for all principals" : $"and decides for {share} % of principals";
+    static string Words(int share) => share == 0 ? "only watched" : share == PolicyStatement.WholeShare
+        ? "and decides for all principals" : $"and decides for {share} % of principals";
 
     static (string? System, string? Environment, PolicyFact Fact) Standing(Call call, Desk desk)
     {
         var scope = call.Need("scope");
         var (system, environment) = Given.Scope(scope == "*" ? null : scope, desk.State);
-        return (system, environment, desk.State.Policies.GetValueOrDefault(scope) ?? throw new CliError($"no policy stands for {Spell(scope)}", "stele policy list shows which do"));
+        return (system, environment, desk.State.Policies.GetValueOrDefault(scope)
+            ?? throw new CliError($"no policy stands for {Spell(scope)}", "stele policy list shows which do"));
     }
 
     static async Task<int> PromoteIt(Call call)
@@ -157,8 +210,11 @@ static class PolicyRollout
         await using var desk = await Desk.Open(call);
         desk.Hold("owner");
         var (system, environment, fact) = Standing(call, desk);
-        if (fact.Candidate is not { } candidate) throw new CliError($"{Of(system, environment)} has no candidate", "stele policy set FILE --observe --for SCOPE makes one");
-        return await Submit(call, desk, system, environment, candidate, null, 0, $"policy {candidate.Short} is in force for {Of(system, environment)}");
+        if (fact.Candidate is not { } candidate)
+            throw new CliError($"{Of(system, environment)} has no candidate",
+                "stele policy set FILE --observe --for SCOPE makes one");
+        return await Submit(call, desk, system, environment, candidate, null, 0,
+            $"policy {candidate.Short} is in force for {Of(system, environment)}");
     }
 
     static async Task<int> RemoveIt(Call call)
@@ -167,9 +223,13 @@ static class PolicyRollout
         desk.Hold("owner");
         var (system, environment, fact) = Standing(call, desk);
         var candidate = call.Get<bool>("--candidate");
-        if (candidate ? fact.Candidate is null : fact.Policy is null) throw new CliError($"{Of(system, environment)} has no {(candidate ? "candidate" : "policy")}", "stele policy list");
-        return candidate ? await Submit(call, desk, system, environment, fact.Policy, null, 0, $"{Of(system, environment)} has no candidate any more")
-            : await Submit(call, desk, system, environment, null, fact.Candidate, fact.Share, $"{Of(system, environment)} has no policy of its own any more");
+        if (candidate ? fact.Candidate is null : fact.Policy is null)
+            throw new CliError($"{Of(system, environment)} has no {(candidate ? "candidate" : "policy")}",
+                "stele policy list");
+        return candidate ? await Submit(call, desk, system, environment, fact.Policy, null, 0,
+            $"{Of(system, environment)} has no candidate any more")
+            : await Submit(call, desk, system, environment, null, fact.Candidate, fact.Share,
+                $"{Of(system, environment)} has no policy of its own any more");
     }
 
     static async Task<int> ListAll(Call call)
@@ -177,11 +237,21 @@ static class PolicyRollout
         await using var desk = await Desk.Open(call);
         var policies = desk.State.Policies;
         call.Terminal.Result(
-            Json.Object(("policies", Json.Array(policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry), ("policy", p.Value.Policy is { } d ? Json.Of(d) : null),
-                ("candidate", p.Value.Candidate is { } c ? Json.Of(c) : null), ("share", p.Value.Candidate is null ? null : Json.Of(p.Value.Share))))))),
-            () => call.Terminal.Table(policies.IsEmpty ? [["none is in force, and without one nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]]
-                : policies.SelectMany(p => new[] { new[] { Spell(p.Key), p.Value.Policy?.ToString() ?? "(none)", $"entry {p.Value.Entry}" } }
-                    .Concat(p.Value.Candidate is { } c ? [["", c.ToString(), $"candidate, {Words(p.Value.Share)}"]] : Array.Empty<string[]>()))));
+            Json.Object(
+                ("policies",
+                    Json.Array(policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry),
+                ("policy", p.Value.Policy is { } d ? Json.Of(d) : null),
+                ("candidate", p.Value.Candidate is { } c ? Json.Of(c) : null),
+                ("share", p.Value.Candidate is null ? null : Json.Of(p.Value.Share))))))),
+            () =>
+                call.Terminal.Table(policies.IsEmpty
+                ? [["none is in force, and without one nothing can be deployed; an owner sets one: stele policy set "
+                    + "FILE --for SYSTEM"]]
+                : policies.SelectMany(p =>
+                    new[] { new[] { Spell(p.Key), p.Value.Policy?.ToString() ?? "(none)", $"entry {p.Value.Entry}" } }
+                    .Concat(p.Value.Candidate is { } c
+                        ? [["", c.ToString(), $"candidate, {Words(p.Value.Share)}"]]
+                        : Array.Empty<string[]>()))));
         return 0;
     }
 
@@ -200,9 +270,11 @@ static class PolicyRollout
         public long DecidedRefused { get; set; }
         public SortedDictionary<string, long> Rules { get; } = new(StringComparer.Ordinal);
 
-        public Json ToJson() => Json.Object(("scope", scope), ("candidate", fact.Candidate!.Value), ("share", fact.Share), ("since", since),
+        public Json ToJson() =>
+            Json.Object(("scope", scope), ("candidate", fact.Candidate!.Value), ("share", fact.Share), ("since", since),
             ("deployments", Json.Object(("judged", Acts), ("wouldRefuse", ActsRefused))),
-            ("decisions", Json.Object(("watched", Asked), ("wouldRefuse", Refused), ("wouldAllow", Allowed), ("decided", Decided), ("refused", DecidedRefused))),
+            ("decisions", Json.Object(("watched", Asked), ("wouldRefuse", Refused), ("wouldAllow", Allowed),
+                ("decided", Decided), ("refused", DecidedRefused))),
             ("rules", Json.Object(Rules.Select(r => KeyValuePair.Create(r.Key, Json.Of(r.Value))))));
     }
 
@@ -211,10 +283,13 @@ static class PolicyRollout
         await using var desk = await Desk.Open(call);
         var only = call.Get<string>("scope");
         if (only is not null and not "*") Given.Scope(only, desk.State);
-        var watched = desk.State.Policies.Where(p => p.Value.Candidate is not null && (only is null || p.Key == only)).Select(p => new Watched(p.Key, p.Value, Since(desk, p.Key, p.Value))).ToArray();
+        var watched = desk.State.Policies.Where(p => p.Value.Candidate is not null && (only is null || p.Key == only))
+            .Select(p => new Watched(p.Key, p.Value, Since(desk, p.Key, p.Value))).ToArray();
         foreach (var w in watched)
             foreach (var folded in desk.Replay.Entries.Skip((int)w.Since))
-                if (folded is { Statement: Deployment d, Judgement: { } judgement } && State.Scopes(d.System, d.Environment).Contains(w.Scope) && judgement.Would.Any(r => r.Policy == w.Fact.Candidate))
+                if (folded is { Statement: Deployment d, Judgement: { } judgement }
+                    && State.Scopes(d.System, d.Environment).Contains(w.Scope)
+                    && judgement.Would.Any(r => r.Policy == w.Fact.Candidate))
                 {
                     w.Acts++;
                     if (judgement.Would.Any(r => r.Policy == w.Fact.Candidate && !r.Allows)) w.ActsRefused++;
@@ -231,14 +306,18 @@ static class PolicyRollout
             try
             {
                 if (await AuditVerb.Have(call, node, log, folders) is not { } packed) continue;
-                await Task.Run(() => { foreach (var leaf in packed.Leaves) Count(Decision.Parse(leaf), here); }, call.Stop);
+                await Task.Run(() =>
+                {
+                    foreach (var leaf in packed.Leaves) Count(Decision.Parse(leaf), here);
+                }, call.Stop);
             }
             catch (CliError)
             {
                 unseen.Add(log.Origin);
             }
         }
-        call.Terminal.Result(Json.Object(("candidates", Json.Array(watched.Select(w => w.ToJson()))), ("unseen", Json.Array(unseen.Select(u => Json.Of(u))))), () => Tell(call.Terminal, watched, unseen));
+        call.Terminal.Result(Json.Object(("candidates", Json.Array(watched.Select(w => w.ToJson()))),
+            ("unseen", Json.Array(unseen.Select(u => Json.Of(u))))), () => Tell(call.Terminal, watched, unseen));
         return 0;
     }
 
@@ -246,7 +325,8 @@ static class PolicyRollout
     static long Since(Desk desk, string scope, PolicyFact fact)
     {
         var since = fact.Entry;
-        for (var before = since; desk.Replay.At(before).Policies.GetValueOrDefault(scope) is { } f && f.Candidate == fact.Candidate; before = f.Entry) since = f.Entry;
+        for (var before = since; desk.Replay.At(before).Policies.GetValueOrDefault(scope) is { } f
+            && f.Candidate == fact.Candidate; before = f.Entry) since = f.Entry;
         return since;
     }
 
@@ -273,19 +353,29 @@ static class PolicyRollout
 
     static void Tell(Terminal t, Watched[] watched, List<string> unseen)
     {
-        if (watched.Length == 0) t.Line("no candidate stands; an owner makes one: stele policy set FILE --observe --for SYSTEM");
+        if (watched.Length == 0)
+            t.Line("no candidate stands; an owner makes one: stele policy set FILE --observe --for SYSTEM");
         foreach (var w in watched)
         {
-            t.Line($"{Terminal.Bold(Spell(w.Scope))}  candidate {w.Fact.Candidate!.Value.Short}, {Words(w.Fact.Share)}, since entry {w.Since}");
+            t.Line(
+                $"{Terminal.Bold(Spell(w.Scope))}  candidate {w.Fact.Candidate!.Value.Short}, {Words(w.Fact.Share)}, "
+                + $"since entry {w.Since}");
             t.Table(
             [
                 ["deployments", $"{w.Acts} admitted, {w.ActsRefused} of them it would have refused"],
-                ["decisions", $"{w.Asked} watched: {w.Refused} let through that it would have refused, {w.Allowed} refused that it would have let through"],
-                .. w.Decided > 0 ? new[] { new[] { "", $"{w.Decided} decided by it, {w.DecidedRefused} of them refused" } } : [],
+                ["decisions",
+                    $"{w.Asked} watched: {w.Refused} let through that it would have refused, {w.Allowed} refused "
+                    + $"that it would have let through"],
+                .. w.Decided > 0
+                    ? new[] { new[] { "", $"{w.Decided} decided by it, {w.DecidedRefused} of them refused" } }
+                    : [],
                 .. w.Rules.Select(r => new[] { "", $"{r.Value} by its rule {r.Key}" }),
             ]);
         }
-        foreach (var log in unseen) t.Line(Terminal.Yellow($"not counted: {log}: no node gives it, and its folder is not on this machine"));
-        if (watched.Length > 0) t.Line(Terminal.Dim("put one in force: stele policy promote SCOPE; take it away: stele policy remove SCOPE --candidate"));
+        foreach (var log in unseen)
+            t.Line(Terminal.Yellow($"not counted: {log}: no node gives it, and its folder is not on this machine"));
+        if (watched.Length > 0)
+            t.Line(Terminal.Dim(
+                "put one in force: stele policy promote SCOPE; take it away: stele policy remove SCOPE --candidate"));
     }
 }

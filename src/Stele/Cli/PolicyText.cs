@@ -20,7 +20,9 @@ static class PolicyText
     }
 
     /// <summary>A bundle's text.</summary>
-    public static string Bundle(string name) => ReadyMade.Text(name) ?? throw new CliError($"there is no bundle '{name}'", $"these come with the program: {string.Join(", ", ReadyMade.Names)}", CliError.Usage);
+    public static string Bundle(string name) =>
+        ReadyMade.Text(name) ?? throw new CliError($"there is no bundle '{name}'",
+            $"these come with the program: {string.Join(", ", ReadyMade.Names)}", CliError.Usage);
 
     static bool IsBundle(string given) => given.StartsWith(ReadyMade.Prefix, StringComparison.Ordinal);
 }

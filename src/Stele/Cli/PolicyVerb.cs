@@ -75,7 +75,8 @@ static class PolicyVerb
             Prints the digest of the compiled policy, and states its origin (you). ${NAME} in the file is replaced; the digest of a
             check goes in that way. A CEL error is shown with its line and a caret.
             """, [new Argument<string>("file"), Sets.Option], FreezeIt) { Needs = "the role builder" },
-        PolicyRollout.Set, PolicyRollout.Promote, PolicyRollout.Remove, PolicyRollout.Sign, PolicyRollout.List, PolicyRollout.Status,
+        PolicyRollout.Set, PolicyRollout.Promote, PolicyRollout.Remove, PolicyRollout.Sign, PolicyRollout.List,
+        PolicyRollout.Status,
         new("show", "the rules of a policy", """
             stele policy show DIGEST|FILE [--set NAME=VALUE]...
 
@@ -93,7 +94,9 @@ static class PolicyVerb
         desk.Hold("builder");
         var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, text, Sets.Of(call, desk), call.Stop);
         await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
-        call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact), ("rules", policy.Rules.Length)), () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}"));
+        call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact),
+            ("rules", policy.Rules.Length)),
+            () => call.Terminal.Line($"policy {policy.Name}  {policy.Digest}  {Rules(policy.Rules.Length)}"));
         return 0;
     }
 
@@ -102,7 +105,8 @@ static class PolicyVerb
     /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
     internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
         PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(call, given), Sets.Of(call, desk))
-            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError($"the server has no policy {given}", "stele policy list shows which are in force"));
+            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError(
+                $"the server has no policy {given}", "stele policy list shows which are in force"));
 
     static async Task<int> Show(Call call)
     {

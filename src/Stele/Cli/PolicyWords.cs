@@ -12,20 +12,28 @@ static class PolicyWords
         var d = policy.Document;
         yield return $"policy {d.Name}  {policy.Digest}";
         if (d.Description is not null) yield return d.Description.TrimEnd().ReplaceLineEndings(" ");
-        yield return d.Scope is null ? "It may be put in force anywhere." : $"It may be put in force for {d.Scope} and nowhere else.";
-        foreach (var (name, digest) in d.Checks) yield return $"Each release it judges must have been evaluated by the check '{name}' ({digest.Short}); every evaluation that counts is looked at.";
+        yield return d.Scope is null
+            ? "It may be put in force anywhere."
+            : $"It may be put in force for {d.Scope} and nowhere else.";
+        foreach (var (name, digest) in d.Checks) yield return $"Each release it judges must have been evaluated by "
+            + $"the check '{name}' ({digest.Short}); every evaluation that counts is looked at.";
         foreach (var control in d.Attestations) yield return $"It looks up who has attested {control} and until when.";
         foreach (var rule in d.Rules)
         {
             yield return "";
-            yield return $"{Terminal.Bold(rule.Id)}  {Terminal.Dim(rule.Severity)}{(rule.Controls.IsEmpty ? "" : $"  serves {string.Join(", ", rule.Controls)}")}";
+            yield return $"{Terminal.Bold(rule.Id)}  "
+                + $"{Terminal.Dim(rule.Severity)}{(rule.Controls.IsEmpty ? "" : $"  serves {string.Join(", ", rule.Controls)}")}";
             if (rule.Description is not null) yield return $"  {rule.Description.TrimEnd().ReplaceLineEndings(" ")}";
             yield return $"  {Of(rule)}";
             foreach (var line in rule.Expr.TrimEnd().Split('\n')) yield return $"      {line}";
-            foreach (var name in policy.DefinitionsOf(rule.Id)) yield return $"    where {name} is {d.Definitions[name].TrimEnd().ReplaceLineEndings(" ")}";
-            if (!rule.Fields.IsEmpty) yield return $"    masked in the request's body: {string.Join(", ", rule.Fields)}";
+            foreach (var name in policy.DefinitionsOf(rule.Id))
+                yield return $"    where {name} is {d.Definitions[name].TrimEnd().ReplaceLineEndings(" ")}";
+            if (!rule.Fields.IsEmpty)
+                yield return $"    masked in the request's body: {string.Join(", ", rule.Fields)}";
             var tests = d.Tests.Where(t => t.Expect.ContainsKey(rule.Id)).ToArray();
-            yield return tests.Length == 0 ? "  No test shows it." : $"  Shown by: {string.Join("; ", tests.Select(t => t.Name))}.";
+            yield return tests.Length == 0
+                ? "  No test shows it."
+                : $"  Shown by: {string.Join("; ", tests.Select(t => t.Name))}.";
         }
     }
 
@@ -37,14 +45,19 @@ static class PolicyWords
         (_, Effect.Require) => "A request is answered only if this is true:",
         (_, Effect.Allow) => "A request is answered only if this, or another rule that allows, is true:",
         (_, Effect.Deny) => "A request is denied when this is true:",
-        (_, Effect.Hold) => "A request waits for a person's approval when this is true (until a gateway can wait, it is refused):",
+        (_, Effect.Hold) =>
+            "A request waits for a person's approval when this is true (until a gateway can wait, it is refused):",
         _ => "A request is answered with fields masked when this is true:",
     };
 
     static string Act(string action) => action switch
     {
-        Deployment.Deploy => "a release is deployed", Deployment.Rollback => "an environment goes back to an earlier release", Deployment.Canary => "releases share an environment (canary)", Deployment.Halt => "an environment is halted",
-        Actions.Policy => "a policy is put in force", Actions.System => "a system is declared or changed", Actions.Member => "a member is added or changed", Actions.Waiver => "a rule is waived", Actions.Revocation => "something is revoked",
+        Deployment.Deploy => "a release is deployed", Deployment.Rollback =>
+            "an environment goes back to an earlier release", Deployment.Canary =>
+                "releases share an environment (canary)", Deployment.Halt => "an environment is halted",
+        Actions.Policy => "a policy is put in force", Actions.System => "a system is declared or changed",
+        Actions.Member => "a member is added or changed", Actions.Waiver => "a rule is waived", Actions.Revocation =>
+            "something is revoked",
         _ => action,
     };
 

@@ -66,9 +66,11 @@ static class PrincipalVerb
     static Task<int> Remove(Call call)
     {
         var id = call.Need("id");
-        if (!Names.IsMember(id)) throw call.Wrong($"'{id}' is not a principal's id", "32 hex digits, as stele principal list shows them");
+        if (!Names.IsMember(id))
+            throw call.Wrong($"'{id}' is not a principal's id", "32 hex digits, as stele principal list shows them");
         if (!TokenFile.Remove(File(call), id)) throw new CliError($"no principal {id}", "stele principal list");
-        call.Terminal.Result(Json.Object(("principal", id), ("removed", true)), () => call.Terminal.Line($"removed principal {id}: its token opens nothing any more"));
+        call.Terminal.Result(Json.Object(("principal", id), ("removed", true)),
+            () => call.Terminal.Line($"removed principal {id}: its token opens nothing any more"));
         return Task.FromResult(0);
     }
 
@@ -80,6 +82,9 @@ static class PrincipalVerb
     internal static string File(Call call)
     {
         var folder = NodeFolder.In(call.DataHere);
-        return Directory.Exists(folder.Path) ? folder.Principals : throw new CliError($"there is no node in {call.DataHere}", "run this on the node's machine, with the folder it runs from: --data DIR");
+        return Directory.Exists(folder.Path)
+            ? folder.Principals
+            : throw new CliError($"there is no node in {call.DataHere}",
+                "run this on the node's machine, with the folder it runs from: --data DIR");
     }
 }

@@ -7,8 +7,8 @@ using Stele.Proof.Decisions;
 namespace Stele.Cli;
 
 /// <summary>
-/// Free text that a statement commits to: <c>HOME/reasons/[64 hex].json</c>, canonical JSON <c>{"salt","text"}</c> under the commitment's own digits. The ledger has the commitment alone; deleting the file
-/// has erased the text.
+/// Free text that a statement commits to: <c>HOME/reasons/[64 hex].json</c>, canonical JSON <c>{"salt","text"}</c>
+/// under the commitment's own digits. The ledger has the commitment alone; deleting the file has erased the text.
 /// </summary>
 static class Reasons
 {
@@ -20,7 +20,8 @@ static class Reasons
         var commitment = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(text)).Value;
         var folder = Path.Combine(home.Folder, "reasons");
         Files.CreateDirectory(folder, secret: true);
-        Files.Write(Path.Combine(folder, commitment.Hex + ".json"), Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", text)).ToBytes(), secret: true);
+        Files.Write(Path.Combine(folder, commitment.Hex + ".json"),
+            Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", text)).ToBytes(), secret: true);
         return commitment;
     }
 
@@ -34,7 +35,8 @@ static class Reasons
         {
             var j = CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024);
             var text = j["text"].AsString;
-            return Commitment.To("reason", Convert.FromHexString(j["salt"].AsString), Encoding.UTF8.GetBytes(text)).Value == digest ? text : null;
+            return Commitment.To("reason", Convert.FromHexString(j["salt"].AsString),
+                Encoding.UTF8.GetBytes(text)).Value == digest ? text : null;
         }
         catch (FormatException)
         {

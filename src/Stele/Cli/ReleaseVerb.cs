@@ -10,7 +10,8 @@ namespace Stele.Cli;
 
 static class ReleaseVerb
 {
-    public static Verb Verb => new("release", "close code, model, environment, config and policy under one digest (builders)", """
+    public static Verb Verb =>
+        new("release", "close code, model, environment, config and policy under one digest (builders)", """
         stele release FILE [--set NAME=VALUE]...
 
         Reads which artifacts the release closes over and how it runs (YAML), builds the release artifact, and declares it. Every
@@ -57,12 +58,23 @@ static class ReleaseVerb
         var release = await ReleaseClosure.Build(desk.Blobs, document, call.Stop);
         if (desk.State.Releases.TryGetValue(release, out var known))
         {
-            call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", known.Entry)), () => call.Terminal.Line($"release {document.Name}  {release}  {Terminal.Dim($"declared already in entry {known.Entry}")}"));
+            call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", known.Entry)),
+                () => call.Terminal.Line(
+                    $"release {document.Name}  {release}  {Terminal.Dim($"declared already in entry {known.Entry}")}"));
             return 0;
         }
-        var (entry, _) = await desk.Sign(new Release(release, document.System, document.Digest) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
-        call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", entry), ("components", document.Components.Length)),
-            () => call.Terminal.Line($"release {document.Name}  {release}  {document.Components.Length} components  {Terminal.Dim($"entry {entry}")}"));
+        var (entry, _) = await desk.Sign(new Release(release, document.System, document.Digest)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        });
+        call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", entry),
+            ("components", document.Components.Length)),
+            () =>
+                call.Terminal.Line(
+                    $"release {document.Name}  {release}  {document.Components.Length} components  "
+                    + $"{Terminal.Dim($"entry {entry}")}"));
         return 0;
     }
 
@@ -71,14 +83,22 @@ static class ReleaseVerb
         await using var desk = await Desk.Open(call);
         var system = call.Get<string>("system");
         Given.Scope(system, desk.State);
-        var releases = desk.State.Releases.Values.Where(r => system is null || r.System == system).OrderByDescending(r => r.Entry).ToArray();
-        call.Terminal.Result(Json.Object(("releases", Json.Array(releases.Select(r => Releases.One(desk.State, r))))), () =>
+        var releases = desk.State.Releases.Values.Where(r => system is null || r.System == system)
+            .OrderByDescending(r => r.Entry).ToArray();
+        call.Terminal.Result(Json.Object(("releases", Json.Array(releases.Select(r => Releases.One(desk.State, r))))),
+            () =>
         {
-            if (releases.Length == 0) call.Terminal.Line("no release is declared yet; a builder does: stele release FILE");
+            if (releases.Length == 0)
+                call.Terminal.Line("no release is declared yet; a builder does: stele release FILE");
             call.Terminal.Table(releases.Select(r => new[]
             {
-                r.Name, r.Digest.ToString(), r.System, $"entry {r.Entry}", $"{desk.State.Evaluations.Values.Count(e => e.Release == r.Digest)} evaluations",
-                string.Join(", ", desk.State.Environments.Where(e => e.Value.Deployed.ContainsKey(r.Digest)).Select(e => (e.Value.Head is { } h && h.Routes.Any(x => x.Release == r.Digest) ? "runs in " : "ran in ") + e.Key)),
+                r.Name, r.Digest.ToString(), r.System, $"entry {r.Entry}",
+                $"{desk.State.Evaluations.Values.Count(e => e.Release == r.Digest)} evaluations",
+                string.Join(", ",
+                    desk.State.Environments.Where(e => e.Value.Deployed.ContainsKey(r.Digest))
+                        .Select(e => (e.Value.Head is { } h && h.Routes.Any(x => x.Release == r.Digest)
+                            ? "runs in "
+                            : "ran in ") + e.Key)),
             }), "");
         });
         return 0;
@@ -91,15 +111,21 @@ static class ReleaseVerb
         call.Terminal.Result(Releases.One(desk.State, release), () =>
         {
             var t = call.Terminal;
-            t.Line($"{Terminal.Bold(release.Name)}  {release.Digest}  {release.System}  {Terminal.Dim($"entry {release.Entry}")}");
+            t.Line(
+                $"{Terminal.Bold(release.Name)}  {release.Digest}  {release.System}  "
+                + $"{Terminal.Dim($"entry {release.Entry}")}");
             t.Line("made of");
-            t.Table(release.Components.Select(c => new[] { c.Role, c.Name, c.Digest.ToString(), PolicyInput.Name(desk.State.StrengthOf(c.Digest)), c.Mount ?? "" }));
+            t.Table(release.Components.Select(c => new[] { c.Role, c.Name, c.Digest.ToString(),
+                PolicyInput.Name(desk.State.StrengthOf(c.Digest)), c.Mount ?? "" }));
             t.Line("evaluations");
             t.Table(desk.Metrics(release).DefaultIfEmpty(["none: no check of it is stated"]));
             t.Line("approvals");
             t.Table(desk.State.Approvals.Values.Where(a => a.Approval.Release == release.Digest).Select(a => new[]
             {
-                $"entry {a.By.Entry}", $"{ApproveVerb.Spell(a.Approval, desk)} → {State.Place(a.Approval.System, a.Approval.Environment)}", $"by {a.By.Member[..8]}…", a.Withdrawn is { } by ? $"taken back in entry {by.Entry}" : $"until {Terminal.Time(a.Expires)}",
+                $"entry {a.By.Entry}",
+                $"{ApproveVerb.Spell(a.Approval, desk)} → {State.Place(a.Approval.System, a.Approval.Environment)}",
+                $"by {a.By.Member[..8]}…",
+                a.Withdrawn is { } by ? $"taken back in entry {by.Entry}" : $"until {Terminal.Time(a.Expires)}",
             }).DefaultIfEmpty(["none"]));
         });
         return 0;

@@ -12,7 +12,8 @@ static class RetentionVerb
 {
     const long Day = 86_400_000;
 
-    public static Verb Verb => Verb.Group("retention", "how long records are kept, and destroying what is past its time", """
+    public static Verb Verb =>
+        Verb.Group("retention", "how long records are kept, and destroying what is past its time", """
         A system names two retention classes: how long what was asked and answered can be opened (bodies: their keys and salts), and how long the
         records themselves are kept (leaves). Nothing is destroyed by itself: stele retention run does it, and states it.
         """,
@@ -23,8 +24,16 @@ static class RetentionVerb
             """,
             [
                 new Argument<string>("system"),
-                new Option<double?>("--bodies") { HelpName = "DAYS", Description = "how long bodies can be opened, from their decision on; forever unless given" },
-                new Option<double?>("--leaves") { HelpName = "DAYS", Description = "how long records are kept; forever unless given" },
+                new Option<double?>("--bodies")
+                {
+                    HelpName = "DAYS",
+                    Description = "how long bodies can be opened, from their decision on; forever unless given"
+                },
+                new Option<double?>("--leaves")
+                {
+                    HelpName = "DAYS",
+                    Description = "how long records are kept; forever unless given"
+                },
             ], Set) { Needs = "the role owner" },
         new("run", "destroy what is past its time (owners)", """
             stele retention run [SYSTEM] [--draft NEW]
@@ -50,23 +59,35 @@ static class RetentionVerb
     static async Task<int> Set(Call call)
     {
         var name = Given.Label(call.Need("system"), "a system");
-        long? Days(string flag) => call.Get<double?>(flag) is not { } days ? null : days is > 0 and <= 36_600 ? (long)(days * Day) : throw call.Wrong($"{flag} takes days: more than 0, at most a hundred years");
+        long? Days(string flag) => call.Get<double?>(flag) is not { } days ? null : days is > 0 and <= 36_600
+            ? (long)(days * Day) : throw call.Wrong($"{flag} takes days: more than 0, at most a hundred years");
         var (bodies, leaves) = (Days("--bodies"), Days("--leaves"));
-        if (bodies > leaves) throw call.Wrong("bodies can't be kept longer than their leaves", "a body is opened by its record; give --leaves at least as many days");
+        if (bodies > leaves)
+            throw call.Wrong("bodies can't be kept longer than their leaves",
+                "a body is opened by its record; give --leaves at least as many days");
         var terms = bodies is null && leaves is null ? null : new RetentionTerms(bodies, leaves);
         await using var desk = await Desk.Open(call);
         if (!desk.State.Systems.TryGetValue(name, out var s)) throw Place.NoSystem(name, desk.State);
         if (s.Retention == terms)
         {
-            call.Terminal.Result(Json.Object(("entry", s.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"{name} keeps them just so already, since entry {s.Entry}"));
+            call.Terminal.Result(Json.Object(("entry", s.Entry), ("done", "nothing: it is so already")),
+                () => call.Terminal.Line($"{name} keeps them just so already, since entry {s.Entry}"));
             return 0;
         }
-        return await desk.Submit(new SystemStatement(name, s.Entry, s.Owner, s.Risk, s.Environments) { Retention = terms, Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"{name} keeps {Words(terms)}");
+        return await desk.Submit(new SystemStatement(name, s.Entry, s.Owner, s.Risk, s.Environments)
+        {
+            Retention = terms,
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        }, $"{name} keeps {Words(terms)}");
     }
 
     public static string Words(RetentionTerms? terms) => $"bodies {For(terms?.Bodies)}, records {For(terms?.Leaves)}";
 
-    static string For(long? ms) => ms is not { } time ? "forever" : time >= Day ? string.Create(CultureInfo.InvariantCulture, $"{(double)time / Day:0.##} days") : string.Create(CultureInfo.InvariantCulture, $"{time / 1000.0:0.###} s");
+    static string For(long? ms) => ms is not { } time ? "forever"
+        : time >= Day ? string.Create(CultureInfo.InvariantCulture, $"{(double)time / Day:0.##} days")
+        : string.Create(CultureInfo.InvariantCulture, $"{time / 1000.0:0.###} s");
 
     static async Task<int> Run(Call call)
     {
@@ -74,7 +95,8 @@ static class RetentionVerb
         desk.Hold("owner");
         var only = call.Get<string>("system");
         if (only is not null && !desk.State.Systems.ContainsKey(only)) throw Place.NoSystem(only, desk.State);
-        var systems = desk.State.Systems.Values.Where(s => s.Retention is not null && (only is null || s.Name == only)).ToList();
+        var systems = desk.State.Systems.Values.Where(s => s.Retention is not null && (only is null || s.Name == only))
+            .ToList();
         var done = new List<(string System, Erased Erased, List<(string Log, long Floor, long Entry)> Floors)>();
         using var orders = new ErasureOrders(call, desk);
         foreach (var system in systems)
@@ -90,15 +112,21 @@ static class RetentionVerb
         orders.Write();
         call.Terminal.Result(Json.Object(("draft", orders.File is { } file ? file : Json.Null),
             ("systems", Json.Array(done.Select(d => d.Erased.ToJson().With("system", d.System)
-            .With("floors", Json.Array(d.Floors.Select(f => Json.Object(("log", f.Log), ("floor", f.Floor), ("entry", f.Entry))))))))), () =>
+            .With("floors",
+                Json.Array(d.Floors
+                    .Select(f => Json.Object(("log", f.Log), ("floor", f.Floor), ("entry", f.Entry))))))))), () =>
         {
             var t = call.Terminal;
-            if (done.Count == 0) t.Line(only is null ? "no system has retention classes: stele retention set SYSTEM --bodies DAYS" : $"{only} keeps everything forever: stele retention set {only} --bodies DAYS");
+            if (done.Count == 0)
+                t.Line(only is null
+                    ? "no system has retention classes: stele retention set SYSTEM --bodies DAYS"
+                    : $"{only} keeps everything forever: stele retention set {only} --bodies DAYS");
             foreach (var (system, erased, floors) in done)
             {
                 t.Line($"{Terminal.Bold(system)}  keeps {Words(desk.State.Systems[system].Retention)}");
                 EraseVerb.Tell(t, erased);
-                foreach (var (log, floor, entry) in floors) t.Line($"floor of {log} raised to {floor} in entry {entry}: with the node stopped, stele log prune {log}");
+                foreach (var (log, floor, entry) in floors) t.Line(
+                    $"floor of {log} raised to {floor} in entry {entry}: with the node stopped, stele log prune {log}");
                 if (erased is { Destroyed: 0, Plan.Finished: 0, Entries: [], Waiting: 0 } && erased.Plan.Planned.IsEmpty
                     && floors.Count == 0) t.Line("nothing is past its time");
             }
@@ -114,10 +142,17 @@ static class RetentionVerb
         var floor = call.Get<long>("n");
         if (log.Floor >= floor)
         {
-            call.Terminal.Result(Json.Object(("log", log.Origin), ("floor", log.Floor), ("done", "nothing: it is so already")), () => call.Terminal.Line($"the floor of {log.Origin} is at {log.Floor} already"));
+            call.Terminal.Result(Json.Object(("log", log.Origin), ("floor", log.Floor),
+                ("done", "nothing: it is so already")),
+                () => call.Terminal.Line($"the floor of {log.Origin} is at {log.Floor} already"));
             return 0;
         }
-        return await desk.Submit(new Retention(log.Origin, floor) { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"{log.Origin} may be pruned below {floor}");
+        return await desk.Submit(new Retention(log.Origin, floor)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        }, $"{log.Origin} may be pruned below {floor}");
     }
 
     static async Task<int> Show(Call call)
@@ -126,15 +161,22 @@ static class RetentionVerb
         var state = desk.State;
         var logs = Control.Views.Status.Of(state, desk.Replay.Entries, call.Now)["logs"].AsArray;
         call.Terminal.Result(Json.Object(
-            ("systems", Json.Array(state.Systems.Values.Select(s => Json.Object(("system", s.Name), ("retention", s.Retention?.ToJson() ?? Json.Null))))), ("logs", Json.Array(logs.Select(l => Json.Object(
-                ("log", l["log"]), ("place", l["place"]), ("erased", l["erased"]), ("floor", l["floor"]), ("holds", l["holds"])))))), () =>
+            ("systems",
+                Json.Array(
+                    state.Systems.Values
+                        .Select(s => Json.Object(("system", s.Name), ("retention",
+                            s.Retention?.ToJson() ?? Json.Null))))), ("logs", Json.Array(logs.Select(l => Json.Object(
+                ("log", l["log"]), ("place", l["place"]), ("erased", l["erased"]), ("floor", l["floor"]),
+                ("holds", l["holds"])))))), () =>
         {
             var t = call.Terminal;
-            if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
+            if (state.Systems.IsEmpty)
+                t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
             foreach (var system in state.Systems.Values)
             {
                 t.Line($"{Terminal.Bold(system.Name)}  keeps {Words(system.Retention)}");
-                t.Table(logs.Where(l => state.Logs[l["log"].AsString].System == system.Name).Select(l => new[] { l["log"].AsString, StatusVerb.Gone(l) }));
+                t.Table(logs.Where(l => state.Logs[l["log"].AsString].System == system.Name)
+                    .Select(l => new[] { l["log"].AsString, StatusVerb.Gone(l) }));
             }
         });
         return 0;

@@ -7,7 +7,8 @@ namespace Stele.Cli;
 
 static class RunVerb
 {
-    public static Verb Verb => new("run", "run a pipeline in the sandbox, and state what was built of what (builders)", """
+    public static Verb Verb =>
+        new("run", "run a pipeline in the sandbox, and state what was built of what (builders)", """
         stele run PIPELINE [--input NAME=ARTIFACT]... [--set NAME=VALUE]... [--verify]
 
         Freezes the pipeline and runs its steps. A step has no network, an empty environment, its inputs read-only, and a root made of the
@@ -16,8 +17,15 @@ static class RunVerb
         """,
         [
             new Argument<string>("pipeline"),
-            new Option<string[]>("--input") { HelpName = "NAME=ARTIFACT", Description = "the artifact, by name or digest, that an input of the pipeline is; inputs not given are looked up by their names" },
-            Sets.Option, new Option<bool>("--verify") { Description = "run each step twice, and state whether the digests agree" },
+            new Option<string[]>("--input")
+            {
+                HelpName = "NAME=ARTIFACT",
+                Description =
+                    "the artifact, by name or digest, that an input of the pipeline is; inputs not given are looked "
+                    + "up by their names"
+            },
+            Sets.Option,
+            new Option<bool>("--verify") { Description = "run each step twice, and state whether the digests agree" },
         ], Run) { Needs = "the role builder" };
 
     static async Task<int> Run(Call call)
@@ -25,24 +33,31 @@ static class RunVerb
         var file = call.NeedFile("pipeline");
         var given = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var i in call.Get<string[]>("--input") ?? [])
-            if (i.Split('=', 2) is not [var n, { Length: > 0 } artifact]) throw call.Wrong($"'{i}' is not NAME=ARTIFACT");
+            if (i.Split('=', 2) is not [var n, { Length: > 0 } artifact])
+                throw call.Wrong($"'{i}' is not NAME=ARTIFACT");
             else if (!given.TryAdd(n, artifact)) throw call.Wrong($"the input {n} is given twice");
         await using var desk = await Desk.Open(call);
         desk.Hold("builder");
         var text = await PolicyText.Yaml(call, file);
         var sets = Sets.Of(call, desk);
-        foreach (var (name, value) in Recipes.DotnetPlaces) if (text.Contains($"${{{name}}}", StringComparison.Ordinal) && !sets.ContainsKey(name)) sets = sets.Add(name, value);
+        foreach (var (name, value) in Recipes.DotnetPlaces) if (text.Contains($"${{{name}}}", StringComparison.Ordinal)
+            && !sets.ContainsKey(name)) sets = sets.Add(name, value);
         var pipeline = Pipeline.Compile(file, text, sets);
         var digest = await pipeline.Freeze(desk.Blobs, call.Stop);
         await desk.Origin(digest, pipeline.Name, Origin.Freeze, Json.Object(("kind", "pipeline")));
 
-        if (given.Keys.FirstOrDefault(n => !pipeline.Artifacts.Contains(n)) is { } stray) throw call.Wrong($"{file} has no input '{stray}'", $"its inputs: {string.Join(", ", pipeline.Artifacts)}");
-        var inputs = pipeline.Artifacts.ToDictionary(a => a, a => desk.Artifact(given.GetValueOrDefault(a, a)), StringComparer.Ordinal);
+        if (given.Keys.FirstOrDefault(n => !pipeline.Artifacts.Contains(n)) is { } stray)
+            throw call.Wrong($"{file} has no input '{stray}'", $"its inputs: {string.Join(", ", pipeline.Artifacts)}");
+        var inputs = pipeline.Artifacts.ToDictionary(a => a, a => desk.Artifact(given.GetValueOrDefault(a, a)),
+            StringComparer.Ordinal);
         using var trees = new Trees(desk.Blobs);
         var number = 0;
         var results = await new PipelineRun(trees)
         {
-            Progress = (step, result) => { if (result is null) call.Terminal.Progress($"step {++number} of {pipeline.Steps.Length}: {step.Name}"); },
+            Progress = (step, result) =>
+            {
+                if (result is null) call.Terminal.Progress($"step {++number} of {pipeline.Steps.Length}: {step.Name}");
+            },
         }.Run(digest, inputs, call.Get<bool>("--verify"), call.Stop);
 
         var stated = new List<(BuildResult Result, long Entry)>();
@@ -53,10 +68,12 @@ static class RunVerb
         }
         call.Terminal.Result(
             Json.Object(("pipeline", digest), ("outputs", Json.Array(stated.Select(s => Json.Object(
-                ("step", s.Result.Step), ("name", s.Result.Name), ("kind", s.Result.Kind), ("digest", s.Result.Output), ("runs", s.Result.Runs.Count), ("agree", s.Result.Runs.Agree), ("entry", s.Entry)))))),
+                ("step", s.Result.Step), ("name", s.Result.Name), ("kind", s.Result.Kind), ("digest", s.Result.Output),
+                ("runs", s.Result.Runs.Count), ("agree", s.Result.Runs.Agree), ("entry", s.Entry)))))),
             () => call.Terminal.Table(stated.Select(s => new[]
             {
-                s.Result.Step, s.Result.Kind, s.Result.Name, s.Result.Output.ToString(), s.Result.Runs.Count == 1 ? "" : s.Result.Runs.Agree ? "twice, same bytes" : "TWICE, DIFFERENT BYTES", $"entry {s.Entry}",
+                s.Result.Step, s.Result.Kind, s.Result.Name, s.Result.Output.ToString(), s.Result.Runs.Count == 1 ? ""
+                    : s.Result.Runs.Agree ? "twice, same bytes" : "TWICE, DIFFERENT BYTES", $"entry {s.Entry}",
             }), ""));
         return 0;
     }

@@ -22,7 +22,12 @@ static class StatusVerb
         """,
         [
             new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
-            new Option<string>("--at") { HelpName = "TIME|ENTRY", Description = "answer as of then: a time (2026-01-31T12:00:00Z, UTC unless it says otherwise) or an entry number" },
+            new Option<string>("--at")
+            {
+                HelpName = "TIME|ENTRY",
+                Description =
+                    "answer as of then: a time (2026-01-31T12:00:00Z, UTC unless it says otherwise) or an entry number"
+            },
         ], Run);
 
     static async Task<int> Run(Call call)
@@ -33,10 +38,12 @@ static class StatusVerb
         if (call.Get<string>("system/env") is { } only)
         {
             Given.Scope(only, state);
-            bool Shown(Json place) => place.AsString == only || place.AsString.StartsWith(only + "/", StringComparison.Ordinal);
+            bool Shown(Json place) =>
+                place.AsString == only || place.AsString.StartsWith(only + "/", StringComparison.Ordinal);
             status = status
                 .With("systems", Json.Array(status["systems"].AsArray
-                    .Select(s => s.With("environments", Json.Array(s["environments"].AsArray.Where(e => Shown(e["place"])))))
+                    .Select(s =>
+                        s.With("environments", Json.Array(s["environments"].AsArray.Where(e => Shown(e["place"])))))
                     .Where(s => s["system"].AsString == only || !s["environments"].AsArray.IsEmpty)))
                 .With("logs", Json.Array(status["logs"].AsArray.Where(l => Shown(l["place"]))));
         }
@@ -57,7 +64,10 @@ static class StatusVerb
         if (call.Get<string>("--at") is not { } at) return (desk.State, call.Now);
         if (long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var entry))
         {
-            if (entry >= desk.State.Size) throw new CliError($"there is no entry {entry}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}", "--at takes an entry number, or a time");
+            if (entry >= desk.State.Size)
+                throw new CliError(
+                    $"there is no entry {entry}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}",
+                    "--at takes an entry number, or a time");
             var then = desk.Replay.At(entry + 1);
             return (then, then.Time);
         }
@@ -72,8 +82,11 @@ static class StatusVerb
     /// <summary>What is not there any more of a log, and what must stay, as the ledger declares it.</summary>
     public static string Gone(Json log) => string.Join("; ", new[]
     {
-        log["erased"].AsInt > 0 ? $"{log["erased"].AsInt} erased" : "", log["floor"].AsInt > 0 ? $"may be pruned below {log["floor"].AsInt}" : "",
-        log["holds"].AsArray is { IsEmpty: false } holds ? $"held by {string.Join(", ", holds.Select(h => $"entry {h.AsInt}"))}" : "",
+        log["erased"].AsInt > 0 ? $"{log["erased"].AsInt} erased" : "",
+        log["floor"].AsInt > 0 ? $"may be pruned below {log["floor"].AsInt}" : "",
+        log["holds"].AsArray is { IsEmpty: false } holds
+            ? $"held by {string.Join(", ", holds.Select(h => $"entry {h.AsInt}"))}"
+            : "",
     }.Where(s => s.Length > 0));
 
     /// <summary>An observation in words: of what it was, and whether it agreed.</summary>
@@ -93,35 +106,51 @@ static class StatusVerb
 
     static void Print(Terminal t, State state, Json status, Witnessing? witnessing, IReadOnlyList<StatusFault> faults)
     {
-        t.Line($"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of {Terminal.Time(status["asOf"].AsInt)}");
+        t.Line(
+            $"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of "
+            + $"{Terminal.Time(status["asOf"].AsInt)}");
         witnessing?.Print(t);
         t.Table(faults.Where(f => f.Place is null).SelectMany(f => f.Rows()), "");
-        if (state.Systems.IsEmpty) t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
+        if (state.Systems.IsEmpty)
+            t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
         foreach (var system in status["systems"].AsArray)
         {
             var environments = system["environments"].AsArray;
             t.Line();
-            t.Line($"{Terminal.Bold(system["system"].AsString)}  {system["risk"].AsString} risk{(state.Systems[system["system"].AsString].Retention is { } kept ? "  keeps " + RetentionVerb.Words(kept) : "")}");
+            t.Line(
+                $"{Terminal.Bold(system["system"].AsString)}  {system["risk"].AsString} "
+                + $"risk{(state.Systems[system["system"].AsString].Retention is { } kept ? "  keeps " + RetentionVerb.Words(kept) : "")}");
             foreach (var e in environments)
             {
                 t.Line("  " + Terminal.Bold(e["place"].AsString));
                 var rows = new List<string[]>();
                 if (e.Find("head") is { } head)
                 {
-                    foreach (var r in head["routes"].AsArray) rows.Add(["runs", $"{r.Find("name")?.AsString} {r["release"].AsString}{(r["weight"].AsInt == 100 ? "" : $"  {r["weight"].AsInt} %")}"]);
+                    foreach (var r in head["routes"].AsArray)
+                        rows.Add(["runs",
+                            $"{r.Find("name")?.AsString} "
+                            + $"{r["release"].AsString}{(r["weight"].AsInt == 100 ? "" : $"  {r["weight"].AsInt} %")}"]);
                     if (head["routes"].AsArray.IsEmpty) rows.Add(["runs", "nothing: halted"]);
-                    rows.Add(["since", $"{Terminal.Time(head["since"].AsInt)}, entry {head["entry"].AsInt} ({head["action"].AsString})"]);
+                    rows.Add(["since",
+                        $"{Terminal.Time(head["since"].AsInt)}, entry {head["entry"].AsInt} ({head["action"].AsString})"]);
                     foreach (var w in head["waivers"].AsArray) rows.Add(WaiverVerbs.Row(w));
                     if (head["revoked"].AsBool) rows.Add(["revoked", "something in its closure was revoked"]);
                 }
                 else rows.Add(["runs", "nothing yet"]);
-                rows.Add(["policies", e["policies"].AsArray is { IsEmpty: false } p ? string.Join(", ", p.Select(d => d.AsDigest.Short)) : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"]);
+                rows.Add(["policies",
+                    e["policies"].AsArray is { IsEmpty: false } p
+                        ? string.Join(", ", p.Select(d => d.AsDigest.Short))
+                        : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for "
+                            + "SYSTEM"]);
                 if (e.Find("observation") is { } o)
                     rows.Add(["node", $"{Seen(o)}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
                 foreach (var fault in faults.Where(f => f.Place == e["place"].AsString)) rows.AddRange(fault.Rows());
-                rows.Add(["stale after", e.Find("staleAfter") is { } s ? Terminal.Lasting(s.AsInt) : "never (unlimited)"]);
+                rows.Add(["stale after",
+                    e.Find("staleAfter") is { } s ? Terminal.Lasting(s.AsInt) : "never (unlimited)"]);
                 foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))
-                    rows.Add(["decisions", $"{log["log"].AsString}: {(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"]);
+                    rows.Add(["decisions",
+                        $"{log["log"].AsString}: "
+                        + $"{(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"]);
                 t.Table(rows, "    ");
             }
         }

@@ -25,12 +25,13 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
 /// <summary>
 /// Everything for people goes through <see cref="PrintedLine"/>, in which every value is escaped: what others wrote
 /// can't act on a terminal.
-/// Standard output for results, standard error for everything said on the way. With <c>--json</c> standard output is exactly one JSON value.
-/// Colours only on a terminal, and never when NO_COLOR is set.
+/// Standard output for results, standard error for everything said on the way. With <c>--json</c> standard output is
+/// exactly one JSON value. Colours only on a terminal, and never when NO_COLOR is set.
 /// </summary>
 sealed class Terminal(bool json, Stage stage)
 {
-    static readonly bool Colours = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+    static readonly bool Colours = !Console.IsOutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
     static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     readonly bool _live = !Console.IsErrorRedirected && !json && ReferenceEquals(stage.Error, Console.Error);
@@ -42,7 +43,9 @@ sealed class Terminal(bool json, Stage stage)
 
     public bool Json => json;
 
-    /// <summary>Whether the result was given: after it nothing more goes to standard output with <c>--json</c>.</summary>
+    /// <summary>
+    /// Whether the result was given: after it nothing more goes to standard output with <c>--json</c>.
+    /// </summary>
     public bool Answered { get; private set; }
 
     /// <summary>Whether a person watches.</summary>
@@ -97,7 +100,10 @@ sealed class Terminal(bool json, Stage stage)
     public static IEnumerable<string> Quoted(string text) =>
         text.TrimEnd().Split('\n').Select((line, i) => (i == 0 ? "" : "  ") + line.TrimEnd('\r'));
 
-    /// <summary>What is being done, on a line that is overwritten by the next one; on a terminal only. After a second it says for how long, so that one sees it live.</summary>
+    /// <summary>
+    /// What is being done, on a line that is overwritten by the next one; on a terminal only. After a second it says
+    /// for how long, so that one sees it live.
+    /// </summary>
     public void Progress(PrintedLine text)
     {
         if (!_live) return;
@@ -106,14 +112,19 @@ sealed class Terminal(bool json, Stage stage)
             if (_doing is null) _since = stage.Clock.GetTimestamp();
             _doing = text.ToString();
             Draw();
-            _ticks ??= stage.Clock.CreateTimer(_ => { lock (_gate) if (_doing is not null) Draw(); }, null, Second, Second);
+            _ticks ??= stage.Clock.CreateTimer(_ =>
+            {
+                lock (_gate) if (_doing is not null) Draw();
+            }, null, Second, Second);
         }
     }
 
     void Draw()
     {
         var elapsed = stage.Clock.GetElapsedTime(_since);
-        var text = elapsed < Second ? _doing! : string.Create(CultureInfo.InvariantCulture, $"{_doing}  {(int)elapsed.TotalSeconds} s");
+        var text = elapsed < Second
+            ? _doing!
+            : string.Create(CultureInfo.InvariantCulture, $"{_doing}  {(int)elapsed.TotalSeconds} s");
         var width = Math.Max(20, Console.WindowWidth - 1);
         if (text.Length > width) text = text[..width];
         stage.Error.Write("\r" + text.PadRight(_shown));
@@ -141,7 +152,8 @@ sealed class Terminal(bool json, Stage stage)
         // The read itself can't be broken off; it dies with the process.
         try
         {
-            return (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop))?.Trim() is "y" or "Y" or "yes";
+            return (await Task.Run(Console.ReadLine, CancellationToken.None).WaitAsync(stop))?.Trim() is "y" or "Y"
+                or "yes";
         }
         catch (OperationCanceledException)
         {
@@ -151,7 +163,8 @@ sealed class Terminal(bool json, Stage stage)
     }
 
     /// <summary>
-    /// How every failure is said: <c>stele: error: what failed</c>, then <c>stele: hint: what to type next</c>; with <c>--json</c> also as
+    /// How every failure is said: <c>stele: error: what failed</c>, then <c>stele: hint: what to type next</c>; with
+    /// <c>--json</c> also as
     /// <c>{"error","hint"?,"code"?,"rules"?,"refusal"?,"exit"}</c>, the code and the rest being the server's.
     /// </summary>
     public static void Failed(Call? call, Stage stage, CliError failure, bool json)
@@ -163,7 +176,8 @@ sealed class Terminal(bool json, Stage stage)
         if (!json) return;
         var problem = failure.Problem?.ToJson();
         stage.Output.WriteLine(Indented(Proof.Json.Object(
-            ("error", failure.Message), ("hint", failure.Hint is null ? null : Proof.Json.Of(failure.Hint)), ("code", problem?.Find("code")), ("rules", problem?.Find("rules")), ("refusal", problem?.Find("refusal")),
+            ("error", failure.Message), ("hint", failure.Hint is null ? null : Proof.Json.Of(failure.Hint)),
+            ("code", problem?.Find("code")), ("rules", problem?.Find("rules")), ("refusal", problem?.Find("refusal")),
             ("exit", failure.Exit))));
     }
 
@@ -198,7 +212,9 @@ sealed class Terminal(bool json, Stage stage)
 
     public static string Time(long milliseconds) => Rfc3339.Seconds(milliseconds);
 
-    /// <summary>How long something lasts, in its largest whole unit: <c>24 h</c>, <c>90 s</c>, <c>1500 ms</c>.</summary>
+    /// <summary>
+    /// How long something lasts, in its largest whole unit: <c>24 h</c>, <c>90 s</c>, <c>1500 ms</c>.
+    /// </summary>
     public static string Lasting(long milliseconds) => milliseconds switch
     {
         _ when milliseconds % 86_400_000 == 0 && milliseconds > 86_400_000 => $"{milliseconds / 86_400_000} days",
@@ -222,9 +238,14 @@ sealed class Terminal(bool json, Stage stage)
     /// </summary>
     public static string Indented(Json value)
     {
-        using var document = System.Text.Json.JsonDocument.Parse(CanonicalJson.EncodeShown(value), new System.Text.Json.JsonDocumentOptions { MaxDepth = 1000 });
+        using var document = System.Text.Json.JsonDocument.Parse(CanonicalJson.EncodeShown(value),
+            new System.Text.Json.JsonDocumentOptions { MaxDepth = 1000 });
         using var buffer = new MemoryStream();
-        using (var writer = new System.Text.Json.Utf8JsonWriter(buffer, new System.Text.Json.JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new System.Text.Json.Utf8JsonWriter(buffer, new System.Text.Json.JsonWriterOptions
+        {
+            Indented = true,
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+        }))
             document.WriteTo(writer);
         return ForeignText.Json(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
     }

@@ -10,7 +10,8 @@ namespace Stele.Cli;
 
 static class TimestampVerb
 {
-    public static Verb Verb => Verb.Group("timestamp", "time stamps of an outside authority on the ledger's checkpoints", """
+    public static Verb Verb =>
+        Verb.Group("timestamp", "time stamps of an outside authority on the ledger's checkpoints", """
         An RFC 3161 time stamp is the signed word of an authority, whose clock the ledger's operator does not hold, that it saw a checkpoint at a time. All
         that the checkpoint covers existed then. Verify one with stele-verify timestamp and the authority's certificate.
         """,
@@ -32,7 +33,11 @@ static class TimestampVerb
             """,
             [
                 new Argument<string>("file"),
-                new Option<string>("--checkpoint") { HelpName = "FILE", Description = "the checkpoint that was stamped" },
+                new Option<string>("--checkpoint")
+                {
+                    HelpName = "FILE",
+                    Description = "the checkpoint that was stamped"
+                },
             ], Attach),
         new("list", "list the time stamps, and write them to files", """
             stele timestamp list [--out DIR]
@@ -44,28 +49,38 @@ static class TimestampVerb
 
     static async Task<int> Request(Call call)
     {
-        if (!Uri.TryCreate(call.Need("--authority"), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https")) throw call.Wrong("--authority takes an address, as in https://authority.example/tsr");
+        if (!Uri.TryCreate(call.Need("--authority"), UriKind.Absolute, out var address) || address.Scheme is not ("http"
+            or "https")) throw call.Wrong("--authority takes an address, as in https://authority.example/tsr");
         await using var desk = await Desk.Open(call);
         var nonce = RandomNumberGenerator.GetBytes(8);
         var (note, size) = (desk.Checkpoint, desk.State.Size);
         call.Terminal.Progress($"asking {address}");
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = TimeSpan.FromSeconds(60), MaxResponseContentBufferSize = TimestampToken.MaxBytes };
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false
+        }) { Timeout = TimeSpan.FromSeconds(60), MaxResponseContentBufferSize = TimestampToken.MaxBytes };
         byte[] answer;
         try
         {
             using var content = new ByteArrayContent(TimestampToken.Query(Text(note), nonce));
             content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-query");
             using var response = await http.PostAsync(address, content, call.Stop);
-            if (!response.IsSuccessStatusCode) throw new CliError($"{address} answered {(int)response.StatusCode}", "is it the address of a time-stamping authority (RFC 3161)?");
+            if (!response.IsSuccessStatusCode)
+                throw new CliError($"{address} answered {(int)response.StatusCode}",
+                    "is it the address of a time-stamping authority (RFC 3161)?");
             answer = await response.Content.ReadAsByteArrayAsync(call.Stop);
         }
         catch (HttpRequestException e)
         {
-            throw new CliError($"{address} does not answer: {e.GetBaseException().Message}", "try again, or use another authority; stele timestamp query is for one that is reached otherwise");
+            throw new CliError($"{address} does not answer: {e.GetBaseException().Message}",
+                "try again, or use another authority; stele timestamp query is for one that is reached otherwise");
         }
         var token = Read(answer, address.ToString());
-        if (token.Nonce is { } number && number != TimestampToken.NumberOf(nonce)) throw new CliError($"{address} answered another query than ours", "try again");
-        if (!token.Covers(Text(note))) throw new CliError($"{address} stamped something else than was asked", "use another authority");
+        if (token.Nonce is { } number && number != TimestampToken.NumberOf(nonce))
+            throw new CliError($"{address} answered another query than ours", "try again");
+        if (!token.Covers(Text(note)))
+            throw new CliError($"{address} stamped something else than was asked", "use another authority");
         return await Keep(call, desk, size, answer, token);
     }
 
@@ -75,7 +90,10 @@ static class TimestampVerb
         await using var desk = await Desk.Open(call);
         Files.Write(file, TimestampToken.Query(Text(desk.Checkpoint), RandomNumberGenerator.GetBytes(8)));
         Files.Write(file + ".checkpoint", desk.Checkpoint);
-        call.Terminal.Result(Json.Object(("file", file), ("checkpoint", file + ".checkpoint"), ("size", desk.State.Size)), () => call.Terminal.Line($"{file}  for the checkpoint of {desk.State.Size} entries, kept in {file}.checkpoint"));
+        call.Terminal.Result(Json.Object(("file", file), ("checkpoint", file + ".checkpoint"),
+            ("size", desk.State.Size)),
+            () => call.Terminal.Line(
+                $"{file}  for the checkpoint of {desk.State.Size} entries, kept in {file}.checkpoint"));
         return 0;
     }
 
@@ -92,9 +110,12 @@ static class TimestampVerb
         }
         catch (FormatException e)
         {
-            throw new CliError($"{checkpoint} is not a checkpoint: {e.Message}", "the file that stele timestamp query wrote next to the query", CliError.Usage);
+            throw new CliError($"{checkpoint} is not a checkpoint: {e.Message}",
+                "the file that stele timestamp query wrote next to the query", CliError.Usage);
         }
-        if (!token.Covers(Encoding.UTF8.GetBytes(stamped.Text))) throw new CliError($"{file} is not over {checkpoint}", "attach it to the checkpoint that its query was made for");
+        if (!token.Covers(Encoding.UTF8.GetBytes(stamped.Text)))
+            throw new CliError($"{file} is not over {checkpoint}",
+                "attach it to the checkpoint that its query was made for");
         await using var desk = await Desk.Open(call);
         return await Keep(call, desk, stamped.Size, bytes, token);
     }
@@ -111,13 +132,18 @@ static class TimestampVerb
     static async Task<int> List(Call call)
     {
         await using var desk = await Desk.Open(call);
-        var all = (await desk.Server.Get("timestamps", call.Stop))["timestamps"].AsArray.Select(t => (Size: t["size"].AsInt, Text: t["checkpoint"].AsString, Bytes: Base64.Decode(t["token"].AsString))).ToList();
+        var all =
+            (await desk.Server.Get("timestamps", call.Stop))["timestamps"].AsArray.Select(t => (Size: t["size"].AsInt,
+                Text: t["checkpoint"].AsString, Bytes: Base64.Decode(t["token"].AsString))).ToList();
         var rows = all.Select((t, i) =>
         {
             // The server is believed in nothing: each is held to the ledger as it was verified here.
             var token = Read(t.Bytes, desk.Server.Address.ToString());
-            if (t.Size < 1 || t.Size > desk.State.Size || t.Text != new Checkpoint(desk.Trust.Origin, t.Size, desk.Log.RootAt(t.Size)).Text || !token.Covers(Encoding.UTF8.GetBytes(t.Text)))
-                throw new CliError($"the server gives a time stamp that is not over this ledger's tree of {t.Size}", "ask its operator");
+            if (t.Size < 1 || t.Size > desk.State.Size
+                || t.Text != new Checkpoint(desk.Trust.Origin, t.Size, desk.Log.RootAt(t.Size)).Text
+                || !token.Covers(Encoding.UTF8.GetBytes(t.Text)))
+                throw new CliError($"the server gives a time stamp that is not over this ledger's tree of {t.Size}",
+                    "ask its operator");
             var name = $"{t.Size}-{i}";
             if (call.Get<string>("--out") is { } folder)
             {
@@ -127,9 +153,11 @@ static class TimestampVerb
             }
             return (t.Size, token.Time, Digest: Digest.Of(t.Bytes), Name: name);
         }).ToList();
-        call.Terminal.Result(Json.Object(("timestamps", Json.Array(rows.Select(r => Json.Object(("size", r.Size), ("time", r.Time), ("digest", r.Digest)))))), () =>
+        call.Terminal.Result(Json.Object(("timestamps",
+            Json.Array(rows.Select(r => Json.Object(("size", r.Size), ("time", r.Time), ("digest", r.Digest)))))), () =>
         {
-            if (rows.Count == 0) call.Terminal.Line("no checkpoint has a time stamp yet: stele timestamp request --authority URL");
+            if (rows.Count == 0)
+                call.Terminal.Line("no checkpoint has a time stamp yet: stele timestamp request --authority URL");
             call.Terminal.Table(rows.Select(r => new[] { $"size {r.Size}", Terminal.Time(r.Time),
                 r.Digest.ToString() }));
         });

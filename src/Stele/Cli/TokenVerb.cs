@@ -85,7 +85,8 @@ static class TokenVerb
     {
         var name = call.Need("name");
         if (!TokenFile.Remove(File(call), name)) throw new CliError($"no token '{name}'", "stele token list");
-        call.Terminal.Result(Json.Object(("name", name), ("removed", true)), () => call.Terminal.Line($"removed token {name}: it opens nothing any more"));
+        call.Terminal.Result(Json.Object(("name", name), ("removed", true)),
+            () => call.Terminal.Line($"removed token {name}: it opens nothing any more"));
         return Task.FromResult(0);
     }
 

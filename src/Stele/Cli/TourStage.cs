@@ -5,8 +5,9 @@ using Stele.Proof;
 namespace Stele.Cli;
 
 /// <summary>
-/// The stage of the tour: members with a home each, and one way to act, which is to type a command. A step's command line is really run, with nothing between it and the verb but the
-/// terminal; what is printed is what was typed and what came back.
+/// The stage of the tour: members with a home each, and one way to act, which is to type a command. A step's command
+/// line is really run, with nothing between it and the verb but the terminal; what is printed is what was typed and
+/// what came back.
 /// </summary>
 sealed class TourStage(string world, string sample, TimeProvider clock, TextWriter output, CancellationToken stop)
 {
@@ -62,14 +63,17 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
         output.Flush();
     }
 
-    /// <summary>Types a command as a member, shows it with its entry and digest, and gives its JSON. It must succeed.</summary>
+    /// <summary>
+    /// Types a command as a member, shows it with its entry and digest, and gives its JSON. It must succeed.
+    /// </summary>
     public async Task<Json> Do(string member, params string[] command)
     {
         var (code, json, error) = await Run(member, command);
         Typed("stele " + Shown(command), member);
         if (code != 0 || json is null) throw Broken(command, error,
             "this is a bug, or a change of the sample; the world so far is kept if DATA was given");
-        if (json.Find("entry") is { Kind: JsonKind.Int } entry) Fact("entry", $"{entry.AsInt}{(Digest(json) is { } d ? $"  {d}" : "")}");
+        if (json.Find("entry") is { Kind: JsonKind.Int } entry)
+            Fact("entry", $"{entry.AsInt}{(Digest(json) is { } d ? $"  {d}" : "")}");
         return json;
     }
 
@@ -100,26 +104,40 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
     {
         using var said = new StringWriter(CultureInfo.InvariantCulture);
         using var error = new StringWriter(CultureInfo.InvariantCulture);
-        var code = await Verbs.Run([.. command, "--home", HomeOf(member), "--json"], new Stage(clock, said, error), stop);
+        var code = await Verbs.Run([.. command, "--home", HomeOf(member), "--json"], new Stage(clock, said, error),
+            stop);
         stop.ThrowIfCancellationRequested();
         var text = said.ToString();
-        return (code, text.Length == 0 ? null : CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(text), 64 << 20), error.ToString());
+        return (code, text.Length == 0 ? null : CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(text), 64 << 20),
+            error.ToString());
     }
 
     static string? Digest(Json json)
     {
-        foreach (var name in (string[])["release", "digest", "policy", "leaf"]) if (json.Find(name) is { Kind: JsonKind.String } d) return d.AsString;
+        foreach (var name in (string[])["release", "digest", "policy", "leaf"])
+            if (json.Find(name) is { Kind: JsonKind.String } d) return d.AsString;
         return null;
     }
 
     /// <summary>A command as one would type it: the world's own paths shortened, words with spaces quoted.</summary>
-    string Shown(string[] command) => string.Join(' ', command.Select(c => c.Replace(world + "/", "", StringComparison.Ordinal).Replace(sample, "samples/mortgage", StringComparison.Ordinal)).Select(c => c.Contains(' ', StringComparison.Ordinal) ? $"'{c}'" : c.Length > 72 ? c[..32] + "…" : c));
+    string Shown(string[] command) =>
+        string.Join(' ',
+            command.Select(c =>
+                c.Replace(world + "/", "", StringComparison.Ordinal).Replace(sample, "samples/mortgage",
+                    StringComparison.Ordinal))
+                .Select(c => c.Contains(' ', StringComparison.Ordinal) ? $"'{c}'" : c.Length > 72 ? c[..32] + "…" : c));
 
     /// <summary>Runs another program, as anyone could, and gives its exit code and everything it said.</summary>
-    public static async Task<(int Code, string Output)> Other(string program, string[] arguments, CancellationToken stop)
+    public static async Task<(int Code, string Output)> Other(string program, string[] arguments,
+        CancellationToken stop)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var both = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(stop), process.StandardError.ReadToEndAsync(stop));
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
+        var both = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(stop),
+            process.StandardError.ReadToEndAsync(stop));
         await process.WaitForExitAsync(stop);
         return (process.ExitCode, string.Concat(both));
     }

@@ -24,9 +24,12 @@ static class TraceVerb
             using var node = NodeOf(desk);
             var shown = await Leaf(node, fact, index, call);
             trace = Trace.OfDecision(desk.Replay, desk.Small, what, shown.Decision).With("keys", shown.Keys);
-            if (call.Get<bool>("--body")) trace = trace.With("bodies", await node.Bodies(log, index, call.Stop) ?? Json.Null);
+            if (call.Get<bool>("--body"))
+                trace = trace.With("bodies", await node.Bodies(log, index, call.Stop) ?? Json.Null);
         }
-        else if (what.Contains('/', StringComparison.Ordinal)) throw new CliError($"'{what}' is not a decision of a log that this ledger knows", "take it from the answer's Stele-Decision header");
+        else if (what.Contains('/', StringComparison.Ordinal))
+            throw new CliError($"'{what}' is not a decision of a log that this ledger knows",
+                "take it from the answer's Stele-Decision header");
         else trace = Trace.OfRelease(desk.Replay, desk.Small, desk.Release(what).Digest);
         call.Terminal.Result(trace, () => Print(call.Terminal, trace));
         return 0;
@@ -36,15 +39,22 @@ static class TraceVerb
         ?? throw new CliError("which node has that decision? none is known here",
         "stele login URL --gateway URL --node-token-file FILE"), desk.Home.NodeToken);
 
-    /// <summary>A decision as its node shows it, held to be in its log, under a checkpoint signed by the key that the ledger names.</summary>
+    /// <summary>
+    /// A decision as its node shows it, held to be in its log, under a checkpoint signed by the key that the ledger
+    /// names.
+    /// </summary>
     internal static async Task<ShownDecision> Leaf(NodeClient node, LogFact log, long index, Call call)
     {
-        var shown = await node.Early(log.Origin, index, call.Stop) ?? throw new CliError($"the node does not have the decision {Decision.Id(log.Origin, index)}", "stele status shows its logs");
+        var shown = await node.Early(log.Origin, index, call.Stop) ?? throw new CliError(
+            $"the node does not have the decision {Decision.Id(log.Origin, index)}", "stele status shows its logs");
         var note = shown["checkpoint"].AsString;
-        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error)) throw new CliError($"the node's checkpoint: {error}");
+        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error))
+            throw new CliError($"the node's checkpoint: {error}");
         var leaf = Encoding.UTF8.GetBytes(shown["leaf"].AsString);
-        if (!Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(leaf), shown["proof"].AsArray.Select(h => Digest.ParseHex(h.AsString)).ToArray(), checkpoint.Root))
-            throw new CliError("what the node shows is not in its log", "this is worth an investigation: the node signed something else");
+        if (!Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(leaf),
+            shown["proof"].AsArray.Select(h => Digest.ParseHex(h.AsString)).ToArray(), checkpoint.Root))
+            throw new CliError("what the node shows is not in its log",
+                "this is worth an investigation: the node signed something else");
         return new ShownDecision(Decision.Parse(leaf), note, checkpoint.Size, shown.Find("keys")?.AsString ?? Unknown);
     }
 
@@ -65,11 +75,15 @@ static class TraceVerb
         void Step(string name, Json? j)
         {
             if (j is null || j.Kind != JsonKind.Object) return;
-            t.Line($"{name.PadRight(12)}{j["line"].AsString}  {Terminal.Dim($"entry {j["entry"].AsInt}, {Terminal.Time(j["time"].AsInt)}")}");
+            t.Line(
+                $"{name.PadRight(12)}{j["line"].AsString}  "
+                + $"{Terminal.Dim($"entry {j["entry"].AsInt}, {Terminal.Time(j["time"].AsInt)}")}");
         }
         if (trace.Find("decision") is { } d)
         {
-            t.Line($"{"decision".PadRight(12)}{d["id"].AsString}: {d["outcome"].AsString}, status {d["status"].AsInt}, {Terminal.Time(d["time"].AsInt)}, principal {d["principal"].AsString[..8]}…");
+            t.Line(
+                $"{"decision".PadRight(12)}{d["id"].AsString}: {d["outcome"].AsString}, status {d["status"].AsInt}, "
+                + $"{Terminal.Time(d["time"].AsInt)}, principal {d["principal"].AsString[..8]}…");
             if (Missing(trace["keys"].AsString) is { } why) t.Line(Terminal.Yellow(why));
         }
         Step("deployment", trace.Find("deployment"));
@@ -81,11 +95,13 @@ static class TraceVerb
         foreach (var a in trace["attestations"].AsArray) Step("attested", a);
         foreach (var c in trace["components"].AsArray)
         {
-            t.Line($"  {c["role"].AsString} {c["name"].AsString} {c["digest"].AsDigest.Short}  {c["strength"].AsString}");
+            t.Line(
+                $"  {c["role"].AsString} {c["name"].AsString} {c["digest"].AsDigest.Short}  {c["strength"].AsString}");
             Origins(t, c["origins"], "    ");
         }
         t.Line("sources, where the walk ends");
-        t.Table(trace["sources"].AsArray.Select(s => new[] { s.Find("name")?.AsString ?? "", s["digest"].AsDigest.Short, s["strength"].AsString, $"entry {s["entry"].AsInt}", s["parameters"].Find("origin")?.AsString ?? "" }));
+        t.Table(trace["sources"].AsArray.Select(s => new[] { s.Find("name")?.AsString ?? "", s["digest"].AsDigest.Short,
+            s["strength"].AsString, $"entry {s["entry"].AsInt}", s["parameters"].Find("origin")?.AsString ?? "" }));
     }
 
     static void Origins(Terminal t, Json origins, string indent)
@@ -96,7 +112,9 @@ static class TraceVerb
             t.Line($"{indent}{o["line"].AsString}  {Terminal.Dim($"entry {o["entry"].AsInt}")}");
             foreach (var m in o["materials"].AsArray)
             {
-                t.Line($"{indent}  {m.Find("name")?.AsString} {m["digest"].AsObject["sha256"].AsString[..12]}  {m["strength"].AsString}{(m["origins"].Kind == JsonKind.String ? "  (" + m["origins"].AsString + ")" : "")}");
+                t.Line(
+                    $"{indent}  {m.Find("name")?.AsString} {m["digest"].AsObject["sha256"].AsString[..12]}  "
+                    + $"{m["strength"].AsString}{(m["origins"].Kind == JsonKind.String ? "  (" + m["origins"].AsString + ")" : "")}");
                 Origins(t, m["origins"], indent + "    ");
             }
         }

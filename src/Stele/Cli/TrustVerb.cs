@@ -7,7 +7,11 @@ namespace Stele.Cli;
 
 static class TrustVerb
 {
-    static readonly Option<string> File = new("--file") { HelpName = "FILE", Description = "another trust file than the one that this home pins" };
+    static readonly Option<string> File = new("--file")
+    {
+        HelpName = "FILE",
+        Description = "another trust file than the one that this home pins"
+    };
 
     public static Verb Verb => Verb.Group("trust", "which ledger is pinned, and whose cosignatures count", """
         The trust file is what makes a verification yours: it names the ledger's first entry and key, and the witnesses that you believe to be
@@ -53,7 +57,9 @@ static class TrustVerb
         call.Terminal.Line($"genesis  {trust.Genesis}");
         call.Terminal.Line($"key      {trust.Key}");
         foreach (var witness in trust.Witnesses) call.Terminal.Line($"witness  {witness}");
-        call.Terminal.Line(trust.Witnesses.IsEmpty ? "quorum   no witness: that others are shown another ledger, or that its end was cut off, is not excluded" : $"quorum   {trust.Quorum} of {trust.Witnesses.Length}");
+        call.Terminal.Line(trust.Witnesses.IsEmpty
+            ? "quorum   no witness: that others are shown another ledger, or that its end was cut off, is not excluded"
+            : $"quorum   {trust.Quorum} of {trust.Witnesses.Length}");
     }
 
     static Task<int> Add(Call call)
@@ -66,18 +72,28 @@ static class TrustVerb
         }
         catch (FormatException e)
         {
-            throw new CliError($"that is not a witness's key: {e.Message}", "a line name+id+base64, as stele witness prints it", CliError.Usage);
+            throw new CliError($"that is not a witness's key: {e.Message}",
+                "a line name+id+base64, as stele witness prints it", CliError.Usage);
         }
         var quorum = call.Get<int?>("--quorum") ?? Math.Max(1, trust.Quorum);
-        return Write(call, file, trust with { Witnesses = trust.Witnesses.Contains(key) ? trust.Witnesses : trust.Witnesses.Add(key), Quorum = quorum });
+        return Write(call, file, trust with
+        {
+            Witnesses = trust.Witnesses.Contains(key) ? trust.Witnesses : trust.Witnesses.Add(key),
+            Quorum = quorum
+        });
     }
 
     static Task<int> Remove(Call call)
     {
         var (file, trust) = Read(call);
         var left = trust.Witnesses.RemoveAll(w => w.Name == call.Need("name"));
-        if (left.Length == trust.Witnesses.Length) throw new CliError($"no witness '{call.Need("name")}' counts there", "stele trust show");
-        return Write(call, file, trust with { Witnesses = left, Quorum = call.Get<int?>("--quorum") ?? Math.Min(trust.Quorum, left.Length) });
+        if (left.Length == trust.Witnesses.Length)
+            throw new CliError($"no witness '{call.Need("name")}' counts there", "stele trust show");
+        return Write(call, file, trust with
+        {
+            Witnesses = left,
+            Quorum = call.Get<int?>("--quorum") ?? Math.Min(trust.Quorum, left.Length)
+        });
     }
 
     static Task<int> Write(Call call, string file, Trust trust)
@@ -88,7 +104,8 @@ static class TrustVerb
         }
         catch (FormatException e)
         {
-            throw new CliError($"that trust file would not do: {e.Message}", "stele trust show says what there is; --quorum N how many it takes", CliError.Usage);
+            throw new CliError($"that trust file would not do: {e.Message}",
+                "stele trust show says what there is; --quorum N how many it takes", CliError.Usage);
         }
         Files.Write(file, Terminal.Indented(trust.ToJson()) + "\n");
         call.Terminal.Result(trust.ToJson(), () => Print(call, file, trust));

@@ -41,19 +41,29 @@ sealed record UpTerms
     /// <summary>Names of tokens to make before the server starts, for others to connect with; shown once.</summary>
     public ImmutableArray<string> Invite { get; init; } = [];
 
-    /// <summary>A policy file (C2SP tlog-policy) that says who witnesses the ledger, and how many must; none: nobody is asked.</summary>
+    /// <summary>
+    /// A policy file (C2SP tlog-policy) that says who witnesses the ledger, and how many must; none: nobody is asked.
+    /// </summary>
     public string? Witnesses { get; init; }
 
     /// <summary>Let anybody read the ledger's checkpoint and tiles, without a token. Default no.</summary>
     public bool OpenLog { get; init; }
 
-    /// <summary>How often a decision log is anchored (seconds). Default 60; besides at every change of head and at an orderly stop.</summary>
+    /// <summary>
+    /// How often a decision log is anchored (seconds). Default 60; besides at every change of head and at an orderly
+    /// stop.
+    /// </summary>
     public double AnchorSeconds { get; init; } = 60;
 
-    /// <summary>Where a decision log goes on in a new file (bytes). Default 64 MiB. Whole files are what is pruned and moved.</summary>
+    /// <summary>
+    /// Where a decision log goes on in a new file (bytes). Default 64 MiB. Whole files are what is pruned and moved.
+    /// </summary>
     public long SegmentBytes { get; init; } = 64 << 20;
 
-    /// <summary>How often at most the ledger's checkpoint is signed (seconds). Default 0: for each group of statements that shared a flush. A node's logs always are so.</summary>
+    /// <summary>
+    /// How often at most the ledger's checkpoint is signed (seconds). Default 0: for each group of statements that
+    /// shared a flush. A node's logs always are so.
+    /// </summary>
     public double CheckpointSeconds { get; init; }
 
     /// <summary>How often a running release is inspected without any sign of change (seconds). Default 30.</summary>
@@ -73,25 +83,89 @@ static class UpVerb
         names another folder; checks on this machine are to be given the same.
         """,
         [
-            new Option<string>("--only") { HelpName = "server|node", Description = "run that part alone; a node alone follows the server that this home is connected to" },
-            new Option<int>("--port") { DefaultValueFactory = _ => 7070, HelpName = "N", Description = "the server's port on the loopback interface; 7070 unless given, 0 for any free one" },
-            new Option<int>("--gateway-port") { DefaultValueFactory = _ => 7080, HelpName = "N", Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one" },
-            new Option<string>("--follow") { HelpName = "URL", Description = "the server that a node alone follows; the one this home is connected to unless given" },
-            new Option<string[]>("--invite") { HelpName = "NAME", Description = "make a token for someone to connect with (stele login), and show it once; as stele token add does at any time" },
+            new Option<string>("--only")
+            {
+                HelpName = "server|node",
+                Description = "run that part alone; a node alone follows the server that this home is connected to"
+            },
+            new Option<int>("--port")
+            {
+                DefaultValueFactory = _ => 7070,
+                HelpName = "N",
+                Description = "the server's port on the loopback interface; 7070 unless given, 0 for any free one"
+            },
+            new Option<int>("--gateway-port")
+            {
+                DefaultValueFactory = _ => 7080,
+                HelpName = "N",
+                Description = "the gateway's port on the loopback interface; 7080 unless given, 0 for any free one"
+            },
+            new Option<string>("--follow")
+            {
+                HelpName = "URL",
+                Description = "the server that a node alone follows; the one this home is connected to unless given"
+            },
+            new Option<string[]>("--invite")
+            {
+                HelpName = "NAME",
+                Description =
+                    "make a token for someone to connect with (stele login), and show it once; as stele token add "
+                    + "does at any time"
+            },
             new Option<string[]>("--host")
             {
                 HelpName = "NAME",
                 Description = "a name other than localhost under which clients ask the server or the gateway, as in "
-                    + "ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts are refused",
+                    + "ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts "
+                    + "are refused",
             },
-            new Option<string>("--witnesses") { HelpName = "FILE", Description = "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', 'quorum'; every checkpoint is handed to them, and the published one carries the quorum's cosignatures" },
-            new Option<bool>("--open-log") { Description = "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
-            new Option<string[]>("--header") { HelpName = "NAME", Description = "a request header that releases get in addition to Accept, Accept-Language, User-Agent, traceparent, tracestate, Idempotency-Key and MCP-Protocol-Version, such as Mcp-Session-Id; no rule sees it" },
-            new Option<double>("--anchor") { DefaultValueFactory = _ => 60, HelpName = "SECONDS", Description = "how often decision logs are anchored in the ledger; 60 unless given" },
-            new Option<double>("--inspect") { DefaultValueFactory = _ => 30, HelpName = "SECONDS", Description = "how often a running release is inspected without any sign of change; 30 unless given" },
-            new Option<double>("--checkpoint") { HelpName = "SECONDS", Description = "how often at most the ledger signs a checkpoint; unless given, one for each group of statements that was written at once, so that nobody waits" },
-            new Option<long>("--segment") { DefaultValueFactory = _ => 64 << 20, HelpName = "BYTES", Description = "where decision logs go on in a new file; whole files are what stele log prune and stele log move take; 67108864 (64 MiB) unless given" },
-        ], Run) { Needs = "a data folder and two free ports; bubblewrap, for the node; the role owner, for a node's first start" };
+            new Option<string>("--witnesses")
+            {
+                HelpName = "FILE",
+                Description =
+                    "who witnesses the ledger, as a C2SP tlog-policy: 'witness NAME VKEY URL' lines, 'group', "
+                    + "'quorum'; every checkpoint is handed to them, and the published one carries the quorum's "
+                    + "cosignatures"
+            },
+            new Option<bool>("--open-log") { Description =
+                "let anybody read the ledger's checkpoint and tiles without a token, so that others can monitor it" },
+            new Option<string[]>("--header")
+            {
+                HelpName = "NAME",
+                Description =
+                    "a request header that releases get in addition to Accept, Accept-Language, User-Agent, "
+                    + "traceparent, tracestate, Idempotency-Key and MCP-Protocol-Version, such as Mcp-Session-Id; no "
+                    + "rule sees it"
+            },
+            new Option<double>("--anchor")
+            {
+                DefaultValueFactory = _ => 60,
+                HelpName = "SECONDS",
+                Description = "how often decision logs are anchored in the ledger; 60 unless given"
+            },
+            new Option<double>("--inspect")
+            {
+                DefaultValueFactory = _ => 30,
+                HelpName = "SECONDS",
+                Description = "how often a running release is inspected without any sign of change; 30 unless given"
+            },
+            new Option<double>("--checkpoint")
+            {
+                HelpName = "SECONDS",
+                Description =
+                    "how often at most the ledger signs a checkpoint; unless given, one for each group of statements "
+                    + "that was written at once, so that nobody waits"
+            },
+            new Option<long>("--segment")
+            {
+                DefaultValueFactory = _ => 64 << 20,
+                HelpName = "BYTES",
+                Description =
+                    "where decision logs go on in a new file; whole files are what stele log prune and stele log "
+                    + "move take; 67108864 (64 MiB) unless given"
+            },
+        ], Run) { Needs =
+            "a data folder and two free ports; bubblewrap, for the node; the role owner, for a node's first start" };
 
     /// <summary>About twice of what is open before anybody has connected: the runtime holds two for each of its parts,
     /// and some are needed only later.</summary>
@@ -99,23 +173,32 @@ static class UpVerb
 
     static async Task<int> Run(Call call)
     {
-        await Task.Yield(); // signals are heard from the first wait on: everyone who is told that everything is up can rely on them
+        // signals are heard from the first wait on: everyone who is told that everything is up can rely on them
+        await Task.Yield();
         var only = call.Get<string>("--only");
         if (only is not (null or "server" or "node")) throw call.Wrong($"--only takes server or node, not '{only}'");
         var terms = new UpTerms
         {
-            Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node", Node = only != "server", Follow = call.Get<string>("--follow") is { } url ? Given.Server(url, "--follow") : null,
+            Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node",
+            Node = only != "server",
+            Follow = call.Get<string>("--follow") is { } url ? Given.Server(url, "--follow") : null,
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
-            Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"), InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
+            Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"),
+            InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
             Hosts = [.. call.Get<string[]>("--host") ?? []], SegmentBytes = call.Get<long>("--segment"),
                 Headers = [.. call.Get<string[]>("--header") ?? []],
         };
-        foreach (var name in terms.Headers) if (RequestHeaders.Objection(name) is { } why) throw call.Wrong($"--header: {why}");
-        if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
-        if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1) throw call.Wrong("--anchor and --inspect take at least 0.1 seconds");
+        foreach (var name in terms.Headers) if (RequestHeaders.Objection(name) is { } why)
+            throw call.Wrong($"--header: {why}");
+        if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535)
+            throw call.Wrong("a port is 0 to 65535");
+        if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1)
+            throw call.Wrong("--anchor and --inspect take at least 0.1 seconds");
         if (terms.CheckpointSeconds is not (>= 0 and <= 60)) throw call.Wrong("--checkpoint takes 0 to 60 seconds");
         if (terms.SegmentBytes < 4096) throw call.Wrong("--segment takes at least 4096 bytes");
-        if (terms.Node && !Sandbox.Available) throw new CliError("bubblewrap is not installed, and releases run in it", "apt-get install bubblewrap; or run the server alone: stele up --only server");
+        if (terms.Node && !Sandbox.Available)
+            throw new CliError("bubblewrap is not installed, and releases run in it",
+                "apt-get install bubblewrap; or run the server alone: stele up --only server");
         foreach (var name in terms.Invite) Given.Label(name, "a token");
         Given.Descriptors(terms.Node ? FewestWithNode : FewestDescriptors);
         var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
@@ -133,12 +216,17 @@ static class UpVerb
             foreach (var (name, token) in running.Invited) t.Line($"token for {name}: {token}");
             if (running.NodeOrNull is not null) foreach (var gap in Enforcement.Gaps()) t.Note(
                 $"limits of releases: {gap}");
-            if (first) t.Note("A ledger was founded: your key, in your home, is its first owner. " + InitVerb.MoveRecovery(call));
-            if (terms.Server && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
+            if (first)
+                t.Note("A ledger was founded: your key, in your home, is its first owner. "
+                    + InitVerb.MoveRecovery(call));
+            if (terms.Server
+                && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
                 t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then "
                     + $"stele login {running.Server.Address} --token-file FILE --trust "
                     + $"{System.IO.Path.Combine(call.Data, "trust.json")}");
-            t.Line($"Ctrl-C stops it. Next, in another terminal: stele {(first ? "system add NAME --env prod --stale-after 24h" : "status")}; stele --help");
+            t.Line(
+                $"Ctrl-C stops it. Next, in another terminal: stele "
+                + $"{(first ? "system add NAME --env prod --stale-after 24h" : "status")}; stele --help");
         });
         call.Stage.Output.Flush();
         try
@@ -147,9 +235,11 @@ static class UpVerb
             {
                 await running.Ended.WaitAsync(call.Stop);
             }
-            catch (Exception e) when (running.ServerOrNull?.Completion.IsFaulted == true && e is not OperationCanceledException)
+            catch (Exception e) when (running.ServerOrNull?.Completion.IsFaulted == true
+                && e is not OperationCanceledException)
             {
-                // Nothing more is admitted, and what was can be read and proved as before: that, and a node in the same process, go on until someone has seen to the disk.
+                // Nothing more is admitted, and what was can be read and proved as before: that, and a node in the same
+                // process, go on until someone has seen to the disk.
                 var said = Ending.Of(e, false);
                 t.Clear();
                 call.Terminal.Report($"stele: error: the ledger takes no more statements: {said.Message}");
@@ -160,7 +250,8 @@ static class UpVerb
                 await (running.NodeOrNull?.Failed ?? Task.Delay(Timeout.Infinite, call.Stop)).WaitAsync(call.Stop);
             }
         }
-        catch (OperationCanceledException) when (call.Stop.IsCancellationRequested && running.ServerOrNull?.Completion.IsFaulted == true)
+        catch (OperationCanceledException) when (call.Stop.IsCancellationRequested
+            && running.ServerOrNull?.Completion.IsFaulted == true)
         {
             return CliError.Failed;
         }
@@ -193,7 +284,8 @@ sealed class Running : IAsyncDisposable
     /// <summary>Ends when a part of it broke.</summary>
     public Task Ended => Task.WhenAny(new[] { ServerOrNull?.Completion, NodeOrNull?.Failed }.OfType<Task>()).Unwrap();
 
-    public static async Task<Running> Start(string data, string homePath, UpTerms terms, Call call, Action<string> report)
+    public static async Task<Running> Start(string data, string homePath, UpTerms terms, Call call,
+        Action<string> report)
     {
         var home = Home.Open(homePath);
         var running = new Running();
@@ -205,7 +297,14 @@ sealed class Running : IAsyncDisposable
             if (terms.Server)
             {
                 if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
-                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions { Port = terms.Port, Hosts = terms.Hosts, OpenLog = terms.OpenLog, SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds), Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null }, call.Clock, report);
+                running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions
+                {
+                    Port = terms.Port,
+                    Hosts = terms.Hosts,
+                    OpenLog = terms.OpenLog,
+                    SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds),
+                    Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null
+                }, call.Clock, report);
                 running.Invited = [.. terms.Invite.Select(name => (name, TokenFile.Renew(folder.Tokens, name)))];
             }
             if (terms.Node)
@@ -213,12 +312,25 @@ sealed class Running : IAsyncDisposable
                 var trust = terms.Server ? folder.ReadTrust() : home.Trust
                     ?? throw new CliError("which ledger is the node to follow? none is pinned here",
                     "stele login URL --token-file FILE --trust FILE");
-                var follow = running.ServerOrNull?.Address ?? terms.Follow ?? (home.Server is { } s ? new Uri(s) : throw new CliError("which server is the node to follow?", "--follow URL"));
+                var follow = running.ServerOrNull?.Address ?? terms.Follow
+                    ?? (home.Server is { } s
+                        ? new Uri(s)
+                        : throw new CliError("which server is the node to follow?", "--follow URL"));
                 var node = NodeFolder.In(data);
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow,
                     running.ServerOrNull?.OwnToken ?? home.Token,
-                    new NodeTerms { AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds), InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds), SegmentBytes = terms.SegmentBytes },
-                    new GatewayTerms { Port = terms.GatewayPort, Headers = terms.Headers, Hosts = terms.Hosts }, call.Clock, report);
+                    new NodeTerms
+                    {
+                        AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds),
+                        InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds),
+                        SegmentBytes = terms.SegmentBytes
+                    },
+                    new GatewayTerms
+                    {
+                        Port = terms.GatewayPort,
+                        Headers = terms.Headers,
+                        Hosts = terms.Hosts
+                    }, call.Clock, report);
             }
             if (running.ServerOrNull is { } server && home.Trust?.Genesis == folder.ReadTrust().Genesis)
                 home.Set(("server", server.Address.ToString()), ("data", data));
@@ -253,31 +365,49 @@ sealed class Running : IAsyncDisposable
         }
         catch (FormatException e)
         {
-            throw new CliError($"{file} is not a witness policy for this ledger: {e.Message}", "lines as stele witness prints them, then a quorum: quorum NAME; see https://c2sp.org/tlog-policy", CliError.Usage);
+            throw new CliError($"{file} is not a witness policy for this ledger: {e.Message}",
+                "lines as stele witness prints them, then a quorum: quorum NAME; see https://c2sp.org/tlog-policy",
+                CliError.Usage);
         }
     }
 
-    /// <summary>The first time, an owner who starts both makes the node a member, by their own statement; <c>stele log open</c> then assigns it to environments.</summary>
+    /// <summary>
+    /// The first time, an owner who starts both makes the node a member, by their own statement; <c>stele log open</c>
+    /// then assigns it to environments.
+    /// </summary>
     static async Task Register(Running running, Home home, Call call)
     {
         var state = running.Server.Admission.Replay.State;
         var identity = running.Node.Node.Identity;
-        if (state.Members.ContainsKey(identity.Member) || home.Member is not { } me || !state.Members.TryGetValue(me, out var member) || !member.IsOwner || !home.Keys.Contains(home.KeyName)) return;
+        if (state.Members.ContainsKey(identity.Member) || home.Member is not { } me
+            || !state.Members.TryGetValue(me, out var member) || !member.IsOwner || !home.Keys.Contains(home.KeyName))
+            return;
         using var key = home.Key();
-        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [], null) { Ledger = state.Ledger, Nonce = Home.NewId(), Issued = call.Now };
-        if (await running.Server.Admission.Submit(Envelope.Sign(statement.Encode(), key).ToJson().ToBytes()) is Admitted.Refused refused)
+        var statement = new MemberStatement(identity.Member, null, [identity.Key.Public], [], null)
+        {
+            Ledger = state.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        };
+        if (await running.Server.Admission.Submit(Envelope.Sign(statement.Encode(), key).ToJson()
+            .ToBytes()) is Admitted.Refused refused)
             throw new CliError($"the node could not be registered: {refused.Problem.Message}", refused.Problem.Hint);
     }
 
     public Json ToJson() => Json.Object(
-        ("server", ServerOrNull is { } s ? Json.Of(s.Address.ToString()) : null), ("gateway", NodeOrNull is null ? null : Json.Of(Gateway)),
-        ("node", NodeOrNull is { } n ? Json.Of(n.Node.Identity.Member) : null), ("tokens", Json.Object(Invited.Select(i => KeyValuePair.Create(i.Name, Json.Of(i.Token))))));
+        ("server", ServerOrNull is { } s ? Json.Of(s.Address.ToString()) : null),
+        ("gateway", NodeOrNull is null ? null : Json.Of(Gateway)),
+        ("node", NodeOrNull is { } n ? Json.Of(n.Node.Identity.Member) : null),
+        ("tokens", Json.Object(Invited.Select(i => KeyValuePair.Create(i.Name, Json.Of(i.Token))))));
 
     Instance InstanceOf(string system, string environment) =>
-        Node.Node.Environment(system, environment)?.Table?.Legs is [var leg, ..] ? leg.Instance : throw new CliError($"nothing runs in {system}/{environment}");
+        Node.Node.Environment(system, environment)?.Table?.Legs is [var leg, ..]
+            ? leg.Instance
+            : throw new CliError($"nothing runs in {system}/{environment}");
 
     /// <summary>Where the running release's tree stands on this machine.</summary>
-    public string ReleaseFolder(string system, string environment) => InstanceOf(system, environment).Provisioned.Tree.Directory;
+    public string ReleaseFolder(string system, string environment) =>
+        InstanceOf(system, environment).Provisioned.Tree.Directory;
 
     /// <summary>The release that the running process names in its own environment, read from /proc.</summary>
     public string ReleaseInProc(string system, string environment) =>

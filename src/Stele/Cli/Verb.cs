@@ -2,13 +2,19 @@ using System.CommandLine;
 
 namespace Stele.Cli;
 
-/// <summary>One verb of the command line: its name, one line for the list, the prose of its help, its arguments, and what it does.</summary>
-/// <param name="Help">First the usage, a line a form; then paragraphs. Flags explain themselves: each option has a description.</param>
+/// <summary>
+/// One verb of the command line: its name, one line for the list, the prose of its help, its arguments, and what it
+/// does.
+/// </summary>
+/// <param name="Help">
+/// First the usage, a line a form; then paragraphs. Flags explain themselves: each option has a description.
+/// </param>
 /// <param name="Run">Null for a verb that only holds others.</param>
 sealed record Verb(string Name, string Summary, string Help, Symbol[] Shape, Func<Call, Task<int>>? Run)
 {
     /// <summary>What a verb needs that signs nothing.</summary>
-    public const string Token = "a token of the server", Machine = "to be run where the server's or node's data folder is", Nothing = "nothing: neither a server nor a role";
+    public const string Token = "a token of the server", Machine =
+        "to be run where the server's or node's data folder is", Nothing = "nothing: neither a server nor a role";
 
     public Verb[] Verbs { get; init; } = [];
 
@@ -16,7 +22,8 @@ sealed record Verb(string Name, string Summary, string Help, Symbol[] Shape, Fun
     public string Needs { get; init; } = Token;
 
     /// <summary>A verb that only holds others.</summary>
-    public static Verb Group(string name, string summary, string help, params Verb[] verbs) => new(name, summary, help, [], null) { Verbs = verbs };
+    public static Verb Group(string name, string summary, string help, params Verb[] verbs) =>
+        new(name, summary, help, [], null) { Verbs = verbs };
 
     /// <summary>How it is typed: the first line of its help.</summary>
     public string Usage => Help.Split('\n')[0];
@@ -33,13 +40,17 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
 
     public T? Get<T>(string name) => parsed.GetValue<T>(name);
 
-    public string Need(string name) => parsed.GetValue<string>(name) is { Length: > 0 } v ? v : throw Wrong($"{(name.StartsWith('-') ? name : name.ToUpperInvariant())} is needed");
+    public string Need(string name) => parsed.GetValue<string>(name) is { Length: > 0 } v
+        ? v
+        : throw Wrong($"{(name.StartsWith('-') ? name : name.ToUpperInvariant())} is needed");
 
     /// <summary>A file that must be there.</summary>
     public string NeedFile(string name)
     {
         var file = Need(name);
-        return File.Exists(file) ? file : throw new CliError(Directory.Exists(file) ? $"{file} is a folder, not a file" : $"there is no file {file}", verb.Usage, CliError.Usage);
+        return File.Exists(file) ? file : throw new CliError(Directory.Exists(file)
+            ? $"{file} is a folder, not a file"
+            : $"there is no file {file}", verb.Usage, CliError.Usage);
     }
 
     /// <summary>It was asked for wrongly; the hint is how it is typed.</summary>
@@ -48,7 +59,9 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
     /// <summary>The data folder of a server and node on this machine.</summary>
     public string Data => Known(Places.Data(parsed.GetValue<string>("--data")));
 
-    /// <summary>The data folder that people mean who look at one: the one given, else the one that this home's server ran from.</summary>
+    /// <summary>
+    /// The data folder that people mean who look at one: the one given, else the one that this home's server ran from.
+    /// </summary>
     public string DataHere =>
         parsed.GetValue<string>("--data") is null && Home.Open(HomePath).Data is { } known ? Known(known) : Data;
 

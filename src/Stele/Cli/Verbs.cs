@@ -12,11 +12,17 @@ static class Verbs
 
     public static readonly Verb[] All =
     [
-        TourVerb.Verb with { Needs = "bubblewrap, and the mortgage sample: run it in a clone, or give --sample DIR" }, UpVerb.Verb, WitnessVerb.Verb, InitVerb.Verb, LoginVerb.Verb, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb, TokenVerb.Verb, PrincipalVerb.Verb,
+        TourVerb.Verb with { Needs = "bubblewrap, and the mortgage sample: run it in a clone, or give --sample DIR" },
+        UpVerb.Verb, WitnessVerb.Verb, InitVerb.Verb, LoginVerb.Verb, KeyVerb.Verb, MemberVerb.Verb, SystemVerb.Verb,
+        TokenVerb.Verb, PrincipalVerb.Verb,
         FreezeVerb.Verb, RunVerb.Verb, ReleaseVerb.Verb, CheckVerb.Verb, PolicyVerb.Verb,
-        ApproveVerb.Approve, WaiverVerbs.Waive, WaiverVerbs.Verb, AttestVerb.Verb, DeployVerb.Deploy, DeployVerb.Rollback,
-        StatusVerb.Verb, DiffVerb.Verb, TraceVerb.Verb, ReceiptVerb.Verb, VerdictVerb.Verb, LogVerb.Verb, EraseVerb.Verb, RetentionVerb.Verb, HoldVerb.Verb, FsckVerb.Verb, ReconcileVerb.Verb, AuditVerb.Verb, ExportVerb.Verb, TimestampVerb.Verb, ModelVerb.Verb, VerifyVerb.Verb, TrustVerb.Verb,
+        ApproveVerb.Approve, WaiverVerbs.Waive, WaiverVerbs.Verb, AttestVerb.Verb, DeployVerb.Deploy,
+        DeployVerb.Rollback,
+        StatusVerb.Verb, DiffVerb.Verb, TraceVerb.Verb, ReceiptVerb.Verb, VerdictVerb.Verb, LogVerb.Verb,
+        EraseVerb.Verb, RetentionVerb.Verb, HoldVerb.Verb, FsckVerb.Verb, ReconcileVerb.Verb, AuditVerb.Verb,
+        ExportVerb.Verb, TimestampVerb.Verb, ModelVerb.Verb, VerifyVerb.Verb, TrustVerb.Verb,
     ];
 
-    public static Task<int> Run(string[] args, Stage stage, CancellationToken stop = default) => CommandLine.Run(args, All, stage, Intro, stop);
+    public static Task<int> Run(string[] args, Stage stage, CancellationToken stop = default) =>
+        CommandLine.Run(args, All, stage, Intro, stop);
 }

@@ -68,25 +68,44 @@ static class VerdictVerb
         var asked = call.Get<long>("entry");
         var again = Again(desk, asked);
         // With the refusal of a deployment stands the verdict, which says more.
-        if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v && v.Envelope == r.Envelope && v.Size == r.Size) is { } explained) again = Again(desk, explained.Index);
-        if (again.Told is not { Statement: Verdict verdict } found) throw new CliError($"entry {asked} is not a verdict, and none explains it", again.Explanation is null ? "stele verdict list shows the verdicts" : $"stele verdict explain {asked} judges it again");
+        if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v
+            && v.Envelope == r.Envelope && v.Size == r.Size) is { } explained) again = Again(desk, explained.Index);
+        if (again.Told is not { Statement: Verdict verdict } found)
+            throw new CliError($"entry {asked} is not a verdict, and none explains it", again.Explanation is null
+                ? "stele verdict list shows the verdicts"
+                : $"stele verdict explain {asked} judges it again");
         call.Terminal.Result(
-            Json.Object(("entry", found.Index), ("passed", verdict.Passed), ("release", verdict.Releases.IsEmpty ? null : Json.Of(verdict.Releases[0])), ("releases", Json.Array(verdict.Releases.Select(Json.Of))),
-                ("place", State.Place(verdict.System, verdict.Environment)), ("size", verdict.Size), ("rules", Json.Array(verdict.Rules.Select(x => x.ToJson()))), ("waivers", Json.Array(verdict.Waivers.Select(w => Json.Of(w)))),
-                ("would", Json.Array(verdict.Would.Select(x => x.ToJson()))), ("cut", verdict.Cut), ("payload", Digest.Of(found.Entry.Envelope.Payload)), ("reexecuted", again.Agrees)),
+            Json.Object(("entry", found.Index), ("passed", verdict.Passed), ("release", verdict.Releases.IsEmpty
+                ? null
+                : Json.Of(verdict.Releases[0])), ("releases", Json.Array(verdict.Releases.Select(Json.Of))),
+                ("place", State.Place(verdict.System, verdict.Environment)), ("size", verdict.Size),
+                ("rules", Json.Array(verdict.Rules.Select(x => x.ToJson()))),
+                ("waivers", Json.Array(verdict.Waivers.Select(w => Json.Of(w)))),
+                ("would", Json.Array(verdict.Would.Select(x => x.ToJson()))), ("cut", verdict.Cut),
+                ("payload", Digest.Of(found.Entry.Envelope.Payload)), ("reexecuted", again.Agrees)),
             () =>
             {
                 var t = call.Terminal;
                 t.Line(Head(desk, again));
                 foreach (var rule in verdict.Rules)
                 {
-                    t.Table([[rule.Result.PadRight(6), rule.Rule, rule.Policy.Short, rule.Message ?? (rule.Waiver is { } w ? $"waived by entry {w}" : "")]]);
-                    if (!rule.Values.IsEmpty && rule.Result != RuleOutcome.Passed) t.Line(Terminal.Dim($"          {string.Join("; ", rule.Values)}"));
+                    t.Table([[rule.Result.PadRight(6), rule.Rule, rule.Policy.Short,
+                        rule.Message ?? (rule.Waiver is { } w ? $"waived by entry {w}" : "")]]);
+                    if (!rule.Values.IsEmpty && rule.Result != RuleOutcome.Passed)
+                        t.Line(Terminal.Dim($"          {string.Join("; ", rule.Values)}"));
                 }
-                if (verdict.Cut > 0) t.Line(Terminal.Dim("  not all of it fits an entry: stele verdict explain shows the rest"));
-                foreach (var rule in verdict.Would.Where(x => !x.Allows)) t.Line($"  the candidate {rule.Policy.Short} would have said: {rule.Result}  {rule.Rule}  {rule.Message}");
+                if (verdict.Cut > 0)
+                    t.Line(Terminal.Dim("  not all of it fits an entry: stele verdict explain shows the rest"));
+                foreach (var rule in verdict.Would.Where(x => !x.Allows))
+                    t.Line(
+                        $"  the candidate {rule.Policy.Short} would have said: {rule.Result}  {rule.Rule}  "
+                        + $"{rule.Message}");
                 if (again.Misplaced is { } misplaced) t.Line(Terminal.Red($"MISPLACED: {misplaced}"));
-                t.Line(again.Agrees ? $"re-executed here: the same {found.Entry.Envelope.Payload.Length} bytes, {Digest.Of(found.Entry.Envelope.Payload)}" : Terminal.Red("re-executed here: OTHER BYTES") + $"; stele verdict reproduce {found.Index} shows which");
+                t.Line(again.Agrees
+                    ? $"re-executed here: the same {found.Entry.Envelope.Payload.Length} bytes, "
+                        + $"{Digest.Of(found.Entry.Envelope.Payload)}"
+                    : Terminal.Red("re-executed here: OTHER BYTES")
+                        + $"; stele verdict reproduce {found.Index} shows which");
             });
         return again is { Agrees: true, Misplaced: null } ? 0 : CliError.Failed;
     }
@@ -95,9 +114,18 @@ static class VerdictVerb
     static PrintedLine Head(Desk desk, Reexecuted again)
     {
         var passed = again.Outcome is Outcome.Accepted;
-        var statement = again.Outcome switch { Outcome.Accepted a => a.Statement, Outcome.Refused r => r.Statement, _ => null };
-        var what = statement is Deployment d ? $"{(d.Routes.IsEmpty ? d.Action : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release))))} → {d.System}/{d.Environment}" : statement?.Kind ?? "an envelope";
-        return $"{(passed ? Terminal.Green("passed") : Terminal.Red("refused"))}  {what}  {Terminal.Dim($"{(again.Told is { } told ? $"{told.Statement.Kind} in entry {told.Index}, " : "")}on the ledger at size {again.Before.Size}")}";
+        var statement = again.Outcome switch
+        {
+            Outcome.Accepted a => a.Statement,
+            Outcome.Refused r => r.Statement,
+            _ => null
+        };
+        var what = statement is Deployment d
+            ? $"{(d.Routes.IsEmpty ? d.Action : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release))))} → "
+                + $"{d.System}/{d.Environment}"
+            : statement?.Kind ?? "an envelope";
+        return $"{(passed ? Terminal.Green("passed") : Terminal.Red("refused"))}  {what}  "
+            + $"{Terminal.Dim($"{(again.Told is { } told ? $"{told.Statement.Kind} in entry {told.Index}, " : "")}on the ledger at size {again.Before.Size}")}";
     }
 
     static async Task<int> Explained(Call call)
@@ -106,15 +134,19 @@ static class VerdictVerb
         var asked = call.Get<long>("entry");
         var again = Again(desk, asked);
         if (again.Explanation is not { } explanation)
-            throw new CliError(again.Outcome is Outcome.Refused { Code: not RefusalCode.PolicyFailed } r ? $"no policy judged what entry {asked} is about: it was refused before, {r.Code.Name()}: {r.Message}" : $"no policy judged entry {asked}", "stele verdict list shows the verdicts");
+            throw new CliError(again.Outcome is Outcome.Refused { Code: not RefusalCode.PolicyFailed } r
+                ? $"no policy judged what entry {asked} is about: it was refused before, {r.Code.Name()}: {r.Message}"
+                : $"no policy judged entry {asked}", "stele verdict list shows the verdicts");
         call.Terminal.Result(
-            explanation.ToJson().With("entry", again.Told is { } told ? Json.Of(told.Index) : Json.Null).With("reexecuted", again.Told is null ? Json.Null : again.Agrees),
+            explanation.ToJson().With("entry", again.Told is { } told ? Json.Of(told.Index) : Json.Null)
+                .With("reexecuted", again.Told is null ? Json.Null : again.Agrees),
             () =>
             {
                 call.Terminal.Line(Head(desk, again));
                 foreach (var (tone, line) in ExplanationLines.Of(explanation)) call.Terminal.Line(tone switch
                 {
-                    Tone.Good => Terminal.Green(line), Tone.Bad => Terminal.Red(line), Tone.Strong => Terminal.Bold(line), Tone.Faint => Terminal.Dim(line), _ => line,
+                    Tone.Good => Terminal.Green(line), Tone.Bad => Terminal.Red(line), Tone.Strong =>
+                        Terminal.Bold(line), Tone.Faint => Terminal.Dim(line), _ => line,
                 });
             });
         return 0;
@@ -123,27 +155,38 @@ static class VerdictVerb
     static async Task<int> Reproduced(Call call)
     {
         var (one, all) = (call.Get<long?>("entry"), call.Get<bool>("--all"));
-        if (one is null != all) throw call.Wrong(all ? "--all is about every one; it takes no entry" : "ENTRY is needed, or --all");
+        if (one is null != all)
+            throw call.Wrong(all ? "--all is about every one; it takes no entry" : "ENTRY is needed, or --all");
         await using var desk = await Desk.Open(call);
-        var entries = one is { } n ? [n] : desk.Replay.Entries.Where(f => f.Statement is Verdict or Refusal).Select(f => f.Index).ToArray();
+        var entries = one is { } n
+            ? [n]
+            : desk.Replay.Entries.Where(f => f.Statement is Verdict or Refusal).Select(f => f.Index).ToArray();
         var again = new List<Reexecuted>();
         foreach (var (i, entry) in entries.Index())
         {
             call.Terminal.Progress($"judging again: {i + 1} of {entries.Length}");
             again.Add(Again(desk, entry));
         }
-        if (one is not null && again[0].Told is null) throw new CliError($"nothing that the server wrote explains entry {one}", again[0].Explanation is null ? "stele verdict list shows the verdicts" : $"stele verdict explain {one} judges it again");
+        if (one is not null && again[0].Told is null)
+            throw new CliError($"nothing that the server wrote explains entry {one}", again[0].Explanation is null
+                ? "stele verdict list shows the verdicts"
+                : $"stele verdict explain {one} judges it again");
         var other = again.Count(a => a is not { Agrees: true, Misplaced: null });
         call.Terminal.Result(
-            all ? Json.Object(("count", again.Count), ("same", again.Count - other), ("verdicts", Json.Array(again.Select(a => a.ToJson())))) : again[0].ToJson(),
+            all ? Json.Object(("count", again.Count), ("same", again.Count - other),
+                ("verdicts", Json.Array(again.Select(a => a.ToJson())))) : again[0].ToJson(),
             () =>
             {
                 var t = call.Terminal;
                 foreach (var a in again.Where(a => one is not null || a is not { Agrees: true, Misplaced: null }))
                 {
                     t.Line(Head(desk, a));
-                    if (a.Explanation is { } e) t.Table([["input", Digest.Of(e.Judgement.Input.ToBytes()).ToString()], .. e.Judgement.Policies.Select(p => new[] { "policy", p.ToString() })]);
-                    t.Table([["engine", $"fold version {a.Before.FoldVersion}"], ["written", $"{Digest.Of(a.Told!.Entry.Envelope.Payload)}  {a.Told.Entry.Envelope.Payload.Length} bytes"], ["again", a.Payload is { } p2 ? $"{Digest.Of(p2)}  {p2.Length} bytes" : "nothing: it had no reason to be written"]]);
+                    if (a.Explanation is { } e)
+                        t.Table([["input", Digest.Of(e.Judgement.Input.ToBytes()).ToString()],
+                            .. e.Judgement.Policies.Select(p => new[] { "policy", p.ToString() })]);
+                    t.Table([["engine", $"fold version {a.Before.FoldVersion}"],
+                        ["written",
+                            $"{Digest.Of(a.Told!.Entry.Envelope.Payload)}  {a.Told.Entry.Envelope.Payload.Length} bytes"], ["again", a.Payload is { } p2 ? $"{Digest.Of(p2)}  {p2.Length} bytes" : "nothing: it had no reason to be written"]]);
                     if (a.Misplaced is { } misplaced) t.Line(Terminal.Red($"  MISPLACED: {misplaced}"));
                     foreach (var at in a.Differences()) t.Line(Terminal.Red($"  differs  {at}"));
                 }
@@ -171,7 +214,9 @@ static class VerdictVerb
         }
         call.Terminal.Result(
             Json.Object(("verdicts", Json.Array(found.Select(f => Json.Object(
-                ("entry", f.Index), ("time", f.Time), ("passed", f.Verdict.Passed), ("place", State.Place(f.Verdict.System, f.Verdict.Environment)), ("releases", Json.Array(f.Verdict.Releases.Select(Json.Of))), ("size", f.Verdict.Size),
+                ("entry", f.Index), ("time", f.Time), ("passed", f.Verdict.Passed),
+                ("place", State.Place(f.Verdict.System, f.Verdict.Environment)),
+                ("releases", Json.Array(f.Verdict.Releases.Select(Json.Of))), ("size", f.Verdict.Size),
                 ("failed", Json.Array(f.Verdict.Rules.Where(r => !r.Allows).Select(r => Json.Of(r.Rule)))),
                     ("waivers", Json.Array(f.Verdict.Waivers.Select(w => Json.Of(w)))),
                     ("execution", f.Again.Name())))))),
@@ -181,9 +226,11 @@ static class VerdictVerb
                     "there is no such verdict: policies judge deployments, and each gets one");
                 call.Terminal.Table(found.Select(f => new[]
                 {
-                    f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time), f.Verdict.Passed ? "passed" : "refused",
+                    f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time),
+                    f.Verdict.Passed ? "passed" : "refused",
                     $"{(f.Verdict.Releases.IsEmpty ? "halt" : string.Join(", ", f.Verdict.Releases.Select(r => desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → {f.Verdict.System}/{f.Verdict.Environment}",
-                    string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleOutcome.Passed).Select(r => r.Waiver is null ? r.Rule : $"{r.Rule} (waived)")),
+                    string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleOutcome.Passed)
+                        .Select(r => r.Waiver is null ? r.Rule : $"{r.Rule} (waived)")),
                     f.Again.Words(),
                 }), "");
             });

@@ -16,23 +16,41 @@ static class VerifyVerb
         """,
         [
             new Argument<string>("what"), new Argument<string>("file"),
-            new Option<string>("--trust") { HelpName = "FILE", Description = "whose ledger it must be; the one that this home pins unless given" },
-            new Option<long>("--min-size") { HelpName = "N", Description = "a ledger with fewer entries fails: it was cut" },
-            new Option<string>("--not-older-than") { HelpName = "TIME", Description = "fails unless a witness that the trust file names cosigned then or later, as 2026-01-31T12:00:00Z" },
+            new Option<string>("--trust")
+            {
+                HelpName = "FILE",
+                Description = "whose ledger it must be; the one that this home pins unless given"
+            },
+            new Option<long>("--min-size")
+            {
+                HelpName = "N",
+                Description = "a ledger with fewer entries fails: it was cut"
+            },
+            new Option<string>("--not-older-than")
+            {
+                HelpName = "TIME",
+                Description =
+                    "fails unless a witness that the trust file names cosigned then or later, as 2026-01-31T12:00:00Z"
+            },
         ], Run) { Needs = Verb.Nothing };
 
     static async Task<int> Run(Call call)
     {
         var what = call.Need("what");
-        if (what is not ("pack" or "receipt")) throw call.Wrong($"'{what}' can't be verified", "stele verify pack FILE, or stele verify receipt FILE");
+        if (what is not ("pack" or "receipt"))
+            throw call.Wrong($"'{what}' can't be verified", "stele verify pack FILE, or stele verify receipt FILE");
         var file = call.NeedFile("file");
         var trust = call.Get<string>("--trust") is { } given ? Given.Trust(given) : Home.Open(call.HomePath).Trust;
         var notOlder = call.Get<string>("--not-older-than") is { } text ? Given.Time(text, "--not-older-than")
             : (long?)null;
         call.Terminal.Progress($"verifying {file}");
         VerifyReport report;
-        if (what == "receipt") report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust, call.Get<long>("--min-size"), notOlder);
-        else await using (var pack = File.OpenRead(file)) report = await Task.Run(() => Verifier.Verify(pack, trust, call.Get<long>("--min-size"), notOlder), call.Stop).WaitAsync(call.Stop);
+        if (what == "receipt")
+            report = ReceiptVerifier.Verify(await File.ReadAllBytesAsync(file, call.Stop), trust,
+                call.Get<long>("--min-size"), notOlder);
+        else await using (var pack = File.OpenRead(file))
+            report = await Task.Run(() => Verifier.Verify(pack, trust, call.Get<long>("--min-size"), notOlder),
+                call.Stop).WaitAsync(call.Stop);
         call.Terminal.Result(report.ToJson(), () =>
         {
             foreach (var line in report.Lines())

@@ -16,9 +16,22 @@ static class WaiverVerbs
         """,
         [
             new Argument<string>("rule"), new Argument<string>("release"), new Argument<string>("system/env"),
-            new Option<string>("--for") { HelpName = "TIME", Description = "how long: a number and s, m, h, d or w, as in 7d; at most 90d, there is no waiver without an end" },
-            new Option<string>("--reason") { HelpName = "TEXT", Description = "why; kept in your home, the ledger commits to it" },
-            new Option<string>("--policy") { HelpName = "DIGEST", Description = "the policy whose rule it is; needed where two in force have a rule of that name" },
+            new Option<string>("--for")
+            {
+                HelpName = "TIME",
+                Description =
+                    "how long: a number and s, m, h, d or w, as in 7d; at most 90d, there is no waiver without an end"
+            },
+            new Option<string>("--reason")
+            {
+                HelpName = "TEXT",
+                Description = "why; kept in your home, the ledger commits to it"
+            },
+            new Option<string>("--policy")
+            {
+                HelpName = "DIGEST",
+                Description = "the policy whose rule it is; needed where two in force have a rule of that name"
+            },
         ], Waiving) { Needs = "the role approver for the environment" };
 
     public static Verb Verb => Verb.Group("waiver", "waivers that were given, and what leans on them", """
@@ -32,7 +45,11 @@ static class WaiverVerbs
             """,
             [
                 new Argument<long>("entry"),
-                new Option<string>("--reason") { HelpName = "TEXT", Description = "why; kept in your home, the ledger commits to it" },
+                new Option<string>("--reason")
+                {
+                    HelpName = "TEXT",
+                    Description = "why; kept in your home, the ledger commits to it"
+                },
             ], Withdraw) { Needs = "the role approver for the environment" },
         new Verb("list", "which stand, which do not, and what leans on them", """
             stele waiver list [SYSTEM/ENV] [--all]
@@ -42,14 +59,20 @@ static class WaiverVerbs
             """,
             [
                 new Argument<string>("system/env") { Arity = ArgumentArity.ZeroOrOne },
-                new Option<bool>("--all") { Description = "those too that do not count any more and that nothing leans on" },
+                new Option<bool>(
+                    "--all") { Description = "those too that do not count any more and that nothing leans on" },
             ], List));
 
     static async Task<int> Waiving(Call call)
     {
-        var lasting = Given.Duration(call.Get<string>("--for") ?? throw call.Wrong("a waiver needs an end: --for TIME"), "--for");
-        if (lasting > Fold.MaxWaiver) throw call.Wrong($"a waiver lasts at most {Fold.MaxWaiver / 86_400_000} days", "what must be let pass for longer is a matter of the policy: stele policy set");
-        var reason = call.Get<string>("--reason") is { Length: > 0 } text ? text : throw call.Wrong("a waiver needs a reason: --reason TEXT");
+        var lasting = Given.Duration(call.Get<string>("--for") ?? throw call.Wrong("a waiver needs an end: --for TIME"),
+            "--for");
+        if (lasting > Fold.MaxWaiver)
+            throw call.Wrong($"a waiver lasts at most {Fold.MaxWaiver / 86_400_000} days",
+                "what must be let pass for longer is a matter of the policy: stele policy set");
+        var reason = call.Get<string>("--reason") is { Length: > 0 } text
+            ? text
+            : throw call.Wrong("a waiver needs a reason: --reason TEXT");
         Digest? given = call.Get<string>("--policy") is { } p ? Given.Digest(p, "a policy") : null;
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
@@ -58,32 +81,55 @@ static class WaiverVerbs
         var policy = given ?? desk.PolicyWithRule(place, rule);
         var now = call.Now;
         // A retry: one that lasts about as long stands already.
-        if (desk.State.Waivers.Values.Where(w => (w.Waiver.Release, w.Waiver.System, w.Waiver.Environment, w.Waiver.Policy, w.Waiver.Rule) == (release.Digest, place.System, place.Environment, policy, rule) && desk.State.Stands(w, now))
+        if (desk.State.Waivers.Values
+            .Where(w =>
+                (w.Waiver.Release, w.Waiver.System, w.Waiver.Environment, w.Waiver.Policy, w.Waiver.Rule)
+                    == (release.Digest, place.System, place.Environment, policy, rule) && desk.State.Stands(w, now))
             .MaxBy(w => w.Expires) is { } standing && standing.Expires >= now + lasting - Math.Min(60_000, lasting / 2))
         {
             call.Terminal.Result(Json.Object(("entry", standing.By.Entry), ("done", "nothing: it is so already")),
-                () => call.Terminal.Line($"rule {rule} is waived for {release.Name} in {place} already, by entry {standing.By.Entry}, until {Terminal.Time(standing.Expires)}"));
+                () =>
+                    call.Terminal.Line(
+                        $"rule {rule} is waived for {release.Name} in {place} already, by entry {standing.By.Entry}, "
+                        + $"until {Terminal.Time(standing.Expires)}"));
             return 0;
         }
         desk.Hold("approver", place.System, place.Environment);
         var expires = now + lasting;
-        return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, policy, rule, expires, Reasons.Keep(desk.Home, reason)!.Value)
-        { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now }, $"waived rule {rule} for {release.Name} in {place}, until {Terminal.Time(expires)}");
+        return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, policy, rule, expires,
+            Reasons.Keep(desk.Home, reason)!.Value)
+        {
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        }, $"waived rule {rule} for {release.Name} in {place}, until {Terminal.Time(expires)}");
     }
 
     static async Task<int> Withdraw(Call call)
     {
         var entry = call.Get<long>("entry");
         await using var desk = await Desk.Open(call);
-        if (!desk.State.Waivers.TryGetValue(entry, out var given)) throw new CliError($"entry {entry} gave no waiver", "stele waiver list shows those that stand, and their entries");
+        if (!desk.State.Waivers.TryGetValue(entry, out var given))
+            throw new CliError($"entry {entry} gave no waiver",
+                "stele waiver list shows those that stand, and their entries");
         var (w, place) = (given.Waiver, State.Place(given.Waiver.System, given.Waiver.Environment));
         if (given.Withdrawn is { } by)
         {
-            call.Terminal.Result(Json.Object(("entry", by.Entry), ("done", "nothing: it is so already")), () => call.Terminal.Line($"the waiver of rule {w.Rule} in {place} was taken back already, in entry {by.Entry}"));
+            call.Terminal.Result(Json.Object(("entry", by.Entry), ("done", "nothing: it is so already")),
+                () => call.Terminal.Line(
+                    $"the waiver of rule {w.Rule} in {place} was taken back already, in entry {by.Entry}"));
             return 0;
         }
         desk.Hold("approver", w.System, w.Environment);
-        return await desk.Submit(w with { Expires = null, Reason = Reasons.Keep(desk.Home, call.Get<string>("--reason")), Replaces = entry, Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now },
+        return await desk.Submit(w with
+        {
+            Expires = null,
+            Reason = Reasons.Keep(desk.Home, call.Get<string>("--reason")),
+            Replaces = entry,
+            Ledger = desk.State.Ledger,
+            Nonce = Home.NewId(),
+            Issued = call.Now
+        },
             $"the waiver of rule {w.Rule} for {desk.NameOf(w.Release)} in {place} is taken back");
     }
 
@@ -92,21 +138,36 @@ static class WaiverVerbs
         await using var desk = await Desk.Open(call);
         var place = call.Get<string>("system/env") is { } text ? Place.Known(text, desk.State) : null;
         var all = call.Get<bool>("--all");
-        var found = Waivers.Of(desk.Replay, call.Now, w => place is null || (w.Waiver.System, w.Waiver.Environment) == (place.System, place.Environment))["waivers"].AsArray
+        var found = Waivers.Of(desk.Replay, call.Now, w => place is null
+            || (w.Waiver.System, w.Waiver.Environment) == (place.System, place.Environment))["waivers"].AsArray
             .Where(w => all || w["standing"].AsString == Waivers.Stands || w["head"].Kind != JsonKind.Null)
-            .Select(w => w.With("text", Reasons.Find(desk.Home, w["reason"].AsDigest) is { } why ? Json.Of(why) : Json.Null)).ToArray();
+            .Select(w => w.With("text",
+                Reasons.Find(desk.Home, w["reason"].AsDigest) is { } why ? Json.Of(why) : Json.Null)).ToArray();
         call.Terminal.Result(Json.Object(("waivers", Json.Array(found))), () =>
         {
             var t = call.Terminal;
-            if (found.Length == 0) t.Line(all ? "no waiver was given" : "no waiver stands, and nothing leans on one; --all shows those that have ended");
+            if (found.Length == 0)
+                t.Line(all
+                    ? "no waiver was given"
+                    : "no waiver stands, and nothing leans on one; --all shows those that have ended");
             foreach (var w in found)
             {
                 var stands = w["standing"].AsString == Waivers.Stands;
-                t.Line($"{(stands ? Terminal.Bold("stands") : Terminal.Red(w["standing"].AsString))}  rule {w["rule"].AsString} for {w.Find("name")?.AsString ?? w["release"].AsDigest.Short} in {w["place"].AsString}  {Terminal.Dim($"entry {w["entry"].AsInt}")}");
-                var rows = new List<string[]> { new[] { stands ? "until" : "was until", Terminal.Time(w["expires"].AsInt) }, new[] { "policy", w["policy"].AsDigest.ToString() }, new[] { "given by", w["by"].AsString } };
+                t.Line(
+                    $"{(stands ? Terminal.Bold("stands") : Terminal.Red(w["standing"].AsString))}  rule "
+                    + $"{w["rule"].AsString} for {w.Find("name")?.AsString ?? w["release"].AsDigest.Short} in "
+                    + $"{w["place"].AsString}  {Terminal.Dim($"entry {w["entry"].AsInt}")}");
+                var rows = new List<string[]> { new[] { stands ? "until" : "was until",
+                    Terminal.Time(w["expires"].AsInt) }, new[] { "policy", w["policy"].AsDigest.ToString() },
+                    new[] { "given by", w["by"].AsString } };
                 if (Why(w) is { } why) rows.Add(["counts", why]);
                 if (w["text"].Kind == JsonKind.String) rows.Add(["reason", w["text"].AsString]);
-                rows.Add(["used by", w["deployments"].AsArray is { IsEmpty: false } d ? string.Join(", ", d.Select(e => $"entry {e.AsInt}{(w["head"].Equals(e) ? ", on which the environment stands" : "")}")) : "nothing"]);
+                rows.Add(["used by",
+                    w["deployments"].AsArray is { IsEmpty: false } d
+                        ? string.Join(", ",
+                            d.Select(e =>
+                                $"entry {e.AsInt}{(w["head"].Equals(e) ? ", on which the environment stands" : "")}"))
+                        : "nothing"]);
                 t.Table(rows, "    ");
             }
         });
@@ -115,7 +176,8 @@ static class WaiverVerbs
 
     static string? Why(Json w) => w["standing"].AsString switch
     {
-        Waivers.Revoked => "no more: its giver's key or role was taken away, or the giver became an author of the release",
+        Waivers.Revoked =>
+            "no more: its giver's key or role was taken away, or the giver became an author of the release",
         Waivers.Replaced => "no more: another policy is in force",
         Waivers.Withdrawn => $"no more: taken back in entry {w["withdrawn"]["entry"].AsInt}",
         _ => null,
@@ -124,10 +186,23 @@ static class WaiverVerbs
     /// <summary>A waiver that an environment stands on, as a row of its status.</summary>
     public static string[] Row(Json w) => w["standing"].AsString switch
     {
-        Waivers.Stands => ["waived", $"rule {w["rule"].AsString}, until {Terminal.Time(w["expires"].AsInt)}, by the waiver in entry {w["entry"].AsInt}"],
-        Waivers.Replaced => ["waived", $"rule {w["rule"].AsString} of a policy that is no longer in force, by the waiver in entry {w["entry"].AsInt}"],
-        Waivers.Withdrawn => ["lapsed", $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which entry {w["withdrawn"]["entry"].AsInt} took back"],
-        Waivers.Lapsed => ["lapsed", $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which ended {Terminal.Time(w["expires"].AsInt)}"],
-        _ => ["lapsed", $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which counts no more"],
+        Waivers.Stands =>
+            ["waived",
+                $"rule {w["rule"].AsString}, until {Terminal.Time(w["expires"].AsInt)}, by the waiver in entry "
+                + $"{w["entry"].AsInt}"],
+        Waivers.Replaced =>
+            ["waived",
+                $"rule {w["rule"].AsString} of a policy that is no longer in force, by the waiver in entry "
+                + $"{w["entry"].AsInt}"],
+        Waivers.Withdrawn =>
+            ["lapsed",
+                $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which entry "
+                + $"{w["withdrawn"]["entry"].AsInt} took back"],
+        Waivers.Lapsed =>
+            ["lapsed",
+                $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which ended "
+                + $"{Terminal.Time(w["expires"].AsInt)}"],
+        _ => ["lapsed",
+            $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which counts no more"],
     };
 }

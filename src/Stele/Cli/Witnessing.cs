@@ -4,7 +4,10 @@ using Stele.Proof;
 
 namespace Stele.Cli;
 
-/// <summary>How the ledger is watched, for <c>stele status</c>: what server and node say of witnesses and forks. Unlike all else there it is their word, and a fork is what they say against themselves.</summary>
+/// <summary>
+/// How the ledger is watched, for <c>stele status</c>: what server and node say of witnesses and forks. Unlike all else
+/// there it is their word, and a fork is what they say against themselves.
+/// </summary>
 /// <param name="Silent">Why the node of this home said nothing; null where it did, or where the home knows
 /// none.</param>
 sealed record Witnessing(Json? Server, Json? Node, string? Silent)
@@ -21,7 +24,9 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
         {
             server = await desk.Server.Get("witnesses", limit.Token);
         }
-        catch (Exception e) when (e is ProblemException || (e is OperationCanceledException && !call.Stop.IsCancellationRequested)) { } // said elsewhere, or an older server
+        // said elsewhere, or an older server
+        catch (Exception e) when (e is ProblemException
+            || (e is OperationCanceledException && !call.Stop.IsCancellationRequested)) { }
         if (desk.Home.Gateway is { } gateway)
             try
             {
@@ -40,11 +45,14 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
     public IReadOnlyList<string> Forks =>
     [
         .. (Server?.Find("witnesses")?.AsArray ?? []).Where(w => w["fork"].AsBool).Select(w => w["trouble"].AsString),
-        .. Node?.Find("fork") is { } fork ? [$"FORK: node {Node["member"].AsString} does not follow this ledger any more: {fork.AsString}"] : Array.Empty<string>(),
+        .. Node?.Find("fork") is { } fork
+            ? [$"FORK: node {Node["member"].AsString} does not follow this ledger any more: {fork.AsString}"]
+            : Array.Empty<string>(),
     ];
 
     public Json ToJson() => Json.Object(
-        ("published", Server?.Find("published")), ("cosigners", Server?.Find("cosigners")), ("witnesses", Server?.Find("witnesses")),
+        ("published", Server?.Find("published")), ("cosigners", Server?.Find("cosigners")),
+        ("witnesses", Server?.Find("witnesses")),
         ("node", Node?.Find("cosigner") is { } key ? Json.Object(("key", key), ("cosigned", Node["cosigned"]),
             ("cosigning", Node["cosigning"])) : null),
         ("erasures", Node?.Find("erasures")), ("everywhere", Node?.Find("everywhere")),
@@ -58,8 +66,18 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
         foreach (var fork in Forks) t.Line(Terminal.Red(fork));
         if (Server is null) return;
         var witnesses = Server["witnesses"].AsArray;
-        if (Server["policy"].AsBool) t.Line($"published {(Server.Find("published") is { } p ? $"{p.AsInt} of {Server["size"].AsInt} entries, with the cosignatures that the witness policy asks for" : "nothing yet: the witness policy is not met")}");
-        t.Table(witnesses.Where(w => !w["fork"].AsBool).Select(w => new[] { "witness", w["name"].AsString, w.Find("size") is { } size ? string.Create(CultureInfo.InvariantCulture, $"cosigned {size.AsInt} entries, {Terminal.Time(w["time"].AsInt * 1000)}") : "has cosigned nothing yet", w.Find("trouble")?.AsString ?? "" }), "");
-        if (Node?.Find("cosigner") is { } key) t.Line($"node cosigns as {key.AsString}{(Node["cosigning"].AsString is "ok" ? "" : $"; {Node["cosigning"].AsString}")}");
+        if (Server["policy"].AsBool)
+            t.Line(
+                $"published {(Server.Find("published") is { } p ? $"{p.AsInt} of {Server["size"].AsInt} entries, with the cosignatures that the witness policy asks for" : "nothing yet: the witness policy is not met")}");
+        t.Table(witnesses.Where(w => !w["fork"].AsBool)
+            .Select(w =>
+                new[] { "witness", w["name"].AsString,
+                    w.Find("size") is { } size
+                        ? string.Create(CultureInfo.InvariantCulture,
+                            $"cosigned {size.AsInt} entries, {Terminal.Time(w["time"].AsInt * 1000)}")
+                        : "has cosigned nothing yet", w.Find("trouble")?.AsString ?? "" }), "");
+        if (Node?.Find("cosigner") is { } key)
+            t.Line(
+                $"node cosigns as {key.AsString}{(Node["cosigning"].AsString is "ok" ? "" : $"; {Node["cosigning"].AsString}")}");
     }
 }

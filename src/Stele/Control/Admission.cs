@@ -13,26 +13,35 @@ namespace Stele.Control;
 /// <summary>
 /// The only way into the ledger. Two loops own it, one behind the other; those who submit wait in a bounded queue.
 ///
-///   1 cap the size, parse, check     on the submitter's thread, many at once: the signatures are computed here, under the keys that the visible state knows
+/// 1 cap the size, parse, check on the submitter's thread, many at once: the signatures are computed here, under the
+/// keys that the visible state knows
 ///   2 queue                          full: busy
 ///   the judging loop:
 ///   3 stamp: max(now, last entry)    a clock that can't be believed: refused
-///   4 Fold.Apply                     on the tentative state, which runs ahead of the durable one; it asks for each signature again, and is told what 1 computed
+/// 4 Fold.Apply on the tentative state, which runs ahead of the durable one; it asks for each signature again, and is
+/// told what 1 computed
 ///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes of members
-///   6 append                         once for everything that waited, standing or falling together; the next batch is judged while this one is flushed
+/// 6 append once for everything that waited, standing or falling together; the next batch is judged while this one is
+/// flushed
 ///   the settling loop:
 ///   7 wait until durable             the visible state advances, then a caller that asked for no more has its answer
 ///   8 answer the others              under a signed checkpoint, or a witnessed one
 ///
 /// Invariant: the visible state is the fold over durable entries; what a submitter is told happened stays.
-/// A failed append leaves nobody knowing what the disk holds: both loops end, <see cref="Completion"/> faults, and recovery at the next start says what is there.
+/// A failed append leaves nobody knowing what the disk holds: both loops end, <see cref="Completion"/> faults, and
+/// recovery at the next start says what is there.
 /// </summary>
 sealed class Admission : IAsyncDisposable
 {
-    /// <summary>The most that waits, from the call to the answer that it is durable; beyond it the answer is "busy".</summary>
+    /// <summary>
+    /// The most that waits, from the call to the answer that it is durable; beyond it the answer is "busy".
+    /// </summary>
     public const int QueueLength = 4096;
 
-    /// <summary>The most that waits for witnesses, who may be away for days; beyond it the answer is "busy", and nothing was taken.</summary>
+    /// <summary>
+    /// The most that waits for witnesses, who may be away for days; beyond it the answer is "busy", and nothing was
+    /// taken.
+    /// </summary>
     public const int MaxWitnessed = 1024;
 
     /// <summary>The most that shares one append: statements, and bytes.</summary>
@@ -51,7 +60,12 @@ sealed class Admission : IAsyncDisposable
     readonly WallClock _clock;
     readonly RefusalBudget _budget;
     readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
-    readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.Wait });
+    readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead)
+    {
+        SingleReader = true,
+        SingleWriter = true,
+        FullMode = BoundedChannelFullMode.Wait
+    });
     int _waiting, _witnessed;
     readonly Dictionary<(Digest Envelope, string Code, string? Rule, Digest? RulePolicy), long> _refused = [];
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -74,38 +88,52 @@ sealed class Admission : IAsyncDisposable
         Completion = Task.Run(Run);
     }
 
-    /// <summary>The fold over everything durable. Readers take its <see cref="Replay.State"/> once and stay with it; its documents belong to the loop.</summary>
+    /// <summary>
+    /// The fold over everything durable. Readers take its <see cref="Replay.State"/> once and stay with it; its
+    /// documents belong to the loop.
+    /// </summary>
     public Replay Replay => _replay;
 
-    /// <summary>Ends when the queue was closed and drained; faults when the loop failed, which is a matter for the process.</summary>
+    /// <summary>
+    /// Ends when the queue was closed and drained; faults when the loop failed, which is a matter for the process.
+    /// </summary>
     public Task Completion { get; }
 
     /// <summary>Folds the log and starts to admit.</summary>
     /// <exception cref="ProblemException">The clock lies behind the last entry.</exception>
-    /// <exception cref="FormatException">An entry of the log does not fold: the ledger is damaged, or was written by other rules.</exception>
+    /// <exception cref="FormatException">
+    /// An entry of the log does not fold: the ledger is damaged, or was written by other rules.
+    /// </exception>
     public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
     {
         var replay = new Replay(new Documents(SmallDocuments.Of(blobs)));
         foreach (var bytes in log.ReadEntries(0, log.Size))
             if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
-                throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
+                throw new FormatException(
+                    $"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
         if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
-        if (!replay.State.ServerKey!.Equals(serverKey.Public)) throw new FormatException($"the server's key {serverKey.Public.Id} is not the one that genesis names, {replay.State.ServerKey.Id}");
+        if (!replay.State.ServerKey!.Equals(serverKey.Public))
+            throw new FormatException(
+                $"the server's key {serverKey.Public.Id} is not the one that genesis names, {replay.State.ServerKey.Id}");
         var last = replay.Entries[^1];
         WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
         return new Admission(log, replay, blobs, serverKey, time);
     }
 
     /// <summary>
-    /// Submits the canonical bytes of a signed envelope. Comes back when the statement is in the ledger, as safe as <paramref name="until"/> says, or will never be by this call.
+    /// Submits the canonical bytes of a signed envelope. Comes back when the statement is in the ledger, as safe as
+    /// <paramref name="until"/> says, or will never be by this call.
     /// </summary>
     /// <param name="stop">Ends the wait for witnesses, not the admission.</param>
-    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope, Await until = Await.Integrated, CancellationToken stop = default)
+    public async Task<Admitted> Submit(ReadOnlyMemory<byte> envelope, Await until = Await.Integrated,
+        CancellationToken stop = default)
     {
         if (until != Await.Witnessed) return await Take(envelope, until, stop);
         try
         {
-            if (Interlocked.Increment(ref _witnessed) > MaxWitnessed) return No(Problem.Of(Trouble.Busy, $"{MaxWitnessed} statements are waiting for witnesses already; 'integrated' does not wait for them"));
+            if (Interlocked.Increment(ref _witnessed) > MaxWitnessed)
+                return No(Problem.Of(Trouble.Busy,
+                    $"{MaxWitnessed} statements are waiting for witnesses already; 'integrated' does not wait for them"));
             return await Take(envelope, until, stop);
         }
         finally
@@ -117,8 +145,11 @@ sealed class Admission : IAsyncDisposable
     async Task<Admitted> Take(ReadOnlyMemory<byte> envelope, Await until, CancellationToken stop)
     {
         // 1.
-        if (envelope.Length > Entry.MaxBytes) return No(Problem.Of(RefusalCode.TooLarge, $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
-        if (until == Await.Witnessed && !_log.IsWitnessed) return No(Problem.Of(Trouble.BadRequest, "nobody witnesses this ledger: wait for 'integrated' instead"));
+        if (envelope.Length > Entry.MaxBytes)
+            return No(Problem.Of(RefusalCode.TooLarge,
+                $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
+        if (until == Await.Witnessed && !_log.IsWitnessed)
+            return No(Problem.Of(Trouble.BadRequest, "nobody witnesses this ledger: wait for 'integrated' instead"));
         Envelope parsed;
         try
         {
@@ -134,9 +165,11 @@ sealed class Admission : IAsyncDisposable
             Interlocked.Decrement(ref _waiting);
             return No(Problem.Of(Trouble.Busy, $"{QueueLength} statements are waiting already"));
         }
-        // What comes of it is kept in the envelope. A key that the visible state does not know yet is looked at by the fold alone.
+        // What comes of it is kept in the envelope. A key that the visible state does not know yet is looked at by the
+        // fold alone.
         var state = _replay.State;
-        foreach (var signature in parsed.Signatures) if (Fold.KeyOf(state, signature.KeyId) is { } key) _ = parsed.Verify(signature, key);
+        foreach (var signature in parsed.Signatures) if (Fold.KeyOf(state, signature.KeyId) is { } key)
+            _ = parsed.Verify(signature, key);
         var submission = new Submission(parsed);
         if (!_queue.Writer.TryWrite(submission))
         {
@@ -145,7 +178,13 @@ sealed class Admission : IAsyncDisposable
         }
         var answer = await submission.Answer.Task;
         // 8.
-        var entry = answer switch { Admitted.Added added => added.Entry, Admitted.Already already => already.Entry, Admitted.Refused { Problem.Refusal: { } refusal } => refusal, _ => -1 };
+        var entry = answer switch
+        {
+            Admitted.Added added => added.Entry,
+            Admitted.Already already => already.Entry,
+            Admitted.Refused { Problem.Refusal: { } refusal } => refusal,
+            _ => -1
+        };
         if (entry < 0 || until == Await.Durable) return answer;
         try
         {
@@ -155,11 +194,15 @@ sealed class Admission : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            return No(Problem.Of(Trouble.Stopped, $"the statement is in the ledger as entry {entry}, but the server stopped before that was under {(until == Await.Witnessed ? "a witnessed" : "a")} checkpoint"));
+            return No(Problem.Of(Trouble.Stopped,
+                $"the statement is in the ledger as entry {entry}, but the server stopped before that was under "
+                + $"{(until == Await.Witnessed ? "a witnessed" : "a")} checkpoint"));
         }
     }
 
-    /// <summary>Ends when the visible state has more than <paramref name="size"/> entries, or will never have.</summary>
+    /// <summary>
+    /// Ends when the visible state has more than <paramref name="size"/> entries, or will never have.
+    /// </summary>
     public async Task Beyond(long size, CancellationToken stop)
     {
         while (true)
@@ -190,7 +233,8 @@ sealed class Admission : IAsyncDisposable
             while (await _queue.Reader.WaitToReadAsync())
             {
                 judged = [];
-                while (judged.Count < MaxBatch && _stagedBytes < MaxBatchBytes && _queue.Reader.TryRead(out var submission))
+                while (judged.Count < MaxBatch && _stagedBytes < MaxBatchBytes
+                    && _queue.Reader.TryRead(out var submission))
                 {
                     judged.Add((submission, null));
                     judged[^1] = (submission, await Admit(submission.Envelope));
@@ -224,14 +268,18 @@ sealed class Admission : IAsyncDisposable
             {
                 try
                 {
-                    if (batch.Staged.Count > 0 && await batch.First != _replay.State.Size) throw new InvalidOperationException($"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to it");
+                    if (batch.Staged.Count > 0 && await batch.First != _replay.State.Size)
+                        throw new InvalidOperationException(
+                            $"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to it");
                     // Here the entries are durable: from now on they happened.
                     foreach (var (entry, accepted) in batch.Staged)
                     {
                         _replay.Add(entry, accepted);
                         _unsettled.TryRemove(_replay.State.Size - 1, out _);
                     }
-                    if (batch.Staged.Count > 0) Interlocked.Exchange(ref _advanced, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+                    if (batch.Staged.Count > 0)
+                        Interlocked.Exchange(ref _advanced, new TaskCompletionSource(
+                            TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
                     foreach (var (submission, answer) in batch.Judged) Answer(submission, answer!);
                     continue;
                 }
@@ -245,11 +293,15 @@ sealed class Admission : IAsyncDisposable
         broken?.Throw();
     }
 
-    /// <summary>Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.</summary>
+    /// <summary>
+    /// Whether the staged entries are in the log is not known: nobody is told that they are, nor that they are not.
+    /// </summary>
     void Stop(List<(Submission Submission, Admitted? Answer)> judged, Exception failure)
     {
         _queue.Writer.TryComplete();
-        var answer = No(Problem.Of(Trouble.Stopped, $"the ledger failed{(DiskTrouble.Of(failure) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
+        var answer =
+            No(Problem.Of(Trouble.Stopped,
+                $"the ledger failed{(DiskTrouble.Of(failure) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
         foreach (var (submission, _) in judged) Answer(submission, answer);
         while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
     }
@@ -284,8 +336,10 @@ sealed class Admission : IAsyncDisposable
         {
             if (Disk.DiskTrouble.LacksDescriptors(e))
                 return No(Problem.Of(Trouble.Busy, "the server has too much open at once to judge this"));
-            // States are immutable: a bug in judging one statement, or a document that can't be read now, harms nothing but that statement.
-            return No(Problem.Of(Trouble.Internal, $"the statement could not be judged: {e.GetType().Name}: {e.Message}"));
+            // States are immutable: a bug in judging one statement, or a document that can't be read now, harms nothing
+            // but that statement.
+            return No(Problem.Of(Trouble.Internal,
+                $"the statement could not be judged: {e.GetType().Name}: {e.Message}"));
         }
         switch (outcome)
         {
@@ -294,7 +348,8 @@ sealed class Admission : IAsyncDisposable
                 (Entry Entry, Outcome.Accepted Outcome)? explained = null;
                 try
                 {
-                    if (Explain.Verdict(before, entry, outcome) is { } verdict) explained = Own(accepted.Next, verdict, stamp);
+                    if (Explain.Verdict(before, entry, outcome) is { } verdict)
+                        explained = Own(accepted.Next, verdict, stamp);
                 }
                 catch (Exception e) when (e is FormatException or InvalidOperationException)
                 {
@@ -311,7 +366,8 @@ sealed class Admission : IAsyncDisposable
     }
 
     /// <summary>
-    /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it again. The same envelope refused again for the same reason is told
+    /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it
+    ///    again. The same envelope refused again for the same reason is told
     /// where it was recorded first.
     /// </summary>
     async Task<Admitted> Refuse(State before, Entry entry, Outcome.Refused refused)
@@ -321,9 +377,12 @@ sealed class Admission : IAsyncDisposable
         var reason = (refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
         if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
         if (!_budget.TrySpend(member))
-            return No(Problem.Of(Trouble.RateLimited, $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more ({refused.Code.Name()}: {refused.Message})"));
+            return No(Problem.Of(Trouble.RateLimited,
+                $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more "
+                + $"({refused.Code.Name()}: {refused.Message})"));
 
-        // The envelope is durable before the entry that names it. Where it can't be kept, it is refused all the same, and not recorded.
+        // The envelope is durable before the entry that names it. Where it can't be kept, it is refused all the same,
+        // and not recorded.
         try
         {
             await _blobs.Put(entry.Envelope.ToJson().ToBytes());
@@ -358,7 +417,9 @@ sealed class Admission : IAsyncDisposable
     (Entry Entry, Outcome.Accepted Outcome) Own(State before, Statement statement, long stamp)
     {
         var entry = new Entry(stamp, Envelope.Sign(statement.Encode(), _serverKey));
-        return Fold.Apply(before, entry, _replay.Documents) is Outcome.Accepted accepted ? (entry, accepted) : throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
+        return Fold.Apply(before, entry, _replay.Documents) is Outcome.Accepted accepted
+            ? (entry, accepted)
+            : throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
     }
 
     void Stage(Entry entry, Outcome.Accepted accepted)
@@ -369,33 +430,44 @@ sealed class Admission : IAsyncDisposable
         _tentative = accepted.Next;
     }
 
-    Entry EntryAt(long index) => _unsettled.TryGetValue(index, out var entry) ? entry : _replay.Entries[(int)index].Entry;
+    Entry EntryAt(long index) => _unsettled.TryGetValue(index, out var entry)
+        ? entry
+        : _replay.Entries[(int)index].Entry;
 
-    /// <summary>A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is given now.</summary>
+    /// <summary>
+    /// A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is
+    /// given now.
+    /// </summary>
     void WriteMissingVerdicts()
     {
         var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
         foreach (var folded in _replay.Entries)
-            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index) && _clock.TryStamp(_tentative.Time, out var stamp, out _))
+            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index)
+                && _clock.TryStamp(_tentative.Time, out var stamp, out _))
                 try
                 {
-                    if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After, folded.Statement, folded.Judgement)) is { } verdict) Sign(verdict, stamp);
+                    if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After,
+                        folded.Statement, folded.Judgement)) is { } verdict) Sign(verdict, stamp);
                 }
-                catch (Exception e) when (e is FormatException or InvalidOperationException) { } // it stays unexplained, as it was: no reason to admit nothing any more
+                // it stays unexplained, as it was: no reason to admit nothing any more
+                catch (Exception e) when (e is FormatException or InvalidOperationException) { }
     }
 
     /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>
     async Task Append(List<(Submission Submission, Admitted? Answer)> judged)
     {
         if (_staged.Count == 0 && judged.Count == 0) return;
-        var first = _staged.Count == 0 ? Task.FromResult(0L) : _log.Append([.. _staged.Select(s => (ReadOnlyMemory<byte>)s.Entry.Bytes)], Await.Durable);
+        var first = _staged.Count == 0
+            ? Task.FromResult(0L)
+            : _log.Append([.. _staged.Select(s => (ReadOnlyMemory<byte>)s.Entry.Bytes)], Await.Durable);
         var batch = new Batch(judged, _staged, first);
         (_staged, _stagedBytes) = ([], 0);
         await _appended.Writer.WriteAsync(batch);
     }
 
     /// <summary>What was judged together, what came of it, and the task of its append.</summary>
-    sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged, List<(Entry Entry, Outcome.Accepted Outcome)> Staged, Task<long> First);
+    sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged,
+        List<(Entry Entry, Outcome.Accepted Outcome)> Staged, Task<long> First);
 
     static Admitted.Refused No(Problem problem) => new(problem);
 

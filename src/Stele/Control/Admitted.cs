@@ -11,6 +11,8 @@ abstract record Admitted
     /// <summary>The very payload stood there already: a retry.</summary>
     public sealed record Already(long Entry, Digest Leaf) : Admitted;
 
-    /// <summary>It may not stand, or could not be judged. <see cref="Problem.Refusal"/> says where that is recorded, if it is.</summary>
+    /// <summary>
+    /// It may not stand, or could not be judged. <see cref="Problem.Refusal"/> says where that is recorded, if it is.
+    /// </summary>
     public sealed record Refused(Problem Problem) : Admitted;
 }

@@ -6,8 +6,9 @@ using Stele.Proof;
 namespace Stele.Control;
 
 /// <summary>
-/// What others have signed of this ledger's checkpoints, and what of that is published: the newest checkpoint that a quorum stands behind, with all cosignatures that came for it, durable in one file.
-/// Without a policy everything that the log signs is published, with whatever cosignatures there are.
+/// What others have signed of this ledger's checkpoints, and what of that is published: the newest checkpoint that a
+/// quorum stands behind, with all cosignatures that came for it, durable in one file. Without a policy everything that
+/// the log signs is published, with whatever cosignatures there are.
 /// Invariant: what is published never gets smaller, also across a restart.
 /// </summary>
 sealed class CosignedCheckpoints
@@ -23,23 +24,37 @@ sealed class CosignedCheckpoints
     volatile string? _published;
     long _publishedSize = -1;
 
-    /// <param name="quorum">Whether a note has the cosignatures that the policy asks for; null: there is no policy.</param>
-    /// <exception cref="LogException">The log is not the one that others have cosigned, or has lost entries since.</exception>
+    /// <param name="quorum">
+    /// Whether a note has the cosignatures that the policy asks for; null: there is no policy.
+    /// </param>
+    /// <exception cref="LogException">
+    /// The log is not the one that others have cosigned, or has lost entries since.
+    /// </exception>
     public CosignedCheckpoints(Log log, Func<Note, bool>? quorum, string file)
     {
         (_log, _quorum, _file) = (log, quorum, file);
         if (!File.Exists(file)) return;
         var text = File.ReadAllText(file);
-        if (!Checkpoint.TryOpen(text, log.Key, out var checkpoint, out var error)) throw new LogException(LogError.WrongLog, $"{file}: {error}");
-        if (checkpoint.Size > log.Size) throw new LogException(LogError.Truncated, $"{file}: others have cosigned {checkpoint.Size} entries and the ledger holds {log.Size}: entries were lost, or an old copy was put back");
-        if (log.RootAt(checkpoint.Size) != checkpoint.Root) throw new LogException(LogError.Forked, $"{file}: the ledger's first {checkpoint.Size} entries are not those that others have cosigned");
+        if (!Checkpoint.TryOpen(text, log.Key, out var checkpoint, out var error))
+            throw new LogException(LogError.WrongLog, $"{file}: {error}");
+        if (checkpoint.Size > log.Size)
+            throw new LogException(LogError.Truncated,
+                $"{file}: others have cosigned {checkpoint.Size} entries and the ledger holds {log.Size}: entries "
+                + $"were lost, or an old copy was put back");
+        if (log.RootAt(checkpoint.Size) != checkpoint.Root)
+            throw new LogException(LogError.Forked,
+                $"{file}: the ledger's first {checkpoint.Size} entries are not those that others have cosigned");
         var note = Note.Parse(text);
         _notes[checkpoint.Size] = note;
-        _publishedSize = checkpoint.Size;   // also under another policy than the one it met: nothing smaller takes its place
+        // also under another policy than the one it met: nothing smaller takes its place
+        _publishedSize = checkpoint.Size;
         if (_quorum is not null && _quorum(note)) Publish(checkpoint.Size, note);
     }
 
-    /// <summary>What the world is shown: the newest checkpoint with a quorum; null while a policy wants one and none was reached.</summary>
+    /// <summary>
+    /// What the world is shown: the newest checkpoint with a quorum; null while a policy wants one and none was
+    /// reached.
+    /// </summary>
     public string? Published => _quorum is null ? Newest : _published;
 
     /// <summary>The newest signed checkpoint, with the cosignatures that there are.</summary>
@@ -49,24 +64,32 @@ sealed class CosignedCheckpoints
         {
             var text = _log.Checkpoint;
             var note = Note.Parse(text);
-            lock (_gate) return _notes.TryGetValue(Checkpoint.Parse(note.Text).Size, out var with) && with.Text == note.Text ? with.ToString() : text;
+            lock (_gate)
+                return _notes.TryGetValue(Checkpoint.Parse(note.Text).Size, out var with) && with.Text == note.Text
+                    ? with.ToString()
+                    : text;
         }
     }
 
-    /// <summary>Takes a cosignature that was verified. The checkpoint must be this log's own; another is refused, and says so.</summary>
+    /// <summary>
+    /// Takes a cosignature that was verified. The checkpoint must be this log's own; another is refused, and says so.
+    /// </summary>
     /// <param name="note">As the log signed it.</param>
     public bool Add(string note, Cosignature cosignature)
     {
-        if (!Checkpoint.TryOpen(note, _log.Key, out var checkpoint, out _) || checkpoint.Size > _log.Size || _log.RootAt(checkpoint.Size) != checkpoint.Root) return false;
+        if (!Checkpoint.TryOpen(note, _log.Key, out var checkpoint, out _) || checkpoint.Size > _log.Size
+            || _log.RootAt(checkpoint.Size) != checkpoint.Root) return false;
         lock (_gate)
         {
             var size = checkpoint.Size;
             if (size < _publishedSize) return true;   // good, and of no use any more
             var signed = Note.Parse(note);
-            if (!_notes.TryGetValue(size, out var known)) known = new Note(signed.Text, [.. signed.Signatures.Where(s => _log.Key.IsNamedBy(s)).Take(1)]);
+            if (!_notes.TryGetValue(size, out var known))
+                known = new Note(signed.Text, [.. signed.Signatures.Where(s => _log.Key.IsNamedBy(s)).Take(1)]);
             if (known.Signatures.Length == Note.MaxSignatures) return false;
             // One line a key, the newest.
-            _notes[size] = known = new Note(known.Text, [.. known.Signatures.Where(s => !cosignature.Key.IsNamedBy(s)), cosignature.Line]);
+            _notes[size] = known = new Note(known.Text,
+                [.. known.Signatures.Where(s => !cosignature.Key.IsNamedBy(s)), cosignature.Line]);
             while (_notes.Count > Waiting) _notes.Remove(_notes.Keys.First());
             if (_quorum is null || _quorum(known)) Publish(size, known);
             return true;

@@ -9,22 +9,30 @@ using Stele.Proof.Statements;
 
 namespace Stele.Control;
 
-/// <summary>What is wrong with the ledger that a server shows. A closed set: each is a reason not to follow it.</summary>
+/// <summary>
+/// What is wrong with the ledger that a server shows. A closed set: each is a reason not to follow it.
+/// </summary>
 enum ReplicaFault
 {
     /// <summary>Its genesis or its key is not the one that is pinned.</summary>
     WrongLedger,
     /// <summary>The checkpoint is not one, or is not signed by the pinned key.</summary>
     BadCheckpoint,
-    /// <summary>Correctly signed, and smaller than what this replica was shown before: an old copy, or a rewritten log.</summary>
+    /// <summary>
+    /// Correctly signed, and smaller than what this replica was shown before: an old copy, or a rewritten log.
+    /// </summary>
     Shrunk,
     /// <summary>Correctly signed, and not an extension of what this replica has: a second history.</summary>
     Forked,
     /// <summary>The tiles do not hold what they should.</summary>
     BadTile,
-    /// <summary>An entry stands in the ledger that the rules refuse: the replica stays at the entry before it for good.</summary>
+    /// <summary>
+    /// An entry stands in the ledger that the rules refuse: the replica stays at the entry before it for good.
+    /// </summary>
     Refused,
-    /// <summary>A document that an entry names is not to be had. The replica stays before that entry until it is.</summary>
+    /// <summary>
+    /// A document that an entry names is not to be had. The replica stays before that entry until it is.
+    /// </summary>
     MissingDocument,
     /// <summary>Another process keeps the folder.</summary>
     InUse,
@@ -40,7 +48,9 @@ enum Holding
     WhileStoring,
 }
 
-/// <param name="evidence">What convicts the server: its signed checkpoint, or the proof of a <see cref="Fork"/>.</param>
+/// <param name="evidence">
+/// What convicts the server: its signed checkpoint, or the proof of a <see cref="Fork"/>.
+/// </param>
 sealed class ReplicaException(ReplicaFault fault, string message, string? evidence = null) : Exception(message)
 {
     public ReplicaFault Fault { get; } = fault;
@@ -48,14 +58,16 @@ sealed class ReplicaException(ReplicaFault fault, string message, string? eviden
 }
 
 /// <summary>
-/// Somebody's own copy of a ledger, believed only as far as it was checked: signed by the pinned key, an extension of everything seen before, and folded here by the same rules.
+/// Somebody's own copy of a ledger, believed only as far as it was checked: signed by the pinned key, an extension of
+/// everything seen before, and folded here by the same rules.
 /// <code>
 /// folder/ledger/   the entries and signed checkpoints, durable (a <see cref="Log"/> without a key)
 /// folder/blobs/    the documents that the fold reads
 /// folder/synced    when the server last confirmed it: milliseconds since 1970 UTC
 /// folder/fork.json the proof that the ledger's key signed a second history (<see cref="Fork"/>). While it stands here nothing more is followed: people have to look at it
 /// </code>
-/// Invariant: the state moves only over entries that are stored here under a checkpoint of the pinned key and that the fold accepted. Entries that it refused are kept as evidence.
+/// Invariant: the state moves only over entries that are stored here under a checkpoint of the pinned key and that the
+/// fold accepted. Entries that it refused are kept as evidence.
 /// </summary>
 sealed class Replica : IAsyncDisposable
 {
@@ -94,29 +106,40 @@ sealed class Replica : IAsyncDisposable
             if (bytes is null) lock (_missing) _missing.Add(digest);
             return bytes;
         }));
-        LastSync = File.Exists(_synced) && long.TryParse(File.ReadAllText(_synced), NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? ms : null;
+        LastSync = File.Exists(_synced) && long.TryParse(File.ReadAllText(_synced), NumberStyles.None,
+            CultureInfo.InvariantCulture, out var ms) ? ms : null;
     }
 
     /// <summary>The fold over what was accepted.</summary>
     public Replay Replay { get; }
 
     /// <summary>The newest checkpoint that was stored here.</summary>
-    public string Checkpoint => _cosigned is { } more && Note.Parse(more).Text == Note.Parse(_log.Checkpoint).Text ? more : _log.Checkpoint;
+    public string Checkpoint =>
+        _cosigned is { } more && Note.Parse(more).Text == Note.Parse(_log.Checkpoint).Text ? more : _log.Checkpoint;
 
     /// <summary>The entries, as stored.</summary>
     public Log Log => _log;
 
-    /// <summary>When this copy was last seen to be all that the server has, and folded; milliseconds since 1970 UTC; null: never.</summary>
+    /// <summary>
+    /// When this copy was last seen to be all that the server has, and folded; milliseconds since 1970 UTC; null:
+    /// never.
+    /// </summary>
     public long? LastSync { get; private set; }
 
     /// <summary>How old what is known here may be; null: it was never confirmed.</summary>
-    public TimeSpan? Staleness => LastSync is { } at ? TimeSpan.FromMilliseconds(Math.Max(0, _time.GetUtcNow().ToUnixTimeMilliseconds() - at)) : null;
+    public TimeSpan? Staleness =>
+        LastSync is { } at
+            ? TimeSpan.FromMilliseconds(Math.Max(0, _time.GetUtcNow().ToUnixTimeMilliseconds() - at))
+            : null;
 
     /// <summary>Why this replica will never move again; null while it may.</summary>
     public ReplicaException? Halted => _halted;
 
     /// <summary>Opens or creates a replica, and folds what it holds. Asks the server for nothing.</summary>
-    /// <param name="step">About how many bytes of entries are fetched before they are stored: a long way is gone in steps, each proved to be the beginning of what the server signed.</param>
+    /// <param name="step">
+    /// About how many bytes of entries are fetched before they are stored: a long way is gone in steps, each proved to
+    /// be the beginning of what the server signed.
+    /// </param>
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
     public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time,
@@ -243,32 +266,40 @@ sealed class Replica : IAsyncDisposable
         if (Proof.Checkpoint.Open(note, _trust.Key, out var checkpoint) is not CheckpointTrust.Verified and var trust)
             throw new ReplicaException(ReplicaFault.BadCheckpoint, trust switch
             {
-                CheckpointTrust.NoKnownKey => $"the server's checkpoint is not signed by the key that is pinned for {_trust.Origin}",
+                CheckpointTrust.NoKnownKey =>
+                    $"the server's checkpoint is not signed by the key that is pinned for {_trust.Origin}",
                 CheckpointTrust.BadSignature => "the signature of the server's checkpoint is not good",
                 CheckpointTrust.WrongOrigin => $"the server's checkpoint is of another log than {_trust.Origin}",
                 _ => "what the server gave as its checkpoint is none",
             });
         var known = _log.Size;
-        if (checkpoint!.Size < known && checkpoint.Size > 0 && _log.RootAt(checkpoint.Size) is var own && own != checkpoint.Root)
+        if (checkpoint!.Size < known && checkpoint.Size > 0 && _log.RootAt(checkpoint.Size) is var own
+            && own != checkpoint.Root)
             throw Halt(new Fork(note, _log.Checkpoint, own, [.. _log.ConsistencyProof(checkpoint.Size, known)]));
         if (checkpoint.Size < known)
-            throw new ReplicaException(ReplicaFault.Shrunk, $"the server's ledger has {checkpoint.Size} entries and had {known} before: it was rolled back or rewritten", note);
+            throw new ReplicaException(ReplicaFault.Shrunk,
+                $"the server's ledger has {checkpoint.Size} entries and had {known} before: it was rolled back or "
+                + $"rewritten", note);
         if (checkpoint.Size == known && known > 0)
         {
             if (checkpoint.Root != _log.Root) throw Halt(new Fork(_log.Checkpoint, note, checkpoint.Root, []));
             // The same tree, perhaps with more cosignatures by now: those are worth a record of their own.
-            if (Note.Parse(note).Signatures.Length is var lines && lines >= Note.Parse(Checkpoint).Signatures.Length) _cosigned = note;
+            if (Note.Parse(note).Signatures.Length is var lines && lines >= Note.Parse(Checkpoint).Signatures.Length)
+                _cosigned = note;
             if (lines > Note.Parse(_log.Checkpoint).Signatures.Length) await _log.Extend([], note);
             return;
         }
         if (checkpoint.Size < _log.Held)
-            throw new ReplicaException(ReplicaFault.Shrunk, $"the server's ledger has {checkpoint.Size} entries and had {_log.Held} before: it was rolled back or rewritten", note);
+            throw new ReplicaException(ReplicaFault.Shrunk,
+                $"the server's ledger has {checkpoint.Size} entries and had {_log.Held} before: it was rolled back "
+                + $"or rewritten", note);
         while (true)
         {
             var held = _log.Held;
             var entries = await Entries(held, checkpoint.Size, stop);
             if (held == 0 && (entries.Count == 0 || Merkle.Leaf(entries[0]) != _trust.Genesis))
-                throw new ReplicaException(ReplicaFault.WrongLedger, $"the server's ledger does not begin with the genesis that is pinned, {_trust.Genesis}", note);
+                throw new ReplicaException(ReplicaFault.WrongLedger,
+                    $"the server's ledger does not begin with the genesis that is pinned, {_trust.Genesis}", note);
             var size = held + entries.Count;
             var done = size == checkpoint.Size;
             switch (await _log.Extend(entries, note, done ? null : await Consistency(size, checkpoint.Size, stop)))
@@ -280,17 +311,22 @@ sealed class Replica : IAsyncDisposable
                 case Extension.Fork or Extension.NoProof:
                     if (known > 0 && await Other(known, checkpoint, note, stop) is { } fork) throw Halt(fork);
                     throw held == known
-                        ? new ReplicaException(ReplicaFault.BadTile, $"the server's entries are not those of its checkpoint over {checkpoint.Size}", note)
-                        : new ReplicaException(ReplicaFault.Forked, $"the server's ledger of {checkpoint.Size} entries does not extend the {held} that were proved to be in what it signed before: this is a fork", note);
+                        ? new ReplicaException(ReplicaFault.BadTile,
+                            $"the server's entries are not those of its checkpoint over {checkpoint.Size}", note)
+                        : new ReplicaException(ReplicaFault.Forked,
+                            $"the server's ledger of {checkpoint.Size} entries does not extend the {held} that were "
+                            + $"proved to be in what it signed before: this is a fork", note);
                 case var other:
-                    throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}", note);
+                    throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}",
+                        note);
             }
         }
     }
 
     /// <summary>
-    /// The proof that a larger checkpoint does not extend what is here, out of the hashes that the server itself gives: they lead to its checkpoint, and to another root at our size.
-    /// Null: they do not lead there, so it is the server that errs, and no history.
+    /// The proof that a larger checkpoint does not extend what is here, out of the hashes that the server itself gives:
+    /// they lead to its checkpoint, and to another root at our size. Null: they do not lead there, so it is the server
+    /// that errs, and no history.
     /// </summary>
     async Task<Fork?> Other(long known, Checkpoint larger, string note, CancellationToken stop)
     {
@@ -298,13 +334,15 @@ sealed class Replica : IAsyncDisposable
         Digest Subtree(int level, long index)
         {
             var tile = Tile.Holding(level, index, larger.Size);
-            if (!tiles.TryGetValue(tile, out var hashes)) tiles[tile] = hashes = Tile.Decode(_server.Fetch(tile, stop).GetAwaiter().GetResult(), tile.Width);
+            if (!tiles.TryGetValue(tile, out var hashes))
+                tiles[tile] = hashes = Tile.Decode(_server.Fetch(tile, stop).GetAwaiter().GetResult(), tile.Width);
             return Tile.Subtree(level, index, hashes);
         }
         try
         {
             // Proofs are made by plain calls; this happens once in a ledger's life, if ever.
-            var fork = await Task.Run(() => new Fork(_log.Checkpoint, note, Proofs.TreeHash(known, Subtree), [.. Proofs.Consistency(known, larger.Size, Subtree)]), stop);
+            var fork = await Task.Run(() => new Fork(_log.Checkpoint, note, Proofs.TreeHash(known, Subtree),
+                [.. Proofs.Consistency(known, larger.Size, Subtree)]), stop);
             return fork.Holds(_trust.Key) ? fork : null;
         }
         catch (FormatException)
@@ -316,13 +354,18 @@ sealed class Replica : IAsyncDisposable
     ReplicaException Halt(Fork fork)
     {
         Files.Write(_forkFile, fork.ToJson().ToBytes());
-        var (first, second) = (Proof.Checkpoint.Parse(Note.Parse(fork.First).Text).Size, Proof.Checkpoint.Parse(Note.Parse(fork.Second).Text).Size);
+        var (first, second) = (Proof.Checkpoint.Parse(Note.Parse(fork.First).Text).Size,
+            Proof.Checkpoint.Parse(Note.Parse(fork.Second).Text).Size);
         return _halted = new ReplicaException(ReplicaFault.Forked, first == second
             ? $"the server signed two different ledgers of {first} entries: this is a fork; the proof is in {_forkFile}"
-            : $"the server signed a ledger of {second} entries that does not extend the one of {first} entries that it signed as well: this is a fork; the proof is in {_forkFile}", fork.ToJson().ToString());
+            : $"the server signed a ledger of {second} entries that does not extend the one of {first} entries that "
+                + $"it signed as well: this is a fork; the proof is in {_forkFile}", fork.ToJson().ToString());
     }
 
-    /// <summary>Proves one size to be the beginning of another, out of the server's tiles. Whether it does is judged by those who are given it.</summary>
+    /// <summary>
+    /// Proves one size to be the beginning of another, out of the server's tiles. Whether it does is judged by those
+    /// who are given it.
+    /// </summary>
     async Task<Digest[]> Consistency(long from, long to, CancellationToken stop)
     {
         var tiles = new Dictionary<(int, long), Digest[]>();
@@ -332,14 +375,16 @@ sealed class Replica : IAsyncDisposable
             var proof = Proofs.Consistency(from, to, (level, index) =>
             {
                 var tile = Tile.Holding(level, index, to);
-                if (tiles.TryGetValue((tile.Level, tile.Index), out var hashes)) return Tile.Subtree(level, index, hashes);
+                if (tiles.TryGetValue((tile.Level, tile.Index), out var hashes))
+                    return Tile.Subtree(level, index, hashes);
                 wanted ??= tile;
                 return default;
             });
             if (wanted is not { } missing) return proof;
             try
             {
-                tiles.Add((missing.Level, missing.Index), Tile.Decode(await _server.Fetch(missing, stop), missing.Width));
+                tiles.Add((missing.Level, missing.Index),
+                    Tile.Decode(await _server.Fetch(missing, stop), missing.Width));
             }
             catch (FormatException e)
             {
@@ -398,18 +443,23 @@ sealed class Replica : IAsyncDisposable
                         Replay.Add(entry, accepted);
                         break;
                     case Outcome.Refused { Code: RefusalCode.DocumentMissing } refused:
-                        throw new ReplicaException(ReplicaFault.MissingDocument, $"entry {index} can't be judged here: {refused.Message}");
+                        throw new ReplicaException(ReplicaFault.MissingDocument,
+                            $"entry {index} can't be judged here: {refused.Message}");
                     case Outcome.Refused refused:
-                        throw Halt($"entry {index} may not stand: {refused.Code.Name()}: {refused.Message}. The server admitted what the rules refuse; nothing after entry {index - 1} is followed");
+                        throw Halt(
+                            $"entry {index} may not stand: {refused.Code.Name()}: {refused.Message}. The server "
+                            + $"admitted what the rules refuse; nothing after entry {index - 1} is followed");
                     case Outcome.Already already:
-                        throw Halt($"entry {index} repeats entry {already.Entry}; nothing after entry {index - 1} is followed");
+                        throw Halt(
+                            $"entry {index} repeats entry {already.Entry}; nothing after entry {index - 1} is followed");
                 }
                 break;
             }
         }
     }
 
-    ReplicaException Halt(string message) => _halted = new ReplicaException(ReplicaFault.Refused, message, _log.Checkpoint);
+    ReplicaException Halt(string message) =>
+        _halted = new ReplicaException(ReplicaFault.Refused, message, _log.Checkpoint);
 
     /// <summary>Fetches documents into the store. Whether any came.</summary>
     async Task<bool> Fetch(Digest[] missing, CancellationToken stop)
@@ -424,7 +474,8 @@ sealed class Replica : IAsyncDisposable
             }
             catch (BlobException)
             {
-                // Unknown there, damaged there, or larger than a document: the fold does without, and says what that means.
+                // Unknown there, damaged there, or larger than a document: the fold does without, and says what that
+                // means.
             }
         }
         return any;

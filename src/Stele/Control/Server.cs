@@ -8,8 +8,9 @@ using Stele.Proof;
 namespace Stele.Control;
 
 /// <summary>
-/// A server, seen from elsewhere: statements go in, blobs go both ways, the ledger comes out. It is believed in nothing: blobs are checked by their digests here,
-/// the ledger by a <see cref="Replica"/>. What the server refuses comes back as its <see cref="Problem"/>; what keeps it from answering is a <see cref="ProblemException"/> too.
+/// A server, seen from elsewhere: statements go in, blobs go both ways, the ledger comes out. It is believed in
+/// nothing: blobs are checked by their digests here, the ledger by a <see cref="Replica"/>. What the server refuses
+/// comes back as its <see cref="Problem"/>; what keeps it from answering is a <see cref="ProblemException"/> too.
 /// </summary>
 sealed class Server : IBlobs, IDisposable
 {
@@ -27,11 +28,14 @@ sealed class Server : IBlobs, IDisposable
         Address = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/");
         _http = new HttpClient(handler ?? new SocketsHttpHandler
         {
-            AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.GZip, ConnectTimeout = TimeSpan.FromSeconds(10), PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
+            AutomaticDecompression = DecompressionMethods.GZip, ConnectTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             Expect100ContinueTimeout = TimeSpan.FromSeconds(5),
         })
         { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
-        if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (token is not null)
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
     public Uri Address { get; }
@@ -41,21 +45,27 @@ sealed class Server : IBlobs, IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    /// <summary>Submits a signed statement and waits until it stands, durably, or is refused. Safe to repeat: a statement that got in is not taken twice.</summary>
+    /// <summary>
+    /// Submits a signed statement and waits until it stands, durably, or is refused. Safe to repeat: a statement that
+    /// got in is not taken twice.
+    /// </summary>
     public async Task<Admitted> Submit(Envelope envelope, CancellationToken stop = default)
     {
         using var content = new ByteArrayContent(envelope.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "statements") { Content = content }, stop, problems: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "statements") { Content = content }, stop,
+            problems: true);
         if (!answer.IsSuccessStatusCode) return new Admitted.Refused(await ProblemOf(answer, stop));
         try
         {
             var json = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson);
-            return json.Find("time") is { } time ? new Admitted.Added(json["entry"].AsInt, time.AsInt, json["leaf"].AsDigest) : new Admitted.Already(json["entry"].AsInt, json["leaf"].AsDigest);
+            return json.Find("time") is { } time ? new Admitted.Added(json["entry"].AsInt, time.AsInt,
+                json["leaf"].AsDigest) : new Admitted.Already(json["entry"].AsInt, json["leaf"].AsDigest);
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.BadAnswer, $"{Address} answered with something else than an entry: {e.Message}");
+            throw new ProblemException(Trouble.BadAnswer,
+                $"{Address} answered with something else than an entry: {e.Message}");
         }
     }
 
@@ -78,20 +88,27 @@ sealed class Server : IBlobs, IDisposable
     {
         using var content = new ByteArrayContent(offer.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "cosignatures") { Content = content }, stop);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "cosignatures") { Content = content },
+            stop);
     }
 
-    /// <summary>The checkpoint that is published: with the cosignatures of a quorum, where witnesses are configured.</summary>
+    /// <summary>
+    /// The checkpoint that is published: with the cosignatures of a quorum, where witnesses are configured.
+    /// </summary>
     public async Task<string> Published(CancellationToken stop = default)
     {
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, "checkpoint"), stop);
         return System.Text.Encoding.UTF8.GetString(await Bytes(answer, Note.MaxBytes, stop));
     }
 
-    /// <summary>The newest signed checkpoint, with what cosignatures there are; with <paramref name="wait"/>, the first that covers more than <paramref name="beyond"/> entries, or the present one when the time is up.</summary>
+    /// <summary>
+    /// The newest signed checkpoint, with what cosignatures there are; with <paramref name="wait"/>, the first that
+    /// covers more than <paramref name="beyond"/> entries, or the present one when the time is up.
+    /// </summary>
     public async Task<string> Checkpoint(long beyond = -1, TimeSpan wait = default, CancellationToken stop = default)
     {
-        var path = wait <= TimeSpan.Zero ? "checkpoint?beyond=0" : string.Create(CultureInfo.InvariantCulture, $"checkpoint?beyond={beyond}&wait={(int)Math.Ceiling(wait.TotalSeconds)}");
+        var path = wait <= TimeSpan.Zero ? "checkpoint?beyond=0" : string.Create(CultureInfo.InvariantCulture,
+            $"checkpoint?beyond={beyond}&wait={(int)Math.Ceiling(wait.TotalSeconds)}");
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop, Patience + wait);
         return System.Text.Encoding.UTF8.GetString(await Bytes(answer, Note.MaxBytes, stop));
     }
@@ -108,7 +125,8 @@ sealed class Server : IBlobs, IDisposable
     {
         using var content = new ByteArrayContent(token);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-reply");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post,
+            string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
         return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
     }
 
@@ -121,8 +139,10 @@ sealed class Server : IBlobs, IDisposable
         {
             HttpStatusCode.OK => true,
             HttpStatusCode.NotFound => false,
-            HttpStatusCode.Unauthorized => throw new ProblemException(Trouble.Unauthorized, $"{Address} does not take this token"),
-            var other => throw new ProblemException(Trouble.BadAnswer, $"{Address} answered {(int)other} when asked for a blob"),
+            HttpStatusCode.Unauthorized =>
+                throw new ProblemException(Trouble.Unauthorized, $"{Address} does not take this token"),
+            var other =>
+                throw new ProblemException(Trouble.BadAnswer, $"{Address} answered {(int)other} when asked for a blob"),
         };
     }
 
@@ -132,29 +152,36 @@ sealed class Server : IBlobs, IDisposable
         return new VerifiedStream(await answer.Content.ReadAsStreamAsync(stop), digest);
     }
 
-    public async Task<Digest> Put(Stream content, Digest? expected, long maxBytes, long? declared = null, CancellationToken stop = default)
+    public async Task<Digest> Put(Stream content, Digest? expected, long maxBytes, long? declared = null,
+        CancellationToken stop = default)
     {
         if (declared is null && content.CanSeek) declared = content.Length - content.Position;
-        if (declared > maxBytes) throw new BlobException(BlobError.TooLarge, $"the blob has {declared} bytes; at most {maxBytes} are taken");
-        // A blob that is there already costs one question. Its content is the server's care: what it gives out is checked by its readers.
+        if (declared > maxBytes)
+            throw new BlobException(BlobError.TooLarge, $"the blob has {declared} bytes; at most {maxBytes} are taken");
+        // A blob that is there already costs one question. Its content is the server's care: what it gives out is
+        // checked by its readers.
         if (expected is { } known && await Has(known, stop)) return known;
         var sent = new HashedContent(content, maxBytes, declared);
-        using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put, expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
+        using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put,
+            expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
         request.Headers.ExpectContinue = declared is null or > AskFirst;
         using var answer = await Send(request, stop, Timeout.InfiniteTimeSpan, blobs: true);
         var stored = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
-        if (sent.Digest is { } digest && digest != stored) throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
+        if (sent.Digest is { } digest && digest != stored)
+            throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
         return stored;
     }
 
     public async Task List(Digest manifest, CancellationToken stop = default)
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"artifacts/{manifest}"), stop, blobs: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"artifacts/{manifest}"), stop,
+            blobs: true);
     }
 
     /// <param name="problems">Whether the caller looks at the status itself.</param>
     /// <param name="blobs">Whether what is wrong with a blob is to be a <see cref="BlobException"/>.</param>
-    async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? patience = null, bool problems = false, bool blobs = false)
+    async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? patience = null,
+        bool problems = false, bool blobs = false)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(patience ?? Patience);
@@ -170,7 +197,8 @@ sealed class Server : IBlobs, IDisposable
         catch (HttpRequestException e)
         {
             if (e.InnerException is BlobException refused) throw refused;   // our own content stopped the sending
-            throw new ProblemException(Trouble.Unreachable, $"{Address} does not answer: {e.GetBaseException().Message}");
+            throw new ProblemException(Trouble.Unreachable,
+                $"{Address} does not answer: {e.GetBaseException().Message}");
         }
         finally
         {
@@ -193,11 +221,13 @@ sealed class Server : IBlobs, IDisposable
     {
         try
         {
-            return Problem.FromJson((int)answer.StatusCode, CanonicalJson.Parse(await Bytes(answer, Problem.MaxBytes, stop), Problem.MaxBytes));
+            return Problem.FromJson((int)answer.StatusCode,
+                CanonicalJson.Parse(await Bytes(answer, Problem.MaxBytes, stop), Problem.MaxBytes));
         }
         catch (FormatException)
         {
-            return Problem.Of(Trouble.BadAnswer, $"{Address} answered {(int)answer.StatusCode} {answer.ReasonPhrase}, without a problem of ours");
+            return Problem.Of(Trouble.BadAnswer,
+                $"{Address} answered {(int)answer.StatusCode} {answer.ReasonPhrase}, without a problem of ours");
         }
     }
 
@@ -212,7 +242,8 @@ sealed class Server : IBlobs, IDisposable
             var buffer = new byte[64 * 1024];
             for (int n; (n = await stream.ReadAsync(buffer, limit.Token)) > 0;)
             {
-                if (whole.Length + n > max) throw new ProblemException(Trouble.BadAnswer, $"{Address} answered with more than {max} bytes");
+                if (whole.Length + n > max)
+                    throw new ProblemException(Trouble.BadAnswer, $"{Address} answered with more than {max} bytes");
                 whole.Write(buffer, 0, n);
             }
             return whole.ToArray();
@@ -257,7 +288,9 @@ sealed class Server : IBlobs, IDisposable
             for (int n; (n = await _from.ReadAsync(buffer)) > 0;)
             {
                 total += n;
-                if (total > _max) throw new BlobException(BlobError.TooLarge, $"the blob has more than the {_max} bytes that are taken");
+                if (total > _max)
+                    throw new BlobException(BlobError.TooLarge,
+                        $"the blob has more than the {_max} bytes that are taken");
                 hash.AppendData(buffer, 0, n);
                 await stream.WriteAsync(buffer.AsMemory(0, n));
             }

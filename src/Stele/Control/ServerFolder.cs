@@ -48,7 +48,9 @@ sealed record ServerFolder(string Data)
     public bool IsFounded => File.Exists(Trust);
 
     /// <exception cref="IOException">No server was founded here.</exception>
-    public Trust ReadTrust() => IsFounded ? Proof.Decisions.Trust.Parse(File.ReadAllBytes(Trust)) : throw new FileNotFoundException($"no server was founded in {Data}", Trust);
+    public Trust ReadTrust() => IsFounded
+        ? Proof.Decisions.Trust.Parse(File.ReadAllBytes(Trust))
+        : throw new FileNotFoundException($"no server was founded in {Data}", Trust);
 
     public PrivateKey ReadServerKey() => PrivateKey.FromPem(File.ReadAllText(ServerKey));
 }

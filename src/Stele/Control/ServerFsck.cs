@@ -9,7 +9,8 @@ using Stele.Proof.Governance;
 namespace Stele.Control;
 
 /// <summary>
-/// Inspects a server's folder: keys, tokens, trust file, the ledger down to its last tile, each entry folded again by the rules with its signatures, every blob. Reads alone, unless told to repair.
+/// Inspects a server's folder: keys, tokens, trust file, the ledger down to its last tile, each entry folded again by
+/// the rules with its signatures, every blob. Reads alone, unless told to repair.
 /// </summary>
 static class ServerFsck
 {
@@ -18,7 +19,8 @@ static class ServerFsck
         found.Read(FolderFormat.FileOf(folder.Path), () => $"{FolderFormat.Of(folder.Path)}");
         if (found.Read(folder.LogKey, () => NoteSigner.Open(folder.LogKey)) is { } signer)
             using (signer)
-                if (signer.Key.ToString() != trust.Key.ToString()) found.Wrong(folder.LogKey, "not the key that the trust file pins");
+                if (signer.Key.ToString() != trust.Key.ToString())
+                    found.Wrong(folder.LogKey, "not the key that the trust file pins");
         var serverKey = found.Read(folder.ServerKey, folder.ReadServerKey);
         found.Read(folder.Tokens, () => (object)TokenFile.All(folder.Tokens));
 
@@ -30,27 +32,37 @@ static class ServerFsck
             if (halted is not null) return;
             try
             {
-                if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused) halted = $"{refused.Code.Name()}: {refused.Message}";
+                if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
+                    halted = $"{refused.Code.Name()}: {refused.Message}";
             }
             catch (Exception e) when (e is FormatException or Proof.Statements.UnknownKindException)
             {
                 halted = e.Message;
             }
             // What comes after an entry that does not fold can't be judged.
-            if (halted is not null) found.Wrong(Log.JournalPath(folder.Ledger), $"entry {index} does not fold: {halted}");
+            if (halted is not null)
+                found.Wrong(Log.JournalPath(folder.Ledger), $"entry {index} does not fold: {halted}");
         });
-        if (File.Exists(folder.Cosigned) && Checkpoint.Open(File.ReadAllText(folder.Cosigned), trust.Key, out var cosigned) is var signed)
+        if (File.Exists(folder.Cosigned)
+            && Checkpoint.Open(File.ReadAllText(folder.Cosigned), trust.Key, out var cosigned) is var signed)
         {
-            if (signed != CheckpointTrust.Verified) found.Wrong(folder.Cosigned, "not a checkpoint of this log under its key");
-            else if (halted is null && cosigned!.Size > replay.State.Size) found.Wrong(folder.Cosigned, $"covers {cosigned.Size} entries and the ledger gives {replay.State.Size}");
+            if (signed != CheckpointTrust.Verified)
+                found.Wrong(folder.Cosigned, "not a checkpoint of this log under its key");
+            else if (halted is null && cosigned!.Size > replay.State.Size)
+                found.Wrong(folder.Cosigned,
+                    $"covers {cosigned.Size} entries and the ledger gives {replay.State.Size}");
         }
         if (replay.State.Size > 0)
         {
-            if (replay.State.Ledger != trust.Genesis) found.Wrong(folder.Trust, "pins another genesis than the ledger has");
-            if (serverKey is not null && !replay.State.ServerKey!.Equals(serverKey.Public)) found.Wrong(folder.ServerKey, "not the key that genesis names");
+            if (replay.State.Ledger != trust.Genesis)
+                found.Wrong(folder.Trust, "pins another genesis than the ledger has");
+            if (serverKey is not null && !replay.State.ServerKey!.Equals(serverKey.Public))
+                found.Wrong(folder.ServerKey, "not the key that genesis names");
         }
         serverKey?.Dispose();
-        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem, derived);
+        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs,
+            () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem,
+                derived);
     }
 
     /// <summary>Makes what is derived again.</summary>
@@ -64,10 +76,13 @@ static class ServerFsck
         }
         catch (Exception e) when (e is FormatException or IOException) { } // said when it is checked
         using (signer) found.Repair(folder.Ledger, trust.Key, signer);
-        foreach (var done in BlobStore.Repair(folder.Blobs)) found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
+        foreach (var done in BlobStore.Repair(folder.Blobs))
+            found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
     }
 
     /// <summary>The documents that the fold reads; a store is not made by looking for them.</summary>
     static Func<Digest, byte[]?> Documents(ServerFolder folder) =>
-        Directory.Exists(Path.Combine(folder.Blobs, "blobs", "sha256")) ? SmallDocuments.In(Path.Combine(folder.Blobs, "blobs", "sha256")) : _ => null;
+        Directory.Exists(Path.Combine(folder.Blobs, "blobs", "sha256"))
+            ? SmallDocuments.In(Path.Combine(folder.Blobs, "blobs", "sha256"))
+            : _ => null;
 }

@@ -4,7 +4,10 @@ using Stele.Proof.Statements;
 
 namespace Stele.Control;
 
-/// <summary>The documents that the fold reads, out of a store: at most 1 MiB each, read at once, because the fold does not wait. Its digest is checked by the caller.</summary>
+/// <summary>
+/// The documents that the fold reads, out of a store: at most 1 MiB each, read at once, because the fold does not wait.
+/// Its digest is checked by the caller.
+/// </summary>
 static class SmallDocuments
 {
     public static Func<Digest, byte[]?> Of(BlobStore blobs) => Of(blobs.PathOf);

@@ -4,12 +4,14 @@ using Stele.Proof;
 namespace Stele.Control;
 
 /// <summary>
-/// The time that entries are stamped with, and the judgement whether it can be believed. Entry times never go back, so one stamp from a wrong clock would bind every later one.
-/// Not thread-safe: its owner is the admission loop.
+/// The time that entries are stamped with, and the judgement whether it can be believed. Entry times never go back, so
+/// one stamp from a wrong clock would bind every later one. Not thread-safe: its owner is the admission loop.
 /// </summary>
 sealed class WallClock(TimeProvider time)
 {
-    /// <summary>How far the wall clock may lie behind the last entry, or part from the monotonic clock at once.</summary>
+    /// <summary>
+    /// How far the wall clock may lie behind the last entry, or part from the monotonic clock at once.
+    /// </summary>
     public const long Tolerance = 5 * 60 * 1000;
 
     /// <summary>
@@ -43,10 +45,14 @@ sealed class WallClock(TimeProvider time)
         var parted = wall - _wall - (long)time.GetElapsedTime(_mark, mark).TotalMilliseconds;
         (_wall, _mark) = (wall, mark);
         if (Math.Abs(parted) > Tolerance)
-            _jumped = string.Create(CultureInfo.InvariantCulture, $"the server's clock jumped by {parted / 1000} s while it ran; nothing is admitted until it was restarted with the right time");
+            _jumped = string.Create(CultureInfo.InvariantCulture,
+                $"the server's clock jumped by {parted / 1000} s while it ran; nothing is admitted until it was "
+                + $"restarted with the right time");
         stamp = Math.Max(wall, lastEntry);
         reason = _jumped ?? (wall < lastEntry - Tolerance
-            ? string.Create(CultureInfo.InvariantCulture, $"the server's clock is {(lastEntry - wall) / 1000} s behind the ledger's last entry; nothing is admitted until it is right") : null);
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"the server's clock is {(lastEntry - wall) / 1000} s behind the ledger's last entry; nothing is "
+                + $"admitted until it is right") : null);
         return reason is null;
     }
 }

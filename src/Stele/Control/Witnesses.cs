@@ -6,24 +6,35 @@ using Stele.Proof;
 
 namespace Stele.Control;
 
-/// <summary>Somebody whose cosignature counts, and where checkpoints are handed in; without an address they come by themselves, as nodes do.</summary>
+/// <summary>
+/// Somebody whose cosignature counts, and where checkpoints are handed in; without an address they come by themselves,
+/// as nodes do.
+/// </summary>
 sealed record WitnessPlace(string Name, VerifierKey Key, Uri? Address);
 
-/// <summary>Who witnesses a ledger, and when that is enough; no quorum: whatever comes is shown, and nothing waits for it.</summary>
+/// <summary>
+/// Who witnesses a ledger, and when that is enough; no quorum: whatever comes is shown, and nothing waits for it.
+/// </summary>
 sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bool>? Quorum)
 {
     /// <summary>What a policy file says, for this log. An address is a witness's submission prefix.</summary>
     /// <exception cref="FormatException">It names other logs than this one, or an address that is none.</exception>
     public static WitnessTerms Of(WitnessPolicy policy, VerifierKey log)
     {
-        if (!policy.Logs.IsEmpty && !policy.Logs.Any(l => l.Key.Equals(log))) throw new FormatException($"it names {policy.Logs.Length} logs, and not this ledger: log {log}");
+        if (!policy.Logs.IsEmpty && !policy.Logs.Any(l => l.Key.Equals(log)))
+            throw new FormatException($"it names {policy.Logs.Length} logs, and not this ledger: log {log}");
         if (policy.Witnesses.Any(w => w.SameKey(log))) throw new FormatException("a witness has the ledger's own key");
-        WitnessPlace[] places = [.. policy.Parts.Where(p => p.Key is not null).Select(p => new WitnessPlace(p.Name, p.Key!, p.Url is null ? null : AddressOf(p.Url)))];
+        WitnessPlace[] places = [.. policy.Parts.Where(p => p.Key is not null)
+            .Select(p => new WitnessPlace(p.Name, p.Key!, p.Url is null ? null : AddressOf(p.Url)))];
         VerifierKey[] keys = [.. policy.Witnesses];
-        return new([.. places], policy.Quorum is null ? null : note => note.Verify(keys, out var verified) == NoteTrust.Verified && policy.IsQuorum(verified.Select(v => v.Key)));
+        return new([.. places],
+            policy.Quorum is null ? null : note => note.Verify(keys, out var verified) == NoteTrust.Verified
+                && policy.IsQuorum(verified.Select(v => v.Key)));
     }
 
-    static Uri AddressOf(string url) => Uri.TryCreate(url.EndsWith('/') ? url : url + "/", UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
+    static Uri AddressOf(string url) =>
+        Uri.TryCreate(url.EndsWith('/') ? url : url + "/", UriKind.Absolute, out var address)
+            && address.Scheme is "http" or "https"
         ? address : throw new FormatException($"'{url}' is not an address: http:// or https://");
 }
 
@@ -35,25 +46,35 @@ sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bo
 sealed record WitnessStanding(WitnessPlace Place, long? Size, long Time, string? Trouble, bool Fork);
 
 /// <summary>
-/// Hands the ledger's checkpoints to its witnesses (the client's side of C2SP tlog-witness). In rounds, so that all sign the same: each round is about the newest checkpoint; it ends when a
-/// quorum has signed, or everyone has answered, or after a while; then comes the next. Each witness is asked one thing at a time, and again until it answers.
+/// Hands the ledger's checkpoints to its witnesses (the client's side of C2SP tlog-witness). In rounds, so that all
+/// sign the same: each round is about the newest checkpoint; it ends when a quorum has signed, or everyone has
+/// answered, or after a while; then comes the next. Each witness is asked one thing at a time, and again until it
+/// answers.
 /// A witness that says that the ledger is not the one it saw before is not asked again: that is a fork, and for people.
 /// </summary>
 sealed class Witnesses : IAsyncDisposable
 {
     const int MaxAnswer = 64 * 1024;
-    static readonly TimeSpan Round = TimeSpan.FromSeconds(5), FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Round = TimeSpan.FromSeconds(5), FirstPause = TimeSpan.FromMilliseconds(200),
+        LongestPause = TimeSpan.FromSeconds(30);
 
     readonly Log _log;
     readonly CosignedCheckpoints _cosigned;
     readonly TimeProvider _time;
     readonly Action<string> _report;
     readonly CancellationTokenSource _stop = new();
-    readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10) }) { Timeout = TimeSpan.FromSeconds(20), MaxResponseContentBufferSize = MaxAnswer };
+    readonly HttpClient _http = new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10)
+    }) { Timeout = TimeSpan.FromSeconds(20), MaxResponseContentBufferSize = MaxAnswer };
     readonly Member[] _members;
     readonly Task _rounds;
     volatile string _target = "";
-    TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously), _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously),
+        _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>One witness with an address. Changed by its own loop alone.</summary>
     sealed class Member(WitnessPlace place)
@@ -65,7 +86,8 @@ sealed class Witnesses : IAsyncDisposable
     }
 
     /// <param name="report">Told of every fork; for the operator's log.</param>
-    public Witnesses(Log log, CosignedCheckpoints cosigned, WitnessTerms terms, TimeProvider time, Action<string> report)
+    public Witnesses(Log log, CosignedCheckpoints cosigned, WitnessTerms terms, TimeProvider time,
+        Action<string> report)
     {
         (_log, _cosigned, _time, _report) = (log, cosigned, time, report);
         _members = [.. terms.Witnesses.Where(w => w.Address is not null).Select(w => new Member(w))];
@@ -109,7 +131,8 @@ sealed class Witnesses : IAsyncDisposable
             {
                 await Task.WhenAny(_log.WaitCosigned(size - 1, limit.Token), Everyone(note, limit.Token)).Unwrap();
             }
-            catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { } // one that is slow finds the next round
+            // one that is slow finds the next round
+            catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { }
             await limit.CancelAsync();
         }
     }
@@ -142,7 +165,9 @@ sealed class Witnesses : IAsyncDisposable
             {
                 trouble = await Submit(member, note);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or FormatException or InvalidOperationException or ArgumentException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
+            catch (Exception e)
+                when (e is HttpRequestException or IOException or FormatException or InvalidOperationException
+                    or ArgumentException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
             {
                 trouble = e is OperationCanceledException ? "it did not answer in time" : e.GetBaseException().Message;
             }
@@ -163,9 +188,12 @@ sealed class Witnesses : IAsyncDisposable
         }
     }
 
-    void Answered() => Interlocked.Exchange(ref _answered, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    void Answered() =>
+        Interlocked.Exchange(ref _answered, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
 
-    /// <summary>One checkpoint to one witness. Null when it is cosigned, or of no use to this witness any more; else why not.</summary>
+    /// <summary>
+    /// One checkpoint to one witness. Null when it is cosigned, or of no use to this witness any more; else why not.
+    /// </summary>
     async Task<string?> Submit(Member member, string note)
     {
         for (var attempt = 0; attempt < 3; attempt++)
@@ -177,11 +205,15 @@ sealed class Witnesses : IAsyncDisposable
                 // It has seen more than this round is about: only the newest is of use to it.
                 note = _log.Checkpoint;
                 (text, size) = (Note.Parse(note).Text, _log.Size);
-                if ((size = Checkpoint.Parse(text).Size) < member.Recorded) return Forked(member, $"it has cosigned {member.Recorded} entries of this ledger, and {size} are here");
+                if ((size = Checkpoint.Parse(text).Size) < member.Recorded)
+                    return Forked(member,
+                        $"it has cosigned {member.Recorded} entries of this ledger, and {size} are here");
             }
             var old = member.Recorded;
-            var request = new WitnessRequest(old, old == 0 || old == size ? [] : [.. _log.ConsistencyProof(old, size)], Note.Parse(note));
-            using var answer = await _http.PostAsync(new Uri(member.Standing.Place.Address!, "add-checkpoint"), new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToString())), _stop.Token);
+            var request = new WitnessRequest(old, old == 0 || old == size ? [] : [.. _log.ConsistencyProof(old, size)],
+                Note.Parse(note));
+            using var answer = await _http.PostAsync(new Uri(member.Standing.Place.Address!, "add-checkpoint"),
+                new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToString())), _stop.Token);
             var bytes = await answer.Content.ReadAsByteArrayAsync(_stop.Token);
             var body = Encoding.UTF8.GetString(bytes);   // whatever charset it claims
             switch ((int)answer.StatusCode)
@@ -197,11 +229,15 @@ sealed class Witnesses : IAsyncDisposable
                     member.Recorded = size;
                     member.Standing = member.Standing with { Size = size, Time = cosignature!.Time, Trouble = null };
                     return _cosigned.Add(note, cosignature) ? null : "its cosignature could not be taken";
-                case 409 when answer.Content.Headers.ContentType?.MediaType == "text/x.tlog.size" && WitnessRequest.Decimal(body.TrimEnd('\n'), out var recorded) && recorded != old:
-                    if (recorded > _log.Size) return Forked(member, $"it has cosigned {recorded} entries of this ledger, and {_log.Size} are here");
+                case 409 when answer.Content.Headers.ContentType?.MediaType == "text/x.tlog.size"
+                    && WitnessRequest.Decimal(body.TrimEnd('\n'), out var recorded) && recorded != old:
+                    if (recorded > _log.Size)
+                        return Forked(member,
+                            $"it has cosigned {recorded} entries of this ledger, and {_log.Size} are here");
                     member.Recorded = recorded;   // now we know; again
                     break;
-                // v1.0.0 says 409 where later editions say 422; with the size that it has itself named before, both mean one thing.
+                // v1.0.0 says 409 where later editions say 422; with the size that it has itself named before, both
+                // mean one thing.
                 case 409 or 422 when old > 0:
                     return Forked(member,
                         $"it has cosigned another tree of {old} entries: {ProblemDocument.Said(bytes)}");
@@ -218,7 +254,9 @@ sealed class Witnesses : IAsyncDisposable
     string Forked(Member member, string message)
     {
         member.Standing = member.Standing with { Fork = true };
-        var said = $"FORK: the witness {member.Standing.Place.Name} does not follow this ledger: {message}. Either an old copy of the ledger was put back, or somebody else signs with its key; people have to find out which";
+        var said =
+            $"FORK: the witness {member.Standing.Place.Name} does not follow this ledger: {message}. Either an old "
+            + $"copy of the ledger was put back, or somebody else signs with its key; people have to find out which";
         _report(said);
         return said;
     }

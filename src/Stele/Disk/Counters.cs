@@ -4,8 +4,10 @@ using System.Text;
 namespace Stele.Disk;
 
 /// <summary>
-/// A few counters in a file that is mapped into memory: counting costs no system call, and what was counted stays when the process is killed. What was not flushed is lost when the machine goes down;
-/// then the counters are not <see cref="Intact"/>. The file: <c>"stele counters\n"</c>, 37 bytes boot id or <c>"closed"</c>, and from byte 64 on a u64 each, as this machine writes it; 4096 bytes in all.
+/// A few counters in a file that is mapped into memory: counting costs no system call, and what was counted stays when
+/// the process is killed. What was not flushed is lost when the machine goes down; then the counters are not
+/// <see cref="Intact"/>. The file: <c>"stele counters\n"</c>, 37 bytes boot id or <c>"closed"</c>, and from byte 64 on
+/// a u64 each, as this machine writes it; 4096 bytes in all.
 /// </summary>
 sealed unsafe class Counters : IDisposable
 {
@@ -21,7 +23,8 @@ sealed unsafe class Counters : IDisposable
     public Counters(string path, string boot)
     {
         Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, secret: true);
-        if (!File.Exists(path) || new FileInfo(path).Length != Length) Files.Write(path, new byte[Length], secret: true);
+        if (!File.Exists(path) || new FileInfo(path).Length != Length)
+            Files.Write(path, new byte[Length], secret: true);
         _file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, Length);
         _view = _file.CreateViewAccessor(0, Length);
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _at);

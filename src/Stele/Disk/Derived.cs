@@ -1,8 +1,9 @@
 namespace Stele.Disk;
 
 /// <summary>
-/// Files that can be made again from something durable. A reader sees the old file or the whole new one, as long as the machine stays up;
-/// after a power loss they may be missing or hold anything, so their owner compares or rebuilds them at start.
+/// Files that can be made again from something durable. A reader sees the old file or the whole new one, as long as the
+/// machine stays up; after a power loss they may be missing or hold anything, so their owner compares or rebuilds them
+/// at start.
 /// </summary>
 static class Derived
 {

@@ -10,11 +10,20 @@ static class DiskTrouble
 
     const int EIO = 5, ENFILE = 23, EMFILE = 24, ENOSPC = 28, EROFS = 30, EDQUOT = 122;
 
-    /// <summary>Null where an exception tells of something else. The runtime puts the system's error number in <see cref="Exception.HResult"/>.</summary>
+    /// <summary>
+    /// Null where an exception tells of something else. The runtime puts the system's error number in
+    /// <see cref="Exception.HResult"/>.
+    /// </summary>
     public static Kind? Of(Exception? e)
     {
         for (; e is not null; e = e.InnerException)
-            if (e is IOException && e.HResult switch { ENOSPC or EDQUOT => Kind.Full, EROFS => Kind.ReadOnly, EIO => Kind.Broken, _ => (Kind?)null } is { } kind) return kind;
+            if (e is IOException && e.HResult switch
+            {
+                ENOSPC or EDQUOT => Kind.Full,
+                EROFS => Kind.ReadOnly,
+                EIO => Kind.Broken,
+                _ => (Kind?)null
+            } is { } kind) return kind;
         return null;
     }
 

@@ -19,8 +19,8 @@ enum DiskAct
 }
 
 /// <summary>
-/// Where the tests' disk fails: before an act, which is then lost, or after it, which is then kept and reported as failed. Every act of this room on what must survive passes here.
-/// Nobody listens in a running program.
+/// Where the tests' disk fails: before an act, which is then lost, or after it, which is then kept and reported as
+/// failed. Every act of this room on what must survive passes here. Nobody listens in a running program.
 /// </summary>
 static class Failpoint
 {

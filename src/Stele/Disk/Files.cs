@@ -1,8 +1,9 @@
 namespace Stele.Disk;
 
 /// <summary>
-/// Durable writes. A file written here is either wholly there, under its final name, after a power loss, or not there at all.
-/// What this does not promise: a disk that lies about a flush; and a file that was already readable by its name may keep its old content until the call returns.
+/// Durable writes. A file written here is either wholly there, under its final name, after a power loss, or not there
+/// at all. What this does not promise: a disk that lies about a flush; and a file that was already readable by its name
+/// may keep its old content until the call returns.
 /// </summary>
 static class Files
 {
@@ -30,7 +31,10 @@ static class Files
         if (File.GetUnixFileMode(directory) != owners) File.SetUnixFileMode(directory, owners);
     }
 
-    /// <summary>Writes a whole file under its name: temporary file, fsync, rename, fsync of the directory. Replaces what stood there.</summary>
+    /// <summary>
+    /// Writes a whole file under its name: temporary file, fsync, rename, fsync of the directory. Replaces what stood
+    /// there.
+    /// </summary>
     public static void Write(string path, ReadOnlySpan<byte> content, bool secret = false)
     {
         var file = CreateTemporary(path, secret);
@@ -51,9 +55,13 @@ static class Files
         SyncNames(path);
     }
 
-    public static void Write(string path, string content, bool secret = false) => Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
+    public static void Write(string path, string content, bool secret = false) =>
+        Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
 
-    /// <summary>Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever <paramref name="content"/> streams out; returns its digest and length.</summary>
+    /// <summary>
+    /// Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever
+    /// <paramref name="content"/> streams out; returns its digest and length.
+    /// </summary>
     public static (Proof.Digest Digest, long Size) WriteStream(string path, bool secret, Action<Stream> content)
     {
         var file = CreateTemporary(path, secret);
@@ -64,7 +72,8 @@ static class Files
             using (file)
             {
                 using (var buffered = new BufferedStream(file, 1 << 20))
-                using (var hashed = new System.Security.Cryptography.CryptoStream(buffered, hash, System.Security.Cryptography.CryptoStreamMode.Write, leaveOpen: true))
+                using (var hashed = new System.Security.Cryptography.CryptoStream(buffered, hash,
+                    System.Security.Cryptography.CryptoStreamMode.Write, leaveOpen: true))
                 {
                     content(hashed);
                     hashed.FlushFinalBlock();
@@ -84,17 +93,21 @@ static class Files
         return (Proof.Digest.From(hash.Hash), size);
     }
 
-    /// <summary>A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.</summary>
+    /// <summary>
+    /// A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.
+    /// </summary>
     public static FileStream CreateNew(string path, bool secret = false) => new(path, new FileStreamOptions
     {
-        Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = secret ? Secret : Public,
+        Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0,
+        UnixCreateMode = secret ? Secret : Public,
     });
 
     static int _temporaries;
 
     /// <summary>
-    /// A new file next to <paramref name="path"/>, to be written and then published under that name: <c>NAME.tmp</c>, or <c>NAME.2.tmp</c>… while others write the same.
-    /// What a crash leaves under such a name is swept at the next start.
+    /// A new file next to <paramref name="path"/>, to be written and then published under that name: <c>NAME.tmp</c>,
+    /// or <c>NAME.2.tmp</c>… while others write the same. What a crash leaves under such a name is swept at the next
+    /// start.
     /// </summary>
     public static FileStream CreateTemporary(string path, bool secret = false)
     {
@@ -123,11 +136,14 @@ static class Files
         }
     }
 
-    /// <summary>Whether it may be what an interrupted write left: no more than litter, and swept at the next start.</summary>
+    /// <summary>
+    /// Whether it may be what an interrupted write left: no more than litter, and swept at the next start.
+    /// </summary>
     public static bool IsTemporary(string path) => path.EndsWith(".tmp", StringComparison.Ordinal);
 
     /// <summary>A fresh name next to <paramref name="path"/>, for a directory that gets its own in the end.</summary>
-    public static string Temporary(string path) => $"{path}.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6))}.tmp";
+    public static string Temporary(string path) =>
+        $"{path}.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6))}.tmp";
 
     /// <summary>Writes all of it at the file's end.</summary>
     public static void Fill(FileStream file, ReadOnlySpan<byte> content)
@@ -171,7 +187,8 @@ static class Files
     }
 
     /// <summary>
-    /// Removes what a failed write left, if the disk lets it: what it failed of is what the caller hears. Only before the file was renamed: afterwards the name may be another writer's.
+    /// Removes what a failed write left, if the disk lets it: what it failed of is what the caller hears. Only before
+    /// the file was renamed: afterwards the name may be another writer's.
     /// </summary>
     public static void Abandon(string temporary)
     {
@@ -182,7 +199,10 @@ static class Files
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
-    /// <summary>Makes all that was written below a directory durable, with whatever else its file system holds unwritten: for many derived files, once in a while.</summary>
+    /// <summary>
+    /// Makes all that was written below a directory durable, with whatever else its file system holds unwritten: for
+    /// many derived files, once in a while.
+    /// </summary>
     public static void SyncAll(string directory) => Libc.SyncFileSystem(directory);
 
     public static void DeleteDirectory(string path)
@@ -193,10 +213,17 @@ static class Files
         Failpoint.After(DiskAct.Delete, path);
     }
 
-    /// <summary>What interrupted writes of one file left next to it. The caller must know that none is under way.</summary>
-    public static IEnumerable<string> LeftBeside(string path) => Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".*tmp").Where(f => f.EndsWith(".tmp", StringComparison.Ordinal));
+    /// <summary>
+    /// What interrupted writes of one file left next to it. The caller must know that none is under way.
+    /// </summary>
+    public static IEnumerable<string> LeftBeside(string path) =>
+        Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".*tmp")
+            .Where(f => f.EndsWith(".tmp", StringComparison.Ordinal));
 
-    /// <summary>Removes a directory that programs wrote to, whatever names and modes they gave; what can't be removed even so stays.</summary>
+    /// <summary>
+    /// Removes a directory that programs wrote to, whatever names and modes they gave; what can't be removed even so
+    /// stays.
+    /// </summary>
     public static void Discard(string path)
     {
         try
@@ -213,7 +240,8 @@ static class Files
     public static void Sweep(string directory)
     {
         if (!Directory.Exists(directory)) return;
-        foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories)) Delete(leftover);
+        foreach (var leftover in Directory.EnumerateFiles(directory, "*.tmp", SearchOption.AllDirectories))
+            Delete(leftover);
     }
 
     /// <summary>Removes the files of a directory that nobody is writing: a writer holds its lock.</summary>

@@ -20,7 +20,10 @@ static partial class Libc
     [LibraryImport("libc", EntryPoint = "close_range", SetLastError = true)]
     private static partial int CloseRange(uint first, uint last, uint flags);
 
-    /// <summary>Keeps every descriptor but standard input, output and error from the children: also those this process was itself started with.</summary>
+    /// <summary>
+    /// Keeps every descriptor but standard input, output and error from the children: also those this process was
+    /// itself started with.
+    /// </summary>
     public static void InheritNothing()
     {
         const uint CLOSE_RANGE_CLOEXEC = 4;
@@ -35,7 +38,10 @@ static partial class Libc
         return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
     }
 
-    /// <summary>The reading end of a pipe that already holds all it will ever give: at most what a pipe takes without a reader, 64 KiB.</summary>
+    /// <summary>
+    /// The reading end of a pipe that already holds all it will ever give: at most what a pipe takes without a reader,
+    /// 64 KiB.
+    /// </summary>
     public static SafeFileHandle PipeOf(byte[] content)
     {
         var (read, write) = Pipe();

@@ -9,17 +9,23 @@ sealed record JournalOptions
     /// <summary>Readable by its owner alone.</summary>
     public bool Secret { get; init; }
 
-    /// <summary>How many bytes may wait, from the call until the owner is done with them, before the answer is "busy". Default 64 MiB.</summary>
+    /// <summary>
+    /// How many bytes may wait, from the call until the owner is done with them, before the answer is "busy". Default
+    /// 64 MiB.
+    /// </summary>
     public long QueueBytes { get; init; } = 64 << 20;
 
     /// <summary>How many records may wait. Default 131,072.</summary>
     public long QueueRecords { get; init; } = 1 << 17;
 
-    /// <summary>A file is not written to beyond the batch that reaches this; the next begins. Default: one file.</summary>
+    /// <summary>
+    /// A file is not written to beyond the batch that reaches this; the next begins. Default: one file.
+    /// </summary>
     public long SegmentBytes { get; init; } = long.MaxValue;
 
     /// <summary>
-    /// Given what was left to go on from a segment, the newest first: whether to start reading there. Default: everything is read.
+    /// Given what was left to go on from a segment, the newest first: whether to start reading there. Default:
+    /// everything is read.
     /// </summary>
     public Func<byte[], bool>? StartFrom { get; init; }
 
@@ -35,14 +41,18 @@ sealed record JournalOptions
 }
 
 /// <summary>
-/// An append-only file of records, made durable in batches: those who wait while one batch is being flushed share the next flush (group commit); one writer alone waits for
-/// no timer. Order on disk is the order of the calls. Where the owner wants it, the file goes on in the next when it is full (segments).
-/// Invariant: a record's task completes only after an fdatasync that covers it. Records are never rewritten. After any I/O error nothing more is taken:
-/// a failed flush says nothing about what is on the disk, so it is never retried; reopening reads what is really there.
+/// An append-only file of records, made durable in batches: those who wait while one batch is being flushed share the
+/// next flush (group commit); one writer alone waits for no timer. Order on disk is the order of the calls. Where the
+/// owner wants it, the file goes on in the next when it is full (segments).
+/// Invariant: a record's task completes only after an fdatasync that covers it. Records are never rewritten. After any
+/// I/O error nothing more is taken: a failed flush says nothing about what is on the disk, so it is never retried;
+/// reopening reads what is really there.
 /// </summary>
 sealed class Journal : IDisposable
 {
-    /// <summary>A batch takes no further waiting record beyond this; so one slow flush can't grow without end.</summary>
+    /// <summary>
+    /// A batch takes no further waiting record beyond this; so one slow flush can't grow without end.
+    /// </summary>
     const int BatchBytes = 8 << 20;
 
     /// <summary>What room is made of.</summary>
@@ -70,7 +80,8 @@ sealed class Journal : IDisposable
     // Only the writer's, but for _segments, which is under its own lock:
     readonly List<Extent> _segments = [];
     JournalFile _file;
-    uint _salt;                    // one for all segments: waiting records have their checksums already when it shows where they go
+    // one for all segments: waiting records have their checksums already when it shows where they go
+    uint _salt;
     long _start;                   // the address of the file's first byte
     long _end;                     // where in the file the next frame goes
     long _room;                    // the file's length: zeros from _end on
@@ -79,30 +90,44 @@ sealed class Journal : IDisposable
     Task<FileStream?>? _ahead;         // the next segment's room, being made
     bool _disposed;
 
-    /// <summary>Where a segment's addresses begin, and where its last frame ends in its file; -1: its file says.</summary>
+    /// <summary>
+    /// Where a segment's addresses begin, and where its last frame ends in its file; -1: its file says.
+    /// </summary>
     sealed record Extent(JournalSegment Segment, long Start, long End);
 
     /// <summary>Opens or creates the journal, cutting off what a torn write left.</summary>
     /// <param name="committed">
-    /// Called for each batch in order: here for what the file holds, later on the writer's thread after the flush and before the tasks complete.
-    /// What it throws later is as fatal as an I/O error.
+    /// Called for each batch in order: here for what the file holds, later on the writer's thread after the flush and
+    /// before the tasks complete. What it throws later is as fatal as an I/O error.
     /// </param>
-    /// <param name="queueBytes">How much may wait before <see cref="TryAppend(byte, ReadOnlySpan{byte}, out Task{long}, bool)"/> says busy.</param>
+    /// <param name="queueBytes">
+    /// How much may wait before <see cref="TryAppend(byte, ReadOnlySpan{byte}, out Task{long}, bool)"/> says busy.
+    /// </param>
     /// <exception cref="IOException">Open elsewhere, or damaged elsewhere than at its very end.</exception>
-    public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false, long queueBytes = 64 << 20, Func<string, JournalFile>? file = null) =>
-        new(path, new JournalOptions { Secret = secret, QueueBytes = queueBytes, File = file }, (_, records) => { if (records.Length > 0) committed(records); }, batch =>
+    public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false,
+        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null) =>
+        new(path, new JournalOptions
+        {
+            Secret = secret,
+            QueueBytes = queueBytes,
+            File = file
+        }, (_, records) => { if (records.Length > 0) committed(records); }, batch =>
         {
             committed(batch.Records);
             batch.Release();
         });
 
     /// <summary>Opens or creates a journal whose owner takes its time over a batch.</summary>
-    /// <param name="found">Told of what the files hold, in order; each segment first without records, as it begins.</param>
-    /// <param name="committed">
-    /// Told of each durable batch, in order, on the writer's thread; must be quick. The batch is the owner's until it calls <see cref="JournalBatch.Release"/>: what waits "late" completes then, and
-    /// until then its bytes count as waiting.
+    /// <param name="found">
+    /// Told of what the files hold, in order; each segment first without records, as it begins.
     /// </param>
-    public static Journal Open(string path, JournalOptions options, JournalScan.Visitor found, Action<JournalBatch> committed) => new(path, options, found, committed);
+    /// <param name="committed">
+    /// Told of each durable batch, in order, on the writer's thread; must be quick. The batch is the owner's until it
+    /// calls <see cref="JournalBatch.Release"/>: what waits "late" completes then, and until then its bytes count as
+    /// waiting.
+    /// </param>
+    public static Journal Open(string path, JournalOptions options, JournalScan.Visitor found,
+        Action<JournalBatch> committed) => new(path, options, found, committed);
 
     Journal(string path, JournalOptions options, JournalScan.Visitor found, Action<JournalBatch> committed)
     {
@@ -120,12 +145,14 @@ sealed class Journal : IDisposable
             Files.SyncNames(path);
             Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
             foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
-            // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built on that before it is on the disk too.
+            // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is
+            // built on that before it is on the disk too.
             _file.Sync();
             _file.Forget();
             var from = StartFrom(segments);
             var end = JournalScan.All(segments[from..], found, _file, out _salt, out _start);
-            if (end.Tail == JournalTail.Corrupt) throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
+            if (end.Tail == JournalTail.Corrupt)
+                throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
             (_end, _next, _sealed) = (end.Offset - _start, end.Records, end.Sealed);
             EndedInOrder = end.Sealed;
             _room = _end;
@@ -150,7 +177,9 @@ sealed class Journal : IDisposable
     /// killed. False for a new one.</summary>
     public bool EndedInOrder { get; }
 
-    JournalFile OpenFile(string path) => _options.File is { } open ? open(path) : JournalFile.Open(path, _options.Secret);
+    JournalFile OpenFile(string path) => _options.File is { } open
+        ? open(path)
+        : JournalFile.Open(path, _options.Secret);
 
     /// <summary>The newest segment that the owner can go on from.</summary>
     int StartFrom(List<JournalSegment> segments)
@@ -159,21 +188,34 @@ sealed class Journal : IDisposable
         {
             for (var i = segments.Count - 1; i >= 0; i--)
                 if (segments[i].Basis is { } basis && accept(basis)) return i;
-            if (segments[0].First > 0) throw new IOException($"{_path}: what stood before record {segments[0].First} is not here, nor a basis that fits to go on without it. Nothing was changed");
+            if (segments[0].First > 0)
+                throw new IOException(
+                    $"{_path}: what stood before record {segments[0].First} is not here, nor a basis that fits to go "
+                    + $"on without it. Nothing was changed");
         }
         return 0;
     }
 
-    /// <summary>Reads a journal without opening it for writing: every whole batch in order, then how it ends. Takes no lock and changes nothing.</summary>
-    public static JournalEnd Scan(string path, Action<ReadOnlySpan<JournalRecord>> batch) => Scan(path, (_, records) => { if (records.Length > 0) batch(records); });
+    /// <summary>
+    /// Reads a journal without opening it for writing: every whole batch in order, then how it ends. Takes no lock and
+    /// changes nothing.
+    /// </summary>
+    public static JournalEnd Scan(string path, Action<ReadOnlySpan<JournalRecord>> batch) => Scan(path, (_, records) =>
+    {
+        if (records.Length > 0) batch(records);
+    });
 
     /// <summary>The same, told of each segment as it begins.</summary>
-    public static JournalEnd Scan(string path, JournalScan.Visitor visit) => JournalScan.All(JournalSegment.List(path), visit, null, out _, out _);
+    public static JournalEnd Scan(string path, JournalScan.Visitor visit) =>
+        JournalScan.All(JournalSegment.List(path), visit, null, out _, out _);
 
     /// <summary>A journal's files, the oldest first.</summary>
     public static IReadOnlyList<JournalSegment> Segments(string path) => JournalSegment.List(path);
 
-    /// <summary>Puts a journal of just these records, in one file, in the place of another, durably and at once. The path must not be open.</summary>
+    /// <summary>
+    /// Puts a journal of just these records, in one file, in the place of another, durably and at once. The path must
+    /// not be open.
+    /// </summary>
     public static void Replace(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, bool secret = false)
     {
         using var held = JournalFile.Lock(path);
@@ -219,7 +261,10 @@ sealed class Journal : IDisposable
 
     // ---- Appending
 
-    /// <summary>Queues one record. The task completes with its number once it is durable and <c>committed</c> has seen it, or fails with what broke the journal.</summary>
+    /// <summary>
+    /// Queues one record. The task completes with its number once it is durable and <c>committed</c> has seen it, or
+    /// fails with what broke the journal.
+    /// </summary>
     /// <param name="late">The task completes when the owner is done with the record instead.</param>
     /// <returns>False when too much is waiting already: nothing was queued.</returns>
     public bool TryAppend(byte kind, ReadOnlySpan<byte> record, out Task<long> durable, bool late = false)
@@ -237,12 +282,15 @@ sealed class Journal : IDisposable
     }
 
     /// <summary>Queues records that must stand or fall together; the task's result is the first one's number.</summary>
-    public bool TryAppend(IReadOnlyList<(byte Kind, ReadOnlyMemory<byte> Bytes)> records, out Task<long> durable, bool late = false)
+    public bool TryAppend(IReadOnlyList<(byte Kind, ReadOnlyMemory<byte> Bytes)> records, out Task<long> durable,
+        bool late = false)
     {
         if (records.Count == 0) throw new ArgumentException("no records");
         long size = 0;
         foreach (var (_, bytes) in records) size += JournalFrame.RecordHeader + Fits(bytes.Length);
-        if (size > JournalFrame.MaxPayload) throw new ArgumentException($"{size} bytes in one batch; at most {JournalFrame.MaxPayload} can stand or fall together");
+        if (size > JournalFrame.MaxPayload)
+            throw new ArgumentException(
+                $"{size} bytes in one batch; at most {JournalFrame.MaxPayload} can stand or fall together");
         lock (_gate)
         {
             if (Refused(size, records.Count, out durable) is { } answer) return answer;
@@ -255,12 +303,16 @@ sealed class Journal : IDisposable
         }
     }
 
-    /// <summary>Queues a record that is made knowing its own number. <paramref name="compose"/> runs in the order of the calls, alone, and must be quick; if it throws, nothing was queued.</summary>
+    /// <summary>
+    /// Queues a record that is made knowing its own number. <paramref name="compose"/> runs in the order of the calls,
+    /// alone, and must be quick; if it throws, nothing was queued.
+    /// </summary>
     public bool TryAppend(byte kind, Func<long, byte[]> compose, out Task<long> durable, bool late = false)
     {
         lock (_gate)
         {
-            // Composing may have effects (a time stamp given out), so only what will be taken is composed, and what was composed is taken.
+            // Composing may have effects (a time stamp given out), so only what will be taken is composed, and what was
+            // composed is taken.
             if (Refused(1, 1, out durable) is { } answer) return answer;
             var bytes = compose(_next);
             var batch = Batch(JournalFrame.RecordHeader + (long)Fits(bytes.Length), 1);
@@ -282,10 +334,15 @@ sealed class Journal : IDisposable
             return true;
         }
         // A batch larger than the whole queue is taken when nothing else waits.
-        return _records > 0 && (_bytes + size > _options.QueueBytes || _records + records > _options.QueueRecords) ? false : null;
+        return _records > 0 && (_bytes + size > _options.QueueBytes || _records + records > _options.QueueRecords)
+            ? false
+            : null;
     }
 
-    /// <summary>The batch that so many bytes go into. The writer is woken for the first in it; it gets the lock when the record is there.</summary>
+    /// <summary>
+    /// The batch that so many bytes go into. The writer is woken for the first in it; it gets the lock when the record
+    /// is there.
+    /// </summary>
     JournalBatch Batch(long size, int records)
     {
         if (_filling.Count > 0 && _filling.Length + size > BatchBytes)
@@ -299,7 +356,9 @@ sealed class Journal : IDisposable
         return _filling;
     }
 
-    static int Fits(int length) => length <= JournalFrame.MaxRecord ? length : throw new ArgumentException($"a record of {length} bytes; at most {JournalFrame.MaxRecord} fit");
+    static int Fits(int length) => length <= JournalFrame.MaxRecord
+        ? length
+        : throw new ArgumentException($"a record of {length} bytes; at most {JournalFrame.MaxRecord} fit");
 
     /// <summary>The bytes of the record at an address that <c>committed</c> was told.</summary>
     /// <exception cref="IOException">What stands there is not a whole record any more.</exception>
@@ -312,13 +371,15 @@ sealed class Journal : IDisposable
             while (n > 0 && Start(n) > address) n--;
             Start(n);
             holder = _segments[n];
-            if (n == _segments.Count - 1 && Record(_file.Read, address - holder.Start, _salt) is { } bytes) return bytes;
+            if (n == _segments.Count - 1 && Record(_file.Read, address - holder.Start, _salt) is { } bytes)
+                return bytes;
         }
         // Only the newest segment is open; what is older is rarely asked for.
         if (File.Exists(holder.Segment.Path))
         {
             using var file = File.OpenHandle(holder.Segment.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            if (Record((offset, to) => JournalFile.Read(file, offset, to), address - holder.Start, _salt) is { } bytes) return bytes;
+            if (Record((offset, to) => JournalFile.Read(file, offset, to), address - holder.Start, _salt) is { } bytes)
+                return bytes;
         }
         throw new IOException($"{_path}: no whole record at {address}");
     }
@@ -329,17 +390,21 @@ sealed class Journal : IDisposable
         if (read(offset, header) != header.Length) return null;
         var (_, length, checksum) = JournalFrame.ReadRecordHeader(header);
         var bytes = new byte[length];
-        return read(offset + header.Length, bytes) == length && JournalFrame.Checksum(salt, bytes) == checksum ? bytes : null;
+        return read(offset + header.Length, bytes) == length && JournalFrame.Checksum(salt, bytes) == checksum
+            ? bytes
+            : null;
     }
 
     /// <summary>Where a segment's addresses begin; of one that was not read at opening, its file says.</summary>
     long Start(int n)
     {
         if (_segments[n].Start >= 0) return _segments[n].Start;
-        using var file = File.OpenHandle(_segments[n].Segment.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var file = File.OpenHandle(_segments[n].Segment.Path, FileMode.Open, FileAccess.Read,
+            FileShare.ReadWrite);
         var header = new byte[JournalFrame.FileHeader];
         _ = JournalFile.Read(file, 0, header);
-        if (!JournalFrame.TryReadFile(header, out _, out _, out var start)) throw new IOException($"{_segments[n].Segment.Path} is damaged: its header is not a journal's");
+        if (!JournalFrame.TryReadFile(header, out _, out _, out var start))
+            throw new IOException($"{_segments[n].Segment.Path} is damaged: its header is not a journal's");
         _segments[n] = _segments[n] with { Start = start };
         return start;
     }
@@ -350,7 +415,9 @@ sealed class Journal : IDisposable
         get { lock (_gate) return _failure; }
     }
 
-    /// <summary>Ends the journal's life as an I/O error would: for an owner whose own half of a commit failed elsewhere.</summary>
+    /// <summary>
+    /// Ends the journal's life as an I/O error would: for an owner whose own half of a commit failed elsewhere.
+    /// </summary>
     public Exception Fail(Exception cause)
     {
         List<JournalBatch> lost;
@@ -391,8 +458,10 @@ sealed class Journal : IDisposable
     {
         lock (_gate)
         {
-            // An owner that lags behind slows the writing down, and so those who wait for it; only a caller that does not wait is told that it is too much.
-            while (_failure is null && ((_filling.Count == 0 && _full.Count == 0 && !_closing) || IsLagging)) Monitor.Wait(_gate);
+            // An owner that lags behind slows the writing down, and so those who wait for it; only a caller that does
+            // not wait is told that it is too much.
+            while (_failure is null && ((_filling.Count == 0 && _full.Count == 0 && !_closing) || IsLagging))
+                Monitor.Wait(_gate);
             if (_failure is not null) return null;
             if (_full.TryDequeue(out var full)) return full;
             if (_filling.Count == 0) return null;
@@ -410,7 +479,8 @@ sealed class Journal : IDisposable
         batch.Seal(_salt, _start + _end);
         batch.Share();
 
-        // 2. To the disk. Until the flush returns, a crash leaves the frame whole, torn or absent, and no one was told that it is there.
+        // 2. To the disk. Until the flush returns, a crash leaves the frame whole, torn or absent, and no one was told
+        //    that it is there.
         Write(batch.Frame.Span);
         _file.Sync();
 
@@ -427,17 +497,24 @@ sealed class Journal : IDisposable
         if (_end >= _options.SegmentBytes / 2 && _options.SegmentBytes < long.MaxValue) _ahead ??= Task.Run(MakeRoom);
     }
 
-    /// <summary>Writes a frame at the end, with zeros ahead of it when the room made before is used up: a flush that need not also grow the file is much quicker.</summary>
+    /// <summary>
+    /// Writes a frame at the end, with zeros ahead of it when the room made before is used up: a flush that need not
+    /// also grow the file is much quicker.
+    /// </summary>
     void Write(ReadOnlySpan<byte> frame)
     {
         _file.Write(_end, frame);
         _end += frame.Length;
         if (_end <= _room) return;
         var ahead = _end;
-        for (_room = _end + Math.Clamp(_end / 4, 64 << 10, 4 << 20); ahead < _room; ahead += Zeros.Length) _file.Write(ahead, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _room - ahead)));
+        for (_room = _end + Math.Clamp(_end / 4, 64 << 10, 4 << 20); ahead < _room; ahead += Zeros.Length)
+            _file.Write(ahead, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _room - ahead)));
     }
 
-    /// <summary>Goes on in a new file, whose first record will be this one. The old one is whole and flushed; its owner seals it (<see cref="SealBefore"/>) when nothing needs to be read from it any more.</summary>
+    /// <summary>
+    /// Goes on in a new file, whose first record will be this one. The old one is whole and flushed; its owner seals it
+    /// (<see cref="SealBefore"/>) when nothing needs to be read from it any more.
+    /// </summary>
     void Begin(long first)
     {
         // Closed and opened again just here, the old file has its seal already.
@@ -482,7 +559,8 @@ sealed class Journal : IDisposable
         try
         {
             file = Files.CreateTemporary(_path, _options.Secret);
-            for (long made = 0; made < _options.SegmentBytes && !Volatile.Read(ref _closing); made += Zeros.Length) Files.Fill(file, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _options.SegmentBytes - made)));
+            for (long made = 0; made < _options.SegmentBytes && !Volatile.Read(ref _closing); made += Zeros.Length)
+                Files.Fill(file, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _options.SegmentBytes - made)));
             Files.Flush(file);
             return file;
         }
@@ -500,8 +578,8 @@ sealed class Journal : IDisposable
     }
 
     /// <summary>
-    /// Closes what stands before a segment for good: the file before it gets its seal and gives back its unused room, then the basis is written, durably.
-    /// From here on every start may begin at that segment.
+    /// Closes what stands before a segment for good: the file before it gets its seal and gives back its unused room,
+    /// then the basis is written, durably. From here on every start may begin at that segment.
     /// </summary>
     public void SealBefore(JournalSegment segment, ReadOnlySpan<byte> basis)
     {
@@ -513,7 +591,8 @@ sealed class Journal : IDisposable
             if (end < 0)
             {
                 var found = JournalScan.All([before.Segment], (_, _) => { }, file, out _, out var start);
-                if (!found.EndsBefore(segment) || found.Records != segment.First) throw new IOException($"{before.Segment.Path} is damaged: {found.Problem ?? "it ends too early"}");
+                if (!found.EndsBefore(segment) || found.Records != segment.First)
+                    throw new IOException($"{before.Segment.Path} is damaged: {found.Problem ?? "it ends too early"}");
                 end = found.Offset - start - (found.Sealed ? JournalFrame.Header : 0);
             }
             file.Write(end, SealFrame(_salt, segment.First));
@@ -541,7 +620,9 @@ sealed class Journal : IDisposable
         }
     }
 
-    /// <summary>Takes nothing more and writes what still waits; whatever is durable then was handed to the owner.</summary>
+    /// <summary>
+    /// Takes nothing more and writes what still waits; whatever is durable then was handed to the owner.
+    /// </summary>
     public void Stop()
     {
         lock (_gate)

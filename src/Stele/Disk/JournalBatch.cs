@@ -1,7 +1,8 @@
 namespace Stele.Disk;
 
 /// <summary>One caller's records, side by side in the file: all of them are there after a crash, or none.</summary>
-sealed class Pending(long first, bool late) : TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously)
+sealed class Pending(long first, bool late)
+    : TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     public readonly long First = first;
 
@@ -10,8 +11,8 @@ sealed class Pending(long first, bool late) : TaskCompletionSource<long>(TaskCre
 }
 
 /// <summary>
-/// The records that share one flush, as the frame that is written. Callers' bytes are copied into it once, under the journal's lock; nothing else is allocated for a record but its task.
-/// Used again when its last user has let go of it.
+/// The records that share one flush, as the frame that is written. Callers' bytes are copied into it once, under the
+/// journal's lock; nothing else is allocated for a record but its task. Used again when its last user has let go of it.
 /// </summary>
 sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
 {
@@ -58,7 +59,8 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
     public void Seal(uint salt, long address)
     {
         JournalFrame.Seal(_frame.AsSpan(0, _length), salt, Count, First);
-        if (JournalFrame.Records(_frame.AsMemory(JournalFrame.Header, _length - JournalFrame.Header), Count, First, address + JournalFrame.Header, ref _records) != Count)
+        if (JournalFrame.Records(_frame.AsMemory(JournalFrame.Header, _length - JournalFrame.Header), Count, First,
+            address + JournalFrame.Header, ref _records) != Count)
             throw new InvalidOperationException("a frame was made that does not read back");
     }
 
@@ -68,7 +70,10 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
     /// <summary>The owner is done with it: what waited for that completes, and the bytes go back.</summary>
     public void Release() => Complete(late: true);
 
-    /// <summary>Completes the tasks of one kind. From a thread of the pool, where they are many: queueing a continuation costs least there, and the writer goes on meanwhile.</summary>
+    /// <summary>
+    /// Completes the tasks of one kind. From a thread of the pool, where they are many: queueing a continuation costs
+    /// least there, and the writer goes on meanwhile.
+    /// </summary>
     public void Complete(bool late)
     {
         var mine = 0;
@@ -78,7 +83,9 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
             Finish(late);
             return;
         }
-        _ = late ? ThreadPool.UnsafeQueueUserWorkItem(static b => b.Finish(late: true), this, preferLocal: false) : ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        _ = late
+            ? ThreadPool.UnsafeQueueUserWorkItem(static b => b.Finish(late: true), this, preferLocal: false)
+            : ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     void IThreadPoolWorkItem.Execute() => Finish(late: false);

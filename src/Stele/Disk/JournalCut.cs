@@ -1,8 +1,9 @@
 namespace Stele.Disk;
 
 /// <summary>
-/// Writes a journal of one file again with only some of the records it held, durably and at once, however large it is: a little of it is in memory at a time.
-/// The caller holds the journal's lock (<see cref="JournalFile.Lock"/>), and knows it to be sound.
+/// Writes a journal of one file again with only some of the records it held, durably and at once, however large it is:
+/// a little of it is in memory at a time. The caller holds the journal's lock (<see cref="JournalFile.Lock"/>), and
+/// knows it to be sound.
 /// </summary>
 static class JournalCut
 {
@@ -23,7 +24,8 @@ static class JournalCut
                     {
                         if (!keep(record)) continue;
                         var frame = new byte[JournalFrame.Header + JournalFrame.RecordHeader + record.Bytes.Length];
-                        JournalFrame.WriteRecord(frame.AsSpan(JournalFrame.Header), salt, record.Kind, record.Bytes.Span);
+                        JournalFrame.WriteRecord(frame.AsSpan(JournalFrame.Header), salt, record.Kind,
+                            record.Bytes.Span);
                         JournalFrame.Seal(frame, salt, 1, index++);
                         waiting.Write(frame);
                         if (waiting.Length >= 1 << 20) Fill();

@@ -4,7 +4,8 @@ namespace Stele.Disk;
 
 /// <summary>
 /// One file under a journal. Abstract, because the tests' disk loses writes and lies about them.
-/// Also the journal's lock (<c>…​.lock</c> next to it), which keeps a second process, or a second journal in this one, out.
+/// Also the journal's lock (<c>…​.lock</c> next to it), which keeps a second process, or a second journal in this one,
+/// out.
 /// </summary>
 abstract class JournalFile : IDisposable
 {
@@ -39,7 +40,10 @@ abstract class JournalFile : IDisposable
         Failpoint.After(DiskAct.Flush, Path);
     }
 
-    /// <summary>Has the next reads come from the disk: after a flush that failed, the kernel's memory may go on showing what never got there.</summary>
+    /// <summary>
+    /// Has the next reads come from the disk: after a flush that failed, the kernel's memory may go on showing what
+    /// never got there.
+    /// </summary>
     public void Forget() => Libc.Forget(_file);
 
     public int Read(long offset, Span<byte> to) => Read(_file, offset, to);
@@ -69,7 +73,8 @@ abstract class JournalFile : IDisposable
     }
 
     /// <exception cref="IOException">Another process, or another part of this one, has it open.</exception>
-    public static SafeFileHandle Lock(string path) => TryLock(path) ?? throw new IOException($"{path} is open in another process");
+    public static SafeFileHandle Lock(string path) =>
+        TryLock(path) ?? throw new IOException($"{path} is open in another process");
 
     public static SafeFileHandle? TryLock(string path)
     {
@@ -87,7 +92,9 @@ abstract class JournalFile : IDisposable
         return null;
     }
 
-    /// <summary>For readers, who make no lock of their own: holds the lock while they read, if there is one and it is free.</summary>
+    /// <summary>
+    /// For readers, who make no lock of their own: holds the lock while they read, if there is one and it is free.
+    /// </summary>
     public static SafeFileHandle? TryLockIfEverOpened(string path, out bool inUse)
     {
         var held = File.Exists(path + ".lock") ? TryLock(path) : null;

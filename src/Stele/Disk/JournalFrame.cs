@@ -5,20 +5,22 @@ using System.Security.Cryptography;
 namespace Stele.Disk;
 
 /// <summary>
-/// One record of a journal: a kind that its owner gives meaning, its number, the address it can be read back from, and its bytes, which are the journal's own buffer:
-/// a caller that keeps them copies them.
+/// One record of a journal: a kind that its owner gives meaning, its number, the address it can be read back from, and
+/// its bytes, which are the journal's own buffer: a caller that keeps them copies them.
 /// </summary>
 readonly record struct JournalRecord(byte Kind, long Index, long Address, ReadOnlyMemory<byte> Bytes);
 
 /// <summary>
-/// The bytes of a journal. All numbers big-endian, all checksums CRC-32C (Castagnoli) started from the file's own random salt, so that no content can pass for a frame.
+/// The bytes of a journal. All numbers big-endian, all checksums CRC-32C (Castagnoli) started from the file's own
+/// random salt, so that no content can pass for a frame.
 /// <code>
 /// file    "stele journal 2\n", u32 salt, u64 number of the first record, u64 its segment's first address, u32 checksum of those 36 bytes, frames…, zeros (room made ahead) to the end
 /// frame   "STLE", u32 payload length, u32 records, u64 index of the first record, u32 checksum of the payload, u32 checksum of these 24 bytes, payload
 /// payload records…      record   u8 kind, u24 length, u32 checksum of the bytes, bytes
 /// </code>
-/// A frame is one batch: wholly there or, torn, not there. A frame without records seals what stands before it: a bad byte there is damage, not a torn write.
-/// A journal in several files (segments) numbers its records through, and its addresses too: an address is the segment's first plus the offset in its file.
+/// A frame is one batch: wholly there or, torn, not there. A frame without records seals what stands before it: a bad
+/// byte there is damage, not a torn write. A journal in several files (segments) numbers its records through, and its
+/// addresses too: an address is the segment's first plus the offset in its file.
 /// <code>
 /// basis   "stele basis 1\n", u64 number of the record it stands before, u32 checksum of all else, what the owner needs to go on from there
 /// </code>
@@ -48,7 +50,8 @@ static class JournalFrame
     public static bool TryReadFile(ReadOnlySpan<byte> header, out uint salt, out long first, out long start)
     {
         (salt, first, start) = (0, 0, 0);
-        if (header.Length < FileHeader || !header.StartsWith(FileMark) || BinaryPrimitives.ReadUInt32BigEndian(header[36..]) != Checksum(0, header[..36])) return false;
+        if (header.Length < FileHeader || !header.StartsWith(FileMark)
+            || BinaryPrimitives.ReadUInt32BigEndian(header[36..]) != Checksum(0, header[..36])) return false;
         salt = BinaryPrimitives.ReadUInt32BigEndian(header[16..]);
         first = BinaryPrimitives.ReadInt64BigEndian(header[20..]);
         start = BinaryPrimitives.ReadInt64BigEndian(header[28..]);
@@ -63,19 +66,23 @@ static class JournalFrame
         BasisMark.CopyTo(bytes);
         BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(BasisMark.Length), first);
         content.CopyTo(bytes.AsSpan(BasisMark.Length + 12));
-        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(BasisMark.Length + 8), Checksum(Checksum(0, bytes.AsSpan(0, BasisMark.Length + 8)), content));
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(BasisMark.Length + 8),
+            Checksum(Checksum(0, bytes.AsSpan(0, BasisMark.Length + 8)), content));
         return bytes;
     }
 
     /// <summary>What a basis file holds for its owner; null when it is none, or another record's.</summary>
     public static byte[]? ReadBasis(byte[] file, long first)
     {
-        if (file.Length < BasisMark.Length + 12 || BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(BasisMark.Length)) != first) return null;
+        if (file.Length < BasisMark.Length + 12
+            || BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(BasisMark.Length)) != first) return null;
         var content = file[(BasisMark.Length + 12)..];
         return Basis(first, content).AsSpan().SequenceEqual(file) ? content : null;
     }
 
-    /// <summary>Writes a frame's header around a payload that already stands behind it in <paramref name="frame"/>.</summary>
+    /// <summary>
+    /// Writes a frame's header around a payload that already stands behind it in <paramref name="frame"/>.
+    /// </summary>
     public static void Seal(Span<byte> frame, uint salt, int records, long first)
     {
         Mark.CopyTo(frame);
@@ -86,10 +93,12 @@ static class JournalFrame
         BinaryPrimitives.WriteUInt32BigEndian(frame[24..], Checksum(salt, frame[..24]));
     }
 
-    public static bool TryReadHeader(ReadOnlySpan<byte> header, uint salt, out int payload, out int records, out long first, out uint checksum)
+    public static bool TryReadHeader(ReadOnlySpan<byte> header, uint salt, out int payload, out int records,
+        out long first, out uint checksum)
     {
         (payload, records, first, checksum) = (0, 0, 0, 0);
-        if (header.Length < Header || !header.StartsWith(Mark) || BinaryPrimitives.ReadUInt32BigEndian(header[24..]) != Checksum(salt, header[..24])) return false;
+        if (header.Length < Header || !header.StartsWith(Mark)
+            || BinaryPrimitives.ReadUInt32BigEndian(header[24..]) != Checksum(salt, header[..24])) return false;
         payload = BinaryPrimitives.ReadInt32BigEndian(header[4..]);
         records = BinaryPrimitives.ReadInt32BigEndian(header[8..]);
         first = BinaryPrimitives.ReadInt64BigEndian(header[12..]);
@@ -111,8 +120,12 @@ static class JournalFrame
         return ((byte)(word >> 24), (int)(word & MaxRecord), BinaryPrimitives.ReadUInt32BigEndian(header[4..]));
     }
 
-    /// <summary>The records of a payload whose checksum held, as slices of it; how many, or -1 when they don't fill it exactly, which no writer of ours does.</summary>
-    public static int Records(ReadOnlyMemory<byte> payload, int count, long first, long address, ref JournalRecord[] records)
+    /// <summary>
+    /// The records of a payload whose checksum held, as slices of it; how many, or -1 when they don't fill it exactly,
+    /// which no writer of ours does.
+    /// </summary>
+    public static int Records(ReadOnlyMemory<byte> payload, int count, long first, long address,
+        ref JournalRecord[] records)
     {
         if (payload.Length / RecordHeader < count) return -1;
         if (records.Length < count) records = new JournalRecord[Math.Max(count, 2 * records.Length)];
@@ -131,7 +144,8 @@ static class JournalFrame
     public static uint Checksum(uint salt, ReadOnlySpan<byte> bytes)
     {
         var crc = ~salt;
-        for (; bytes.Length >= 8; bytes = bytes[8..]) crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        for (; bytes.Length >= 8; bytes = bytes[8..])
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
         foreach (var b in bytes) crc = BitOperations.Crc32C(crc, b);
         return ~crc;
     }

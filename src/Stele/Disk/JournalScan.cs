@@ -9,27 +9,41 @@ enum JournalTail
     Clean,
     /// <summary>The remains of one write that was never acknowledged: cut off at the next start.</summary>
     Torn,
-    /// <summary>Damage: whole batches follow it, or more than one write can leave, or a file's header is bad, or a segment is missing. Never repaired by cutting.</summary>
+    /// <summary>
+    /// Damage: whole batches follow it, or more than one write can leave, or a file's header is bad, or a segment is
+    /// missing. Never repaired by cutting.
+    /// </summary>
     Corrupt,
 }
 
-/// <summary>How far a journal reads: the address of the end of its last whole batch, the number that the next record gets, and what follows.</summary>
+/// <summary>
+/// How far a journal reads: the address of the end of its last whole batch, the number that the next record gets, and
+/// what follows.
+/// </summary>
 /// <param name="Torn">How many bytes there are of what is torn, the last that is not zero included.</param>
 sealed record JournalEnd(long Offset, long Records, bool Sealed, JournalTail Tail, string? Problem, long Torn = 0)
 {
     /// <summary>
-    /// Whether a file that is not the last ends here, just before that record: whole, or all but for its seal, which is written when the next file has begun already. Power lost meanwhile
-    /// leaves a part of it; it is written again with the next file's basis, and once that stands the seal is on the disk.
+    /// Whether a file that is not the last ends here, just before that record: whole, or all but for its seal, which is
+    /// written when the next file has begun already. Power lost meanwhile leaves a part of it; it is written again with
+    /// the next file's basis, and once that stands the seal is on the disk.
     /// </summary>
     public bool EndsBefore(JournalSegment next) =>
-        Tail == JournalTail.Clean || Tail == JournalTail.Torn && Torn <= JournalFrame.Header && !Sealed && Records == next.First && !next.HasBasis;
+        Tail == JournalTail.Clean || Tail == JournalTail.Torn && Torn <= JournalFrame.Header && !Sealed
+            && Records == next.First && !next.HasBasis;
 }
 
-/// <summary>One file of a journal, the number of its first record, and whether a basis stands next to it: then nothing before it is needed to go on from here.</summary>
+/// <summary>
+/// One file of a journal, the number of its first record, and whether a basis stands next to it: then nothing before it
+/// is needed to go on from here.
+/// </summary>
 sealed record JournalSegment(string Path, long First)
 {
-    /// <summary>The first segment has the journal's own name, those behind it are <c>NAME.[number of the first record]</c>.</summary>
-    public static JournalSegment Of(string journal, long first) => new(first == 0 ? journal : string.Create(CultureInfo.InvariantCulture, $"{journal}.{first:D12}"), first);
+    /// <summary>
+    /// The first segment has the journal's own name, those behind it are <c>NAME.[number of the first record]</c>.
+    /// </summary>
+    public static JournalSegment Of(string journal, long first) =>
+        new(first == 0 ? journal : string.Create(CultureInfo.InvariantCulture, $"{journal}.{first:D12}"), first);
 
     public string BasisPath => Path + ".basis";
 
@@ -38,7 +52,10 @@ sealed record JournalSegment(string Path, long First)
     /// <summary>What the journal's owner left to go on from here; null when there is none, or it is damaged.</summary>
     public byte[]? Basis => HasBasis ? JournalFrame.ReadBasis(File.ReadAllBytes(BasisPath), First) : null;
 
-    /// <summary>A journal's segments, the oldest first; none when there is no journal. The oldest may be gone: then the first one here has a basis.</summary>
+    /// <summary>
+    /// A journal's segments, the oldest first; none when there is no journal. The oldest may be gone: then the first
+    /// one here has a basis.
+    /// </summary>
     public static List<JournalSegment> List(string journal)
     {
         var found = new List<JournalSegment>();
@@ -47,24 +64,34 @@ sealed record JournalSegment(string Path, long First)
         var name = System.IO.Path.GetFileName(journal) + ".";
         if (Directory.Exists(directory))
             foreach (var file in Directory.EnumerateFiles(directory, name + "*").Select(System.IO.Path.GetFileName))
-                if (file!.Length >= name.Length + 12 && long.TryParse(file.AsSpan(name.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var first) && first > 0 && file == System.IO.Path.GetFileName(Of(journal, first).Path))
+                if (file!.Length >= name.Length + 12
+                    && long.TryParse(file.AsSpan(name.Length), NumberStyles.None, CultureInfo.InvariantCulture,
+                        out var first) && first > 0 && file == System.IO.Path.GetFileName(Of(journal, first).Path))
                     found.Add(Of(journal, first));
         found.Sort((a, b) => a.First.CompareTo(b.First));
         return found;
     }
 }
 
-/// <summary>Reads journals: every whole batch in order, then how it ends. At opening and for those who only look, the same code.</summary>
+/// <summary>
+/// Reads journals: every whole batch in order, then how it ends. At opening and for those who only look, the same code.
+/// </summary>
 static class JournalScan
 {
     public delegate int Reader(long offset, Span<byte> to);
 
-    /// <summary>Told of each batch in order, and of each segment before its batches; the records' bytes are lent until it returns.</summary>
+    /// <summary>
+    /// Told of each batch in order, and of each segment before its batches; the records' bytes are lent until it
+    /// returns.
+    /// </summary>
     public delegate void Visitor(JournalSegment segment, ReadOnlySpan<JournalRecord> batch);
 
-    /// <summary>Reads a journal from one of its segments on without opening it for writing. Takes no lock and changes nothing.</summary>
+    /// <summary>
+    /// Reads a journal from one of its segments on without opening it for writing. Takes no lock and changes nothing.
+    /// </summary>
     /// <param name="last">Reads the last segment; null: as it stands in its file.</param>
-    public static JournalEnd All(IReadOnlyList<JournalSegment> segments, Visitor visit, JournalFile? last, out uint salt, out long start)
+    public static JournalEnd All(IReadOnlyList<JournalSegment> segments, Visitor visit, JournalFile? last,
+        out uint salt, out long start)
     {
         (salt, start) = (0, 0);
         var end = default(JournalEnd);
@@ -78,23 +105,34 @@ static class JournalScan
             else
             {
                 using var file = File.OpenHandle(segment.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-                here = One((offset, to) => JournalFile.Read(file, offset, to), RandomAccess.GetLength(file), segment, visit, out salt, out start);
+                here = One((offset, to) => JournalFile.Read(file, offset, to), RandomAccess.GetLength(file), segment,
+                    visit, out salt, out start);
             }
-            if (end is not null && here.Tail != JournalTail.Corrupt && (segment.First != end.Records || start != end.Offset + (end.Sealed ? 0 : JournalFrame.Header)))
-                return end with { Tail = JournalTail.Corrupt, Problem = $"{segment.Path} begins with record {segment.First}, and the file before it ends before record {end.Records}" };
-            // Records go to the last file alone: what is bad before it, and not the remains of a seal, was damaged later.
+            if (end is not null && here.Tail != JournalTail.Corrupt
+                && (segment.First != end.Records || start != end.Offset + (end.Sealed ? 0 : JournalFrame.Header)))
+                return end with
+                {
+                    Tail = JournalTail.Corrupt,
+                    Problem =
+                        $"{segment.Path} begins with record {segment.First}, and the file before it ends before "
+                        + $"record {end.Records}"
+                };
+            // Records go to the last file alone: what is bad before it, and not the remains of a seal, was damaged
+            // later.
             if (!isLast && !here.EndsBefore(segments[i + 1])) return here with { Tail = JournalTail.Corrupt };
             end = here;
         }
         return end ?? new(0, 0, false, JournalTail.Corrupt, "not there");
     }
 
-    static JournalEnd One(Reader read, long length, JournalSegment segment, Visitor visit, out uint salt, out long start)
+    static JournalEnd One(Reader read, long length, JournalSegment segment, Visitor visit, out uint salt,
+        out long start)
     {
         var window = new Window(read);
         var header = window.Get(0, JournalFrame.FileHeader);
         if (!JournalFrame.TryReadFile(header.Span, out salt, out var count, out start) || count != segment.First)
-            return new(0, 0, false, JournalTail.Corrupt, $"the first {JournalFrame.FileHeader} bytes of {Path.GetFileName(segment.Path)} are not a journal's");
+            return new(0, 0, false, JournalTail.Corrupt,
+                $"the first {JournalFrame.FileHeader} bytes of {Path.GetFileName(segment.Path)} are not a journal's");
         long offset = JournalFrame.FileHeader;
         var sealedHere = false;
         var found = new JournalRecord[256];
@@ -103,13 +141,16 @@ static class JournalScan
             string problem;
             header = window.Get(offset, JournalFrame.Header);
             if (header.Length == 0) return new(start + offset, count, sealedHere, JournalTail.Clean, null);
-            if (header.Length < JournalFrame.Header || !JournalFrame.TryReadHeader(header.Span, salt, out var payload, out var records, out var first, out var checksum)) problem = "no batch starts there";
+            if (header.Length < JournalFrame.Header || !JournalFrame.TryReadHeader(header.Span, salt, out var payload,
+                out var records, out var first, out var checksum)) problem = "no batch starts there";
             else if (first != count) problem = $"a batch starts with record {first} where record {count} is due";
             else
             {
                 var body = window.Get(offset + JournalFrame.Header, payload);
-                if (body.Length < payload || JournalFrame.Checksum(salt, body.Span) != checksum) problem = "the batch there is not whole";
-                else if (JournalFrame.Records(body, records, first, start + offset + JournalFrame.Header, ref found) is < 0) problem = "the batch there does not hold the records it says";
+                if (body.Length < payload || JournalFrame.Checksum(salt, body.Span) != checksum)
+                    problem = "the batch there is not whole";
+                else if (JournalFrame.Records(body, records, first, start + offset + JournalFrame.Header,
+                    ref found) is < 0) problem = "the batch there does not hold the records it says";
                 else
                 {
                     if (records > 0) visit(segment, found.AsSpan(0, records));
@@ -120,7 +161,9 @@ static class JournalScan
                 }
             }
             var tail = Judge(read, offset, length, salt, count, out var torn, out var why);
-            return new(start + offset, count, sealedHere, tail, tail == JournalTail.Clean ? null : $"at byte {offset} of {Path.GetFileName(segment.Path)}, after {count} records: {problem}{why}", torn);
+            return new(start + offset, count, sealedHere, tail, tail == JournalTail.Clean
+                ? null
+                : $"at byte {offset} of {Path.GetFileName(segment.Path)}, after {count} records: {problem}{why}", torn);
         }
     }
 
@@ -145,10 +188,11 @@ static class JournalScan
     }
 
     /// <summary>
-    /// Whether what stands at a bad offset can be the remains of the last write. Batches are written one after the other, each flushed before the next begins; so a whole
-    /// batch further on means that this one was whole once.
+    /// Whether what stands at a bad offset can be the remains of the last write. Batches are written one after the
+    /// other, each flushed before the next begins; so a whole batch further on means that this one was whole once.
     /// </summary>
-    static JournalTail Judge(Reader read, long offset, long length, uint salt, long count, out long torn, out string why)
+    static JournalTail Judge(Reader read, long offset, long length, uint salt, long count, out long torn,
+        out string why)
     {
         (torn, why) = (0, "");
         const int Size = 1 << 20;
@@ -164,10 +208,12 @@ static class JournalScan
                 var found = here[from..].IndexOf(JournalFrame.Mark);
                 if (found < 0) break;
                 from += found;
-                if (JournalFrame.TryReadHeader(here[from..], salt, out var payload, out _, out var first, out var checksum) && first >= count)
+                if (JournalFrame.TryReadHeader(here[from..], salt, out var payload, out _, out var first,
+                    out var checksum) && first >= count)
                 {
                     var body = new byte[payload];
-                    if (read(at + from + JournalFrame.Header, body) == payload && JournalFrame.Checksum(salt, body) == checksum)
+                    if (read(at + from + JournalFrame.Header, body) == payload
+                        && JournalFrame.Checksum(salt, body) == checksum)
                     {
                         why = $", but a whole one follows at byte {at + from}";
                         return JournalTail.Corrupt;

@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace Stele.Disk;
 
-/// <summary>The few system calls .NET has no name for. Every failure is an <see cref="IOException"/> that names the call and the path.</summary>
+/// <summary>
+/// The few system calls .NET has no name for. Every failure is an <see cref="IOException"/> that names the call and the
+/// path.
+/// </summary>
 static partial class Libc
 {
     const int O_RDONLY = 0, O_DIRECTORY = 0x10000, O_CLOEXEC = 0x80000;
@@ -69,7 +72,10 @@ static partial class Libc
         if (FDataSync((int)file.DangerousGetHandle()) != 0) throw Failed("fdatasync", path);
     }
 
-    /// <summary>Drops the kernel's copy in memory of a file, as far as it is flushed. Advice: where it is not taken, reads come from memory as before.</summary>
+    /// <summary>
+    /// Drops the kernel's copy in memory of a file, as far as it is flushed. Advice: where it is not taken, reads come
+    /// from memory as before.
+    /// </summary>
     public static void Forget(Microsoft.Win32.SafeHandles.SafeFileHandle file)
     {
         const int POSIX_FADV_DONTNEED = 4;

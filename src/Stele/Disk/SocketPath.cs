@@ -7,8 +7,9 @@ static partial class Libc
     const int O_PATH = 0x200000;
 
     /// <summary>
-    /// A handle on a name itself, whatever it is, for use as <c>/proc/self/fd/N</c>: a path that is short enough for any socket and stays with this very inode,
-    /// also when the name is given to another, or to a symbolic link that leads elsewhere.
+    /// A handle on a name itself, whatever it is, for use as <c>/proc/self/fd/N</c>: a path that is short enough for
+    /// any socket and stays with this very inode, also when the name is given to another, or to a symbolic link that
+    /// leads elsewhere.
     /// </summary>
     public static SafeFileHandle OpenName(string path)
     {

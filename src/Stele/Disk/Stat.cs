@@ -6,7 +6,9 @@ namespace Stele.Disk;
 
 enum NodeType { File, Directory, Link, Special }
 
-/// <summary>What a name on disk is, without following a link: .NET alone can't tell a device, socket or pipe from a file.</summary>
+/// <summary>
+/// What a name on disk is, without following a link: .NET alone can't tell a device, socket or pipe from a file.
+/// </summary>
 readonly record struct Stat(
     NodeType Type, bool Executable, long Size, bool Immutable, ulong Inode, long ModifiedNanoseconds, uint Owner);
 
@@ -42,12 +44,20 @@ static partial class Libc
     {
         if (StatXCall(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, out var s) != 0)
             return Marshal.GetLastPInvokeError() is ENOENT or ENOTDIR ? null : throw Failed("statx", path);
-        var type = (s.Mode & 0xf000) switch { 0x8000 => NodeType.File, 0x4000 => NodeType.Directory, 0xa000 => NodeType.Link, _ => NodeType.Special };
+        var type = (s.Mode & 0xf000) switch
+        {
+            0x8000 => NodeType.File,
+            0x4000 => NodeType.Directory,
+            0xa000 => NodeType.Link,
+            _ => NodeType.Special
+        };
         return new Stat(type, (s.Mode & 0x40) != 0, (long)s.Size, (s.Attributes & STATX_ATTR_IMMUTABLE) != 0, s.Inode,
             s.ModifiedSeconds * 1_000_000_000 + s.ModifiedNanoseconds, s.Owner);
     }
 
-    /// <summary>Opens a file for reading; fails on a symbolic link and does not wait for the writer of a pipe.</summary>
+    /// <summary>
+    /// Opens a file for reading; fails on a symbolic link and does not wait for the writer of a pipe.
+    /// </summary>
     public static SafeFileHandle OpenFile(string path)
     {
         var fd = Open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -60,11 +70,17 @@ static partial class Libc
     /// <summary>The reading end of a pipe.</summary>
     public static Stream OpenRead(SafeFileHandle pipe) => new FileStream(pipe, FileAccess.Read, bufferSize: 0);
 
-    /// <summary>Makes <paramref name="to"/> share the blocks of <paramref name="from"/> until one of them is written; false where the filesystem can't.</summary>
+    /// <summary>
+    /// Makes <paramref name="to"/> share the blocks of <paramref name="from"/> until one of them is written; false
+    /// where the filesystem can't.
+    /// </summary>
     public static bool TryClone(SafeFileHandle from, SafeFileHandle to) =>
         IoCtl((int)to.DangerousGetHandle(), FICLONE, (int)from.DangerousGetHandle()) == 0;
 
-    /// <summary>Waits for the exclusive advisory lock of a directory; disposing lets go. Other processes and other threads are both kept out.</summary>
+    /// <summary>
+    /// Waits for the exclusive advisory lock of a directory; disposing lets go. Other processes and other threads are
+    /// both kept out.
+    /// </summary>
     public static SafeFileHandle LockDirectory(string path)
     {
         var fd = Open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -3,9 +3,11 @@ using Microsoft.Win32.SafeHandles;
 namespace Stele.Disk;
 
 /// <summary>
-/// Builds a directory tree aside and gives it its name when it is whole. Disposed before <see cref="Publish"/>, it leaves nothing behind.
-/// The content is not flushed to disk: a tree is a copy of blobs, and a user of one after a restart digests it first.
-/// Callers hand in relative names that are already known to stay inside; <see cref="Link"/> comes last, so that nothing is ever written through a link.
+/// Builds a directory tree aside and gives it its name when it is whole. Disposed before <see cref="Publish"/>, it
+/// leaves nothing behind. The content is not flushed to disk: a tree is a copy of blobs, and a user of one after a
+/// restart digests it first.
+/// Callers hand in relative names that are already known to stay inside; <see cref="Link"/> comes last, so that nothing
+/// is ever written through a link.
 /// </summary>
 sealed class TreeWriter : IDisposable
 {
@@ -38,11 +40,13 @@ sealed class TreeWriter : IDisposable
     /// <summary>A new file, to be written and then sealed.</summary>
     public FileStream CreateFile(string path) => new(At(path), new FileStreamOptions
     {
-        Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = Files.Secret,
+        Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0,
+        UnixCreateMode = Files.Secret,
     });
 
     /// <summary>Takes write permission away and leaves one bit of choice: executable or not.</summary>
-    public static void Seal(SafeFileHandle file, bool executable) => File.SetUnixFileMode(file, executable ? ReadOnly | Execute : ReadOnly);
+    public static void Seal(SafeFileHandle file, bool executable) =>
+        File.SetUnixFileMode(file, executable ? ReadOnly | Execute : ReadOnly);
 
     public void Link(string path, string target) => File.CreateSymbolicLink(At(path), target);
 
@@ -58,5 +62,6 @@ sealed class TreeWriter : IDisposable
         if (!_published) Files.DeleteDirectory(_root);
     }
 
-    static void OpenUp(string directory) => File.SetUnixFileMode(directory, ReadOnly | UnixFileMode.UserWrite | Execute);
+    static void OpenUp(string directory) =>
+        File.SetUnixFileMode(directory, ReadOnly | UnixFileMode.UserWrite | Execute);
 }

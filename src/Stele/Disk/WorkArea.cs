@@ -1,6 +1,9 @@
 namespace Stele.Disk;
 
-/// <summary>A directory for the length of one piece of work, readable by nobody else and gone afterwards. Its path is short, because the path of a Unix socket must be.</summary>
+/// <summary>
+/// A directory for the length of one piece of work, readable by nobody else and gone afterwards. Its path is short,
+/// because the path of a Unix socket must be.
+/// </summary>
 sealed class WorkArea : IDisposable
 {
     /// <param name="parent">Null = the system's temporary directory.</param>

@@ -48,9 +48,13 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
                 await ReadEndpoints.Send(http, 200, "application/json",
                     Json.Object(("destroyed", destroyed)).ToBytes());
             }
-            else if (HttpMethods.IsGet(http.Request.Method) && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
-                && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin && erasures.Proof(origin, index, now) is var (list, record))
-                await ReadEndpoints.Send(http, 200, "application/json", Json.Object(("list", list), ("record", record.ToJson())).ToBytes());
+            else if (HttpMethods.IsGet(http.Request.Method)
+                && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number]
+                && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin
+                && erasures.Proof(origin, index, now) is var (list, record))
+                await ReadEndpoints.Send(http, 200, "application/json",
+                    Json.Object(("list", list), ("record", record.ToJson())).ToBytes());
             else throw new GatewayException(GatewayError.NotFound, "no such page");
         }
         catch (GatewayException e)

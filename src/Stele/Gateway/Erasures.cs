@@ -30,7 +30,10 @@ namespace Stele.Gateway;
 /// Whether it was stated the fold knows, by the list's root, which it takes once: whatever is repeated, nothing is
 /// counted twice.
 /// </summary>
-/// <param name="recorder">A log of this node by its origin, and what to dispose afterwards, if it was opened for this; null where it is not here.</param>
+/// <param name="recorder">
+/// A log of this node by its origin, and what to dispose afterwards, if it was opened for this; null where it is not
+/// here.
+/// </param>
 sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDisposable? Opened)?> recorder)
 {
     /// <summary>How many plans may wait for their orders at once.</summary>
@@ -54,7 +57,9 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             var finished = Finish(state);
             Expire(now);
             var floors = ImmutableArray.CreateBuilder<(string, long)>();
-            var (found, already, held) = request.Overdue is { } system ? Overdue(system, state, now, floors) : Asked(request, state);
+            var (found, already, held) = request.Overdue is { } system
+                ? Overdue(system, state, now, floors)
+                : Asked(request, state);
             var (claims, waiting) = (ImmutableArray.CreateBuilder<Json>(), 0L);
             foreach (var (origin, indices) in found)
             {
@@ -133,7 +138,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             foreach (var list in Directory.EnumerateFiles(folder.Erasures, "*" + OrderSuffix).Select(f =>
                 Digest.ParseHex(Path.GetFileNameWithoutExtension(f))).Order().ToList())
                 if (state.Erasures.ContainsKey(list)) Files.Delete(PathOf(list) + OrderSuffix);
-                else if (Begun(list) is not { } record) continue;   // stopped before it was begun: the plan waits as before
+                // stopped before it was begun: the plan waits as before
+                else if (Begun(list) is not { } record) continue;
                 else if (!state.Logs.ContainsKey(record.Log) || !open(record.Log)) left++;
                 else
                 {
@@ -198,7 +204,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         return finished;
     }
 
-    (SortedDictionary<string, SortedSet<long>> Found, long Already, long Held) Asked(ErasureRequest request, State state)
+    (SortedDictionary<string, SortedSet<long>> Found, long Already, long Held) Asked(ErasureRequest request,
+        State state)
     {
         var found = new SortedDictionary<string, SortedSet<long>>(StringComparer.Ordinal);
         var already = 0L;
@@ -212,10 +219,14 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         }
         foreach (var id in request.Decisions)
         {
-            if (!Decision.TryParseId(id, out var origin, out var index) || !state.Logs.ContainsKey(origin)) throw new GatewayException(GatewayError.NotFound, $"'{id}' is not a decision of a log that the ledger knows");
+            if (!Decision.TryParseId(id, out var origin, out var index) || !state.Logs.ContainsKey(origin))
+                throw new GatewayException(GatewayError.NotFound,
+                    $"'{id}' is not a decision of a log that the ledger knows");
             With(origin, log =>
             {
-                if (index < 0 || index >= log.Log.Log.Size) throw new GatewayException(GatewayError.NotFound, $"there is no decision {id}: the log has {log.Log.Log.Size} records");
+                if (index < 0 || index >= log.Log.Log.Size)
+                    throw new GatewayException(GatewayError.NotFound,
+                        $"there is no decision {id}: the log has {log.Log.Log.Size} records");
                 Take(origin, log, index);
             }, must: true);
         }
@@ -234,20 +245,28 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                     }
                 });
         foreach (var (origin, indices) in found)
-            if (indices.FirstOrDefault(i => state.HoldsOn(state.Logs[origin], i, i + 1).Any(), -1) is >= 0 and var first)
+            if (indices.FirstOrDefault(i => state.HoldsOn(state.Logs[origin], i, i + 1).Any(), -1) is >= 0
+                and var first)
             {
                 var hold = state.HoldsOn(state.Logs[origin], first, first + 1).First();
-                throw new GatewayException(GatewayError.OnHold, $"{Decision.Id(origin, first)} is held by entry {hold.Entry} (a legal hold on {hold}): nothing was erased");
+                throw new GatewayException(GatewayError.OnHold,
+                    $"{Decision.Id(origin, first)} is held by entry {hold.Entry} (a legal hold on {hold}): nothing "
+                    + $"was erased");
             }
         return (found, already, 0);
     }
 
-    /// <summary>Decisions whose time is over by their system's retention classes, oldest first up to the first one whose time is not; and how far their logs may be pruned.</summary>
-    (SortedDictionary<string, SortedSet<long>> Found, long Already, long Held) Overdue(string system, State state, long now, ImmutableArray<(string, long)>.Builder floors)
+    /// <summary>
+    /// Decisions whose time is over by their system's retention classes, oldest first up to the first one whose time is
+    /// not; and how far their logs may be pruned.
+    /// </summary>
+    (SortedDictionary<string, SortedSet<long>> Found, long Already, long Held) Overdue(string system, State state,
+        long now, ImmutableArray<(string, long)>.Builder floors)
     {
         var found = new SortedDictionary<string, SortedSet<long>>(StringComparer.Ordinal);
         var held = 0L;
-        if (!state.Systems.TryGetValue(system, out var fact)) throw new GatewayException(GatewayError.NotFound, $"no system '{system}'");
+        if (!state.Systems.TryGetValue(system, out var fact))
+            throw new GatewayException(GatewayError.NotFound, $"no system '{system}'");
         foreach (var (origin, logFact) in state.Logs.Where(l => l.Value.System == system))
             With(origin, log =>
             {
@@ -267,9 +286,11 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                 if (fact.Retention?.Leaves is not { } leaves) return;
                 var floor = Math.Max(logFact.Floor, whole.Floor);
                 // A floor is admitted over what was anchored so long ago; a record is a little older than its anchor.
-                foreach (var leaf in whole.ReadEntries(floor, Math.Max(floor, Math.Min(logFact.AnchoredBy(now - leaves), whole.Size))))
+                foreach (var leaf in whole.ReadEntries(floor,
+                    Math.Max(floor, Math.Min(logFact.AnchoredBy(now - leaves), whole.Size))))
                 {
-                    if (Decision.Parse(leaf).Time > now - leaves || state.HoldsOn(logFact, floor, floor + 1).Any()) break;
+                    if (Decision.Parse(leaf).Time > now - leaves || state.HoldsOn(logFact, floor, floor + 1).Any())
+                        break;
                     floor++;
                 }
                 // Leaves are pruned by whole bundles: a floor in between would let nothing more go.
@@ -278,7 +299,9 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         return (found, 0, held);
     }
 
-    /// <summary>One erasure for each stretch between holds: a statement's range must not touch one, and says no more than that.</summary>
+    /// <summary>
+    /// One erasure for each stretch between holds: a statement's range must not touch one, and says no more than that.
+    /// </summary>
     static IEnumerable<ErasureRecord> Stretches(string origin, SortedSet<long> indices, long anchored,
         ErasureRequest request, State state)
     {
@@ -289,7 +312,9 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         {
             var to = Math.Min(hold.From, anchored);
             if (to > from && indices.GetViewBetween(from, to - 1) is { Count: > 0 } between)
-                yield return new ErasureRecord(origin, from, to, [.. between], RandomNumberGenerator.GetBytes(ErasedList.SaltBytes), request.Overdue is null ? Erasure.Request : Erasure.Retention, state.Size, principal, null);
+                yield return new ErasureRecord(origin, from, to, [.. between],
+                    RandomNumberGenerator.GetBytes(ErasedList.SaltBytes),
+                    request.Overdue is null ? Erasure.Request : Erasure.Retention, state.Size, principal, null);
             from = Math.Max(from, hold.To ?? long.MaxValue);
         }
     }
@@ -312,7 +337,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         {
             var salt = RandomNumberGenerator.GetBytes(Commitment.SaltBytes);
             record = record with { Reason = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value };
-            Files.Write(PathOf(record.List.Root) + ReasonSuffix, Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), secret: true);
+            Files.Write(PathOf(record.List.Root) + ReasonSuffix,
+                Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), secret: true);
         }
         Files.Write(PathOf(record.List.Root) + PlanSuffix, new PlannedErasure(now, record).ToJson().ToBytes(),
             secret: true);
@@ -341,7 +367,9 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     Envelope? OrderOf(ErasureRecord record) => File.Exists(PathOf(record.List.Root) + OrderSuffix)
         ? Envelope.Parse(File.ReadAllBytes(PathOf(record.List.Root) + OrderSuffix)) : null;
 
-    /// <summary>Plans that nobody ordered in time; and what a crash left of one that was begun, whose record stays.</summary>
+    /// <summary>
+    /// Plans that nobody ordered in time; and what a crash left of one that was begun, whose record stays.
+    /// </summary>
     void Expire(long now)
     {
         foreach (var plan in Plans().ToList())
@@ -379,14 +407,17 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     IEnumerable<ErasureRecord> Stand(State state)
     {
         if (!Directory.Exists(folder.Erasures)) yield break;
-        foreach (var file in Directory.EnumerateFiles(folder.Erasures).Where(f => Path.GetFileName(f).Length == 2 * Digest.Size).Order(StringComparer.Ordinal))
+        foreach (var file in Directory.EnumerateFiles(folder.Erasures)
+            .Where(f => Path.GetFileName(f).Length == 2 * Digest.Size).Order(StringComparer.Ordinal))
         {
             var record = ErasureRecord.Parse(File.ReadAllBytes(file));
             if (state.Logs.ContainsKey(record.Log)) yield return record;
         }
     }
 
-    /// <summary>What shows that a decision's keys were erased, and by which list; null when nothing here does.</summary>
+    /// <summary>
+    /// What shows that a decision's keys were erased, and by which list; null when nothing here does.
+    /// </summary>
     public (Digest List, ErasedRecord Record)? Proof(string origin, long index, State state)
     {
         lock (_one)
@@ -399,13 +430,16 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     {
         if (recorder(origin) is not var (log, opened))
         {
-            if (must) throw new GatewayException(GatewayError.NotFound, $"the decision log '{origin}' is not on this node");
+            if (must)
+                throw new GatewayException(GatewayError.NotFound, $"the decision log '{origin}' is not on this node");
             return;
         }
         using (opened) act(log);
     }
 
-    /// <summary>A log of a node that does not run, opened for as long as it takes; null where it is not in that folder.</summary>
+    /// <summary>
+    /// A log of a node that does not run, opened for as long as it takes; null where it is not in that folder.
+    /// </summary>
     public static (Recorder, IDisposable?)? Open(NodeFolder folder, string origin, TimeProvider time)
     {
         if (!File.Exists(Path.Combine(folder.Log(origin), "key"))) return null;

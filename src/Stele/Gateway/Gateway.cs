@@ -11,7 +11,8 @@ using Stele.Proof.Statements;
 namespace Stele.Gateway;
 
 /// <summary>
-/// The one way to a release, for HTTP with JSON bodies: <c>/system/environment/[the release's own path]</c>. What happens to a request:
+/// The one way to a release, for HTTP with JSON bodies: <c>/system/environment/[the release's own path]</c>. What
+/// happens to a request:
 ///
 ///   1 authenticate   by token: a principal, known here by a pseudonym        401
 ///   2 match          the environment, its standing, one of its releases      404, 400, 413, 503
@@ -21,14 +22,17 @@ namespace Stele.Gateway;
 ///   5 record         leaf, sealed bodies and keys, all durable               503
 ///   6 respond        with Stele-Decision and Stele-Release
 ///
-/// What ends in 1 or 2 was no decision and is not recorded. From 3 on everything is, also what is denied and what fails; and what could not be recorded is not answered.
-/// Invariant: what is counted as admitted is counted as recorded or as failed in the end, whatever goes wrong in between.
-/// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is recorded.
+/// What ends in 1 or 2 was no decision and is not recorded. From 3 on everything is, also what is denied and what
+/// fails; and what could not be recorded is not answered. Invariant: what is counted as admitted is counted as recorded
+/// or as failed in the end, whatever goes wrong in between.
+/// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is
+/// recorded.
 /// </summary>
 sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms terms, Func<Digest, byte[]?> document,
     TimeProvider time) : IDisposable
 {
-    public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release", SubjectHeader = "Stele-Subject";
+    public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release",
+        SubjectHeader = "Stele-Subject";
     const int MaxSubject = 200;
     const string Protocol = "http-json";
 
@@ -67,7 +71,8 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         {
             counted.Ended();
             // Half an answer went out already, or nobody waits for one.
-            if (http.Response.HasStarted || (http.RequestAborted.IsCancellationRequested && e is IOException or OperationCanceledException))
+            if (http.Response.HasStarted
+                || (http.RequestAborted.IsCancellationRequested && e is IOException or OperationCanceledException))
             {
                 http.Abort();
                 return;
@@ -101,14 +106,18 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         }
     }
 
-    Tally? TallyOf(PathString path) => path.Value?.Split('/', 4) is ["", var system, var environment, ..] ? node.Environment(system, environment)?.Log?.Tally : null;
+    Tally? TallyOf(PathString path) =>
+        path.Value?.Split('/', 4) is ["", var system, var environment, ..]
+            ? node.Environment(system, environment)?.Log?.Tally
+            : null;
 
     async Task Decide(HttpContext http, Counted counted)
     {
         var arrived = time.GetTimestamp();
 
         // 1. Who asks?
-        if (Known(http.Request) is not { } principal) throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
+        if (Known(http.Request) is not { } principal)
+            throw new GatewayException(GatewayError.Unauthenticated, "no token of a principal of this gateway");
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
         var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path, principal);
@@ -118,8 +127,10 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         var (table, leg) = Enter(hosted);
         try
         {
-            var recorder = RecorderOf(table.Log ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
-            var context = new RequestContext(http.Request.Method, path, query, principal.Roles, time.GetUtcNow().ToUnixTimeMilliseconds());
+            var recorder = RecorderOf(table.Log
+                ?? throw new GatewayException(GatewayError.NotServing, "there is no decision log"));
+            var context = new RequestContext(http.Request.Method, path, query, principal.Roles,
+                time.GetUtcNow().ToUnixTimeMilliseconds());
 
             // 3. May they?
             var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment,
@@ -138,22 +149,32 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 // 4. What does the release say?
                 (var outcome, answer, var error, var forwarded) = await Reach();
 
-                // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not have it, even if the clock was put back.
+                // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not
+                //    have it, even if the clock was put back.
                 var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
-                    Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null, hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
+                    Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null,
+                    hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
                     leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
                         Address.Operation(http.Request.Method, path, answer.Status, error),
-                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000), table.State.Size, node.Staleness(table.State)) { RulePolicy = ruling.Policy, Would = judged.Would }, Bodies(), subject);
+                    answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000),
+                    table.State.Size, node.Staleness(table.State))
+                    {
+                        RulePolicy = ruling.Policy,
+                        Would = judged.Would
+                    }, Bodies(), subject);
 
                 IReadOnlyList<(string, byte[])> Bodies() => masked is null || !forwarded
-                    ? [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Output, answer.Body)]
-                    : [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input), (SealedBodies.Masked, masked), (SealedBodies.Output, answer.Body)];
+                    ? [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input),
+                        (SealedBodies.Output, answer.Body)]
+                    : [(SealedBodies.Context, context.Encode()), (SealedBodies.Input, input),
+                        (SealedBodies.Masked, masked), (SealedBodies.Output, answer.Body)];
             }
             catch (Exception e)
             {
                 tally.Failed();
-                throw e as GatewayException ?? new GatewayException(GatewayError.Unrecorded, $"the decision could not be recorded: {e.Message}");
+                throw e as GatewayException ?? new GatewayException(GatewayError.Unrecorded,
+                    $"the decision could not be recorded: {e.Message}");
             }
             tally.Recorded();
 
@@ -169,7 +190,9 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 {
                     if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
                     // The rules let it through; what came of it is an error.
-                    if (masked?.Length > terms.MaxRequest) return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule), GatewayError.TooLarge, false);
+                    if (masked?.Length > terms.MaxRequest)
+                        return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule),
+                            GatewayError.TooLarge, false);
                     return await Forward(http.Request, principal.Name, path, masked ?? input, leg);
                 }
                 catch (Exception e)
@@ -198,13 +221,18 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     (HostedEnvironment Hosted, string Path) Match(string method, PathString path, TokenHolder principal)
     {
         var parts = path.ToUriComponent().Split('/', 4);
-        if (method == Address.Other) throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
+        if (method == Address.Other)
+            throw new GatewayException(GatewayError.BadRequest, "that method is not forwarded");
         if (parts.Length >= 3 && parts[0].Length == 0 && !principal.MayAsk(parts[1], parts[2]))
             throw new GatewayException(GatewayError.Forbidden,
                 $"this principal may ask {string.Join(", ", principal.Places ?? [])} alone");
-        if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted) throw new GatewayException(GatewayError.NotFound, "no such environment here");
+        if (parts.Length < 3 || parts[0].Length > 0 || node.Environment(parts[1], parts[2]) is not { } hosted)
+            throw new GatewayException(GatewayError.NotFound, "no such environment here");
         var inside = "/" + (parts.Length == 4 ? parts[3] : "");
-        if (!Address.IsPlainPath(inside)) throw new GatewayException(GatewayError.BadRequest, "the address can be read in more than one way: write it without empty or dot segments, semicolons, escaped letters, digits, slashes, dots, percent signs or control characters, in UTF-8");
+        if (!Address.IsPlainPath(inside))
+            throw new GatewayException(GatewayError.BadRequest,
+                "the address can be read in more than one way: write it without empty or dot segments, semicolons, "
+                + "escaped letters, digits, slashes, dots, percent signs or control characters, in UTF-8");
         return (hosted, inside);
     }
 
@@ -214,9 +242,12 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         for (var attempt = 0; attempt < 1000; attempt++)
         {
             var table = hosted.Table ?? throw new GatewayException(GatewayError.NotServing, "the node is starting");
-            if (table.Standing != Standing.Serving) throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}");
+            if (table.Standing != Standing.Serving)
+                throw new GatewayException(GatewayError.NotServing,
+                    $"{hosted.Place} is {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}");
             if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)
-                throw new GatewayException(GatewayError.Stale, string.Create(CultureInfo.InvariantCulture, $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
+                throw new GatewayException(GatewayError.Stale, string.Create(CultureInfo.InvariantCulture,
+                    $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
             var draw = table.Legs.Length == 1 ? 0 : RandomNumberGenerator.GetInt32(100);
             var leg = table.Legs[^1];
             foreach (var candidate in table.Legs)
@@ -228,46 +259,64 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 }
                 draw -= candidate.Weight;
             }
-            if (!leg.Instance.Trusted) throw new GatewayException(GatewayError.Drifted, $"release {leg.Release.Digest.Short} is not trusted now: it changed, or ended");
+            if (!leg.Instance.Trusted)
+                throw new GatewayException(GatewayError.Drifted,
+                    $"release {leg.Release.Digest.Short} is not trusted now: it changed, or ended");
             // Retired between the look at the table and here: there is a newer table.
             if (leg.Instance.TryEnter()) return (table, leg);
         }
         throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is changing releases");
     }
 
-    /// <summary>Whom the decision is about, as the caller tags people: so that all that is about one person can be found and erased. It goes no further than the key table, and not as it is.</summary>
+    /// <summary>
+    /// Whom the decision is about, as the caller tags people: so that all that is about one person can be found and
+    /// erased. It goes no further than the key table, and not as it is.
+    /// </summary>
     static string? Subject(HttpRequest request) => request.Headers[SubjectHeader] switch
     {
         [] => null,
         [{ Length: > 0 and <= MaxSubject } tag] when tag.AsSpan().IndexOfAnyExceptInRange('!', '~') < 0 => tag,
-        _ => throw new GatewayException(GatewayError.BadRequest, $"{SubjectHeader} is one tag of 1 to {MaxSubject} visible ASCII characters without spaces"),
+        _ => throw new GatewayException(GatewayError.BadRequest,
+            $"{SubjectHeader} is one tag of 1 to {MaxSubject} visible ASCII characters without spaces"),
     };
 
     /// <summary>A request's query as it was sent.</summary>
     static string Query(HttpRequest request)
     {
         var query = request.QueryString.ToUriComponent();
-        return Address.IsPlainQuery(query) ? query : throw new GatewayException(GatewayError.BadRequest, "the query can be read in more than one way: escape what must be, in UTF-8, and no letters, digits or any of - . _ ~; control characters are not taken");
+        return Address.IsPlainQuery(query)
+            ? query
+            : throw new GatewayException(GatewayError.BadRequest,
+                "the query can be read in more than one way: escape what must be, in UTF-8, and no letters, digits "
+                + "or any of - . _ ~; control characters are not taken");
     }
 
-    const string TooMuchMasked = "with values masked the body is larger than this gateway takes, so it was not forwarded";
+    const string TooMuchMasked =
+        "with values masked the body is larger than this gateway takes, so it was not forwarded";
 
     static (string Outcome, Answer Answer, GatewayError? Error, bool Forwarded) Refused(Ruling ruling)
     {
         var because = ruling.Effect == Effect.Hold ? GatewayError.Held : GatewayError.Denied;
-        var message = ruling.Message ?? (because == GatewayError.Held ? $"the rule '{ruling.Rule}' demands a person's approval" : $"the rule '{ruling.Rule}' says no");
+        var message = ruling.Message ?? (because == GatewayError.Held
+            ? $"the rule '{ruling.Rule}' demands a person's approval"
+            : $"the rule '{ruling.Rule}' says no");
         return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because, false);
     }
 
-    async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request, string principal, string path, byte[] input, Leg leg)
+    async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request,
+        string principal, string path, byte[] input, Leg leg)
     {
         try
         {
-            var answer = await Forwarder.Send(leg.Instance, request, _headers.Of(request, principal), path, input, terms.MaxAnswer, terms.Patience, time);
+            var answer = await Forwarder.Send(leg.Instance, request, _headers.Of(request, principal), path, input,
+                terms.MaxAnswer, terms.Patience, time);
             leg.Instance.Answered();
             // Drift seen while it answered: whose answer that was, nobody can say.
             return leg.Instance.Trusted ? (Decision.Allow, answer, null, true)
-                : (Decision.Error, Problem(GatewayError.DriftedMeanwhile, $"release {leg.Release.Digest.Short} changed, or ended, while it answered"), GatewayError.DriftedMeanwhile, true);
+                : (Decision.Error,
+                    Problem(GatewayError.DriftedMeanwhile,
+                        $"release {leg.Release.Digest.Short} changed, or ended, while it answered"),
+                    GatewayError.DriftedMeanwhile, true);
         }
         catch (ForwardException e)
         {
@@ -292,7 +341,8 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         {
             if (!HttpMethods.IsHead(response.HttpContext.Request.Method)) await response.Body.WriteAsync(answer.Body);
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException) { } // the client is gone; what it asked is recorded
+        // the client is gone; what it asked is recorded
+        catch (Exception e) when (e is IOException or OperationCanceledException) { }
     }
 
     public void Dispose()

@@ -2,7 +2,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Stele.Gateway;
 
-/// <summary>Why a request got no answer of a release: who is to blame, and whether it was recorded. A closed set; names are permanent.</summary>
+/// <summary>
+/// Why a request got no answer of a release: who is to blame, and whether it was recorded. A closed set; names are
+/// permanent.
+/// </summary>
 enum GatewayError
 {
     // Before anything was decided; not recorded.
@@ -16,7 +19,9 @@ enum GatewayError
     /// <summary>Not an HTTP JSON request: another content type, or a body that is not JSON.</summary>
     BadRequest,
     TooLarge,
-    /// <summary>The environment is not being served: halted, revoked, not deployed yet, without its decision log.</summary>
+    /// <summary>
+    /// The environment is not being served: halted, revoked, not deployed yet, without its decision log.
+    /// </summary>
     NotServing,
     /// <summary>What runs is not, or may not be, what was deployed.</summary>
     Drifted,
@@ -41,7 +46,9 @@ enum GatewayError
 
     // The record itself failed.
 
-    /// <summary>It could not be recorded, so its result is not given out. It may stand in the log nevertheless.</summary>
+    /// <summary>
+    /// It could not be recorded, so its result is not given out. It may stand in the log nevertheless.
+    /// </summary>
     Unrecorded,
 
     // Of the node's own pages.
@@ -59,7 +66,8 @@ static class GatewayErrors
 {
     public static (string Name, int Status, string Hint) Row(this GatewayError error) => error switch
     {
-        GatewayError.Unauthenticated => ("unauthenticated", 401, "send 'Authorization: Bearer TOKEN' with a principal's token"),
+        GatewayError.Unauthenticated =>
+            ("unauthenticated", 401, "send 'Authorization: Bearer TOKEN' with a principal's token"),
         GatewayError.Forbidden => ("forbidden", 403,
             "another token: stele token add NAME --node --right RIGHT on the node's machine; for a principal: stele "
             + "principal add --for SYSTEM/ENV"),
@@ -69,14 +77,23 @@ static class GatewayErrors
         GatewayError.NotServing => ("not-serving", 503, "see the message; stele status says more"),
         GatewayError.Drifted => ("drifted", 503, "the node is healing itself; try again in a moment"),
         GatewayError.Stale => ("stale", 503, "this node has not heard from its server for too long"),
-        GatewayError.Undecidable => ("undecidable", 503, "this node lacks a document it needs; it fetches it when its server answers"),
+        GatewayError.Undecidable =>
+            ("undecidable", 503, "this node lacks a document it needs; it fetches it when its server answers"),
         GatewayError.Denied => ("denied", 403, "see the rule; the decision's record names the policies"),
-        GatewayError.Held => ("held", 403, "a person must approve this, and the gateway can't wait for that yet: it was refused, and recorded under the rule"),
-        GatewayError.BadUpstream => ("bad-upstream", 502, "the release is at fault; its operator finds the record by the decision's id"),
-        GatewayError.UpstreamTimeout => ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
-        GatewayError.DriftedMeanwhile => ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
-        GatewayError.Internal => ("internal", 500, "this is a fault of the gateway itself: tell its operator, with the decision's id if there is one"),
-        GatewayError.OnHold => ("on-hold", 409, "stele hold list shows the holds; owners release one: stele hold release ENTRY"),
+        GatewayError.Held =>
+            ("held", 403,
+                "a person must approve this, and the gateway can't wait for that yet: it was refused, and recorded "
+                + "under the rule"),
+        GatewayError.BadUpstream =>
+            ("bad-upstream", 502, "the release is at fault; its operator finds the record by the decision's id"),
+        GatewayError.UpstreamTimeout =>
+            ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
+        GatewayError.DriftedMeanwhile =>
+            ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
+        GatewayError.Internal => ("internal", 500,
+            "this is a fault of the gateway itself: tell its operator, with the decision's id if there is one"),
+        GatewayError.OnHold =>
+            ("on-hold", 409, "stele hold list shows the holds; owners release one: stele hold release ENTRY"),
         GatewayError.Unordered => ("unordered", 403,
             "owners at the threshold sign one statement, which is good for a day: stele erase --draft NEW, then "
             + "stele erase --sign FILE"),
@@ -100,7 +117,9 @@ static class GatewayErrors
         return http.Send(status, ProblemDocument.MediaType, error.Body(message));
     }
 
-    /// <summary>It never fails: what has to be said is said, and what was decided is recorded, whatever a message has in it.</summary>
+    /// <summary>
+    /// It never fails: what has to be said is said, and what was decided is recorded, whatever a message has in it.
+    /// </summary>
     public static byte[] Body(this GatewayError error, string message, string? rule = null)
     {
         var (name, status, hint) = error.Row();

@@ -29,6 +29,8 @@ sealed record GatewayTerms
     /// <summary>How long a release may take to answer.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Request headers that a release gets in addition to the usual ones; see <see cref="RequestHeaders"/>.</summary>
+    /// <summary>
+    /// Request headers that a release gets in addition to the usual ones; see <see cref="RequestHeaders"/>.
+    /// </summary>
     public IReadOnlyList<string> Headers { get; init; } = [];
 }

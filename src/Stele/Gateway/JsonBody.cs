@@ -8,7 +8,8 @@ using Stele.Proof.Governance;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Reads a request's body so that nobody reads it otherwise: what rules judge must be what a release makes of it. It is JSON, UTF-8, in no coding, without trailers, and no two members of an object differ by case alone.
+/// Reads a request's body so that nobody reads it otherwise: what rules judge must be what a release makes of it. It is
+/// JSON, UTF-8, in no coding, without trailers, and no two members of an object differ by case alone.
 /// </summary>
 static class JsonBody
 {
@@ -28,10 +29,14 @@ static class JsonBody
         if (!Is(headers.ContentEncoding, "identity")) throw Bad("a body comes as it is: without a Content-Encoding");
         if (!Is(headers.TransferEncoding, "chunked")) throw Bad("a body comes as it is, or chunked");
         // Kestrel reads such a body by its chunks, and keeps the length under that name.
-        if (headers.TransferEncoding.Count > 0 && headers.ContainsKey("X-Content-Length")) throw Bad("a body's length is told once: by Content-Length, or in chunks");
-        if (headers.Trailer.Count > 0 || request.HttpContext.Features.Get<IHttpRequestTrailersFeature>() is { Available: true, Trailers.Count: > 0 }) throw Bad("trailers are not taken");
+        if (headers.TransferEncoding.Count > 0 && headers.ContainsKey("X-Content-Length"))
+            throw Bad("a body's length is told once: by Content-Length, or in chunks");
+        if (headers.Trailer.Count > 0
+            || request.HttpContext.Features.Get<IHttpRequestTrailersFeature>() is { Available: true,
+                Trailers.Count: > 0 }) throw Bad("trailers are not taken");
         if (body.Length == 0) return null;
-        if (headers.ContentType is not [{ } type] || !IsJson(type)) throw Bad($"a body is {MediaType}, named once, with no parameter but charset=utf-8");
+        if (headers.ContentType is not [{ } type] || !IsJson(type))
+            throw Bad($"a body is {MediaType}, named once, with no parameter but charset=utf-8");
         if (!request.HttpContext.HasFewValues(body, maxValues))
             throw new GatewayException(GatewayError.TooLarge, string.Create(CultureInfo.InvariantCulture,
                 $"the body has more than {maxValues} values, names of members counted"));
@@ -44,14 +49,21 @@ static class JsonBody
         {
             throw Bad($"the body is not JSON as it is taken here: {e.Message}");
         }
-        return MemberNames.Clash(json) is { } clash ? throw Bad($"the body has the members '{clash.One}' and '{clash.Other}' in one object, which some read as one") : json;
+        return MemberNames.Clash(json) is { } clash
+            ? throw Bad(
+                $"the body has the members '{clash.One}' and '{clash.Other}' in one object, which some read as one")
+            : json;
 
-        static bool Is(StringValues named, string coding) => named.Count == 0 || (named.Count == 1 && coding.Equals(named[0], StringComparison.OrdinalIgnoreCase));
+        static bool Is(StringValues named, string coding) =>
+            named.Count == 0 || (named.Count == 1 && coding.Equals(named[0], StringComparison.OrdinalIgnoreCase));
 
         static GatewayException Bad(string message) => new(GatewayError.BadRequest, message);
     }
 
-    /// <summary>A media type as RFC 9110 §8.3.1 writes it: <c>application/json</c>, and of parameters <c>charset=utf-8</c> alone, once.</summary>
+    /// <summary>
+    /// A media type as RFC 9110 §8.3.1 writes it: <c>application/json</c>, and of parameters <c>charset=utf-8</c>
+    /// alone, once.
+    /// </summary>
     internal static bool IsJson(string value)
     {
         var rest = value.AsSpan();
@@ -67,7 +79,8 @@ static class JsonBody
             const string name = "charset=", plain = "utf-8", quoted = "\"utf-8\"";
             if (told || !rest.StartsWith(name, StringComparison.OrdinalIgnoreCase)) return false;
             rest = rest[name.Length..];
-            var length = rest.StartsWith(plain, StringComparison.OrdinalIgnoreCase) ? plain.Length : rest.StartsWith(quoted, StringComparison.OrdinalIgnoreCase) ? quoted.Length : 0;
+            var length = rest.StartsWith(plain, StringComparison.OrdinalIgnoreCase) ? plain.Length
+                : rest.StartsWith(quoted, StringComparison.OrdinalIgnoreCase) ? quoted.Length : 0;
             if (length == 0) return false;
             rest = rest[length..];
             told = true;

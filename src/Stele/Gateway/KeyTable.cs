@@ -11,10 +11,15 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 {
     public const int KeyBytes = 32, Size = KeyBytes + 2 * Commitment.SaltBytes;
 
-    /// <summary>What finds a decision by the tag of the person it is about, for those who have its key and the tag.</summary>
-    public byte[] SubjectMark(string tag) => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes("stele.dev/subject/v1\n" + tag));
+    /// <summary>
+    /// What finds a decision by the tag of the person it is about, for those who have its key and the tag.
+    /// </summary>
+    public byte[] SubjectMark(string tag) =>
+        HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes("stele.dev/subject/v1\n" + tag));
 
-    /// <summary>The salt of a field's commitment. Those beyond input and output are derived from the key: they go with it.</summary>
+    /// <summary>
+    /// The salt of a field's commitment. Those beyond input and output are derived from the key: they go with it.
+    /// </summary>
     public byte[] Salt(string field) => field switch
     {
         SealedBodies.Input => InputSalt,
@@ -22,12 +27,14 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
         _ => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes($"stele.dev/salt/{field}/v1")),
     };
 
-    public static DecisionKeys Random() => new(RandomNumberGenerator.GetBytes(KeyBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes));
+    public static DecisionKeys Random() =>
+        new(RandomNumberGenerator.GetBytes(KeyBytes), RandomNumberGenerator.GetBytes(Commitment.SaltBytes),
+            RandomNumberGenerator.GetBytes(Commitment.SaltBytes));
 }
 
 /// <summary>
-/// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32 bytes salt of the input, 32 bytes salt of the output</c>,
-/// 2: <c>u64 index</c> of a decision whose keys were erased,
+/// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32
+/// bytes salt of the input, 32 bytes salt of the output</c>, 2: <c>u64 index</c> of a decision whose keys were erased,
 /// 3, next to some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
 /// (<see cref="DecisionKeys.SubjectMark"/>),
 /// and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and not all of keys and bodies; its client got
@@ -77,7 +84,10 @@ sealed class KeyTable : IDisposable
         keys.Key.CopyTo(record, 8);
         keys.InputSalt.CopyTo(record, 8 + DecisionKeys.KeyBytes);
         keys.OutputSalt.CopyTo(record, 8 + DecisionKeys.KeyBytes + Commitment.SaltBytes);
-        return subject is null ? _journal.TryAppend(Record, record, out durable) : _journal.TryAppend([(Record, record), (Subject, (byte[])[.. Number(index), .. keys.SubjectMark(subject)])], out durable);
+        return subject is null
+            ? _journal.TryAppend(Record, record, out durable)
+            : _journal.TryAppend([(Record, record),
+                (Subject, (byte[])[.. Number(index), .. keys.SubjectMark(subject)])], out durable);
     }
 
     /// <summary>Null when there are none, or none any more.</summary>
@@ -97,7 +107,9 @@ sealed class KeyTable : IDisposable
         get { lock (_gate) return [.. _addresses.Keys]; }
     }
 
-    /// <summary>The decisions about the person of this tag, as far as their keys are here. Reads the whole table.</summary>
+    /// <summary>
+    /// The decisions about the person of this tag, as far as their keys are here. Reads the whole table.
+    /// </summary>
     public long[] About(string tag)
     {
         lock (_rewriting)
@@ -109,14 +121,18 @@ sealed class KeyTable : IDisposable
                     if (record.Kind == Record) keys[IndexOf(record)] = Keys(record.Bytes.Span);
                     else if (record.Kind == Subject) marks.Add((IndexOf(record), record.Bytes[8..].ToArray()));
             });
-            return [.. marks.Where(m => keys.TryGetValue(m.Index, out var k) && CryptographicOperations.FixedTimeEquals(k.SubjectMark(tag), m.Mark)).Select(m => m.Index).Distinct().Order()];
+            return [
+                .. marks.Where(m => keys.TryGetValue(m.Index, out var k)
+                    && CryptographicOperations.FixedTimeEquals(k.SubjectMark(tag), m.Mark)).Select(m => m.Index)
+                    .Distinct().Order()];
         }
     }
 
     static DecisionKeys Keys(ReadOnlySpan<byte> bytes)
     {
         var record = bytes[8..];
-        return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes).ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
+        return new(record[..DecisionKeys.KeyBytes].ToArray(), record.Slice(DecisionKeys.KeyBytes, Commitment.SaltBytes)
+            .ToArray(), record.Slice(DecisionKeys.KeyBytes + Commitment.SaltBytes, Commitment.SaltBytes).ToArray());
     }
 
     /// <summary>Reads a table to its end, opening it for nobody: the keys that are there, the decisions whose keys were

@@ -6,8 +6,9 @@ using Stele.Proof.Governance;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Masks values in a request's body before it is forwarded. What a JSON pointer (RFC 6901) leads to becomes the string <c>"***"</c>, whatever it was; its token <c>*</c> is every element of an
-/// array and every member of an object, and a member's name is met however its case is. A pointer that leads nowhere changes nothing: there is nothing to hide.
+/// Masks values in a request's body before it is forwarded. What a JSON pointer (RFC 6901) leads to becomes the string
+/// <c>"***"</c>, whatever it was; its token <c>*</c> is every element of an array and every member of an object, and a
+/// member's name is met however its case is. A pointer that leads nowhere changes nothing: there is nothing to hide.
 /// Invariant: all bytes outside of masked values are those that came: numbers, escapes, order and white space.
 /// </summary>
 static class Masking
@@ -17,7 +18,10 @@ static class Masking
     /// <param name="body">JSON that <see cref="CanonicalJson.Parse"/> takes.</param>
     public static byte[] Apply(ReadOnlySpan<byte> body, IEnumerable<string> pointers)
     {
-        var paths = pointers.Select(p => p.Split('/').Skip(1).Select(t => t.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)).ToArray()).ToArray();
+        var paths =
+            pointers.Select(p =>
+                p.Split('/').Skip(1).Select(t => t.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~",
+                    StringComparison.Ordinal)).ToArray()).ToArray();
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = CanonicalJson.MaxDepth });
         reader.Read();
         var hidden = new List<Range>();
@@ -34,7 +38,10 @@ static class Masking
         return masked.ToArray();
     }
 
-    /// <summary>Where the values are that paths lead to from here, in order. The reader stands at a value's beginning, and afterwards at its end.</summary>
+    /// <summary>
+    /// Where the values are that paths lead to from here, in order. The reader stands at a value's beginning, and
+    /// afterwards at its end.
+    /// </summary>
     /// <param name="depth">How many tokens of the paths led here.</param>
     static void Find(ref Utf8JsonReader reader, string[][] paths, int depth, List<Range> hidden)
     {
@@ -50,7 +57,8 @@ static class Masking
             {
                 var name = reader.GetString()!;
                 reader.Read();
-                Find(ref reader, [.. paths.Where(p => p[depth] == Every || MemberNames.Same(p[depth], name))], depth + 1, hidden);
+                Find(ref reader, [.. paths.Where(p => p[depth] == Every || MemberNames.Same(p[depth], name))],
+                    depth + 1, hidden);
             }
         else if (reader.TokenType == JsonTokenType.StartArray)
             for (var i = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; i++)

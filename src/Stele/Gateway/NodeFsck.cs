@@ -11,7 +11,8 @@ using Stele.Proof.Statements;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Inspects a node's folder: its identity, its replica of the ledger, its blobs, each decision log with what was sealed next to it, its outbox. Reads alone, unless told to repair.
+/// Inspects a node's folder: its identity, its replica of the ledger, its blobs, each decision log with what was sealed
+/// next to it, its outbox. Reads alone, unless told to repair.
 /// </summary>
 static class NodeFsck
 {
@@ -20,14 +21,17 @@ static class NodeFsck
     {
         found.Read(FolderFormat.FileOf(folder.Path), () => $"{FolderFormat.Of(folder.Path)}");
         found.Read(folder.MemberKey, () => PrivateKey.FromPem(File.ReadAllText(folder.MemberKey)))?.Dispose();
-        found.Read(folder.MemberId, () => Names.IsMember(File.ReadAllText(folder.MemberId).Trim()) ? "" : throw new FormatException("not a member id"));
+        found.Read(folder.MemberId, () => Names.IsMember(File.ReadAllText(folder.MemberId).Trim())
+            ? ""
+            : throw new FormatException("not a member id"));
         if (File.Exists(folder.Token)) found.Read(folder.Token, () =>
             Token.IsWellFormed(File.ReadAllText(folder.Token).Trim()) ? "" : throw new FormatException("not a token"));
         if (File.Exists(folder.Principals)) found.Read(folder.Principals, () =>
             (object)TokenFile.All(folder.Principals));
         if (File.Exists(folder.Reads)) found.Journal(folder.Reads, () => BodyReads.Scan(folder.Reads, (_, _) => { }));
 
-        if (File.Exists(folder.CosignerKey)) found.Read(folder.CosignerKey, () => NoteSigner.Open(folder.CosignerKey))?.Dispose();
+        if (File.Exists(folder.CosignerKey))
+            found.Read(folder.CosignerKey, () => NoteSigner.Open(folder.CosignerKey))?.Dispose();
 
         // A node that never reached its server has no replica yet.
         var replica = Path.Combine(folder.Replica, "ledger");
@@ -36,14 +40,20 @@ static class NodeFsck
         {
             stop.ThrowIfCancellationRequested();
             if (ListOf(bytes) is { } list) stated.Add(list);
-            if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis) found.Wrong(Log.JournalPath(replica), "begins with another genesis than the trust file pins");
+            if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis)
+                found.Wrong(Log.JournalPath(replica), "begins with another genesis than the trust file pins");
         });
-        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem, derived);
+        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs,
+            () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem,
+                derived);
         var erasures = Erasures(folder, found).ToList();
         foreach (var log in Logs(folder)) CheckLog(folder, log, erasures, stated, found, stop);
         foreach (var file in OfLogs(folder))
-            if (!Directory.Exists(Path.Combine(folder.Logs, Path.GetFileName(file)))) found.Wrong(file, "of no decision log that is here");
-        if (File.Exists(folder.Outbox)) found.Journal(folder.Outbox, () => Outbox.Scan(folder.Outbox, problem => found.Wrong(folder.Outbox, problem)));
+            if (!Directory.Exists(Path.Combine(folder.Logs, Path.GetFileName(file))))
+                found.Wrong(file, "of no decision log that is here");
+        if (File.Exists(folder.Outbox))
+            found.Journal(folder.Outbox,
+                () => Outbox.Scan(folder.Outbox, problem => found.Wrong(folder.Outbox, problem)));
     }
 
     /// <summary>The list that an entry states the erasure of. Whether the entry stands is for the fold to say, of which
@@ -81,7 +91,8 @@ static class NodeFsck
     {
         var replica = Path.Combine(folder.Replica, "ledger");
         if (Directory.Exists(replica)) found.Repair(replica, trust.Key, null);
-        foreach (var done in BlobStore.Repair(folder.Blobs)) found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
+        foreach (var done in BlobStore.Repair(folder.Blobs))
+            found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
         foreach (var log in Logs(folder))
         {
             try
@@ -93,12 +104,19 @@ static class NodeFsck
         }
     }
 
-    static string[] Logs(NodeFolder folder) => Directory.Exists(folder.Logs) ? [.. Directory.EnumerateDirectories(folder.Logs).Order(StringComparer.Ordinal)] : [];
+    static string[] Logs(NodeFolder folder) =>
+        Directory.Exists(folder.Logs)
+            ? [.. Directory.EnumerateDirectories(folder.Logs).Order(StringComparer.Ordinal)]
+            : [];
 
-    static IEnumerable<string> OfLogs(NodeFolder folder) => new[] { folder.Bodies(""), folder.KeyTable("") }.Select(p => Path.GetDirectoryName(p)!).Where(Directory.Exists)
-        .SelectMany(Directory.EnumerateFiles).Where(f => Digest.TryParseHex(Path.GetFileName(f), out _)).Order(StringComparer.Ordinal);
+    static IEnumerable<string> OfLogs(NodeFolder folder) =>
+        new[] { folder.Bodies(""), folder.KeyTable("") }.Select(p => Path.GetDirectoryName(p)!).Where(Directory.Exists)
+        .SelectMany(Directory.EnumerateFiles).Where(f => Digest.TryParseHex(Path.GetFileName(f), out _))
+        .Order(StringComparer.Ordinal);
 
-    /// <summary>A decision log, and that every body that is sealed next to it is the one that its leaf commits to.</summary>
+    /// <summary>
+    /// A decision log, and that every body that is sealed next to it is the one that its leaf commits to.
+    /// </summary>
     static void CheckLog(NodeFolder folder, string log, List<ErasureRecord> erasures, HashSet<Digest> stated,
         Findings found, CancellationToken stop)
     {
@@ -106,7 +124,8 @@ static class NodeFsck
         if (found.Read(keyFile, () => NoteSigner.Open(keyFile)) is not { } signer) return;
         using var _ = signer;
         var origin = signer.Key.Name;
-        if (NodeFolder.NameOf(origin) != Path.GetFileName(log)) found.Wrong(keyFile, $"signs for {origin}, whose folder has another name");
+        if (NodeFolder.NameOf(origin) != Path.GetFileName(log))
+            found.Wrong(keyFile, $"signs for {origin}, whose folder has another name");
 
         var committed = new Dictionary<(long, string), Commitment>();
         found.Log(log, signer.Key, (index, bytes) =>
@@ -116,7 +135,8 @@ static class NodeFsck
             try
             {
                 var decision = Decision.Parse(bytes);
-                foreach (var field in SealedBodies.Fields) if (decision.Committed(field) is { } commitment) committed[(index, field)] = commitment;
+                foreach (var field in SealedBodies.Fields) if (decision.Committed(field) is { } commitment)
+                    committed[(index, field)] = commitment;
             }
             catch (FormatException e)
             {
@@ -125,14 +145,19 @@ static class NodeFsck
         });
 
         var begins = Pruning.FloorOf(log);
-        if (begins.Begins > 0) found.Remark(log, $"begins at {begins.Begins}: what was below was {(begins.Cold.Moved is [{ From: var from }, ..] ? $"moved, from {from} on" : "pruned")}");
+        if (begins.Begins > 0)
+            found.Remark(log,
+                $"begins at {begins.Begins}: what was below was "
+                + $"{(begins.Cold.Moved is [{ From: var from }, ..] ? $"moved, from {from} on" : "pruned")}");
         var (keys, erased, lost) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>(), new HashSet<long>());
         var (size, inOrder) = EndOf(log);
         var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
-        if (committed.Count > 0 && !File.Exists(table)) found.Wrong(table, "not there: without it no body can be opened");
+        if (committed.Count > 0 && !File.Exists(table))
+            found.Wrong(table, "not there: without it no body can be opened");
         if (File.Exists(table)) found.Journal(table, () => Ends(KeyTable.Scan(table, keys, erased, lost)));
         foreach (var index in erased)
-            if (keys.ContainsKey(index)) found.Wrong(table, $"the keys of decision {index}, which were erased, are there");
+            if (keys.ContainsKey(index))
+                found.Wrong(table, $"the keys of decision {index}, which were erased, are there");
 
         // Keys are destroyed by what the ledger states, or is about to.
         var unstated = erasures.Where(e => e.Log == origin && !stated.Contains(e.List.Root)).ToList();
@@ -147,7 +172,8 @@ static class NodeFsck
         // Of two bodies of a decision the later one counts: a crash left the first without a leaf.
         var seen = new Dictionary<(long, string), bool>();
         var newestBody = -1L;
-        if (committed.Keys.Any(c => keys.ContainsKey(c.Item1)) && !File.Exists(bodies)) found.Wrong(bodies, "not there, and its keys are");
+        if (committed.Keys.Any(c => keys.ContainsKey(c.Item1)) && !File.Exists(bodies))
+            found.Wrong(bodies, "not there, and its keys are");
         if (File.Exists(bodies)) found.Journal(bodies, () => Ends(SealedBodies.Scan(bodies, origin, index =>
         {
             newestBody = Math.Max(newestBody, index);
@@ -155,7 +181,9 @@ static class NodeFsck
         }, (index, field, body) =>
         {
             stop.ThrowIfCancellationRequested();
-            if (committed.TryGetValue((index, field), out var commitment)) seen[(index, field)] = body is not null && Commitment.To(field, keys[index].Salt(field), body) == commitment;
+            if (committed.TryGetValue((index, field), out var commitment))
+                seen[(index, field)] = body is not null
+                    && Commitment.To(field, keys[index].Salt(field), body) == commitment;
         })));
         foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
             if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");

@@ -9,8 +9,9 @@ using Stele.Runtime;
 namespace Stele.Gateway;
 
 /// <summary>
-/// A whole node, for a process of its own or inside another: the host that follows the ledger and the gateway before it. Put together in the order of the rooms.
-/// Stopping ends in order what starting began: the gateway takes no more, what runs is drained and stopped, the logs are anchored a last time and closed.
+/// A whole node, for a process of its own or inside another: the host that follows the ledger and the gateway before
+/// it. Put together in the order of the rooms. Stopping ends in order what starting began: the gateway takes no more,
+/// what runs is drained and stopped, the logs are anchored a last time and closed.
 /// </summary>
 sealed class NodeHost : IAsyncDisposable
 {
@@ -41,11 +42,16 @@ sealed class NodeHost : IAsyncDisposable
     /// <returns>How many there were.</returns>
     public int Erase(DecisionLog log, IReadOnlySet<long> indices) => _gateway.RecorderOf(log).Erase(indices);
 
-    /// <param name="folder">The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).</param>
+    /// <param name="folder">
+    /// The node's own folder; its identity is made there at the first start (see <see cref="NodeFolder.Open"/>).
+    /// </param>
     /// <param name="trust">The ledger to follow.</param>
-    /// <param name="server">Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded something.</param>
-    /// <param name="report">Told of bugs, and in one line each of what keeps the node or an environment from being as the
-    /// ledger says, and when that is over.</param>
+    /// <param name="server">
+    /// Where it is served, and the token that reads blobs there. The node goes on without it, once it has folded
+    /// something.
+    /// </param>
+    /// <param name="report">Told of bugs, and in one line each of what keeps the node or an environment from being as
+    /// the ledger says, and when that is over.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
     public static async Task<NodeHost> Start(
         NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms,
@@ -76,7 +82,10 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(new Closing(reads));
             var gateway = new Gateway(node, folder, access, gatewayTerms, link.Document, time);
             begun.Push(new Closing(gateway));
-            (Recorder, IDisposable?)? Recorded(string origin) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted ? (gateway.RecorderOf(hosted), null) : Erasures.Open(folder, origin, time);
+            (Recorder, IDisposable?)? Recorded(string origin) =>
+                node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted
+                    ? (gateway.RecorderOf(hosted), null)
+                    : Erasures.Open(folder, origin, time);
             var erasures = new Erasures(folder, Recorded);
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
@@ -115,7 +124,8 @@ sealed class NodeHost : IAsyncDisposable
                 foreach (var order in orders) if (handed.Add(Proof.Digest.Of(order.Payload))) await outbox.Add(order);
                 if (left == 0) return;
             }
-            catch (Exception e) when (e is IOException or FormatException or GatewayException) { }   // shown by status as not stated; tried again
+            // shown by status as not stated; tried again
+            catch (Exception e) when (e is IOException or FormatException or GatewayException) { }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return;
@@ -146,7 +156,8 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayTerms terms, Access access, Gateway gateway, ReadEndpoints pages, ErasureEndpoints erasures,
+    static WebApplication Web(GatewayTerms terms, Access access, Gateway gateway, ReadEndpoints pages,
+        ErasureEndpoints erasures,
         ReplayEndpoint replays, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
@@ -177,7 +188,8 @@ sealed class NodeHost : IAsyncDisposable
             }
             await next(http);
         });
-        web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal) ? erasures.Handle(http)
+        web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal)
+            ? erasures.Handle(http)
             : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
             : IsPage(http.Request.Path) ? pages.Handle(http) : gateway.Handle(http));
         return web;

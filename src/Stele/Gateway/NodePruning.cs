@@ -9,7 +9,8 @@ using Stele.Proof.Packs;
 namespace Stele.Gateway;
 
 /// <summary>
-/// Takes old decisions out of a node's folder while the node does not run: pruned for good below the floor that the ledger admits, with their keys and sealed bodies, or moved to cold storage, which destroys nothing.
+/// Takes old decisions out of a node's folder while the node does not run: pruned for good below the floor that the
+/// ledger admits, with their keys and sealed bodies, or moved to cold storage, which destroys nothing.
 /// </summary>
 static class NodePruning
 {
@@ -24,10 +25,15 @@ static class NodePruning
 
     /// <summary>Why nothing below this may be destroyed; null when it may.</summary>
     public static string? Objection(LogFact log, State state, long begins, long floor) =>
-        floor > log.Floor ? log.Floor == 0 ? $"the ledger admits no floor for '{log.Origin}'" : $"the ledger admits a floor of {log.Floor} for '{log.Origin}', not {floor}"
-        : state.HoldsOn(log, begins, floor).FirstOrDefault() is { } hold ? $"records below {floor} are held by entry {hold.Entry} (a legal hold on {hold})" : null;
+        floor > log.Floor ? log.Floor == 0 ? $"the ledger admits no floor for '{log.Origin}'"
+            : $"the ledger admits a floor of {log.Floor} for '{log.Origin}', not {floor}"
+        : state.HoldsOn(log, begins, floor).FirstOrDefault() is { } hold
+            ? $"records below {floor} are held by entry {hold.Entry} (a legal hold on {hold})" : null;
 
-    /// <summary>Prunes leaves below a floor, by whole segments of the journal, and the keys and bodies of those that are gone. What was broken off is finished by doing it again.</summary>
+    /// <summary>
+    /// Prunes leaves below a floor, by whole segments of the journal, and the keys and bodies of those that are gone.
+    /// What was broken off is finished by doing it again.
+    /// </summary>
     public static Pruned Prune(NodeFolder folder, string origin, long floor)
     {
         var pruned = Pruning.Prune(folder.Log(origin), floor);
@@ -38,7 +44,10 @@ static class NodePruning
         return pruned;
     }
 
-    /// <summary>Leaves out of a key table, or of sealed bodies, all that belongs to decisions below a floor: each record begins with its decision's number.</summary>
+    /// <summary>
+    /// Leaves out of a key table, or of sealed bodies, all that belongs to decisions below a floor: each record begins
+    /// with its decision's number.
+    /// </summary>
     static void Drop(string path, long below)
     {
         if (!File.Exists(path)) return;
@@ -49,7 +58,8 @@ static class NodePruning
         {
             foreach (var record in batch) any |= Number(record) < below;
         });
-        if (end.Tail == JournalTail.Corrupt) throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
+        if (end.Tail == JournalTail.Corrupt)
+            throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
         if (!any) return;
         using var old = new Scrub(path);
         JournalCut.Rewrite(path, record => Number(record) >= below, secret: true);
@@ -58,11 +68,21 @@ static class NodePruning
 
     static long Number(JournalRecord record) => BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span);
 
-    /// <summary>A log as a pack carries it, out of its own folder: with what lies in cold storage put back before it, where it is given and leads there.</summary>
+    /// <summary>
+    /// A log as a pack carries it, out of its own folder: with what lies in cold storage put back before it, where it
+    /// is given and leads there.
+    /// </summary>
     /// <exception cref="IOException">A segment is not what was moved.</exception>
     public static PackedLog WithCold(PackedLog log, string cold)
     {
-        if (log.Floor is not { } floor || ColdEntries.Leading(cold, log.Origin, floor.Frontier) is not { } entries) return log;
-        return log with { Leaves = entries.All().Concat(log.Leaves), Floor = entries.Beginning.Size == 0 ? null : new PackedFloor(entries.Beginning.Size, [.. entries.Beginning.Peaks]) };
+        if (log.Floor is not { } floor || ColdEntries.Leading(cold, log.Origin, floor.Frontier) is not { } entries)
+            return log;
+        return log with
+        {
+            Leaves = entries.All().Concat(log.Leaves),
+            Floor = entries.Beginning.Size == 0
+                ? null
+                : new PackedFloor(entries.Beginning.Size, [.. entries.Beginning.Peaks])
+        };
     }
 }

@@ -52,14 +52,19 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         var path = http.Request.Path.Value!["/-/".Length..];
         if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
             throw Problem.MethodNotAllowed(http, "GET, HEAD");
-        else if (path == "healthz") await (node.Failed.IsFaulted ? Send(http, 503, "text/plain", "failed\n"u8.ToArray()) : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
-        else if (path.StartsWith("receipts/", StringComparison.Ordinal)) await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
+        else if (path == "healthz")
+            await (node.Failed.IsFaulted
+                ? Send(http, 503, "text/plain", "failed\n"u8.ToArray())
+                : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
+        else if (path.StartsWith("receipts/", StringComparison.Ordinal))
+            await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (path == "reads") await Reads(http);
         else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies
             : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource]
             && LogOf(hex) is { } log)
         {
-            if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor) await Send(http, 200, "application/json", floor.Encode());
+            if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor)
+                await Send(http, 200, "application/json", floor.Encode());
             else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
             else if (!await LogPages.Tile(http, log.Log, resource, open: false))
                 await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
@@ -82,23 +87,33 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         return parts switch
         {
             ["status"] => ("application/json", CanonicalJson.EncodeShown(Status())),
-            ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index ? ("application/json", Shown(log, index).ToBytes()) : null,
+            ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index
+                ? ("application/json", Shown(log, index).ToBytes())
+                : null,
             _ => null,
         };
     }
 
-    DecisionLog? LogOf(string hex) => node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
+    DecisionLog? LogOf(string hex) =>
+        node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
 
-    static long? Index(DecisionLog log, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size && index >= log.Log.Floor ? index : null;
+    static long? Index(DecisionLog log, string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size
+            && index >= log.Log.Floor ? index : null;
 
-    /// <summary>A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's decision is not shown to be one.</summary>
+    /// <summary>
+    /// A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's
+    /// decision is not shown to be one.
+    /// </summary>
     async Task<byte[]> Receipt(string id, HttpRequest request)
     {
         var asker = access.Of(request) ?? throw new GatewayException(GatewayError.Unauthenticated,
             "a receipt is shown to the principal who asked for the decision, and to a holder of a token of this node "
             + "with the right logs");
         if (!asker.Has(Rights.Logs) && !asker.Has(Rights.Decide)) throw Access.Lacks(asker, Rights.Logs);
-        var log = Decision.TryParseId(id, out var origin, out var index) ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) : null;
+        var log = Decision.TryParseId(id, out var origin, out var index)
+            ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin)
+            : null;
         if (log is null || index >= log.Log.Size || index < log.Log.Floor
             || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision
             || (!asker.Has(Rights.Logs) && decision.Principal != asker.Name))
@@ -128,8 +143,11 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     {
         var anchor = early ? null : Proof.Packs.Receipt.AnchorOf(link.Replay, log.Origin, index, ledger.Size);
         var note = anchor?.Anchor.Checkpoint ?? log.Log.Checkpoint;
-        var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
-        return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin, new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision,
+        var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error)
+            ? checkpoint.Size
+            : throw new IOException(error);
+        return Proof.Packs.Receipt.Build(link.Replay, link.Document, ledger, log.Origin,
+            new ProvenTree(note, size, i => log.Log.InclusionProof(i, size)), index, decision,
             erased: erasures.Proof(log.Origin, index, link.Replay.At(ledger.Size)) is var (list, shown)
                 ? new ErasedIn(link.Replay.State.Erasures[list].Entry, shown) : null, form: form).Encode();
     }
@@ -138,9 +156,12 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     Json Shown(DecisionLog log, long index)
     {
         var note = log.Log.Checkpoint;
-        var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error) ? checkpoint.Size : throw new IOException(error);
+        var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error)
+            ? checkpoint.Size
+            : throw new IOException(error);
         return Json.Object(
-            ("decision", Decision.Id(log.Origin, index)), ("key", log.Key.ToString()), ("checkpoint", note), ("index", index), ("leaf", Encoding.UTF8.GetString(log.Log.ReadEntry(index))),
+            ("decision", Decision.Id(log.Origin, index)), ("key", log.Key.ToString()), ("checkpoint", note),
+            ("index", index), ("leaf", Encoding.UTF8.GetString(log.Log.ReadEntry(index))),
             ("proof", Json.Array(log.Log.InclusionProof(index, size).Select(h => Json.Of(h.Hex)))),
             ("keys", Named(gateway.RecorderOf(log).KeysOf(index))));
     }
@@ -151,7 +172,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     {
         var recorder = gateway.RecorderOf(log);
         var decision = Decision.Parse(log.Log.ReadEntry(index));
-        return Json.Object(SealedBodies.Fields.Where(f => f is SealedBodies.Input or SealedBodies.Output || decision.Committed(f) is not null).Select(f => KeyValuePair.Create(f, Opened(f))));
+        return Json.Object(SealedBodies.Fields.Where(f => f is SealedBodies.Input or SealedBodies.Output
+            || decision.Committed(f) is not null).Select(f => KeyValuePair.Create(f, Opened(f))));
 
         Json Opened(string field)
         {
@@ -162,24 +184,39 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     }
 
     public Json Status() => Json.Object(
-        ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()), ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
-        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()), ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
+        ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()),
+        ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
+        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()),
+        ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
         ("confinement", Enforcement.ToJson()), ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size),
         ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State,
             time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
         ("everywhere", access.Everywhere), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
-        ("environments", Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
+        ("environments",
+            Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
 
     Json Environment(HostedEnvironment hosted)
     {
         var table = hosted.Table;
         return Json.Object(
-            ("system", hosted.System), ("environment", hosted.Environment), ("standing", table is null ? "waiting" : table.Standing.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
+            ("system", hosted.System), ("environment", hosted.Environment), ("standing", table is null
+                ? "waiting"
+                : table.Standing.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
             ("faults", Faults(FaultsOf(hosted, table))), ("replaced", hosted.InARow),
-            ("trouble", hosted.Trouble is { } t ? Json.Of(t) : null), ("news", hosted.News is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
-            ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0), ("staleness", table is null ? 0 : node.Staleness(table.State)),
-            ("routes", Json.Array((table?.Legs ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name), ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
-            ("log", hosted.Log is { } log ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()), ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size), ("counted", log.Tally.Around(() => { }).ToJson())) : null));
+            ("trouble", hosted.Trouble is { } t ? Json.Of(t) : null),
+            ("news", hosted.News is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
+            ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0),
+            ("staleness", table is null ? 0 : node.Staleness(table.State)),
+            ("routes",
+                Json.Array(
+                    (table?.Legs ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name),
+                        ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
+            ("log",
+                hosted.Log is { } log
+                    ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()),
+                        ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size),
+                        ("counted", log.Tally.Around(() => { }).ToJson()))
+                    : null));
     }
 
     async Task Reads(HttpContext http)
@@ -232,5 +269,6 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         $"the keys of {(count == 1 ? "1 record" : $"{count} records")} of {origin} are missing, and nothing says why: "
         + $"no erasure lists them and no crash took them");
 
-    internal static Task Send(HttpContext http, int status, string type, byte[] bytes) => http.Send(status, type, bytes);
+    internal static Task Send(HttpContext http, int status, string type, byte[] bytes) =>
+        http.Send(status, type, bytes);
 }

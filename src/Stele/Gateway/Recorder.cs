@@ -22,8 +22,9 @@ enum BodyState
 }
 
 /// <summary>
-/// Writes decisions down, each in three files at once: the leaf in the log, the sealed bodies, their keys. Each file's writers share its flushes; a decision is recorded when all three have it.
-/// A crash may leave a leaf without bodies, or bodies without a leaf, whose number the next decision then takes: only of requests that were never answered.
+/// Writes decisions down, each in three files at once: the leaf in the log, the sealed bodies, their keys. Each file's
+/// writers share its flushes; a decision is recorded when all three have it. A crash may leave a leaf without bodies,
+/// or bodies without a leaf, whose number the next decision then takes: only of requests that were never answered.
 /// Invariant: after a crash the first opening writes down which decisions it left incomplete, before any other is
 /// recorded. So what is not here otherwise was taken away.
 /// </summary>
@@ -99,14 +100,18 @@ sealed class Recorder : IDisposable
     public KeyTable Keys => _keys;
 
     /// <summary>Records a decision with its bodies; comes back with its index when all of it is durable.</summary>
-    /// <param name="decision">The leaf, but for its commitments. Made when its number is known, so that times are those of the record.</param>
+    /// <param name="decision">
+    /// The leaf, but for its commitments. Made when its number is known, so that times are those of the record.
+    /// </param>
     /// <param name="bodies">By field (see <see cref="SealedBodies"/>).</param>
     /// <param name="subject">The tag of the person it is about, if the caller gave one.</param>
     /// <exception cref="GatewayException"><see cref="GatewayError.Unrecorded"/></exception>
-    public async Task<long> Record(Func<Decision> decision, IReadOnlyList<(string Field, byte[] Body)> bodies, string? subject = null)
+    public async Task<long> Record(Func<Decision> decision, IReadOnlyList<(string Field, byte[] Body)> bodies,
+        string? subject = null)
     {
         var keys = DecisionKeys.Random();
-        var committed = bodies.ToDictionary(b => b.Field, b => Commitment.To(b.Field, keys.Salt(b.Field), b.Body), StringComparer.Ordinal);
+        var committed = bodies.ToDictionary(b => b.Field, b => Commitment.To(b.Field, keys.Salt(b.Field), b.Body),
+            StringComparer.Ordinal);
         try
         {
             Task<long> sealed_ = null!, table = null!, leaf;
@@ -115,14 +120,17 @@ sealed class Recorder : IDisposable
             {
                 leaf = _log.Log.Append(index =>
                 {
-                    if (!_bodies.TryAdd(index, keys, bodies, out sealed_) || !_keys.TryAdd(index, keys, subject, out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
+                    if (!_bodies.TryAdd(index, keys, bodies, out sealed_) || !_keys.TryAdd(index, keys, subject,
+                        out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
                     // No leaf of what can't be kept.
                     if ((sealed_.IsFaulted ? sealed_ : table.IsFaulted ? table : null)?.Exception is { } failed)
                         throw new IOException(failed.InnerException!.Message, failed.InnerException);
                     return (decision() with
                     {
-                        Input = committed.GetValueOrDefault(SealedBodies.Input), Output = committed.GetValueOrDefault(SealedBodies.Output),
-                        Context = committed.GetValueOrDefault(SealedBodies.Context), Masked = committed.GetValueOrDefault(SealedBodies.Masked),
+                        Input = committed.GetValueOrDefault(SealedBodies.Input),
+                        Output = committed.GetValueOrDefault(SealedBodies.Output),
+                        Context = committed.GetValueOrDefault(SealedBodies.Context),
+                        Masked = committed.GetValueOrDefault(SealedBodies.Masked),
                     }).Encode();
                 });
             }
@@ -134,14 +142,16 @@ sealed class Recorder : IDisposable
             await Task.WhenAll(sealed_, table);
             return index;
         }
-        catch (Exception e) when (e is IOException or LogException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e)
+            when (e is IOException or LogException or ObjectDisposedException or OperationCanceledException)
         {
             throw new GatewayException(GatewayError.Unrecorded, $"the decision could not be recorded: {e.Message}");
         }
     }
 
     /// <summary>Opens one body of a decision, and says whether it is the one committed to.</summary>
-    public (BodyState State, byte[]? Body) Open(long index, string field) => Open(index, field, Decision.Parse(_log.Log.ReadEntry(index)));
+    public (BodyState State, byte[]? Body) Open(long index, string field) =>
+        Open(index, field, Decision.Parse(_log.Log.ReadEntry(index)));
 
     /// <summary>The same of a leaf that was read.</summary>
     public (BodyState State, byte[]? Body) Open(long index, string field, Decision decision)
@@ -153,7 +163,9 @@ sealed class Recorder : IDisposable
         try
         {
             if (_bodies.Open(index, field, keys) is not { } body) return (Gone(index), null);
-            return Commitment.To(field, keys.Salt(field), body) == commitment ? (BodyState.Whole, body) : (BodyState.Damaged, null);
+            return Commitment.To(field, keys.Salt(field), body) == commitment
+                ? (BodyState.Whole, body)
+                : (BodyState.Damaged, null);
         }
         catch (Exception e) when (e is CryptographicException or IOException)
         {

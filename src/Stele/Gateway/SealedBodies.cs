@@ -8,9 +8,11 @@ using Stele.Proof.Decisions;
 namespace Stele.Gateway;
 
 /// <summary>
-/// What was asked and answered, sealed, outside of the log: a journal of records <c>u64 index, AES-256-GCM ciphertext, 16 bytes tag</c>, of kind 1 (input), 2 (output), 3 (context: what
-/// the rules saw apart from the input) or 4 (masked: the input as it was forwarded).
-/// The key is the decision's own, used once for each field, the nonce is the field's number; the associated data is <c>[decision id] LF [field]</c>, so that no body can stand for another.
+/// What was asked and answered, sealed, outside of the log: a journal of records <c>u64 index, AES-256-GCM ciphertext,
+/// 16 bytes tag</c>, of kind 1 (input), 2 (output), 3 (context: what the rules saw apart from the input) or 4 (masked:
+/// the input as it was forwarded).
+/// The key is the decision's own, used once for each field, the nonce is the field's number; the associated data is
+/// <c>[decision id] LF [field]</c>, so that no body can stand for another.
 /// </summary>
 sealed class SealedBodies : IDisposable
 {
@@ -48,10 +50,15 @@ sealed class SealedBodies : IDisposable
         lock (_gate) return _addresses.ContainsKey((index, KindOf(field)));
     }
 
-    public bool TryAdd(long index, DecisionKeys keys, IEnumerable<(string Field, byte[] Body)> bodies, out Task<long> durable) =>
-        _journal.TryAppend([.. bodies.Select(b => (KindOf(b.Field), (ReadOnlyMemory<byte>)Seal(index, KindOf(b.Field), keys, b.Body)))], out durable);
+    public bool TryAdd(long index, DecisionKeys keys, IEnumerable<(string Field, byte[] Body)> bodies,
+        out Task<long> durable) =>
+        _journal.TryAppend(
+            [.. bodies.Select(b =>
+                (KindOf(b.Field), (ReadOnlyMemory<byte>)Seal(index, KindOf(b.Field), keys, b.Body)))], out durable);
 
-    /// <summary>Null when the body is not there; a <see cref="CryptographicException"/> when it is not what was sealed.</summary>
+    /// <summary>
+    /// Null when the body is not there; a <see cref="CryptographicException"/> when it is not what was sealed.
+    /// </summary>
     public byte[]? Open(long index, string field, DecisionKeys keys)
     {
         var kind = KindOf(field);
@@ -61,7 +68,9 @@ sealed class SealedBodies : IDisposable
     }
 
     /// <summary>The body in a record of the journal.</summary>
-    /// <exception cref="CryptographicException">It is not what was sealed under these keys for this decision.</exception>
+    /// <exception cref="CryptographicException">
+    /// It is not what was sealed under these keys for this decision.
+    /// </exception>
     static byte[] Unseal(string origin, byte kind, ReadOnlySpan<byte> record, DecisionKeys keys)
     {
         if (record.Length < 8 + Tag) throw new CryptographicException("a sealed body is longer");
@@ -74,9 +83,11 @@ sealed class SealedBodies : IDisposable
     }
 
     /// <summary>
-    /// Reads a file of sealed bodies to its end, opening it for nobody: each body whose keys are given, or null where it is not what was sealed under them. Of two of a decision the later one counts.
+    /// Reads a file of sealed bodies to its end, opening it for nobody: each body whose keys are given, or null where
+    /// it is not what was sealed under them. Of two of a decision the later one counts.
     /// </summary>
-    public static JournalEnd Scan(string path, string origin, Func<long, DecisionKeys?> keys, Action<long, string, byte[]?> body) => Journal.Scan(path, records =>
+    public static JournalEnd Scan(string path, string origin, Func<long, DecisionKeys?> keys,
+        Action<long, string, byte[]?> body) => Journal.Scan(path, records =>
     {
         foreach (var record in records)
         {
@@ -98,13 +109,15 @@ sealed class SealedBodies : IDisposable
         var record = new byte[8 + body.Length + Tag];
         BinaryPrimitives.WriteInt64BigEndian(record, index);
         using var aes = new AesGcm(keys.Key, Tag);
-        aes.Encrypt(Nonce(kind), body, record.AsSpan(8, body.Length), record.AsSpan(8 + body.Length), Associated(_origin, index, kind));
+        aes.Encrypt(Nonce(kind), body, record.AsSpan(8, body.Length), record.AsSpan(8 + body.Length),
+            Associated(_origin, index, kind));
         return record;
     }
 
     static byte[] Nonce(byte kind) => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, kind];
 
-    static byte[] Associated(string origin, long index, byte kind) => Encoding.UTF8.GetBytes($"{Decision.Id(origin, index)}\n{FieldOf(kind)}");
+    static byte[] Associated(string origin, long index, byte kind) =>
+        Encoding.UTF8.GetBytes($"{Decision.Id(origin, index)}\n{FieldOf(kind)}");
 
     static byte KindOf(string field) => checked((byte)(Fields.IndexOf(field) + 1));
 

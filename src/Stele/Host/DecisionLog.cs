@@ -7,8 +7,10 @@ using Stele.Proof.Statements;
 namespace Stele.Host;
 
 /// <summary>
-/// The log of one environment's decisions on this node: an own log with an own key, which owners open in the ledger under its origin:
-/// <c>[ledger's origin]/[system]/[environment]/[first 8 digits of the member's id]</c>, and <c>.2</c>, <c>.3</c>… once the one before was closed or lost.
+/// The log of one environment's decisions on this node: an own log with an own key, which owners open in the ledger
+/// under its origin:
+/// <c>[ledger's origin]/[system]/[environment]/[first 8 digits of the member's id]</c>, and <c>.2</c>, <c>.3</c>… once
+/// the one before was closed or lost.
 /// </summary>
 sealed class DecisionLog : IDisposable
 {
@@ -58,7 +60,9 @@ sealed class DecisionLog : IDisposable
         }
     }
 
-    /// <summary>The first origin that is not spent: closed, lost, or opened with a key that is not in this folder.</summary>
+    /// <summary>
+    /// The first origin that is not spent: closed, lost, or opened with a key that is not in this folder.
+    /// </summary>
     public static string OriginFor(State state, NodeFolder folder, string member, string system, string environment)
     {
         var first = $"{state.Origin}/{system}/{environment}/{member[..8]}";
@@ -76,12 +80,18 @@ sealed class DecisionLog : IDisposable
     /// <summary>Why nothing may be recorded here as far as the ledger knows; null when all is well.</summary>
     public string? Objection(State state)
     {
-        if (!state.Logs.TryGetValue(Origin, out var known)) return $"the decision log '{Origin}' is not open in the ledger: an owner opens it with the key {Key}";
+        if (!state.Logs.TryGetValue(Origin, out var known))
+            return $"the decision log '{Origin}' is not open in the ledger: an owner opens it with the key {Key}";
         if (known.Status != LogStatement.Open) return $"the decision log '{Origin}' is {known.Status} in the ledger";
         if (known.Key != Key.ToString()) return $"the decision log '{Origin}' was opened with another key";
         if (known.Anchor is not { } anchor) return null;
-        if (anchor.Size > Log.Size) return string.Create(CultureInfo.InvariantCulture, $"the ledger anchors {anchor.Size} leaves of '{Origin}' and only {Log.Size} are here: some were lost; an owner declares the log lost");
-        return anchor.Size > 0 && Log.RootAt(anchor.Size) != anchor.Root ? $"the leaves of '{Origin}' are not those that the ledger anchors" : null;
+        if (anchor.Size > Log.Size)
+            return string.Create(CultureInfo.InvariantCulture,
+                $"the ledger anchors {anchor.Size} leaves of '{Origin}' and only {Log.Size} are here: some were "
+                + $"lost; an owner declares the log lost");
+        return anchor.Size > 0 && Log.RootAt(anchor.Size) != anchor.Root
+            ? $"the leaves of '{Origin}' are not those that the ledger anchors"
+            : null;
     }
 
     /// <summary>What ties the log as it is now to the ledger; null when the ledger has it already.</summary>
@@ -91,15 +101,24 @@ sealed class DecisionLog : IDisposable
         var before = state.Logs[Origin].Anchor;
         var note = "";
         var counted = Tally.Around(() => note = Log.Checkpoint);
-        if (!Checkpoint.TryOpen(note, Key, out var checkpoint, out var error)) throw new IOException($"the log's own checkpoint: {error}");
+        if (!Checkpoint.TryOpen(note, Key, out var checkpoint, out var error))
+            throw new IOException($"the log's own checkpoint: {error}");
         // No leaf more, and the counters at rest as they were stated.
-        if (checkpoint.Size == (before?.Size ?? 0) && (before?.Gateway is not { } stated || counted.From != stated.From || (counted.Recorded, counted.Answered, counted.Failed) == (stated.Recorded, stated.Answered, stated.Failed))) return null;
+        if (checkpoint.Size == (before?.Size ?? 0)
+            && (before?.Gateway is not { } stated || counted.From != stated.From
+                || (counted.Recorded, counted.Answered, counted.Failed) == (stated.Recorded, stated.Answered,
+                    stated.Failed))) return null;
         Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
         Tally.Flush();
         // Counters that were put back to an earlier state are not vouched for.
         var gateway = before?.Gateway is { } then && !counted.Follows(then) ? null : counted;
         // This gateway writes whole leaves only.
-        return new Anchor(Origin, note, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state), gateway) { Ledger = state.Ledger, Nonce = NodeParts.Nonce(), Issued = now };
+        return new Anchor(Origin, note, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state), gateway)
+        {
+            Ledger = state.Ledger,
+            Nonce = NodeParts.Nonce(),
+            Issued = now
+        };
     }
 
     public void Dispose()

@@ -13,8 +13,8 @@ sealed record Condemnation(
 
 /// <summary>
 /// A running release and those who watch it: over its files, by looks at its processes, by inspections, and by asking
-/// for its health path. All of it runs in parallel with the environment's loop, which is woken when there is something to be
-/// done, and depends on none of it.
+/// for its health path. All of it runs in parallel with the environment's loop, which is woken when there is something
+/// to be done, and depends on none of it.
 /// Invariant: an instance that was found to be something else than its release, or to be hung, or that can't be looked
 /// at, is condemned, and never trusted again.
 /// </summary>

@@ -12,16 +12,21 @@ using Stele.Proof.Statements;
 namespace Stele.Host;
 
 /// <summary>
-/// One environment on this node: its decision log, what runs for it, and the table the gateway routes by. Two hands write the table, under one lock:
-/// <see cref="Advance"/>, at once with every step of the ledger (new policies, a halt and a revocation must not wait for a release that is being made ready),
-/// and the one loop that starts, watches, heals and stops releases.
+/// One environment on this node: its decision log, what runs for it, and the table the gateway routes by. Two hands
+/// write the table, under one lock:
+/// <see cref="Advance"/>, at once with every step of the ledger (new policies, a halt and a revocation must not wait
+/// for a release that is being made ready), and the one loop that starts, watches, heals and stops releases.
 /// </summary>
 sealed class HostedEnvironment : IAsyncDisposable
 {
     readonly NodeParts _parts;
     readonly Action _anchor;
     readonly object _gate = new();
-    readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1)
+    {
+        FullMode = BoundedChannelFullMode.DropWrite,
+        SingleReader = true
+    });
     volatile RoutingTable? _table;
     volatile DecisionLog? _log;
     volatile Faulted? _fault;
@@ -86,15 +91,25 @@ sealed class HostedEnvironment : IAsyncDisposable
 
     // ---- With the ledger
 
-    /// <summary>Takes a new state of the ledger in. Policies, halts, revocations and the log's own standing are in force when this returns; releases follow in the loop.</summary>
+    /// <summary>
+    /// Takes a new state of the ledger in. Policies, halts, revocations and the log's own standing are in force when
+    /// this returns; releases follow in the loop.
+    /// </summary>
     /// <param name="assigned">Whether this node is to run this environment.</param>
     public void Advance(State state, bool assigned)
     {
         lock (_gate)
         {
-            if (state.Systems.GetValueOrDefault(System) is not { } system || system.Environment(Environment) is not { } terms)
+            if (state.Systems.GetValueOrDefault(System) is not { } system
+                || system.Environment(Environment) is not { } terms)
             {
-                if (_table is { } last) _table = last with { State = state, Standing = Standing.Unassigned, Reason = "the environment is no more", Legs = [] };
+                if (_table is { } last) _table = last with
+                {
+                    State = state,
+                    Standing = Standing.Unassigned,
+                    Reason = "the environment is no more",
+                    Legs = []
+                };
                 _ = _step?.CancelAsync();
                 Wake();
                 return;
@@ -104,7 +119,13 @@ sealed class HostedEnvironment : IAsyncDisposable
             var orders = OrdersOf(state);
             if (orders != _orders) _ = _step?.CancelAsync();
             _orders = orders;
-            _table = Stands((_table ?? new RoutingTable(Standing.Waiting, "", state, system, terms, null, 0, [])) with { State = state, System = system, Terms = terms, Log = _log });
+            _table = Stands((_table ?? new RoutingTable(Standing.Waiting, "", state, system, terms, null, 0, [])) with
+            {
+                State = state,
+                System = system,
+                Terms = terms,
+                Log = _log
+            });
         }
         Wake();
     }
@@ -114,16 +135,38 @@ sealed class HostedEnvironment : IAsyncDisposable
             : new(_assigned, null, false);
 
     /// <summary>
-    /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. What brings new legs is judged by what the ledger said meanwhile.
+    /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. What
+    /// brings new legs is judged by what the ledger said meanwhile.
     /// </summary>
     RoutingTable Stands(RoutingTable table)
     {
         var head = table.State.Environment(System, Environment).Head;
-        return !_assigned ? table with { Standing = Standing.Unassigned, Reason = "the ledger does not assign it to this node", Legs = [] }
+        return !_assigned ? table with
+        {
+            Standing = Standing.Unassigned,
+            Reason = "the ledger does not assign it to this node",
+            Legs = []
+        }
             : head is null ? table with { Standing = Standing.Waiting, Reason = "nothing was deployed yet", Legs = [] }
-            : head.Routes.IsEmpty ? table with { Standing = Standing.Halted, Reason = $"halted by entry {Number(head.Entry)}", Deployment = head.Entry, Legs = [] }
-            : table.Legs.Select(l => Stopped(table.State, l.Release)).FirstOrDefault(why => why is not null) is { } stopped ? table with { Standing = Standing.Revoked, Reason = stopped, Legs = [] }
-            : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with { Standing = Standing.Unlogged, Reason = objection }
+            : head.Routes.IsEmpty ? table with
+            {
+                Standing = Standing.Halted,
+                Reason = $"halted by entry {Number(head.Entry)}",
+                Deployment = head.Entry,
+                Legs = []
+            }
+            : table.Legs.Select(l => Stopped(table.State, l.Release))
+                .FirstOrDefault(why => why is not null) is { } stopped ? table with
+            {
+                Standing = Standing.Revoked,
+                Reason = stopped,
+                Legs = []
+            }
+            : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with
+            {
+                Standing = Standing.Unlogged,
+                Reason = objection
+            }
             : table.Legs.IsEmpty && table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table
             : table.Legs.IsEmpty ? table with
             {
@@ -141,7 +184,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         {
             _log?.Dispose();
             _log = null;
-            _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time, new LogOptions { SegmentBytes = _parts.Terms.SegmentBytes });
+            _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time,
+                new LogOptions { SegmentBytes = _parts.Terms.SegmentBytes });
         }
         catch (Exception e) when (e is IOException or LogException or FormatException)
         {
@@ -154,9 +198,14 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         if (state.Revocations.IsEmpty) return null;
         foreach (var digest in state.Closure(release))
-            if (state.Revocations.TryGetValue(digest, out var r) && r.Effect == Revocation.Stop && r.FromEntry <= state.Size) return $"{digest}, in the closure of release {release.Digest.Short}, was revoked by entry {Number(r.Entry)}";
+            if (state.Revocations.TryGetValue(digest, out var r) && r.Effect == Revocation.Stop
+                && r.FromEntry <= state.Size)
+                return $"{digest}, in the closure of release {release.Digest.Short}, was revoked by entry "
+                    + $"{Number(r.Entry)}";
         foreach (var by in release.By)
-            if (state.Revocations.TryGetValue(by.Key, out var r) && r.Effect == Revocation.Stop && r.FromEntry <= by.Entry) return $"the key that declared release {release.Digest.Short} was revoked by entry {Number(r.Entry)}";
+            if (state.Revocations.TryGetValue(by.Key, out var r) && r.Effect == Revocation.Stop
+                && r.FromEntry <= by.Entry)
+                return $"the key that declared release {release.Digest.Short} was revoked by entry {Number(r.Entry)}";
         return null;
     }
 
@@ -353,7 +402,8 @@ sealed class HostedEnvironment : IAsyncDisposable
             return rest;
         }
 
-        // New releases are healthy and inspected before anything is switched; one that is not leaves everything as it was.
+        // New releases are healthy and inspected before anything is switched; one that is not leaves everything as it
+        // was.
         var legs = ImmutableArray.CreateBuilder<Leg>();
         var observed = new List<(Provisioned, ImmutableArray<Dimension>)>();
         foreach (var route in head.Routes)
@@ -361,7 +411,13 @@ sealed class HostedEnvironment : IAsyncDisposable
             var release = table.State.Releases[route.Release];
             if (Stopped(table.State, release) is { } stopped)
             {
-                lock (_gate) if (_table == table) _table = table with { Standing = Standing.Revoked, Reason = stopped, Legs = [], Deployment = head.Entry };
+                lock (_gate) if (_table == table) _table = table with
+                {
+                    Standing = Standing.Revoked,
+                    Reason = stopped,
+                    Legs = [],
+                    Deployment = head.Entry
+                };
                 Wake();
                 return _parts.Terms.InspectEvery;
             }
@@ -399,7 +455,9 @@ sealed class HostedEnvironment : IAsyncDisposable
         }
 
         // What was seen is on its way to the ledger before the first request is let in.
-        foreach (var (provisioned, dimensions) in observed) await _parts.Observe(table.State, System, Environment, head.Entry, Event(provisioned.Release.Digest), provisioned.Release.Digest, dimensions, MeansOf(provisioned));
+        foreach (var (provisioned, dimensions) in observed) await _parts.Observe(table.State, System, Environment,
+            head.Entry, Event(provisioned.Release.Digest), provisioned.Release.Digest, dimensions,
+            MeansOf(provisioned));
         if (!current) _anchor();
         lock (_gate)
         {
@@ -426,7 +484,9 @@ sealed class HostedEnvironment : IAsyncDisposable
                 _table = Stands(_table with { Legs = [] });
     }
 
-    /// <summary>Everything runs as the ledger says. That is worth a line where something else was said before.</summary>
+    /// <summary>
+    /// Everything runs as the ledger says. That is worth a line where something else was said before.
+    /// </summary>
     void Settled(RoutingTable table)
     {
         if (_fault is null) return;
@@ -487,7 +547,9 @@ sealed class HostedEnvironment : IAsyncDisposable
         new($"{what}, and not as it should: {string.Join("; ", found.Differences)}")
         { Differences = found.Differences };
 
-    /// <summary>A release that was found drifted and is whole again was healed; any other that runs again was started.</summary>
+    /// <summary>
+    /// A release that was found drifted and is whole again was healed; any other that runs again was started.
+    /// </summary>
     string Event(Digest release) => _drifted.Remove(release) ? "healed" : "started";
 
     /// <summary>The entry that put a release here: of one that is being replaced, that is not the head.</summary>
@@ -526,14 +588,24 @@ sealed class HostedEnvironment : IAsyncDisposable
         }
     }
 
-    static string MeansOf(Provisioned provisioned) => provisioned.Tree.Means switch { Means.Reflink => "reflink", Means.ReflinkAndCopy => "reflink-and-copy", _ => "copy" };
+    static string MeansOf(Provisioned provisioned) => provisioned.Tree.Means switch
+    {
+        Means.Reflink => "reflink",
+        Means.ReflinkAndCopy => "reflink-and-copy",
+        _ => "copy"
+    };
 
     static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Stops everything that runs, and says so. The loop must have ended.</summary>
     public async ValueTask DisposeAsync()
     {
-        lock (_gate) if (_table is { } table) _table = table with { Standing = Standing.Waiting, Reason = "the node is stopping", Legs = [] };
+        lock (_gate) if (_table is { } table) _table = table with
+        {
+            Standing = Standing.Waiting,
+            Reason = "the node is stopping",
+            Legs = []
+        };
         foreach (var guarded in _running.ToArray())
         {
             Retire(guarded, _parts.Terms.DrainPatience, _parts.Terms.EndPatience);

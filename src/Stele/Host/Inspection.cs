@@ -16,16 +16,20 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 }
 
 /// <summary>
-/// What was tested is what runs: compares the running processes, as the kernel shows them, with the release. Every dimension is a digest of what the release says against a digest of what
-/// was found, so that an observation names both:
+/// What was tested is what runs: compares the running processes, as the kernel shows them, with the release. Every
+/// dimension is a digest of what the release says against a digest of what was found, so that an observation names
+/// both:
 /// <list type="bullet">
-/// <item><c>files</c>: the process's own root, every byte of it, against the tree that was made from the release's blobs;</item>
+/// <item><c>files</c>: the process's own root, every byte of it, against the tree that was made from the release's
+/// blobs;</item>
 /// <item><c>executable</c>: what each process executes, against the file of that name in the release;</item>
-/// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as the file of that name in the root, same content as in the release;</item>
+/// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as
+/// the file of that name in the root, same content as in the release;</item>
 /// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document
 /// declares, its directory (PWD) and its own digest. Looked at once, before
 /// the first request: from then on it is memory of the process, which it may write to. A process that has written a
-/// title over its arguments and environment by then is compared by length, and told as configured, not as verified;</item>
+/// title over its arguments and environment by then is compared by length, and told as configured, not as
+/// verified;</item>
 /// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
 /// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
 /// </list>
@@ -37,7 +41,8 @@ static class Inspection
     /// at.</summary>
     const int Looks = 100;
 
-    static readonly string[] Powerless = ["CapInh:0000000000000000", "CapPrm:0000000000000000", "CapEff:0000000000000000", "CapBnd:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1"];
+    static readonly string[] Powerless = ["CapInh:0000000000000000", "CapPrm:0000000000000000",
+        "CapEff:0000000000000000", "CapBnd:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1"];
 
     /// <summary>The dimension that is looked at once.</summary>
     public const string GivenEnvironment = "environment";
@@ -50,12 +55,15 @@ static class Inspection
         var expected = instance.Provisioned.Tree.Tree;
         var differences = ImmutableArray.CreateBuilder<string>();
         var found = Files(view, expected, differences, stop);
-        var content = found?.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content, StringComparer.Ordinal) ?? [];
-        var release = expected.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content, StringComparer.Ordinal);
+        var content = found?.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content,
+            StringComparer.Ordinal) ?? [];
+        var release = expected.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content,
+            StringComparer.Ordinal);
         var population = view.Population();
         return new Inspected(
         [
-            Compared("files", Json.Of(expected.Digest), found is null ? Json.Null : Json.Of(found.Digest), expected.Digest, found?.Digest),
+            Compared("files", Json.Of(expected.Digest), found is null ? Json.Null : Json.Of(found.Digest),
+                expected.Digest, found?.Digest),
             Executables(population, release, differences),
             Libraries(view, population, release, content, differences),
             given ?? Environment(view, instance, differences),
@@ -93,7 +101,8 @@ static class Inspection
         try
         {
             var found = TreeDigest.Of(view.Root, Sandbox.MountPoints, stop);
-            foreach (var change in expected.Changes(found).Take(20)) differences.Add($"files: {change.Kind.ToString().ToLowerInvariant()} {change.Path}");
+            foreach (var change in expected.Changes(found).Take(20))
+                differences.Add($"files: {change.Kind.ToString().ToLowerInvariant()} {change.Path}");
             return found;
         }
         catch (BlobException e)
@@ -103,7 +112,8 @@ static class Inspection
         }
     }
 
-    static Dimension Executables(IReadOnlyList<int> population, Dictionary<string, Digest> release, ImmutableArray<string>.Builder differences)
+    static Dimension Executables(IReadOnlyList<int> population, Dictionary<string, Digest> release,
+        ImmutableArray<string>.Builder differences)
     {
         var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
@@ -112,7 +122,10 @@ static class Inspection
             if (Of(id, () => Executing(id)) is not (var path, var executed)) continue;
             seen[path] = Json.Of(executed);
             wanted[path] = release.TryGetValue(path.TrimStart('/'), out var digest) ? Json.Of(digest) : Json.Null;
-            if (!wanted[path].Equals(seen[path])) differences.Add($"executable: {path} is {seen[path].AsString}, in the release {(wanted[path].Kind == JsonKind.Null ? "there is none of that name" : wanted[path].AsString)}");
+            if (!wanted[path].Equals(seen[path]))
+                differences.Add(
+                    $"executable: {path} is {seen[path].AsString}, in the release "
+                    + $"{(wanted[path].Kind == JsonKind.Null ? "there is none of that name" : wanted[path].AsString)}");
         }
         return Compared("executable", Json.Object(wanted), Json.Object(seen));
 
@@ -143,7 +156,8 @@ static class Inspection
             }
     }
 
-    static Dimension Libraries(ProcessView view, IReadOnlyList<int> population, Dictionary<string, Digest> release, Dictionary<string, Digest> content, ImmutableArray<string>.Builder differences)
+    static Dimension Libraries(ProcessView view, IReadOnlyList<int> population, Dictionary<string, Digest> release,
+        Dictionary<string, Digest> content, ImmutableArray<string>.Builder differences)
     {
         var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
@@ -152,9 +166,13 @@ static class Inspection
             var known = release.TryGetValue(mapping.Path.TrimStart('/'), out var digest);
             if (!known && !mapping.Executable) continue; // data that it made itself, in its scratch
             wanted[mapping.Path] = known ? Json.Of(digest) : Json.Null;
-            var same = view.InodeOf(mapping.Path) == mapping.Inode && content.TryGetValue(mapping.Path.TrimStart('/'), out digest);
+            var same = view.InodeOf(mapping.Path) == mapping.Inode
+                && content.TryGetValue(mapping.Path.TrimStart('/'), out digest);
             seen[mapping.Path] = same ? Json.Of(digest) : Json.Of("another file");
-            if (!wanted[mapping.Path].Equals(seen[mapping.Path])) differences.Add($"libraries: {mapping.Path} is mapped and is {(known ? "not the release's file" : "not in the release")}");
+            if (!wanted[mapping.Path].Equals(seen[mapping.Path]))
+                differences.Add(
+                    $"libraries: {mapping.Path} is mapped and is "
+                    + $"{(known ? "not the release's file" : "not in the release")}");
         }
         return Compared("libraries", Json.Object(wanted), Json.Object(seen));
     }
@@ -168,8 +186,10 @@ static class Inspection
             && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1))
             // Its length is as it was given, its content can't be seen any more: the host's own word is all there is.
             return new Dimension(GivenEnvironment, "configured", true, Digest.Of(Strings(wanted).ToBytes()), null);
-        foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value)) differences.Add($"environment: {name} is not as declared");
-        foreach (var name in seen.Keys) if (!wanted.ContainsKey(name)) differences.Add($"environment: {name} is not declared");
+        foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value))
+            differences.Add($"environment: {name} is not as declared");
+        foreach (var name in seen.Keys) if (!wanted.ContainsKey(name))
+            differences.Add($"environment: {name} is not declared");
         return Compared(GivenEnvironment, Strings(wanted), Strings(seen));
 
         static int Bytes(string text) => Encoding.UTF8.GetByteCount(text);
@@ -192,7 +212,8 @@ static class Inspection
         foreach (var extra in listening) if (extra != socket) differences.Add($"network: {extra} listens");
         return Compared("network", Found(true, [socket]), Found(own, listening));
 
-        static Json Found(bool own, IEnumerable<string> listening) => Json.Object(("listening", Json.Array(listening.Select(Json.Of))), ("own", own));
+        static Json Found(bool own, IEnumerable<string> listening) =>
+            Json.Object(("listening", Json.Array(listening.Select(Json.Of))), ("own", own));
     }
 
     static Dimension Confinement(IReadOnlyList<int> population, ImmutableArray<string>.Builder differences)
@@ -204,9 +225,12 @@ static class Inspection
         return Compared("confinement", wanted, seen);
     }
 
-    static Json Strings(IEnumerable<KeyValuePair<string, string>> map) => Json.Object(map.Select(e => KeyValuePair.Create(e.Key, Json.Of(e.Value))));
+    static Json Strings(IEnumerable<KeyValuePair<string, string>> map) =>
+        Json.Object(map.Select(e => KeyValuePair.Create(e.Key, Json.Of(e.Value))));
 
-    static Dimension Compared(string name, Json expected, Json seen) => Compared(name, expected, seen, Digest.Of(expected.ToBytes()), Digest.Of(seen.ToBytes()));
+    static Dimension Compared(string name, Json expected, Json seen) =>
+        Compared(name, expected, seen, Digest.Of(expected.ToBytes()), Digest.Of(seen.ToBytes()));
 
-    static Dimension Compared(string name, Json expected, Json seen, Digest expectedDigest, Digest? seenDigest) => new(name, "verified-at-load", expected.Equals(seen), expectedDigest, seenDigest);
+    static Dimension Compared(string name, Json expected, Json seen, Digest expectedDigest, Digest? seenDigest) =>
+        new(name, "verified-at-load", expected.Equals(seen), expectedDigest, seenDigest);
 }

@@ -4,8 +4,9 @@ using Stele.Runtime;
 namespace Stele.Host;
 
 /// <summary>
-/// One release running in its sandbox, reachable through one Unix socket and nothing else. Requests enter and leave; once retired it takes no more, and is stopped when the last has left.
-/// Invariant: while <see cref="Trusted"/>, what runs was found to be the release, and nothing has been seen since that says otherwise.
+/// One release running in its sandbox, reachable through one Unix socket and nothing else. Requests enter and leave;
+/// once retired it takes no more, and is stopped when the last has left. Invariant: while <see cref="Trusted"/>, what
+/// runs was found to be the release, and nothing has been seen since that says otherwise.
 /// </summary>
 sealed class Instance : IAsyncDisposable
 {
@@ -31,7 +32,9 @@ sealed class Instance : IAsyncDisposable
     /// <summary>Sends requests to the release. The host part of an address says nothing here.</summary>
     public HttpMessageInvoker Http => _running.Http;
 
-    /// <summary>Whether requests may be let in: set once it was inspected, taken away at the first sign of drift.</summary>
+    /// <summary>
+    /// Whether requests may be let in: set once it was inspected, taken away at the first sign of drift.
+    /// </summary>
     public bool Trusted { get => _trusted && !_running.Process.Exited.IsCompleted; set => _trusted = value; }
 
     /// <summary>Completes when nothing is left inside.</summary>

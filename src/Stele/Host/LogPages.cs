@@ -12,12 +12,18 @@ namespace Stele.Host;
 /// tile/[L]/[N][.p/[W]]        application/octet-stream      immutable: a tile of one width never changes
 /// tile/entries/[N][.p/[W]]    the same; gzip for clients that offer it
 /// </code>
-/// Every width that the log has signed for is served, also of partial tiles that have filled up since. Whatever else is asked for is not there.
+/// Every width that the log has signed for is served, also of partial tiles that have filled up since. Whatever else is
+/// asked for is not there.
 /// </summary>
 static class LogPages
 {
-    /// <summary>For what never changes under its address; <c>private</c> where a token opens it, so that no shared cache gives it to others.</summary>
-    public static string Immutable(bool open) => open ? "public, max-age=31536000, immutable" : "private, max-age=31536000, immutable";
+    /// <summary>
+    /// For what never changes under its address; <c>private</c> where a token opens it, so that no shared cache gives
+    /// it to others.
+    /// </summary>
+    public static string Immutable(bool open) => open
+        ? "public, max-age=31536000, immutable"
+        : "private, max-age=31536000, immutable";
 
     public static Task Checkpoint(HttpContext http, string note)
     {
@@ -30,7 +36,8 @@ static class LogPages
     /// <returns>False: there is no such resource, and nothing was answered.</returns>
     public static async Task<bool> Tile(HttpContext http, Log log, string path, bool open)
     {
-        if (!Proof.Tile.TryParse(path, out var tile) || log.Tile(tile.Level, tile.Index, tile.Width) is not { } bytes) return false;
+        if (!Proof.Tile.TryParse(path, out var tile) || log.Tile(tile.Level, tile.Index, tile.Width) is not { } bytes)
+            return false;
         http.Response.Headers.CacheControl = Immutable(open);
         if (tile.Level == Proof.Tile.Entries)
         {
@@ -50,7 +57,9 @@ static class LogPages
     {
         http.Response.ContentType = type;
         http.Response.ContentLength = bytes.Length;
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(bytes, 0, bytes.Length, http.RequestAborted);
+        return HttpMethods.IsHead(http.Request.Method)
+            ? Task.CompletedTask
+            : http.Response.Body.WriteAsync(bytes, 0, bytes.Length, http.RequestAborted);
     }
 
     static byte[] Zipped(byte[] bytes)
@@ -69,7 +78,8 @@ static class LogPages
                 var parts = offer.Split(';', 2);
                 if (!parts[0].AsSpan().Trim().Equals(coding, StringComparison.OrdinalIgnoreCase)) continue;
                 var weight = parts.Length == 1 ? "" : parts[1].Replace(" ", "", StringComparison.Ordinal);
-                return !(weight.StartsWith("q=0", StringComparison.OrdinalIgnoreCase) && weight.AsSpan(3).Trim("0.").IsEmpty);
+                return !(weight.StartsWith("q=0", StringComparison.OrdinalIgnoreCase)
+                    && weight.AsSpan(3).Trim("0.").IsEmpty);
             }
         return false;
     }

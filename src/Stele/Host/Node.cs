@@ -6,8 +6,9 @@ using Stele.Proof.Governance;
 namespace Stele.Host;
 
 /// <summary>
-/// A node: follows the ledger, and runs every environment that the ledger assigns to it, which is those that its member holds the role <c>node</c> for.
-/// It needs the server for news alone: what it has folded it goes on serving, recording and observing, and catches up later.
+/// A node: follows the ledger, and runs every environment that the ledger assigns to it, which is those that its member
+/// holds the role <c>node</c> for. It needs the server for news alone: what it has folded it goes on serving, recording
+/// and observing, and catches up later.
 /// </summary>
 sealed class Node : IAsyncDisposable
 {
@@ -36,7 +37,8 @@ sealed class Node : IAsyncDisposable
 
     public IReadOnlyCollection<HostedEnvironment> Environments => [.. _environments.Values];
 
-    public HostedEnvironment? Environment(string system, string environment) => _environments.GetValueOrDefault(State.Place(system, environment));
+    public HostedEnvironment? Environment(string system, string environment) =>
+        _environments.GetValueOrDefault(State.Place(system, environment));
 
     /// <summary>What came of the last question to the server; null when it answered.</summary>
     public string? ServerTrouble => _server?.Words;
@@ -91,7 +93,10 @@ sealed class Node : IAsyncDisposable
     /// <summary>Why the server refused the last anchor; null: it did not.</summary>
     volatile string? _unanchored;
 
-    /// <summary>Why this node follows the ledger no longer: its key signed a second history; null while it does. What runs goes on for as long as its environment's staleness rule lets it.</summary>
+    /// <summary>
+    /// Why this node follows the ledger no longer: its key signed a second history; null while it does. What runs goes
+    /// on for as long as its environment's staleness rule lets it.
+    /// </summary>
     public string? Fork => _parts.Link.Fork;
 
     public Cosigner Cosigner => _parts.Cosigner;
@@ -99,7 +104,10 @@ sealed class Node : IAsyncDisposable
     public int Waiting => _parts.Outbox.Waiting;
     public string? LastRefusal => _parts.Outbox.LastRefusal;
 
-    /// <summary>How old the newest checkpoint is that this node has verified, in milliseconds. Where none was since the start, the last entry's own time counts.</summary>
+    /// <summary>
+    /// How old the newest checkpoint is that this node has verified, in milliseconds. Where none was since the start,
+    /// the last entry's own time counts.
+    /// </summary>
     public long Staleness(State state) => Math.Max(0, _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, state.Time));
 
     /// <summary>Faults when one of the node's loops died of a bug: a matter for the process.</summary>
@@ -145,7 +153,8 @@ sealed class Node : IAsyncDisposable
 
     async Task Follow()
     {
-        // The first question, at the start and after trouble, asks whether this is all there is, and does not wait for news: staleness and a waiting anchor hang on the answer.
+        // The first question, at the start and after trouble, asks whether this is all there is, and does not wait for
+        // news: staleness and a waiting anchor hang on the answer.
         var wait = TimeSpan.Zero;
         while (true)
         {
@@ -176,14 +185,16 @@ sealed class Node : IAsyncDisposable
         var good = IsMember(state) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
         foreach (var system in state.Systems.Values)
             foreach (var terms in system.Environments)
-                if (good && me!.Has("node", system.Name, terms.Name) && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
+                if (good && me!.Has("node", system.Name, terms.Name)
+                    && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
                 {
                     var hosted = new HostedEnvironment(_parts, system.Name, terms.Name, () => _anchorNow.Release());
                     hosted.Advance(state, assigned: true);
                     _environments[hosted.Place] = hosted;
                     _loops.Add(Own(() => hosted.Run(_stop.Token)));
                 }
-        foreach (var hosted in _environments.Values) hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
+        foreach (var hosted in _environments.Values)
+            hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
     }
 
     async Task AnchorLoop()
@@ -199,7 +210,9 @@ sealed class Node : IAsyncDisposable
     /// <summary>Has the node anchor now, not when it is time.</summary>
     public void AnchorSoon() => _anchorNow.Release();
 
-    /// <summary>Ties every decision log to the ledger as it is now. A server that can't be reached gets a newer anchor later.</summary>
+    /// <summary>
+    /// Ties every decision log to the ledger as it is now. A server that can't be reached gets a newer anchor later.
+    /// </summary>
     public async Task Anchor(CancellationToken stop)
     {
         await _anchoring.WaitAsync(stop);
@@ -208,8 +221,11 @@ sealed class Node : IAsyncDisposable
             var state = _parts.Link.Replay.State;
             foreach (var log in _environments.Values.Select(e => e.Log).OfType<DecisionLog>())
             {
-                // An anchor builds on the one before it: until this node has folded that one, or asked since and not found it, it makes no other.
-                if (_handedIn.TryGetValue(log.Origin, out var last) && (state.Logs.GetValueOrDefault(log.Origin)?.Anchor?.Size ?? 0) < last.Size && (_parts.Link.SyncedAt ?? 0) <= last.At) continue;
+                // An anchor builds on the one before it: until this node has folded that one, or asked since and not
+                // found it, it makes no other.
+                if (_handedIn.TryGetValue(log.Origin, out var last)
+                    && (state.Logs.GetValueOrDefault(log.Origin)?.Anchor?.Size ?? 0) < last.Size
+                    && (_parts.Link.SyncedAt ?? 0) <= last.At) continue;
                 if (log.AnchorFor(state, _parts.Now) is not { } anchor) continue;
                 var size = anchor.Wholes;
                 _handedIn[log.Origin] = (size, long.MaxValue);
@@ -236,7 +252,10 @@ sealed class Node : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops in order: releases first, then a last anchor and whatever waits for the server, as far as it answers within <paramref name="patience"/>.</summary>
+    /// <summary>
+    /// Stops in order: releases first, then a last anchor and whatever waits for the server, as far as it answers
+    /// within <paramref name="patience"/>.
+    /// </summary>
     public async Task Stop(TimeSpan patience)
     {
         if (_stop.IsCancellationRequested) return;

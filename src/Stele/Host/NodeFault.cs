@@ -105,7 +105,8 @@ static class NodeFaults
             "decisions are recorded meanwhile; look at the log in the ledger: stele log list"),
         NodeFault.Stopped => ("stopped",
             "see to the server's disk, and to what stele fsck says; then stop it and start it again"),
-        NodeFault.Unwitnessed => ("unwitnessed", "stop the server and start it again; this is a bug: its log says more"),
+        NodeFault.Unwitnessed =>
+            ("unwitnessed", "stop the server and start it again; this is a bug: its log says more"),
         NodeFault.NotStarted => ("not-started",
             "fix the release and deploy it again, or return to an earlier one: stele rollback SYSTEM/ENV"),
         NodeFault.Ended => ("ended", "read its last words; return to an earlier release: stele rollback SYSTEM/ENV"),

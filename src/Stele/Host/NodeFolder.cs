@@ -25,7 +25,8 @@ namespace Stele.Host;
 /// erasures/…        what was erased: lists and salts of their statements; reasons in files of their own, which may be deleted   0600
 /// outbox            statements that the server has not got yet
 /// </code>
-/// [hex] is the SHA-256 of the log's origin. keytable is the one thing that erasure rewrites; back it up apart from bodies, or not at all.
+/// [hex] is the SHA-256 of the log's origin. keytable is the one thing that erasure rewrites; back it up apart from
+/// bodies, or not at all.
 /// </summary>
 sealed record NodeFolder(string Path)
 {
@@ -40,7 +41,10 @@ sealed record NodeFolder(string Path)
     public string Principals => At("principals.json");
     public string Replica => At("replica");
 
-    /// <summary>Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a second history.</summary>
+    /// <summary>
+    /// Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a
+    /// second history.
+    /// </summary>
     public string CosignerKey => System.IO.Path.Combine(Replica, "cosigner.key");
     public string Blobs => At("blobs");
     /// <summary>Trees of running releases, in folders of earlier builds; removed at start.</summary>
@@ -92,9 +96,11 @@ sealed record NodeFolder(string Path)
             using var made = PrivateKey.Create();
             Files.Write(MemberKey, made.ToPem(), secret: true);
         }
-        if (!File.Exists(MemberId)) Files.Write(MemberId, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
+        if (!File.Exists(MemberId))
+            Files.Write(MemberId, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
         var id = File.ReadAllText(MemberId).Trim();
-        if (!Names.IsMember(id)) throw new FormatException($"{MemberId} does not hold a member id (32 lower-case hex digits)");
+        if (!Names.IsMember(id))
+            throw new FormatException($"{MemberId} does not hold a member id (32 lower-case hex digits)");
         return new NodeIdentity(id, PrivateKey.FromPem(File.ReadAllText(MemberKey)), token);
     }
 
@@ -108,7 +114,9 @@ sealed record NodeFolder(string Path)
     }
 }
 
-/// <summary>The member a node is. Owners add it to the ledger with the role <c>node</c> for the environments it runs.</summary>
+/// <summary>
+/// The member a node is. Owners add it to the ledger with the role <c>node</c> for the environments it runs.
+/// </summary>
 /// <param name="Token">The token that earlier builds made for a node: it has every right. Null where the folder has
 /// none.</param>
 sealed record NodeIdentity(string Member, PrivateKey Key, string? Token) : IDisposable

@@ -18,7 +18,16 @@ sealed record NodeParts(
 
     public Envelope Sign(Statement statement) => Envelope.Sign(statement.Encode(), Identity.Key);
 
-    /// <summary>States what was seen of a release; completes when that is durable here, on its way to the server.</summary>
-    public Task Observe(State state, string system, string environment, long deployment, string @event, Digest release, ImmutableArray<Dimension> dimensions, string materialised) =>
-        Outbox.Add(Sign(new Observation(release, system, environment, deployment, @event, dimensions, materialised, state.Size, StateDigest.Of(state)) { Ledger = state.Ledger, Nonce = Nonce(), Issued = Now }));
+    /// <summary>
+    /// States what was seen of a release; completes when that is durable here, on its way to the server.
+    /// </summary>
+    public Task Observe(State state, string system, string environment, long deployment, string @event, Digest release,
+        ImmutableArray<Dimension> dimensions, string materialised) =>
+        Outbox.Add(Sign(new Observation(release, system, environment, deployment, @event, dimensions, materialised,
+            state.Size, StateDigest.Of(state))
+        {
+            Ledger = state.Ledger,
+            Nonce = Nonce(),
+            Issued = Now
+        }));
 }

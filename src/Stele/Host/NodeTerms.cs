@@ -10,23 +10,35 @@ sealed record NodeTerms
     /// release that did not start is tried again.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often at most a decision log is anchored; besides, at every change of head and at an orderly stop.</summary>
+    /// <summary>
+    /// How often at most a decision log is anchored; besides, at every change of head and at an orderly stop.
+    /// </summary>
     public TimeSpan AnchorEvery { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>A decision log's journal goes on in a new file when one has reached this. Whole files are what is pruned and moved.</summary>
+    /// <summary>
+    /// A decision log's journal goes on in a new file when one has reached this. Whole files are what is pruned and
+    /// moved.
+    /// </summary>
     public long SegmentBytes { get; init; } = 64 << 20;
 
-    /// <summary>How often a running release is inspected, without any sign of change: files, processes, environment, network.</summary>
+    /// <summary>
+    /// How often a running release is inspected, without any sign of change: files, processes, environment, network.
+    /// </summary>
     public TimeSpan InspectEvery { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How often its processes alone are looked at: what they execute and where they listen, without reading
     /// files. What differs is inspected at once.</summary>
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How often the checkpoint is cosigned again while nothing changes, so that others see how fresh it is.</summary>
+    /// <summary>
+    /// How often the checkpoint is cosigned again while nothing changes, so that others see how fresh it is.
+    /// </summary>
     public TimeSpan CosignEvery { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How often such an inspection is stated in the ledger when nothing has changed. A shorter observation gap of the environment goes first.</summary>
+    /// <summary>
+    /// How often such an inspection is stated in the ledger when nothing has changed. A shorter observation gap of the
+    /// environment goes first.
+    /// </summary>
     public TimeSpan ObserveEvery { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>In what time every file of a running release is digested once, little by little.</summary>

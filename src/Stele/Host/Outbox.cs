@@ -5,7 +5,8 @@ using Stele.Proof;
 namespace Stele.Host;
 
 /// <summary>
-/// Statements on their way to the server, durable and in order: each waits here until the server has recorded or refused it. A journal of
+/// Statements on their way to the server, durable and in order: each waits here until the server has recorded or
+/// refused it. A journal of
 /// <code>1 an envelope's canonical bytes    2 u64 big-endian: the record number of an envelope that is settled</code>
 /// A crash between the server's answer and the settling sends a statement twice; the ledger takes it once.
 /// </summary>
@@ -38,9 +39,14 @@ sealed class Outbox : IDisposable
 
     /// <summary>Completes when the statement is durable here.</summary>
     public Task Add(Envelope envelope) =>
-        _journal.TryAppend(Waits, envelope.ToJson().ToBytes(), out var durable) ? durable : throw new IOException("the outbox is full");
+        _journal.TryAppend(Waits, envelope.ToJson().ToBytes(), out var durable)
+            ? durable
+            : throw new IOException("the outbox is full");
 
-    /// <summary>Hands in whatever waits, oldest first, until stopped. An unreachable server is asked again after <paramref name="pause"/>.</summary>
+    /// <summary>
+    /// Hands in whatever waits, oldest first, until stopped. An unreachable server is asked again after
+    /// <paramref name="pause"/>.
+    /// </summary>
     public async Task Send(ServerLink link, TimeSpan pause, TimeProvider time, CancellationToken stop)
     {
         while (true)
@@ -100,7 +106,9 @@ sealed class Outbox : IDisposable
             try
             {
                 if (record.Kind == Waits) Envelope.Parse(record.Bytes.Span);
-                else if (record.Kind != Settled || BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span) >= record.Index) wrong($"record {record.Index} is none of an outbox");
+                else if (record.Kind != Settled
+                    || BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span) >= record.Index)
+                    wrong($"record {record.Index} is none of an outbox");
             }
             catch (FormatException e)
             {

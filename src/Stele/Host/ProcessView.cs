@@ -22,8 +22,8 @@ sealed class ProcessView(int pid, int init)
 
     /// <summary>
     /// Every process that shares the process-id namespace of the first, but the init: the sandbox's whole population. A
-    /// process whose first thread has ended shows nothing under its own number; it is listed under the number of a thread
-    /// that runs.
+    /// process whose first thread has ended shows nothing under its own number; it is listed under the number of a
+    /// thread that runs.
     /// </summary>
     /// <exception cref="IOException">The first process is gone.</exception>
     public IReadOnlyList<int> Population()
@@ -89,7 +89,8 @@ sealed class ProcessView(int pid, int init)
     public IReadOnlyDictionary<string, string> Environment()
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var variable in Encoding.UTF8.GetString(File.ReadAllBytes(At(pid, "environ"))).Split('\0', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var variable in Encoding.UTF8.GetString(File.ReadAllBytes(At(pid, "environ"))).Split('\0',
+            StringSplitOptions.RemoveEmptyEntries))
         {
             var equals = variable.IndexOf('=', StringComparison.Ordinal);
             found[equals < 0 ? variable : variable[..equals]] = equals < 0 ? "" : variable[(equals + 1)..];
@@ -97,10 +98,16 @@ sealed class ProcessView(int pid, int init)
         return found;
     }
 
-    /// <summary>The path of a process's executable inside, and a handle on what really runs, whatever has that name now.</summary>
-    public static (string Path, FileStream Content) Executable(int id) => (Link(At(id, "exe")) ?? throw new IOException($"process {id} is gone"), File.OpenRead(At(id, "exe")));
+    /// <summary>
+    /// The path of a process's executable inside, and a handle on what really runs, whatever has that name now.
+    /// </summary>
+    public static (string Path, FileStream Content) Executable(int id) =>
+        (Link(At(id, "exe")) ?? throw new IOException($"process {id} is gone"), File.OpenRead(At(id, "exe")));
 
-    /// <summary>Files mapped into a process. Memory without a file, and files without a name (memfd, which just-in-time compilers write code to) are left out.</summary>
+    /// <summary>
+    /// Files mapped into a process. Memory without a file, and files without a name (memfd, which just-in-time
+    /// compilers write code to) are left out.
+    /// </summary>
     public static IReadOnlyList<Mapping> Mappings(int id)
     {
         var found = new Dictionary<(string, ulong), bool>();
@@ -113,15 +120,19 @@ sealed class ProcessView(int pid, int init)
             var key = (path, ulong.Parse(parts[4], CultureInfo.InvariantCulture));
             found[key] = found.GetValueOrDefault(key) || parts[1].Contains('x', StringComparison.Ordinal);
         }
-        return [.. found.Select(f => new Mapping(f.Key.Item1, f.Key.Item2, f.Value)).OrderBy(m => m.Path, StringComparer.Ordinal)];
+        return [.. found.Select(f => new Mapping(f.Key.Item1, f.Key.Item2, f.Value)).OrderBy(m => m.Path,
+            StringComparer.Ordinal)];
     }
 
-    /// <summary>Whether the sandbox has a network of its own, and everything in it that listens, by protocol and address.</summary>
+    /// <summary>
+    /// Whether the sandbox has a network of its own, and everything in it that listens, by protocol and address.
+    /// </summary>
     public (bool Own, IReadOnlyList<string> Listening) Network()
     {
         var listening = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var columns in Table("net/unix"))
-            if (columns.Length >= 7 && columns[3] == "00010000") listening.Add("unix:" + (columns.Length > 7 ? columns[7] : ""));
+            if (columns.Length >= 7 && columns[3] == "00010000")
+                listening.Add("unix:" + (columns.Length > 7 ? columns[7] : ""));
         foreach (var protocol in (string[])["tcp", "tcp6"])
             foreach (var columns in Table("net/" + protocol))
                 if (columns.Length > 3 && columns[3] == "0A") listening.Add($"{protocol}:{columns[1]}");
@@ -131,9 +142,12 @@ sealed class ProcessView(int pid, int init)
         return (Link(At(pid, "ns/net")) is { } space && space != Link("/proc/self/ns/net"), [.. listening]);
     }
 
-    /// <summary>The lines of a process's status that say what it may do: capabilities, and whether it can gain any.</summary>
+    /// <summary>
+    /// The lines of a process's status that say what it may do: capabilities, and whether it can gain any.
+    /// </summary>
     public static IReadOnlyList<string> Powers(int id) => [.. File.ReadLines(At(id, "status"))
-        .Where(l => l.StartsWith("Cap", StringComparison.Ordinal) || l.StartsWith("NoNewPrivs:", StringComparison.Ordinal)).Select(l => l.Replace("\t", "", StringComparison.Ordinal))];
+        .Where(l => l.StartsWith("Cap", StringComparison.Ordinal) || l.StartsWith("NoNewPrivs:",
+            StringComparison.Ordinal)).Select(l => l.Replace("\t", "", StringComparison.Ordinal))];
 
     IEnumerable<string[]> Table(string name) => File.Exists(At(pid, name))
         ? File.ReadLines(At(pid, name)).Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)) : [];

@@ -12,14 +12,17 @@ namespace Stele.Host;
 sealed record Provisioned(ReleaseFact Release, ReleaseDocument Document, Materialised Tree, TreePlace Place);
 
 /// <summary>
-/// Release → directory. Blobs come by digest from the node's own store; what is not there, or is damaged there, is fetched from the server's.
+/// Release → directory. Blobs come by digest from the node's own store; what is not there, or is damaged there, is
+/// fetched from the server's.
 /// </summary>
 /// <param name="trees">The folder of the trees; null: the user's (<see cref="TreePlace"/>).</param>
 sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
 {
     const long MaxBlob = 16L << 30;
 
-    /// <summary>Makes a fresh tree of a release, healing the node's own store on the way where a blob proves damaged.</summary>
+    /// <summary>
+    /// Makes a fresh tree of a release, healing the node's own store on the way where a blob proves damaged.
+    /// </summary>
     /// <exception cref="BlobException">A blob that neither store has good.</exception>
     public async Task<Provisioned> Make(ReleaseFact release, CancellationToken stop)
     {
@@ -36,9 +39,13 @@ sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
         }
     }
 
-    /// <summary>As <see cref="Make"/>, after every blob of the release was digested again: what is running now was tampered with, so its sources are suspects too.</summary>
+    /// <summary>
+    /// As <see cref="Make"/>, after every blob of the release was digested again: what is running now was tampered
+    /// with, so its sources are suspects too.
+    /// </summary>
     /// <returns>The tree, and the blobs that were bad in the node's own store and were replaced.</returns>
-    public async Task<(Provisioned Provisioned, IReadOnlyList<Digest> Replaced)> Heal(ReleaseFact release, CancellationToken stop)
+    public async Task<(Provisioned Provisioned, IReadOnlyList<Digest> Replaced)> Heal(ReleaseFact release,
+        CancellationToken stop)
     {
         var replaced = await Fetch(release, thorough: true, stop);
         return (await Materialised(release, stop), replaced);
@@ -61,7 +68,9 @@ sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
     }
 
     /// <summary>Brings every blob of the release into the node's own store.</summary>
-    /// <param name="thorough">Whether a blob that is there is digested; otherwise its name is enough, because its reader digests it.</param>
+    /// <param name="thorough">
+    /// Whether a blob that is there is digested; otherwise its name is enough, because its reader digests it.
+    /// </param>
     async Task<IReadOnlyList<Digest>> Fetch(ReleaseFact release, bool thorough, CancellationToken stop)
     {
         var replaced = new List<Digest>();

@@ -16,7 +16,10 @@ enum Standing
     Revoked,
     /// <summary>The ledger does not assign it to this node any more, or this node's key was revoked.</summary>
     Unassigned,
-    /// <summary>Its decision log is not open in the ledger, or not what the ledger anchored: what could not be anchored is not served.</summary>
+    /// <summary>
+    /// Its decision log is not open in the ledger, or not what the ledger anchored: what could not be anchored is not
+    /// served.
+    /// </summary>
     Unlogged,
 }
 
@@ -24,8 +27,11 @@ enum Standing
 sealed record Leg(ReleaseFact Release, int Weight, Instance Instance);
 
 /// <summary>
-/// What the gateway needs to know of an environment, at one moment; replaced whole, so that a request sees one state throughout: the policies of the very ledger size it records.
-/// Decisions are recorded in <paramref name="Log"/>: the one that the ledger, as of <paramref name="State"/>, has open for them.
-/// <paramref name="Deployment"/> is the entry that put the legs here; while a new head is being made ready it is still the old one.
+/// What the gateway needs to know of an environment, at one moment; replaced whole, so that a request sees one state
+/// throughout: the policies of the very ledger size it records. Decisions are recorded in <paramref name="Log"/>: the
+/// one that the ledger, as of <paramref name="State"/>, has open for them.
+/// <paramref name="Deployment"/> is the entry that put the legs here; while a new head is being made ready it is still
+/// the old one.
 /// </summary>
-sealed record RoutingTable(Standing Standing, string Reason, State State, SystemFact System, EnvironmentTerms Terms, DecisionLog? Log, long Deployment, ImmutableArray<Leg> Legs);
+sealed record RoutingTable(Standing Standing, string Reason, State State, SystemFact System, EnvironmentTerms Terms,
+    DecisionLog? Log, long Deployment, ImmutableArray<Leg> Legs);

@@ -4,7 +4,8 @@ using Stele.Proof.Statements;
 namespace Stele.Host;
 
 /// <summary>
-/// What the gateway counts of one decision log, in a file of its own (<see cref="GatewayCount"/> says what each is). Kept apart from the log, so that neither can lose something without the other telling.
+/// What the gateway counts of one decision log, in a file of its own (<see cref="GatewayCount"/> says what each is).
+/// Kept apart from the log, so that neither can lose something without the other telling.
 /// </summary>
 sealed class Tally : IDisposable
 {
@@ -12,7 +13,9 @@ sealed class Tally : IDisposable
 
     readonly Counters _counters;
 
-    /// <param name="size">How many leaves the log has now: where counting begins if nothing was counted yet, or the counters were lost.</param>
+    /// <param name="size">
+    /// How many leaves the log has now: where counting begins if nothing was counted yet, or the counters were lost.
+    /// </param>
     public Tally(string path, long size)
     {
         _counters = new Counters(path, File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
@@ -28,12 +31,16 @@ sealed class Tally : IDisposable
     public void Failed() => _counters.Add(FailedAt);
     public void Refused() => _counters.Add(RefusedAt);
 
-    /// <summary>The counters around a look at the log. Invariant: what is counted after a leaf is read before the look, what is counted before a leaf is read after it; so the counts stand on either side of the log's.</summary>
+    /// <summary>
+    /// The counters around a look at the log. Invariant: what is counted after a leaf is read before the look, what is
+    /// counted before a leaf is read after it; so the counts stand on either side of the log's.
+    /// </summary>
     public GatewayCount Around(Action look)
     {
         var (answered, recorded) = (_counters[AnsweredAt], _counters[RecordedAt]);
         look();
-        return new GatewayCount(_counters[FromLeaf], _counters[AdmittedAt], recorded, answered, _counters[FailedAt], _counters[RefusedAt]);
+        return new GatewayCount(_counters[FromLeaf], _counters[AdmittedAt], recorded, answered, _counters[FailedAt],
+            _counters[RefusedAt]);
     }
 
     /// <summary>Makes them durable: what is stated in the ledger must not be forgotten here.</summary>

@@ -16,8 +16,9 @@ sealed record VigilReports(
     Action<string> Differs, Action<string> Unsure, Action Nothing, Action<Exception> Ended);
 
 /// <summary>
-/// Watches the files of a running release: the kernel's word on every change (inotify), and a round over all files, little by little, for changes the kernel does not tell of
-/// (through a mapping, another link, or below the file system). A sign of change is looked into at once, at the name
+/// Watches the files of a running release: the kernel's word on every change (inotify), and a round over all files,
+/// little by little, for changes the kernel does not tell of (through a mapping, another link, or below the file
+/// system). A sign of change is looked into at once, at the name
 /// that was touched: its type, size and content are compared with the release.
 /// </summary>
 sealed class Vigil : IAsyncDisposable
@@ -44,7 +45,8 @@ sealed class Vigil : IAsyncDisposable
         _watcher = new FileSystemWatcher(tree.Directory)
         {
             IncludeSubdirectories = true,
-            NotifyFilter = NotifyFilters.Attributes | NotifyFilters.CreationTime | NotifyFilters.DirectoryName | NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Security | NotifyFilters.Size,
+            NotifyFilter = NotifyFilters.Attributes | NotifyFilters.CreationTime | NotifyFilters.DirectoryName
+                | NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Security | NotifyFilters.Size,
         };
         _watcher.Changed += (_, e) => Touched(e.FullPath, e.ChangeType);
         _watcher.Created += (_, e) => Touched(e.FullPath, e.ChangeType);

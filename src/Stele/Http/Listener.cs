@@ -106,7 +106,8 @@ static class Listener
 
     /// <summary>Where it listens, with the port that was taken.</summary>
     public static Uri AddressOf(WebApplication web) =>
-        new(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/");
+        new(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()
+            + "/");
 
     /// <summary>Bytes of one connection.</summary>
     const int ReadAhead = 128 * 1024;

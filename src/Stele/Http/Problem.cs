@@ -71,7 +71,8 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     {
         [Trouble.BadRequest] = ("bad-request", 400, "see the message; the API's pages say what each address takes"),
         [Trouble.Unauthorized] = ("unauthorized", 401,
-            "send 'Authorization: Bearer TOKEN'; the token is in the folder of the member who founded the server: stele login"),
+            "send 'Authorization: Bearer TOKEN'; the token is in the folder of the member who founded the server: "
+            + "stele login"),
         [Trouble.Forbidden] = ("forbidden", 403,
             "use a token that has it: stele token add NAME --right RIGHT, on the server's machine"),
         [Trouble.NotFound] = ("not-found", 404, "check the address; stele status shows what there is"),

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Stele.Http;
 
 /// <summary>
-/// The header fields that the status of a refusal demands: <c>WWW-Authenticate</c> with 401 (RFC 9110 §15.5.2) and where
-/// a token lacks a right (RFC 6750 §3), <c>Allow</c> with 405 (RFC 9110 §15.5.6), <c>Retry-After</c> with 429, and with
+/// The header fields that the status of a refusal demands: <c>WWW-Authenticate</c> with 401 (RFC 9110 §15.5.2) and
+/// where a token lacks a right (RFC 6750 §3), <c>Allow</c> with 405 (RFC 9110 §15.5.6), <c>Retry-After</c> with 429,
+/// and with
 /// 503 where waiting may help (RFC 9110 §10.2.3).
 /// </summary>
 static class ProblemHeaders

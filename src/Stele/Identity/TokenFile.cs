@@ -45,8 +45,8 @@ sealed record TokenHolder(string Name, Digest Digest, Rights Rights)
 /// {"checksum":"sha256:…","tokens":[{"digest":"sha256:…","for"?:[place…],"name":…,"rights":[…],"roles":[…]}],"version":2}
 /// </code>
 /// The checksum is SHA-256 of the same without it. Version 1, which earlier builds wrote, is read, and replaced when
-/// a server or a node starts, or at the first change: its server tokens read, upload and submit; its principals ask every environment. A build that
-/// knows version 1 alone refuses version 2 by its number, before it writes.
+/// a server or a node starts, or at the first change: its server tokens read, upload and submit; its principals ask
+/// every environment. A build that knows version 1 alone refuses version 2 by its number, before it writes.
 ///
 /// Invariant: a change holds the lock of the directory from the read to the rename, so no change is
 /// lost. An instance reads it again when it has changed: a new token is known at once, one that was taken away is out
@@ -195,7 +195,8 @@ sealed class TokenFile(string path, TimeProvider time)
         {
             Roles = [.. roles], Places = [.. places.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
         };
-        foreach (var role in holder.Roles) if (!Proof.Statements.Names.IsLabel(role)) throw new FormatException($"'{role}' is not a role's name");
+        foreach (var role in holder.Roles) if (!Proof.Statements.Names.IsLabel(role))
+            throw new FormatException($"'{role}' is not a role's name");
         if (holder.Places.Value.IsEmpty) throw new FormatException("a principal is made for at least one environment");
         return (id, Add(path, holder) ?? throw new IOException($"{path} has a principal {id} already"));
     }

@@ -7,11 +7,16 @@ enum Await
     Durable,
     /// <summary>It is under a checkpoint that the log signed: it can be read and proved.</summary>
     Integrated,
-    /// <summary>It is under a checkpoint that as many witnesses cosigned as the policy asks for: nobody can be shown a history without it.</summary>
+    /// <summary>
+    /// It is under a checkpoint that as many witnesses cosigned as the policy asks for: nobody can be shown a history
+    /// without it.
+    /// </summary>
     Witnessed,
 }
 
-/// <summary>What came of handing a log one of its checkpoints back with cosignatures. Only <see cref="Taken"/> changes anything.</summary>
+/// <summary>
+/// What came of handing a log one of its checkpoints back with cosignatures. Only <see cref="Taken"/> changes anything.
+/// </summary>
 enum Cosigning
 {
     Taken,
@@ -21,7 +26,10 @@ enum Cosigning
     Malformed,
     /// <summary>The log's own signature is not on it, or not good, or it is another log's.</summary>
     NotOurs,
-    /// <summary>The log's own key signed it, and this log never had that size with that root: another history under the same key.</summary>
+    /// <summary>
+    /// The log's own key signed it, and this log never had that size with that root: another history under the same
+    /// key.
+    /// </summary>
     Inconsistent,
     /// <summary>The cosignatures on it are not those that the policy asks for.</summary>
     NoQuorum,

@@ -25,7 +25,8 @@ sealed record Basis(byte[] Tree, string? Note)
     /// <exception cref="FormatException">It is none.</exception>
     public static Basis Parse(byte[] bytes)
     {
-        if (bytes.Length < 4 || BinaryPrimitives.ReadInt32BigEndian(bytes) is not (>= 0 and var length) || length > bytes.Length - 4) throw new FormatException("not a log's basis");
+        if (bytes.Length < 4 || BinaryPrimitives.ReadInt32BigEndian(bytes) is not (>= 0 and var length)
+            || length > bytes.Length - 4) throw new FormatException("not a log's basis");
         return new(bytes[(4 + length)..], length == 0 ? null : Encoding.UTF8.GetString(bytes, 4, length));
     }
 }

@@ -7,7 +7,10 @@ namespace Stele.Ledger;
 /// <summary>The entries of a log that lie in cold storage and lead to a tree, read from there.</summary>
 sealed record ColdEntries(IReadOnlyList<JournalSegment> Segments, Frontier Beginning, long To)
 {
-    /// <summary>The segments of a log in a folder that lead without a gap to a tree; null when none does. Each was read whole: its entries are those that the tree is over.</summary>
+    /// <summary>
+    /// The segments of a log in a folder that lead without a gap to a tree; null when none does. Each was read whole:
+    /// its entries are those that the tree is over.
+    /// </summary>
     /// <param name="to">The tree that they must lead to.</param>
     /// <exception cref="IOException">What should lead there does not: it was changed, or is of another log.</exception>
     public static ColdEntries? Leading(string cold, string origin, Frontier to)
@@ -36,7 +39,11 @@ sealed record ColdEntries(IReadOnlyList<JournalSegment> Segments, Frontier Begin
             if (end.Problem is not null) throw new IOException($"{segment.Path} is damaged: {end.Problem}");
         }
         if (reached is null) return null;
-        return reached.Root == to.Root ? new(chain, begins, to.Size) : throw new IOException($"{journal} is not what was moved out of {origin}: its entries do not lead to the tree of {to.Size} entries that the log goes on from");
+        return reached.Root == to.Root
+            ? new(chain, begins, to.Size)
+            : throw new IOException(
+                $"{journal} is not what was moved out of {origin}: its entries do not lead to the tree of {to.Size} "
+                + $"entries that the log goes on from");
     }
 
     /// <summary>The tree at the last whole bundle: its perfect subtrees of 256 and more.</summary>
@@ -51,7 +58,9 @@ sealed record ColdEntries(IReadOnlyList<JournalSegment> Segments, Frontier Begin
         var tree = new Tree((_, _) => { });
         try
         {
-            if (segment.First > 0) tree.Restore(Basis.Parse(segment.Basis ?? throw new IOException($"{segment.BasisPath} is damaged, or not there")).Tree);
+            if (segment.First > 0)
+                tree.Restore(Basis.Parse(segment.Basis
+                    ?? throw new IOException($"{segment.BasisPath} is damaged, or not there")).Tree);
         }
         catch (FormatException e)
         {

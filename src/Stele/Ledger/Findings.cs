@@ -4,7 +4,10 @@ namespace Stele.Ledger;
 
 /// <summary>One thing that is wrong on the disk.</summary>
 /// <param name="Path">The file, below the data folder.</param>
-/// <param name="Derived">Whether it can be made again out of what is there: <c>stele fsck --repair</c>. Else it is the truth itself, and only a copy repairs it.</param>
+/// <param name="Derived">
+/// Whether it can be made again out of what is there: <c>stele fsck --repair</c>. Else it is the truth itself, and only
+/// a copy repairs it.
+/// </param>
 sealed record Violation(string Path, string Problem, bool Derived)
 {
     public override string ToString() => $"{Path}: {Problem}";
@@ -27,7 +30,8 @@ sealed class Findings(string root)
 
     string Below(string path) => System.IO.Path.GetRelativePath(root, path);
 
-    public void Wrong(string path, string problem, bool derived = false) => Violations.Add(new(Below(path), problem, derived));
+    public void Wrong(string path, string problem, bool derived = false) =>
+        Violations.Add(new(Below(path), problem, derived));
 
     public void Remark(string path, string what) => Remarks.Add($"{Below(path)}: {what}");
 
@@ -46,19 +50,25 @@ sealed class Findings(string root)
         return wrong.All(Fsck.IsDerived);
     }
 
-    /// <summary>Makes the derived files of a log again, unless its truth is not sound: then nothing of it is touched.</summary>
+    /// <summary>
+    /// Makes the derived files of a log again, unless its truth is not sound: then nothing of it is touched.
+    /// </summary>
     public void Repair(string folder, Proof.VerifierKey key, NoteSigner? signer)
     {
-        if (Disk.Journal.Segments(Ledger.Log.JournalPath(folder)).Count == 0 || Fsck.Check(folder, key).Any(w => !Fsck.IsDerived(w))) return;
+        if (Disk.Journal.Segments(Ledger.Log.JournalPath(folder)).Count == 0
+            || Fsck.Check(folder, key).Any(w => !Fsck.IsDerived(w))) return;
         foreach (var line in Fsck.Repair(folder, key, signer)) Named(folder, line, Did);
     }
 
-    /// <summary>A journal that is no log's. One that is open has an end that moves: what it holds is checked, its end is not.</summary>
+    /// <summary>
+    /// A journal that is no log's. One that is open has an end that moves: what it holds is checked, its end is not.
+    /// </summary>
     public void Journal(string path, Func<JournalEnd> scan)
     {
         using var held = JournalFile.TryLockIfEverOpened(path, out var inUse);
         var end = scan();
-        if (end.Problem is not null && !inUse) Wrong(path, $"{(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+        if (end.Problem is not null && !inUse)
+            Wrong(path, $"{(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
     }
 
     /// <summary>A file that has to be there and be read without complaint.</summary>
@@ -68,14 +78,19 @@ sealed class Findings(string root)
         {
             return read();
         }
-        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException or ArgumentException)
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException
+            or System.Security.Cryptography.CryptographicException or ArgumentException)
         {
-            Wrong(path, e is FileNotFoundException or DirectoryNotFoundException ? "not there" : e.Message.TrimEnd('.'));
+            Wrong(path,
+                e is FileNotFoundException or DirectoryNotFoundException ? "not there" : e.Message.TrimEnd('.'));
             return null;
         }
     }
 
-    /// <summary>What <see cref="Fsck"/> says begins with the file in the log's folder, or with an entry, which is in the journal.</summary>
+    /// <summary>
+    /// What <see cref="Fsck"/> says begins with the file in the log's folder, or with an entry, which is in the
+    /// journal.
+    /// </summary>
     static void Named(string folder, string line, Action<string, string> say)
     {
         var colon = line.IndexOf(": ", StringComparison.Ordinal);

@@ -5,16 +5,19 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// Reads a log's folder from the first byte to the last and says everything that is wrong with it: journal, entries, tiles, bundles, checkpoint.
-/// It rests on no code path of <see cref="Log"/> but the tree's own arithmetic, and on nothing that the folder says about itself.
+/// Reads a log's folder from the first byte to the last and says everything that is wrong with it: journal, entries,
+/// tiles, bundles, checkpoint. It rests on no code path of <see cref="Log"/> but the tree's own arithmetic, and on
+/// nothing that the folder says about itself.
 /// </summary>
 static class Fsck
 {
     /// <summary>
-    /// Every violation found, in the order of the folder; none when it is sound. While a process has the log open, what its published checkpoint covers is checked and what is
-    /// newer is left alone.
+    /// Every violation found, in the order of the folder; none when it is sound. While a process has the log open, what
+    /// its published checkpoint covers is checked and what is newer is left alone.
     /// </summary>
-    /// <param name="entry">Handed each entry that was read, with its index: for those who know what entries are.</param>
+    /// <param name="entry">
+    /// Handed each entry that was read, with its index: for those who know what entries are.
+    /// </param>
     public static IReadOnlyList<string> Check(string folder, VerifierKey key, Action<long, byte[]>? entry = null)
     {
         var wrong = new List<string>();
@@ -27,14 +30,16 @@ static class Fsck
         var note = files.Checkpoint;
         Checkpoint? published = null;
         if (note is null) wrong.Add("checkpoint: not there");
-        else if (Checkpoint.Open(note, key, out published) is not CheckpointTrust.Verified and var trust) wrong.Add($"checkpoint: {Why(trust)}");
+        else if (Checkpoint.Open(note, key, out published) is not CheckpointTrust.Verified and var trust)
+            wrong.Add($"checkpoint: {Why(trust)}");
         var limit = inUse ? published?.Size ?? 0 : long.MaxValue;
 
         // The journal is read once; each tile is compared as it fills up.
         // One that no checkpoint was published over may be missing after a crash: the next start makes it.
         var tree = new Tree((tile, bytes) =>
         {
-            if (FullAt(tile) <= (published?.Size ?? long.MaxValue) || files.Exists(tile)) Compare(files, tile, bytes.ToArray(), wrong);
+            if (FullAt(tile) <= (published?.Size ?? long.MaxValue) || files.Exists(tile))
+                Compare(files, tile, bytes.ToArray(), wrong);
         });
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
@@ -61,19 +66,29 @@ static class Fsck
                         tree.Add(record.Bytes.Span);
                         if (tree.Size != published?.Size) break;
                         root = tree.Root;
-                        foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile) && !files.Exists(new Tile(tile.Level, tile.Index))) wrong.Add($"{tile}: not there, though the checkpoint implies it");
+                        foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile)
+                            && !files.Exists(new Tile(tile.Level, tile.Index)))
+                            wrong.Add($"{tile}: not there, though the checkpoint implies it");
                         break;
                     case Log.CheckpointRecord:
                         (lastNote, provedTo) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
                         var stands = Checkpoint.Open(lastNote, key, out var own);
-                        if (stands != CheckpointTrust.Verified) wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(stands)}");
-                        else if (own!.Size != tree.Size || own.Root != tree.Root) wrong.Add($"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} entries before it");
+                        if (stands != CheckpointTrust.Verified)
+                            wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(stands)}");
+                        else if (own!.Size != tree.Size || own.Root != tree.Root)
+                            wrong.Add(
+                                $"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} "
+                                + $"entries before it");
                         break;
                     case Log.AheadRecord:
                         provedTo = tree.Size;
                         var trust = Checkpoint.Open(Encoding.UTF8.GetString(record.Bytes.Span), key, out var covers);
-                        if (trust != CheckpointTrust.Verified) wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(trust)}");
-                        else if (covers!.Size <= tree.Size) wrong.Add($"journal: the checkpoint in record {record.Index} is not ahead of the {tree.Size} entries before it");
+                        if (trust != CheckpointTrust.Verified)
+                            wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(trust)}");
+                        else if (covers!.Size <= tree.Size)
+                            wrong.Add(
+                                $"journal: the checkpoint in record {record.Index} is not ahead of the {tree.Size} "
+                                + $"entries before it");
                         break;
                     default:
                         wrong.Add($"journal: record {record.Index} is of an unknown kind {record.Kind}");
@@ -81,22 +96,31 @@ static class Fsck
                 }
             }
         });
-        if (end.Problem is not null && !inUse) wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
-        if (provedTo > 0 && !inUse && provedTo != tree.Size) wrong.Add($"journal: {tree.Size - provedTo} entries stand after the last checkpoint of a replica");
+        if (end.Problem is not null && !inUse)
+            wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+        if (provedTo > 0 && !inUse && provedTo != tree.Size)
+            wrong.Add($"journal: {tree.Size - provedTo} entries stand after the last checkpoint of a replica");
 
         if (published is not null)
         {
-            if (published.Size > tree.Size) wrong.Add($"checkpoint: it covers {published.Size} entries and the journal gives {tree.Size}");
-            else if (root != published.Root) wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
+            if (published.Size > tree.Size)
+                wrong.Add($"checkpoint: it covers {published.Size} entries and the journal gives {tree.Size}");
+            else if (root != published.Root)
+                wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
         CheckPruned(files, Log.FloorOf(segments[0]), tree.Size, wrong);
         // Of what a damaged journal does not give any more the tiles may be all that is left: they are no strays.
-        if (!inUse && end.Problem is null) foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p))) wrong.Add($"{path}: no tile of this log");
+        if (!inUse && end.Problem is null)
+            foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p)))
+                wrong.Add($"{path}: no tile of this log");
         return wrong;
     }
 
-    /// <summary>What a segment's basis says must be what the entries before it give. Where those are gone, it is all there is to go on from; the checkpoint's root then says whether it was right.</summary>
+    /// <summary>
+    /// What a segment's basis says must be what the entries before it give. Where those are gone, it is all there is to
+    /// go on from; the checkpoint's root then says whether it was right.
+    /// </summary>
     static void CheckBasis(JournalSegment segment, Tree tree, bool first, string? note, List<string> wrong)
     {
         if (!segment.HasBasis && (!first || segment.First == 0)) return;
@@ -105,7 +129,8 @@ static class Fsck
         {
             var bytes = segment.Basis ?? throw new FormatException("damaged");
             if (first) tree.Restore(Basis.Parse(bytes).Tree);
-            else if (!bytes.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), note))) wrong.Add($"{name}: not what the journal's entries give");
+            else if (!bytes.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), note)))
+                wrong.Add($"{name}: not what the journal's entries give");
         }
         catch (FormatException e)
         {
@@ -113,33 +138,46 @@ static class Fsck
         }
     }
 
-    const string PrunedAway = "not there, nor the entries to make it again", NotAsAbove = "not what the tile above it says, and the entries to make it again are not there";
+    const string PrunedAway = "not there, nor the entries to make it again",
+        NotAsAbove = "not what the tile above it says, and the entries to make it again are not there";
 
-    /// <summary>Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to those that the journal gives.</summary>
+    /// <summary>
+    /// Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to
+    /// those that the journal gives.
+    /// </summary>
     static void CheckPruned(TreeFolder files, long floor, long size, List<string> wrong)
     {
         for (var level = 0; level < Tile.MaxLevel; level++)
             for (long n = 0; n < floor >> 8 * (level + 1); n++)
             {
-                var (tile, above) = (new Tile(level, n), new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
+                var (tile, above) = (new Tile(level, n),
+                    new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
                 if (!files.Exists(tile)) wrong.Add($"{tile}: {PrunedAway}");
                 else if (!files.Exists(above)) continue;   // that was said, or is made again
                 else if (files.Read(tile) is var bytes && bytes.Length != Tile.Full * Digest.Size
-                    || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above), above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
+                    || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above),
+                        above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
             }
     }
 
     /// <summary>The tree size at which a full tile or bundle fills up.</summary>
     static long FullAt(Tile tile) => (tile.Index + 1) << (8 * (Math.Max(tile.Level, 0) + 1));
 
-    /// <summary>Makes every derived file again that is missing or wrong, and removes what is none. The journal is not touched; a torn or damaged one is refused. Says what it did.</summary>
-    /// <param name="signer">Signs the checkpoint again where there is none that can be read; without it a replica's comes from its journal, and another log's stays as it is.</param>
+    /// <summary>
+    /// Makes every derived file again that is missing or wrong, and removes what is none. The journal is not touched; a
+    /// torn or damaged one is refused. Says what it did.
+    /// </summary>
+    /// <param name="signer">
+    /// Signs the checkpoint again where there is none that can be read; without it a replica's comes from its journal,
+    /// and another log's stays as it is.
+    /// </param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
     public static IReadOnlyList<string> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
     {
         var journal = Log.JournalPath(folder);
         using var held = JournalFile.Lock(journal);
-        if (Journal.Scan(journal, _ => { }) is { Problem: { } problem }) throw new IOException($"{journal} is not sound: {problem}. Only derived files are repaired");
+        if (Journal.Scan(journal, _ => { }) is { Problem: { } problem })
+            throw new IOException($"{journal} is not sound: {problem}. Only derived files are repaired");
 
         var done = new List<string>();
         var segments = Journal.Segments(journal);
@@ -153,8 +191,12 @@ static class Fsck
         {
             if (batch.IsEmpty && segment.First > 0 && segment.HasBasis)
             {
-                if (segment == segments[0]) tree.Restore(Basis.Parse(segment.Basis ?? throw new IOException($"{segment.BasisPath} is damaged, and what it was made from is not here")).Tree);
-                else if (Basis.Encode(tree.Save(), note) is var basis && segment.Basis?.AsSpan().SequenceEqual(basis) is not true)
+                if (segment == segments[0])
+                    tree.Restore(
+                        Basis.Parse(segment.Basis ?? throw new IOException(
+                            $"{segment.BasisPath} is damaged, and what it was made from is not here")).Tree);
+                else if (Basis.Encode(tree.Save(), note) is var basis
+                    && segment.Basis?.AsSpan().SequenceEqual(basis) is not true)
                 {
                     Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis));
                     done.Add($"{Path.GetFileName(segment.BasisPath)}: written again");
@@ -170,13 +212,17 @@ static class Fsck
             files.Delete(path);
             if (!Files.IsTemporary(path)) done.Add($"{path}: removed");
         }
-        var trust = files.Checkpoint is { } standing ? Checkpoint.Open(standing, key, out _) : CheckpointTrust.Malformed;
-        if (trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature && note is null && signer?.Key.ToString() == key.ToString())
+        var trust = files.Checkpoint is { } standing
+            ? Checkpoint.Open(standing, key, out _)
+            : CheckpointTrust.Malformed;
+        if (trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature && note is null
+            && signer?.Key.ToString() == key.ToString())
         {
             files.WriteCheckpoint(signer.Sign(new Checkpoint(key.Name, tree.Size, tree.Root).Text).ToString());
             done.Add("checkpoint: signed again");
         }
-        else if (trust != CheckpointTrust.Verified && note is not null && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
+        else if (trust != CheckpointTrust.Verified && note is not null
+            && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
         {
             files.WriteCheckpoint(note);
             done.Add("checkpoint: taken from the journal");
@@ -188,10 +234,16 @@ static class Fsck
         return done;
     }
 
-    /// <summary>Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the journal is not: then entries are missing, or others than they were.</summary>
+    /// <summary>
+    /// Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the
+    /// journal is not: then entries are missing, or others than they were.
+    /// </summary>
     public static bool IsDerived(string violation) =>
-        violation.StartsWith("tile/", StringComparison.Ordinal) && !violation.EndsWith(PrunedAway, StringComparison.Ordinal) && !violation.EndsWith(NotAsAbove, StringComparison.Ordinal)
-        || violation.StartsWith("checkpoint: ", StringComparison.Ordinal) && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint" or "its signature is wrong";
+        violation.StartsWith("tile/", StringComparison.Ordinal) && !violation.EndsWith(PrunedAway,
+            StringComparison.Ordinal) && !violation.EndsWith(NotAsAbove, StringComparison.Ordinal)
+        || violation.StartsWith("checkpoint: ", StringComparison.Ordinal)
+            && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint"
+                or "its signature is wrong";
 
     static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
     {
@@ -203,12 +255,14 @@ static class Fsck
     /// <summary>Partial files of a tile are prefixes of it.</summary>
     static void ComparePartials(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
     {
-        foreach (var partial in files.Partials(tile.Level, tile.Index).Where(p => p.Width <= tile.Width).OrderBy(p => p.Width).ToList())
+        foreach (var partial in files.Partials(tile.Level, tile.Index).Where(p => p.Width <= tile.Width)
+            .OrderBy(p => p.Width).ToList())
         {
             var want = partial.Width == tile.Width ? bytes
                 : tile.Level == Tile.Entries ? Tile.EncodeBundle(Tile.DecodeBundle(bytes, tile.Width)[..partial.Width])
                 : bytes[..(partial.Width * Digest.Size)];
-            if (files.Exists(partial) && !files.Same(partial, want)) wrong.Add($"{partial}: not what the journal's entries give");
+            if (files.Exists(partial) && !files.Same(partial, want))
+                wrong.Add($"{partial}: not what the journal's entries give");
         }
     }
 

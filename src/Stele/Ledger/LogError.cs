@@ -7,7 +7,9 @@ enum LogError
     Busy,
     /// <summary>An entry has at most 65,535 bytes.</summary>
     EntryTooLarge,
-    /// <summary>The journal holds fewer entries than a checkpoint of this log covers: it was cut or restored from an old copy.</summary>
+    /// <summary>
+    /// The journal holds fewer entries than a checkpoint of this log covers: it was cut or restored from an old copy.
+    /// </summary>
     Truncated,
     /// <summary>The journal's entries are not those that a checkpoint of this log covers.</summary>
     Forked,
@@ -36,7 +38,9 @@ enum Extension
     BadSignature,
     /// <summary>It is the same key's, but of another log.</summary>
     WrongOrigin,
-    /// <summary>It is smaller than what this replica has: never accepted, whether an old copy or a rewritten log.</summary>
+    /// <summary>
+    /// It is smaller than what this replica has: never accepted, whether an old copy or a rewritten log.
+    /// </summary>
     Smaller,
     /// <summary>It covers more or fewer entries than came with it.</summary>
     WrongCount,
@@ -46,6 +50,9 @@ enum Extension
     EntryTooLarge,
     /// <summary>Entries and checkpoint are more than one write takes.</summary>
     TooMuch,
-    /// <summary>Correctly signed, and not an extension of what this replica has with these entries. If the entries are the server's, the note is evidence of a second history.</summary>
+    /// <summary>
+    /// Correctly signed, and not an extension of what this replica has with these entries. If the entries are the
+    /// server's, the note is evidence of a second history.
+    /// </summary>
     Fork,
 }

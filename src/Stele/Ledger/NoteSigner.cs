@@ -7,10 +7,12 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// A key that signs notes: a log's own checkpoints (type 01), or as a witness those of others (04; 06 where the platform has ML-DSA-44). Its file, readable by its owner alone, holds one line
-/// in the form Go's sumdb/note gives private keys: <c>PRIVATE+KEY+name+id+base64(type ‖ seed)</c>; that of a log here
-/// has a line before it that names the format of the folder. A key is of one type: an Ed25519 cosignature does not say whose it is, so its key must do
-/// nothing else. Ed25519 signing is deterministic: the same text and time, the same note.
+/// A key that signs notes: a log's own checkpoints (type 01), or as a witness those of others (04; 06 where the
+/// platform has ML-DSA-44). Its file, readable by its owner alone, holds one line in the form Go's sumdb/note gives
+/// private keys: <c>PRIVATE+KEY+name+id+base64(type ‖ seed)</c>; that of a log here
+/// has a line before it that names the format of the folder. A key is of one type: an Ed25519 cosignature does not say
+/// whose it is, so its key must do nothing else. Ed25519 signing is deterministic: the same text and time, the same
+/// note.
 /// </summary>
 sealed class NoteSigner : IDisposable
 {
@@ -20,7 +22,8 @@ sealed class NoteSigner : IDisposable
     /// there.</summary>
     const string FormatLine = "# stele format 2: a build that knows it is needed\n";
     const int SeedSize = 32;
-    const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+    const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     readonly IDisposable _key;
     readonly Func<byte[], byte[]> _sign;
@@ -51,11 +54,13 @@ sealed class NoteSigner : IDisposable
     public static NoteSigner Create(string keyFile, string name, NoteKeyType type = NoteKeyType.Ed25519)
     {
         var first = type == NoteKeyType.Ed25519 ? FormatLine : "";
-        if (File.Exists(keyFile)) throw new IOException($"{keyFile} is there already; a key that signs notes is not overwritten");
+        if (File.Exists(keyFile))
+            throw new IOException($"{keyFile} is there already; a key that signs notes is not overwritten");
         var seed = RandomNumberGenerator.GetBytes(SeedSize);
         var signer = new NoteSigner(name, type, seed);
         Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, secret: true);
-        Files.Write(keyFile, $"{first}{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", secret: true);
+        Files.Write(keyFile,
+            $"{first}{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", secret: true);
         CryptographicOperations.ZeroMemory(seed);
         return signer;
     }
@@ -64,7 +69,8 @@ sealed class NoteSigner : IDisposable
     /// <exception cref="IOException">Not there, or others than its owner may read it.</exception>
     public static NoteSigner Open(string keyFile)
     {
-        if ((File.GetUnixFileMode(keyFile) & Others) != 0) throw new IOException($"{keyFile} may be read by others than its owner; it should have mode 0600");
+        if ((File.GetUnixFileMode(keyFile) & Others) != 0)
+            throw new IOException($"{keyFile} may be read by others than its owner; it should have mode 0600");
         var text = File.ReadAllText(keyFile);
         return Parse((text.StartsWith(FormatLine, StringComparison.Ordinal) ? text[FormatLine.Length..]
             : text).TrimEnd('\n'));
@@ -92,9 +98,14 @@ sealed class NoteSigner : IDisposable
 
     /// <summary>The text as a note signed with this key, a log's.</summary>
     public Note Sign(string text) =>
-        Key.Type == NoteKeyType.Ed25519 ? new(text, Key.Sign(text, _sign)) : throw new InvalidOperationException("a witness's key signs nothing of its own");
+        Key.Type == NoteKeyType.Ed25519
+            ? new(text, Key.Sign(text, _sign))
+            : throw new InvalidOperationException("a witness's key signs nothing of its own");
 
-    /// <summary>The line with which this key, a witness's, cosigns a checkpoint. The caller has made sure that it extends all that was cosigned before.</summary>
+    /// <summary>
+    /// The line with which this key, a witness's, cosigns a checkpoint. The caller has made sure that it extends all
+    /// that was cosigned before.
+    /// </summary>
     /// <param name="time">POSIX seconds, more than 0.</param>
     /// <exception cref="FormatException">The note's text is no checkpoint.</exception>
     public NoteSignature Cosign(Note note, long time)
@@ -104,16 +115,24 @@ sealed class NoteSigner : IDisposable
         return Key.Sign(Checkpoint.Parse(note.Text).Text, _sign, time);
     }
 
-    /// <summary>The line with which this key, an ML-DSA-44 witness's, cosigns the root over the leaves [start, end) of a log.</summary>
+    /// <summary>
+    /// The line with which this key, an ML-DSA-44 witness's, cosigns the root over the leaves [start, end) of a log.
+    /// </summary>
     public NoteSignature CosignSubtree(string origin, long start, long end, Digest hash)
     {
-        if (Key.Type != NoteKeyType.SubtreeCosignature) throw new InvalidOperationException("only an ML-DSA-44 key cosigns subtrees");
+        if (Key.Type != NoteKeyType.SubtreeCosignature)
+            throw new InvalidOperationException("only an ML-DSA-44 key cosigns subtrees");
         return Cosignature.Join(Key, 0, _sign(Cosignature.SubtreeMessage(Key.Name, 0, origin, start, end, hash)));
     }
 
-    /// <summary>An Ed25519 signature of other bytes than a note's, for formats that are told apart from notes by their own first bytes.</summary>
+    /// <summary>
+    /// An Ed25519 signature of other bytes than a note's, for formats that are told apart from notes by their own first
+    /// bytes.
+    /// </summary>
     public byte[] SignBytes(byte[] message) =>
-        Key.Type == NoteKeyType.SubtreeCosignature ? throw new InvalidOperationException("not an Ed25519 key") : _sign(message);
+        Key.Type == NoteKeyType.SubtreeCosignature
+            ? throw new InvalidOperationException("not an Ed25519 key")
+            : _sign(message);
 
     public void Dispose() => _key.Dispose();
 }

@@ -5,11 +5,15 @@ using Stele.Proof;
 
 namespace Stele.Ledger;
 
-/// <summary>Where a log begins after its oldest entries were taken out, and the first floor that would let the next file of its journal go; null when that one is still being written.</summary>
+/// <summary>
+/// Where a log begins after its oldest entries were taken out, and the first floor that would let the next file of its
+/// journal go; null when that one is still being written.
+/// </summary>
 sealed record Pruned(long Begins, long? Next);
 
 /// <summary>
-/// Takes the oldest entries out of one's own log, by whole segments of its journal; the log must not be open. A segment may go when the next has a basis: the tree's right edge, from which all that follows is proved.
+/// Takes the oldest entries out of one's own log, by whole segments of its journal; the log must not be open. A segment
+/// may go when the next has a basis: the tree's right edge, from which all that follows is proved.
 ///
 ///   1 read       the whole journal is sound, and every basis that is gone on from is what its entries give
 ///   2 copy       the segments go to cold storage, if they are moved: durable, read again, and listed with their digests
@@ -20,17 +24,21 @@ sealed record Pruned(long Begins, long? Next);
 /// </summary>
 static class Pruning
 {
-    /// <summary>Removes the segments wholly below a floor; what lies in cold storage below it counts as removed from there on.</summary>
+    /// <summary>
+    /// Removes the segments wholly below a floor; what lies in cold storage below it counts as removed from there on.
+    /// </summary>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
     public static Pruned Prune(string folder, long floor) => Take(folder, floor, null);
 
     /// <summary>Moves the segments wholly below a floor into a folder.</summary>
-    public static Pruned Move(string folder, string origin, long floor, string to) => Take(folder, floor, ColdList.Journal(to, origin));
+    public static Pruned Move(string folder, string origin, long floor, string to) =>
+        Take(folder, floor, ColdList.Journal(to, origin));
 
     static Pruned Take(string folder, long floor, string? cold)
     {
         var journal = Log.JournalPath(folder);
-        if (Journal.Segments(journal).Count == 0) throw new FileNotFoundException($"there is no log in {folder}", journal);
+        if (Journal.Segments(journal).Count == 0)
+            throw new FileNotFoundException($"there is no log in {folder}", journal);
         using var held = JournalFile.Lock(journal);
 
         // 1.
@@ -38,9 +46,12 @@ static class Pruning
         var size = Sound(journal, segments, null);
         if (floor > size) throw new IOException($"the log has {size} entries; it can't begin at {floor}");
         var count = Math.Max(0, segments.ToList().FindLastIndex(s => s.First <= floor && s.HasBasis));
-        if (Whole(segments[count]) <= Log.FloorOf(segments[0])) count = 0;   // the basis would keep all that the files had
+        // the basis would keep all that the files had
+        if (Whole(segments[count]) <= Log.FloorOf(segments[0])) count = 0;
         if (count > 0 && Published(folder) is { } published && published < segments[count].First)
-            throw new IOException($"the published checkpoint covers {published} entries and no more: open the log once before {segments[count].First} of them are taken out");
+            throw new IOException(
+                $"the published checkpoint covers {published} entries and no more: open the log once before "
+                + $"{segments[count].First} of them are taken out");
 
         // 2.
         var list = ColdList.Read(folder, segments[0].First);
@@ -58,22 +69,29 @@ static class Pruning
             Files.SyncNames(journal);
         }
         var first = segments[count];
-        foreach (var basis in Directory.EnumerateFiles(folder, Path.GetFileName(journal) + ".*.basis").Where(b => !File.Exists(b[..^".basis".Length])).ToList()) Files.Delete(basis);
+        foreach (var basis in Directory.EnumerateFiles(folder, Path.GetFileName(journal) + ".*.basis")
+            .Where(b => !File.Exists(b[..^".basis".Length])).ToList()) Files.Delete(basis);
 
         // 4.
         var begins = Log.FloorOf(first);
         var files = new TreeFolder(folder);
         foreach (var path in files.BundlesBelow(begins).ToList()) files.Delete(path);
         Files.SyncAll(folder);
-        if (cold is null && list.Moved.Any(m => m.To <= floor)) new ColdList([.. list.Moved.Where(m => m.To > floor)]).Write(folder);
+        if (cold is null && list.Moved.Any(m => m.To <= floor))
+            new ColdList([.. list.Moved.Where(m => m.To > floor)]).Write(folder);
         return new(begins, segments.Skip(count + 1).FirstOrDefault(s => s.HasBasis && Whole(s) > begins)?.First);
     }
 
     /// <summary>Where the log would begin if this segment were the first.</summary>
     static long Whole(JournalSegment segment) => segment.First - segment.First % Tile.Full;
 
-    /// <summary>Puts segments back that were moved out of a log, each held to the digest that the log has of it and to the tree that it goes on from. Returns where the log begins now.</summary>
-    /// <exception cref="IOException">There is none that leads to where the log begins, or one is not what was moved.</exception>
+    /// <summary>
+    /// Puts segments back that were moved out of a log, each held to the digest that the log has of it and to the tree
+    /// that it goes on from. Returns where the log begins now.
+    /// </summary>
+    /// <exception cref="IOException">
+    /// There is none that leads to where the log begins, or one is not what was moved.
+    /// </exception>
     public static long Attach(string folder, string origin, string from)
     {
         var journal = Log.JournalPath(folder);
@@ -89,14 +107,19 @@ static class Pruning
         {
             var segment = JournalSegment.Of(ColdList.Journal(from, origin), moved.From);
             if (moved.To != to || !File.Exists(segment.Path)) break;
-            if (DigestOf(segment.Path) != moved.Digest) throw new IOException($"{segment.Path} is not the file that was moved: its digest is another");
-            if (moved.Basis is { } basis && (!segment.HasBasis || DigestOf(segment.BasisPath) != basis)) throw new IOException($"{segment.BasisPath} is not the file that was moved: its digest is another");
+            if (DigestOf(segment.Path) != moved.Digest)
+                throw new IOException($"{segment.Path} is not the file that was moved: its digest is another");
+            if (moved.Basis is { } basis && (!segment.HasBasis || DigestOf(segment.BasisPath) != basis))
+                throw new IOException($"{segment.BasisPath} is not the file that was moved: its digest is another");
             back.Insert(0, segment);
             to = moved.From;
         }
-        if (back.Count == 0) throw new IOException(string.Create(CultureInfo.InvariantCulture, $"no segment in {from} ends where {origin} begins, at record {segments[0].First}"));
+        if (back.Count == 0)
+            throw new IOException(string.Create(CultureInfo.InvariantCulture,
+                $"no segment in {from} ends where {origin} begins, at record {segments[0].First}"));
 
-        // The digests say that they are what was moved; that it leads to what is here is seen by reading both, first without a change, then with the bundles made again.
+        // The digests say that they are what was moved; that it leads to what is here is seen by reading both, first
+        // without a change, then with the bundles made again.
         var all = back.Concat(segments).ToList();
         var (files, limit) = (new TreeFolder(folder), segments[0].First);
         Sound(journal, all, null);
@@ -138,7 +161,9 @@ static class Pruning
             using var input = File.OpenRead(from);
             input.CopyTo(output);
         });
-        return DigestOf(to) == digest && DigestOf(from) == digest ? digest : throw new IOException($"{to} does not hold what was written to it");
+        return DigestOf(to) == digest && DigestOf(from) == digest
+            ? digest
+            : throw new IOException($"{to} does not hold what was written to it");
     }
 
     static Digest DigestOf(string path)
@@ -149,10 +174,13 @@ static class Pruning
 
     /// <summary>How much the published checkpoint covers; null when there is none that says so.</summary>
     static long? Published(string folder) =>
-        new TreeFolder(folder).Checkpoint?.Split('\n') is [_, var size, ..] && long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var covers) ? covers : null;
+        new TreeFolder(folder).Checkpoint?.Split('\n') is [_, var size, ..]
+            && long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var covers) ? covers : null;
 
     /// <summary>Reads segments from the first to the last, and says how many entries the log has.</summary>
-    /// <exception cref="IOException">They are damaged, not one's own log's, or a basis is not what the entries before it give.</exception>
+    /// <exception cref="IOException">
+    /// They are damaged, not one's own log's, or a basis is not what the entries before it give.
+    /// </exception>
     static long Sound(string journal, IReadOnlyList<JournalSegment> segments, Action<Tile, ReadOnlyMemory<byte>>? full)
     {
         var tree = new Tree((tile, bytes) => full?.Invoke(tile, bytes));
@@ -163,7 +191,8 @@ static class Pruning
                 var basis = segment.Basis ?? throw Unsound($"{segment.BasisPath} is damaged");
                 if (segment != segments[0])
                 {
-                    if (!basis.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), null))) throw Unsound($"{segment.BasisPath} is not what the entries before it give");
+                    if (!basis.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), null)))
+                        throw Unsound($"{segment.BasisPath} is not what the entries before it give");
                 }
                 else
                     try

@@ -4,8 +4,10 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// The public half of a log's folder, laid out as C2SP tlog-tiles names it, so that any static file server can serve it:
-/// <c>checkpoint</c>, <c>tile/L/…</c>, <c>tile/entries/…</c>. All of it is derived from the journal (the checkpoint also from the key) and made again when it is missing or wrong.
+/// The public half of a log's folder, laid out as C2SP tlog-tiles names it, so that any static file server can serve
+/// it:
+/// <c>checkpoint</c>, <c>tile/L/…</c>, <c>tile/entries/…</c>. All of it is derived from the journal (the checkpoint
+/// also from the key) and made again when it is missing or wrong.
 /// </summary>
 sealed class TreeFolder(string folder)
 {
@@ -17,10 +19,13 @@ sealed class TreeFolder(string folder)
 
     string At(Tile tile) => Path.Combine(folder, tile.Path);
 
-    // Partial files come from the publishing loop, full ones from the journal's writer, who removes the partials: never in the middle of one's being written.
+    // Partial files come from the publishing loop, full ones from the journal's writer, who removes the partials: never
+    // in the middle of one's being written.
     readonly object _partials = new();
 
-    /// <summary>Writes a tile or bundle. A full one takes the place of its partials, also of those that come too late.</summary>
+    /// <summary>
+    /// Writes a tile or bundle. A full one takes the place of its partials, also of those that come too late.
+    /// </summary>
     public void Write(Tile tile, ReadOnlySpan<byte> bytes)
     {
         if (tile.IsPartial)
@@ -58,7 +63,10 @@ sealed class TreeFolder(string folder)
     /// <exception cref="IOException">It is not there, or can't be read.</exception>
     public byte[] Read(Tile tile) => File.ReadAllBytes(At(tile));
 
-    /// <summary>Makes the partial tiles and bundle of a tree's right edge right: the widths that the tree has now, and those that stand there from earlier sizes.</summary>
+    /// <summary>
+    /// Makes the partial tiles and bundle of a tree's right edge right: the widths that the tree has now, and those
+    /// that stand there from earlier sizes.
+    /// </summary>
     public void EnsureEdge(Tree tree, Action<Tile> written)
     {
         foreach (var (edge, bytes) in tree.Edge())
@@ -69,7 +77,9 @@ sealed class TreeFolder(string folder)
         }
     }
 
-    /// <summary>The widths of a tile that stand as partial files; other names in that folder are for <see cref="Stray"/>.</summary>
+    /// <summary>
+    /// The widths of a tile that stand as partial files; other names in that folder are for <see cref="Stray"/>.
+    /// </summary>
     public IEnumerable<Tile> Partials(int level, long index)
     {
         var directory = At(new Tile(level, index)) + ".p";
@@ -86,17 +96,22 @@ sealed class TreeFolder(string folder)
         foreach (var file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories))
         {
             var path = Relative(file);
-            if (!Tile.TryParse(path, out var tile) || tile.Width > Tile.WidthAt(size, tile.Level, tile.Index)) yield return path;
+            if (!Tile.TryParse(path, out var tile) || tile.Width > Tile.WidthAt(size, tile.Level, tile.Index))
+                yield return path;
         }
     }
 
-    /// <summary>Every bundle, full or partial, that lies wholly below a floor, by its path in the folder. Hash tiles stay: every proof is made of them.</summary>
+    /// <summary>
+    /// Every bundle, full or partial, that lies wholly below a floor, by its path in the folder. Hash tiles stay: every
+    /// proof is made of them.
+    /// </summary>
     public IEnumerable<string> BundlesBelow(long floor)
     {
         var root = Path.Combine(folder, "tile", "entries");
         if (!Directory.Exists(root)) yield break;
         foreach (var file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories))
-            if (Tile.TryParse(Relative(file), out var tile) && tile.Level == Tile.Entries && tile.Index < floor / Tile.Full) yield return Relative(file);
+            if (Tile.TryParse(Relative(file), out var tile) && tile.Level == Tile.Entries
+                && tile.Index < floor / Tile.Full) yield return Relative(file);
     }
 
     public void Delete(string path) => Files.Delete(Path.Combine(folder, path));

@@ -7,8 +7,9 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// A witness: remembers, for each log that it knows, the largest tree that it has seen, and signs only what extends that (C2SP tlog-witness). Those who trust it need not trust
-/// the log not to show different people different histories.
+/// A witness: remembers, for each log that it knows, the largest tree that it has seen, and signs only what extends
+/// that (C2SP tlog-witness). Those who trust it need not trust the log not to show different people different
+/// histories.
 /// <code>
 /// folder/
 ///   key                      Ed25519, type 04: signs cosignatures                                  0600
@@ -18,17 +19,25 @@ namespace Stele.Ledger;
 ///   logs/[hex]/fork-[hex]    evidence: another tree of a size that was cosigned, signed by the log as well
 ///   logs/[hex]/unproven-[hex]  a checkpoint that the log signed and that came without a good proof: of a fork, or only of its sender
 /// </code>
-/// Invariant: a cosignature leaves this class only after its checkpoint is durable in <c>checkpoint</c>, and what replaces it there was proved to extend it; so no two checkpoints that it
-/// ever signed for one log contradict each other, whenever the process dies. Losing the folder, or putting an old copy back, breaks that: a witness that lost its memory needs a new name and key.
+/// Invariant: a cosignature leaves this class only after its checkpoint is durable in <c>checkpoint</c>, and what
+/// replaces it there was proved to extend it; so no two checkpoints that it ever signed for one log contradict each
+/// other, whenever the process dies. Losing the folder, or putting an old copy back, breaks that: a witness that lost
+/// its memory needs a new name and key.
 /// </summary>
 sealed class Witness : IDisposable
 {
-    /// <summary>So many pieces of each kind a log; the first ones convict it as well as any. Anyone can bring an honest checkpoint with a bad proof, so those take no room from what convicts.</summary>
+    /// <summary>
+    /// So many pieces of each kind a log; the first ones convict it as well as any. Anyone can bring an honest
+    /// checkpoint with a bad proof, so those take no room from what convicts.
+    /// </summary>
     const int MaxEvidence = 16;
 
     const string Fork = "fork-", Unproven = "unproven-";
 
-    /// <summary>So many seconds the same checkpoint gets the same cosignature again: anyone can ask, and each new one costs a signature a key and a sync.</summary>
+    /// <summary>
+    /// So many seconds the same checkpoint gets the same cosignature again: anyone can ask, and each new one costs a
+    /// signature a key and a sync.
+    /// </summary>
     const long FreshSeconds = 10;
 
     readonly string _folder;
@@ -46,13 +55,16 @@ sealed class Witness : IDisposable
         public Checkpoint? Last;
         public string? Note;
 
-        /// <summary>What this process cosigned last, and when, in POSIX seconds; they stand in <see cref="Note"/>.</summary>
+        /// <summary>
+        /// What this process cosigned last, and when, in POSIX seconds; they stand in <see cref="Note"/>.
+        /// </summary>
         public (string Lines, long Time)? Answer;
 
         public string File => Path.Combine(Folder, "checkpoint");
     }
 
-    Witness(string folder, SafeFileHandle held, ImmutableArray<NoteSigner> signers, ImmutableSortedDictionary<string, Known> logs, TimeProvider time) =>
+    Witness(string folder, SafeFileHandle held, ImmutableArray<NoteSigner> signers,
+        ImmutableSortedDictionary<string, Known> logs, TimeProvider time) =>
         (_folder, _lock, _signers, _logs, _time) = (folder, held, signers, logs, time);
 
     static string KeyFile(string folder) => Path.Combine(folder, "key");
@@ -61,8 +73,12 @@ sealed class Witness : IDisposable
     public static bool IsMade(string folder) => File.Exists(KeyFile(folder));
 
     /// <summary>Opens a witness; makes it, with a new key, where there is none.</summary>
-    /// <param name="name">The witness's name in cosignatures; needed to make one, and must be its own afterwards.</param>
-    /// <param name="logs">The keys of the logs that are witnessed; a key's name is its log's origin, and a log may have several.</param>
+    /// <param name="name">
+    /// The witness's name in cosignatures; needed to make one, and must be its own afterwards.
+    /// </param>
+    /// <param name="logs">
+    /// The keys of the logs that are witnessed; a key's name is its log's origin, and a log may have several.
+    /// </param>
     /// <exception cref="IOException">In use by another process, damaged, or no key and no name.</exception>
     /// <exception cref="FormatException">A name that no note carries.</exception>
     public static Witness Open(string folder, string? name, IEnumerable<VerifierKey> logs, TimeProvider time)
@@ -74,13 +90,21 @@ sealed class Witness : IDisposable
         {
             Files.Sweep(folder);
             var signer = IsMade(folder) ? NoteSigner.Open(KeyFile(folder))
-                : NoteSigner.Create(KeyFile(folder), name ?? throw new IOException($"there is no witness in {folder} yet, and no name to make one"), NoteKeyType.Cosignature);
+                : NoteSigner.Create(KeyFile(folder),
+                    name ?? throw new IOException($"there is no witness in {folder} yet, and no name to make one"),
+                    NoteKeyType.Cosignature);
             signers.Add(signer);
-            if (name is not null && name != signer.Key.Name) throw new IOException($"the witness in {folder} is {signer.Key.Name}, not {name}");
+            if (name is not null && name != signer.Key.Name)
+                throw new IOException($"the witness in {folder} is {signer.Key.Name}, not {name}");
             var second = KeyFile(folder) + ".ml-dsa-44";
-            if (MlDsa44Key.IsSupported) signers.Add(File.Exists(second) ? NoteSigner.Open(second) : NoteSigner.Create(second, signer.Key.Name, NoteKeyType.SubtreeCosignature));
-            if (!signers.All(s => s.Key.IsCosigner && s.Key.Name == signer.Key.Name)) throw new IOException($"the keys in {folder} are not those of one witness");
-            var known = logs.GroupBy(k => k.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(g => g.Key, g => Remember(folder, [.. g], [.. signers.Select(s => s.Key)]), StringComparer.Ordinal);
+            if (MlDsa44Key.IsSupported)
+                signers.Add(File.Exists(second)
+                    ? NoteSigner.Open(second)
+                    : NoteSigner.Create(second, signer.Key.Name, NoteKeyType.SubtreeCosignature));
+            if (!signers.All(s => s.Key.IsCosigner && s.Key.Name == signer.Key.Name))
+                throw new IOException($"the keys in {folder} are not those of one witness");
+            var known = logs.GroupBy(k => k.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(g => g.Key,
+                g => Remember(folder, [.. g], [.. signers.Select(s => s.Key)]), StringComparer.Ordinal);
             return new Witness(folder, held, [.. signers], known, time);
         }
         catch
@@ -98,7 +122,10 @@ sealed class Witness : IDisposable
 
     static string Hex(string origin) => Digest.Of(Encoding.UTF8.GetBytes(origin)).Hex;
 
-    /// <summary>What was cosigned last. A record that can't be read is never taken for none: the witness would sign a second history.</summary>
+    /// <summary>
+    /// What was cosigned last. A record that can't be read is never taken for none: the witness would sign a second
+    /// history.
+    /// </summary>
     static Known Remember(string folder, ImmutableArray<VerifierKey> keys, VerifierKey[] own)
     {
         var known = new Known(Path.Combine(folder, "logs", Hex(keys[0].Name)), keys);
@@ -107,7 +134,8 @@ sealed class Witness : IDisposable
         {
             var text = File.ReadAllText(known.File);
             var note = Note.Parse(text);
-            if (note.Verify(own, out _) != NoteTrust.Verified) throw new FormatException("it does not carry this witness's own signature");
+            if (note.Verify(own, out _) != NoteTrust.Verified)
+                throw new FormatException("it does not carry this witness's own signature");
             var last = Checkpoint.Parse(note.Text);
             if (last.Origin != keys[0].Name) throw new FormatException($"it is of the log {last.Origin}");
             (known.Last, known.Note) = (last, text);
@@ -115,13 +143,16 @@ sealed class Witness : IDisposable
         }
         catch (FormatException e)
         {
-            throw new IOException($"{known.File}, the record of what was cosigned for {keys[0].Name}, is damaged: {e.Message}. Put back the newest copy; without it this witness must not sign for that log again", e);
+            throw new IOException(
+                $"{known.File}, the record of what was cosigned for {keys[0].Name}, is damaged: {e.Message}. Put "
+                + $"back the newest copy; without it this witness must not sign for that log again", e);
         }
     }
 
     /// <summary>
-    /// Steps, each with its own refusal: 1 the request is one; 2 the log is known; 3 its signature is good; 4 the old size is not larger than the new; 5 the old size is what was cosigned last;
-    /// 6 the proof leads from there to here; 7 the checkpoint is recorded, durably; 8 the cosignature goes out.
+    /// Steps, each with its own refusal: 1 the request is one; 2 the log is known; 3 its signature is good; 4 the old
+    /// size is not larger than the new; 5 the old size is what was cosigned last; 6 the proof leads from there to here;
+    /// 7 the checkpoint is recorded, durably; 8 the cosignature goes out.
     /// </summary>
     public WitnessAnswer AddCheckpoint(ReadOnlySpan<byte> body)
     {
@@ -134,7 +165,8 @@ sealed class Witness : IDisposable
         catch (SignatureLineException e)
         {
             // All but a signature could be read: whatever it is, it is none by a key that is known for that log.
-            return _logs.ContainsKey(e.Origin) ? new WitnessAnswer.Refused(WitnessRefusal.BadSignature, $"invalid signature: {e.Message}") : UnknownLog();
+            return _logs.ContainsKey(e.Origin) ? new WitnessAnswer.Refused(WitnessRefusal.BadSignature,
+                $"invalid signature: {e.Message}") : UnknownLog();
         }
         catch (FormatException e)
         {
@@ -146,13 +178,19 @@ sealed class Witness : IDisposable
         // 3.
         switch (request.Note.Verify(log.Keys, out var signed))
         {
-            case NoteTrust.NoKnownKey: return new WitnessAnswer.Refused(WitnessRefusal.NotSigned, "no signature by a key that is known for this log");
-            case NoteTrust.BadSignature: return new WitnessAnswer.Refused(WitnessRefusal.BadSignature, "invalid signature: a line names a key of this log and does not verify");
+            case NoteTrust.NoKnownKey:
+                return new WitnessAnswer.Refused(WitnessRefusal.NotSigned,
+                    "no signature by a key that is known for this log");
+            case NoteTrust.BadSignature:
+                return new WitnessAnswer.Refused(WitnessRefusal.BadSignature,
+                    "invalid signature: a line names a key of this log and does not verify");
         }
         Checkpoint checkpoint;
         try
         {
-            if (IsFalselyEmpty(request.Note.Text)) return new WitnessAnswer.Refused(WitnessRefusal.NotEmpty, "a checkpoint of size 0 has the root of the empty tree");
+            if (IsFalselyEmpty(request.Note.Text))
+                return new WitnessAnswer.Refused(WitnessRefusal.NotEmpty,
+                    "a checkpoint of size 0 has the root of the empty tree");
             checkpoint = Checkpoint.Parse(request.Note.Text);
         }
         catch (FormatException e)
@@ -160,7 +198,9 @@ sealed class Witness : IDisposable
             return new WitnessAnswer.Refused(WitnessRefusal.Malformed, e.Message);
         }
         // 4.
-        if (request.Old > checkpoint.Size) return new WitnessAnswer.Refused(WitnessRefusal.OldIsLarger, "the old size is larger than the checkpoint's");
+        if (request.Old > checkpoint.Size)
+            return new WitnessAnswer.Refused(WitnessRefusal.OldIsLarger,
+                "the old size is larger than the checkpoint's");
 
         lock (log.Gate)
         {
@@ -171,19 +211,25 @@ sealed class Witness : IDisposable
             if (log.Last is { Size: > 0 } last && checkpoint.Size == last.Size && checkpoint.Root != last.Root)
             {
                 Keep(log, Fork, request.Note);
-                return new WitnessAnswer.Refused(WitnessRefusal.Fork, "the log signed another tree of this size before: this is a fork");
+                return new WitnessAnswer.Refused(WitnessRefusal.Fork,
+                    "the log signed another tree of this size before: this is a fork");
             }
-            var consistent = before == 0 ? request.Proof.IsEmpty : Proofs.VerifyConsistency(before, checkpoint.Size, log.Last!.Root, checkpoint.Root, request.Proof.AsSpan());
+            var consistent = before == 0 ? request.Proof.IsEmpty : Proofs.VerifyConsistency(before, checkpoint.Size,
+                log.Last!.Root, checkpoint.Root, request.Proof.AsSpan());
             if (!consistent)
             {
                 if (before > 0) Keep(log, Unproven, request.Note);
-                return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent, "the consistency proof does not lead from what was cosigned last to this checkpoint");
+                return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent,
+                    "the consistency proof does not lead from what was cosigned last to this checkpoint");
             }
             // 7.
             var time = _time.GetUtcNow().ToUnixTimeSeconds();
-            if (log.Answer is { } given && time >= given.Time && time - given.Time < FreshSeconds && Proof.Note.Parse(log.Note!).Text == request.Note.Text) return new WitnessAnswer.Cosigned(given.Lines);
+            if (log.Answer is { } given && time >= given.Time && time - given.Time < FreshSeconds
+                && Proof.Note.Parse(log.Note!).Text == request.Note.Text)
+                return new WitnessAnswer.Cosigned(given.Lines);
             NoteSignature[] lines = [.. _signers.Select(s => s.Cosign(request.Note, time))];
-            NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))), .. lines];
+            NoteSignature[] kept = [.. request.Note.Signatures.Where(s => signed.Any(v => v.Key.IsNamedBy(s))),
+                .. lines];
             var note = new Note(request.Note.Text, kept).ToString();
             Files.CreateDirectory(log.Folder);
             Files.Write(log.File, note);
@@ -195,10 +241,15 @@ sealed class Witness : IDisposable
         }
     }
 
-    /// <summary>Whether <see cref="SignSubtree"/> has a key that can: an Ed25519 cosignature is of a whole tree.</summary>
+    /// <summary>
+    /// Whether <see cref="SignSubtree"/> has a key that can: an Ed25519 cosignature is of a whole tree.
+    /// </summary>
     public bool SignsSubtrees => _signers.Any(s => s.Key.Type == NoteKeyType.SubtreeCosignature);
 
-    /// <summary>Cosigns a part of a tree that this witness has cosigned whole. Nothing is recorded: the part follows from the tree.</summary>
+    /// <summary>
+    /// Cosigns a part of a tree that this witness has cosigned whole. Nothing is recorded: the part follows from the
+    /// tree.
+    /// </summary>
     public WitnessAnswer SignSubtree(ReadOnlySpan<byte> body)
     {
         SubtreeRequest request;
@@ -214,17 +265,28 @@ sealed class Witness : IDisposable
         if (!_logs.ContainsKey(origin)) return UnknownLog();
         switch (request.Note.Verify(Keys, out _))
         {
-            case NoteTrust.NoKnownKey: return new WitnessAnswer.Refused(WitnessRefusal.NotSigned, "this witness has not cosigned that checkpoint");
-            case NoteTrust.BadSignature: return new WitnessAnswer.Refused(WitnessRefusal.BadSignature, "invalid signature: a line names this witness and does not verify");
+            case NoteTrust.NoKnownKey:
+                return new WitnessAnswer.Refused(WitnessRefusal.NotSigned,
+                    "this witness has not cosigned that checkpoint");
+            case NoteTrust.BadSignature:
+                return new WitnessAnswer.Refused(WitnessRefusal.BadSignature,
+                    "invalid signature: a line names this witness and does not verify");
         }
         if (!Subtrees.VerifyConsistency(request.Start, request.End, size, request.Hash, root, request.Proof.AsSpan()))
-            return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent, "the consistency proof does not lead from the subtree to the checkpoint");
-        return new WitnessAnswer.Cosigned(string.Concat(_signers.Where(s => s.Key.Type == NoteKeyType.SubtreeCosignature).Select(s => s.CosignSubtree(origin, request.Start, request.End, request.Hash))));
+            return new WitnessAnswer.Refused(WitnessRefusal.Inconsistent,
+                "the consistency proof does not lead from the subtree to the checkpoint");
+        return new WitnessAnswer.Cosigned(
+            string.Concat(_signers.Where(s => s.Key.Type == NoteKeyType.SubtreeCosignature)
+                .Select(s => s.CosignSubtree(origin, request.Start, request.End, request.Hash))));
     }
 
-    static WitnessAnswer.Refused UnknownLog() => new(WitnessRefusal.UnknownLog, "unknown log: no log of that origin is witnessed here");
+    static WitnessAnswer.Refused UnknownLog() =>
+        new(WitnessRefusal.UnknownLog, "unknown log: no log of that origin is witnessed here");
 
-    /// <summary>The newest checkpoint that was cosigned for the log whose origin has this SHA-256, with the log's signature and ours; null: none was.</summary>
+    /// <summary>
+    /// The newest checkpoint that was cosigned for the log whose origin has this SHA-256, with the log's signature and
+    /// ours; null: none was.
+    /// </summary>
     public string? Latest(string hex)
     {
         foreach (var (origin, log) in _logs)
@@ -233,19 +295,28 @@ sealed class Witness : IDisposable
         return null;
     }
 
-    /// <summary>What is kept against logs: the origin, the file, and whether it proves a fork. What does not is a checkpoint that nobody has proved to extend what was cosigned before.</summary>
+    /// <summary>
+    /// What is kept against logs: the origin, the file, and whether it proves a fork. What does not is a checkpoint
+    /// that nobody has proved to extend what was cosigned before.
+    /// </summary>
     public IEnumerable<(string Origin, string File, bool Proven)> Evidence =>
         from log in _logs where Directory.Exists(log.Value.Folder) from kind in (string[])[Fork, Unproven]
-        from file in Directory.EnumerateFiles(log.Value.Folder, kind + "*").Order(StringComparer.Ordinal) select (log.Key, file, kind == Fork);
+        from file in Directory.EnumerateFiles(log.Value.Folder, kind + "*").Order(StringComparer.Ordinal)
+            select (log.Key, file, kind == Fork);
 
     static bool IsFalselyEmpty(string text) =>
-        text.Split('\n') is [_, "0", var root, ..] && Base64.TryDecode(root, out var hash) && hash.Length == Digest.Size && Digest.From(hash) != Merkle.EmptyRoot;
+        text.Split('\n') is [_, "0", var root, ..] && Base64.TryDecode(root, out var hash) && hash.Length == Digest.Size
+        && Digest.From(hash) != Merkle.EmptyRoot;
 
-    /// <summary>The log signed it: anyone who has both can judge. A proof that was merely wrong leaves a harmless piece here; a second tree of one size convicts.</summary>
+    /// <summary>
+    /// The log signed it: anyone who has both can judge. A proof that was merely wrong leaves a harmless piece here; a
+    /// second tree of one size convicts.
+    /// </summary>
     static void Keep(Known log, string kind, Note note)
     {
         var file = Path.Combine(log.Folder, kind + Digest.Of(Encoding.UTF8.GetBytes(note.Text)).Hex[..16]);
-        if (File.Exists(file) || Directory.EnumerateFiles(log.Folder, kind + "*").Take(MaxEvidence).Count() == MaxEvidence) return;
+        if (File.Exists(file)
+            || Directory.EnumerateFiles(log.Folder, kind + "*").Take(MaxEvidence).Count() == MaxEvidence) return;
         Files.Write(file, note.ToString());
     }
 

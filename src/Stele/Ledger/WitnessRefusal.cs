@@ -19,11 +19,16 @@ enum WitnessRefusal
     NotEmpty,
     /// <summary>The proof does not lead from what was cosigned last to this checkpoint.</summary>
     Inconsistent,
-    /// <summary>The log signed two trees of one size: nothing but a second history, or a log that lost its past.</summary>
+    /// <summary>
+    /// The log signed two trees of one size: nothing but a second history, or a log that lost its past.
+    /// </summary>
     Fork,
 }
 
-/// <summary>Which edition of tlog-witness a witness speaks. They differ in one status: a second tree of the size cosigned last is 409 in v1.0.0 and 422 since.</summary>
+/// <summary>
+/// Which edition of tlog-witness a witness speaks. They differ in one status: a second tree of the size cosigned last
+/// is 409 in v1.0.0 and 422 since.
+/// </summary>
 enum WitnessDialect
 {
     Main,

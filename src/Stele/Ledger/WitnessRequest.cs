@@ -29,11 +29,14 @@ sealed record WitnessRequest(long Old, ImmutableArray<Digest> Proof, Note Note)
     public static WitnessRequest Parse(ReadOnlySpan<byte> utf8)
     {
         var (lines, note) = Split(utf8, 1 + MaxProof);
-        if (!lines[0].StartsWith("old ", StringComparison.Ordinal) || !Decimal(lines[0][4..], out var old)) throw new FormatException("a request begins with 'old ' and a size");
+        if (!lines[0].StartsWith("old ", StringComparison.Ordinal) || !Decimal(lines[0][4..], out var old))
+            throw new FormatException("a request begins with 'old ' and a size");
         return new WitnessRequest(old, [.. lines.Skip(1).Select(Hash)], NoteOf(note));
     }
 
-    /// <summary>The lines before the first empty one, and what follows it: neither these lines nor an origin are empty.</summary>
+    /// <summary>
+    /// The lines before the first empty one, and what follows it: neither these lines nor an origin are empty.
+    /// </summary>
     internal static (string[] Lines, string Note) Split(ReadOnlySpan<byte> utf8, int maxLines)
     {
         if (utf8.Length > MaxBytes) throw new FormatException($"a request has at most {MaxBytes} bytes");
@@ -59,19 +62,25 @@ sealed record WitnessRequest(long Old, ImmutableArray<Digest> Proof, Note Note)
         {
             return Stele.Proof.Note.Parse(note);
         }
-        catch (FormatException e) when (note.LastIndexOf("\n\n", StringComparison.Ordinal) is > 0 and var end && note.EndsWith('\n') && note[(end + 2)..^1].Split('\n').All(l => l.StartsWith("\u2014 ", StringComparison.Ordinal)))
+        catch (FormatException e) when (note.LastIndexOf("\n\n", StringComparison.Ordinal) is > 0 and var end
+            && note.EndsWith('\n')
+            && note[(end + 2)..^1].Split('\n').All(l => l.StartsWith("\u2014 ", StringComparison.Ordinal)))
         {
             throw new SignatureLineException(Checkpoint.Parse(note[..(end + 1)]).Origin, e.Message);
         }
     }
 
     internal static Digest Hash(string line) =>
-        Base64.TryDecode(line, out var bytes) && bytes.Length == Digest.Size ? Digest.From(bytes) : throw new FormatException("a line of the consistency proof is not base64 of 32 bytes");
+        Base64.TryDecode(line, out var bytes) && bytes.Length == Digest.Size
+            ? Digest.From(bytes)
+            : throw new FormatException("a line of the consistency proof is not base64 of 32 bytes");
 
     internal static bool Decimal(string text, out long value) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value.ToString(CultureInfo.InvariantCulture) == text;
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value)
+        && value.ToString(CultureInfo.InvariantCulture) == text;
 
-    public override string ToString() => $"old {Old.ToString(CultureInfo.InvariantCulture)}\n{string.Concat(Proof.Select(h => Base64.Encode(h.ToArray()) + "\n"))}\n{Note}";
+    public override string ToString() =>
+        $"old {Old.ToString(CultureInfo.InvariantCulture)}\n{string.Concat(Proof.Select(h => Base64.Encode(h.ToArray()) + "\n"))}\n{Note}";
 }
 
 /// <summary>The request holds a checkpoint of this origin, and a signature line that can't be read.</summary>

@@ -10,8 +10,8 @@ namespace Stele.Runtime;
 static class Enforcement
 {
     /// <summary>
-    /// Every limit by name, with its value and whether it holds: memory in bytes, processors, processes, those of its user in all, descriptors a
-    /// process, bytes a file; and the user.
+    /// Every limit by name, with its value and whether it holds: memory in bytes, processors, processes, those of its
+    /// user in all, descriptors a process, bytes a file; and the user.
     /// </summary>
     public static Json ToJson()
     {

@@ -22,8 +22,8 @@ namespace Stele.Runtime;
 /// </summary>
 sealed class Reaper
 {
-    // The newest first: what waits for its byte must go before the bubblewrap that would otherwise die first and leave it.
-    // Ten looks that find nothing: a process that is changing its user namespace can't be looked into for a moment.
+    // The newest first: what waits for its byte must go before the bubblewrap that would otherwise die first and leave
+    // it. Ten looks that find nothing: a process that is changing its user namespace can't be looked into for a moment.
     const string Script = """
         trap '' INT TERM HUP QUIT
         read -r mark
@@ -49,7 +49,9 @@ sealed class Reaper
     Reaper(SafeFileHandle gate, Stream leave, Process shell, SafeFileHandle mark, SafeFileHandle otherEnd) =>
         (_gate, _leave, _shell, _mark, _otherEnd) = (gate, leave, shell, mark, otherEnd);
 
-    /// <summary>Starts it; by the one thread that starts sandboxes, so that no two starts inherit each other's pipes.</summary>
+    /// <summary>
+    /// Starts it; by the one thread that starts sandboxes, so that no two starts inherit each other's pipes.
+    /// </summary>
     public static Reaper Start()
     {
         var (gate, leave) = Libc.Pipe();

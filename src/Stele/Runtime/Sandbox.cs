@@ -4,7 +4,9 @@ using Stele.Disk;
 
 namespace Stele.Runtime;
 
-/// <summary>Something of the host made visible inside, at an absolute path below a mount point of the environment.</summary>
+/// <summary>
+/// Something of the host made visible inside, at an absolute path below a mount point of the environment.
+/// </summary>
 readonly record struct Bind(string Host, string Inside, bool Writable = false);
 
 enum SandboxError
@@ -57,7 +59,8 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     static readonly string[] StagePoints = ["/mnt", "/media", "/srv", "/opt", "/home"];
     static readonly string[] SearchPath = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-    public ImmutableSortedDictionary<string, string> Env { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> Env { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
     public string Directory { get; init; } = "/";
     public ImmutableArray<Bind> Binds { get; init; } = [];
     public Limits Limits { get; init; } = Limits.Default;
@@ -94,14 +97,21 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
         return new Ran(code, running.Output, running.Errors, timedOut);
     }
 
-    /// <summary>Starts and returns once the process inside exists (it may still be on its way to the command).</summary>
+    /// <summary>
+    /// Starts and returns once the process inside exists (it may still be on its way to the command).
+    /// </summary>
     /// <exception cref="SandboxException"/>
     public async Task<SandboxProcess> Start(CancellationToken stop = default)
     {
-        if (!Available) throw new SandboxException(SandboxError.Missing, "bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox here", "apt-get install bubblewrap");
+        if (!Available)
+            throw new SandboxException(SandboxError.Missing,
+                "bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox here",
+                "apt-get install bubblewrap");
         var command = Command();
         foreach (var point in MountPoints)
-            if (Libc.StatOf(Path.Combine(Root, point)) is not { Type: NodeType.Directory }) throw new SandboxException(SandboxError.Unfit, $"{Root} is no root for a sandbox: it has no directory /{point}");
+            if (Libc.StatOf(Path.Combine(Root, point)) is not { Type: NodeType.Directory })
+                throw new SandboxException(SandboxError.Unfit,
+                    $"{Root} is no root for a sandbox: it has no directory /{point}");
         return await SandboxProcess.Start(() => Prepare(command), stop);
     }
 
@@ -115,7 +125,8 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     {
         string[] sources = [Root, .. Binds.Select(b => Path.GetFullPath(b.Host))];
         if (HostUser.Of(Tenant ?? Root) is not { } user) return new Launch("/bin/sh",
-            ["-c", Launch.Script, "sh", Launch.PlainSignals, Program!, command, .. Args.Skip(1)], [.. Flags(sources)], Limits, OutputBytes);
+            ["-c", Launch.Script, "sh", Launch.PlainSignals, Program!, command, .. Args.Skip(1)], [.. Flags(sources)],
+            Limits, OutputBytes);
         foreach (var bind in Binds.Where(b => b.Writable)) Libc.GiveTo(bind.Host, user);
         var stage = StagePoints.FirstOrDefault(p => System.IO.Directory.Exists(p) && !sources.Append(Program!)
             .Any(s => s.StartsWith(p + "/", StringComparison.Ordinal)))
@@ -138,7 +149,8 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     {
         if (Args[0].Contains('/', StringComparison.Ordinal)) return Args[0];
         return SearchPath.Select(d => $"{d}/{Args[0]}").FirstOrDefault(p => Libc.StatOf(Root + p) is not null)
-            ?? throw new SandboxException(SandboxError.Unfit, $"the environment has no program '{Args[0]}' in {string.Join(", ", SearchPath)}");
+            ?? throw new SandboxException(SandboxError.Unfit,
+                $"the environment has no program '{Args[0]}' in {string.Join(", ", SearchPath)}");
     }
 
     /// <param name="sources">Where on the host the root and each of the binds is.</param>
@@ -147,11 +159,13 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
         var user = Number(User);
         List<string> flags =
         [
-            "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
+            "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+            "--unshare-cgroup-try", "--disable-userns",
             "--uid", user, "--gid", user, "--hostname", "stele", "--cap-drop", "ALL", "--new-session",
                 "--die-with-parent", "--clearenv",
             "--ro-bind", sources[0], "/", "--dev", "/dev", .. Memory(SharedBytes, "/dev/shm"), "--remount-ro", "/dev",
-            // Read-only as a whole: to a process whose user is the host's root, with or without capabilities, the kernel's settings below /proc/sys are writable.
+            // Read-only as a whole: to a process whose user is the host's root, with or without capabilities, the
+            // kernel's settings below /proc/sys are writable.
             "--proc", "/proc", "--remount-ro", "/proc",
             .. Memory(ScratchBytes, "/tmp"), .. Memory(RunBytes, "/run"),
         ];

@@ -25,7 +25,9 @@ sealed class SandboxProcess : IAsyncDisposable
         Exited = Exit();
     }
 
-    /// <summary>The command's own process as the host numbers it: what /proc/[pid]/{root,exe,maps,environ} shows is what runs.</summary>
+    /// <summary>
+    /// The command's own process as the host numbers it: what /proc/[pid]/{root,exe,maps,environ} shows is what runs.
+    /// </summary>
     public int Pid { get; }
 
     /// <summary>
@@ -33,7 +35,10 @@ sealed class SandboxProcess : IAsyncDisposable
     /// </summary>
     public int Init { get; }
 
-    /// <summary>Completes with the exit code when nothing is left inside; a <see cref="SandboxException"/> if the sandbox could not be built.</summary>
+    /// <summary>
+    /// Completes with the exit code when nothing is left inside; a <see cref="SandboxException"/> if the sandbox could
+    /// not be built.
+    /// </summary>
     public Task<int> Exited { get; }
 
     /// <summary>What was written so far, cut at the limit.</summary>
@@ -80,7 +85,8 @@ sealed class SandboxProcess : IAsyncDisposable
         var output = new Head(process.StandardOutput.BaseStream, launch.OutputBytes);
         var errors = new Head(process.StandardError.BaseStream, launch.OutputBytes);
         var pid = new TaskCompletionSource<int?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var status = Task.Factory.StartNew(() => ReadStatus(read, pid), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var status = Task.Factory.StartNew(() => ReadStatus(read, pid), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await Tell(process, [.. numbers, .. launch.Settings]);
         // Not to be called off: it comes at once, or bubblewrap ends; and only who knows the process can end it.
         if (await pid.Task is { } init)
@@ -186,7 +192,10 @@ sealed class SandboxProcess : IAsyncDisposable
 
     static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>bubblewrap writes one JSON object a line: first with child-pid, at the end with exit-code. No exit-code means that the command never began.</summary>
+    /// <summary>
+    /// bubblewrap writes one JSON object a line: first with child-pid, at the end with exit-code. No exit-code means
+    /// that the command never began.
+    /// </summary>
     static int? ReadStatus(SafeFileHandle pipe, TaskCompletionSource<int?> pid)
     {
         int? code = null;
@@ -265,7 +274,8 @@ sealed class SandboxProcess : IAsyncDisposable
             try
             {
                 for (int n; (n = await from.ReadAsync(buffer)) > 0;)
-                    if (_kept.Length < limit) _kept = [.. _kept, .. buffer.AsSpan(0, Math.Min(n, limit - _kept.Length))];
+                    if (_kept.Length < limit)
+                        _kept = [.. _kept, .. buffer.AsSpan(0, Math.Min(n, limit - _kept.Length))];
             }
             catch (IOException) { } // the other end is gone
         });
@@ -276,8 +286,9 @@ sealed class SandboxProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// The one thread that starts sandboxes. "Die with parent" means: with the <em>thread</em> that forked (prctl(2), PR_SET_PDEATHSIG), and threads of the pool come and go.
-    /// It also keeps two starts from inheriting each other's status pipe.
+    /// The one thread that starts sandboxes. "Die with parent" means: with the <em>thread</em> that forked (prctl(2),
+    /// PR_SET_PDEATHSIG), and threads of the pool come and go. It also keeps two starts from inheriting each other's
+    /// status pipe.
     /// </summary>
     static class Parent
     {

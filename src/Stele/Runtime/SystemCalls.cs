@@ -47,18 +47,24 @@ static class SystemCalls
     static readonly uint[] X64 =
     [
         248, 249, 250, // add_key, request_key, keyctl
-        101, 310, 311, 312, 298, 321, 323, 300, // ptrace, process_vm_readv, process_vm_writev, kcmp, perf_event_open, bpf, userfaultfd, fanotify_init
+        // ptrace, process_vm_readv, process_vm_writev, kcmp, perf_event_open, bpf, userfaultfd, fanotify_init
+        101, 310, 311, 312, 298, 321, 323, 300,
         175, 176, 313, 246, 320, 169, // init_module, delete_module, finit_module, kexec_load, kexec_file_load, reboot
         165, 166, 155, 161, 167, 168, 163, 179, // mount, umount2, pivot_root, chroot, swapon, swapoff, acct, quotactl
         272, 308, 303, 304, // unshare, setns, name_to_handle_at, open_by_handle_at
-        164, 227, 159, 305, 170, 171, // settimeofday, clock_settime, adjtimex, clock_adjtime, sethostname, setdomainname
-        103, 172, 173, 154, 134, 212, 153, 180, // syslog, iopl, ioperm, modify_ldt, uselib, lookup_dcookie, vhangup, nfsservctl
+        // settimeofday, clock_settime, adjtimex, clock_adjtime, sethostname, setdomainname
+        164, 227, 159, 305, 170, 171,
+        // syslog, iopl, ioperm, modify_ldt, uselib, lookup_dcookie, vhangup, nfsservctl
+        103, 172, 173, 154, 134, 212, 153, 180,
         256, 279, 278, 333, 136, 139, 156, // migrate_pages, move_pages, vmsplice, io_pgetevents, ustat, sysfs, _sysctl
         // create_module, get_kernel_syms, query_module, getpmsg, putpmsg, afs_syscall, tuxcall, security, vserver
         174, 177, 178, 181, 182, 183, 184, 185, 236,
     ];
 
-    /// <summary>The same calls by the generic numbers of asm-generic/unistd.h, where they exist there. Not run on such a machine yet.</summary>
+    /// <summary>
+    /// The same calls by the generic numbers of asm-generic/unistd.h, where they exist there. Not run on such a machine
+    /// yet.
+    /// </summary>
     static readonly uint[] Arm64 =
     [
         217, 218, 219,
@@ -71,7 +77,9 @@ static class SystemCalls
         238, 239, 75, 292,
     ];
 
-    /// <summary>The filter for this machine; null where we have no table for it, and the sandbox says so by having none.</summary>
+    /// <summary>
+    /// The filter for this machine; null where we have no table for it, and the sandbox says so by having none.
+    /// </summary>
     public static byte[]? Filter() => RuntimeInformation.OSArchitecture switch
     {
         Architecture.X64 => Program(AuditX64, [.. X64, .. Common], socket: 41, socketPair: 53, personality: 135,

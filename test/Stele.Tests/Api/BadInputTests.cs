@@ -9,10 +9,14 @@ using Stele.Tests.Control;
 
 namespace Stele.Tests.Api;
 
-/// <summary>What a hostile or mistaken client sends: the right status, a clear message in our own form, and nothing written.</summary>
+/// <summary>
+/// What a hostile or mistaken client sends: the right status, a clear message in our own form, and nothing written.
+/// </summary>
 public sealed class BadInputTests
 {
-    /// <summary>Speaks HTTP by hand, so that nothing on this side tidies the request up. Status, headers and body.</summary>
+    /// <summary>
+    /// Speaks HTTP by hand, so that nothing on this side tidies the request up. Status, headers and body.
+    /// </summary>
     static async Task<(int Status, string Head, string Body)> Raw(Town town, string head, byte[]? body = null)
     {
         using var client = new TcpClient();
@@ -33,19 +37,22 @@ public sealed class BadInputTests
         var text = Encoding.UTF8.GetString(answer.ToArray());
         var gap = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
         Assert.StartsWith("HTTP/1.1 ", text, StringComparison.Ordinal);
-        return (int.Parse(text.AsSpan(9, 3), System.Globalization.CultureInfo.InvariantCulture), text[..gap], text[(gap + 4)..]);
+        return (int.Parse(text.AsSpan(9, 3), System.Globalization.CultureInfo.InvariantCulture), text[..gap],
+            text[(gap + 4)..]);
     }
 
     static string Head(Town town, string first, string rest = "") =>
         $"{first} HTTP/1.1\nHost: localhost\nAuthorization: Bearer {town.Founded.Token}\nConnection: close\n{rest}\n";
 
-    static Problem Problem_(int status, string body) => Problem.FromJson(status, CanonicalJson.Parse(Encoding.UTF8.GetBytes(body), Problem.MaxBytes));
+    static Problem Problem_(int status, string body) =>
+        Problem.FromJson(status, CanonicalJson.Parse(Encoding.UTF8.GetBytes(body), Problem.MaxBytes));
 
     /// <summary>Everything a server has on disk: names, sizes and content.</summary>
     static string Tree(Town town)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in Directory.EnumerateFiles(town.Folder.Data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (var file in Directory.EnumerateFiles(town.Folder.Data, "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(file));
             if (file.EndsWith(".lock", StringComparison.Ordinal)) continue;   // held by the running server, and empty
@@ -69,7 +76,8 @@ public sealed class BadInputTests
 
     static async Task Refused(Town town, int status, string code, byte[] body)
     {
-        var (got, head, text) = await Raw(town, Head(town, "POST /statements", $"Content-Length: {body.Length}\n"), body);
+        var (got, head, text) = await Raw(town, Head(town, "POST /statements", $"Content-Length: {body.Length}\n"),
+            body);
         Assert.Contains($"Content-Type: {Problem.MediaType}", head, StringComparison.OrdinalIgnoreCase);
         var problem = Problem_(got, text);
         Assert.Equal((status, code), (got, problem.Code));
@@ -84,7 +92,8 @@ public sealed class BadInputTests
         await using var town = await Town.Found();
         await town.Settle();
         var good = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson();
-        byte[] Signed(string payload) => Envelope.Sign(Encoding.UTF8.GetBytes(payload), town.Owner.Key).ToJson().ToBytes();
+        byte[] Signed(string payload) =>
+            Envelope.Sign(Encoding.UTF8.GetBytes(payload), town.Owner.Key).ToJson().ToBytes();
 
         await NothingWritten(town, async () =>
         {
@@ -92,22 +101,41 @@ public sealed class BadInputTests
             await Refused(town, 400, "malformed", "{"u8.ToArray());
             await Refused(town, 400, "malformed", [0xff, 0xfe, 0x00]);
             await Refused(town, 400, "malformed", "[]"u8.ToArray());
-            await Refused(town, 400, "malformed", Encoding.UTF8.GetBytes(good.ToString().Replace(":", ": ", StringComparison.Ordinal)));                    // not canonical
+            // not canonical
+            await Refused(town, 400, "malformed",
+                Encoding.UTF8.GetBytes(good.ToString().Replace(":", ": ", StringComparison.Ordinal)));
             await Refused(town, 400, "malformed", good.With("more", 1).ToBytes());
-            await Refused(town, 400, "malformed", Encoding.UTF8.GetBytes(new string('[', 5000)));                                                          // too deep
+            // too deep
+            await Refused(town, 400, "malformed", Encoding.UTF8.GetBytes(new string('[', 5000)));
             await Refused(town, 400, "malformed", Signed("{}"));
             await Refused(town, 400, "malformed", Signed("not json"));
-            var unknown = town.Act(new Erasure("x", 0, 1, default, 1, Erasure.Request, 1, null) { Nonce = Founding.NewNonce(), Issued = 0 }).Encode();
-            await Refused(town, 400, "unknown-kind", Signed(Encoding.UTF8.GetString(unknown).Replace("erasure/v1", "outcome/v1", StringComparison.Ordinal)));
+            var unknown = town.Act(new Erasure("x", 0, 1, default, 1, Erasure.Request, 1, null)
+            {
+                Nonce = Founding.NewNonce(),
+                Issued = 0
+            }).Encode();
+            await Refused(town, 400, "unknown-kind",
+                Signed(Encoding.UTF8.GetString(unknown).Replace("erasure/v1", "outcome/v1", StringComparison.Ordinal)));
             await Refused(town, 413, "too-large", new byte[64 * 1024 + 1]);
-            await Refused(town, 413, "too-large", new byte[64 * 1024]);                                                                                    // fits a request, not an entry
+            // fits a request, not an entry
+            await Refused(town, 413, "too-large", new byte[64 * 1024]);
             // Signed by nobody we know, or wrongly, or for another ledger: refused, and not worth an entry.
-            await Refused(town, 401, "unknown-signer", Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), PrivateKey.Create()).ToJson().ToBytes());
-            await Refused(town, 409, "wrong-ledger", Envelope.Sign((town.Member(Citizen.New(), new Role("builder")) with { Ledger = Digest.Of("elsewhere"u8) }).Encode(), town.Owner.Key).ToJson().ToBytes());
+            await Refused(town, 401, "unknown-signer",
+                Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), PrivateKey.Create()).ToJson()
+                    .ToBytes());
+            await Refused(town, 409, "wrong-ledger",
+                Envelope.Sign(
+                    (town.Member(Citizen.New(), new Role("builder")) with { Ledger = Digest.Of("elsewhere"u8) })
+                        .Encode(), town.Owner.Key).ToJson().ToBytes());
             var signature = good["signatures"].AsArray[0];
-            var other = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson();
-            await Refused(town, 401, "bad-signature", good.With("signatures", Json.Array(signature.With("sig", other["signatures"].AsArray[0]["sig"]))).ToBytes());
-            await Refused(town, 409, "outside-window", Envelope.Sign((town.Member(Citizen.New(), new Role("builder")) with { Issued = town.Now - 25 * 3_600_000 }).Encode(), town.Owner.Key).ToJson().ToBytes());
+            var other = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key)
+                .ToJson();
+            await Refused(town, 401, "bad-signature", good.With("signatures",
+                Json.Array(signature.With("sig", other["signatures"].AsArray[0]["sig"]))).ToBytes());
+            await Refused(town, 409, "outside-window",
+                Envelope.Sign(
+                    (town.Member(Citizen.New(), new Role("builder")) with { Issued = town.Now - 25 * 3_600_000 })
+                        .Encode(), town.Owner.Key).ToJson().ToBytes());
         });
     }
 
@@ -118,15 +146,18 @@ public sealed class BadInputTests
         await NothingWritten(town, async () =>
         {
             var chunk = Encoding.ASCII.GetBytes($"{70_000:x}\r\n{new string('a', 70_000)}\r\n0\r\n\r\n");
-            var (status, _, body) = await Raw(town, Head(town, "POST /statements", "Transfer-Encoding: chunked\n"), chunk);
+            var (status, _, body) = await Raw(town, Head(town, "POST /statements", "Transfer-Encoding: chunked\n"),
+                chunk);
             Assert.Equal((413, "too-large"), (status, Problem_(status, body).Code));
         });
     }
 
     static readonly (string Method, string Address)[] Addresses =
     [
-        ("GET", "/"), ("GET", "/status"), ("GET", "/checkpoint"), ("GET", "/entries/0"), ("GET", "/tile/0/000"), ("POST", "/statements"), ("PUT", "/blobs/sha256:00"),
-        ("POST", "/blobs"), ("GET", "/events"), ("GET", "/state"), ("GET", "/nowhere"), ("PUT", "/artifacts/x"), ("DELETE", "/blobs/x"), ("HEAD", "/blobs/x"),
+        ("GET", "/"), ("GET", "/status"), ("GET", "/checkpoint"), ("GET", "/entries/0"), ("GET", "/tile/0/000"),
+        ("POST", "/statements"), ("PUT", "/blobs/sha256:00"),
+        ("POST", "/blobs"), ("GET", "/events"), ("GET", "/state"), ("GET", "/nowhere"), ("PUT", "/artifacts/x"),
+        ("DELETE", "/blobs/x"), ("HEAD", "/blobs/x"),
     ];
 
     [Fact]
@@ -136,7 +167,10 @@ public sealed class BadInputTests
         await NothingWritten(town, async () =>
         {
             var token = town.Founded.Token;
-            foreach (var authorization in new[] { "", "Authorization: Bearer wrong\n", $"Authorization: Basic {token}\n", $"Authorization: Bearer {token}x\n", $"Authorization: Bearer {token[..^1]}\n", "Authorization: Bearer \n", $"Authorization: Bearer {new string('a', 4000)}\n" })
+            foreach (var authorization in new[] { "", "Authorization: Bearer wrong\n",
+                $"Authorization: Basic {token}\n", $"Authorization: Bearer {token}x\n",
+                $"Authorization: Bearer {token[..^1]}\n", "Authorization: Bearer \n",
+                $"Authorization: Bearer {new string('a', 4000)}\n" })
                 foreach (var (method, address) in Addresses)
                 {
                     var (status, head, body) = await Raw(town,
@@ -198,7 +232,8 @@ public sealed class BadInputTests
             foreach (var (request, expected) in Nowhere)
             {
                 var sends = request[0] == 'P';
-                var (status, head, body) = await Raw(town, Head(town, request, sends ? "Content-Length: 1\n" : ""), sends ? "x"u8.ToArray() : null);
+                var (status, head, body) = await Raw(town, Head(town, request, sends ? "Content-Length: 1\n" : ""),
+                    sends ? "x"u8.ToArray() : null);
                 Assert.Equal((request, expected), (request, status));
                 Assert.DoesNotContain("PRIVATE KEY", body, StringComparison.Ordinal);
                 if (request.StartsWith("HEAD", StringComparison.Ordinal)) continue;
@@ -226,15 +261,21 @@ public sealed class BadInputTests
             await Put(413, "too-large", "Content-Length: 10737418240\n", new byte[1000]);
             await Put(413, "too-large", "Content-Length: 1048577\n", new byte[1000]);
             // Nothing is announced, and too much comes.
-            await Put(413, "too-large", "Transfer-Encoding: chunked\n", Encoding.ASCII.GetBytes($"{(1 << 20) + 1:x}\r\n{new string('a', (1 << 20) + 1)}\r\n0\r\n\r\n"));
+            await Put(413, "too-large", "Transfer-Encoding: chunked\n",
+                Encoding.ASCII.GetBytes($"{(1 << 20) + 1:x}\r\n{new string('a', (1 << 20) + 1)}\r\n0\r\n\r\n"));
             await Put(422, "wrong-digest", "Content-Length: 5\n", "hellO"u8.ToArray());
             var (status, _, _) = await Raw(town, Head(town, "PUT /artifacts/" + digest, "Content-Length: 0\n"));
             Assert.Equal(404, status);
         });
         // The client's own caps and the server's come back as what they are.
-        Assert.Equal(BlobError.TooLarge, (await Assert.ThrowsAsync<BlobException>(() => town.Server.Put(new MemoryStream(new byte[(1 << 20) + 1]), null, long.MaxValue))).Error);
-        Assert.Equal(BlobError.WrongDigest, (await Assert.ThrowsAsync<BlobException>(() => town.Server.Put(new MemoryStream(content), Digest.Of("x"u8), 100))).Error);
-        Assert.Equal(BlobError.Unknown, (await Assert.ThrowsAsync<BlobException>(() => town.Server.OpenRead(digest))).Error);
+        Assert.Equal(BlobError.TooLarge,
+            (await Assert.ThrowsAsync<BlobException>(() =>
+                town.Server.Put(new MemoryStream(new byte[(1 << 20) + 1]), null, long.MaxValue))).Error);
+        Assert.Equal(BlobError.WrongDigest,
+            (await Assert.ThrowsAsync<BlobException>(() =>
+                town.Server.Put(new MemoryStream(content), Digest.Of("x"u8), 100))).Error);
+        Assert.Equal(BlobError.Unknown,
+            (await Assert.ThrowsAsync<BlobException>(() => town.Server.OpenRead(digest))).Error);
         Assert.False(await town.Server.Has(digest));
         Assert.Equal(digest, await town.Server.Put(new MemoryStream(content), null, 100));
         Assert.True(await town.Server.Has(digest));
@@ -250,7 +291,10 @@ public sealed class BadInputTests
         {
             using var client = new TcpClient();
             await client.ConnectAsync(town.Host.Address.Host, town.Host.Address.Port);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(Head(town, $"PUT /blobs/{Digest.Of("hello"u8)}", "Content-Length: 100000\n").Replace("\n", "\r\n", StringComparison.Ordinal) + "hel"));
+            await client.GetStream()
+                .WriteAsync(
+                    Encoding.ASCII.GetBytes(Head(town, $"PUT /blobs/{Digest.Of("hello"u8)}", "Content-Length: 100000\n")
+                        .Replace("\n", "\r\n", StringComparison.Ordinal) + "hel"));
             client.Client.Close(0);
             await Task.Delay(500);
         });

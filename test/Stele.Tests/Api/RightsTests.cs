@@ -55,7 +55,8 @@ public sealed class RightsTests
         foreach (var row in rows)
         {
             foreach (var stranger in new[] { null, "no token", Token.New() })
-                Assert.True(await Ask(http, row, stranger) == HttpStatusCode.Unauthorized == (row.Rights != Rights.None),
+                Assert.True(
+                    await Ask(http, row, stranger) == HttpStatusCode.Unauthorized == (row.Rights != Rights.None),
                     $"{row}, a stranger");
             foreach (var (right, token) in tokens)
             {
@@ -97,7 +98,8 @@ public sealed class RightsTests
         using var http = new HttpClient { BaseAddress = h.Node.Address };
         foreach (var path in new[] { "nothing", "status/more", "logs", "logs/0", "reads/", "bodies/0", "erasures/0" })
         {
-            Assert.Equal(HttpStatusCode.Unauthorized, await Ask(http, new("GET", NodeRoutes.Root + path, default), null));
+            Assert.Equal(HttpStatusCode.Unauthorized,
+                await Ask(http, new("GET", NodeRoutes.Root + path, default), null));
             Assert.Equal(HttpStatusCode.NotFound,
                 await Ask(http, new("GET", NodeRoutes.Root + path, default), h.NodeToken));
         }

@@ -26,7 +26,8 @@ public sealed class RouteTests
     {
         var (town, _, _, _) = await World();
         await using var _town = town;
-        Assert.True(Checkpoint.TryOpen(await town.Server.Checkpoint(stop: Stop), town.Trust.Key, out var checkpoint, out _));
+        Assert.True(Checkpoint.TryOpen(await town.Server.Checkpoint(stop: Stop), town.Trust.Key, out var checkpoint,
+            out _));
         Assert.Equal(town.State.Size, checkpoint.Size);
         var width = (int)checkpoint.Size;
         var entries = Tile.DecodeBundle(await town.Server.Fetch(new Tile(Tile.Entries, 0, width), Stop), width);
@@ -36,7 +37,8 @@ public sealed class RouteTests
         Assert.Equal(town.Trust.Genesis, hashes[0]);
 
         var proof = await town.Server.Get("proof/3?size=7", Stop);
-        Assert.True(Proofs.VerifyInclusion(3, 7, hashes[3], [.. proof["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], Merkle.Root(hashes.Take(7))));
+        Assert.True(Proofs.VerifyInclusion(3, 7, hashes[3],
+            [.. proof["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], Merkle.Root(hashes.Take(7))));
         var entry = await town.Server.Get("entries/3", Stop);
         Assert.Equal(hashes[3], entry["leaf"].AsDigest);
         Assert.Equal(CanonicalJson.Parse(Entry.Parse(entries[3]).Envelope.Payload, 65536), entry["statement"]);
@@ -57,10 +59,12 @@ public sealed class RouteTests
         Assert.Null(Environment(before).Find("head"));
         Assert.Equal(deployment, before["size"].AsInt);
         var time = town.Host.Admission.Replay.Entries[3].Entry.Time;
-        Assert.Equal(town.Host.Admission.Replay.AsOf(time).Size, (await town.Server.Get($"status?time={time}", Stop))["size"].AsInt);
+        Assert.Equal(town.Host.Admission.Replay.AsOf(time).Size,
+            (await town.Server.Get($"status?time={time}", Stop))["size"].AsInt);
 
         var state = await town.Server.Get("state", Stop);
-        Assert.Equal((StateDigest.Of(town.State), StateDigest.ToJson(town.State)), (state["digest"].AsDigest, state["state"]));
+        Assert.Equal((StateDigest.Of(town.State), StateDigest.ToJson(town.State)),
+            (state["digest"].AsDigest, state["state"]));
         Assert.Equal(6, (await town.Server.Get("members", Stop))["members"].AsArray.Length);
         var releases = (await town.Server.Get("releases", Stop))["releases"].AsArray;
         Assert.Equal([v1, v2], releases.Select(r => r["release"].AsDigest));
@@ -71,17 +75,20 @@ public sealed class RouteTests
         Assert.Equal("changed", component["change"].AsString);
         Assert.Equal(town.State.Releases[v2].Components[0].Digest, component["to"].AsDigest);
         var file = Assert.Single(component["files"].AsArray);
-        Assert.Equal(("weights.txt", "changed", Digest.Of("good"u8)), (file["path"].AsString, file["change"].AsString, file["to"].AsDigest));
+        Assert.Equal(("weights.txt", "changed", Digest.Of("good"u8)),
+            (file["path"].AsString, file["change"].AsString, file["to"].AsDigest));
         Assert.Empty(diff["run"]["changes"].AsArray);
         var figures = Assert.Single(diff["checks"].AsArray)["figures"].AsArray.ToDictionary(f => f["name"].AsString);
-        Assert.Equal((0.7, 0.84, "changed"), (figures["metrics.ratio"]["from"].AsDouble, figures["metrics.ratio"]["to"].AsDouble, figures["metrics.ratio"]["change"].AsString));
+        Assert.Equal((0.7, 0.84, "changed"), (figures["metrics.ratio"]["from"].AsDouble,
+            figures["metrics.ratio"]["to"].AsDouble, figures["metrics.ratio"]["change"].AsString));
         Assert.Equal("same", figures["metrics.accuracy"]["change"].AsString);
 
         var trace = await town.Server.Get($"trace?deployment={deployment}", Stop);
         Assert.Equal("v2", trace["release"]["name"].AsString);
         Assert.Equal(deployment + 1, trace["verdict"]["entry"].AsInt);
         Assert.Equal(town.Approver.Id, Assert.Single(trace["approvals"].AsArray)["by"].AsArray[0].AsString);
-        Assert.Equal("https://example.org/weights", Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
+        Assert.Equal("https://example.org/weights",
+            Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
 
         var lines = (await town.Server.Get("log?from=0", Stop))["lines"].AsArray;
         Assert.Equal(town.State.Size, lines.Length);
@@ -101,22 +108,28 @@ public sealed class RouteTests
         async Task<(string Id, Json Data)> Next()
         {
             var fields = new Dictionary<string, string>(StringComparer.Ordinal);
-            for (string? line; (line = await reader.ReadLineAsync(Stop).AsTask().WaitAsync(TimeSpan.FromSeconds(120), Stop)) is { Length: > 0 };)
-                fields[line[..line.IndexOf(':', StringComparison.Ordinal)]] = line[(line.IndexOf(':', StringComparison.Ordinal) + 2)..];
+            for (string? line; (line = await reader.ReadLineAsync(Stop).AsTask().WaitAsync(TimeSpan.FromSeconds(120),
+                Stop)) is { Length: > 0 };)
+                fields[line[..line.IndexOf(':', StringComparison.Ordinal)]] =
+                    line[(line.IndexOf(':', StringComparison.Ordinal) + 2)..];
             return (fields["id"], CanonicalJson.Parse(Encoding.UTF8.GetBytes(fields["data"]), 1 << 20));
         }
         Assert.Equal(("0", "genesis"), (await Next()) is var (id, data) ? (id, data["kind"].AsString) : default);
         var entry = await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
         var (next, told) = await Next();
-        Assert.Equal((entry, "member", entry), (long.Parse(next, System.Globalization.CultureInfo.InvariantCulture), told["kind"].AsString, told["entry"].AsInt));
+        Assert.Equal((entry, "member", entry), (long.Parse(next, System.Globalization.CultureInfo.InvariantCulture),
+            told["kind"].AsString, told["entry"].AsInt));
     }
 
     [Fact]
     public async Task A_long_poll_ends_with_news_or_with_time()
     {
-        await using var town = await Town.Found(options: new Stele.Api.ServerOptions { MaxWait = TimeSpan.FromSeconds(1) });
+        await using var town =
+            await Town.Found(options: new Stele.Api.ServerOptions { MaxWait = TimeSpan.FromSeconds(1) });
         static long Size(string note) => Checkpoint.Parse(Note.Parse(note).Text).Size;
-        Assert.Equal(1, Size(await town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop).WaitAsync(TimeSpan.FromSeconds(120), Stop)));
+        Assert.Equal(1,
+            Size(await town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop).WaitAsync(TimeSpan.FromSeconds(120),
+                Stop)));
         var waiting = town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop);
         await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
         Assert.Equal(2, Size(await waiting.WaitAsync(TimeSpan.FromSeconds(120), Stop)));
@@ -135,7 +148,8 @@ public sealed class RouteTests
         await town.Host.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120), Stop);
         Assert.NotEmpty(await poll);
         Assert.True(town.Host.Completion.IsCompletedSuccessfully);
-        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Get("status", Stop))).Problem.Is(Trouble.Unreachable));
+        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Get("status", Stop))).Problem.Is(
+            Trouble.Unreachable));
         await town.Start();
     }
 
@@ -147,7 +161,8 @@ public sealed class RouteTests
         using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         other.Start();
         var port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
-        await Assert.ThrowsAsync<IOException>(() => Stele.Api.ServerHost.Start(town.Folder, new Stele.Api.ServerOptions { Port = port }, town.Time));
+        await Assert.ThrowsAsync<IOException>(() =>
+            Stele.Api.ServerHost.Start(town.Folder, new Stele.Api.ServerOptions { Port = port }, town.Time));
         await town.Start();   // the ledger was let go
     }
 }

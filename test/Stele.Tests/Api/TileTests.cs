@@ -30,16 +30,21 @@ public sealed class TileTests
     {
         await using var town = await Town.Found();
         await town.Settle();
-        foreach (var batch in Enumerable.Range(0, 270).Chunk(90)) await Task.WhenAll(batch.Select(_ => town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner)));
+        foreach (var batch in Enumerable.Range(0, 270).Chunk(90))
+            await Task.WhenAll(batch.Select(_ =>
+                town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner)));
         using var http = Client(town.Host.Address, town.Founded.Token);
         var leaves = await new TileWalk(http, "").Run(town.Trust.Key);
         Assert.Equal(town.State.Size, leaves.Count);
         Assert.Equal(town.Trust.Genesis, Merkle.Leaf(leaves[0]));
-        foreach (var path in (string[])["tile/0/000.p/0", "tile/0/000.p/256", "tile/0/0", "tile/0/x000/000", "tile/00/000", "tile/0/001.p/255", "tile/1/000.p/2", "tile/1/000", "tile/2/000.p/1", "tile/64/000", "tile/entries/002", "tile/-1/000", "tile/0/001"])
+        foreach (var path in (string[])["tile/0/000.p/0", "tile/0/000.p/256", "tile/0/0", "tile/0/x000/000",
+            "tile/00/000", "tile/0/001.p/255", "tile/1/000.p/2", "tile/1/000", "tile/2/000.p/1", "tile/64/000",
+            "tile/entries/002", "tile/-1/000", "tile/0/001"])
             Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync(path, Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await http.PutAsync("tile/0/000", null, Stop)).StatusCode);
         using var nobody = Client(town.Host.Address);
-        foreach (var path in (string[])["checkpoint", "tile/0/000"]) Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync(path, Stop)).StatusCode);
+        foreach (var path in (string[])["checkpoint", "tile/0/000"])
+            Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync(path, Stop)).StatusCode);
     }
 
     [Fact]
@@ -50,11 +55,15 @@ public sealed class TileTests
         using var nobody = Client(town.Host.Address);
         Assert.Equal(town.State.Size, (await new TileWalk(nobody, "").Run(town.Trust.Key)).Count);
         Assert.True((await nobody.GetAsync("tile/0/000.p/1", Stop)).Headers.CacheControl!.Public);
-        foreach (var path in (string[])["status", "entries/0", "tile/../status", "checkpoint/", "blobs/x"]) Assert.NotEqual(HttpStatusCode.OK, (await nobody.GetAsync(path, Stop)).StatusCode);
+        foreach (var path in (string[])["status", "entries/0", "tile/../status", "checkpoint/", "blobs/x"])
+            Assert.NotEqual(HttpStatusCode.OK, (await nobody.GetAsync(path, Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.PutAsync("tile/0/000", null, Stop)).StatusCode);
     }
 
-    /// <summary>The standard's own example: 70,000 entries are 273 full tiles on level 0 and one of width 112; one full tile and one of 17 on level 1; one of 1 on level 2.</summary>
+    /// <summary>
+    /// The standard's own example: 70,000 entries are 273 full tiles on level 0 and one of width 112; one full tile and
+    /// one of 17 on level 1; one of 1 on level 2.
+    /// </summary>
     [Fact]
     public async Task Seventy_thousand_entries_are_the_tiles_that_the_standard_says()
     {
@@ -72,13 +81,17 @@ public sealed class TileTests
             else if (!await LogPages.Tile(http, log, path, open: true)) http.Response.StatusCode = 404;
         });
         await web.StartAsync(Stop);
-        using var http = Client(new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()));
+        using var http = Client(new Uri(
+            web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()));
         var walk = new TileWalk(http, "a/prefix/");
         var leaves = await walk.Run(ledgers.Signer.Key);
         Assert.Equal(Ledgers.Entry(69_999), leaves[^1]);
         Assert.Equal(1 + 2 * (274 + 274 + 2 + 1), walk.Fetched);
-        foreach (var (path, there) in new[] { ("tile/0/273.p/112", true), ("tile/0/273.p/113", false), ("tile/0/272", true), ("tile/1/001.p/17", true), ("tile/1/001.p/18", false), ("tile/2/000.p/1", true), ("tile/2/000", false), ("tile/entries/273.p/112", true), ("tile/entries/274.p/1", false) })
-            Assert.Equal(there ? HttpStatusCode.OK : HttpStatusCode.NotFound, (await http.GetAsync("a/prefix/" + path, Stop)).StatusCode);
+        foreach (var (path, there) in new[] { ("tile/0/273.p/112", true), ("tile/0/273.p/113", false),
+            ("tile/0/272", true), ("tile/1/001.p/17", true), ("tile/1/001.p/18", false), ("tile/2/000.p/1", true),
+            ("tile/2/000", false), ("tile/entries/273.p/112", true), ("tile/entries/274.p/1", false) })
+            Assert.Equal(there ? HttpStatusCode.OK : HttpStatusCode.NotFound,
+                (await http.GetAsync("a/prefix/" + path, Stop)).StatusCode);
         await web.StopAsync(Stop);
     }
 
@@ -88,7 +101,8 @@ public sealed class TileTests
         await using var town = await Town.Found();
         await town.Settle();
         using var http = Client(town.Host.Address, town.Founded.Token);
-        foreach (var (offer, zipped) in new[] { ("gzip", true), ("identity, gzip;q=0.5", true), ("GZIP;q=1.0", true), ("gzip;q=0", false), ("gzip; q=0.0, identity", false), ("br", false), ("", false) })
+        foreach (var (offer, zipped) in new[] { ("gzip", true), ("identity, gzip;q=0.5", true), ("GZIP;q=1.0", true),
+            ("gzip;q=0", false), ("gzip; q=0.0, identity", false), ("br", false), ("", false) })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "tile/entries/000.p/2");
             if (offer.Length > 0) request.Headers.TryAddWithoutValidation("Accept-Encoding", offer);

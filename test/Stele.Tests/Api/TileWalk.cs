@@ -4,18 +4,25 @@ using Stele.Proof;
 
 namespace Stele.Tests.Api;
 
-/// <summary>A C2SP tlog-tiles client that knows nothing of us: reads a whole log from its checkpoint, tiles and bundles over HTTP, and checks everything that the standard says of them.</summary>
+/// <summary>
+/// A C2SP tlog-tiles client that knows nothing of us: reads a whole log from its checkpoint, tiles and bundles over
+/// HTTP, and checks everything that the standard says of them.
+/// </summary>
 sealed class TileWalk(HttpClient http, string prefix)
 {
     public int Fetched { get; private set; }
 
-    /// <summary>The leaves, after every tile of every level and every bundle was found to be what the checkpoint implies.</summary>
+    /// <summary>
+    /// The leaves, after every tile of every level and every bundle was found to be what the checkpoint implies.
+    /// </summary>
     public async Task<List<byte[]>> Run(VerifierKey key)
     {
         var answer = await Get("checkpoint", zip: false);
         Assert.Equal("text/plain; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
-        Assert.True(answer.Headers.CacheControl is { NoCache: true } or { NoStore: true } || answer.Headers.CacheControl!.MaxAge <= TimeSpan.FromSeconds(5));
-        Assert.True(Checkpoint.TryOpen(await answer.Content.ReadAsStringAsync(), key, out var checkpoint, out var error), error);
+        Assert.True(answer.Headers.CacheControl is { NoCache: true } or { NoStore: true }
+            || answer.Headers.CacheControl!.MaxAge <= TimeSpan.FromSeconds(5));
+        Assert.True(Checkpoint.TryOpen(await answer.Content.ReadAsStringAsync(), key, out var checkpoint,
+            out var error), error);
         var size = checkpoint.Size;
 
         var leaves = new List<byte[]>();

@@ -12,7 +12,10 @@ using Stele.Tests.Control;
 
 namespace Stele.Tests.Api;
 
-/// <summary>A real server and real witnesses on loopback: cosignatures come, are kept and shown; a second history under one key is caught.</summary>
+/// <summary>
+/// A real server and real witnesses on loopback: cosignatures come, are kept and shown; a second history under one key
+/// is caught.
+/// </summary>
 public sealed class WitnessedServerTests
 {
     static readonly CancellationToken Stop = CancellationToken.None;
@@ -51,11 +54,16 @@ public sealed class WitnessedServerTests
     }
 
     static WitnessTerms Terms(int quorum, params WitnessPlace[] places) =>
-        new([.. places], note => { note.Verify([.. places.Select(p => p.Key)], out var verified); return verified.Length >= quorum; });
+        new([.. places], note =>
+        {
+            note.Verify([.. places.Select(p => p.Key)], out var verified);
+            return verified.Length >= quorum;
+        });
 
     static async Task Eventually(Func<Task<bool>> holds, string otherwise)
     {
-        for (var until = DateTime.UtcNow.AddSeconds(60); !await holds(); await Task.Delay(10)) Assert.True(DateTime.UtcNow < until, otherwise);
+        for (var until = DateTime.UtcNow.AddSeconds(60); !await holds(); await Task.Delay(10))
+            Assert.True(DateTime.UtcNow < until, otherwise);
     }
 
     static Task Eventually(Func<bool> holds, string otherwise) => Eventually(() => Task.FromResult(holds()), otherwise);
@@ -69,7 +77,8 @@ public sealed class WitnessedServerTests
             try
             {
                 note = await town.Server.Published(Stop);
-                return Checkpoint.TryOpen(note, town.Trust.Key, out var c, out _) && c.Size == town.State.Size && Note.Parse(note).Signatures.Length > by.Length;
+                return Checkpoint.TryOpen(note, town.Trust.Key, out var c, out _) && c.Size == town.State.Size
+                    && Note.Parse(note).Signatures.Length > by.Length;
             }
             catch (ProblemException e) when (e.Problem.Is(Trouble.NotFound))
             {
@@ -88,7 +97,8 @@ public sealed class WitnessedServerTests
         return town.Start();
     }
 
-    static Task<long> Grow(Town town) => town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner);
+    static Task<long> Grow(Town town) =>
+        town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner);
 
     [Fact]
     public async Task What_a_quorum_stands_behind_is_published_and_kept()
@@ -138,12 +148,17 @@ public sealed class WitnessedServerTests
         await using var one = await new Guard(town, "w1").Start();
         using var stranger = NoteSigner.Create(town.Path("stranger"), "w1", NoteKeyType.Cosignature);
         await Restart(town, Terms(1, new WitnessPlace("w1", stranger.Key, one.Address)));
-        await Eventually(() => town.Host.Witnesses[0].Trouble?.Contains("other keys", StringComparison.Ordinal) is true, "a witness with another key is taken for ours");
-        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Published(Stop))).Problem.Is(Trouble.NotFound));
+        await Eventually(() => town.Host.Witnesses[0].Trouble?.Contains("other keys", StringComparison.Ordinal) is true,
+            "a witness with another key is taken for ours");
+        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Published(Stop))).Problem.Is(
+            Trouble.NotFound));
         Assert.Equal("w1", (await town.Server.Get("witnesses", Stop))["witnesses"].AsArray[0]["name"].AsString);
     }
 
-    /// <summary>The operator grows a copy of the ledger apart from it, under the same key. Whichever of the two comes second is found out, at any size and in both dialects.</summary>
+    /// <summary>
+    /// The operator grows a copy of the ledger apart from it, under the same key. Whichever of the two comes second is
+    /// found out, at any size and in both dialects.
+    /// </summary>
     [Theory]
     [InlineData(false, 1)]
     [InlineData(true, 1)]
@@ -167,23 +182,35 @@ public sealed class WitnessedServerTests
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = 0 }, town.Time))
         {
             using var server = new Server(twin.Address, town.Founded.Token);
-            for (var i = 0; i < grown; i++) Assert.IsType<Admitted.Added>(await server.Submit(Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key), Stop));
+            for (var i = 0; i < grown; i++)
+                Assert.IsType<Admitted.Added>(
+                    await server.Submit(Envelope.Sign(town.Member(Citizen.New(),
+                        new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key), Stop));
         }
-        await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = 0, Witnesses = Terms(1, guard.Place) }, town.Time, m => { lock (told) told.Add(m); }))
+        await using (var twin = await ServerHost.Start(copy, new ServerOptions
         {
-            await Eventually(() => twin.Witnesses[0].Fork, $"the witness cosigned two histories, or nobody says that it did not: {twin.Witnesses[0].Trouble}");
+            Port = 0,
+            Witnesses = Terms(1, guard.Place)
+        }, town.Time, m => { lock (told) told.Add(m); }))
+        {
+            await Eventually(() => twin.Witnesses[0].Fork,
+                $"the witness cosigned two histories, or nobody says that it did not: {twin.Witnesses[0].Trouble}");
             Assert.Contains("FORK", Assert.Single(told), StringComparison.Ordinal);
             using var server = new Server(twin.Address, town.Founded.Token);
             var said = await server.Get("witnesses", Stop);
             Assert.True(said["witnesses"].AsArray[0]["fork"].AsBool);
             Assert.Null(said.Find("published"));
         }
-        Assert.Equal(size, Checkpoint.Parse(Note.Parse(guard.Witness.Latest(Digest.Of(System.Text.Encoding.UTF8.GetBytes(town.Trust.Origin)).Hex)!).Text).Size);
+        Assert.Equal(size,
+            Checkpoint.Parse(
+                Note.Parse(guard.Witness.Latest(
+                    Digest.Of(System.Text.Encoding.UTF8.GetBytes(town.Trust.Origin)).Hex)!).Text).Size);
         if (grown > 0)
         {
             var (_, file, proven) = Assert.Single(guard.Witness.Evidence);
             Assert.Equal(grown == 1, proven);   // two trees of one size
-            Assert.True(Checkpoint.TryOpen(await File.ReadAllTextAsync(file, Stop), town.Trust.Key, out var evidence, out _));
+            Assert.True(Checkpoint.TryOpen(await File.ReadAllTextAsync(file, Stop), town.Trust.Key, out var evidence,
+                out _));
             Assert.Equal(size - 1 + grown, evidence.Size);
         }
         await town.Start();
@@ -208,7 +235,8 @@ public sealed class WitnessedServerTests
         await web.StartAsync(Stop);
         using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);
         await Restart(town, Terms(1, new WitnessPlace("w1", key.Key, new Uri(web.Urls.Single() + "/"))));
-        await Eventually(() => Volatile.Read(ref asked) >= 2 && town.Host.Witnesses[0].Trouble == "its answer is no cosignature", "it is not asked again");
+        await Eventually(() => Volatile.Read(ref asked) >= 2
+            && town.Host.Witnesses[0].Trouble == "its answer is no cosignature", "it is not asked again");
         await town.Stop();
         await web.StopAsync(Stop);
         await town.Start();
@@ -220,7 +248,8 @@ public sealed class WitnessedServerTests
         await using var town = await Town.Found();
         using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);
         await Restart(town, Terms(1, new WitnessPlace("w1", key.Key, null)));   // comes by itself, and never does
-        var envelope = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+        var envelope = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(),
+            town.Owner.Key).ToJson().ToBytes();
         Task<Admitted> Wait(CancellationToken stop) => town.Host.Admission.Submit(envelope, Await.Witnessed, stop);
         using var away = new CancellationTokenSource();
         var waiting = Enumerable.Range(0, Admission.MaxWitnessed).Select(_ => Wait(away.Token)).ToArray();
@@ -228,14 +257,16 @@ public sealed class WitnessedServerTests
         Assert.IsType<Admitted.Already>(await town.Host.Admission.Submit(envelope));   // nobody else is kept out
         Assert.DoesNotContain(waiting, w => w.IsCompleted);
         await away.CancelAsync();
-        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(60)), a => Assert.True(Assert.IsType<Admitted.Refused>(a).Problem.Is(Trouble.Stopped)));
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(60)),
+            a => Assert.True(Assert.IsType<Admitted.Refused>(a).Problem.Is(Trouble.Stopped)));
         Assert.True(Assert.IsType<Admitted.Refused>(await Wait(away.Token)).Problem.Is(Trouble.Stopped));
 
         // The server's own end does not wait for those who wait.
         using var http = new HttpClient { BaseAddress = town.Host.Address };
         http.DefaultRequestHeaders.Authorization = new("Bearer", town.Founded.Token);
         var size = town.State.Size;
-        var other = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+        var other = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(),
+            town.Owner.Key).ToJson().ToBytes();
         var asking = http.PostAsync("statements?await=witnessed", new ByteArrayContent(other), Stop);
         await Eventually(() => town.State.Size > size, "it was not admitted");
         await town.Stop();
@@ -243,7 +274,9 @@ public sealed class WitnessedServerTests
         await town.Start();
     }
 
-    /// <summary>Also without asking anybody: an old copy that is put back does not start over what others have cosigned.</summary>
+    /// <summary>
+    /// Also without asking anybody: an old copy that is put back does not start over what others have cosigned.
+    /// </summary>
     [Fact]
     public async Task An_old_copy_does_not_start_over_what_was_cosigned()
     {
@@ -255,7 +288,9 @@ public sealed class WitnessedServerTests
         await Grow(town);
         await Published(town, guard);
         File.Copy(town.Folder.Cosigned, copy.Cosigned);
-        Assert.Equal(LogError.Truncated, (await Assert.ThrowsAsync<LogException>(() => ServerHost.Start(copy, new ServerOptions { Port = 0 }, town.Time))).Error);
+        Assert.Equal(LogError.Truncated,
+            (await Assert.ThrowsAsync<LogException>(() =>
+                ServerHost.Start(copy, new ServerOptions { Port = 0 }, town.Time))).Error);
     }
 
     static async Task<ServerFolder> Copy(Town town)

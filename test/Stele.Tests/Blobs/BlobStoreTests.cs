@@ -101,8 +101,10 @@ public sealed class BlobStoreTests : IDisposable
     [Fact]
     public async Task Another_digest_or_length_than_announced_is_refused()
     {
-        Assert.Equal(BlobError.WrongDigest, await Refusal(() => _blobs.Put(new MemoryStream([1, 2, 3]), Digest.Of("else"u8), 100)));
-        Assert.Equal(BlobError.WrongDigest, await Refusal(() => _blobs.Put(new MemoryStream([1, 2, 3]), null, 100, declared: 4)));
+        Assert.Equal(BlobError.WrongDigest,
+            await Refusal(() => _blobs.Put(new MemoryStream([1, 2, 3]), Digest.Of("else"u8), 100)));
+        Assert.Equal(BlobError.WrongDigest,
+            await Refusal(() => _blobs.Put(new MemoryStream([1, 2, 3]), null, 100, declared: 4)));
         NothingStored();
     }
 
@@ -137,7 +139,8 @@ public sealed class BlobStoreTests : IDisposable
     {
         var second = new BlobStore(_scratch.At("blobs"));
         var made = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() =>
-            Artifact.OfDocument(i % 2 == 0 ? _blobs : second, "config", new About($"config-{i}"), "application/json", Json.Object(("i", i)).ToBytes()))));
+            Artifact.OfDocument(i % 2 == 0 ? _blobs : second, "config", new About($"config-{i}"), "application/json",
+                Json.Object(("i", i)).ToBytes()))));
         Assert.Equal(made.Order(), _blobs.Listed().Select(l => l.Manifest).Order());
     }
 
@@ -146,7 +149,8 @@ public sealed class BlobStoreTests : IDisposable
     {
         if (!File.Exists("/usr/bin/skopeo")) Assert.Skip("skopeo is not installed: apt-get install skopeo");
         _scratch.File("in/a.txt", "a");
-        var manifest = await Stele.Build.Freeze.Path(_blobs, _scratch.At("in"), "dataset", new About("people", "https://example.org/people", "CC0-1.0"));
+        var manifest = await Stele.Build.Freeze.Path(_blobs, _scratch.At("in"), "dataset",
+            new About("people", "https://example.org/people", "CC0-1.0"));
         var reference = (await Artifact.Read(_blobs, manifest)).Reference(manifest);
         Assert.Equal("people:" + manifest.Short, reference);
 
@@ -154,16 +158,22 @@ public sealed class BlobStoreTests : IDisposable
         Assert.True(code == 0, error);
         Assert.Equal(manifest, Digest.Of(Encoding.UTF8.GetBytes(output)));
 
-        (code, _, error) = Skopeo("--insecure-policy", "copy", $"oci:{_scratch.At("blobs")}:{reference}", $"dir:{_scratch.At("copy")}");
+        (code, _, error) = Skopeo("--insecure-policy", "copy", $"oci:{_scratch.At("blobs")}:{reference}",
+            $"dir:{_scratch.At("copy")}");
         Assert.True(code == 0, error);
-        Assert.Equal(await File.ReadAllBytesAsync(_blobs.PathOf(manifest)), await File.ReadAllBytesAsync(_scratch.At("copy", "manifest.json")));
+        Assert.Equal(await File.ReadAllBytesAsync(_blobs.PathOf(manifest)),
+            await File.ReadAllBytesAsync(_scratch.At("copy", "manifest.json")));
         foreach (var layer in (await Artifact.Read(_blobs, manifest)).Layers)
             Assert.Equal(layer.Digest, Digest.Of(await File.ReadAllBytesAsync(_scratch.At("copy", layer.Digest.Hex))));
     }
 
     static (int, string, string) Skopeo(params string[] args)
     {
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/skopeo", args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo("/usr/bin/skopeo", args)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -21,8 +21,11 @@ public sealed class MaterialiseTests : IDisposable
     {
         var root = _scratch.At(name);
         Directory.CreateDirectory(root);
-        var files = Enumerable.Range(0, 40).Select(i => (Name: $"many/{i % 7}/file-{i}", Content: $"content {i}", Executable: i % 5 == 0))
-            .Append(("ünï/𐐷 and \uFF5E", "beyond ASCII", false)).Append((new string('d', 120) + "/" + new string('f', 150), "long", true)).Append(("empty", "", false)).ToArray();
+        var files = Enumerable.Range(0, 40)
+            .Select(i => (Name: $"many/{i % 7}/file-{i}", Content: $"content {i}", Executable: i % 5 == 0))
+            .Append(("ünï/𐐷 and \uFF5E", "beyond ASCII", false))
+            .Append((new string('d', 120) + "/" + new string('f', 150), "long", true)).Append(("empty", "", false))
+            .ToArray();
         new Random(seed).Shuffle(files);
         foreach (var (path, content, executable) in files)
         {
@@ -61,7 +64,8 @@ public sealed class MaterialiseTests : IDisposable
         _scratch.File("golden/a", "alpha");
         _scratch.File("golden/b/run", "#!/bin/true\n", executable: true);
         File.CreateSymbolicLink(_scratch.At("golden/c"), "b/run");
-        var code = await Freeze.Path(_blobs, _scratch.At("golden"), "code", new About("golden", "https://example.org", "MIT", ImmutableSortedDictionary<string, string>.Empty.Add("org.example.note", "é")));
+        var code = await Freeze.Path(_blobs, _scratch.At("golden"), "code", new About("golden", "https://example.org",
+            "MIT", ImmutableSortedDictionary<string, string>.Empty.Add("org.example.note", "é")));
         var model = await Freeze.Path(_blobs, _scratch.At("golden"), "model", new About("golden"));
         Assert.Equal(Golden.Tree, TreeDigest.Of(_scratch.At("golden")).Digest.ToString());
         Assert.Equal(Golden.Code, code.ToString());
@@ -86,10 +90,12 @@ public sealed class MaterialiseTests : IDisposable
         Assert.Equal(TreeDigest.Of(root).Digest, made.Tree.Digest);
         Assert.Equal(made.Tree.Digest, TreeDigest.Of(made.Directory).Digest);
         Assert.Empty(made.Tree.Changes(TreeDigest.Of(made.Directory)));
-        foreach (var file in Directory.EnumerateFiles(made.Directory, "*", SearchOption.AllDirectories).Where(f => new FileInfo(f).LinkTarget is null))
+        foreach (var file in Directory.EnumerateFiles(made.Directory, "*", SearchOption.AllDirectories)
+            .Where(f => new FileInfo(f).LinkTarget is null))
             Assert.Equal(default, File.GetUnixFileMode(file) & (UnixFileMode)0x92);
         var layers = (await Artifact.Read(_blobs, artifact)).Layers;
-        Assert.Equal(2, layers.Length); // the large file alone, so that a tree that changes elsewhere shares it; the rest in one tar
+        // the large file alone, so that a tree that changes elsewhere shares it; the rest in one tar
+        Assert.Equal(2, layers.Length);
         Assert.Equal((1 << 20) + 17, layers[0].Size);
     }
 
@@ -100,7 +106,8 @@ public sealed class MaterialiseTests : IDisposable
         var made = await Materialise.Artifact(_blobs, file, _scratch.At("file"));
         Assert.Equal("a,b\n", File.ReadAllText(Path.Combine(made.Directory, "data.csv")));
         Directory.CreateDirectory(_scratch.At("none"));
-        var empty = await Materialise.Artifact(_blobs, await Freeze.Path(_blobs, _scratch.At("none"), "dataset", new About("none")), _scratch.At("empty"));
+        var empty = await Materialise.Artifact(_blobs,
+            await Freeze.Path(_blobs, _scratch.At("none"), "dataset", new About("none")), _scratch.At("empty"));
         Assert.Empty(Directory.GetFileSystemEntries(empty.Directory));
     }
 
@@ -108,7 +115,8 @@ public sealed class MaterialiseTests : IDisposable
     public async Task Any_damaged_blob_is_named_and_nothing_is_left_behind()
     {
         var artifact = await Freeze.Path(_blobs, Tree("one", 1), "code", new About("tree"));
-        var known = new[] { artifact }.Concat((await Artifact.Read(_blobs, artifact)).Layers.Select(l => l.Digest)).ToArray();
+        var known = new[] { artifact }.Concat((await Artifact.Read(_blobs, artifact)).Layers.Select(l => l.Digest))
+            .ToArray();
         var random = new Random(3);
         Directory.CreateDirectory(_scratch.At("out"));
         foreach (var blob in known)
@@ -120,7 +128,8 @@ public sealed class MaterialiseTests : IDisposable
                 damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
                 File.Delete(_blobs.PathOf(blob));
                 await File.WriteAllBytesAsync(_blobs.PathOf(blob), damaged);
-                var e = await Assert.ThrowsAsync<BlobException>(() => Materialise.Artifact(_blobs, artifact, _scratch.At("out", "tree")));
+                var e = await Assert.ThrowsAsync<BlobException>(() =>
+                    Materialise.Artifact(_blobs, artifact, _scratch.At("out", "tree")));
                 Assert.Equal(BlobError.Corrupt, e.Error);
                 Assert.Contains(blob.ToString(), e.Message, StringComparison.Ordinal);
                 Assert.Empty(Directory.GetFileSystemEntries(_scratch.At("out")));
@@ -135,8 +144,10 @@ public sealed class MaterialiseTests : IDisposable
     public async Task More_than_the_limit_is_refused_by_what_the_manifest_declares()
     {
         var artifact = await Freeze.Path(_blobs, Tree("one", 1), "code", new About("tree"));
-        foreach (var layer in (await Artifact.Read(_blobs, artifact)).Layers) File.Delete(_blobs.PathOf(layer.Digest)); // they are not even looked for
-        Assert.Equal(BlobError.TooLarge, await Refusal(() => Materialise.Artifact(_blobs, artifact, _scratch.At("out"), maxBytes: 1 << 20)));
+        // they are not even looked for
+        foreach (var layer in (await Artifact.Read(_blobs, artifact)).Layers) File.Delete(_blobs.PathOf(layer.Digest));
+        Assert.Equal(BlobError.TooLarge,
+            await Refusal(() => Materialise.Artifact(_blobs, artifact, _scratch.At("out"), maxBytes: 1 << 20)));
     }
 
     // Hostile layers. Each is a manifest and a layer that carry their true digests; only their content is bad.
@@ -217,16 +228,30 @@ public sealed class MaterialiseTests : IDisposable
         Assert.Equal(BlobError.Duplicate, await Layer(Ours(Link("a", "b"), File_("a/escaped"))));
         var tar = Ours(Link("a", "b"));
         var link = Artifact.TreeLayer("code", await _blobs.Put(tar), tar.Length);
-        Assert.Equal(BlobError.Duplicate, await Hostile(link, Artifact.FileLayer("code", await _blobs.Put("evil"u8.ToArray()), 4, "a/x", false)));
+        Assert.Equal(BlobError.Duplicate,
+            await Hostile(link, Artifact.FileLayer("code", await _blobs.Put("evil"u8.ToArray()), 4, "a/x", false)));
     }
 
     [Fact]
     public async Task Devices_pipes_and_hard_links_are_refused()
     {
-        Assert.Equal(BlobError.SpecialFile, await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.CharacterDevice, "null") { DeviceMajor = 1, DeviceMinor = 3 }))));
-        Assert.Equal(BlobError.SpecialFile, await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.BlockDevice, "disk") { DeviceMajor = 8, DeviceMinor = 0 }))));
-        Assert.Equal(BlobError.SpecialFile, await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.Fifo, "pipe")))));
-        Assert.Equal(BlobError.SpecialFile, await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.HardLink, "hard") { LinkName = "/etc/shadow" }))));
+        Assert.Equal(BlobError.SpecialFile,
+            await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.CharacterDevice, "null")
+        {
+            DeviceMajor = 1,
+            DeviceMinor = 3
+        }))));
+        Assert.Equal(BlobError.SpecialFile,
+            await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.BlockDevice, "disk")
+        {
+            DeviceMajor = 8,
+            DeviceMinor = 0
+        }))));
+        Assert.Equal(BlobError.SpecialFile,
+            await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.Fifo, "pipe")))));
+        Assert.Equal(BlobError.SpecialFile,
+            await Layer(Foreign(t =>
+                t.WriteEntry(new UstarTarEntry(TarEntryType.HardLink, "hard") { LinkName = "/etc/shadow" }))));
     }
 
     [Fact]
@@ -258,7 +283,10 @@ public sealed class MaterialiseTests : IDisposable
     [Fact]
     public async Task A_tar_in_any_other_form_than_ours_is_refused()
     {
-        Assert.Equal(BlobError.Malformed, await Layer(Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "dated") { ModificationTime = DateTimeOffset.UnixEpoch.AddDays(1) }))));
+        Assert.Equal(BlobError.Malformed,
+            await Layer(
+                Foreign(t => t.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile,
+                    "dated") { ModificationTime = DateTimeOffset.UnixEpoch.AddDays(1) }))));
         Assert.Equal(BlobError.Malformed, await Layer(Ours(File_("b"), File_("a"))));
         var good = Ours(File_("a"));
         Assert.Equal(BlobError.Malformed, await Layer([.. good, 0]));
@@ -302,7 +330,8 @@ public sealed class MaterialiseTests : IDisposable
     public async Task Other_tools_read_our_tar()
     {
         var to = new MemoryStream();
-        await Tar.Write(to, [File_("a"), Link("b", "a"), File_(new string('d', 120) + "/é")], _ => new MemoryStream("evil"u8.ToArray()));
+        await Tar.Write(to, [File_("a"), Link("b", "a"), File_(new string('d', 120) + "/é")],
+            _ => new MemoryStream("evil"u8.ToArray()));
         to.Position = 0;
         using var tar = new TarReader(to);
         Assert.Equal("a", tar.GetNextEntry()!.Name);
@@ -324,12 +353,19 @@ public sealed class MaterialiseTests : IDisposable
     [Fact]
     public async Task Parts_are_laid_into_one_tree_and_may_not_collide()
     {
-        var root = await Freeze.Path(_blobs, Path.GetDirectoryName(_scratch.File("root/usr/bin/run", "x", executable: true)![..^"/bin/run".Length])!, "environment", new About("root"));
-        var app = await Freeze.Path(_blobs, Path.GetDirectoryName(_scratch.File("app/main", "y"))!, "code", new About("app"));
-        var made = await Materialise.Compose(_blobs, [new(root, ""), new(app, "app")], ["proc", "usr"], _scratch.At("tree"));
-        Assert.Equal(["app", "app/main", "proc", "usr", "usr/bin", "usr/bin/run"], made.Tree.Entries.Select(e => e.Path));
+        var root = await Freeze.Path(_blobs,
+            Path.GetDirectoryName(_scratch.File("root/usr/bin/run", "x", executable: true)![..^"/bin/run".Length])!,
+            "environment", new About("root"));
+        var app = await Freeze.Path(_blobs, Path.GetDirectoryName(_scratch.File("app/main", "y"))!, "code",
+            new About("app"));
+        var made = await Materialise.Compose(_blobs, [new(root, ""), new(app, "app")], ["proc", "usr"],
+            _scratch.At("tree"));
+        Assert.Equal(["app", "app/main", "proc", "usr", "usr/bin", "usr/bin/run"],
+            made.Tree.Entries.Select(e => e.Path));
         Assert.Equal(made.Tree.Digest, TreeDigest.Of(_scratch.At("tree")).Digest);
-        Assert.Equal(BlobError.Duplicate, await Refusal(() => Materialise.Compose(_blobs, [new(app, "app"), new(app, "app")], [], _scratch.At("twice"))));
+        Assert.Equal(BlobError.Duplicate,
+            await Refusal(() =>
+                Materialise.Compose(_blobs, [new(app, "app"), new(app, "app")], [], _scratch.At("twice"))));
         await Assert.ThrowsAsync<IOException>(() => Materialise.Artifact(_blobs, app, _scratch.At("tree")));
     }
 
@@ -351,12 +387,21 @@ public sealed class MaterialiseTests : IDisposable
         var content = File.ReadAllBytes(At("large.bin"));
         var damaged = (byte[])content.Clone();
         damaged[12345] ^= 4;
-        Expect(TreeChangeKind.Changed, "large.bin", () => File.WriteAllBytes(At("large.bin"), damaged), () => File.WriteAllBytes(At("large.bin"), content));
+        Expect(TreeChangeKind.Changed, "large.bin", () => File.WriteAllBytes(At("large.bin"), damaged),
+            () => File.WriteAllBytes(At("large.bin"), content));
         Expect(TreeChangeKind.Added, "new", () => File.WriteAllText(At("new"), ""), () => File.Delete(At("new")));
-        Expect(TreeChangeKind.Removed, "empty", () => File.Delete(At("empty")), () => File.WriteAllText(At("empty"), ""));
-        Expect(TreeChangeKind.Changed, "empty", () => File.SetUnixFileMode(At("empty"), (UnixFileMode)0x1c0), () => File.SetUnixFileMode(At("empty"), (UnixFileMode)0x180));
-        Expect(TreeChangeKind.Added, "many/more", () => Directory.CreateDirectory(At("many/more")), () => Directory.Delete(At("many/more")));
-        Expect(TreeChangeKind.Changed, "dangling", () => { File.Delete(At("dangling")); File.CreateSymbolicLink(At("dangling"), "else"); }, () => { File.Delete(At("dangling")); File.CreateSymbolicLink(At("dangling"), "not/there"); });
-        Assert.Equal(TreeDigest.Of(root, "many").Digest, TreeDigest.Of(before.Entries.Where(e => !e.Path.StartsWith("many/", StringComparison.Ordinal))).Digest);
+        Expect(TreeChangeKind.Removed, "empty", () => File.Delete(At("empty")),
+            () => File.WriteAllText(At("empty"), ""));
+        Expect(TreeChangeKind.Changed, "empty", () => File.SetUnixFileMode(At("empty"), (UnixFileMode)0x1c0),
+            () => File.SetUnixFileMode(At("empty"), (UnixFileMode)0x180));
+        Expect(TreeChangeKind.Added, "many/more", () => Directory.CreateDirectory(At("many/more")),
+            () => Directory.Delete(At("many/more")));
+        Expect(TreeChangeKind.Changed, "dangling", () =>
+        {
+            File.Delete(At("dangling"));
+            File.CreateSymbolicLink(At("dangling"), "else");
+        }, () => { File.Delete(At("dangling")); File.CreateSymbolicLink(At("dangling"), "not/there"); });
+        Assert.Equal(TreeDigest.Of(root, "many").Digest,
+            TreeDigest.Of(before.Entries.Where(e => !e.Path.StartsWith("many/", StringComparison.Ordinal))).Digest);
     }
 }

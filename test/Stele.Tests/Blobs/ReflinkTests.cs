@@ -4,7 +4,10 @@ using Stele.Build;
 
 namespace Stele.Tests.Blobs;
 
-/// <summary>On a filesystem that can share blocks. Makes one in a file if this machine lets it (root, mkfs.xfs, loop devices); else says so.</summary>
+/// <summary>
+/// On a filesystem that can share blocks. Makes one in a file if this machine lets it (root, mkfs.xfs, loop devices);
+/// else says so.
+/// </summary>
 public sealed class ReflinkTests : IDisposable
 {
     readonly Scratch _scratch = new();
@@ -20,7 +23,11 @@ public sealed class ReflinkTests : IDisposable
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo(program, args)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true
+            })!;
             process.WaitForExit();
             return process.ExitCode == 0;
         }
@@ -35,7 +42,8 @@ public sealed class ReflinkTests : IDisposable
         var image = _scratch.File("image");
         using (var file = File.OpenWrite(image)) file.SetLength(400L << 20);
         Directory.CreateDirectory(_scratch.At("xfs"));
-        Assert.SkipUnless(Environment.IsPrivilegedProcess && Run("mkfs.xfs", "-q", image), "an XFS image needs root and mkfs.xfs: apt-get install xfsprogs");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && Run("mkfs.xfs", "-q", image),
+            "an XFS image needs root and mkfs.xfs: apt-get install xfsprogs");
         _mounted = Run("mount", "-o", "loop", image, _scratch.At("xfs"));
         Assert.SkipUnless(_mounted, "loop devices can't be mounted here");
         return _scratch.At("xfs");
@@ -66,7 +74,9 @@ public sealed class ReflinkTests : IDisposable
         // A clone of a damaged blob is found out as a copy would be.
         File.SetUnixFileMode(blobs.PathOf(blob), (UnixFileMode)0x1a4);
         await File.WriteAllBytesAsync(blobs.PathOf(blob), content);
-        Assert.Equal(BlobError.Corrupt, (await Assert.ThrowsAsync<BlobException>(() => Materialise.Artifact(blobs, artifact, Path.Combine(xfs, "again")))).Error);
+        Assert.Equal(BlobError.Corrupt,
+            (await Assert.ThrowsAsync<BlobException>(() =>
+                Materialise.Artifact(blobs, artifact, Path.Combine(xfs, "again")))).Error);
         Assert.False(Directory.Exists(Path.Combine(xfs, "again")));
     }
 }

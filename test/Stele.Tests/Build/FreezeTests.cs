@@ -16,7 +16,8 @@ public sealed class FreezeTests : IDisposable
     async Task Refused(BlobError error, string named)
     {
         _scratch.File("in/first", "something that could have been stored first");
-        var e = await Assert.ThrowsAsync<BlobException>(() => Freeze.Path(_blobs, _scratch.At("in"), "code", new About("hostile")));
+        var e = await Assert.ThrowsAsync<BlobException>(() =>
+            Freeze.Path(_blobs, _scratch.At("in"), "code", new About("hostile")));
         Assert.Equal(error, e.Error);
         Assert.Contains(named, e.Message, StringComparison.Ordinal);
         Assert.Empty(_blobs.All());
@@ -84,21 +85,27 @@ public sealed class FreezeTests : IDisposable
     public async Task A_bad_name_or_kind_is_refused(string name, string kind)
     {
         var file = _scratch.File("file", "x");
-        Assert.Equal(BlobError.Malformed, (await Assert.ThrowsAsync<BlobException>(() => Freeze.Path(_blobs, file, kind, new About(name)))).Error);
+        Assert.Equal(BlobError.Malformed,
+            (await Assert.ThrowsAsync<BlobException>(() => Freeze.Path(_blobs, file, kind, new About(name)))).Error);
         Assert.Empty(_blobs.All());
     }
 
     [Fact]
     public async Task Nothing_there_says_so() =>
-        Assert.Contains("nothing is at", (await Assert.ThrowsAsync<FileNotFoundException>(() => Freeze.Path(_blobs, _scratch.At("none"), "code", new About("none")))).Message, StringComparison.Ordinal);
+        Assert.Contains("nothing is at",
+            (await Assert.ThrowsAsync<FileNotFoundException>(() => Freeze.Path(_blobs, _scratch.At("none"), "code",
+                new About("none")))).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task A_file_that_grows_or_shrinks_meanwhile_fails_the_freeze()
     {
         foreach (var (declared, many) in new[] { (3, 1), (5, 1), (3, 20), (5, 20) })
         {
-            PackEntry[] entries = [.. Enumerable.Range(0, many).Select(i => new PackEntry($"f{i}", EntryType.File, Size: declared, Open: () => new MemoryStream("four"u8.ToArray())))];
-            Assert.Equal(BlobError.Changed, (await Assert.ThrowsAsync<BlobException>(() => Pack.Tree(_blobs, "code", new About("moving"), entries))).Error);
+            PackEntry[] entries = [.. Enumerable.Range(0, many).Select(i => new PackEntry($"f{i}", EntryType.File,
+                Size: declared, Open: () => new MemoryStream("four"u8.ToArray())))];
+            Assert.Equal(BlobError.Changed,
+                (await Assert.ThrowsAsync<BlobException>(() =>
+                    Pack.Tree(_blobs, "code", new About("moving"), entries))).Error);
         }
         Assert.Empty(_blobs.Listed());
     }

@@ -33,13 +33,17 @@ public sealed class HostileReleaseTests
         scratch.File("code/service.pl", Service(secret));
         var code = await Freeze.Path(blobs, scratch.At("code"), "code", new About("service"));
         var release = await ReleaseClosure.Build(blobs, new ReleaseDocument("v1", "words",
-            [new Component("environment", "environment", "perl", environment, "/"), new Component("code", "code", "service", code, "/app")],
-            new RunTerms(["/usr/bin/perl", "/app/service.pl"], ImmutableSortedDictionary<string, string>.Empty, "/app", "/run/service.sock", "/health"), null));
+            [new Component("environment", "environment", "perl", environment, "/"),
+                new Component("code", "code", "service", code, "/app")],
+            new RunTerms(["/usr/bin/perl", "/app/service.pl"], ImmutableSortedDictionary<string, string>.Empty, "/app",
+                "/run/service.sock", "/health"), null));
         var check = new CheckDocument("look", code, environment,
-            ["/bin/sh", "-c", """case "$(cat /run/release.sock)" in *secret*) seen=1;; *) seen=0;; esac; echo -n "{\"counts\":{},\"groups\":{},\"metrics\":{\"seen\":$seen}}" > /out/report.json"""],
+            ["/bin/sh", "-c",
+                """case "$(cat /run/release.sock)" in *secret*) seen=1;; *) seen=0;; esac; echo -n "{\"counts\":{},\"groups\":{},\"metrics\":{\"seen\":$seen}}" > /out/report.json"""],
             ImmutableSortedDictionary<string, string>.Empty, code, Json.EmptyObject, 1);
         using var trees = new Trees(blobs, scratch.Path);
-        var e = await Assert.ThrowsAsync<CheckException>(() => new Check(trees).Run(release, check, TestContext.Current.CancellationToken));
+        var e = await Assert.ThrowsAsync<CheckException>(() =>
+            new Check(trees).Run(release, check, TestContext.Current.CancellationToken));
         Assert.Contains("/run/service.sock", e.Message, StringComparison.Ordinal);
     }
 }

@@ -52,7 +52,11 @@ public sealed class PipelineTests : IDisposable
         _scratch.File("name", "world");
         var text = await Freeze.Path(_blobs, _scratch.At("name"), "dataset", new About("text"));
         using var trees = new Trees(_blobs, _scratch.Path);
-        return await new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest> { ["text"] = text, ["shell"] = await ShellEnvironment() }, verify);
+        return await new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest>
+        {
+            ["text"] = text,
+            ["shell"] = await ShellEnvironment()
+        }, verify);
     }
 
     [Fact]
@@ -81,7 +85,8 @@ public sealed class PipelineTests : IDisposable
     [Fact]
     public async Task A_step_that_is_not_reproducible_is_found_out()
     {
-        var results = await Run(Two.Replace("echo \"$GREETING", "head -c 8 /dev/urandom > /out/random; echo \"$GREETING", StringComparison.Ordinal), verify: true);
+        var results = await Run(Two.Replace("echo \"$GREETING",
+            "head -c 8 /dev/urandom > /out/random; echo \"$GREETING", StringComparison.Ordinal), verify: true);
         Assert.False(results[0].Runs.Agree);
         Assert.NotEqual(results[0].Outputs[0], results[0].Outputs[1]);
         Assert.True(results[1].Runs.Agree);
@@ -138,7 +143,8 @@ public sealed class PipelineTests : IDisposable
         var bytes = pipeline.ToJson().ToBytes();
         Assert.Equal(bytes, Pipeline.Parse(bytes).ToJson().ToBytes());
         Assert.Throws<FormatException>(() => Pipeline.Parse(pipeline.ToJson().With("more", 1).ToBytes()));
-        Assert.Throws<FormatException>(() => Pipeline.Parse(pipeline.ToJson().With("version", Pipeline.Version + 1).ToBytes()));
+        Assert.Throws<FormatException>(() =>
+            Pipeline.Parse(pipeline.ToJson().With("version", Pipeline.Version + 1).ToBytes()));
     }
 
     [Fact]
@@ -146,7 +152,16 @@ public sealed class PipelineTests : IDisposable
     {
         var pipeline = await Pipeline.Compile("pipeline.yaml", Two, None.Add("greeting", "x")).Freeze(_blobs);
         using var trees = new Trees(_blobs);
-        Assert.Contains("'text'", (await Assert.ThrowsAsync<FormatException>(() => new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest>()))).Message, StringComparison.Ordinal);
-        Assert.Contains("'odd'", (await Assert.ThrowsAsync<FormatException>(() => new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest> { ["text"] = pipeline, ["shell"] = pipeline, ["odd"] = pipeline }))).Message, StringComparison.Ordinal);
+        Assert.Contains("'text'",
+            (await Assert.ThrowsAsync<FormatException>(() => new PipelineRun(trees).Run(pipeline,
+                new Dictionary<string, Digest>()))).Message, StringComparison.Ordinal);
+        Assert.Contains("'odd'",
+            (await Assert.ThrowsAsync<FormatException>(() =>
+                new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest>
+        {
+            ["text"] = pipeline,
+            ["shell"] = pipeline,
+            ["odd"] = pipeline
+        }))).Message, StringComparison.Ordinal);
     }
 }

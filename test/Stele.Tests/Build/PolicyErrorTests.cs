@@ -4,10 +4,15 @@ using Stele.Build;
 
 namespace Stele.Tests.Build;
 
-/// <summary>Every class of mistake in a policy, with the whole message: where it is, and what to write instead. The cases are <c>policy-errors.txt</c>; adding one is adding a section.</summary>
+/// <summary>
+/// Every class of mistake in a policy, with the whole message: where it is, and what to write instead. The cases are
+/// <c>policy-errors.txt</c>; adding one is adding a section.
+/// </summary>
 public sealed class PolicyErrorTests
 {
-    static readonly (string Title, string Yaml, string Message)[] Cases = [.. Regex.Split(File.ReadAllText(Path.Combine(Repository.Root, "test", "Stele.Tests", "Build", "policy-errors.txt")), "^== ", RegexOptions.Multiline).Skip(1).Select(Case)];
+    static readonly (string Title, string Yaml, string Message)[] Cases = [
+        .. Regex.Split(File.ReadAllText(Path.Combine(Repository.Root, "test", "Stele.Tests", "Build",
+            "policy-errors.txt")), "^== ", RegexOptions.Multiline).Skip(1).Select(Case)];
 
     public static TheoryData<string> Titles => [.. Cases.Select(c => c.Title)];
 

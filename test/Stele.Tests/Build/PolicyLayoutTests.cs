@@ -55,7 +55,8 @@ public sealed class PolicyLayoutTests
         """;
 
     [Fact]
-    public void Keys_lists_and_comments_come_to_their_places() => Assert.Equal(Neat, PolicyLayout.Format("p.yaml", Messy));
+    public void Keys_lists_and_comments_come_to_their_places() =>
+        Assert.Equal(Neat, PolicyLayout.Format("p.yaml", Messy));
 
     [Fact]
     public void Laid_out_twice_is_laid_out_once() => Assert.Equal(Neat, PolicyLayout.Format("p.yaml", Neat));
@@ -99,5 +100,7 @@ public sealed class PolicyLayoutTests
         Assert.True(laid > 20, $"{laid}");
     }
 
-    static string Digest(string text) => PolicySource.Compile("p.yaml", text, ImmutableSortedDictionary<string, string>.Empty, draft: true).Digest.ToString();
+    static string Digest(string text) =>
+        PolicySource.Compile("p.yaml", text, ImmutableSortedDictionary<string, string>.Empty,
+            draft: true).Digest.ToString();
 }

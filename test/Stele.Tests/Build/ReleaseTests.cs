@@ -7,7 +7,9 @@ using Stele.Runtime;
 
 namespace Stele.Tests.Build;
 
-/// <summary>A small real release: an ASP.NET Core service and a check, both compiled inside the sandbox from the text below.</summary>
+/// <summary>
+/// A small real release: an ASP.NET Core service and a check, both compiled inside the sandbox from the text below.
+/// </summary>
 public sealed class SmallRelease : IAsyncLifetime
 {
     const string Service = """
@@ -34,7 +36,8 @@ public sealed class SmallRelease : IAsyncLifetime
             + "},\"metrics\":{\"agrees\":" + (said == wanted ? 1 : 0) + ",\"other\":{\"undefined\":\"nothing to compare\"}}}");
         """";
 
-    const string Settings = """{"runtimeOptions":{"frameworks":[{"name":"Microsoft.NETCore.App","version":"10.0.0"},{"name":"Microsoft.AspNetCore.App","version":"10.0.0"}],"configProperties":{"System.Globalization.Invariant":true}}}""";
+    const string Settings =
+        """{"runtimeOptions":{"frameworks":[{"name":"Microsoft.NETCore.App","version":"10.0.0"},{"name":"Microsoft.AspNetCore.App","version":"10.0.0"}],"configProperties":{"System.Globalization.Invariant":true}}}""";
 
     readonly Scratch _scratch = new();
 
@@ -66,8 +69,10 @@ public sealed class SmallRelease : IAsyncLifetime
         var places = Recipes.DotnetPlaces;
         var root = await trees.Of(sdk);
         var output = trees.Empty();
-        string[] references = [.. new[] { "netcore", "aspnetcore" }.SelectMany(p => Directory.GetFiles(root + places[p], "*.dll").Select(f => $"-r:{places[p]}/{Path.GetFileName(f)}"))];
-        var ran = await new Sandbox(root, ["dotnet", $"{places["csc"]}/csc.dll", "-noconfig", "-nologo", "-deterministic", .. references, $"-out:/out/{name}.dll", "/in/source/program.cs"])
+        string[] references = [.. new[] { "netcore", "aspnetcore" }.SelectMany(p =>
+            Directory.GetFiles(root + places[p], "*.dll").Select(f => $"-r:{places[p]}/{Path.GetFileName(f)}"))];
+        var ran = await new Sandbox(root, ["dotnet", $"{places["csc"]}/csc.dll", "-noconfig", "-nologo",
+            "-deterministic", .. references, $"-out:/out/{name}.dll", "/in/source/program.cs"])
         {
             Env = ImmutableSortedDictionary<string, string>.Empty.Add("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1"),
             Binds = [new(source, "/in/source"), new(output, "/out", Writable: true)],
@@ -85,10 +90,14 @@ public sealed class SmallRelease : IAsyncLifetime
             new Component("evaluation", "dataset", "wanted", Dataset, null),
         ],
         new RunTerms(["dotnet", "/app/code/service.dll", "--urls", "http://unix:/run/service.sock"],
-            ImmutableSortedDictionary<string, string>.Empty.Add("DOTNET_EnableDiagnostics", "0").Add("DOTNET_GCHeapHardLimit", "0x10000000"), "/app", "/run/service.sock", "/health"), null).Sorted();
+            ImmutableSortedDictionary<string, string>.Empty.Add("DOTNET_EnableDiagnostics", "0")
+                .Add("DOTNET_GCHeapHardLimit", "0x10000000"), "/app", "/run/service.sock", "/health"), null).Sorted();
 
-    internal CheckDocument CheckOf(Digest? program = null, params string[] args) => new("agreement", program ?? Program, Runtime,
-        args.Length > 0 ? [.. args] : ["dotnet", "/in/program/check.dll", "{seed}"], ImmutableSortedDictionary<string, string>.Empty.Add("DOTNET_EnableDiagnostics", "0"), Dataset, Json.Object(("threshold", 0.25)), 7);
+    internal CheckDocument CheckOf(Digest? program = null, params string[] args) =>
+        new("agreement", program ?? Program, Runtime,
+        args.Length > 0 ? [.. args] : ["dotnet", "/in/program/check.dll", "{seed}"],
+        ImmutableSortedDictionary<string, string>.Empty.Add("DOTNET_EnableDiagnostics", "0"), Dataset,
+        Json.Object(("threshold", 0.25)), 7);
 
     internal string Scratch(string name) => _scratch.At(name);
 
@@ -101,7 +110,8 @@ public sealed class SmallRelease : IAsyncLifetime
 
 public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallRelease>
 {
-    static void NeedsSandbox() => Assert.SkipUnless(Sandbox.Available, "bubblewrap is not installed: apt-get install bubblewrap");
+    static void NeedsSandbox() =>
+        Assert.SkipUnless(Sandbox.Available, "bubblewrap is not installed: apt-get install bubblewrap");
 
     [Fact]
     public async Task A_release_closes_over_its_components_under_one_digest()
@@ -113,7 +123,8 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         Assert.Equal(small.Document().Digest, digest);
         Assert.Equal(small.Document().ToJson(), document.ToJson());
         var blobs = await ReleaseClosure.Blobs(small.Blobs, release);
-        Assert.Superset(new HashSet<Digest> { release, digest, small.Runtime, small.Code, small.Model, small.Dataset }, blobs.ToHashSet());
+        Assert.Superset(new HashSet<Digest> { release, digest, small.Runtime, small.Code, small.Model, small.Dataset },
+            blobs.ToHashSet());
         foreach (var blob in blobs) Assert.True(small.Blobs.Intact(blob));
 
         // What is fetched by that list alone is enough to run.
@@ -137,9 +148,14 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
             Assert.NotNull(e);
             Assert.Contains(said, e.Message, StringComparison.Ordinal);
         }
-        ReleaseDocument Mount(ReleaseDocument d, string? mount) => d with { Components = [.. d.Components.Select(c => c.Role == "model" ? c with { Mount = mount } : c)] };
-        await Refused("no blob", d => d with { Components = d.Components.Add(new Component("config", "config", "none", Digest.Of("none"u8), null)) });
-        await Refused("is called a config but is a code", d => d with { Components = d.Components.Add(new Component("config", "config", "code", small.Code, null)) });
+        ReleaseDocument Mount(ReleaseDocument d, string? mount) =>
+            d with { Components = [.. d.Components.Select(c => c.Role == "model" ? c with { Mount = mount } : c)] };
+        await Refused("no blob",
+            d =>
+                d with { Components =
+                    d.Components.Add(new Component("config", "config", "none", Digest.Of("none"u8), null)) });
+        await Refused("is called a config but is a code",
+            d => d with { Components = d.Components.Add(new Component("config", "config", "code", small.Code, null)) });
         await Refused("its root", d => d with { Components = d.Components.RemoveAll(c => c.Role == "environment") });
         await Refused("its root", d => Mount(d, "/"));
         await Refused("holds an empty part", d => Mount(d, "/app/../etc"));
@@ -147,17 +163,25 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         await Refused("where the sandbox mounts", d => Mount(d, "/proc/model"));
         await Refused("not a name in /run", d => d with { Run = d.Run with { Socket = "/run/../etc/socket" } });
         await Refused("runs nothing", d => d with { Run = d.Run with { Args = [] } });
-        await Refused("mounted at /app/other", d => d with { Components = d.Components.Add(new Component("other", "environment", "other", small.Runtime, "/app/other")) });
+        await Refused("mounted at /app/other",
+            d =>
+                d with { Components =
+                    d.Components.Add(new Component("other", "environment", "other", small.Runtime, "/app/other")) });
     }
 
-    /// <summary>Anyone who writes the document without these tools: the node has the artifacts, and holds the kinds to them.</summary>
+    /// <summary>
+    /// Anyone who writes the document without these tools: the node has the artifacts, and holds the kinds to them.
+    /// </summary>
     [Fact]
     public async Task What_is_called_another_kind_is_not_run()
     {
         NeedsSandbox();
-        var document = small.Document() with { Components = [.. small.Document().Components.Select(c => c.Role == "code" ? c with { Kind = "config" } : c)] };
-        var release = await Artifact.OfDocument(small.Blobs, "release", new About(document.Name), ReleaseDocument.MediaType, document.ToJson().ToBytes());
-        var e = await Assert.ThrowsAsync<FormatException>(() => ReleaseClosure.Materialise(small.Blobs, release, small.Scratch("miscalled")));
+        var document = small.Document() with { Components =
+            [.. small.Document().Components.Select(c => c.Role == "code" ? c with { Kind = "config" } : c)] };
+        var release = await Artifact.OfDocument(small.Blobs, "release", new About(document.Name),
+            ReleaseDocument.MediaType, document.ToJson().ToBytes());
+        var e = await Assert.ThrowsAsync<FormatException>(() =>
+            ReleaseClosure.Materialise(small.Blobs, release, small.Scratch("miscalled")));
         Assert.Contains("is called a config but is a code", e.Message, StringComparison.Ordinal);
     }
 
@@ -187,7 +211,9 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         var release = await ReleaseClosure.Build(small.Blobs, small.Document());
         using var trees = new Trees(small.Blobs);
         async Task Fails(string said, Digest what, CheckDocument check, Check? run = null) =>
-            Assert.Contains(said, (await Assert.ThrowsAsync<CheckException>(() => (run ?? new Check(trees)).Run(what, check))).Message, StringComparison.Ordinal);
+            Assert.Contains(said,
+                (await Assert.ThrowsAsync<CheckException>(() => (run ?? new Check(trees)).Run(what, check))).Message,
+                StringComparison.Ordinal);
         await Fails("left no file", release, small.CheckOf(null, "dotnet", "--list-runtimes"));
         await Fails("ended with", release, small.CheckOf(null, "dotnet", "/in/program/none.dll"));
         var deaf = small.Document();
@@ -213,9 +239,13 @@ public sealed class ReleaseTests(SmallRelease small) : IClassFixture<SmallReleas
         Assert.Equal(["DOTNET_EnableDiagnostics=0", "DOTNET_GCHeapHardLimit=0x10000000", "PWD=/app",
             $"STELE_RELEASE={release}"], File.ReadAllText($"{proc}/environ")
             .Split('\0', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
-        var mapped = File.ReadAllLines($"{proc}/maps").Select(l => l.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries)).Where(p => p.Length == 6 && p[5].StartsWith('/') && !p[5].StartsWith("/memfd:", StringComparison.Ordinal)).Select(p => p[5][1..]).Distinct().ToArray();
+        var mapped = File.ReadAllLines($"{proc}/maps")
+            .Select(l => l.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries))
+            .Where(p => p.Length == 6 && p[5].StartsWith('/') && !p[5].StartsWith("/memfd:", StringComparison.Ordinal))
+            .Select(p => p[5][1..]).Distinct().ToArray();
         Assert.NotEmpty(mapped);
-        Assert.All(mapped, m => Assert.Contains(made.Tree.Entries, e => e.Path == m)); // every mapped library is a file of the release
+        // every mapped library is a file of the release
+        Assert.All(mapped, m => Assert.Contains(made.Tree.Entries, e => e.Path == m));
         await running.Process.Stop(TimeSpan.FromSeconds(10));
         Assert.Equal(0, await running.Process.Exited); // asked to end, it ended by itself
     }

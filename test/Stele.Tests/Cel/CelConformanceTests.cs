@@ -4,8 +4,8 @@ using System.Text;
 namespace Stele.Tests.Cel;
 
 /// <summary>
-/// The CEL specification's own tests, file by file. Every test passes or is in <see cref="ConformanceSkips"/> with a reason that its
-/// failure bears out; a skipped test that passes fails here, so that the list can only shrink.
+/// The CEL specification's own tests, file by file. Every test passes or is in <see cref="ConformanceSkips"/> with a
+/// reason that its failure bears out; a skipped test that passes fails here, so that the list can only shrink.
 /// </summary>
 public sealed class CelConformanceTests(ITestOutputHelper output)
 {
@@ -58,7 +58,8 @@ public sealed class CelConformanceTests(ITestOutputHelper output)
             var run = Run(path);
             var why = string.Join("; ", run.Skipped.Select(s => $"{s.Key} ({s.Value})"));
             var skips = run.Skipped.Values.Sum();
-            table.Append(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(path),-16}{run.Passed,8}{skips,9}{run.Wrong.Count,8}  {why}\n");
+            table.Append(CultureInfo.InvariantCulture,
+                $"{Path.GetFileNameWithoutExtension(path),-16}{run.Passed,8}{skips,9}{run.Wrong.Count,8}  {why}\n");
             (passed, skipped, failed) = (passed + run.Passed, skipped + skips, failed + run.Wrong.Count);
         }
         table.Append(CultureInfo.InvariantCulture, $"{"all",-16}{passed,8}{skipped,9}{failed,8}\n");
@@ -72,8 +73,10 @@ public sealed class CelConformanceTests(ITestOutputHelper output)
     [Fact]
     public void Every_file_is_run()
     {
-        var run = typeof(CelConformanceTests).GetMethod(nameof(File))!.GetCustomAttributes(typeof(InlineDataAttribute), false).Select(a => (string)((InlineDataAttribute)a).Data[0]!);
-        Assert.Equal(Vectors.Files("cel-spec", "*.textproto").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal), run.Order(StringComparer.Ordinal));
+        var run = typeof(CelConformanceTests).GetMethod(nameof(File))!.GetCustomAttributes(typeof(InlineDataAttribute),
+            false).Select(a => (string)((InlineDataAttribute)a).Data[0]!);
+        Assert.Equal(Vectors.Files("cel-spec", "*.textproto").Select(f => Path.GetFileNameWithoutExtension(f))
+            .Order(StringComparer.Ordinal), run.Order(StringComparer.Ordinal));
     }
 
     sealed record FileRun(int Passed, SortedDictionary<string, int> Skipped, List<string> Wrong);
@@ -99,7 +102,8 @@ public sealed class CelConformanceTests(ITestOutputHelper output)
             {
                 skipped[reason] = skipped.GetValueOrDefault(reason) + 1;
                 if (problem is null) wrong.Add($"{test.Id} passes now: take it off the list of skips");
-                else if (!ConformanceSkips.Proves(reason, test, problem)) wrong.Add($"{test.Id} is skipped because it {reason}, but it fails otherwise: {problem}");
+                else if (!ConformanceSkips.Proves(reason, test, problem))
+                    wrong.Add($"{test.Id} is skipped because it {reason}, but it fails otherwise: {problem}");
             }
             else if (problem is null)
             {

@@ -7,8 +7,14 @@ namespace Stele.Tests.Cel;
 public sealed class CelEnvironmentTests
 {
     static readonly CelType Head = CelType.Object("head", [new("entry", CelType.Int)]);
-    static readonly CelType Release = CelType.Object("release", [new("name", CelType.String), new("strength", CelType.String), new("head", Head), new("tags", CelType.List(CelType.String))]);
-    static readonly Dictionary<string, CelType> Types = new() { ["release"] = Release, ["n"] = CelType.Int, ["open"] = CelType.Dyn };
+    static readonly CelType Release = CelType.Object("release", [new("name", CelType.String),
+        new("strength", CelType.String), new("head", Head), new("tags", CelType.List(CelType.String))]);
+    static readonly Dictionary<string, CelType> Types = new()
+    {
+        ["release"] = Release,
+        ["n"] = CelType.Int,
+        ["open"] = CelType.Dyn
+    };
 
     static CelEnvironment With(params (string Name, string Source)[] definitions)
     {
@@ -20,7 +26,11 @@ public sealed class CelEnvironmentTests
     static readonly Dictionary<string, CelValue> Values = new()
     {
         ["n"] = CelValue.Int(3),
-        ["release"] = CelValue.Map(new Dictionary<string, CelValue> { ["name"] = CelValue.String("v2"), ["tags"] = CelValue.List([CelValue.String("a")]) }),
+        ["release"] = CelValue.Map(new Dictionary<string, CelValue>
+        {
+            ["name"] = CelValue.String("v2"),
+            ["tags"] = CelValue.List([CelValue.String("a")])
+        }),
         ["open"] = CelValue.Null,
     };
 
@@ -45,7 +55,8 @@ public sealed class CelEnvironmentTests
     [InlineData("release.name > 1", "'>' can't be applied to (string, int)")]
     [InlineData("release == release.head", "'==' can't be applied to (release, head)")]
     [InlineData("relaese.name", "undeclared reference to 'relaese'; did you mean 'release'?")]
-    public void A_misspelt_field_is_an_error_of_the_program(string source, string reason) => Assert.Equal(reason, Assert.Throws<CelException>(() => With().Compile(source)).Reason);
+    public void A_misspelt_field_is_an_error_of_the_program(string source, string reason) =>
+        Assert.Equal(reason, Assert.Throws<CelException>(() => With().Compile(source)).Reason);
 
     [Theory]
     [InlineData("release.name == 'v2'")]
@@ -61,15 +72,18 @@ public sealed class CelEnvironmentTests
     public void A_map_stays_a_map(string source)
     {
         var result = With().Compile(source, CelType.Bool).Eval(Values, 1000);
-        if (source.Contains("release['name' + '']", StringComparison.Ordinal)) Assert.Equal(CelErrorKind.NoSuchOverload, result.Error!.Kind);
-        else if (source.Contains("head == null", StringComparison.Ordinal)) Assert.Equal(CelErrorKind.NoSuchKey, result.Error!.Kind);
+        if (source.Contains("release['name' + '']", StringComparison.Ordinal))
+            Assert.Equal(CelErrorKind.NoSuchOverload, result.Error!.Kind);
+        else if (source.Contains("head == null", StringComparison.Ordinal))
+            Assert.Equal(CelErrorKind.NoSuchKey, result.Error!.Kind);
         else Assert.True(result.Error is null && result.Value.AsBool(), result.Error?.Message);
     }
 
     [Fact]
     public void Definitions_use_one_another_in_any_order_and_see_no_locals()
     {
-        var environment = With(("large", "n > limit"), ("limit", "2 + [1].map(n, n)[0] - 1"), ("named", "release.name != ''"));
+        var environment = With(("large", "n > limit"), ("limit", "2 + [1].map(n, n)[0] - 1"),
+            ("named", "release.name != ''"));
         var program = environment.Compile("[9].all(n, large && named)", CelType.Bool);
         Assert.True(program.Eval(Values, 1000).Value.AsBool());
         Assert.Equal(["large", "limit", "named"], program.Definitions.Order());
@@ -96,28 +110,36 @@ public sealed class CelEnvironmentTests
         var environment = With(("first", "release.tags[n] == 'a'"), ("second", "first || n == 0"));
         var failed = environment.Compile("n == 3 && second").Eval(Values, 1000).Error!;
         Assert.Equal(("first", 1, 13), (failed.Definition, failed.Line, failed.Column));
-        Assert.Equal("definition 'first', 1:13: index 3 is outside a list of 1\n | release.tags[n] == 'a'\n | ............^", failed.Message);
+        Assert.Equal(
+            "definition 'first', 1:13: index 3 is outside a list of 1\n | release.tags[n] == 'a'\n | ............^",
+            failed.Message);
         Assert.Null(environment.Compile("n / 0 == 1 && second").Eval(Values, 1000).Error!.Definition);
         var wrong = Assert.Throws<CelException>(() => With(("odd", "release.nmae")).Compile("n == 1 || odd == ''"));
         Assert.Equal(("odd", 1, 8), (wrong.Definition, wrong.Line, wrong.Column));
         Assert.StartsWith("definition 'bad', 1:4: ", Assert.Throws<CelException>(() => With(("bad", "1 +"))).Message);
     }
 
-    /// <summary>A variable without a value is missed where the program names it first, in whichever source that is.</summary>
+    /// <summary>
+    /// A variable without a value is missed where the program names it first, in whichever source that is.
+    /// </summary>
     [Fact]
     public void A_missing_variable_is_missed_where_it_is_named()
     {
         var program = With(("a", "n + 1")).Compile("open == null && n > 0 && a > 0");
-        Assert.Null(program.Eval(new Dictionary<string, CelValue> { ["open"] = CelValue.Null }, 1000).Error!.Definition);
-        Assert.Equal("a", With(("a", "n + 1")).Compile("a > 0").Eval(new Dictionary<string, CelValue>(), 1000).Error!.Definition);
+        Assert.Null(
+            program.Eval(new Dictionary<string, CelValue> { ["open"] = CelValue.Null }, 1000).Error!.Definition);
+        Assert.Equal("a",
+            With(("a", "n + 1")).Compile("a > 0").Eval(new Dictionary<string, CelValue>(), 1000).Error!.Definition);
     }
 
     [Fact]
     public void A_circle_is_named()
     {
         var circle = With(("a", "b || true"), ("b", "c"), ("c", "n > 1 && a"), ("self", "self"));
-        Assert.Equal("the definitions go in a circle: a → b → c → a", Assert.Throws<CelException>(() => circle.Compile("a")).Reason);
-        Assert.Equal("the definitions go in a circle: self → self", Assert.Throws<CelException>(() => circle.Compile("self")).Reason);
+        Assert.Equal("the definitions go in a circle: a → b → c → a",
+            Assert.Throws<CelException>(() => circle.Compile("a")).Reason);
+        Assert.Equal("the definitions go in a circle: self → self",
+            Assert.Throws<CelException>(() => circle.Compile("self")).Reason);
         Assert.True(circle.Compile("n == 3").Eval(Values, 100).Value.AsBool());
     }
 
@@ -128,13 +150,17 @@ public sealed class CelEnvironmentTests
     [InlineData("")]
     [InlineData("int")]
     [InlineData("good")]
-    public void A_name_that_is_taken_or_none_is_refused(string name) => Assert.Throws<ArgumentException>(() => With(("good", "1")).Define(name, "true"));
+    public void A_name_that_is_taken_or_none_is_refused(string name) =>
+        Assert.Throws<ArgumentException>(() => With(("good", "1")).Define(name, "true"));
 
-    /// <summary>Definitions can't be nested deeper than one expression can, or anyone who walks them would run out of stack.</summary>
+    /// <summary>
+    /// Definitions can't be nested deeper than one expression can, or anyone who walks them would run out of stack.
+    /// </summary>
     [Fact]
     public void Definitions_stand_no_higher_than_one_expression_may()
     {
-        var chain = Enumerable.Range(0, 256).Select(i => ($"d{i}", i == 255 ? "1" : $"{string.Concat(Enumerable.Repeat("1 + ", 20))}d{i + 1}")).ToArray();
+        var chain = Enumerable.Range(0, 256).Select(i =>
+            ($"d{i}", i == 255 ? "1" : $"{string.Concat(Enumerable.Repeat("1 + ", 20))}d{i + 1}")).ToArray();
         Assert.Contains("more than 256 high", Assert.Throws<CelException>(() => With(chain).Compile("d0")).Reason);
         Assert.Equal(105, With(chain).Compile("d250").Eval(Values, 10_000).Value.AsInt() + 4);
     }
@@ -143,10 +169,12 @@ public sealed class CelEnvironmentTests
     [Fact]
     public void A_definition_costs_no_allocation()
     {
-        var program = With(("large", "n > 2"), ("named", "release.name == 'v2' && large")).Compile("large && named", CelType.Bool);
+        var program = With(("large", "n > 2"), ("named", "release.name == 'v2' && large")).Compile("large && named",
+            CelType.Bool);
         for (var i = 0; i < 100; i++) program.Eval(Values, 1000);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++) program.Eval(Values, 1000);
-        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1000, $"{GC.GetAllocatedBytesForCurrentThread() - before} bytes");
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1000,
+            $"{GC.GetAllocatedBytesForCurrentThread() - before} bytes");
     }
 }

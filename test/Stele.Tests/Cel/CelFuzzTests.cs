@@ -7,13 +7,14 @@ using Cel.Values;
 namespace Stele.Tests.Cel;
 
 /// <summary>
-/// No expression hangs an evaluation, takes memory without end, overflows the stack, throws, or comes out differently on another run or
-/// another thread. Run for seconds with every build; for ten minutes, on seeds of its own, with
+/// No expression hangs an evaluation, takes memory without end, overflows the stack, throws, or comes out differently
+/// on another run or another thread. Run for seconds with every build; for ten minutes, on seeds of its own, with
 /// <c>-explicit only -method "*CelFuzzTests.For_ten_minutes"</c>.
 /// </summary>
 public class CelFuzzTests(ITestOutputHelper output)
 {
-    // Time and memory that anything may take, and what it may take besides for each unit of cost. Generous: the machine may be loaded.
+    // Time and memory that anything may take, and what it may take besides for each unit of cost. Generous: the machine
+    // may be loaded.
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     const long Base = 64 << 20, PerUnit = 4096;
 
@@ -30,7 +31,8 @@ public class CelFuzzTests(ITestOutputHelper output)
         ["m"] = CelType.Map(CelType.String, CelType.Int),
         ["o"] = CelType.Dyn,
         ["x"] = CelType.Dyn,
-        ["r"] = CelType.Object("release", [new("a", CelType.Int), new("b", CelType.String), new("c", CelType.Object("part", [new("k", CelType.List(CelType.Int))]))]),
+        ["r"] = CelType.Object("release", [new("a", CelType.Int), new("b", CelType.String),
+            new("c", CelType.Object("part", [new("k", CelType.List(CelType.Int))]))]),
     };
 
     static readonly Dictionary<string, CelValue> Bound = Values();
@@ -49,9 +51,12 @@ public class CelFuzzTests(ITestOutputHelper output)
             ["l"] = CelValue.List([.. Enumerable.Range(0, 500).Select(n => CelValue.Int(n % 97))]),
             ["L"] = CelValue.List([.. Enumerable.Range(0, 60).Select(n => CelValue.String(new string('a', n) + "é"))]),
             ["huge"] = CelValue.List([.. Enumerable.Range(0, 40_000).Select(n => CelValue.Int(n))]),
-            ["m"] = CelValue.Map([.. Enumerable.Range(0, 30).Select(n => KeyValuePair.Create(((char)('a' + n)).ToString(), CelValue.Int(n)))]),
-            ["o"] = CelValue.Map([KeyValuePair.Create("a", deep), KeyValuePair.Create("b", CelValue.List([deep, CelValue.Null])), KeyValuePair.Create("c", CelValue.Bytes([1, 2, 255]))]),
-            ["r"] = CelValue.Map([KeyValuePair.Create("a", CelValue.Int(7)), KeyValuePair.Create("c", CelValue.Map([KeyValuePair.Create("k", CelValue.List([CelValue.Int(1)]))]))]),
+            ["m"] = CelValue.Map([.. Enumerable.Range(0, 30)
+                .Select(n => KeyValuePair.Create(((char)('a' + n)).ToString(), CelValue.Int(n)))]),
+            ["o"] = CelValue.Map([KeyValuePair.Create("a", deep), KeyValuePair.Create("b",
+                CelValue.List([deep, CelValue.Null])), KeyValuePair.Create("c", CelValue.Bytes([1, 2, 255]))]),
+            ["r"] = CelValue.Map([KeyValuePair.Create("a", CelValue.Int(7)),
+                KeyValuePair.Create("c", CelValue.Map([KeyValuePair.Create("k", CelValue.List([CelValue.Int(1)]))]))]),
             ["x"] = CelValue.List([CelValue.Int(1), CelValue.String("x"), CelValue.Null]),
         };
     }
@@ -60,8 +65,11 @@ public class CelFuzzTests(ITestOutputHelper output)
     {
         var documented = LanguagePageTests.Examples.Select(e => e.Example);
         if (!Vectors.AreInstalled)
-            return [.. documented, "1 + 2 == 3 && 'a' < 'b'", "l.filter(x, x > 2).map(x, x * 2).exists(x, x == 8)", "has(o.a) ? o.a.size() : m['a']", "'%s-%d'.format([s, i]).matches('a+b')", "{'a': [1, 2, 3], 'b': []}.transformMap(k, v, size(v))"];
-        return [.. documented, .. Vectors.Files("cel-spec", "*.textproto").SelectMany(ConformanceTest.Load).Select(t => t.Data.Text("expr")).OfType<string>().Where(e => e.Length < 3000)];
+            return [.. documented, "1 + 2 == 3 && 'a' < 'b'", "l.filter(x, x > 2).map(x, x * 2).exists(x, x == 8)",
+                "has(o.a) ? o.a.size() : m['a']", "'%s-%d'.format([s, i]).matches('a+b')",
+                "{'a': [1, 2, 3], 'b': []}.transformMap(k, v, size(v))"];
+        return [.. documented, .. Vectors.Files("cel-spec", "*.textproto").SelectMany(ConformanceTest.Load)
+            .Select(t => t.Data.Text("expr")).OfType<string>().Where(e => e.Length < 3000)];
     }
 
     [Theory]
@@ -75,25 +83,31 @@ public class CelFuzzTests(ITestOutputHelper output)
     [Fact(Explicit = true)]
     public void For_ten_minutes()
     {
-        var minutes = double.Parse(Environment.GetEnvironmentVariable("STELE_FUZZ_MINUTES") ?? "10", CultureInfo.InvariantCulture);
-        var seed = int.Parse(Environment.GetEnvironmentVariable("STELE_FUZZ_SEED") ?? Random.Shared.Next().ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        var minutes = double.Parse(Environment.GetEnvironmentVariable("STELE_FUZZ_MINUTES") ?? "10",
+            CultureInfo.InvariantCulture);
+        var seed = int.Parse(Environment.GetEnvironmentVariable("STELE_FUZZ_SEED")
+            ?? Random.Shared.Next().ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
         var run = new Run(seed, People()) { Verbose = true };
         run.Until((time, _) => time.TotalMinutes >= minutes);
         output.WriteLine(run.Summary);
     }
 
-    /// <summary>One walk through the expressions of a seed. A thread with a small stack repeats what the first one did.</summary>
+    /// <summary>
+    /// One walk through the expressions of a seed. A thread with a small stack repeats what the first one did.
+    /// </summary>
     sealed class Run(int seed, List<string> people)
     {
         readonly FuzzSources _sources = new(seed, people);
         CelEnvironment _environment = new(Declared);
         List<(string Name, string Source)> _defined = [];
         int _count, _compiled, _values, _limited;
-        (double Worst, string Source) _slow = (0, ""), _compiling = (0, ""), _dear = (0, ""), _large = (0, ""), _tracing = (0, "");
+        (double Worst, string Source) _slow = (0, ""), _compiling = (0, ""), _dear = (0, ""), _large = (0, ""),
+            _tracing = (0, "");
 
         public bool Verbose { get; init; }
 
-        public string Summary => $"seed {seed}: {_count} expressions, {_compiled} compiled, {_values} gave values, {_limited} hit the limit\nslowest: {_slow.Worst:F0} ms {Cut(_slow.Source)}\nslowest a unit: {_dear.Worst:F0} ns {Cut(_dear.Source)}\nslowest to compile: {_compiling.Worst:F0} ms {Cut(_compiling.Source)}\nslowest to trace: {_tracing.Worst:F0} ms {Cut(_tracing.Source)}\nmost memory: {_large.Worst / 1048576:F0} MiB {Cut(_large.Source)}";
+        public string Summary =>
+            $"seed {seed}: {_count} expressions, {_compiled} compiled, {_values} gave values, {_limited} hit the limit\nslowest: {_slow.Worst:F0} ms {Cut(_slow.Source)}\nslowest a unit: {_dear.Worst:F0} ns {Cut(_dear.Source)}\nslowest to compile: {_compiling.Worst:F0} ms {Cut(_compiling.Source)}\nslowest to trace: {_tracing.Worst:F0} ms {Cut(_tracing.Source)}\nmost memory: {_large.Worst / 1048576:F0} MiB {Cut(_large.Source)}";
 
         static string Cut(string source) => source.Length > 500 ? source[..500] + "…" : source;
 
@@ -120,13 +134,16 @@ public class CelFuzzTests(ITestOutputHelper output)
             Assert.True(_compiled > _count / 5 && _values > _compiled / 5, Summary);
         }
 
-        /// <summary>Definitions of their own for the next expressions. One that is wrong is so wherever it is used.</summary>
+        /// <summary>
+        /// Definitions of their own for the next expressions. One that is wrong is so wherever it is used.
+        /// </summary>
         void Define()
         {
             _environment = new(Declared);
             _defined = _sources.Define(12);
             foreach (var (name, source) in _defined)
-                if (Record.Exception(() => _environment.Define(name, source)) is { } refused and not CelException) throw Fault(source, refused.ToString());
+                if (Record.Exception(() => _environment.Define(name, source)) is { } refused and not CelException)
+                    throw Fault(source, refused.ToString());
         }
 
         CelProgram? Compile(string source)
@@ -148,7 +165,8 @@ public class CelFuzzTests(ITestOutputHelper output)
             finally
             {
                 Hold(clock.Elapsed < Patience, source, $"compiling took {clock.Elapsed}");
-                if (clock.Elapsed.TotalMilliseconds > _compiling.Worst) _compiling = (clock.Elapsed.TotalMilliseconds, source);
+                if (clock.Elapsed.TotalMilliseconds > _compiling.Worst)
+                    _compiling = (clock.Elapsed.TotalMilliseconds, source);
             }
         }
 
@@ -184,8 +202,10 @@ public class CelFuzzTests(ITestOutputHelper output)
             if (memory > _large.Worst) _large = (memory, source);
             Hold(elapsed < Patience, source, $"took {elapsed} at a limit of {limit}");
             // What is over the limit was not done.
-            Hold(memory < Base + Math.Min(result.Cost, limit) * PerUnit, source, $"took {memory} bytes at a cost of {result.Cost} and a limit of {limit}");
-            Hold(result.Error?.Kind == CelErrorKind.CostLimit == result.Cost > limit, source, $"cost {result.Cost} at a limit of {limit}, and {result.Error?.Kind}");
+            Hold(memory < Base + Math.Min(result.Cost, limit) * PerUnit, source,
+                $"took {memory} bytes at a cost of {result.Cost} and a limit of {limit}");
+            Hold(result.Error?.Kind == CelErrorKind.CostLimit == result.Cost > limit, source,
+                $"cost {result.Cost} at a limit of {limit}, and {result.Error?.Kind}");
             if (result.Error is null) _values++;
             else if (result.Error.Kind == CelErrorKind.CostLimit) _limited++;
             return Told(result);
@@ -206,7 +226,9 @@ public class CelFuzzTests(ITestOutputHelper output)
             }
         }
 
-        /// <summary>All that two runs must agree on: a value by its text, which is cut, and by its extent and hash.</summary>
+        /// <summary>
+        /// All that two runs must agree on: a value by its text, which is cut, and by its extent and hash.
+        /// </summary>
         static string Told(CelResult result) => result.Error is { } error
             ? $"{result.Cost} {error.Kind} {error.Message}"
             : $"{result.Cost} {result.Value.TypeOf()} {Extent.Of(result.Value)} {result.Value}";
@@ -216,12 +238,14 @@ public class CelFuzzTests(ITestOutputHelper output)
             LimitTests.OnSmallStack(256, () =>
             {
                 foreach (var (source, program, limit, expected) in batch)
-                    for (var n = 0; n < 2; n++) Agrees(source, expected, program.Eval(Bound, limit), "on a small stack");
+                    for (var n = 0; n < 2; n++)
+                        Agrees(source, expected, program.Eval(Bound, limit), "on a small stack");
             });
             // A trace makes its own plan, and has steps between the steps.
             LimitTests.OnSmallStack(1024, () =>
             {
-                foreach (var (source, program, limit, expected) in batch.Where((_, n) => n % 5 == 0)) Agrees(source, expected, Trace(source, program, limit), "when traced");
+                foreach (var (source, program, limit, expected) in batch.Where((_, n) => n % 5 == 0)) Agrees(source,
+                    expected, Trace(source, program, limit), "when traced");
             });
         }
 
@@ -247,6 +271,7 @@ public class CelFuzzTests(ITestOutputHelper output)
             if (!holds) throw Fault(source, fault);
         }
 
-        InvalidOperationException Fault(string source, string fault) => new($"seed {seed}, expression {_count}: {fault}\n{source}\n{string.Concat(_defined.Where(d => source.Contains(d.Name, StringComparison.Ordinal)).Select(d => $"{d.Name}: {d.Source}\n"))}");
+        InvalidOperationException Fault(string source, string fault) =>
+            new($"seed {seed}, expression {_count}: {fault}\n{source}\n{string.Concat(_defined.Where(d => source.Contains(d.Name, StringComparison.Ordinal)).Select(d => $"{d.Name}: {d.Source}\n"))}");
     }
 }

@@ -49,7 +49,11 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
         }
 
         var wantsError = Data.Has("eval_error") || Data.Has("any_eval_errors");
-        var declarations = new Declarations(variables, functions) { Container = Data.Text("container") ?? "", Strict = Data.Word("disable_check") != "true" };
+        var declarations = new Declarations(variables, functions)
+        {
+            Container = Data.Text("container") ?? "",
+            Strict = Data.Word("disable_check") != "true"
+        };
         CelProgram program;
         try
         {
@@ -57,12 +61,18 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
         }
         catch (CelException e)
         {
-            // An error expected of the evaluation must come from it, not from the compiler, unless the test says that it is the checker's.
-            return wantsError && Data.Messages("eval_error").Any(x => x.Messages("errors").Any(y => y.Text("message")!.StartsWith("found no matching overload", StringComparison.Ordinal))) ? null : e.Message;
+            // An error expected of the evaluation must come from it, not from the compiler, unless the test says that
+            // it is the checker's.
+            return wantsError
+                && Data.Messages("eval_error")
+                    .Any(x =>
+                        x.Messages("errors").Any(y => y.Text("message")!.StartsWith("found no matching overload",
+                            StringComparison.Ordinal))) ? null : e.Message;
         }
 
         var typed = Data.Message("typed_result");
-        if (typed?.Message("deduced_type") is { } deduced && !program.Type.Equals(TypeOf(deduced))) return $"deduced {program.Type}, expected {TypeOf(deduced)}";
+        if (typed?.Message("deduced_type") is { } deduced && !program.Type.Equals(TypeOf(deduced)))
+            return $"deduced {program.Type}, expected {TypeOf(deduced)}";
         if (Data.Word("check_only") == "true") return null;
 
         var result = program.Eval(bindings, 1_000_000);
@@ -70,7 +80,9 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
         if (wantsError) return result.Error is null ? $"gave {result.Value}, expected an error" : null;
         if (result.Error is not null) return result.Error.Message;
         var expected = (Data.Message("value") ?? typed?.Message("result")) is { } v ? ValueOf(v) : CelValue.True;
-        return Same(result.Value, expected) ? null : $"gave {result.Value} ({result.Value.TypeOf()}), expected {expected} ({expected.TypeOf()})";
+        return Same(result.Value, expected)
+            ? null
+            : $"gave {result.Value} ({result.Value.TypeOf()}), expected {expected} ({expected.TypeOf()})";
     }
 
     /// <summary>Stricter than the language's equality: kinds must match, NaN is itself, zero has a sign.</summary>
@@ -79,19 +91,24 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
         if (a.Kind != b.Kind) return false;
         switch (a.Kind)
         {
-            case CelKind.Double: return a.AsDouble().Equals(b.AsDouble()) && double.IsNegative(a.AsDouble()) == double.IsNegative(b.AsDouble());
-            case CelKind.List: return a.AsList().Count == b.AsList().Count && a.AsList().Zip(b.AsList()).All(p => Same(p.First, p.Second));
+            case CelKind.Double:
+                return a.AsDouble().Equals(b.AsDouble())
+                    && double.IsNegative(a.AsDouble()) == double.IsNegative(b.AsDouble());
+            case CelKind.List:
+                return a.AsList().Count == b.AsList().Count
+                    && a.AsList().Zip(b.AsList()).All(p => Same(p.First, p.Second));
             case CelKind.Map:
                 var left = a.AsMap().ToList();
                 var right = b.AsMap().ToList();
-                return left.Count == right.Count && left.TrueForAll(x => right.Exists(y => Same(x.Key, y.Key) && Same(x.Value, y.Value)));
+                return left.Count == right.Count
+                    && left.TrueForAll(x => right.Exists(y => Same(x.Key, y.Key) && Same(x.Value, y.Value)));
             default: return a == b;
         }
     }
 
     /// <summary>
-    /// The value, as an embedder would bind it: what protobuf has for JSON (Value, Struct, ListValue) and its boxes for scalars
-    /// are the values they stand for.
+    /// The value, as an embedder would bind it: what protobuf has for JSON (Value, Struct, ListValue) and its boxes for
+    /// scalars are the values they stand for.
     /// </summary>
     static CelValue ValueOf(Textproto v)
     {
@@ -115,14 +132,20 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
                 });
             case "string_value": return CelValue.String(v.Text(name)!);
             case "bytes_value": return CelValue.Bytes((byte[])value);
-            case "type_value": return CelValue.Type(CelType.Named(v.Text(name)!) ?? throw new NotSupportedException($"type {v.Text(name)}"));
+            case "type_value":
+                return CelValue.Type(CelType.Named(v.Text(name)!)
+                    ?? throw new NotSupportedException($"type {v.Text(name)}"));
             case "map_value":
-                return CelValue.Map([.. ((Textproto)value).Messages("entries").Select(e => KeyValuePair.Create(ValueOf(e.Message("key")!), ValueOf(e.Message("value")!)))]);
-            case "object_value" when ((Textproto)value).Fields[0] is ("[type.googleapis.com/google.protobuf.Duration]", Textproto d):
+                return CelValue.Map([.. ((Textproto)value).Messages("entries")
+                    .Select(e => KeyValuePair.Create(ValueOf(e.Message("key")!), ValueOf(e.Message("value")!)))]);
+            case "object_value"
+                when ((Textproto)value).Fields[0] is ("[type.googleapis.com/google.protobuf.Duration]", Textproto d):
                 return CelValue.Duration(Number(d, "seconds") * 1_000_000_000 + Number(d, "nanos"));
-            case "object_value" when ((Textproto)value).Fields[0] is ("[type.googleapis.com/google.protobuf.Timestamp]", Textproto t):
+            case "object_value"
+                when ((Textproto)value).Fields[0] is ("[type.googleapis.com/google.protobuf.Timestamp]", Textproto t):
                 return CelValue.Timestamp(Number(t, "seconds"), (int)Number(t, "nanos"));
-            case "object_value" when ((Textproto)value).Fields[0] is (var any, Textproto m) && any.StartsWith(Protobuf, StringComparison.Ordinal):
+            case "object_value" when ((Textproto)value).Fields[0] is (var any, Textproto m)
+                && any.StartsWith(Protobuf, StringComparison.Ordinal):
                 return any[Protobuf.Length..^1] switch
                 {
                     "Value" => m.Fields.Count == 0 ? CelValue.Null : ValueOf(m),
@@ -130,21 +153,27 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
                     "ListValue" => CelValue.List([.. m.Messages("values").Select(ValueOf)]),
                     "BoolValue" => CelValue.Bool(m.Word("value") == "true"),
                     "Int32Value" or "Int64Value" => CelValue.Int(Number(m, "value")),
-                    "UInt32Value" or "UInt64Value" => CelValue.UInt(ulong.Parse(m.Word("value") ?? "0", CultureInfo.InvariantCulture)),
+                    "UInt32Value" or "UInt64Value" =>
+                        CelValue.UInt(ulong.Parse(m.Word("value") ?? "0", CultureInfo.InvariantCulture)),
                     "FloatValue" => CelValue.Double(float.Parse(m.Word("value") ?? "0", CultureInfo.InvariantCulture)),
-                    "DoubleValue" => CelValue.Double(double.Parse(m.Word("value") ?? "0", CultureInfo.InvariantCulture)),
+                    "DoubleValue" =>
+                        CelValue.Double(double.Parse(m.Word("value") ?? "0", CultureInfo.InvariantCulture)),
                     "StringValue" => CelValue.String(m.Text("value") ?? ""),
                     "BytesValue" => CelValue.Bytes(m.Bytes("value") ?? []),
                     _ => throw new NotSupportedException($"{name} {any}"),
                 };
-            default: throw new NotSupportedException($"{name} {(value is Textproto { Fields: [var (inner, _), ..] } ? inner : "")}");
+            default:
+                throw new NotSupportedException(
+                    $"{name} {(value is Textproto { Fields: [var (inner, _), ..] } ? inner : "")}");
         }
     }
 
     const string Protobuf = "[type.googleapis.com/google.protobuf.";
 
     static CelValue StructOf(Textproto m)
-        => CelValue.Map([.. m.Messages("fields").Select(f => KeyValuePair.Create(f.Text("key")!, ValueOf(f.Message("value")!)))]);
+        =>
+        CelValue.Map(
+            [.. m.Messages("fields").Select(f => KeyValuePair.Create(f.Text("key")!, ValueOf(f.Message("value")!)))]);
 
     static long Number(Textproto m, string name) => long.Parse(m.Word(name) ?? "0", CultureInfo.InvariantCulture);
 
@@ -163,12 +192,16 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
             ("primitive", "BYTES") => CelType.Bytes,
             ("well_known", "TIMESTAMP") => CelType.Timestamp,
             ("well_known", "DURATION") => CelType.Duration,
-            ("message_type", byte[]) when t.Text(name) is "google.protobuf.Struct" => CelType.Map(CelType.String, CelType.Dyn),
+            ("message_type", byte[]) when t.Text(name) is "google.protobuf.Struct" =>
+                CelType.Map(CelType.String, CelType.Dyn),
             ("message_type", byte[]) when t.Text(name) is "google.protobuf.ListValue" => CelType.List(CelType.Dyn),
-            ("message_type", byte[]) when t.Text(name) is { } boxed && boxed.StartsWith("google.protobuf.", StringComparison.Ordinal) && boxed.EndsWith("Value", StringComparison.Ordinal) => CelType.Dyn,
+            ("message_type", byte[]) when t.Text(name) is { } boxed && boxed.StartsWith("google.protobuf.",
+                StringComparison.Ordinal) && boxed.EndsWith("Value", StringComparison.Ordinal) => CelType.Dyn,
             ("type_param", byte[]) => CelType.Param(t.Text(name)!),
-            ("abstract_type", Textproto a) when a.Text("name") == "optional_type" => CelType.Optional(TypeOf(a.Message("parameter_types")!)),
-            ("abstract_type", Textproto a) => CelType.Opaque(a.Text("name")!, [.. a.Messages("parameter_types").Select(TypeOf)]),
+            ("abstract_type", Textproto a) when a.Text("name") == "optional_type" =>
+                CelType.Optional(TypeOf(a.Message("parameter_types")!)),
+            ("abstract_type", Textproto a) =>
+                CelType.Opaque(a.Text("name")!, [.. a.Messages("parameter_types").Select(TypeOf)]),
             ("message_type", byte[]) when CelType.Named(t.Text(name)!) is { } named => named,
             ("list_type", Textproto l) => CelType.List(TypeOf(l.Message("elem_type")!)),
             ("map_type", Textproto m) => CelType.Map(TypeOf(m.Message("key_type")!), TypeOf(m.Message("value_type")!)),

@@ -3,8 +3,8 @@ using System.Collections.Frozen;
 namespace Stele.Tests.Cel;
 
 /// <summary>
-/// Tests of the conformance suite that are known not to pass, each under its reason: all of them need protobuf, which is left out.
-/// This list may only shrink, and <see cref="Proves"/> holds each reason against how the test fails.
+/// Tests of the conformance suite that are known not to pass, each under its reason: all of them need protobuf, which
+/// is left out. This list may only shrink, and <see cref="Proves"/> holds each reason against how the test fails.
 /// </summary>
 static class ConformanceSkips
 {
@@ -17,9 +17,12 @@ static class ConformanceSkips
     /// <summary>Is it for this reason that the test fails so?</summary>
     public static bool Proves(string reason, ConformanceTest test, string problem) => reason switch
     {
-        "makes a protobuf message" or "makes a well-known protobuf message: a wrapper, a JSON value, Any" => problem.Contains("message literals are not supported", StringComparison.Ordinal),
-        "takes a variable that is a protobuf message" => problem.StartsWith("type message_type cel.expr.conformance.", StringComparison.Ordinal) || problem == "type message_type google.protobuf.Any",
-        "names a protobuf enum" => test.Data.Text("expr")!.Contains("Enum", StringComparison.Ordinal) || problem == "enum_value type",
+        "makes a protobuf message" or "makes a well-known protobuf message: a wrapper, a JSON value, Any" =>
+            problem.Contains("message literals are not supported", StringComparison.Ordinal),
+        "takes a variable that is a protobuf message" => problem.StartsWith("type message_type cel.expr.conformance.",
+            StringComparison.Ordinal) || problem == "type message_type google.protobuf.Any",
+        "names a protobuf enum" =>
+            test.Data.Text("expr")!.Contains("Enum", StringComparison.Ordinal) || problem == "enum_value type",
         _ => false,
     };
 

@@ -16,14 +16,17 @@ public class EvaluationTests
         ["request.user"] = CelType.String,
     };
 
-    static CelValue Object(params (string Key, CelValue Value)[] entries) => CelValue.Map([.. entries.Select(e => KeyValuePair.Create(e.Key, e.Value))]);
+    static CelValue Object(params (string Key, CelValue Value)[] entries) =>
+        CelValue.Map([.. entries.Select(e => KeyValuePair.Create(e.Key, e.Value))]);
 
     static readonly Dictionary<string, CelValue> Bound = new()
     {
-        ["release"] = Object(("system", CelValue.String("mortgage")), ("authors", CelValue.List([CelValue.String("ada"), CelValue.String("bob")]))),
+        ["release"] = Object(("system", CelValue.String("mortgage")),
+            ("authors", CelValue.List([CelValue.String("ada"), CelValue.String("bob")]))),
         ["checks"] = CelValue.List(
         [
-            Object(("name", CelValue.String("fairness")), ("ratio", CelValue.Double(0.7299999999999999)), ("n", CelValue.Int(2380))),
+            Object(("name", CelValue.String("fairness")), ("ratio", CelValue.Double(0.7299999999999999)),
+                ("n", CelValue.Int(2380))),
             Object(("name", CelValue.String("performance")), ("auc", CelValue.Double(0.81))),
         ]),
         ["now"] = CelValue.Timestamp(1_700_000_000),
@@ -33,7 +36,8 @@ public class EvaluationTests
     public static readonly TheoryData<string, string> Programs = new()
     {
         { "checks.exists(c, c.name == 'fairness' && c.ratio >= 0.8)", "false" },
-        { "checks.filter(c, has(c.ratio)).map(c, '%s: %.3f of %d'.format([c.name, c.ratio, c.n]))[0]", "'fairness: 0.730 of 2380'" },
+        { "checks.filter(c, has(c.ratio)).map(c, '%s: %.3f of %d'.format([c.name, c.ratio, c.n]))[0]",
+            "'fairness: 0.730 of 2380'" },
         { "checks.all(c, c.ratio < 1.0)", "error" },
         { "checks.all(c, !has(c.ratio) || c.ratio < 1.0)", "true" },
         { "request.user in release.authors", "true" },
@@ -60,7 +64,9 @@ public class EvaluationTests
     public async Task Neither_culture_nor_thread_nor_repetition_changes_a_result()
     {
         var programs = Programs.Select(p => CelProgram.Compile(p.Data.Item1, Declared)).ToList();
-        string All() => string.Join("\n", programs.Select(p => p.Eval(Bound, 10_000)).Select(r => $"{r.Cost} {(r.Error is null ? r.Value : r.Error)}"));
+        string All() =>
+            string.Join("\n", programs.Select(p => p.Eval(Bound, 10_000))
+                .Select(r => $"{r.Cost} {(r.Error is null ? r.Value : r.Error)}"));
         var first = All();
         Assert.Equal(first, All());
 
@@ -77,7 +83,8 @@ public class EvaluationTests
     [Fact]
     public void Small_steps_allocate_nothing()
     {
-        var program = CelProgram.Compile("checks[0].ratio >= 0.8 || (request.user == 'ada' && release.system != 'x')", Declared, CelType.Bool);
+        var program = CelProgram.Compile("checks[0].ratio >= 0.8 || (request.user == 'ada' && release.system != 'x')",
+            Declared, CelType.Bool);
         for (var i = 0; i < 100; i++) program.Eval(Bound, 1000);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++) program.Eval(Bound, 1000);
@@ -85,26 +92,36 @@ public class EvaluationTests
     }
 }
 
-/// <summary>Nothing but <see cref="CelException"/> comes out of compiling, and nothing at all out of evaluating, whatever goes in.</summary>
+/// <summary>
+/// Nothing but <see cref="CelException"/> comes out of compiling, and nothing at all out of evaluating, whatever goes
+/// in.
+/// </summary>
 public class FuzzTests
 {
     static readonly string[] Tokens =
     [
-        "1", "0", "-1", "2u", "1.5", "9223372036854775807", "'a'", "\"b\"", "b'c'", "r'\\'", "''", "true", "false", "null", "in", "x", "m", "l", "s", "d", "f", "all",
-        "(", ")", "[", "]", "{", "}", ".", ",", ":", "?", "||", "&&", "!", "<", "<=", ">", ">=", "==", "!=", "+", "-", "*", "/", "%", " ", "\n", "// c\n", "`q`", "'",
-        "\"\"\"", "l.all(e, ", "l.map(e, ", "l.filter(e, ", "l.exists_one(e, ", "has(m.a)", "m.a", "size(", "int(", "string(", "type(", "dyn(", "duration('1h')", "timestamp(0)",
-        ".format([", "'%s %d %.2f'", ".getHours()", ".contains(", ".substring(1)", "math.greatest(", ".split('')", ".join()", ".reverse()", "=", "@", "\\", "\u00e9", "😀",
+        "1", "0", "-1", "2u", "1.5", "9223372036854775807", "'a'", "\"b\"", "b'c'", "r'\\'", "''", "true", "false",
+        "null", "in", "x", "m", "l", "s", "d", "f", "all",
+        "(", ")", "[", "]", "{", "}", ".", ",", ":", "?", "||", "&&", "!", "<", "<=", ">", ">=", "==", "!=", "+", "-",
+        "*", "/", "%", " ", "\n", "// c\n", "`q`", "'",
+        "\"\"\"", "l.all(e, ", "l.map(e, ", "l.filter(e, ", "l.exists_one(e, ", "has(m.a)", "m.a", "size(", "int(",
+        "string(", "type(", "dyn(", "duration('1h')", "timestamp(0)",
+        ".format([", "'%s %d %.2f'", ".getHours()", ".contains(", ".substring(1)", "math.greatest(", ".split('')",
+        ".join()", ".reverse()", "=", "@", "\\", "\u00e9", "😀",
     ];
 
     static readonly Dictionary<string, CelType> Declared = new()
     {
-        ["x"] = CelType.Int, ["m"] = CelType.Map(CelType.String, CelType.Int), ["l"] = CelType.List(CelType.Int), ["s"] = CelType.String, ["d"] = CelType.Dyn,
+        ["x"] = CelType.Int, ["m"] = CelType.Map(CelType.String, CelType.Int), ["l"] = CelType.List(CelType.Int),
+        ["s"] = CelType.String, ["d"] = CelType.Dyn,
     };
 
     static readonly Dictionary<string, CelValue> Bound = new()
     {
-        ["x"] = CelValue.Int(3), ["m"] = CelValue.Map([KeyValuePair.Create("a", CelValue.Int(1))]), ["l"] = CelValue.List([CelValue.Int(1), CelValue.Int(2)]),
-        ["s"] = CelValue.String("text"), ["d"] = CelValue.List([CelValue.Double(double.NaN), CelValue.Null, CelValue.Bytes([0xff])]),
+        ["x"] = CelValue.Int(3), ["m"] = CelValue.Map([KeyValuePair.Create("a", CelValue.Int(1))]),
+        ["l"] = CelValue.List([CelValue.Int(1), CelValue.Int(2)]),
+        ["s"] = CelValue.String("text"),
+        ["d"] = CelValue.List([CelValue.Double(double.NaN), CelValue.Null, CelValue.Bytes([0xff])]),
     };
 
     /// <summary>True if it compiled; then it was also evaluated, as checked and as only parsed.</summary>
@@ -116,7 +133,8 @@ public class FuzzTests
             CelProgram program;
             try
             {
-                program = CelProgram.Compile(source, new global::Cel.Check.Declarations(Declared, global::Cel.Library.StandardLibrary.Functions) { Strict = strict }, null);
+                program = CelProgram.Compile(source, new global::Cel.Check.Declarations(Declared,
+                    global::Cel.Library.StandardLibrary.Functions) { Strict = strict }, null);
             }
             catch (CelException e)
             {
@@ -137,7 +155,8 @@ public class FuzzTests
         var random = new Random(1);
         var compiled = 0;
         for (var n = 0; n < 30_000; n++)
-            if (Survives(string.Concat(Enumerable.Range(0, random.Next(1, 12)).Select(_ => Tokens[random.Next(Tokens.Length)])))) compiled++;
+            if (Survives(string.Concat(Enumerable.Range(0, random.Next(1, 12))
+                .Select(_ => Tokens[random.Next(Tokens.Length)])))) compiled++;
         // Otherwise this tests the parser's refusals alone.
         Assert.True(compiled > 500, $"{compiled} compiled");
     }
@@ -147,7 +166,9 @@ public class FuzzTests
     {
         var random = new Random(2);
         for (var n = 0; n < 20_000; n++)
-            Survives(new string([.. Enumerable.Range(0, random.Next(1, 40)).Select(_ => (char)(random.Next(10) == 0 ? random.Next(0x10000) : random.Next(9, 127)))]));
+            Survives(
+                new string([.. Enumerable.Range(0, random.Next(1, 40))
+                    .Select(_ => (char)(random.Next(10) == 0 ? random.Next(0x10000) : random.Next(9, 127)))]));
     }
 
     /// <summary>Whole expressions of the grammar, types be damned.</summary>
@@ -163,7 +184,9 @@ public class FuzzTests
 
     static string Tree(Random r, int depth)
     {
-        if (depth == 0) return new[] { "x", "m", "l", "s", "d", "1", "2.5", "3u", "'t'", "b'u'", "true", "null", "e", "m.a", "duration('3s')", "timestamp(9)" }[r.Next(16)];
+        if (depth == 0)
+            return new[] { "x", "m", "l", "s", "d", "1", "2.5", "3u", "'t'", "b'u'", "true", "null", "e", "m.a",
+                "duration('3s')", "timestamp(9)" }[r.Next(16)];
         string Sub() => Tree(r, r.Next(depth));
         return r.Next(12) switch
         {
@@ -175,9 +198,12 @@ public class FuzzTests
             5 => $"{{{Sub()}: {Sub()}, 'k': {Sub()}}}",
             6 => $"{Sub()}[{Sub()}]",
             7 => $"{Sub()}.{new[] { "all", "exists", "exists_one", "map", "filter" }[r.Next(5)]}(e, {Sub()})",
-            8 => $"{Sub()}.{new[] { "all", "exists", "existsOne", "transformList", "transformMap" }[r.Next(5)]}(i, e, {Sub()})",
-            9 => $"{new[] { "size", "int", "uint", "double", "string", "bytes", "bool", "dyn", "type", "timestamp", "duration", "math.greatest", "!", "-" }[r.Next(14)]}({Sub()})",
-            10 => $"{Sub()}.{new[] { "contains", "startsWith", "endsWith", "split", "indexOf", "lastIndexOf", "join", "charAt", "substring", "format", "getHours" }[r.Next(11)]}({Sub()})",
+            8 =>
+                $"{Sub()}.{new[] { "all", "exists", "existsOne", "transformList", "transformMap" }[r.Next(5)]}(i, e, {Sub()})",
+            9 =>
+                $"{new[] { "size", "int", "uint", "double", "string", "bytes", "bool", "dyn", "type", "timestamp", "duration", "math.greatest", "!", "-" }[r.Next(14)]}({Sub()})",
+            10 =>
+                $"{Sub()}.{new[] { "contains", "startsWith", "endsWith", "split", "indexOf", "lastIndexOf", "join", "charAt", "substring", "format", "getHours" }[r.Next(11)]}({Sub()})",
             _ => $"dyn({Sub()})",
         };
     }

@@ -25,7 +25,8 @@ public class ExtensionTests
         ["s"] = CelValue.String("text"),
     };
 
-    static CelResult Eval(string source, long limit = 100_000) => CelProgram.Compile(source, Declared).Eval(Bound, limit);
+    static CelResult Eval(string source, long limit = 100_000) =>
+        CelProgram.Compile(source, Declared).Eval(Bound, limit);
 
     /// <summary>No place stands for another: none is so large that it is taken for the end.</summary>
     [Theory]
@@ -35,8 +36,10 @@ public class ExtensionTests
     [InlineData("-1")]
     public void A_place_outside_the_text_is_an_error(string place)
     {
-        foreach (var source in new[] { "'abc'.lastIndexOf('b', {0})", "'abc'.indexOf('b', {0})", "'abc'.substring({0})", "'abc'.charAt({0})", "'abc'.substring(0, {0})" })
-            Assert.True(Eval(source.Replace("{0}", place, StringComparison.Ordinal)).Error?.Kind is CelErrorKind.IndexOutOfRange or CelErrorKind.InvalidArgument, source);
+        foreach (var source in new[] { "'abc'.lastIndexOf('b', {0})", "'abc'.indexOf('b', {0})", "'abc'.substring({0})",
+            "'abc'.charAt({0})", "'abc'.substring(0, {0})" })
+            Assert.True(Eval(source.Replace("{0}", place, StringComparison.Ordinal)).Error?.Kind
+                is CelErrorKind.IndexOutOfRange or CelErrorKind.InvalidArgument, source);
         Assert.Equal(1, Eval("'abc'.lastIndexOf('b', 3)").Value.AsInt());
     }
 
@@ -89,7 +92,8 @@ public class ExtensionTests
     public void Holds(string source)
     {
         var result = Eval(source);
-        Assert.True(result.Error is null && result.Value == CelValue.True, result.Error?.Message ?? result.Value.ToString());
+        Assert.True(result.Error is null && result.Value == CelValue.True,
+            result.Error?.Message ?? result.Value.ToString());
     }
 
     [Theory]
@@ -97,7 +101,8 @@ public class ExtensionTests
     [InlineData("dyn(1).?a", CelErrorKind.NoSuchKey)]
     [InlineData("dyn('x')[?0]", CelErrorKind.NoSuchOverload)]
     [InlineData("l[?dyn('a')]", CelErrorKind.InvalidArgument)]
-    [InlineData("optional.of(1).or(dyn(2)) == optional.of(1) && optional.none().or(dyn(2)).hasValue()", CelErrorKind.NoSuchOverload)]
+    [InlineData("optional.of(1).or(dyn(2)) == optional.of(1) && optional.none().or(dyn(2)).hasValue()",
+        CelErrorKind.NoSuchOverload)]
     [InlineData("dyn(1).orValue(2)", CelErrorKind.NoSuchOverload)]
     [InlineData("dyn(1).optMap(x, x)", CelErrorKind.NoSuchOverload)]
     [InlineData("m.?a.optFlatMap(x, dyn(x))", CelErrorKind.NoSuchOverload)]
@@ -141,7 +146,9 @@ public class ExtensionTests
     [InlineData("isIP(cidr('10.0.0.0/8'))", "'isIP' can't be applied to (net.CIDR)")]
     [InlineData("ip('::1') < ip('::2')", "'<' can't be applied to (net.IP, net.IP)")]
     public void Is_refused(string source, string reason)
-        => Assert.StartsWith(reason, Assert.Throws<CelException>(() => CelProgram.Compile(source, Declared)).Reason, StringComparison.Ordinal);
+        =>
+        Assert.StartsWith(reason, Assert.Throws<CelException>(() => CelProgram.Compile(source, Declared)).Reason,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("m.?a", "optional_type(int)")]
@@ -155,7 +162,8 @@ public class ExtensionTests
     [InlineData("['a'].transformMapEntry(i, v, {v: i})", "map(string, int)")]
     [InlineData("cidr('10.0.0.0/8').ip()", "net.IP")]
     [InlineData("l.first()", "optional_type(int)")]
-    public void Types(string source, string type) => Assert.Equal(type, CelProgram.Compile(source, Declared).Type.ToString());
+    public void Types(string source, string type) =>
+        Assert.Equal(type, CelProgram.Compile(source, Declared).Type.ToString());
 
     /// <summary>In the units of cel-go's model, whose own figures are told where it has them.</summary>
     [Theory]
@@ -169,7 +177,8 @@ public class ExtensionTests
     [InlineData("m.?b.optMap(x, x + 1)", 4)] // hasValue and none; m.?b
     [InlineData("cel.bind(x, 0, x == 0)", 12)] // cel-go: 12
     [InlineData("cel.bind(a, l, cel.bind(b, a[0], cel.bind(c, a[1], b + c))) == 7", 39)] // cel-go: 39
-    [InlineData("cel.bind(a, 'hello!', cel.bind(b, 'goodbye', a + ' and, ' + b)) == 'hello! and, goodbye'", 28)] // cel-go: 28
+    // cel-go: 28
+    [InlineData("cel.bind(a, 'hello!', cel.bind(b, 'goodbye', a + ' and, ' + b)) == 'hello! and, goodbye'", 28)]
     [InlineData("cel.bind(x, l.map(y, y), true)", 10)] // what is not needed costs nothing
     [InlineData("cel.block([1, cel.index(0) + 1], cel.index(1))", 13)]
     [InlineData("[?m.?a]", 12)]
@@ -181,16 +190,22 @@ public class ExtensionTests
     [InlineData("timestamp(0).getHours('Europe/Berlin')", 2)]
     public void Costs(string source, long cost) => Assert.Equal(cost, Eval(source).Cost);
 
-    /// <summary>A trace shows what a bound name stands for below the name that needed it first; what is made of an optional is one step.</summary>
+    /// <summary>
+    /// A trace shows what a bound name stands for below the name that needed it first; what is made of an optional is
+    /// one step.
+    /// </summary>
     [Theory]
     [InlineData("m.?a.optMap(x, x + 1).value() == 3", "x + 1: 2", "m.?a.optMap(x, x + 1).value(): 2")]
-    [InlineData("m.?a.optFlatMap(x, m.?zz).hasValue()", "m.?zz: optional.none()", "m.?a.optFlatMap(x, m.?zz): optional.none()")]
-    [InlineData("m.?zz.optMap(x, x + 1).hasValue()", "m.?zz: optional.none()", "m.?zz.optMap(x, x + 1): optional.none()")]
+    [InlineData("m.?a.optFlatMap(x, m.?zz).hasValue()", "m.?zz: optional.none()",
+        "m.?a.optFlatMap(x, m.?zz): optional.none()")]
+    [InlineData("m.?zz.optMap(x, x + 1).hasValue()", "m.?zz: optional.none()",
+        "m.?zz.optMap(x, x + 1): optional.none()")]
     [InlineData("cel.bind(x, m.a + 1, x == 5 && x > 3)", "x > 3: not evaluated", "x: 2")]
     [InlineData("cel.bind(x, m.a, cel.bind(x, x, x > 3))", "x > 3: false", "x: 1")]
     [InlineData("cel.bind(x, 1 / 0, m.a == 2)", "m.a == 2: false", "m.a: 1")]
     [InlineData("cel.block([m.a + 1, cel.index(0) * 2], cel.index(1) == 5)", "cel.index(0) * 2: 4", "cel.index(1): 4")]
-    [InlineData("m.transformMapEntry(k, v, {k + 'x': v}) == {}", "'a' + 'x': 'ax'", "m.transformMapEntry(k, v, {k + 'x': v}): {'ax': 1}")]
+    [InlineData("m.transformMapEntry(k, v, {k + 'x': v}) == {}", "'a' + 'x': 'ax'",
+        "m.transformMapEntry(k, v, {k + 'x': v}): {'ax': 1}")]
     public void Is_traced(string source, string within, string rests)
     {
         var program = CelProgram.Compile(source, Declared);
@@ -219,6 +234,7 @@ public class ExtensionTests
         Assert.Equal("ip('::1')", Eval("ip('0::1')").Value.ToString());
         Assert.Equal(CelValue.Some(CelValue.Int(1)).GetHashCode(), CelValue.Some(CelValue.Double(1)).GetHashCode());
         Assert.Throws<InvalidOperationException>(() => CelValue.Int(1).AsOptional());
-        Assert.Equal(CelErrorKind.NoSuchOverload, CelProgram.Compile("d", Declared, CelType.Optional(CelType.Int)).Eval(Bound, 10).Error!.Kind);
+        Assert.Equal(CelErrorKind.NoSuchOverload,
+            CelProgram.Compile("d", Declared, CelType.Optional(CelType.Int)).Eval(Bound, 10).Error!.Kind);
     }
 }

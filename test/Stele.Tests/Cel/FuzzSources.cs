@@ -3,8 +3,8 @@ using System.Text;
 namespace Stele.Tests.Cel;
 
 /// <summary>
-/// Expressions to try an evaluator with: grown by type from the grammar, so that most compile and do something; and programs of people,
-/// cut up and put together again. The same seed gives the same expressions.
+/// Expressions to try an evaluator with: grown by type from the grammar, so that most compile and do something; and
+/// programs of people, cut up and put together again. The same seed gives the same expressions.
 /// </summary>
 sealed class FuzzSources(int seed, IReadOnlyList<string> people)
 {
@@ -21,7 +21,9 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
         _ => Mutated(),
     };
 
-    /// <summary>Definitions, of which each may use those before it, and every expression from now on may use all.</summary>
+    /// <summary>
+    /// Definitions, of which each may use those before it, and every expression from now on may use all.
+    /// </summary>
     public List<(string Name, string Source)> Define(int count)
     {
         _defined.Clear();
@@ -46,7 +48,9 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
 
     T Pick<T>(params ReadOnlySpan<T> from) => from[_random.Next(from.Length)];
 
-    /// <summary>b bool, i int, u uint, d double, s string, l list of int, L list of string, m map of string to int, y dyn.</summary>
+    /// <summary>
+    /// b bool, i int, u uint, d double, s string, l list of int, L list of string, m map of string to int, y dyn.
+    /// </summary>
     string Of(char type, int depth)
     {
         if (depth <= 0 || --_left < 0) return Leaf(type);
@@ -74,7 +78,8 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 12 => $"has(m.{Pick("a", "b", "zz")})",
                 13 => Macro(Pick('l', 'L', 'm', 'y'), depth, x => $"{Pick("all", "exists", "exists_one")}({x}, ", 'b'),
                 14 => $"({Sub('d')} {Pick("<", "==", ">=")} {Sub('d')})",
-                15 => $"{Sub('l')}.{Pick("all", "exists", "existsOne")}({Local('i')}, {Local('i')}, {Scoped('b', depth, 2)})",
+                15 =>
+                    $"{Sub('l')}.{Pick("all", "exists", "existsOne")}({Local('i')}, {Local('i')}, {Scoped('b', depth, 2)})",
                 _ => $"bool({Pick("'true'", "'0'", "s", "dyn(b)")})",
             },
             'i' => _random.Next(17) switch
@@ -91,7 +96,8 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 8 => $"int({Sub(Pick('s', 'd', 'i'))})",
                 9 => $"{Sub('s')}.{Pick("indexOf", "lastIndexOf")}({Sub('s')})",
                 10 => $"math.{Pick("greatest", "least")}({Sub(Pick('l', 'i'))})",
-                11 => $"timestamp({Sub('i')}).{Pick("getFullYear", "getDayOfYear", "getHours")}({Pick("", "'+05:30'", "s")})",
+                11 =>
+                    $"timestamp({Sub('i')}).{Pick("getFullYear", "getDayOfYear", "getHours")}({Pick("", "'+05:30'", "s")})",
                 12 => $"math.bitShiftLeft({Sub('i')}, {Sub('i')})",
                 _ => $"duration({Sub('s')}).getSeconds()",
             },
@@ -114,7 +120,8 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 7 => $"{Sub('s')}.{Pick("lowerAscii", "upperAscii", "trim", "reverse")}()",
                 8 => $"{Sub('s')}.charAt({Sub('i')})",
                 9 => $"{Sub('L')}[{Sub('i')}]",
-                10 => $"{Pick("'%s %s'", "'%d%f'", "'%.30e|%x'", "'%s'", Sub('s'))}.format([{Sub(Pick('i', 'd', 's', 'y'))}, {Sub(Pick('l', 'd', 's', 'm'))}])",
+                10 =>
+                    $"{Pick("'%s %s'", "'%d%f'", "'%.30e|%x'", "'%s'", Sub('s'))}.format([{Sub(Pick('i', 'd', 's', 'y'))}, {Sub(Pick('l', 'd', 's', 'm'))}])",
                 11 => $"string(bytes({Sub('s')}))",
                 12 => $"strings.quote({Sub('s')})",
                 13 => $"string(timestamp({Sub('i')}) + duration({Sub('s')}))",
@@ -128,7 +135,8 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 3 => Macro(Pick('l', 'L', 'm'), depth, x => $"map({x}, ", 'i'),
                 4 => Macro('l', depth, x => $"filter({x}, ", 'b'),
                 5 => $"{Sub('l')}.map({Local('i')}, {Scoped('b', depth, 0)}, {Scoped('i', depth, 1)})",
-                6 => $"{Sub(Pick('l', 'm') is 'l' ? 'l' : 'l')}.transformList({Local('i')}, {Local('i')}, {Scoped('i', depth, 2)})",
+                6 =>
+                    $"{Sub(Pick('l', 'm') is 'l' ? 'l' : 'l')}.transformList({Local('i')}, {Local('i')}, {Scoped('i', depth, 2)})",
                 _ => $"[{Sub('l')}, {Sub('l')}][{Sub('i')}]",
             },
             'L' => _random.Next(7) switch
@@ -152,12 +160,14 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
             },
             'm' => _random.Next(6) switch
             {
-                4 => $"l.transformMapEntry({Local('i')}, {Local('i')}, {{{Pick("string(i)", "'k'", "s")} + string({_locals[^1].Name}): {Scoped('i', depth, 2)}}})",
+                4 =>
+                    $"l.transformMapEntry({Local('i')}, {Local('i')}, {{{Pick("string(i)", "'k'", "s")} + string({_locals[^1].Name}): {Scoped('i', depth, 2)}}})",
                 5 => $"{{?{Sub('s')}: {Sub('O')}}}",
 
                 0 => $"{{{Sub('s')}: {Sub('i')}, {Sub('s')}: {Sub('i')}}}",
                 1 => $"m.transformMap({Local('s')}, {Local('i')}, {Scoped('i', depth, 2)})",
-                2 => $"{Sub('m')}.transformMap({Local('s')}, {Local('i')}, {Scoped('b', depth, 0)}, {Scoped('i', depth, 2)})",
+                2 =>
+                    $"{Sub('m')}.transformMap({Local('s')}, {Local('i')}, {Scoped('b', depth, 0)}, {Scoped('i', depth, 2)})",
                 _ => Leaf('m'),
             },
             _ => _random.Next(14) switch
@@ -167,12 +177,16 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 2 => $"[dyn({Sub('y')}), dyn({Sub(Pick('i', 's', 'l'))})]",
                 5 => $"[?optional.ofNonZeroValue({Sub('y')}), ?{Sub('y')}.?a, {Sub('y')}]",
                 6 => $"{{?'k': optional.of({Sub('y')}), 'l': {Sub('s')}}}.{Pick("?", "")}k",
-                7 => $"{Sub(Pick('y', 'l', 'm'))}[?{Sub('y')}]{Pick("", ".orValue(0)", ".or(optional.none())", ".hasValue()", ".value()")}",
+                7 =>
+                    $"{Sub(Pick('y', 'l', 'm'))}[?{Sub('y')}]{Pick("", ".orValue(0)", ".or(optional.none())", ".hasValue()", ".value()")}",
                 8 => $"optional.of({Sub('y')}).{Pick("optMap", "optFlatMap")}({Local('y')}, {Scoped('y', depth, 1)})",
-                9 => $"cel.block([{Sub('y')}, [cel.index(0), {Sub('s')}]], {Pick("cel.index(1)", "[cel.index(0), cel.index(1)]", "type(cel.index(0))")})",
+                9 =>
+                    $"cel.block([{Sub('y')}, [cel.index(0), {Sub('s')}]], {Pick("cel.index(1)", "[cel.index(0), cel.index(1)]", "type(cel.index(0))")})",
                 10 => $"{Sub('l')}.transformMapEntry({Local('i')}, {Local('i')}, {{{Scoped('i', depth, 2)}: 1}})",
-                11 => $"{Pick("ip", "cidr", "isIP", "base64.decode", "timestamp", "duration", "strings.quote")}({Sub('s')})",
-                12 => $"timestamp({Sub('i')}).{Pick("getHours", "getFullYear", "getDayOfYear")}({Pick("'Europe/Berlin'", "'-07:00'", "'Pacific/Apia'", "'Africa/Casablanca'", "'Asia/Kathmandu'", "'UTC'", Sub('s'))})",
+                11 =>
+                    $"{Pick("ip", "cidr", "isIP", "base64.decode", "timestamp", "duration", "strings.quote")}({Sub('s')})",
+                12 =>
+                    $"timestamp({Sub('i')}).{Pick("getHours", "getFullYear", "getDayOfYear")}({Pick("'Europe/Berlin'", "'-07:00'", "'Pacific/Apia'", "'Africa/Casablanca'", "'Asia/Kathmandu'", "'UTC'", Sub('s'))})",
                 3 => $"{{'k': dyn({Sub('y')})}}",
                 4 => $"({Sub('y')} + {Sub('y')})",
                 _ => $"[{Sub('y')}].map({Local('y')}, {Scoped('y', depth, 1)})",
@@ -218,13 +232,15 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
         {
             'b' => Pick("true", "false", "b"),
             'O' => Pick("optional.none()", "m.?a", "optional.of(i)", "m.?zz"),
-            'i' => Pick("0", "1", "-1", "2", "7", "100", "i", "9223372036854775807", "-9223372036854775808", "4294967297"),
+            'i' =>
+                Pick("0", "1", "-1", "2", "7", "100", "i", "9223372036854775807", "-9223372036854775808", "4294967297"),
             'd' => Pick("0.0", "1.5", "-1e300", "1e-300", "d", "0.1"),
             's' => Pick("''", "'a'", "s", "big", "'é😀'", "'aaaaaaaaaab'", "'%s%d'", "'1h30m'", "'12'", Pattern()),
             'l' => Pick("l", "[]", "[1, 2, 3]", "[0]", "huge", "[?m.?a]"),
             'L' => Pick("L", "['a', 'b']", "[s]", "[]"),
             'm' => Pick("m", "{'a': 1}", "{}"),
-            _ => Pick("r", "r.a", "r['b']", "r[?'c']", "r.?c.k", "o", "null", "dyn(1)", "dyn('x')", "b'bytes'", "int", "dyn([])"),
+            _ => Pick("r", "r.a", "r['b']", "r[?'c']", "r.?c.k", "o", "null", "dyn(1)", "dyn('x')", "b'bytes'", "int",
+                "dyn([])"),
         };
     }
 
@@ -232,7 +248,10 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
     {
         var b = new StringBuilder("r'");
         for (var n = _random.Next(1, 6); n > 0; n--)
-            b.Append(Pick("a", "(a*)*", "(a|aa)+", "[a-z]", ".", ".*", "x{1,100}", "(?i)k", @"\pL+", @"\b", "(", ")", "|", "^", "$", "[^é]", "(?:ab?){3,}", @"\p{Greek}", "+", "(a{30}){30}", @"[\pL\d]{50}", @"[^\pL\pN]", @"(?i)\pL", "(?i)[!-\uffff]", "[[:alpha:][:^digit:]]", "(?:a{900}){0}", "(?i:aAkſ)", @"\P{Lu}{20}", "a[ab]{14}c", @"(?m)^x$|\w\b"));
+            b.Append(Pick("a", "(a*)*", "(a|aa)+", "[a-z]", ".", ".*", "x{1,100}", "(?i)k", @"\pL+", @"\b", "(", ")",
+                "|", "^", "$", "[^é]", "(?:ab?){3,}", @"\p{Greek}", "+", "(a{30}){30}", @"[\pL\d]{50}", @"[^\pL\pN]",
+                @"(?i)\pL", "(?i)[!-\uffff]", "[[:alpha:][:^digit:]]", "(?:a{900}){0}", "(?i:aAkſ)", @"\P{Lu}{20}",
+                "a[ab]{14}c", @"(?m)^x$|\w\b"));
         return b.Append('\'').ToString();
     }
 
@@ -293,7 +312,8 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
         b.Append(end);
         if (start.Length == 0)
             for (var (i, open) = (0, link.Count(c => c is '(' or '[' or '{')); i < n; i++)
-                b.Append(link.Contains('{', StringComparison.Ordinal) ? "}" : link == "[" ? "]" : new string(')', open > 1 ? 1 : open));
+                b.Append(link.Contains('{', StringComparison.Ordinal) ? "}" : link == "[" ? "]"
+                    : new string(')', open > 1 ? 1 : open));
         return b.ToString();
     }
 
@@ -310,12 +330,16 @@ sealed class FuzzSources(int seed, IReadOnlyList<string> people)
                 case 1: tokens.InsertRange(at, tokens.GetRange(at, length)); break;
                 case 2: tokens[at] = Leaf("bidslLmy"[_random.Next(8)]); break;
                 case 3: tokens.InsertRange(at, Tokens(people[_random.Next(people.Count)])); break;
-                case 4: tokens[at] = Pick("+", "-", "*", "/", "%", "==", "<", "in", "&&", "||", "?", ":", ",", "(", ")", "[", "]", "{", "}", ".", "!"); break;
+                case 4:
+                    tokens[at] = Pick("+", "-", "*", "/", "%", "==", "<", "in", "&&", "||", "?", ":", ",", "(", ")",
+                        "[", "]", "{", "}", ".", "!"); break;
                 case 5:
                     tokens.Insert(0, Pick("[", "(", "dyn(", "size(", "l.map(x, ", "type(", "string("));
                     tokens.Add(tokens[0].EndsWith('[') ? "]" : ")");
                     break;
-                case 6: tokens.Add(Pick(".map(x, x)", ".size()", "[0]", ".a", ".all(x, x == x)", " == o", " + s", ".matches('(a*)*')", ".exists(x, true)", ".filter(x, true)")); break;
+                case 6:
+                    tokens.Add(Pick(".map(x, x)", ".size()", "[0]", ".a", ".all(x, x == x)", " == o", " + s",
+                        ".matches('(a*)*')", ".exists(x, true)", ".filter(x, true)")); break;
                 default: (tokens[at], tokens[0]) = (tokens[0], tokens[at]); break;
             }
         }

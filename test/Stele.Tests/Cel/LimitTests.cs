@@ -7,7 +7,12 @@ namespace Stele.Tests.Cel;
 /// <summary>What a hostile source or value can't do: exhaust the stack, the memory or the time.</summary>
 public class LimitTests
 {
-    static readonly Dictionary<string, CelType> Declared = new() { ["l"] = CelType.List(CelType.Int), ["s"] = CelType.String, ["d"] = CelType.Dyn };
+    static readonly Dictionary<string, CelType> Declared = new()
+    {
+        ["l"] = CelType.List(CelType.Int),
+        ["s"] = CelType.String,
+        ["d"] = CelType.Dyn
+    };
 
     static Dictionary<string, CelValue> Bind(int elements) => new()
     {
@@ -36,7 +41,9 @@ public class LimitTests
         { "relations", "1" + Repeat("<1", 8000) },
         { "or in and", Repeat("true||(true&&", 1200) },
         { "bindings", Repeat("cel.bind(x,1,", 1000) },
-        { "a long block", "cel.block([" + string.Join(',', Enumerable.Range(0, 500).Select(i => i == 0 ? "1" : $"cel.index({i - 1})+1")) + "],cel.index(499))" },
+        { "a long block",
+            "cel.block([" + string.Join(',',
+                Enumerable.Range(0, 500).Select(i => i == 0 ? "1" : $"cel.index({i - 1})+1")) + "],cel.index(499))" },
         { "optional selections", "d" + Repeat(".?a", 5000) },
         { "optional elements", Repeat("[?", 5000) },
         { "optional maps", "optional.of(1)" + Repeat(".optMap(x,x)", 1300) },
@@ -45,7 +52,10 @@ public class LimitTests
 
     [Theory, MemberData(nameof(Towers))]
     public void No_tower_exhausts_a_small_stack(string what, string source)
-        => OnSmallStack(512, () => Assert.True(Assert.Throws<CelException>(() => CelProgram.Compile(source, Declared)).Message.Length < 1000, what));
+        =>
+        OnSmallStack(512,
+            () => Assert.True(
+                Assert.Throws<CelException>(() => CelProgram.Compile(source, Declared)).Message.Length < 1000, what));
 
     [Fact]
     public void The_highest_programs_evaluate_on_a_small_stack()
@@ -59,7 +69,9 @@ public class LimitTests
             Repeat("!", Limits.Height - 2) + "true",
             Repeat("[1].map(x, ", Limits.Nesting - 2) + "x" + Repeat(")", Limits.Nesting - 2),
             // Each value is computed while the one that names it is.
-            "cel.block([" + string.Join(',', Enumerable.Range(0, Limits.Height / 2 - 1).Select(i => i == 0 ? "1" : $"cel.index({i - 1})+1")) + $"],cel.index({Limits.Height / 2 - 2}))",
+            "cel.block(["
+                + string.Join(',', Enumerable.Range(0, Limits.Height / 2 - 1)
+                    .Select(i => i == 0 ? "1" : $"cel.index({i - 1})+1")) + $"],cel.index({Limits.Height / 2 - 2}))",
             Repeat("cel.bind(x, 1, ", Limits.Nesting - 1) + "x" + Repeat(")", Limits.Nesting - 1),
             "d" + Repeat(".?a", Limits.Height - 4) + ".hasValue() || true",
             "optional.of(1)" + Repeat(".optMap(x, x)", Limits.Height - 4),
@@ -88,13 +100,16 @@ public class LimitTests
 
     [Fact]
     public void A_long_chain_of_logic_is_no_tower()
-        => Assert.True(CelProgram.Compile("true" + Repeat(" && true", 1000), Declared).Eval(Bind(0), 10).Value.AsBool());
+        =>
+        Assert.True(CelProgram.Compile("true" + Repeat(" && true", 1000), Declared).Eval(Bind(0), 10).Value.AsBool());
 
     [Fact]
     public void The_source_has_a_limit()
     {
         Assert.NotNull(CelProgram.Compile(new string(' ', Limits.Source - 1) + "1", Declared));
-        Assert.Contains("more than 16384", Assert.Throws<CelException>(() => CelProgram.Compile(new string(' ', Limits.Source) + "1", Declared)).Reason);
+        Assert.Contains("more than 16384",
+            Assert.Throws<CelException>(() =>
+                CelProgram.Compile(new string(' ', Limits.Source) + "1", Declared)).Reason);
         Assert.Throws<CelException>(() => CelProgram.Compile("[" + Repeat("1,", Limits.Elements) + "1]", Declared));
         Assert.Throws<CelException>(() => CelProgram.Compile("'\ud800'", Declared));
     }
@@ -111,7 +126,9 @@ public class LimitTests
     {
         string Of(int length) => source.Replace("{0}", new string('n', length), StringComparison.Ordinal);
         Assert.True(CelProgram.Compile(Of(Limits.Name), Declared).Eval(Bind(2), 1000).Value.AsBool());
-        Assert.Contains("a name has at most 256 characters, not 257", Assert.Throws<CelException>(() => CelProgram.Compile(Of(Limits.Name + 1), Declared)).Reason, StringComparison.Ordinal);
+        Assert.Contains("a name has at most 256 characters, not 257",
+            Assert.Throws<CelException>(() => CelProgram.Compile(Of(Limits.Name + 1), Declared)).Reason,
+            StringComparison.Ordinal);
         Assert.True(CelEnvironment.IsName(new string('n', Limits.Name)));
         Assert.False(CelEnvironment.IsName(new string('n', Limits.Name + 1)));
     }
@@ -216,7 +233,13 @@ public class LimitTests
     [InlineData("[{'k1': 1}, {'k2': 2}].all(x, true)", 77)]
     public void Costs_are_those_of_the_model(string source, long cost)
     {
-        var declared = new Dictionary<string, CelType> { ["l"] = CelType.List(CelType.Int), ["m"] = CelType.Map(CelType.String, CelType.Int), ["s500"] = CelType.String, ["b"] = CelType.Bool };
+        var declared = new Dictionary<string, CelType>
+        {
+            ["l"] = CelType.List(CelType.Int),
+            ["m"] = CelType.Map(CelType.String, CelType.Int),
+            ["s500"] = CelType.String,
+            ["b"] = CelType.Bool
+        };
         var bound = new Dictionary<string, CelValue>
         {
             ["l"] = CelValue.List([CelValue.Int(1)]),
@@ -232,13 +255,18 @@ public class LimitTests
     public void Types_stop_growing()
     {
         var bomb = "[]" + Repeat(".map(y, [].map(x, [[{x: x}], [{x: x}].filter(q, x == y)])[0])", 60);
-        Assert.Contains("grow too large to check", Assert.Throws<CelException>(() => CelProgram.Compile(bomb, Declared)).Reason);
+        Assert.Contains("grow too large to check",
+            Assert.Throws<CelException>(() => CelProgram.Compile(bomb, Declared)).Reason);
         // What is merely long is checked to its end.
-        foreach (var term in new[] { "1<2", "l==l", "d<d", "[l]+[l]==[l]", "{1:l}=={1:l}", "math.greatest(1,2,d)<d", "l.map(x,[x])==[l]" })
-            Assert.NotNull(CelProgram.Compile(term + Repeat("&&" + term, Limits.Source / (term.Length + 2) - 1), Declared));
+        foreach (var term in new[] { "1<2", "l==l", "d<d", "[l]+[l]==[l]", "{1:l}=={1:l}", "math.greatest(1,2,d)<d",
+            "l.map(x,[x])==[l]" })
+            Assert.NotNull(CelProgram.Compile(term + Repeat("&&" + term, Limits.Source / (term.Length + 2) - 1),
+                Declared));
     }
 
-    /// <summary>What a value's size does not tell: digits of numbers, keys that are looked up, hashed or put in order.</summary>
+    /// <summary>
+    /// What a value's size does not tell: digits of numbers, keys that are looked up, hashed or put in order.
+    /// </summary>
     [Theory]
     [InlineData("'%s'.format([l])", 1 + 10 + 327)] // a hundred numbers, each as if thirty characters more, and a clause
     [InlineData("'%.100f'.format([1e308])", 10 + 57)]
@@ -248,9 +276,13 @@ public class LimitTests
     [InlineData("l.map(x, {x: x})[0] == {0: 0}", 1 + 11 + 100 * 44 + 1 + 30 + 1)]
     [InlineData("{'abcdefghijabcdefghij': l} == {'abcdefghijabcdefghij': l}", 2 * 33 + 13)]
     [InlineData("[{s: 1}].transformMapEntry(i, x, x).size()", 1 + 10 + 30 + 10 + 31 + 1 + 1 + 2 + 1 + 10 + 1)]
-    public void Work_is_charged(string source, long cost) => Assert.Equal(cost, CelProgram.Compile(source, Declared).Eval(Bind(100), 1_000_000).Cost);
+    public void Work_is_charged(string source, long cost) =>
+        Assert.Equal(cost, CelProgram.Compile(source, Declared).Eval(Bind(100), 1_000_000).Cost);
 
-    /// <summary>A chain of them stops at the limit, whatever the terms come to: nothing is looked up, hashed or compared that can't be paid for.</summary>
+    /// <summary>
+    /// A chain of them stops at the limit, whatever the terms come to: nothing is looked up, hashed or compared that
+    /// can't be paid for.
+    /// </summary>
     [Theory]
     [InlineData("s in m")]
     [InlineData("m[s] == 1")]
@@ -279,10 +311,14 @@ public class LimitTests
     {
         Assert.All(Zones.Names, n => Assert.InRange(n.Length, 1, Zones.Longest));
         var bound = new Dictionary<string, CelValue> { ["s"] = CelValue.String("+01:00" + new string(' ', 100)) };
-        Assert.Contains("is no time zone", CelProgram.Compile("timestamp(0).getHours(s)", Declared).Eval(bound, 100).Error!.Message, StringComparison.Ordinal);
+        Assert.Contains("is no time zone", CelProgram.Compile("timestamp(0).getHours(s)", Declared)
+            .Eval(bound, 100).Error!.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A name can have no more dots than any that is declared, so a long chain is not tried as one at every step: that took 300 MB for a source of 16 kB.</summary>
+    /// <summary>
+    /// A name can have no more dots than any that is declared, so a long chain is not tried as one at every step: that
+    /// took 300 MB for a source of 16 kB.
+    /// </summary>
     [Fact]
     public void Long_chains_of_selections_are_checked_in_passing()
     {
@@ -303,45 +339,65 @@ public class LimitTests
         Assert.InRange(v.ToString().Length, 200, 600);
         // Where showing it is not paid for, it is not shown.
         var bound = new Dictionary<string, CelValue> { ["d"] = v };
-        foreach (var (source, reason) in new[] { ("{}[d]", "no such key: a value of type map(dyn, dyn)"), ("dyn([1])[dyn([d])]", "a list index is a whole number, not a value of type list(dyn)"), ("dyn([1])[?{1: d}]", "a list index is a whole number, not a value of type map(dyn, dyn)"), ("{}[?optional.of(d)].hasValue() ? 1 : {}[optional.of(d)]", "no such key: a value of type optional_type(dyn)") })
-            Assert.Equal(reason, CelProgram.Compile($"dyn({source})", new Dictionary<string, CelType> { ["d"] = CelType.Dyn }).Eval(bound, 1000).Error?.Reason);
-        Assert.EndsWith("sss…'", CelProgram.Compile("{}[s]", Declared).Eval(Bind(1000), 1000).Error!.Reason, StringComparison.Ordinal);
+        foreach (var (source, reason) in new[] { ("{}[d]", "no such key: a value of type map(dyn, dyn)"),
+            ("dyn([1])[dyn([d])]", "a list index is a whole number, not a value of type list(dyn)"),
+            ("dyn([1])[?{1: d}]", "a list index is a whole number, not a value of type map(dyn, dyn)"),
+            ("{}[?optional.of(d)].hasValue() ? 1 : {}[optional.of(d)]",
+                "no such key: a value of type optional_type(dyn)") })
+            Assert.Equal(reason, CelProgram.Compile($"dyn({source})",
+                new Dictionary<string, CelType> { ["d"] = CelType.Dyn }).Eval(bound, 1000).Error?.Reason);
+        Assert.EndsWith("sss…'", CelProgram.Compile("{}[s]", Declared).Eval(Bind(1000), 1000).Error!.Reason,
+            StringComparison.Ordinal);
         Assert.EndsWith("…'", CelValue.Bytes(new byte[300]).ToString(), StringComparison.Ordinal);
     }
 
-    /// <summary>Numbers whose plain hashes are all the same: as keys they would take a time that grows with the square.</summary>
+    /// <summary>
+    /// Numbers whose plain hashes are all the same: as keys they would take a time that grows with the square.
+    /// </summary>
     [Fact]
     public void Keys_can_t_be_made_up_to_collide()
     {
-        var keys = Enumerable.Range(0, 100_000).Select(i => KeyValuePair.Create(CelValue.Int(i * 0x1_0000_0001L), CelValue.Null)).ToList();
+        var keys = Enumerable.Range(0, 100_000)
+            .Select(i => KeyValuePair.Create(CelValue.Int(i * 0x1_0000_0001L), CelValue.Null)).ToList();
         Assert.InRange(keys.Select(k => k.Key.GetHashCode()).Distinct().Count(), 99_000, 100_000);
         var map = CelValue.Map(keys);
-        Assert.True(CelProgram.Compile("d[12345u * 4294967297u] == null", Declared).Eval(new Dictionary<string, CelValue> { ["d"] = map }, 100).Value.AsBool());
+        Assert.True(CelProgram.Compile("d[12345u * 4294967297u] == null", Declared)
+            .Eval(new Dictionary<string, CelValue> { ["d"] = map }, 100).Value.AsBool());
     }
 
     [Fact]
     public void Strings_and_lists_stop_growing()
     {
         var doubling = "[s]" + Repeat(".map(x, x + x)", 30) + ".size() > 0";
-        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(doubling, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
+        Assert.Equal(CelErrorKind.TooLarge,
+            CelProgram.Compile(doubling, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
         var lists = "[l]" + Repeat(".map(x, x + x)", 30) + ".size() > 0";
-        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(lists, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
+        Assert.Equal(CelErrorKind.TooLarge,
+            CelProgram.Compile(lists, Declared).Eval(Bind(100), long.MaxValue).Error!.Kind);
     }
 
-    /// <summary>A definition that a bound value uses is computed below all that stands around the name: in the body of this binding, and of the one that uses it.</summary>
+    /// <summary>
+    /// A definition that a bound value uses is computed below all that stands around the name: in the body of this
+    /// binding, and of the one that uses it.
+    /// </summary>
     [Fact]
     public void Definitions_in_bound_values_pile_up_no_higher_than_a_tree()
     {
         var environment = new CelEnvironment(Declared);
-        for (var i = 0; i < 30; i++) environment.Define($"a{i}", $"cel.bind(x, {(i == 0 ? "1" : $"a{i - 1}")}, x{Repeat(" + 1", 200)})");
+        for (var i = 0; i < 30; i++)
+            environment.Define($"a{i}", $"cel.bind(x, {(i == 0 ? "1" : $"a{i - 1}")}, x{Repeat(" + 1", 200)})");
         OnSmallStack(512, () =>
         {
-            Assert.Contains("tree is more than 256 high", Assert.Throws<CelException>(() => environment.Compile("a29 > 0")).Reason);
+            Assert.Contains("tree is more than 256 high",
+                Assert.Throws<CelException>(() => environment.Compile("a29 > 0")).Reason);
             Assert.True(environment.Compile("a0 > 0").Eval(Bind(0), 1000).Value.AsBool());
         });
     }
 
-    /// <summary>Whatever makes larger values out of values stops: names, formats, encodings, maps from entries, optionals in one another.</summary>
+    /// <summary>
+    /// Whatever makes larger values out of values stops: names, formats, encodings, maps from entries, optionals in one
+    /// another.
+    /// </summary>
     [Theory]
     [InlineData("cel.block([s + s, cel.index(0) + cel.index(0), cel.index(1) + cel.index(1), cel.index(2) + cel.index(2), cel.index(3) + cel.index(3)], l.map(x, cel.index(4)).join() != '')")]
     [InlineData("l.map(x, s).join(s)")]
@@ -368,20 +424,26 @@ public class LimitTests
         for (var i = 0; i < ValueLimits.Depth; i++) v = CelValue.Some(v);
         Assert.Throws<ArgumentException>(() => CelValue.Some(v));
         var bound = new Dictionary<string, CelValue> { ["d"] = v };
-        foreach (var source in new[] { "optional.of(d)", "[d].first()", "{'a': d}.?a", "[d][?0]", "optional.of(1).optMap(x, d)" })
+        foreach (var source in new[] { "optional.of(d)", "[d].first()", "{'a': d}.?a", "[d][?0]",
+            "optional.of(1).optMap(x, d)" })
             Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(source, Declared).Eval(bound, 100).Error!.Kind);
         Assert.Equal(v, v);
         Assert.InRange(v.ToString().Length, 200, 500);
     }
 
-    /// <summary>Shared elements make a value of 2^100 leaves out of a few hundred objects; comparing or printing it would never end.</summary>
+    /// <summary>
+    /// Shared elements make a value of 2^100 leaves out of a few hundred objects; comparing or printing it would never
+    /// end.
+    /// </summary>
     [Fact]
     public void Sharing_is_weighed()
     {
         var shared = "[[1]]" + Repeat(".map(x, [x, x])", 100);
-        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(shared, Declared).Eval(Bind(0), long.MaxValue).Error!.Kind);
+        Assert.Equal(CelErrorKind.TooLarge,
+            CelProgram.Compile(shared, Declared).Eval(Bind(0), long.MaxValue).Error!.Kind);
         var maps = "[{1: 1}]" + Repeat(".map(x, {1: x, 2: x})", 100);
-        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile(maps, Declared).Eval(Bind(0), long.MaxValue).Error!.Kind);
+        Assert.Equal(CelErrorKind.TooLarge,
+            CelProgram.Compile(maps, Declared).Eval(Bind(0), long.MaxValue).Error!.Kind);
     }
 
     [Fact]
@@ -392,10 +454,13 @@ public class LimitTests
         Assert.Throws<ArgumentException>(() => CelValue.List([v]));
         Assert.Throws<ArgumentException>(() => CelValue.Map([KeyValuePair.Create("a", v)]));
         Assert.Equal(v, v);
-        Assert.Equal(CelErrorKind.TooLarge, CelProgram.Compile("[d]", Declared).Eval(new Dictionary<string, CelValue> { ["d"] = v }, 100).Error!.Kind);
+        Assert.Equal(CelErrorKind.TooLarge,
+            CelProgram.Compile("[d]", Declared).Eval(new Dictionary<string, CelValue> { ["d"] = v }, 100).Error!.Kind);
     }
 
-    /// <summary>Each definition is checked by itself first, where none of them is high: together they would be.</summary>
+    /// <summary>
+    /// Each definition is checked by itself first, where none of them is high: together they would be.
+    /// </summary>
     [Fact]
     public void Definitions_on_top_of_one_another_are_one_tower()
     {
@@ -419,7 +484,10 @@ public class LimitTests
         Assert.Contains($"more than {Limits.Height} high", reason);
     }
 
-    /// <summary>Used twice by each of the next, they would be evaluated more often than there are atoms; they are evaluated once.</summary>
+    /// <summary>
+    /// Used twice by each of the next, they would be evaluated more often than there are atoms; they are evaluated
+    /// once.
+    /// </summary>
     [Fact]
     public void Definitions_are_evaluated_once_however_often_they_are_used()
     {

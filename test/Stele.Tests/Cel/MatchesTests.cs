@@ -4,13 +4,26 @@ using Cel.Values;
 
 namespace Stele.Tests.Cel;
 
-/// <summary><c>matches</c> as programs use it: patterns known when compiling and patterns that come later, and what they cost.</summary>
+/// <summary>
+/// <c>matches</c> as programs use it: patterns known when compiling and patterns that come later, and what they cost.
+/// </summary>
 public class MatchesTests
 {
-    static readonly Dictionary<string, CelType> Declared = new() { ["s"] = CelType.String, ["p"] = CelType.String, ["d"] = CelType.Dyn };
+    static readonly Dictionary<string, CelType> Declared = new()
+    {
+        ["s"] = CelType.String,
+        ["p"] = CelType.String,
+        ["d"] = CelType.Dyn
+    };
 
-    static CelResult Eval(string source, string s = "", string p = "", long limit = 100_000) => CelProgram.Compile(source, Declared)
-        .Eval(new Dictionary<string, CelValue> { ["s"] = CelValue.String(s), ["p"] = CelValue.String(p), ["d"] = CelValue.String(s) }, limit);
+    static CelResult Eval(string source, string s = "", string p = "", long limit = 100_000) =>
+        CelProgram.Compile(source, Declared)
+        .Eval(new Dictionary<string, CelValue>
+        {
+            ["s"] = CelValue.String(s),
+            ["p"] = CelValue.String(p),
+            ["d"] = CelValue.String(s)
+        }, limit);
 
     [Theory]
     [InlineData("s.matches('^a+$')", "aaa", "", true)]
@@ -20,14 +33,16 @@ public class MatchesTests
     [InlineData("d.matches('b')", "aab", "", true)]
     [InlineData("matches(d, p)", "aab", "c", false)]
     [InlineData("['a+', 'b{2}', p].exists(x, s.matches(x))", "bb", "c", true)]
-    public void It_tells_whether_a_part_matches(string source, string s, string p, bool matches) => Assert.Equal(matches, Eval(source, s, p).Value.AsBool());
+    public void It_tells_whether_a_part_matches(string source, string s, string p, bool matches) =>
+        Assert.Equal(matches, Eval(source, s, p).Value.AsBool());
 
     [Fact]
     public void A_pattern_that_comes_too_late_to_be_refused_is_an_error()
     {
         var error = Eval("s != 'x' && s.matches(p)", "a", "a(?=b)").Error!;
         Assert.Equal(CelErrorKind.InvalidArgument, error.Kind);
-        Assert.Equal("1:14: the pattern is no regular expression: look-ahead '(?=' is no part of RE2, whose matching takes linear time (at 2 of the pattern)\n | s != 'x' && s.matches(p)\n | .............^", error.Message);
+        Assert.Equal(
+            "1:14: the pattern is no regular expression: look-ahead '(?=' is no part of RE2, whose matching takes linear time (at 2 of the pattern)\n | s != 'x' && s.matches(p)\n | .............^", error.Message);
     }
 
     [Theory]
@@ -48,7 +63,10 @@ public class MatchesTests
         Assert.Contains("the group is not closed", e.Reason);
     }
 
-    /// <summary>cel-go's price: a tenth of the text and one more, times a quarter of the pattern, each rounded up. A repetition written out counts as its code.</summary>
+    /// <summary>
+    /// cel-go's price: a tenth of the text and one more, times a quarter of the pattern, each rounded up. A repetition
+    /// written out counts as its code.
+    /// </summary>
     [Theory]
     [InlineData("'abc'.matches('abc')", 1)]
     [InlineData("'abc'.matches('')", 1)]
@@ -56,9 +74,11 @@ public class MatchesTests
     [InlineData("s.matches('abcdefgh')", 1 + 11 * 2)]
     [InlineData("s.matches('[[:alpha:]]+')", 1 + 11 * 3)]
     [InlineData("s.matches('x{400}')", 1 + 11 * 399 + 11)]
-    // Compiled while evaluating: two names, so much for any, 4 characters, a tenth of the steps for 5 instructions and 3 sets, and the match.
+    // Compiled while evaluating: two names, so much for any, 4 characters, a tenth of the steps for 5 instructions and
+    // 3 sets, and the match.
     [InlineData("s.matches(p)", 2 + 50 + 4 + 4 + 11)]
-    public void It_costs(string source, long cost) => Assert.Equal(cost, Eval(source, new string('x', 100), "xyzz").Cost);
+    public void It_costs(string source, long cost) =>
+        Assert.Equal(cost, Eval(source, new string('x', 100), "xyzz").Cost);
 
     /// <summary>Each of these took milliseconds, and cost as if it took microseconds.</summary>
     [Theory]
@@ -74,7 +94,8 @@ public class MatchesTests
         Assert.InRange(cost, 400, 20_000);
         Assert.Null(Eval("s.matches(p)", "s", pattern, cost).Error);
         // A limit is never overdrawn by a compilation, and it can't be told whether the pattern was kept.
-        foreach (var (p, limit) in new[] { (pattern, cost - 1), (pattern, 300), (pattern + "|new", 300), (pattern, 60), (pattern + "|newer", 1) })
+        foreach (var (p, limit) in new[] { (pattern, cost - 1), (pattern, 300), (pattern + "|new", 300), (pattern, 60),
+            (pattern + "|newer", 1) })
         {
             var result = Eval("s.matches(p)", "s", p, limit);
             Assert.Equal((CelErrorKind.CostLimit, true), (result.Error!.Kind, result.Cost <= Math.Max(limit, 2) + 1));
@@ -94,10 +115,14 @@ public class MatchesTests
         Assert.Equal(CelErrorKind.InvalidArgument, result.Error!.Kind);
         Assert.Contains("more than 100000 steps", result.Error.Message, StringComparison.Ordinal);
         Assert.InRange(result.Cost, 10_000, 10_000 + 60 + pattern.Length);
-        Assert.Contains("more than 100000 steps", Assert.Throws<CelException>(() => CelProgram.Compile($"s.matches(r'{pattern}')", Declared)).Reason, StringComparison.Ordinal);
+        Assert.Contains("more than 100000 steps",
+            Assert.Throws<CelException>(() => CelProgram.Compile($"s.matches(r'{pattern}')", Declared)).Reason,
+            StringComparison.Ordinal);
     }
 
-    /// <summary>What a policy of the largest size can hold at worst is given up early, and says which pattern was too many.</summary>
+    /// <summary>
+    /// What a policy of the largest size can hold at worst is given up early, and says which pattern was too many.
+    /// </summary>
     [Theory]
     [InlineData("s.matches('{0}')")]
     [InlineData(@"s.matches(r'\pL\pN{0}')")]
@@ -116,7 +141,8 @@ public class MatchesTests
             left -= source.Length;
             refused = Record.Exception(() => environment.Compile(source)) as CelException;
         }
-        Assert.StartsWith("compiling the literal patterns of all expressions together takes more than 5000000 steps, and this one is too many: '", refused!.Reason, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "compiling the literal patterns of all expressions together takes more than 5000000 steps, and this one is too many: '", refused!.Reason, StringComparison.Ordinal);
         Assert.Contains("^", refused.Message, StringComparison.Ordinal);
         // As large as what they are made of, and not as what they might be made into.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 512 << 20);
@@ -145,9 +171,11 @@ public class MatchesTests
     [Fact]
     public void Unchecked_programs_fail_where_they_evaluate_it()
     {
-        var declarations = new global::Cel.Check.Declarations(Declared, global::Cel.Library.StandardLibrary.Functions) { Strict = false };
+        var declarations = new global::Cel.Check.Declarations(Declared,
+            global::Cel.Library.StandardLibrary.Functions) { Strict = false };
         var program = CelProgram.Compile("false && s.matches('(')", declarations, null);
         Assert.False(program.Eval(new Dictionary<string, CelValue>(), 100).Value.AsBool());
-        Assert.Equal(CelErrorKind.InvalidArgument, CelProgram.Compile("'a'.matches('(')", declarations, null).Eval(new Dictionary<string, CelValue>(), 100).Error!.Kind);
+        Assert.Equal(CelErrorKind.InvalidArgument, CelProgram.Compile("'a'.matches('(')", declarations, null)
+            .Eval(new Dictionary<string, CelValue>(), 100).Error!.Kind);
     }
 }

@@ -3,12 +3,18 @@ using Cel.Regex;
 
 namespace Stele.Tests.Cel;
 
-/// <summary>What no pattern and no text can do: take more than linear time, bounded memory or a small stack; or tell one thread from another.</summary>
+/// <summary>
+/// What no pattern and no text can do: take more than linear time, bounded memory or a small stack; or tell one thread
+/// from another.
+/// </summary>
 public class RegexLimitTests
 {
     static string Repeat(string s, int n) => string.Concat(Enumerable.Repeat(s, n));
 
-    /// <summary>Each of these takes a backtracking engine longer than anyone waits, or an eager automaton more memory than there is.</summary>
+    /// <summary>
+    /// Each of these takes a backtracking engine longer than anyone waits, or an eager automaton more memory than there
+    /// is.
+    /// </summary>
     [Theory]
     [InlineData("(a*)*b", "a", false)]
     [InlineData("(a|aa)+$", "a", true)]
@@ -30,7 +36,9 @@ public class RegexLimitTests
         { "instructions", @"\Q" + new string('a', PatternLimits.Instructions) },
         { "instructions", "(" + new string('|', 8000) + ")" },
         { "sets of characters", string.Concat(Enumerable.Range(0x4e00, 2000).Select(c => (char)c)) },
-        { "sets of characters", string.Concat(Enumerable.Range(0x4e00, 30).Select(c => $@"[\pL{(char)c}\x{{E00{c % 10}}}-\x{{F{c - 0x4e00:X3}}}]")) },
+        { "sets of characters",
+            string.Concat(Enumerable.Range(0x4e00, 30)
+                .Select(c => $@"[\pL{(char)c}\x{{E00{c % 10}}}-\x{{F{c - 0x4e00:X3}}}]")) },
         { "characters, more than", new string('a', PatternLimits.Length + 1) },
         { "nested more than 1000 deep", Repeat("(", 1001) + Repeat(")", 1001) },
         { "count to more than 1000", "((((((((((x{2}){2}){2}){2}){2}){2}){2}){2}){2}){2})" },
@@ -40,7 +48,10 @@ public class RegexLimitTests
     public void What_would_be_too_large_is_refused(string reason, string pattern)
         => Assert.Contains(reason, Pattern.TryParse(pattern, new Steps(PatternLimits.Steps), out _)!.Reason);
 
-    /// <summary>Classes with a name are made, folded and turned round once, and nothing else is remembered of them: what patterns use is gone with them.</summary>
+    /// <summary>
+    /// Classes with a name are made, folded and turned round once, and nothing else is remembered of them: what
+    /// patterns use is gone with them.
+    /// </summary>
     [Fact]
     public void Classes_are_made_once()
     {
@@ -52,7 +63,9 @@ public class RegexLimitTests
             Assert.Same(set.Inverted(), set.Inverted());
             Assert.Same(set, set.Inverted().Inverted());
         }
-        Assert.DoesNotContain(typeof(Unicode).GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic), f => f.FieldType.Name.StartsWith("Concurrent", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            typeof(Unicode).GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic),
+            f => f.FieldType.Name.StartsWith("Concurrent", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -85,7 +98,9 @@ public class RegexLimitTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
-    /// <summary>Needs 2^21 states if all were kept; what is kept is bounded, and what is found is what a count finds.</summary>
+    /// <summary>
+    /// Needs 2^21 states if all were kept; what is kept is bounded, and what is found is what a count finds.
+    /// </summary>
     [Theory]
     [InlineData(4)]
     [InlineData(20)]
@@ -97,7 +112,8 @@ public class RegexLimitTests
         for (var round = 0; round < 40; round++)
         {
             var text = new StringBuilder();
-            for (var n = random.Next(3000); n > 0; n--) text.Append("abababababababababababc"[random.Next(random.Next(2) == 0 ? 22 : 23)]);
+            for (var n = random.Next(3000); n > 0; n--)
+                text.Append("abababababababababababc"[random.Next(random.Next(2) == 0 ? 22 : 23)]);
             text.Append('a').Append('b', random.Next(distance - 3, distance + 3)).Append('c');
             var s = text.ToString();
             var expected = false;
@@ -111,7 +127,9 @@ public class RegexLimitTests
         }
     }
 
-    /// <summary>Each pattern by itself holds little, but there may be thousands, and what fills them comes from outside.</summary>
+    /// <summary>
+    /// Each pattern by itself holds little, but there may be thousands, and what fills them comes from outside.
+    /// </summary>
     [Fact]
     public void All_automata_together_have_a_bound()
     {
@@ -137,7 +155,8 @@ public class RegexLimitTests
         var patterns = new List<(Pattern Crowded, Pattern Alone)>();
         for (var i = 0; i < 60; i++)
         {
-            Assert.Null(Pattern.TryParse($"a[ab]{{{i % 12 + 3}}}c{i}$", new Steps(PatternLimits.Steps), out var crowded, room));
+            Assert.Null(Pattern.TryParse($"a[ab]{{{i % 12 + 3}}}c{i}$", new Steps(PatternLimits.Steps), out var crowded,
+                room));
             patterns.Add((crowded!, RegexTests.Parse(crowded!.Text)));
         }
         for (var round = 0; round < 5; round++)

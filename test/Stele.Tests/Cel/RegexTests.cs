@@ -159,7 +159,8 @@ public class RegexTests
     [InlineData("(?U)^a+b+?$", "aabb", true)]
     [InlineData("^(?)a$", "a", true)]
     [InlineData("^(?P<year>[0-9]{4})-(?<month>[0-9]{2})$", "2026-11", true)]
-    public void A_pattern_means(string pattern, string text, bool matches) => Assert.Equal(matches, Parse(pattern).IsMatch(text));
+    public void A_pattern_means(string pattern, string text, bool matches) =>
+        Assert.Equal(matches, Parse(pattern).IsMatch(text));
 
     [Theory]
     [InlineData("a(b", 1, "the group is not closed")]

@@ -11,7 +11,8 @@ sealed class Textproto
 {
     public readonly List<(string Name, object Value)> Fields = [];
 
-    public IEnumerable<Textproto> Messages(string name) => Fields.Where(f => f.Name == name).Select(f => (Textproto)f.Value);
+    public IEnumerable<Textproto> Messages(string name) =>
+        Fields.Where(f => f.Name == name).Select(f => (Textproto)f.Value);
 
     public Textproto? Message(string name) => Messages(name).FirstOrDefault();
 
@@ -20,7 +21,8 @@ sealed class Textproto
     /// <summary>A string field, or null.</summary>
     public string? Text(string name) => Bytes(name) is { } b ? new UTF8Encoding(false, true).GetString(b) : null;
 
-    public byte[]? Bytes(string name) => Fields.Where(f => f.Name == name).Select(f => (byte[])f.Value).FirstOrDefault();
+    public byte[]? Bytes(string name) =>
+        Fields.Where(f => f.Name == name).Select(f => (byte[])f.Value).FirstOrDefault();
 
     /// <summary>A number, bool or enum field as written, or null.</summary>
     public string? Word(string name) => Fields.Where(f => f.Name == name).Select(f => (string)f.Value).FirstOrDefault();
@@ -69,7 +71,10 @@ sealed class Textproto
         var from = at;
         if (s[at] == '[') at = s.IndexOf(']', at) + 1;
         else while (IsWord(s[at])) at++;
-        return at > from ? s[from..at] : throw new FormatException($"a field name expected at {at}: {s.Substring(at, Math.Min(40, s.Length - at))}");
+        return at > from
+            ? s[from..at]
+            : throw new FormatException(
+                $"a field name expected at {at}: {s.Substring(at, Math.Min(40, s.Length - at))}");
     }
 
     static object ReadValue(string s, ref int at)
@@ -87,7 +92,9 @@ sealed class Textproto
         }
         var from = at;
         while (IsWord(s[at])) at++;
-        return at > from ? s[from..at] : throw new FormatException($"a value expected at {at}: {s.Substring(at, Math.Min(40, s.Length - at))}");
+        return at > from
+            ? s[from..at]
+            : throw new FormatException($"a value expected at {at}: {s.Substring(at, Math.Min(40, s.Length - at))}");
     }
 
     static void ReadString(string s, ref int at, List<byte> bytes)

@@ -4,27 +4,35 @@ using Cel.Values;
 
 namespace Stele.Tests.Cel;
 
-/// <summary>What an expression came from: each sub-expression with its value, and the few that the result rests on.</summary>
+/// <summary>
+/// What an expression came from: each sub-expression with its value, and the few that the result rests on.
+/// </summary>
 public class TraceTests
 {
     static readonly Dictionary<string, CelType> Declared = new()
     {
-        ["checks"] = CelType.Dyn, ["limit"] = CelType.Int, ["on"] = CelType.Bool, ["off"] = CelType.Bool, ["name"] = CelType.String, ["approvals"] = CelType.List(CelType.Int), ["components"] = CelType.Dyn, ["gone"] = CelType.Dyn,
+        ["checks"] = CelType.Dyn, ["limit"] = CelType.Int, ["on"] = CelType.Bool, ["off"] = CelType.Bool,
+        ["name"] = CelType.String, ["approvals"] = CelType.List(CelType.Int), ["components"] = CelType.Dyn,
+        ["gone"] = CelType.Dyn,
     };
 
-    static CelValue Object(params (string Key, CelValue Value)[] entries) => CelValue.Map([.. entries.Select(e => KeyValuePair.Create(e.Key, e.Value))]);
+    static CelValue Object(params (string Key, CelValue Value)[] entries) =>
+        CelValue.Map([.. entries.Select(e => KeyValuePair.Create(e.Key, e.Value))]);
 
-    static CelValue Report(double ratio, int rows) => Object(("metrics", Object(("ratio", CelValue.Double(ratio)))), ("rows", CelValue.Int(rows)));
+    static CelValue Report(double ratio, int rows) =>
+        Object(("metrics", Object(("ratio", CelValue.Double(ratio)))), ("rows", CelValue.Int(rows)));
 
     static readonly Dictionary<string, CelValue> Bound = new()
     {
-        ["checks"] = Object(("fairness", CelValue.List([Report(0.9, 714), Report(0.5, 12), Report(0.4, 3)])), ("speed", CelValue.List([]))),
+        ["checks"] = Object(("fairness", CelValue.List([Report(0.9, 714), Report(0.5, 12), Report(0.4, 3)])),
+            ("speed", CelValue.List([]))),
         ["limit"] = CelValue.Int(3),
         ["on"] = CelValue.True,
         ["off"] = CelValue.False,
         ["name"] = CelValue.String("v1"),
         ["approvals"] = CelValue.List([.. Enumerable.Range(0, 20).Select(i => CelValue.Int(i))]),
-        ["components"] = Object(("model", Object(("strength", CelValue.String("built")))), ("data", Object(("strength", CelValue.String("claimed"))))),
+        ["components"] = Object(("model", Object(("strength", CelValue.String("built")))),
+            ("data", Object(("strength", CelValue.String("claimed"))))),
     };
 
     public static readonly TheoryData<string, string> Resting = new()
@@ -50,20 +58,28 @@ public class TraceTests
         // Of a comprehension the element that decided, by its own place.
         { "checks.fairness.all(e, e.metrics.ratio >= 0.8)", "checks.fairness[1].metrics.ratio = 0.5" },
         { "checks.fairness.exists(e, e.rows == 12)", "checks.fairness[1].rows = 12" },
-        { "checks.fairness.all(e, e.rows > 2)", "checks.fairness[0].rows = 714; checks.fairness[1].rows = 12; checks.fairness[2].rows = 3" },
-        { "checks.fairness.all(e, e.metrics.ratio > 0.0 && e.metrics.ratio < 0.8)", "checks.fairness[0].metrics.ratio = 0.9" },
-        { "checks.fairness.exists_one(e, e.rows > 100)", "checks.fairness = [{'metrics': {'ratio': 0.9}, 'rows': 714}, {'metrics': {'ratio': 0.5}, 'rows': 12}, {'metrics': {'ratio': 0.4}, 'rows': 3}]; checks.fairness[0].rows = 714" },
+        { "checks.fairness.all(e, e.rows > 2)",
+            "checks.fairness[0].rows = 714; checks.fairness[1].rows = 12; checks.fairness[2].rows = 3" },
+        { "checks.fairness.all(e, e.metrics.ratio > 0.0 && e.metrics.ratio < 0.8)",
+            "checks.fairness[0].metrics.ratio = 0.9" },
+        { "checks.fairness.exists_one(e, e.rows > 100)",
+            "checks.fairness = [{'metrics': {'ratio': 0.9}, 'rows': 714}, {'metrics': {'ratio': 0.5}, 'rows': 12}, {'metrics': {'ratio': 0.4}, 'rows': 3}]; checks.fairness[0].rows = 714" },
         { "checks.speed.all(e, e.rows > 2)", "checks.speed = []" },
         { "components.all(k, components[k].strength == 'built')", "components['data'].strength = 'claimed'" },
-        { "components.all(k, v, v.strength == 'built' || k == 'model')", "components['data'].strength = 'claimed'; 'data' = 'data'" },
+        { "components.all(k, v, v.strength == 'built' || k == 'model')",
+            "components['data'].strength = 'claimed'; 'data' = 'data'" },
         { "checks.fairness.all(i, e, i < 1 || e.rows < 10)", "1 = 1; checks.fairness[1].rows = 12" },
-        { "checks.fairness.filter(e, e.rows > 10).all(f, f.metrics.ratio > 0.6)", "checks.fairness.filter(e, e.rows > 10)[1].metrics.ratio = 0.5" },
-        { "checks.fairness.all(e, checks.fairness.exists(f, f.rows > e.rows))", "checks.fairness[0].rows = 714; checks.fairness[1].rows = 12; checks.fairness[2].rows = 3" },
+        { "checks.fairness.filter(e, e.rows > 10).all(f, f.metrics.ratio > 0.6)",
+            "checks.fairness.filter(e, e.rows > 10)[1].metrics.ratio = 0.5" },
+        { "checks.fairness.all(e, checks.fairness.exists(f, f.rows > e.rows))",
+            "checks.fairness[0].rows = 714; checks.fairness[1].rows = 12; checks.fairness[2].rows = 3" },
         { "checks.fairness.all(e, checks.fairness.all(e, e.rows < 100))", "checks.fairness[0].rows = 714" },
-        { "size(checks.fairness.filter(e, e.metrics.ratio > 0.8)) == 1", "size(checks.fairness.filter(e, e.metrics.ratio > 0.8)) = 1" },
+        { "size(checks.fairness.filter(e, e.metrics.ratio > 0.8)) == 1",
+            "size(checks.fairness.filter(e, e.metrics.ratio > 0.8)) = 1" },
         { "(checks.fairness + checks.speed).exists(e, e.rows == 12)", "(checks.fairness + checks.speed)[1].rows = 12" },
         // Of many elements that all count a few, and how many there were.
-        { "approvals.all(a, a < 100)", "approvals = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]; approvals[0] = 0; approvals[1] = 1; approvals[2] = 2; approvals[3] = 3; approvals[4] = 4; approvals[5] = 5; approvals[6] = 6; approvals[7] = 7" },
+        { "approvals.all(a, a < 100)",
+            "approvals = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]; approvals[0] = 0; approvals[1] = 1; approvals[2] = 2; approvals[3] = 3; approvals[4] = 4; approvals[5] = 5; approvals[6] = 6; approvals[7] = 7" },
         { "approvals.exists(a, a == 17)", "approvals[17] = 17" },
         // An error rests on where it came from.
         { "checks.fairness.all(e, e.metrics.auc > 0.5)", "checks.fairness[0].metrics.auc: no such key: 'auc'" },
@@ -82,7 +98,8 @@ public class TraceTests
     public void Rests_on(string source, string expected)
     {
         var (result, trace) = Traced(source);
-        Assert.True(string.Join("; ", trace.Rests().Select(Say)) == expected, $"{string.Join("; ", trace.Rests().Select(Say))}\n{Tree(trace)}");
+        Assert.True(string.Join("; ", trace.Rests().Select(Say)) == expected,
+            $"{string.Join("; ", trace.Rests().Select(Say))}\n{Tree(trace)}");
         Assert.Null(Differs(CelProgram.Compile(source, Declared), Bound, result));
     }
 
@@ -157,7 +174,10 @@ public class TraceTests
         else Assert.Equal(expected, tree);
     }
 
-    /// <summary>A definition stands below the name that needed it first, in its own source; the next name for it has its value alone.</summary>
+    /// <summary>
+    /// A definition stands below the name that needed it first, in its own source; the next name for it has its value
+    /// alone.
+    /// </summary>
     [Fact]
     public void A_definition_is_seen_through()
     {
@@ -167,20 +187,24 @@ public class TraceTests
         var program = environment.Compile("on && (fair || floor > 1.0)");
         var (result, trace) = program.Trace(Bound, 100_000);
         Assert.Null(Differs(program, Bound, result));
-        Assert.Equal("on = true; checks.fairness[0].metrics.ratio = 0.9; floor = 0.3; checks.fairness[1].metrics.ratio = 0.5; checks.fairness[2].metrics.ratio = 0.4", string.Join("; ", trace.Rests().Select(Say)));
+        Assert.Equal(
+            "on = true; checks.fairness[0].metrics.ratio = 0.9; floor = 0.3; checks.fairness[1].metrics.ratio = 0.5; checks.fairness[2].metrics.ratio = 0.4", string.Join("; ", trace.Rests().Select(Say)));
         var fair = trace.Parts[1].Parts[0];
-        Assert.Equal((CelTraceKind.Named, "fair", null, "fair"), (fair.Kind, fair.Text, fair.Definition, fair.Parts[0].Definition));
+        Assert.Equal((CelTraceKind.Named, "fair", null, "fair"),
+            (fair.Kind, fair.Text, fair.Definition, fair.Parts[0].Definition));
         Assert.Equal("checks.fairness.all(e, e.metrics.ratio >= floor)", fair.Parts[0].Text);
         // Errors are those of its own source.
         environment.Define("broken", "checks.nothing.x == 1");
         (result, trace) = environment.Compile("broken || off").Trace(Bound, 100_000);
-        Assert.Equal(("checks.nothing.x: no such key: 'nothing'", result.Error!.Message), (Say(Assert.Single(trace.Rests())), trace.Rests()[0].Error!.Message));
+        Assert.Equal(("checks.nothing.x: no such key: 'nothing'", result.Error!.Message),
+            (Say(Assert.Single(trace.Rests())), trace.Rests()[0].Error!.Message));
     }
 
     /// <summary>The texts are cut from the source just where they stand.</summary>
     [Theory]
     [InlineData("((limit)) + -(3) > - 5", "((limit)) + -(3) > - 5|((limit)) + -(3)|limit|-(3)|- 5")]
-    [InlineData("[1, limit][1] == {'a': limit}.a", "[1, limit][1] == {'a': limit}.a|[1, limit][1]|[1, limit]|1|limit|1|{'a': limit}.a|{'a': limit}|'a'|limit")]
+    [InlineData("[1, limit][1] == {'a': limit}.a",
+        "[1, limit][1] == {'a': limit}.a|[1, limit][1]|[1, limit]|1|limit|1|{'a': limit}.a|{'a': limit}|'a'|limit")]
     [InlineData("!!on || (on ? on : off)", "!!on || (on ? on : off)|!!on|!on|on|on ? on : off|on|on|off")]
     public void Texts_are_those_of_the_source(string source, string expected)
     {
@@ -200,8 +224,12 @@ public class TraceTests
     [Fact]
     public void It_is_bounded()
     {
-        var many = new Dictionary<string, CelValue>(Bound) { ["approvals"] = CelValue.List([.. Enumerable.Range(0, 2000).Select(i => CelValue.Int(i))]) };
-        foreach (var source in new[] { "approvals.map(a, approvals.map(b, approvals.map(c, a + b + c))).size() > 0", "approvals.all(a, approvals.exists(b, b == a))", string.Join(" && ", Enumerable.Repeat("approvals.all(a, a >= 0)", 150)), string.Join(" + ", Enumerable.Repeat("limit", 200)) })
+        var many = new Dictionary<string, CelValue>(
+            Bound) { ["approvals"] = CelValue.List([.. Enumerable.Range(0, 2000).Select(i => CelValue.Int(i))]) };
+        foreach (var source in new[] { "approvals.map(a, approvals.map(b, approvals.map(c, a + b + c))).size() > 0",
+            "approvals.all(a, approvals.exists(b, b == a))",
+            string.Join(" && ", Enumerable.Repeat("approvals.all(a, a >= 0)", 150)),
+            string.Join(" + ", Enumerable.Repeat("limit", 200)) })
         {
             var program = CelProgram.Compile(source, Declared);
             var (result, trace) = program.Trace(many, 100_000);
@@ -213,12 +241,21 @@ public class TraceTests
         }
     }
 
-    /// <summary>One place with values that are large and begin alike is one, and is found to be so without looking at all of them.</summary>
+    /// <summary>
+    /// One place with values that are large and begin alike is one, and is found to be so without looking at all of
+    /// them.
+    /// </summary>
     [Fact]
     public void Large_values_are_compared_as_far_as_their_start()
     {
-        var lists = new[] { 1, 2 }.Select(end => CelValue.List([.. Enumerable.Range(0, 50_000).Select(i => CelValue.Int(i < 49_999 ? i : end))])).ToArray();
-        var bound = new Dictionary<string, CelValue>(Bound) { ["approvals"] = CelValue.List([]), ["a"] = lists[0], ["b"] = lists[1] };
+        var lists = new[] { 1, 2 }.Select(end =>
+            CelValue.List([.. Enumerable.Range(0, 50_000).Select(i => CelValue.Int(i < 49_999 ? i : end))])).ToArray();
+        var bound = new Dictionary<string, CelValue>(Bound)
+        {
+            ["approvals"] = CelValue.List([]),
+            ["a"] = lists[0],
+            ["b"] = lists[1]
+        };
         var declared = new Dictionary<string, CelType>(Declared) { ["a"] = CelType.Dyn, ["b"] = CelType.Dyn };
         // The places are cut before they differ.
         var start = string.Join(", ", Enumerable.Repeat("'0123456789'", 20));
@@ -228,7 +265,10 @@ public class TraceTests
         Assert.Single(trace.Rests());
     }
 
-    /// <summary>What is short to evaluate is not long to trace: a part that is shown takes as much work as its text, and not as all that stands below it; and long lists and chains count for what they show.</summary>
+    /// <summary>
+    /// What is short to evaluate is not long to trace: a part that is shown takes as much work as its text, and not as
+    /// all that stands below it; and long lists and chains count for what they show.
+    /// </summary>
     [Theory]
     [InlineData("approvals.exists(a, approvals.exists(b, approvals.exists(c, {0})))", "a + b + c < 0 || ", "false")]
     [InlineData("approvals.all(a, approvals.all(b, approvals.all(c, [c{0}] != [])))", ", 1", "")]
@@ -240,9 +280,13 @@ public class TraceTests
     [InlineData("[checks{0}] == [checks]", ", checks.fairness", "")]
     public void Tracing_is_bounded_by_what_is_shown(string source, string piece, string end)
     {
-        var pieces = string.Concat(Enumerable.Range(2, 1000 < 15_000 / piece.Length ? 1000 : 15_000 / piece.Length).Select(i => piece.Replace("{n}", i.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal)));
+        var pieces =
+            string.Concat(Enumerable.Range(2, 1000 < 15_000 / piece.Length ? 1000 : 15_000 / piece.Length)
+                .Select(i => piece.Replace("{n}", i.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    StringComparison.Ordinal)));
         var program = CelProgram.Compile(source.Replace("{0}", pieces + end, StringComparison.Ordinal), Declared);
-        var many = new Dictionary<string, CelValue>(Bound) { ["approvals"] = CelValue.List([.. Enumerable.Range(0, 200).Select(i => CelValue.Int(i))]) };
+        var many = new Dictionary<string, CelValue>(
+            Bound) { ["approvals"] = CelValue.List([.. Enumerable.Range(0, 200).Select(i => CelValue.Int(i))]) };
         program.Trace(many, 10_000);
         var before = GC.GetAllocatedBytesForCurrentThread();
         var (result, trace) = program.Trace(many, 100_000);
@@ -254,23 +298,28 @@ public class TraceTests
     }
 
     /// <summary>Null when a trace gives what an evaluation gives, at the same cost.</summary>
-    internal static string? Differs(CelProgram program, IReadOnlyDictionary<string, CelValue> variables, CelResult expected)
+    internal static string? Differs(CelProgram program, IReadOnlyDictionary<string, CelValue> variables,
+        CelResult expected)
     {
         foreach (var limit in new[] { 1_000_000, expected.Cost, Math.Max(0, expected.Cost - 1) })
         {
             var plain = program.Eval(variables, limit);
             var (result, trace) = program.Trace(variables, limit);
             if (result.Cost != plain.Cost) return $"it costs {result.Cost}, not {plain.Cost}";
-            if (result.Error?.Message != plain.Error?.Message) return $"the error is {result.Error?.Message ?? "none"}, not {plain.Error?.Message ?? "none"}";
-            if (result.Error is null && result.Value.ToString() != plain.Value.ToString()) return $"it is {result.Value}, not {plain.Value}";
+            if (result.Error?.Message != plain.Error?.Message)
+                return $"the error is {result.Error?.Message ?? "none"}, not {plain.Error?.Message ?? "none"}";
+            if (result.Error is null && result.Value.ToString() != plain.Value.ToString())
+                return $"it is {result.Value}, not {plain.Value}";
             if (!trace.Evaluated) return "the whole was not evaluated";
-            if (result.Error is null && trace.Value.ToString() != result.Value.ToString()) return $"the tree says {trace.Value}, not {result.Value}";
+            if (result.Error is null && trace.Value.ToString() != result.Value.ToString())
+                return $"the tree says {trace.Value}, not {result.Value}";
             trace.Rests();
         }
         return null;
     }
 
-    static (CelResult Result, CelTrace Trace) Traced(string source) => CelProgram.Compile(source, Declared).Trace(Bound, 100_000);
+    static (CelResult Result, CelTrace Trace) Traced(string source) =>
+        CelProgram.Compile(source, Declared).Trace(Bound, 100_000);
 
     static int Count(CelTrace t) => 1 + t.Parts.Sum(Count);
 
@@ -281,7 +330,9 @@ public class TraceTests
         var text = new StringBuilder();
         void Walk(CelTrace x, string indent)
         {
-            text.Append(indent).Append(x.Kind == CelTraceKind.Round ? $"round {x.Place}" : !x.Evaluated ? $"{x.Place} not evaluated" : x.Error is { } e ? $"{x.Place}: {e.Reason}" : $"{x.Place} = {x.Value}").Append('\n');
+            text.Append(indent)
+                .Append(x.Kind == CelTraceKind.Round ? $"round {x.Place}" : !x.Evaluated ? $"{x.Place} not evaluated"
+                    : x.Error is { } e ? $"{x.Place}: {e.Reason}" : $"{x.Place} = {x.Value}").Append('\n');
             foreach (var p in x.Parts) Walk(p, indent + "  ");
             if (x.Omitted > 0) text.Append(indent).Append("  ").Append(x.Omitted).Append(" more\n");
         }

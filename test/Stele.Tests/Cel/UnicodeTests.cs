@@ -5,21 +5,28 @@ using Cel.Regex;
 
 namespace Stele.Tests.Cel;
 
-/// <summary>The character tables are data of the language version: they are what they were, and they are Unicode's.</summary>
+/// <summary>
+/// The character tables are data of the language version: they are what they were, and they are Unicode's.
+/// </summary>
 public class UnicodeTests
 {
     [Fact]
     public void The_tables_are_those_of_this_version()
     {
         Assert.Equal("15.0.0", UnicodeTables.Version);
-        Assert.Equal("dd0dde95bfdcd5ba9a8e944feb7b261c07195842ae1dfab9b851aa8b6d29e6c4", Convert.ToHexStringLower(SHA256.HashData([.. UnicodeTables.Categories, 0, .. UnicodeTables.Scripts, 0, .. UnicodeTables.Folding])));
+        Assert.Equal("dd0dde95bfdcd5ba9a8e944feb7b261c07195842ae1dfab9b851aa8b6d29e6c4",
+            Convert.ToHexStringLower(SHA256.HashData([.. UnicodeTables.Categories, 0, .. UnicodeTables.Scripts, 0,
+                .. UnicodeTables.Folding])));
     }
 
-    /// <summary>The runtime's Unicode is a later one: it may know characters that ours doesn't, and has moved a few.</summary>
+    /// <summary>
+    /// The runtime's Unicode is a later one: it may know characters that ours doesn't, and has moved a few.
+    /// </summary>
     [Fact]
     public void Categories_are_Unicodes()
     {
-        string[] names = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"];
+        string[] names = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc",
+            "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"];
         var sets = names.ToDictionary(n => n, n => Unicode.Class(n)!);
         var (moved, assigned) = (0, 0);
         for (var c = 0; c <= CharSet.Last; c++)
@@ -37,7 +44,8 @@ public class UnicodeTests
     }
 
     /// <summary>In the order of <see cref="UnicodeCategory"/>.</summary>
-    static readonly string[] Order = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"];
+    static readonly string[] Order = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl",
+        "Zp", "Cc", "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"];
 
     [Theory]
     [InlineData("Latin", 'a', true)]
@@ -51,14 +59,17 @@ public class UnicodeTests
     [InlineData("Kawi", 0x11f04, true)]
     [InlineData("Braille", 0x2800, true)]
     [InlineData("Egyptian_Hieroglyphs", 0x13000, true)]
-    public void Scripts_are_Unicodes(string script, int codePoint, bool isIn) => Assert.Equal(isIn, Unicode.Class(script)!.Contains(codePoint));
+    public void Scripts_are_Unicodes(string script, int codePoint, bool isIn) =>
+        Assert.Equal(isIn, Unicode.Class(script)!.Contains(codePoint));
 
     [Fact]
     public void Every_code_point_is_in_one_script_at_most()
     {
-        var scripts = Unicode.Names.Where(n => n == "Yi" || (n.Length > 2 && n != "Any")).Select(n => Unicode.Class(n)!).ToList();
+        var scripts = Unicode.Names.Where(n => n == "Yi" || (n.Length > 2 && n != "Any")).Select(n => Unicode.Class(n)!)
+            .ToList();
         var ends = 0;
-        foreach (var bounds in scripts.SelectMany(s => Enumerable.Range(0, s.RangeCount).Select(i => (Low: s.Bounds[2 * i], End: s.Bounds[2 * i + 1]))).Order())
+        foreach (var bounds in scripts.SelectMany(s =>
+            Enumerable.Range(0, s.RangeCount).Select(i => (Low: s.Bounds[2 * i], End: s.Bounds[2 * i + 1]))).Order())
         {
             Assert.True(bounds.Low >= ends, $"{bounds.Low:X}");
             ends = bounds.End;

@@ -8,7 +8,8 @@ public class ValueTests
 {
     static readonly Dictionary<string, CelType> Nothing = [];
 
-    static CelValue Eval(string source) => CelProgram.Compile(source, Nothing).Eval(new Dictionary<string, CelValue>(), 100_000).Value;
+    static CelValue Eval(string source) =>
+        CelProgram.Compile(source, Nothing).Eval(new Dictionary<string, CelValue>(), 100_000).Value;
 
     [Fact]
     public void Numbers_are_equal_across_types_and_hash_alike()
@@ -30,10 +31,16 @@ public class ValueTests
         Assert.Equal(default, CelValue.Null);
     }
 
-    /// <summary>There and only there is order another matter than equality: on the way to a double a number loses what makes it another.</summary>
+    /// <summary>
+    /// There and only there is order another matter than equality: on the way to a double a number loses what makes it
+    /// another.
+    /// </summary>
     [Fact]
     public void Beyond_the_whole_numbers_of_doubles_order_ties_where_equality_does_not()
-        => Assert.True(Eval("dyn(9007199254740993) <= 9007199254740992.0 && dyn(9007199254740993) >= 9007199254740992.0 && dyn(9007199254740993) != 9007199254740992.0").AsBool());
+        =>
+        Assert.True(
+            Eval(
+                "dyn(9007199254740993) <= 9007199254740992.0 && dyn(9007199254740993) >= 9007199254740992.0 && dyn(9007199254740993) != 9007199254740992.0").AsBool());
 
     /// <summary>.NET's parsers pass over NULs at the end, and that is not what the text says.</summary>
     [Theory]
@@ -64,8 +71,11 @@ public class ValueTests
     public void No_text_is_read_past_a_nul(string source)
     {
         foreach (var junk in new[] { "\\x00", "\\u2212", " ", "\\n" })
-            Assert.Equal(CelErrorKind.InvalidArgument, CelProgram.Compile(source.Replace("{0}", junk, StringComparison.Ordinal), Nothing).Eval(new Dictionary<string, CelValue>(), 1000).Error?.Kind);
-        Assert.Null(CelProgram.Compile(source.Replace("{0}", "", StringComparison.Ordinal), Nothing).Eval(new Dictionary<string, CelValue>(), 1000).Error);
+            Assert.Equal(CelErrorKind.InvalidArgument,
+                CelProgram.Compile(source.Replace("{0}", junk, StringComparison.Ordinal), Nothing)
+                    .Eval(new Dictionary<string, CelValue>(), 1000).Error?.Kind);
+        Assert.Null(CelProgram.Compile(source.Replace("{0}", "", StringComparison.Ordinal), Nothing)
+            .Eval(new Dictionary<string, CelValue>(), 1000).Error);
     }
 
     [Fact]
@@ -73,10 +83,14 @@ public class ValueTests
     {
         foreach (var size in new[] { 3, 100 })
         {
-            var map = CelValue.Map([.. Enumerable.Range(0, size).Select(i => KeyValuePair.Create(i % 2 == 0 ? CelValue.Int(i) : CelValue.UInt((ulong)i), CelValue.Int(i)))]);
+            var map =
+                CelValue.Map(
+                    [.. Enumerable.Range(0, size).Select(i =>
+                        KeyValuePair.Create(i % 2 == 0 ? CelValue.Int(i) : CelValue.UInt((ulong)i), CelValue.Int(i)))]);
             var declared = new Dictionary<string, CelType> { ["m"] = CelType.Dyn };
             var bound = new Dictionary<string, CelValue> { ["m"] = map };
-            foreach (var source in new[] { "m[1] == 1", "m[2u] == 2", "m[1.0] == 1", "!(1.5 in m)", "!(-1 in m)", "!('1' in m)" })
+            foreach (var source in new[] { "m[1] == 1", "m[2u] == 2", "m[1.0] == 1", "!(1.5 in m)", "!(-1 in m)",
+                "!('1' in m)" })
                 Assert.True(CelProgram.Compile(source, declared).Eval(bound, 100).Value.AsBool(), source);
         }
     }
@@ -89,8 +103,10 @@ public class ValueTests
         Assert.True(map.TryGet("a", out var a));
         Assert.Equal(2, a.AsInt());
         Assert.False(map.TryGet("c", out _));
-        Assert.Equal(map, CelValue.Map([KeyValuePair.Create("a", CelValue.Int(2)), KeyValuePair.Create("b", CelValue.Int(1))]));
-        Assert.Throws<ArgumentException>(() => CelValue.Map([KeyValuePair.Create(CelValue.Int(1), a), KeyValuePair.Create(CelValue.UInt(1), a)]));
+        Assert.Equal(map,
+            CelValue.Map([KeyValuePair.Create("a", CelValue.Int(2)), KeyValuePair.Create("b", CelValue.Int(1))]));
+        Assert.Throws<ArgumentException>(() =>
+            CelValue.Map([KeyValuePair.Create(CelValue.Int(1), a), KeyValuePair.Create(CelValue.UInt(1), a)]));
         Assert.Throws<ArgumentException>(() => CelValue.Map([KeyValuePair.Create(CelValue.Double(1), a)]));
         Assert.Throws<ArgumentException>(() => CelValue.String("\ud800"));
         Assert.Throws<InvalidOperationException>(() => map.AsInt());
@@ -134,7 +150,8 @@ public class ValueTests
     [InlineData(-0.05, 1, "-0.1")]
     [InlineData(1e22, 1, "10000000000000000000000.0")]
     [InlineData(5e-324, 3, "0.000")]
-    public void Fixed_digits_round_the_exact_value_half_to_even(double value, int digits, string text) => Assert.Equal(text, Numbers.Fixed(value, digits));
+    public void Fixed_digits_round_the_exact_value_half_to_even(double value, int digits, string text) =>
+        Assert.Equal(text, Numbers.Fixed(value, digits));
 
     [Theory]
     [InlineData(0.0, 2, "0.00e+00")]
@@ -143,7 +160,8 @@ public class ValueTests
     [InlineData(0.00012345, 3, "1.234e-04")]
     [InlineData(1e300, 1, "1.0e+300")]
     [InlineData(5e-324, 0, "5e-324")]
-    public void Scientific_digits(double value, int digits, string text) => Assert.Equal(text, Numbers.Scientific(value, digits));
+    public void Scientific_digits(double value, int digits, string text) =>
+        Assert.Equal(text, Numbers.Scientific(value, digits));
 
     [Fact]
     public void Fixed_digits_agree_with_decimal_arithmetic()
@@ -153,7 +171,9 @@ public class ValueTests
         {
             // Sixteenths with few digits are exact in both.
             var d = random.Next(-1_000_000, 1_000_000) / 16.0;
-            Assert.Equal(Math.Round((decimal)d, 2, MidpointRounding.ToEven).ToString("F2", CultureInfo.InvariantCulture).Replace("-0.00", "0.00", StringComparison.Ordinal), Numbers.Fixed(d, 2).Replace("-0.00", "0.00", StringComparison.Ordinal));
+            Assert.Equal(Math.Round((decimal)d, 2, MidpointRounding.ToEven).ToString("F2", CultureInfo.InvariantCulture)
+                .Replace("-0.00", "0.00", StringComparison.Ordinal),
+                Numbers.Fixed(d, 2).Replace("-0.00", "0.00", StringComparison.Ordinal));
         }
     }
 
@@ -164,7 +184,8 @@ public class ValueTests
         {
             var seconds = (day.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerSecond;
             var c = Times.ToCivil(seconds);
-            Assert.Equal((day.Year, day.Month, day.Day, day.Hour, day.Minute, day.Second, (int)day.DayOfWeek, day.DayOfYear - 1), (c.Year, c.Month, c.Day, c.Hour, c.Minute, c.Second, c.Weekday, c.DayOfYear));
+            Assert.Equal((day.Year, day.Month, day.Day, day.Hour, day.Minute, day.Second, (int)day.DayOfWeek,
+                day.DayOfYear - 1), (c.Year, c.Month, c.Day, c.Hour, c.Minute, c.Second, c.Weekday, c.DayOfYear));
             Assert.True(Times.TryParse(Times.Format(seconds, 5), out var back, out var nanos));
             Assert.Equal((seconds, 5), (back, nanos));
         }

@@ -12,12 +12,15 @@ public class ZoneTests
         var program = CelProgram.Compile(
             "'%d-%d-%d %d:%d:%d'.format([t.getFullYear(z), t.getMonth(z) + 1, t.getDate(z), t.getHours(z), t.getMinutes(z), t.getSeconds(z)])",
             new Dictionary<string, CelType> { ["t"] = CelType.Timestamp, ["z"] = CelType.String });
-        var t = CelProgram.Compile($"timestamp('{time}')", new Dictionary<string, CelType>()).Eval(new Dictionary<string, CelValue>(), 100).Value;
+        var t = CelProgram.Compile($"timestamp('{time}')", new Dictionary<string, CelType>())
+            .Eval(new Dictionary<string, CelValue>(), 100).Value;
         var result = program.Eval(new Dictionary<string, CelValue> { ["t"] = t, ["z"] = CelValue.String(zone) }, 1000);
         return result.Error?.Reason ?? result.Value.AsString();
     }
 
-    /// <summary>As <c>date</c> answers with the same data: <c>TZ=America/New_York date -d 2024-03-10T07:00:00Z</c>.</summary>
+    /// <summary>
+    /// As <c>date</c> answers with the same data: <c>TZ=America/New_York date -d 2024-03-10T07:00:00Z</c>.
+    /// </summary>
     [Theory]
     // The hour from 2 to 3 does not exist, the one from 1 to 2 comes twice.
     [InlineData("2024-03-10T06:59:59Z", "America/New_York", "2024-3-10 1:59:59")]
@@ -67,12 +70,16 @@ public class ZoneTests
     [InlineData("+24:00")]
     public void No_zone(string zone) => Assert.Contains("is no time zone", Local("2024-06-01T00:00:00Z", zone));
 
-    /// <summary>The table against the data it was made from: every zone, every transition, where this machine has the same version.</summary>
+    /// <summary>
+    /// The table against the data it was made from: every zone, every transition, where this machine has the same
+    /// version.
+    /// </summary>
     [Fact]
     public void The_table_is_what_the_data_says()
     {
         const string folder = "/usr/share/zoneinfo";
-        if (!File.Exists($"{folder}/tzdata.zi") || File.ReadLines($"{folder}/tzdata.zi").First() != $"# version {ZoneTable.Version}")
+        if (!File.Exists($"{folder}/tzdata.zi")
+            || File.ReadLines($"{folder}/tzdata.zi").First() != $"# version {ZoneTable.Version}")
             Assert.Skip($"the time zone data of this machine is not version {ZoneTable.Version}");
         var transitions = 0;
         foreach (var name in Zones.Names)
@@ -85,8 +92,11 @@ public class ZoneTests
             for (var i = 0; i < count; i++)
             {
                 var at = BinaryPrimitives.ReadInt64BigEndian(data.AsSpan(start + i * 8));
-                var expected = BinaryPrimitives.ReadInt32BigEndian(data.AsSpan(start + count * 9 + data[start + count * 8 + i] * 6));
-                var end = i + 1 < count ? BinaryPrimitives.ReadInt64BigEndian(data.AsSpan(start + (i + 1) * 8)) - 1 : at;
+                var expected = BinaryPrimitives.ReadInt32BigEndian(
+                    data.AsSpan(start + count * 9 + data[start + count * 8 + i] * 6));
+                var end = i + 1 < count
+                    ? BinaryPrimitives.ReadInt64BigEndian(data.AsSpan(start + (i + 1) * 8)) - 1
+                    : at;
                 foreach (var moment in new[] { at, end })
                 {
                     Assert.True(Zones.TryOffset(name, moment, out var offset));
@@ -95,7 +105,8 @@ public class ZoneTests
                 transitions++;
             }
         }
-        Assert.True(Zones.Names.Count > 500 && transitions > 20_000, $"{Zones.Names.Count} zones, {transitions} transitions");
+        Assert.True(Zones.Names.Count > 500 && transitions > 20_000,
+            $"{Zones.Names.Count} zones, {transitions} transitions");
     }
 
     /// <summary>The calendar repeats after 400 years, and so does every rule that holds forever.</summary>

@@ -8,7 +8,10 @@ using Stele.Tests.Disk;
 
 namespace Stele.Tests.Control;
 
-/// <summary>Admission over a disk that fails: nobody is told of an entry that may be lost, and what is found afterwards is one history.</summary>
+/// <summary>
+/// Admission over a disk that fails: nobody is told of an entry that may be lost, and what is found afterwards is one
+/// history.
+/// </summary>
 public sealed class AdmissionFaultTests
 {
     /// <summary>Admission alone, without the API, over a disk that a test commands.</summary>
@@ -30,7 +33,8 @@ public sealed class AdmissionFaultTests
         public static async Task<Desk> Found()
         {
             var desk = new Desk();
-            desk._ledger = (await Founding.Found(desk._folder, desk._owner, Founding.NewNonce(), Founding.NewOrigin(), TimeProvider.System)).Trust.Genesis;
+            desk._ledger = (await Founding.Found(desk._folder, desk._owner, Founding.NewNonce(), Founding.NewOrigin(),
+                TimeProvider.System)).Trust.Genesis;
             desk.Start();
             return desk;
         }
@@ -39,7 +43,8 @@ public sealed class AdmissionFaultTests
         {
             _key = NoteSigner.Open(_folder.LogKey);
             _serverKey = _folder.ReadServerKey();
-            Log = Log.Open(_folder.Ledger, _key.Key.Name, _key, TimeProvider.System, new LogOptions { File = path => Disk = new FaultyFile(path) });
+            Log = Log.Open(_folder.Ledger, _key.Key.Name, _key, TimeProvider.System,
+                new LogOptions { File = path => Disk = new FaultyFile(path) });
             Admission = Admission.Start(Log, new BlobStore(_folder.Blobs), _serverKey, TimeProvider.System);
         }
 
@@ -57,10 +62,17 @@ public sealed class AdmissionFaultTests
         public byte[] Statement(long? replaces = null)
         {
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-            return Envelope.Sign(new MemberStatement(Founding.NewNonce(), replaces, [PrivateKey.Create().Public], [new Role("builder")], null) { Ledger = _ledger, Nonce = Founding.NewNonce(), Issued = now }.Encode(), _owner).ToJson().ToBytes();
+            return Envelope.Sign(new MemberStatement(Founding.NewNonce(), replaces, [PrivateKey.Create().Public],
+                [new Role("builder")], null)
+            {
+                Ledger = _ledger,
+                Nonce = Founding.NewNonce(),
+                Issued = now
+            }.Encode(), _owner).ToJson().ToBytes();
         }
 
-        public async Task<Admitted> Submit(byte[] envelope) => await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(120));
+        public async Task<Admitted> Submit(byte[] envelope) =>
+            await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(120));
 
         public IReadOnlyList<string> Fsck() => Stele.Ledger.Fsck.Check(_folder.Ledger, _key.Key);
 
@@ -131,7 +143,8 @@ public sealed class AdmissionFaultTests
         Assert.All(waiting, w => Assert.False(w.IsCompleted));
         Assert.Equal(size, desk.Admission.Replay.State.Size);
         desk.Disk.Gate.Set();
-        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken), w => Assert.IsType<Admitted.Added>(w));
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(120),
+            TestContext.Current.CancellationToken), w => Assert.IsType<Admitted.Added>(w));
         Assert.Equal(size + 8, desk.Admission.Replay.State.Size);
     }
 
@@ -154,10 +167,13 @@ public sealed class AdmissionFaultTests
         await using var desk = await Desk.Found();
         desk.Disk.Gate.Reset();
         var envelope = desk.Statement();
-        var all = Enumerable.Range(0, Admission.QueueLength + 1000).Select(_ => desk.Admission.Submit(envelope)).ToArray();
+        var all = Enumerable.Range(0, Admission.QueueLength + 1000).Select(_ => desk.Admission.Submit(envelope))
+            .ToArray();
         var busy = all.Where(t => t.IsCompleted).ToArray();
         Assert.InRange(busy.Length, 1, 1000);
-        foreach (var b in busy) Assert.Equal((503, "busy"), Assert.IsType<Admitted.Refused>(await b).Problem is var p ? (p.Status, p.Code) : default);
+        foreach (var b in busy)
+            Assert.Equal((503, "busy"),
+                Assert.IsType<Admitted.Refused>(await b).Problem is var p ? (p.Status, p.Code) : default);
         desk.Disk.Gate.Set();
         var answers = (await Task.WhenAll(all)).Where(a => a is not Admitted.Refused).ToArray();
         Assert.Equal(all.Length - busy.Length, answers.Length);

@@ -10,7 +10,8 @@ namespace Stele.Tests.Control;
 /// <summary>Statements through the real API into the real ledger.</summary>
 public sealed class AdmissionTests
 {
-    static IEnumerable<T> Of<T>(Town town) where T : Statement => town.Host.Admission.Replay.Entries.Select(e => e.Statement).OfType<T>();
+    static IEnumerable<T> Of<T>(Town town) where T : Statement =>
+        town.Host.Admission.Replay.Entries.Select(e => e.Statement).OfType<T>();
 
     [Fact]
     public async Task From_genesis_to_a_deployment()
@@ -59,7 +60,8 @@ public sealed class AdmissionTests
         // Anyone who repeats it from the ledger and the blob alone gets the same bytes.
         var envelope = Envelope.Parse(await town.Server.Read(refusal.Envelope, Entry.MaxBytes));
         var entry = new Entry(refusal.Time, envelope);
-        var outcome = Assert.IsType<Outcome.Refused>(Fold.Apply(replay.At(before), entry, new Documents(SmallDocuments.Of(town.Host.Blobs))));
+        var outcome = Assert.IsType<Outcome.Refused>(Fold.Apply(replay.At(before), entry,
+            new Documents(SmallDocuments.Of(town.Host.Blobs))));
         Assert.Equal(refusal.Encode(), Explain.Refusal(replay.At(before), entry, outcome).Encode());
         Assert.Equal(verdict.Encode(), Explain.Verdict(replay.At(before), entry, outcome)!.Encode());
 
@@ -75,7 +77,11 @@ public sealed class AdmissionTests
         await using var town = await Town.Found();
         await town.Settle();
         var size = town.State.Size;
-        var problem = await town.Refuse(town.Act(new PolicyStatement(null, null, null, Digest.Of("nowhere"u8)) { Nonce = Founding.NewNonce(), Issued = 0 }), town.Owner);
+        var problem = await town.Refuse(town.Act(new PolicyStatement(null, null, null, Digest.Of("nowhere"u8))
+        {
+            Nonce = Founding.NewNonce(),
+            Issued = 0
+        }), town.Owner);
         Assert.Equal(("document-missing", 422, null), (problem.Code, problem.Status, problem.Refusal));
         Assert.Equal(size, town.State.Size);
     }
@@ -86,8 +92,13 @@ public sealed class AdmissionTests
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         await using var town = await Town.Found(time);
         await town.Settle();
-        Statement Bad() => town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop) { Nonce = Founding.NewNonce(), Issued = 0 });
-        for (var i = 0; i < Admission.RefusalsPerMinute; i++) Assert.NotNull((await town.Refuse(Bad(), town.Builder)).Refusal);
+        Statement Bad() => town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop)
+        {
+            Nonce = Founding.NewNonce(),
+            Issued = 0
+        });
+        for (var i = 0; i < Admission.RefusalsPerMinute; i++)
+            Assert.NotNull((await town.Refuse(Bad(), town.Builder)).Refusal);
         var size = town.State.Size;
         var problem = await town.Refuse(Bad(), town.Builder);
         Assert.Equal((429, "rate-limited", null), (problem.Status, problem.Code, problem.Refusal));
@@ -110,13 +121,20 @@ public sealed class AdmissionTests
         {
             var entries = new List<long>();
             for (var i = 0; i < each; i++)
-                entries.Add(await town.Admit(town.Act(new Origin([new Subject(Digest.Of(BitConverter.GetBytes(w * 1000 + i)))], Origin.Freeze, Json.EmptyObject, [], town.Builder.Id, null) { Nonce = Founding.NewNonce(), Issued = 0 }), town.Builder));
+                entries.Add(
+                    await town.Admit(town.Act(new Origin([new Subject(Digest.Of(BitConverter.GetBytes(w * 1000 + i)))],
+                        Origin.Freeze, Json.EmptyObject, [], town.Builder.Id, null)
+                {
+                    Nonce = Founding.NewNonce(),
+                    Issued = 0
+                }), town.Builder));
             return entries;
         }));
         Assert.Equal(Enumerable.Range((int)start, 64 * each).Select(i => (long)i), answers.SelectMany(a => a).Order());
         // One state: the ledger folded again from its bytes gives it.
         var replay = new Replay(new Documents(SmallDocuments.Of(town.Host.Blobs)));
-        foreach (var bytes in town.Host.Log.ReadEntries(0, town.Host.Log.Size)) Assert.IsType<Outcome.Accepted>(replay.Add(Entry.Parse(bytes)));
+        foreach (var bytes in town.Host.Log.ReadEntries(0, town.Host.Log.Size))
+            Assert.IsType<Outcome.Accepted>(replay.Add(Entry.Parse(bytes)));
         Assert.Equal(StateDigest.Of(town.State), StateDigest.Of(replay.State));
     }
 
@@ -154,7 +172,8 @@ public sealed class AdmissionTests
         var verdict = Assert.Single(Of<Verdict>(town));
         Assert.IsType<Deployment>(replay.Entries[(int)verdict.Size].Statement);
         var folded = replay.Entries[(int)verdict.Size];
-        Assert.Equal(Explain.Verdict(replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After, folded.Statement, folded.Judgement))!.Encode(), verdict.Encode());
+        Assert.Equal(Explain.Verdict(replay.At(folded.Index), folded.Entry,
+            new Outcome.Accepted(folded.After, folded.Statement, folded.Judgement))!.Encode(), verdict.Encode());
     }
 
     [Fact]
@@ -245,8 +264,10 @@ public sealed class AdmissionTests
     public async Task Founding_twice_or_starting_without_is_refused()
     {
         await using var town = await Town.Found();
-        await Assert.ThrowsAsync<IOException>(() => Founding.Found(town.Folder, town.Owner.Key, town.Owner.Id, Founding.NewOrigin(), town.Time));
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Stele.Api.ServerHost.Start(new ServerFolder(town.Path("elsewhere")), new Stele.Api.ServerOptions { Port = 0 }, town.Time));
+        await Assert.ThrowsAsync<IOException>(() =>
+            Founding.Found(town.Folder, town.Owner.Key, town.Owner.Id, Founding.NewOrigin(), town.Time));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Stele.Api.ServerHost.Start(
+            new ServerFolder(town.Path("elsewhere")), new Stele.Api.ServerOptions { Port = 0 }, town.Time));
         foreach (var secret in new[] { town.Folder.ServerKey, town.Folder.LogKey, town.Folder.Tokens })
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
     }
@@ -255,7 +276,8 @@ public sealed class AdmissionTests
     public async Task An_answer_comes_when_the_entry_is_as_safe_as_was_asked()
     {
         await using var town = await Town.Found();
-        byte[] Statement() => Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+        byte[] Statement() =>
+            Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
         foreach (var until in new[] { Await.Durable, Await.Integrated })
         {
             var added = Assert.IsType<Admitted.Added>(await town.Host.Admission.Submit(Statement(), until));
@@ -270,8 +292,10 @@ public sealed class AdmissionTests
 
         using var http = new HttpClient { BaseAddress = town.Host.Address };
         http.DefaultRequestHeaders.Authorization = new("Bearer", town.Founded.Token);
-        foreach (var (query, status) in new[] { ("?await=durable", 201), ("?await=integrated", 201), ("", 201), ("?await=witnessed", 400), ("?await=forever", 400), ("?await=durable&await=durable", 400) })
-            Assert.Equal(status, (int)(await http.PostAsync("statements" + query, new ByteArrayContent(Statement()))).StatusCode);
+        foreach (var (query, status) in new[] { ("?await=durable", 201), ("?await=integrated", 201), ("", 201),
+            ("?await=witnessed", 400), ("?await=forever", 400), ("?await=durable&await=durable", 400) })
+            Assert.Equal(status,
+                (int)(await http.PostAsync("statements" + query, new ByteArrayContent(Statement()))).StatusCode);
         Assert.Equal(size + 3, town.State.Size);
     }
 
@@ -297,7 +321,9 @@ public sealed class AdmissionTests
             Assert.False(one.Verify(one.Signatures[0], other.Public));
         }
         // Many at once, with one key: each has the library's key to itself.
-        var envelopes = Enumerable.Range(0, 200).Select(i => (Envelope: Envelope.Sign([(byte)i], key), Good: i % 3 != 0)).ToArray();
-        Parallel.ForEach(envelopes, e => Assert.Equal(e.Good, (e.Good ? e.Envelope : one).Verify(e.Envelope.Signatures[0], key.Public)));
+        var envelopes = Enumerable.Range(0, 200)
+            .Select(i => (Envelope: Envelope.Sign([(byte)i], key), Good: i % 3 != 0)).ToArray();
+        Parallel.ForEach(envelopes,
+            e => Assert.Equal(e.Good, (e.Good ? e.Envelope : one).Verify(e.Envelope.Signatures[0], key.Public)));
     }
 }

@@ -24,7 +24,8 @@ public sealed class CosignedCheckpointsTests : IDisposable
         bool Add(CosignedCheckpoints to, NoteSigner by, int size)
         {
             var note = Signed(size);
-            Assert.Equal(CosignatureTrust.Verified, Cosignature.Read(by.Cosign(note, 1_800_000_000).ToString(), note.Text, by.Key, out var cosignature));
+            Assert.Equal(CosignatureTrust.Verified,
+                Cosignature.Read(by.Cosign(note, 1_800_000_000).ToString(), note.Text, by.Key, out var cosignature));
             return to.Add(note.ToString(), cosignature!);
         }
         Func<Note, bool> By(NoteSigner signer) => note => note.Verify([signer.Key], out _) == NoteTrust.Verified;

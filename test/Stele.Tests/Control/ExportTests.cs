@@ -27,14 +27,27 @@ public sealed class ExportTests
         var origin = Founding.NewOrigin("node");
         using var key = NoteSigner.Create(town.Path("node.key"), origin);
         using var decisions = Log.Open(town.Path("decisions"), origin, key, town.Time);
-        await town.Admit(town.Act(new LogStatement(LogStatement.Open, origin, key.Key.ToString(), town.Node.Id, Town.System, Town.Environment, null) { Nonce = Founding.NewNonce(), Issued = 0 }), town.Owner);
+        await town.Admit(town.Act(new LogStatement(LogStatement.Open, origin, key.Key.ToString(), town.Node.Id,
+            Town.System, Town.Environment, null)
+        {
+            Nonce = Founding.NewNonce(),
+            Issued = 0
+        }), town.Owner);
         for (var i = 0; i < 3; i++)
-            await decisions.Append(new Decision(Decision.WholeKind, town.Now, null, Town.System, Town.Environment, deployment, release, "verified-at-load", null, town.State.PoliciesFor(Town.System, Town.Environment),
-                Decision.Allow, null, Citizen.New().Id, "http", "predict", 200, Commitment.To("input", new byte[32], "in"u8), Commitment.To("output", new byte[32], "out"u8), 1000, town.State.Size, 0).Encode());
-        await town.Admit(town.Act(new Anchor(origin, decisions.Checkpoint, [], 0, 0, 3, town.State.Size, StateDigest.Of(town.State)) { Nonce = Founding.NewNonce(), Issued = 0 }), town.Node);
+            await decisions.Append(new Decision(Decision.WholeKind, town.Now, null, Town.System, Town.Environment,
+                deployment, release, "verified-at-load", null, town.State.PoliciesFor(Town.System, Town.Environment),
+                Decision.Allow, null, Citizen.New().Id, "http", "predict", 200, Commitment.To("input", new byte[32],
+                    "in"u8), Commitment.To("output", new byte[32], "out"u8), 1000, town.State.Size, 0).Encode());
+        await town.Admit(
+            town.Act(new Anchor(origin, decisions.Checkpoint, [], 0, 0, 3, town.State.Size, StateDigest.Of(town.State))
+        {
+            Nonce = Founding.NewNonce(),
+            Issued = 0
+        }), town.Node);
 
         var find = SmallDocuments.Of(town.Host.Blobs);
-        var (digest, size) = Export.Write(town.Path("pack.zip"), town.Host.Log, town.Host.Admission, find, [Export.Of(decisions)]);
+        var (digest, size) = Export.Write(town.Path("pack.zip"), town.Host.Log, town.Host.Admission, find,
+            [Export.Of(decisions)]);
         var bytes = await File.ReadAllBytesAsync(town.Path("pack.zip"), TestContext.Current.CancellationToken);
         Assert.Equal((Digest.Of(bytes), bytes.LongLength), (digest, size));
         var report = Verifier.Verify(new MemoryStream(bytes), town.Trust);
@@ -44,14 +57,18 @@ public sealed class ExportTests
         await using var replica = await Replica.Open(town.Path("replica"), town.Trust, town.Server, town.Time);
         await replica.Sync();
         var envelopes = SmallDocuments.Of(town.Host.Blobs);
-        Assert.Equal(digest, Export.Write(town.Path("again.zip"), replica.Replay, replica.Checkpoint, d => replica.Replay.Documents.Find(d) ?? envelopes(d), [Export.Of(decisions)]).Digest);
+        Assert.Equal(digest, Export.Write(town.Path("again.zip"), replica.Replay, replica.Checkpoint,
+            d => replica.Replay.Documents.Find(d) ?? envelopes(d), [Export.Of(decisions)]).Digest);
 
         // From one of those decisions back to what its model was claimed to come from.
         var id = Decision.Id(origin, 1);
         var trace = Trace.OfDecision(replica.Replay, find, id, Decision.Parse(decisions.ReadEntry(1)));
-        Assert.Equal((id, deployment, deployment + 1, "v2"), (trace["decision"]["id"].AsString, trace["deployment"]["entry"].AsInt, trace["verdict"]["entry"].AsInt, trace["release"]["name"].AsString));
-        Assert.Equal("https://example.org/weights", Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
-        Assert.Throws<FormatException>(() => Trace.OfDecision(replica.Replay, find, id, Decision.Parse(decisions.ReadEntry(1)) with { Deployment = deployment - 1 }));
+        Assert.Equal((id, deployment, deployment + 1, "v2"), (trace["decision"]["id"].AsString,
+            trace["deployment"]["entry"].AsInt, trace["verdict"]["entry"].AsInt, trace["release"]["name"].AsString));
+        Assert.Equal("https://example.org/weights",
+            Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
+        Assert.Throws<FormatException>(() => Trace.OfDecision(replica.Replay, find, id,
+            Decision.Parse(decisions.ReadEntry(1)) with { Deployment = deployment - 1 }));
 
         for (var i = 0; i < 40; i++)
         {
@@ -62,7 +79,8 @@ public sealed class ExportTests
         }
 
         // Without the log that the ledger anchors there is no pack, and nothing on the disk.
-        Assert.Throws<FormatException>(() => Export.Write(town.Path("short.zip"), replica.Replay, replica.Checkpoint, find, []));
+        Assert.Throws<FormatException>(() =>
+            Export.Write(town.Path("short.zip"), replica.Replay, replica.Checkpoint, find, []));
         Assert.False(File.Exists(town.Path("short.zip")));
         Assert.Empty(Directory.EnumerateFiles(Path.GetDirectoryName(town.Path("x"))!, "*.tmp"));
     }

@@ -1,6 +1,8 @@
 namespace Stele.Tests.Control;
 
-/// <summary>A clock whose hands a test moves; the wall's and the monotonic one apart. Timers run on the real clock.</summary>
+/// <summary>
+/// A clock whose hands a test moves; the wall's and the monotonic one apart. Timers run on the real clock.
+/// </summary>
 sealed class ManualTime(DateTimeOffset start) : TimeProvider
 {
     TimeSpan _wall, _mono;

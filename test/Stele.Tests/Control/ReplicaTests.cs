@@ -14,7 +14,8 @@ public sealed class ReplicaTests
 {
     static readonly CancellationToken Stop = CancellationToken.None;
 
-    static async Task<Replica> Open(Town town, string name = "replica", Server? server = null) => await Replica.Open(town.Path(name), town.Trust, server ?? town.Server, town.Time);
+    static async Task<Replica> Open(Town town, string name = "replica", Server? server = null) =>
+        await Replica.Open(town.Path(name), town.Trust, server ?? town.Server, town.Time);
 
     static async Task<ReplicaFault> Fault(Func<Task> act) => (await Assert.ThrowsAsync<ReplicaException>(act)).Fault;
 
@@ -29,7 +30,11 @@ public sealed class ReplicaTests
             Assert.Equal(1, await replica.Sync(Stop));
             await town.Settle();
             await town.Deploy(await town.Release("v2", 0.84, "good"));
-            await town.Refuse(town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop) { Nonce = Founding.NewNonce(), Issued = 0 }), town.Builder);
+            await town.Refuse(town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop)
+            {
+                Nonce = Founding.NewNonce(),
+                Issued = 0
+            }), town.Builder);
             Assert.Equal(town.State.Size - 1, await replica.Sync(Stop));
             Assert.Equal(0, await replica.Sync(Stop));
             Assert.Equal(state = StateDigest.Of(town.State), StateDigest.Of(replica.Replay.State));
@@ -41,7 +46,8 @@ public sealed class ReplicaTests
         await using var again = await Open(town, server: nobody);
         Assert.Equal(state, StateDigest.Of(again.Replay.State));
         Assert.NotNull(again.LastSync);
-        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => again.Sync(Stop))).Problem.Is(Trouble.Unreachable));
+        Assert.True(
+            (await Assert.ThrowsAsync<ProblemException>(() => again.Sync(Stop))).Problem.Is(Trouble.Unreachable));
         Assert.Equal(state, StateDigest.Of(again.Replay.State));
     }
 
@@ -49,16 +55,21 @@ public sealed class ReplicaTests
     public async Task A_long_way_is_gone_in_steps()
     {
         await using var town = await Town.Found();
-        await Task.WhenAll(Enumerable.Range(0, 600).Select(_ => town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner)));
+        await Task.WhenAll(Enumerable.Range(0, 600)
+            .Select(_ => town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner)));
         // A step of one byte is one bundle.
-        await using (var replica = await Replica.Open(town.Path("replica"), town.Trust, town.Server, town.Time, step: 1))
+        await using (var replica = await Replica.Open(town.Path("replica"), town.Trust, town.Server, town.Time,
+            step: 1))
         {
             Assert.Equal(601, await replica.Sync(Stop));
             Assert.Equal(StateDigest.Of(town.State), StateDigest.Of(replica.Replay.State));
             Assert.Equal((601, 601, town.Host.Log.Root), (replica.Log.Size, replica.Log.Held, replica.Log.Root));
         }
         var ahead = 0;
-        Stele.Disk.Journal.Scan(Path.Combine(town.Path("replica"), "ledger", "journal"), records => { foreach (var r in records) if (r.Kind == Log.AheadRecord) ahead++; });
+        Stele.Disk.Journal.Scan(Path.Combine(town.Path("replica"), "ledger", "journal"), records =>
+        {
+            foreach (var r in records) if (r.Kind == Log.AheadRecord) ahead++;
+        });
         Assert.Equal(2, ahead);
         Assert.Empty(Fsck.Check(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key));
     }
@@ -82,7 +93,13 @@ public sealed class ReplicaTests
         await using var town = await Town.Found();
         await town.Settle();
         await using var replica = await Open(town);
-        Statement Next(int i) => town.Act(new Origin([new Subject(Digest.Of(BitConverter.GetBytes(i)))], Origin.Freeze, Json.EmptyObject, [], town.Builder.Id, null) { Nonce = Founding.NewNonce(), Issued = 0 });
+        Statement Next(int i) =>
+            town.Act(new Origin([new Subject(Digest.Of(BitConverter.GetBytes(i)))], Origin.Freeze, Json.EmptyObject, [],
+                town.Builder.Id, null)
+        {
+            Nonce = Founding.NewNonce(),
+            Issued = 0
+        });
         foreach (var batch in Enumerable.Range(0, 600).Chunk(150))
         {
             await Task.WhenAll(batch.Select(i => town.Admit(Next(i), town.Builder)));
@@ -101,9 +118,11 @@ public sealed class ReplicaTests
         await town.Settle();
         await town.Stop();
         var copy = new ServerFolder(town.Path("copy"));
-        using (var cp = System.Diagnostics.Process.Start("/bin/cp", ["-r", town.Folder.Data, copy.Data])) await cp.WaitForExitAsync(Stop);
+        using (var cp = System.Diagnostics.Process.Start("/bin/cp", ["-r", town.Folder.Data, copy.Data]))
+            await cp.WaitForExitAsync(Stop);
         await town.Start();
-        await using var other = await Stele.Api.ServerHost.Start(copy, new Stele.Api.ServerOptions { Port = 0 }, town.Time);
+        await using var other = await Stele.Api.ServerHost.Start(copy, new Stele.Api.ServerOptions { Port = 0 },
+            town.Time);
         using var twin = new Server(other.Address, town.Founded.Token);
         Task<Admitted> Twin(Statement s, Citizen by) => twin.Submit(Envelope.Sign(s.Encode(), by.Key));
 
@@ -128,25 +147,36 @@ public sealed class ReplicaTests
     {
         await using var town = await Town.Found();
         await using var stranger = await Town.Found();
-        await using (var replica = await Replica.Open(town.Path("a"), town.Trust, stranger.Server, town.Time)) Assert.Equal(ReplicaFault.BadCheckpoint, await Fault(() => replica.Sync(Stop)));
-        await using (var replica = await Replica.Open(town.Path("b"), town.Trust with { Genesis = Digest.Of("x"u8) }, town.Server, town.Time)) Assert.Equal(ReplicaFault.WrongLedger, await Fault(() => replica.Sync(Stop)));
+        await using (var replica = await Replica.Open(town.Path("a"), town.Trust, stranger.Server, town.Time))
+            Assert.Equal(ReplicaFault.BadCheckpoint, await Fault(() => replica.Sync(Stop)));
+        await using (var replica = await Replica.Open(town.Path("b"), town.Trust with { Genesis = Digest.Of("x"u8) },
+            town.Server, town.Time)) Assert.Equal(ReplicaFault.WrongLedger, await Fault(() => replica.Sync(Stop)));
         await using (var replica = await Open(town, "c")) await replica.Sync(Stop);
-        Assert.Equal(ReplicaFault.WrongLedger, await Fault(() => Replica.Open(town.Path("c"), stranger.Trust, stranger.Server, town.Time)));
+        Assert.Equal(ReplicaFault.WrongLedger,
+            await Fault(() => Replica.Open(town.Path("c"), stranger.Trust, stranger.Server, town.Time)));
         using var locked = new Server(town.Host.Address, "wrong");
-        await using (var replica = await Open(town, "d", locked)) Assert.True((await Assert.ThrowsAsync<ProblemException>(() => replica.Sync(Stop))).Problem.Is(Trouble.Unauthorized));
+        await using (var replica = await Open(town, "d", locked))
+            Assert.True((await Assert.ThrowsAsync<ProblemException>(() => replica.Sync(Stop))).Problem.Is(
+                Trouble.Unauthorized));
     }
 
     /// <summary>Serves a log and its blobs as a server would that no fold guards.</summary>
     sealed class Unguarded(Log log, BlobStore blobs) : HttpMessageHandler
     {
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request,
+            CancellationToken cancellationToken)
         {
             var path = request.RequestUri!.AbsolutePath;
             if (path == "/checkpoint") return new(HttpStatusCode.OK) { Content = new StringContent(log.Checkpoint) };
-            if (Tile.TryParse(path[1..], out var tile)) return new(HttpStatusCode.OK) { Content = new ByteArrayContent(log.Tile(tile.Level, tile.Index, tile.Width)!) };
+            if (Tile.TryParse(path[1..], out var tile))
+                return new(HttpStatusCode.OK) { Content =
+                    new ByteArrayContent(log.Tile(tile.Level, tile.Index, tile.Width)!) };
             var digest = Digest.Parse(path["/blobs/".Length..]);
-            if (!await blobs.Has(digest, cancellationToken)) return new(HttpStatusCode.NotFound) { Content = new ByteArrayContent(Problem.Of(Trouble.UnknownBlob, "gone").ToJson().ToBytes()) };
-            return new(HttpStatusCode.OK) { Content = new ByteArrayContent(await blobs.Read(digest, 1 << 20, cancellationToken)) };
+            if (!await blobs.Has(digest, cancellationToken))
+                return new(HttpStatusCode.NotFound) { Content =
+                    new ByteArrayContent(Problem.Of(Trouble.UnknownBlob, "gone").ToJson().ToBytes()) };
+            return new(HttpStatusCode.OK) { Content =
+                new ByteArrayContent(await blobs.Read(digest, 1 << 20, cancellationToken)) };
         }
     }
 
@@ -159,12 +189,14 @@ public sealed class ReplicaTests
         var forced = town.Deployment(good);
         var (size, state) = (town.State.Size, StateDigest.Of(town.State));
         await town.Stop();
-        // The operator writes past admission: a deployment that no policy let pass, correctly placed and under a correctly signed checkpoint.
+        // The operator writes past admission: a deployment that no policy let pass, correctly placed and under a
+        // correctly signed checkpoint.
         using (var key = NoteSigner.Open(town.Folder.LogKey))
         using (var log = Log.Open(town.Folder.Ledger, town.Trust.Origin, key, town.Time))
         {
             await log.Append(new Entry(town.Now, Envelope.Sign(forced.Encode(), town.Deployer.Key)).Bytes);
-            using var server = new Server(new Uri("http://unguarded/"), null, new Unguarded(log, new BlobStore(town.Folder.Blobs)));
+            using var server = new Server(new Uri("http://unguarded/"), null,
+                new Unguarded(log, new BlobStore(town.Folder.Blobs)));
             for (var start = 0; start < 2; start++)
             {
                 await using var replica = await Open(town, server: server);

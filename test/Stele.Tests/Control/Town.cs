@@ -18,7 +18,10 @@ sealed record Citizen(string Id, PrivateKey Key)
     public static Citizen New() => new(Founding.NewNonce(), PrivateKey.Create());
 }
 
-/// <summary>A real server on loopback over a real folder, with real members who sign with real keys. Nothing here stands in for anything.</summary>
+/// <summary>
+/// A real server on loopback over a real folder, with real members who sign with real keys. Nothing here stands in for
+/// anything.
+/// </summary>
 sealed class Town : IAsyncDisposable
 {
     public const string System = "mortgage", Environment = "prod";
@@ -31,7 +34,9 @@ sealed class Town : IAsyncDisposable
     public required ServerOptions Options { get; set; }
     public Citizen Owner { get; private init; } = null!;
 
-    /// <summary>The one who signs beside <see cref="Owner"/> in a town of two; null where one owner is enough.</summary>
+    /// <summary>
+    /// The one who signs beside <see cref="Owner"/> in a town of two; null where one owner is enough.
+    /// </summary>
     public Citizen? Second { get; private init; }
     public Citizen Builder { get; } = Citizen.New();
     public Citizen Evaluator { get; } = Citizen.New();
@@ -52,13 +57,20 @@ sealed class Town : IAsyncDisposable
         var folder = new ServerFolder(scratch.At("data"));
         var owner = Citizen.New();
         var founded = await Founding.Found(folder, owner.Key, owner.Id, Founding.NewOrigin("test"), time);
-        var town = new Town(scratch) { Folder = folder, Founded = founded, Time = time, Owner = owner, Options = (options ?? new ServerOptions()) with { Port = 0 } };
+        var town = new Town(scratch)
+        {
+            Folder = folder,
+            Founded = founded,
+            Time = time,
+            Owner = owner,
+            Options = (options ?? new ServerOptions()) with { Port = 0 }
+        };
         await town.Start();
         return town;
     }
 
-    /// <summary>A town whose owners act together: two, and both must sign. The command line founds ledgers of one owner,
-    /// so what <see cref="Founding"/> writes is written here.</summary>
+    /// <summary>A town whose owners act together: two, and both must sign. The command line founds ledgers of one
+    /// owner, so what <see cref="Founding"/> writes is written here.</summary>
     public static async Task<Town> FoundByTwo()
     {
         var time = TimeProvider.System;
@@ -131,7 +143,12 @@ sealed class Town : IAsyncDisposable
 
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public T Act<T>(T statement) where T : Statement => (T)(statement with { Ledger = Trust.Genesis, Nonce = Founding.NewNonce(), Issued = Now });
+    public T Act<T>(T statement) where T : Statement => (T)(statement with
+    {
+        Ledger = Trust.Genesis,
+        Nonce = Founding.NewNonce(),
+        Issued = Now
+    });
 
     /// <summary>Signed by these; by both owners where the owner signs and two must.</summary>
     public Task<Admitted> Submit(Statement statement, params Citizen[] by) => Server.Submit(Envelope.Sign(
@@ -141,24 +158,46 @@ sealed class Town : IAsyncDisposable
     public async Task<long> Admit(Statement statement, params Citizen[] by) => await Submit(statement, by) switch
     {
         Admitted.Added added => added.Entry,
-        Admitted.Refused refused => throw new Xunit.Sdk.XunitException($"{statement.Kind} refused: {refused.Problem.Code}: {refused.Problem.Message}"),
+        Admitted.Refused refused => throw new Xunit.Sdk.XunitException(
+            $"{statement.Kind} refused: {refused.Problem.Code}: {refused.Problem.Message}"),
         var other => throw new Xunit.Sdk.XunitException($"{statement.Kind}: {other}"),
     };
 
-    public async Task<Problem> Refuse(Statement statement, params Citizen[] by) => Assert.IsType<Admitted.Refused>(await Submit(statement, by)).Problem;
+    public async Task<Problem> Refuse(Statement statement, params Citizen[] by) =>
+        Assert.IsType<Admitted.Refused>(await Submit(statement, by)).Problem;
 
     const string Filler = "00000000000000000000000000000000";
 
     public MemberStatement Member(Citizen who, params Role[] roles) =>
-        Act(new MemberStatement(who.Id, State.Members.TryGetValue(who.Id, out var m) ? m.Entry : null, [who.Key.Public], [.. roles], null) { Nonce = Filler, Issued = 0 });
+        Act(new MemberStatement(who.Id, State.Members.TryGetValue(who.Id, out var m) ? m.Entry : null, [who.Key.Public],
+            [.. roles], null)
+        {
+            Nonce = Filler,
+            Issued = 0
+        });
 
     public Deployment Deployment(Digest release, string action = "deploy") =>
-        Act(new Deployment(System, Environment, action, State.Environment(System, Environment).Head?.Entry, [new Route(release, 100)]) { Nonce = Filler, Issued = 0 });
+        Act(new Deployment(System, Environment, action, State.Environment(System, Environment).Head?.Entry,
+            [new Route(release, 100)])
+        {
+            Nonce = Filler,
+            Issued = 0
+        });
 
-    public Approval Approval(Digest release, string action = "deploy") => Act(new Approval(release, System, Environment, action, [new Route(release, 100)], State.Environment(System, Environment).Head?.Entry,
-        State.PoliciesFor(System, Environment), Digest.Of(Shown.Document(State, State.Releases[release], System, Environment, action, [new Route(release, 100)], Now).ToBytes()), Now + 3_600_000) { Nonce = Filler, Issued = 0 });
+    public Approval Approval(Digest release, string action = "deploy") =>
+        Act(new Approval(release, System, Environment, action, [new Route(release, 100)],
+        State.Environment(System, Environment).Head?.Entry,
+        State.PoliciesFor(System, Environment),
+        Digest.Of(Shown.Document(State, State.Releases[release], System, Environment, action, [new Route(release, 100)],
+            Now).ToBytes()), Now + 3_600_000)
+        {
+            Nonce = Filler,
+            Issued = 0
+        });
 
-    /// <summary>Members, a system with one environment, and a policy of two rules: four-fifths, and an approval.</summary>
+    /// <summary>
+    /// Members, a system with one environment, and a policy of two rules: four-fifths, and an approval.
+    /// </summary>
     public async Task Settle()
     {
         await Admit(Member(Builder, new Role("builder")), Owner);
@@ -166,16 +205,24 @@ sealed class Town : IAsyncDisposable
         await Admit(Member(Approver, new Role("approver", System)), Owner);
         await Admit(Member(Deployer, new Role("deployer", System, Environment)), Owner);
         await Admit(Member(Node, new Role("node", System, Environment)), Owner);
-        await Admit(Act(new SystemStatement(System, null, Owner.Id, "high", [new EnvironmentTerms(Environment, null, 60_000, true)]) { Nonce = Filler, Issued = 0 }), Owner);
+        await Admit(Act(new SystemStatement(System, null, Owner.Id, "high",
+            [new EnvironmentTerms(Environment, null, 60_000, true)])
+        {
+            Nonce = Filler,
+            Issued = 0
+        }), Owner);
         var policy = await PutPolicy();
         await Admit(Act(new PolicyStatement(System, null, null, policy) { Nonce = Filler, Issued = 0 }), Owner);
     }
 
     public static readonly Digest Check = Digest.Of("a check"u8);
 
-    async Task<Digest> PutPolicy() => await Server.Put(new Policy("fair", ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal).Add("fairness", Check),
+    async Task<Digest> PutPolicy() =>
+        await Server.Put(new Policy("fair",
+    ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal).Add("fairness", Check),
     [
-        Rule.Require("four-fifths", ["deploy"], "checks.fairness.all(e, e.metrics.ratio >= 0.8)", "'the approval ratio is ' + string(checks.fairness[0].metrics.ratio) + ', below 0.8'"),
+        Rule.Require("four-fifths", ["deploy"], "checks.fairness.all(e, e.metrics.ratio >= 0.8)",
+            "'the approval ratio is ' + string(checks.fairness[0].metrics.ratio) + ', below 0.8'"),
         Rule.Require("approved", ["deploy"], "size(approvals) > 0", "'nobody approved'"),
         Rule.Require("any-return", ["rollback"], "true", null),
     ]).ToJson().ToBytes());
@@ -183,18 +230,30 @@ sealed class Town : IAsyncDisposable
     /// <summary>A release of one frozen model, with its origin stated, and checked with the given ratio.</summary>
     public async Task<Digest> Release(string name, double ratio, string model)
     {
-        var weights = await Pack.Tree(Server, "model", new About("weights", "https://example.org/weights", "CC0-1.0"), [File("weights.txt", model)]);
-        await Admit(Act(new Origin([new Subject(weights, "weights")], Origin.Freeze, Json.Object(("origin", "https://example.org/weights"), ("licence", "CC0-1.0")), [], Builder.Id, null) { Nonce = Filler, Issued = 0 }), Builder);
-        var document = new ReleaseDocument(name, System, [new Component("model", "model", "weights", weights, "/model")],
-            new RunTerms(["/bin/serve"], ImmutableSortedDictionary<string, string>.Empty, "/", "/run/serve.sock", "/healthz"), null);
-        var release = await Artifact.OfDocument(Server, "release", new About(name), ReleaseDocument.MediaType, document.ToJson().ToBytes());
+        var weights = await Pack.Tree(Server, "model", new About("weights", "https://example.org/weights", "CC0-1.0"),
+            [File("weights.txt", model)]);
+        await Admit(Act(new Origin([new Subject(weights, "weights")], Origin.Freeze,
+            Json.Object(("origin", "https://example.org/weights"), ("licence", "CC0-1.0")), [], Builder.Id, null)
+        {
+            Nonce = Filler,
+            Issued = 0
+        }), Builder);
+        var document = new ReleaseDocument(name, System,
+            [new Component("model", "model", "weights", weights, "/model")],
+            new RunTerms(["/bin/serve"], ImmutableSortedDictionary<string, string>.Empty, "/", "/run/serve.sock",
+                "/healthz"), null);
+        var release = await Artifact.OfDocument(Server, "release", new About(name), ReleaseDocument.MediaType,
+            document.ToJson().ToBytes());
         await Admit(Act(new Release(release, System, document.Digest) { Nonce = Filler, Issued = 0 }), Builder);
-        var report = await Server.Put(Json.Object(("metrics", Json.Object(("ratio", ratio), ("accuracy", 0.9)))).ToBytes());
+        var report =
+            await Server.Put(Json.Object(("metrics", Json.Object(("ratio", ratio), ("accuracy", 0.9)))).ToBytes());
         await Admit(Act(new Evaluation(release, Check, report, null, null) { Nonce = Filler, Issued = 0 }), Evaluator);
         return release;
     }
 
-    static PackEntry File(string path, string content) => new(path, EntryType.File, false, Encoding.UTF8.GetByteCount(content), Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
+    static PackEntry File(string path, string content) =>
+        new(path, EntryType.File, false, Encoding.UTF8.GetByteCount(content),
+            Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
 
     /// <summary>Approves and deploys; the entry.</summary>
     public async Task<long> Deploy(Digest release)

@@ -3,8 +3,9 @@ using Stele.Ledger;
 namespace Stele.Tests.Disk;
 
 /// <summary>
-/// Each step of whatever is kept on a disk fails, in each way that a disk or a power supply has, and each time that it is taken: with the step lost, and with the step kept and reported as failed,
-/// and with everything ending there. Afterwards nothing that was told is lost, nothing stands twice, there is one history, and it goes on.
+/// Each step of whatever is kept on a disk fails, in each way that a disk or a power supply has, and each time that it
+/// is taken: with the step lost, and with the step kept and reported as failed, and with everything ending there.
+/// Afterwards nothing that was told is lost, nothing stands twice, there is one history, and it goes on.
 /// </summary>
 public sealed class FaultTableTests(ITestOutputHelper output)
 {
@@ -13,38 +14,56 @@ public sealed class FaultTableTests(ITestOutputHelper output)
     {
         ["log"] =
         [
-            "create checkpoint", "create directory tile", "create full bundle", "create full tile", "create partial bundle", "create partial tile",
-            "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile", "rename partial bundle", "rename partial tile",
-            "resize journal", "sync directory log", "sync directory root", "write checkpoint", "write full bundle", "write full tile", "write journal",
+            "create checkpoint", "create directory tile", "create full bundle", "create full tile",
+            "create partial bundle", "create partial tile",
+            "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile",
+            "rename partial bundle", "rename partial tile",
+            "resize journal", "sync directory log", "sync directory root", "write checkpoint", "write full bundle",
+            "write full tile", "write journal",
             "write partial bundle", "write partial tile",
         ],
         ["new log"] =
         [
-            "create checkpoint", "create directory log", "create directory tile", "create journal", "create partial bundle", "create partial tile",
-            "flush journal", "rename checkpoint", "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory log",
+            "create checkpoint", "create directory log", "create directory tile", "create journal",
+            "create partial bundle", "create partial tile",
+            "flush journal", "rename checkpoint", "rename journal", "rename partial bundle", "rename partial tile",
+            "resize journal", "sync directory log",
             "sync directory root", "write checkpoint", "write journal", "write partial bundle", "write partial tile",
         ],
         ["segments"] =
         [
-            "create basis", "create checkpoint", "create directory log", "create directory tile", "create journal", "create partial bundle", "create partial tile", "delete journal", "flush all log", "flush basis", "flush journal", "flush segment", "rename basis", "rename checkpoint", "rename journal", "rename partial bundle", "rename partial tile", "rename segment", "resize journal", "resize segment", "sync directory log", "sync directory root", "write basis", "write checkpoint", "write journal", "write partial bundle", "write partial tile", "write segment",
+            "create basis", "create checkpoint", "create directory log", "create directory tile", "create journal",
+            "create partial bundle", "create partial tile", "delete journal", "flush all log", "flush basis",
+            "flush journal", "flush segment", "rename basis", "rename checkpoint", "rename journal",
+            "rename partial bundle", "rename partial tile", "rename segment", "resize journal", "resize segment",
+            "sync directory log", "sync directory root", "write basis", "write checkpoint", "write journal",
+            "write partial bundle", "write partial tile", "write segment",
         ],
         ["replica"] =
         [
-            "create checkpoint", "create directory replica", "create directory tile", "create full bundle", "create full tile", "create journal",
-            "create partial bundle", "create partial tile", "delete partials", "flush journal", "rename checkpoint", "rename full bundle", "rename full tile",
-            "rename journal", "rename partial bundle", "rename partial tile", "resize journal", "sync directory replica", "sync directory root",
-            "write checkpoint", "write full bundle", "write full tile", "write journal", "write partial bundle", "write partial tile",
+            "create checkpoint", "create directory replica", "create directory tile", "create full bundle",
+            "create full tile", "create journal",
+            "create partial bundle", "create partial tile", "delete partials", "flush journal", "rename checkpoint",
+            "rename full bundle", "rename full tile",
+            "rename journal", "rename partial bundle", "rename partial tile", "resize journal",
+            "sync directory replica", "sync directory root",
+            "write checkpoint", "write full bundle", "write full tile", "write journal", "write partial bundle",
+            "write partial tile",
         ],
         ["blobs"] =
         [
-            "create blob", "create directory blobs", "create directory blobs/blobs", "create directory blobs/blobs/sha256", "create directory blobs/ingest",
-            "create index.json", "create oci-layout", "delete blob", "flush blob", "flush index.json", "flush oci-layout", "rename blob", "rename index.json",
-            "rename oci-layout", "sync directory blobs", "sync directory blobs/blobs", "sync directory blobs/blobs/sha256", "sync directory root", "write blob",
+            "create blob", "create directory blobs", "create directory blobs/blobs",
+            "create directory blobs/blobs/sha256", "create directory blobs/ingest",
+            "create index.json", "create oci-layout", "delete blob", "flush blob", "flush index.json",
+            "flush oci-layout", "rename blob", "rename index.json",
+            "rename oci-layout", "sync directory blobs", "sync directory blobs/blobs",
+            "sync directory blobs/blobs/sha256", "sync directory root", "write blob",
             "write index.json", "write oci-layout",
         ],
         ["key table"] =
         [
-            "create keytable", "flush keytable", "rename keytable", "resize keytable", "sync directory root", "write keytable",
+            "create keytable", "flush keytable", "rename keytable", "resize keytable", "sync directory root",
+            "write keytable",
         ],
         ["sealed bodies"] =
         [
@@ -56,12 +75,18 @@ public sealed class FaultTableTests(ITestOutputHelper output)
         ],
         ["founding"] =
         [
-            "create checkpoint", "create directory data", "create directory data/server", "create directory data/server/keys",
-            "create directory data/server/ledger", "create directory tile", "create format", "create journal", "create log.key", "create partial bundle", "create partial tile",
-            "create server.pem", "create tokens.json", "create trust.json", "flush format", "flush journal", "flush log.key", "flush server.pem", "flush tokens.json",
-            "flush trust.json", "rename checkpoint", "rename format", "rename journal", "rename log.key", "rename partial bundle", "rename partial tile", "rename server.pem",
-            "rename tokens.json", "rename trust.json", "resize journal", "sync directory data", "sync directory data/server", "sync directory data/server/keys",
-            "sync directory data/server/ledger", "sync directory root", "write checkpoint", "write format", "write journal", "write log.key", "write partial bundle",
+            "create checkpoint", "create directory data", "create directory data/server",
+            "create directory data/server/keys",
+            "create directory data/server/ledger", "create directory tile", "create format", "create journal",
+            "create log.key", "create partial bundle", "create partial tile",
+            "create server.pem", "create tokens.json", "create trust.json", "flush format", "flush journal",
+            "flush log.key", "flush server.pem", "flush tokens.json",
+            "flush trust.json", "rename checkpoint", "rename format", "rename journal", "rename log.key",
+            "rename partial bundle", "rename partial tile", "rename server.pem",
+            "rename tokens.json", "rename trust.json", "resize journal", "sync directory data",
+            "sync directory data/server", "sync directory data/server/keys",
+            "sync directory data/server/ledger", "sync directory root", "write checkpoint", "write format",
+            "write journal", "write log.key", "write partial bundle",
             "write partial tile", "write server.pem", "write tokens.json", "write trust.json",
         ],
     };
@@ -90,11 +115,16 @@ public sealed class FaultTableTests(ITestOutputHelper output)
     public async Task The_table_names_every_step()
     {
         var found = new List<string>();
-        foreach (var life in Life.Names) found.Add($"[\"{life}\"] = [\"{string.Join("\", \"", (await Steps(life)).Distinct().Order(StringComparer.Ordinal))}\"],");
-        Assert.Equal(found.Order(StringComparer.Ordinal), Table.Select(t => $"[\"{t.Key}\"] = [\"{string.Join("\", \"", t.Value.Order(StringComparer.Ordinal))}\"],").Order(StringComparer.Ordinal));
+        foreach (var life in Life.Names)
+            found.Add(
+                $"[\"{life}\"] = [\"{string.Join("\", \"", (await Steps(life)).Distinct().Order(StringComparer.Ordinal))}\"],");
+        Assert.Equal(found.Order(StringComparer.Ordinal),
+            Table.Select(t => $"[\"{t.Key}\"] = [\"{string.Join("\", \"", t.Value.Order(StringComparer.Ordinal))}\"],")
+                .Order(StringComparer.Ordinal));
     }
 
-    static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Task<List<string>>> Lived = new(StringComparer.Ordinal);
+    static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Task<List<string>>> Lived =
+        new(StringComparer.Ordinal);
 
     /// <summary>The steps of a life without faults, in order.</summary>
     static Task<List<string>> Steps(string name) => Lived.GetOrAdd(name, Live);
@@ -126,7 +156,8 @@ public sealed class FaultTableTests(ITestOutputHelper output)
         {
             await life.Live(scratch.At("disk"));
         }
-        catch (Exception e) when (e is IOException or LogException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e)
+            when (e is IOException or LogException or ObjectDisposedException or OperationCanceledException)
         {
         }
         catch (Exception e)

@@ -8,21 +8,28 @@ namespace Stele.Tests.Disk;
 /// <summary>How a step fails.</summary>
 public enum Failing
 {
-    /// <summary>It is not done, and the disk says so; then the disk works again. A flush loses what it was to make durable.</summary>
+    /// <summary>
+    /// It is not done, and the disk says so; then the disk works again. A flush loses what it was to make durable.
+    /// </summary>
     Lost,
     /// <summary>It is done, and the disk says that it is not; then the disk works again.</summary>
     Kept,
-    /// <summary>The power fails before it: nothing more is done, and what was not flushed, or has a name that was not, is gone.</summary>
+    /// <summary>
+    /// The power fails before it: nothing more is done, and what was not flushed, or has a name that was not, is gone.
+    /// </summary>
     PowerLost,
-    /// <summary>The power fails before it, and names outlive what they name: what was not flushed reads as zeros.</summary>
+    /// <summary>
+    /// The power fails before it, and names outlive what they name: what was not flushed reads as zeros.
+    /// </summary>
     PowerZeros,
     /// <summary>The process is killed after it: all that was written is there.</summary>
     Killed,
 }
 
 /// <summary>
-/// A folder whose disk fails at one step, counted among those of one name, and which keeps watch of its own: a full tile or bundle is never other bytes than it was, a published
-/// checkpoint never smaller than one before. Steps are named by what is done and to what: "flush journal", "rename tile".
+/// A folder whose disk fails at one step, counted among those of one name, and which keeps watch of its own: a full
+/// tile or bundle is never other bytes than it was, a published checkpoint never smaller than one before. Steps are
+/// named by what is done and to what: "flush journal", "rename tile".
 /// </summary>
 sealed class FaultyDisk : IDisposable
 {
@@ -37,7 +44,8 @@ sealed class FaultyDisk : IDisposable
 
     readonly Lock _gate = new();
     readonly string _root;
-    readonly Dictionary<string, byte[]> _flushed = new(StringComparer.Ordinal);   // by present name: what a flush made durable of it
+    // by present name: what a flush made durable of it
+    readonly Dictionary<string, byte[]> _flushed = new(StringComparer.Ordinal);
     readonly Dictionary<string, byte[]> _durable = new(StringComparer.Ordinal);   // by durable name
     readonly Dictionary<string, byte[]> _full = new(StringComparer.Ordinal);
     readonly Dictionary<string, long> _checkpoints = new(StringComparer.Ordinal);
@@ -66,7 +74,9 @@ sealed class FaultyDisk : IDisposable
         lock (_gate) (_plan, Failed) = ((step, nth, how), false);
     }
 
-    IEnumerable<string> Files() => Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal));
+    IEnumerable<string> Files() =>
+        Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories)
+            .Where(f => !f.EndsWith(".lock", StringComparison.Ordinal));
 
     void Reached(DiskAct act, string path, bool done)
     {
@@ -74,7 +84,8 @@ sealed class FaultyDisk : IDisposable
         {
             if (_dead)
             {
-                // Another thread's rename may have been done just before: a file keeps what was flushed of it, whatever its name.
+                // Another thread's rename may have been done just before: a file keeps what was flushed of it, whatever
+                // its name.
                 if (done && act == DiskAct.Rename) Note(act, path);
                 throw new IOException("the disk is gone");
             }
@@ -96,7 +107,8 @@ sealed class FaultyDisk : IDisposable
         }
     }
 
-    bool Due((string Step, int Nth, Failing How) plan, string step) => !Failed && step == plan.Step && Steps.Count(s => s == step) == plan.Nth;
+    bool Due((string Step, int Nth, Failing How) plan, string step) =>
+        !Failed && step == plan.Step && Steps.Count(s => s == step) == plan.Nth;
 
     void Note(DiskAct act, string path)
     {
@@ -108,8 +120,13 @@ sealed class FaultyDisk : IDisposable
                 break;
             case DiskAct.Rename:
                 // A temporary file's content goes along with it.
-                foreach (var temporary in _flushed.Keys.Where(f => f.EndsWith(".tmp", StringComparison.Ordinal) && f.StartsWith(path + ".", StringComparison.Ordinal) || f.Contains("/ingest/", StringComparison.Ordinal)
-                    || (IsSegment(path) && Path.GetDirectoryName(f) == Path.GetDirectoryName(path) && Path.GetFileName(f).StartsWith("journal.", StringComparison.Ordinal) && f.EndsWith(".tmp", StringComparison.Ordinal))).Where(f => !File.Exists(f)).ToList())
+                foreach (var temporary in _flushed.Keys
+                    .Where(f =>
+                        f.EndsWith(".tmp", StringComparison.Ordinal) && f.StartsWith(path + ".",
+                            StringComparison.Ordinal) || f.Contains("/ingest/", StringComparison.Ordinal)
+                    || (IsSegment(path) && Path.GetDirectoryName(f) == Path.GetDirectoryName(path)
+                        && Path.GetFileName(f).StartsWith("journal.", StringComparison.Ordinal)
+                        && f.EndsWith(".tmp", StringComparison.Ordinal))).Where(f => !File.Exists(f)).ToList())
                 {
                     _flushed[path] = _flushed[temporary];
                     _flushed.Remove(temporary);
@@ -121,8 +138,10 @@ sealed class FaultyDisk : IDisposable
                 foreach (var gone in _durable.Keys.Where(f => !File.Exists(f)).ToList()) _durable.Remove(gone);
                 break;
             case DiskAct.SyncDirectory:
-                foreach (var file in Directory.EnumerateFiles(path)) _durable[file] = _flushed.GetValueOrDefault(file, []);
-                foreach (var gone in _durable.Keys.Where(f => Path.GetDirectoryName(f) == path.TrimEnd('/') && !File.Exists(f)).ToList()) _durable.Remove(gone);
+                foreach (var file in Directory.EnumerateFiles(path))
+                    _durable[file] = _flushed.GetValueOrDefault(file, []);
+                foreach (var gone in _durable.Keys.Where(f => Path.GetDirectoryName(f) == path.TrimEnd('/')
+                    && !File.Exists(f)).ToList()) _durable.Remove(gone);
                 break;
         }
     }
@@ -133,13 +152,16 @@ sealed class FaultyDisk : IDisposable
         if (Path.GetFileName(path) == "checkpoint")
         {
             if (!IsCheckpoint(File.ReadAllText(path), out var size)) return;
-            if (_checkpoints.GetValueOrDefault(path) > size) Outrages.Add($"{path}: a checkpoint of {size} entries after one of {_checkpoints[path]}");
+            if (_checkpoints.GetValueOrDefault(path) > size)
+                Outrages.Add($"{path}: a checkpoint of {size} entries after one of {_checkpoints[path]}");
             _checkpoints[path] = size;
         }
-        else if (path.IndexOf("/tile/", StringComparison.Ordinal) is >= 0 and var at && Tile.TryParse(path[(at + 1)..], out var tile) && !tile.IsPartial)
+        else if (path.IndexOf("/tile/", StringComparison.Ordinal) is >= 0 and var at
+            && Tile.TryParse(path[(at + 1)..], out var tile) && !tile.IsPartial)
         {
             var bytes = File.ReadAllBytes(path);
-            if (_full.TryGetValue(path, out var before) && !before.AsSpan().SequenceEqual(bytes)) Outrages.Add($"{path}: a full tile of other bytes than before");
+            if (_full.TryGetValue(path, out var before) && !before.AsSpan().SequenceEqual(bytes))
+                Outrages.Add($"{path}: a full tile of other bytes than before");
             _full[path] = bytes;
         }
     }
@@ -188,7 +210,8 @@ sealed class FaultyDisk : IDisposable
 
     static void Rewrite(string path, byte[] bytes)
     {
-        if (File.Exists(path) && (File.GetUnixFileMode(path) & UnixFileMode.UserWrite) == 0) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (File.Exists(path) && (File.GetUnixFileMode(path) & UnixFileMode.UserWrite) == 0)
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, bytes);
     }
@@ -197,18 +220,22 @@ sealed class FaultyDisk : IDisposable
     string Name(DiskAct act, string path)
     {
         var words = new StringBuilder();
-        foreach (var c in act.ToString()) words.Append(char.IsAsciiLetterUpper(c) && words.Length > 0 ? " " : "").Append(char.ToLowerInvariant(c));
+        foreach (var c in act.ToString())
+            words.Append(char.IsAsciiLetterUpper(c) && words.Length > 0 ? " " : "").Append(char.ToLowerInvariant(c));
         var relative = path[Math.Min(path.Length, _root.Length)..];
         if (relative.EndsWith(".tmp", StringComparison.Ordinal))
         {
             var parts = relative.Split('.');
             relative = string.Join('.', parts[..^(parts[^2].Length < 12 && long.TryParse(parts[^2], out _) ? 2 : 1)]);
         }
-        if (act is DiskAct.CreateDirectory && relative.Contains("/tile/", StringComparison.Ordinal)) return "create directory tile";
-        if (act is DiskAct.CreateDirectory or DiskAct.SyncDirectory or DiskAct.FlushAll) return words.Append(relative.Length == 0 ? " root" : $" {relative}").ToString();
+        if (act is DiskAct.CreateDirectory && relative.Contains("/tile/", StringComparison.Ordinal))
+            return "create directory tile";
+        if (act is DiskAct.CreateDirectory or DiskAct.SyncDirectory or DiskAct.FlushAll)
+            return words.Append(relative.Length == 0 ? " root" : $" {relative}").ToString();
         var name = Path.GetFileName(relative);
         if (name.EndsWith(".p", StringComparison.Ordinal)) name = "partials";
-        else if (relative.IndexOf("tile/", StringComparison.Ordinal) is >= 0 and var at && Tile.TryParse(relative[at..], out var tile))
+        else if (relative.IndexOf("tile/", StringComparison.Ordinal) is >= 0 and var at
+            && Tile.TryParse(relative[at..], out var tile))
             name = $"{(tile.IsPartial ? "partial" : "full")} {(tile.Level == Tile.Entries ? "bundle" : "tile")}";
         else if (Digest.TryParseHex(name, out _)) name = "blob";
         else if (IsSegment(name)) name = "segment";
@@ -217,7 +244,8 @@ sealed class FaultyDisk : IDisposable
     }
 
     /// <summary>Whether a file is one that a journal goes on in.</summary>
-    static bool IsSegment(string path) => Path.GetFileName(path).Split('.') is ["journal", { Length: 12 } number] && number.All(char.IsAsciiDigit);
+    static bool IsSegment(string path) =>
+        Path.GetFileName(path).Split('.') is ["journal", { Length: 12 } number] && number.All(char.IsAsciiDigit);
 
     public void Dispose() => Mounted.TryRemove(this, out _);
 }

@@ -29,7 +29,10 @@ public sealed class JournalTests : IDisposable
 
     static byte[] Bytes(string s) => Encoding.UTF8.GetBytes(s);
 
-    /// <summary>A journal of several batches as a crash would leave it: no seal, room ahead. Gives the offset where each batch ends.</summary>
+    /// <summary>
+    /// A journal of several batches as a crash would leave it: no seal, room ahead. Gives the offset where each batch
+    /// ends.
+    /// </summary>
     static async Task<(byte[] File, List<long> Ends)> Crashed(string path, int batches)
     {
         var file = default(FaultyFile);
@@ -37,7 +40,10 @@ public sealed class JournalTests : IDisposable
         var ends = new List<long>();
         for (var i = 0; i < batches; i++)
         {
-            Assert.True(journal.TryAppend([.. Enumerable.Range(0, i % 3 + 1).Select(j => ((byte)j, Bytes($"batch {i} record {j} {new string('x', i * 7)}")))], out var durable));
+            Assert.True(
+                journal.TryAppend(
+                    [.. Enumerable.Range(0, i % 3 + 1).Select(j =>
+                        ((byte)j, Bytes($"batch {i} record {j} {new string('x', i * 7)}")))], out var durable));
             await durable;
             ends.Add(file!.FrameEnd);
         }
@@ -47,7 +53,8 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public async Task What_a_killed_process_left_unflushed_is_flushed_before_anything_is_built_on_it()
     {
-        // Killed between writing a frame and flushing it: the next start reads the frame out of the kernel's memory, and the file ends just behind it.
+        // Killed between writing a frame and flushing it: the next start reads the frame out of the kernel's memory,
+        // and the file ends just behind it.
         var (bytes, ends) = await Crashed(At("first"), 3);
         File.WriteAllBytes(At("j"), bytes[..(int)ends[^1]]);
         var file = default(FaultyFile);
@@ -75,7 +82,8 @@ public sealed class JournalTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{i % 5}:record {i}"), Contents(path));
         Assert.Equal(100, Contents(path).Count);
         var end = Journal.Scan(path, _ => { });
-        Assert.Equal((100, true, JournalTail.Clean, new FileInfo(path).Length), (end.Records, end.Sealed, end.Tail, end.Offset));
+        Assert.Equal((100, true, JournalTail.Clean, new FileInfo(path).Length),
+            (end.Records, end.Sealed, end.Tail, end.Offset));
         // Opening and closing without writing adds nothing.
         Assert.Equal(end, Journal.Scan(path, _ => { }));
     }
@@ -86,7 +94,8 @@ public sealed class JournalTests : IDisposable
         var path = At("j");
         using (Journal.Open(path, _ => { }))
         {
-            Assert.Contains("open in another process", Assert.Throws<IOException>(() => Journal.Open(path, _ => { })).Message, StringComparison.Ordinal);
+            Assert.Contains("open in another process",
+                Assert.Throws<IOException>(() => Journal.Open(path, _ => { })).Message, StringComparison.Ordinal);
             Assert.Throws<IOException>(() => Journal.Replace(path, []));
             Assert.Equal(JournalTail.Clean, Journal.Scan(path, _ => { }).Tail);   // reading is free
         }
@@ -106,7 +115,12 @@ public sealed class JournalTests : IDisposable
         var path = At("j");
         using (Journal.Open(path, _ => { })) Assert.Equal(1, Flock(path + ".lock", "exit 0"));
         Assert.Equal(0, Flock(path + ".lock", "exit 0"));
-        using var holder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("flock", [path + ".lock", "sh", "-c", "echo held; read line"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        using var holder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("flock",
+            [path + ".lock", "sh", "-c", "echo held; read line"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true
+        })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
         Assert.Throws<IOException>(() => Journal.Open(path, _ => { }));
         holder.StandardInput.WriteLine();
@@ -183,7 +197,8 @@ public sealed class JournalTests : IDisposable
             File.WriteAllBytes(path, copy);
             if (at < ends[2])
             {
-                Assert.Contains("damaged", Assert.Throws<IOException>(() => Contents(path)).Message, StringComparison.Ordinal);
+                Assert.Contains("damaged", Assert.Throws<IOException>(() => Contents(path)).Message,
+                    StringComparison.Ordinal);
                 Assert.Equal(copy, File.ReadAllBytes(path));
                 Assert.Equal(JournalTail.Corrupt, Journal.Scan(path, _ => { }).Tail);
             }
@@ -269,7 +284,8 @@ public sealed class JournalTests : IDisposable
                 Assert.True(journal.TryAppend(0, index => Bytes($"{index}"), out var durable));
                 lock (tasks) tasks.Add(durable);
             });
-            Assert.Throws<InvalidOperationException>(() => journal.TryAppend(0, _ => throw new InvalidOperationException("no"), out var _));
+            Assert.Throws<InvalidOperationException>(() =>
+                journal.TryAppend(0, _ => throw new InvalidOperationException("no"), out var _));
             Assert.Equal(Enumerable.Range(0, 1000).Select(i => (long)i), (await Task.WhenAll(tasks)).Order());
         }
         Assert.Equal(Enumerable.Range(0, 1000).Select(i => $"0:{i}"), Contents(path));

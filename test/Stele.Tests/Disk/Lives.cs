@@ -13,7 +13,10 @@ using Stele.Tests.Ledger;
 
 namespace Stele.Tests.Disk;
 
-/// <summary>The life of something that is kept on a disk: begun, used, closed, opened again, used, closed. The same steps each time.</summary>
+/// <summary>
+/// The life of something that is kept on a disk: begun, used, closed, opened again, used, closed. The same steps each
+/// time.
+/// </summary>
 abstract class Life : IAsyncDisposable
 {
     /// <summary>Whether the disk has failed: then nobody waits for what it was to do.</summary>
@@ -32,7 +35,8 @@ abstract class Life : IAsyncDisposable
     protected async Task Published(string folder, Log log)
     {
         var file = Path.Combine(folder, "checkpoint");
-        for (var until = DateTime.UtcNow.AddSeconds(60); !Failed() && !(File.Exists(file) && File.ReadAllText(file) == log.Checkpoint); await Task.Delay(1))
+        for (var until = DateTime.UtcNow.AddSeconds(60); !Failed()
+            && !(File.Exists(file) && File.ReadAllText(file) == log.Checkpoint); await Task.Delay(1))
             Assert.True(DateTime.UtcNow < until, "the checkpoint was not published");
     }
 
@@ -54,10 +58,13 @@ abstract class Life : IAsyncDisposable
         _ => throw new ArgumentException(name),
     };
 
-    public static readonly string[] Names = ["log", "new log", "segments", "replica", "blobs", "key table", "sealed bodies", "outbox", "founding"];
+    public static readonly string[] Names = ["log", "new log", "segments", "replica", "blobs", "key table",
+        "sealed bodies", "outbox", "founding"];
 }
 
-/// <summary>A log that passes its first full tile and bundle, is closed and opened again; or one that is begun.</summary>
+/// <summary>
+/// A log that passes its first full tile and bundle, is closed and opened again; or one that is begun.
+/// </summary>
 sealed class LogLife(int first) : Life
 {
     readonly NoteSigner _signer = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1));
@@ -67,7 +74,9 @@ sealed class LogLife(int first) : Life
 
     static string At(string folder) => Path.Combine(folder, "log");
 
-    Log Open(string folder) => Log.Open(At(folder), Ledgers.Origin, _signer, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
+    Log Open(string folder) =>
+        Log.Open(At(folder), Ledgers.Origin, _signer, TimeProvider.System,
+            new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
     public override async Task Before(string folder)
     {
@@ -92,7 +101,8 @@ sealed class LogLife(int first) : Life
 
     async Task Append(string folder, Log log, int count)
     {
-        var entries = Enumerable.Range(0, count).Select(i => Encoding.UTF8.GetBytes($"entry {_tried.Count + i}")).ToArray();
+        var entries = Enumerable.Range(0, count).Select(i => Encoding.UTF8.GetBytes($"entry {_tried.Count + i}"))
+            .ToArray();
         _tried.AddRange(entries);
         var tasks = entries.Select(e => log.Append(e)).ToArray();
         foreach (var (task, entry) in tasks.Zip(entries)) _told.Add((await task, entry));
@@ -115,7 +125,8 @@ sealed class LogLife(int first) : Life
             foreach (var note in _signed)
             {
                 Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(note, _signer.Key, out var checkpoint));
-                Assert.True(checkpoint!.Size <= log.Size, $"{checkpoint.Size} were signed for and {log.Size} are there");
+                Assert.True(checkpoint!.Size <= log.Size,
+                    $"{checkpoint.Size} were signed for and {log.Size} are there");
                 if (checkpoint.Size > 0) Assert.Equal(checkpoint.Root, log.RootAt(checkpoint.Size));
             }
             var size = log.Size;
@@ -131,7 +142,10 @@ sealed class LogLife(int first) : Life
     }
 }
 
-/// <summary>A log whose journal goes on in further files, some of them in the life of one process, and which is closed and opened again among them.</summary>
+/// <summary>
+/// A log whose journal goes on in further files, some of them in the life of one process, and which is closed and
+/// opened again among them.
+/// </summary>
 sealed class SegmentsLife : Life
 {
     static readonly NoteSigner Signer = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1));
@@ -139,7 +153,12 @@ sealed class SegmentsLife : Life
     readonly List<string> _signed = [];
     long _told, _tried;
 
-    static Log Open(string folder) => Log.Open(Path.Combine(folder, "log"), Ledgers.Origin, Signer, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromHours(1), SegmentBytes = 700 });
+    static Log Open(string folder) =>
+        Log.Open(Path.Combine(folder, "log"), Ledgers.Origin, Signer, TimeProvider.System, new LogOptions
+    {
+        PublishEvery = TimeSpan.FromHours(1),
+        SegmentBytes = 700
+    });
 
     async Task Append(Log log, int count)
     {
@@ -189,11 +208,14 @@ sealed class ReplicaLife : Life
 
     long _told;
 
-    static Log Open(string folder) => Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
+    static Log Open(string folder) =>
+        Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System,
+            new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
     async Task Extend(string folder, Log log, int to)
     {
-        Assert.Equal(Extension.Extended, await log.Extend([.. Source[(int)log.Size..to].Select(s => s.Entry)], Source[to - 1].Note));
+        Assert.Equal(Extension.Extended,
+            await log.Extend([.. Source[(int)log.Size..to].Select(s => s.Entry)], Source[to - 1].Note));
         _told = to;
         await Published(Path.Combine(folder, "replica"), log);
     }
@@ -292,14 +314,18 @@ sealed class KeyLife : Life
             {
                 if (i != 1) Assert.Equal(_keys[i].Key, table.Find(i)?.Key);
                 else if (_erased) Assert.True(table.Find(i) is null && table.IsErased(i));
-                else Assert.True(table.Find(i) is { } found ? found.Key.SequenceEqual(_keys[i].Key) : _erasing && table.IsErased(i));
+                else
+                    Assert.True(table.Find(i) is { } found
+                        ? found.Key.SequenceEqual(_keys[i].Key)
+                        : _erasing && table.IsErased(i));
             }
             Assert.True(table.TryAdd(9, _keys[0], out var durable));
             await durable;
             Assert.Equal(_keys[0].Key, table.Find(9)?.Key);
         }
         // Nothing of an erasure that was broken off holds a key any more.
-        Assert.Equal(["keytable", "keytable.lock"], Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["keytable", "keytable.lock"],
+            Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 }
 
@@ -315,7 +341,8 @@ sealed class BodyLife : Life
 
     async Task Add(SealedBodies bodies, int i)
     {
-        Assert.True(bodies.TryAdd(i, Keys, [(SealedBodies.Input, Body(i, "asked")), (SealedBodies.Output, Body(i, "answered"))], out var durable));
+        Assert.True(bodies.TryAdd(i, Keys,
+            [(SealedBodies.Input, Body(i, "asked")), (SealedBodies.Output, Body(i, "answered"))], out var durable));
         await durable;
         _told.Add(i);
     }
@@ -347,9 +374,15 @@ sealed class OutboxLife : Life
     readonly List<byte[]> _told = [], _handedIn = [];
 
     static readonly PrivateKey Key = PrivateKey.Create();
-    static readonly Trust Trust = new(Ledgers.Origin, NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1)).Key, Digest.Of("genesis"u8), [], 0);
+    static readonly Trust Trust = new(Ledgers.Origin, NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1)).Key,
+        Digest.Of("genesis"u8), [], 0);
     static readonly Envelope[] Envelopes = [.. Enumerable.Range(0, 3).Select(i =>
-        Envelope.Sign(new Erasure("a/log", 0, 1, Digest.Of([(byte)i]), 1, Erasure.Request, 1, null) { Ledger = Trust.Genesis, Nonce = Founding.NewNonce(), Issued = 1 }.Encode(), Key))];
+        Envelope.Sign(new Erasure("a/log", 0, 1, Digest.Of([(byte)i]), 1, Erasure.Request, 1, null)
+        {
+            Ledger = Trust.Genesis,
+            Nonce = Founding.NewNonce(),
+            Issued = 1
+        }.Encode(), Key))];
 
     /// <summary>A server that takes all it is given.</summary>
     sealed class Taking(List<byte[]> into) : HttpMessageHandler
@@ -368,7 +401,8 @@ sealed class OutboxLife : Life
     {
         var node = new NodeFolder(_scratch.At("node"));
         node.Open().Dispose();
-        await using var link = await ServerLink.Open(node, Trust, new Server(new Uri("http://localhost"), null, new Taking(_handedIn)), new BlobStore(node.Blobs), TimeProvider.System);
+        await using var link = await ServerLink.Open(node, Trust, new Server(new Uri("http://localhost"), null,
+            new Taking(_handedIn)), new BlobStore(node.Blobs), TimeProvider.System);
         await outbox.SendAll(link, default);
     }
 
@@ -429,7 +463,9 @@ sealed class FoundingLife : Life
             Assert.Null(_founded);
             // Nobody was told of it: the remains are named and refused until they are removed, and then it is founded.
             if (Directory.Exists(at.Path) && Directory.EnumerateFileSystemEntries(at.Path).Any())
-                Assert.Contains("remains of a founding", (await Assert.ThrowsAsync<IOException>(() => Founding.Found(at, _owner, Founding.NewNonce(), "ledger.example", TimeProvider.System))).Message, StringComparison.Ordinal);
+                Assert.Contains("remains of a founding",
+                    (await Assert.ThrowsAsync<IOException>(() => Founding.Found(at, _owner, Founding.NewNonce(),
+                        "ledger.example", TimeProvider.System))).Message, StringComparison.Ordinal);
             at = new ServerFolder(Path.Combine(folder, "elsewhere"));
             _token = null;
             _founded = await Founding.Found(at, _owner, Founding.NewNonce(), "ledger.example", TimeProvider.System);

@@ -16,14 +16,18 @@ using DecisionLog = Stele.Host.DecisionLog;
 
 namespace Stele.Tests.Gateway;
 
-/// <summary>Erasing on a real node: what was destroyed is nowhere in its folder, what was proved is proved, and a call that breaks off is finished by the next one.</summary>
+/// <summary>
+/// Erasing on a real node: what was destroyed is nowhere in its folder, what was proved is proved, and a call that
+/// breaks off is finished by the next one.
+/// </summary>
 public sealed class ErasureTests
 {
     const string Tag = "applicant-4711", Secret = "a-secret-that-only-this-person-has";
 
     static async Task<HttpResponseMessage> About(Hamlet h, string? tag, string body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "say") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            "say") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         if (tag is not null) request.Headers.Add("Stele-Subject", tag);
         return await h.Client.SendAsync(request);
     }
@@ -32,7 +36,8 @@ public sealed class ErasureTests
 
     static ErasureRequest Subject(string tag, string? reason = null) => new([], tag, null, reason, 0);
 
-    static async Task<long> State(Hamlet h, Json claim) => await h.Town.Admit(h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0)), h.Town.Owner);
+    static async Task<long> State(Hamlet h, Json claim) =>
+        await h.Town.Admit(h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0)), h.Town.Owner);
 
     /// <summary>A plan's statement, signed by these owners now, or some time ago.</summary>
     static Envelope Order(Hamlet h, Json claim, TimeSpan? ago = null, params Citizen[] by)
@@ -64,7 +69,9 @@ public sealed class ErasureTests
         new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s =>
             { if (s == crash) throw new Crash(); } };
 
-    static async Task<string> Body(Hamlet h, int index) => CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted!.Log!.Origin)}/{index}"))!, 1 << 20)["input"]["state"].AsString;
+    static async Task<string> Body(Hamlet h, int index) =>
+        CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted!.Log!.Origin)}/{index}"))!,
+            1 << 20)["input"]["state"].AsString;
 
     /// <summary>Every key, salt and mark of some decisions, as they stand in the key table.</summary>
     static List<byte[]> KeyBytes(Hamlet h, params long[] indices)
@@ -74,7 +81,8 @@ public sealed class ErasureTests
         {
             foreach (var record in batch)
                 if (indices.Contains(System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span)))
-                    for (var at = 8; at < record.Bytes.Length; at += 32) found.Add(record.Bytes[at..(at + 32)].ToArray());
+                    for (var at = 8; at < record.Bytes.Length; at += 32)
+                        found.Add(record.Bytes[at..(at + 32)].ToArray());
         });
         return found;
     }
@@ -83,7 +91,12 @@ public sealed class ErasureTests
     static List<string> Having(string folder, IEnumerable<byte[]> any)
     {
         var all = any.ToList();
-        return [.. Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = true }).Where(f =>
+        return [.. Directory.EnumerateFiles(folder, "*", new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            AttributesToSkip = 0,
+            IgnoreInaccessible = true
+        }).Where(f =>
         {
             try
             {
@@ -103,7 +116,9 @@ public sealed class ErasureTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
-        for (var i = 0; i < 6; i++) Assert.Equal(HttpStatusCode.OK, (await About(h, i is 2 or 4 ? Tag : i == 5 ? "another" : null, $"{{\"n\":{i},\"about\":\"{(i is 2 or 4 ? Secret : "x")}\"}}")).StatusCode);
+        for (var i = 0; i < 6; i++)
+            Assert.Equal(HttpStatusCode.OK, (await About(h, i is 2 or 4 ? Tag : i == 5 ? "another" : null,
+                $"{{\"n\":{i},\"about\":\"{(i is 2 or 4 ? Secret : "x")}\"}}")).StatusCode);
         var origin = h.Hosted!.Log!.Origin;
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { Size: 6 }, "not anchored");
         using var node = Client(h);
@@ -114,7 +129,8 @@ public sealed class ErasureTests
         Assert.Equal(8, keys.Count);
         Assert.Empty(Having(h.Town.Path(""), Written(Tag, Secret)));
         Assert.Equal([h.Folder.KeyTable(origin)], Having(h.Town.Path(""), keys));
-        using var held = File.OpenRead(h.Folder.KeyTable(origin));   // as a process would that still has the old file open
+        // as a process would that still has the old file open
+        using var held = File.OpenRead(h.Folder.KeyTable(origin));
 
         // A plan destroys nothing, and the same asked again is the same plan.
         var plan = await node.Plan(Subject(Tag, "a letter of the 3rd"), TimeProvider.System, default);
@@ -122,7 +138,8 @@ public sealed class ErasureTests
         var (answer, destroyed) = await Erase(h, node, Subject(Tag, "a letter of the 3rd"));
         Assert.Equal(Assert.Single(plan.Planned), Assert.Single(answer.Planned));
         Assert.Equal((2, 0, 0, 0), (destroyed, answer.Already, answer.Held, answer.Finished));
-        Assert.Equal(["whole", "whole", "erased", "whole", "erased", "whole"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
+        Assert.Equal(["whole", "whole", "erased", "whole", "erased", "whole"], [await Body(h, 0), await Body(h, 1),
+            await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
         Assert.Empty(Having(h.Town.Path(""), keys.Concat(Written(Tag, Secret))));
         var old = new byte[held.Length];
         held.ReadExactly(old);
@@ -135,7 +152,8 @@ public sealed class ErasureTests
         await h.Eventually(() => h.Town.State.Erasures.ContainsKey(claim["list"].AsDigest),
             "the node has not handed it in");
         var entry = h.Town.State.Erasures[claim["list"].AsDigest].Entry;
-        await h.Eventually(() => h.Hosted.Table!.State.Erasures.ContainsKey(claim["list"].AsDigest), "the node has not folded it");
+        await h.Eventually(() => h.Hosted.Table!.State.Erasures.ContainsKey(claim["list"].AsDigest),
+            "the node has not folded it");
 
         // Asked again: nothing to do, and nothing to state.
         var (again, none) = await Erase(h, node, new([Decision.Id(origin, 2), Decision.Id(origin, 4)], null, null, null,
@@ -149,8 +167,10 @@ public sealed class ErasureTests
         Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(receiptBefore, h.Town.Trust).Result);
         var receipt = ReceiptVerifier.Verify(await Receipt(h, node, 4), h.Town.Trust);
         Assert.Equal(VerifyResult.Complete, receipt.Result);
-        Assert.Contains(receipt.Facts, f => f.Sentence.Contains($"erased, as entry {entry} states", StringComparison.Ordinal));
-        Assert.DoesNotContain(ReceiptVerifier.Verify(await Receipt(h, node, 3), h.Town.Trust).Facts, f => f.Sentence.Contains("erased", StringComparison.Ordinal));
+        Assert.Contains(receipt.Facts,
+            f => f.Sentence.Contains($"erased, as entry {entry} states", StringComparison.Ordinal));
+        Assert.DoesNotContain(ReceiptVerifier.Verify(await Receipt(h, node, 3), h.Town.Trust).Facts,
+            f => f.Sentence.Contains("erased", StringComparison.Ordinal));
         Assert.Equal("stone", await h.Word());
         Assert.Equal("whole", await Body(h, 6));
 
@@ -160,7 +180,8 @@ public sealed class ErasureTests
         await h.StopNode();
         var report = GatewayTests.Verify(h);
         Assert.True(report.Result == VerifyResult.DeclaredGaps, string.Join('\n', report.Findings));
-        Assert.Contains(report.Notes, n => n.Contains("keys and salts of 2 records were erased, as 1 entry declares", StringComparison.Ordinal));
+        Assert.Contains(report.Notes,
+            n => n.Contains("keys and salts of 2 records were erased, as 1 entry declares", StringComparison.Ordinal));
     }
 
     static async Task<byte[]> Receipt(Hamlet h, NodeClient node, long index)
@@ -176,9 +197,13 @@ public sealed class ErasureTests
         var log = state.Logs[h.Hosted!.Log!.Origin];
         var anchor = Stele.Proof.Packs.Receipt.AnchorOf(replay, log.Origin, index, size)!.Value;
         var decision = Decision.Parse(h.Hosted.Log.Log.ReadEntry(index));
-        var receipt = Stele.Proof.Packs.Receipt.Build(replay, d => File.ReadAllBytes(h.Town.Host.Blobs.PathOf(d)), new ProvenTree(note, size, i => ledger.InclusionProof(i, size)), log.Origin,
-            new ProvenTree(anchor.Anchor.Checkpoint, anchor.Size, i => node.InclusionProof(log, i, anchor.Size, default)), index, decision,
-            erased: await node.Erased(log.Origin, index, default) is var (list, shown) ? new ErasedIn(state.Erasures[list].Entry, shown) : null);
+        var receipt = Stele.Proof.Packs.Receipt.Build(replay, d => File.ReadAllBytes(h.Town.Host.Blobs.PathOf(d)),
+            new ProvenTree(note, size, i => ledger.InclusionProof(i, size)), log.Origin,
+            new ProvenTree(anchor.Anchor.Checkpoint, anchor.Size,
+                i => node.InclusionProof(log, i, anchor.Size, default)), index, decision,
+            erased: await node.Erased(log.Origin, index, default) is var (list, shown)
+                ? new ErasedIn(state.Erasures[list].Entry, shown)
+                : null);
         return receipt.Encode();
     }
 
@@ -189,16 +214,19 @@ public sealed class ErasureTests
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
         var (id, token) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
-        for (var i = 0; i < 4; i++) Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say", $"{{\"n\":{i}}}", i % 2 == 0 ? token : null)).Status);
+        for (var i = 0; i < 4; i++)
+            Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say", $"{{\"n\":{i}}}", i % 2 == 0 ? token : null)).Status);
         var digest = Digest.Of(Encoding.UTF8.GetBytes(token)).ToString();
         Assert.Equal([h.Folder.Principals], Having(h.Town.Path(""), Written(digest)));
         using var node = Client(h);
         await h.Eventually(() => h.Town.State.Logs[h.Hosted!.Log!.Origin].Anchor is { Size: 4 }
             && h.Hosted.Table!.State.Logs[h.Hosted.Log.Origin].Anchor is { Size: 4 }, "not anchored");
         Assert.Equal(2, (await Erase(h, node, Subject(id))).Destroyed);
-        Assert.Equal(["erased", "whole", "erased", "whole"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3)]);
+        Assert.Equal(["erased", "whole", "erased", "whole"],
+            [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3)]);
         Assert.Empty(Having(h.Town.Path(""), Written(digest, token)));
-        await h.Eventually(() => h.Ask("/say", token: token).Result.Status == HttpStatusCode.Unauthorized, "its token still opens the gateway");
+        await h.Eventually(() => h.Ask("/say", token: token).Result.Status == HttpStatusCode.Unauthorized,
+            "its token still opens the gateway");
         Assert.Equal("stone", await h.Word());
     }
 
@@ -208,9 +236,11 @@ public sealed class ErasureTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
-        foreach (var bad in new[] { "two words", new string('x', 201) }) Assert.Equal(HttpStatusCode.BadRequest, (await About(h, bad, "{}")).StatusCode);
+        foreach (var bad in new[] { "two words", new string('x', 201) })
+            Assert.Equal(HttpStatusCode.BadRequest, (await About(h, bad, "{}")).StatusCode);
         Assert.Equal(0, h.Hosted!.Log!.Log.Size);
-        using var stranger = new HttpRequestMessage(HttpMethod.Post, new Uri(h.Node.Address, ErasureEndpoints.Path)) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
+        using var stranger = new HttpRequestMessage(HttpMethod.Post, new Uri(h.Node.Address,
+            ErasureEndpoints.Path)) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
         Assert.Equal(HttpStatusCode.Forbidden, (await h.Client.SendAsync(stranger)).StatusCode);
     }
 
@@ -222,7 +252,12 @@ public sealed class ErasureTests
         await using var _ = h;
         for (var i = 0; i < 6; i++) await About(h, Tag, $"{{\"n\":{i}}}");
         var origin = h.Hosted!.Log!.Origin;
-        var hold = await h.Town.Admit(h.Town.Act(new Hold(Hold.Place, Hamlet.System, Hamlet.Prod, origin, 2, 4, null, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        var hold =
+            await h.Town.Admit(h.Town.Act(new Hold(Hold.Place, Hamlet.System, Hamlet.Prod, origin, 2, 4, null, null)
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         using var node = Client(h);
         var refused = await Assert.ThrowsAsync<CliError>(() =>
             node.Plan(Subject(Tag) with { Size = hold + 1 }, TimeProvider.System, default));
@@ -231,16 +266,27 @@ public sealed class ErasureTests
 
         await h.Eventually(() => h.Hosted.Table!.State.Logs[origin].Anchor is { Size: 6 }, "not anchored");
         var system = h.Town.State.Systems[Hamlet.System];
-        await h.Town.Admit(h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments) { Retention = new RetentionTerms(0, null), Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(
+            h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments)
+        {
+            Retention = new RetentionTerms(0, null),
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         var (answer, destroyed) = await Erase(h, node, new([], null, Hamlet.System, null, h.Town.State.Size));
         Assert.Equal((4, 2), (destroyed, answer.Held));
-        Assert.Equal(["erased", "erased", "whole", "whole", "erased", "erased"], [await Body(h, 0), await Body(h, 1), await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
+        Assert.Equal(["erased", "erased", "whole", "whole", "erased", "erased"], [await Body(h, 0), await Body(h, 1),
+            await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
         // One statement for each side of what is held: neither touches it, so both are admitted.
         Assert.Equal([(0L, 2L, 2L), (4L, 6L, 2L)], answer.Planned.Select(c =>
             (c["from"].AsInt, c["to"].AsInt, c["count"].AsInt)).Order());
         await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the node has not handed them in");
 
-        await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null)
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         var (rest, more) = await Erase(h, node, new([], null, Hamlet.System, null, h.Town.State.Size));
         Assert.Equal((2, 0), (more, rest.Held));
         await h.Eventually(() => h.Town.State.Erasures.Count == 3, "the node has not handed it in");
@@ -249,7 +295,10 @@ public sealed class ErasureTests
 
     sealed class Crash : Exception;
 
-    /// <summary>Broken off after each step, on the node's own folder: the next call finishes it, claims it once, and before that nothing was claimed that was not destroyed.</summary>
+    /// <summary>
+    /// Broken off after each step, on the node's own folder: the next call finishes it, claims it once, and before that
+    /// nothing was claimed that was not destroyed.
+    /// </summary>
     [Theory]
     [InlineData("plan")]
     [InlineData("order")]
@@ -303,7 +352,10 @@ public sealed class ErasureTests
         Assert.True(report.Result == VerifyResult.DeclaredGaps, string.Join('\n', report.Findings));
     }
 
-    /// <summary>A hold that came before the keys were gone keeps them; one that came after is told, and does not hide what was done.</summary>
+    /// <summary>
+    /// A hold that came before the keys were gone keeps them; one that came after is told, and does not hide what was
+    /// done.
+    /// </summary>
     [Fact]
     public async Task A_hold_that_comes_between_the_steps_keeps_what_is_left()
     {
@@ -313,7 +365,13 @@ public sealed class ErasureTests
         for (var i = 0; i < 2; i++) await About(h, Tag, $"{{\"n\":{i}}}");
         var origin = h.Hosted!.Log!.Origin;
         await h.StopNode();
-        Task<long> Hold() => h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Place, Hamlet.System, null, null, null, null, null, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        Task<long> Hold() =>
+            h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Place, Hamlet.System, null, null, null, null,
+                null, null)
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
 
         // Before it was planned, between plan and order, and between the order and the first key.
         var plan = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
@@ -330,7 +388,8 @@ public sealed class ErasureTests
             On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now)).Error);
         Assert.Empty(Directory.EnumerateFiles(h.Folder.Erasures));
         using (var log = DecisionLog.Open(h.Folder, origin, TimeProvider.System))
-        using (var recorder = new Recorder(h.Folder, log)) Assert.Equal(BodyState.Whole, recorder.Open(1, SealedBodies.Input).State);
+        using (var recorder = new Recorder(h.Folder, log))
+            Assert.Equal(BodyState.Whole, recorder.Open(1, SealedBodies.Input).State);
 
         await Release();
         Assert.Throws<Crash>(() => Erase(h, On(h, "destroy"), Subject(Tag)));
@@ -489,7 +548,9 @@ public sealed class ErasureTests
                     body is null ? null : new ByteArrayContent(body) };
                 request.Headers.Authorization = new("Bearer", token);
                 using var answer = await h.Client.SendAsync(request);
-                if (right == holder) Assert.False(answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized, $"{holder}: {path}: {answer.StatusCode}");
+                if (right == holder)
+                    Assert.False(answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized,
+                        $"{holder}: {path}: {answer.StatusCode}");
                 else Assert.True(answer.StatusCode == (holder == Rights.Decide
                     && path.StartsWith("receipts", StringComparison.Ordinal) ? HttpStatusCode.NotFound
                     : HttpStatusCode.Forbidden), $"{holder}: {path}: {answer.StatusCode}");
@@ -561,7 +622,7 @@ public sealed class ErasureTests
         var origin = h.Hosted!.Log!.Origin;
         // A busy machine may have a request refused, unrecorded, while the release is looked at or started again.
         await Parallel.ForEachAsync(Enumerable.Range(0, 540), new ParallelOptions { MaxDegreeOfParallelism = 8 },
-            async (i, _) =>
+            async (i, stop) =>
             {
                 for (var attempt = 0; (await h.Ask("/say", $"{{\"n\":{i}}}")) is var asked
                     && asked.Status != HttpStatusCode.OK; attempt++)
@@ -574,12 +635,19 @@ public sealed class ErasureTests
         Assert.InRange(size, 540, 767);
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { } a && a.Size == size, "not anchored");
         var system = h.Town.State.Systems[Hamlet.System];
-        await h.Town.Admit(h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments) { Retention = new RetentionTerms(0, 0), Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(
+            h.Town.Act(new SystemStatement(system.Name, system.Entry, system.Owner, system.Risk, system.Environments)
+        {
+            Retention = new RetentionTerms(0, 0),
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         await h.Town.Admit(h.Town.Act(new Retention(origin, 530) { Nonce = "", Issued = 0 }), h.Town.Owner);
         var keys = KeyBytes(h, 7);
         await h.StopNode();
         var fact = h.Town.State.Logs[origin];
-        Assert.Contains("admits a floor of 530", NodePruning.Objection(fact, h.Town.State, 0, 531), StringComparison.Ordinal);
+        Assert.Contains("admits a floor of 530", NodePruning.Objection(fact, h.Town.State, 0, 531),
+            StringComparison.Ordinal);
         Assert.Null(NodePruning.Objection(fact, h.Town.State, 0, 530));
         long begins;
         using (NodePruning.Alone(h.Folder))
@@ -600,16 +668,20 @@ public sealed class ErasureTests
         Assert.Equal($"{origin}/{size}", next.Answer.Headers.GetValues("Stele-Decision").Single());
         await h.Eventually(() => h.Town.State.Logs[origin].Anchor is { } a && a.Size == size + 1,
             "not anchored after pruning");
-        foreach (var index in new[] { begins, 530, size }) Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(await Receipt(h, node, index), h.Town.Trust).Result);
+        foreach (var index in new[] { begins, 530, size })
+            Assert.Equal(VerifyResult.Complete,
+                ReceiptVerifier.Verify(await Receipt(h, node, index), h.Town.Trust).Result);
         var offered = await node.Log(h.Town.State.Logs[origin], default);
         Assert.Equal((begins, size + 1 - begins), (offered!.Floor!.Size, offered.Leaves.Count()));
         await h.StopNode();
         var found = new Stele.Ledger.Findings(h.Folder.Path);
         NodeFsck.Check(h.Folder, h.Town.Trust, found, default);
         Assert.Empty(found.Violations);
-        Assert.Contains(found.Remarks, r => r.EndsWith($"begins at {begins}: what was below was pruned", StringComparison.Ordinal));
+        Assert.Contains(found.Remarks,
+            r => r.EndsWith($"begins at {begins}: what was below was pruned", StringComparison.Ordinal));
         var report = GatewayTests.Verify(h);
         Assert.True(report.Result == VerifyResult.DeclaredGaps, string.Join('\n', report.Findings));
-        Assert.Contains(report.Notes, n => n.Contains($"{begins} leaves were pruned, below the floor of 530", StringComparison.Ordinal));
+        Assert.Contains(report.Notes,
+            n => n.Contains($"{begins} leaves were pruned, below the floor of 530", StringComparison.Ordinal));
     }
 }

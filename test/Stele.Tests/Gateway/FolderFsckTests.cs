@@ -7,7 +7,10 @@ using Stele.Tests.Host;
 
 namespace Stele.Tests.Gateway;
 
-/// <summary>All that a real server and a real node left on disk, damaged file by file: what is derived is made again to the byte, what is truth is named and left alone.</summary>
+/// <summary>
+/// All that a real server and a real node left on disk, damaged file by file: what is derived is made again to the
+/// byte, what is truth is named and left alone.
+/// </summary>
 public sealed class FolderFsckTests
 {
     /// <summary>The folder of a server and a node that answered a few requests and were stopped.</summary>
@@ -32,21 +35,25 @@ public sealed class FolderFsckTests
             Copy(h.Town.Folder.Path, Path.Combine(ground.Data, "server"));
             File.Copy(h.Town.Folder.Trust, Path.Combine(ground.Data, "trust.json"));
             Copy(h.Folder.Path, ground.Node.Path);
-            ground._good = Files(ground.Data).ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(ground.Data, f)), StringComparer.Ordinal);
+            ground._good = Files(ground.Data).ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(ground.Data, f)),
+                StringComparer.Ordinal);
             await h.StartServer();   // its own end stops it
             return ground;
         }
 
         static void Copy(string from, string to)
         {
-            foreach (var file in Files(from).Where(f => !f.StartsWith("run/", StringComparison.Ordinal) && !f.StartsWith("releases/", StringComparison.Ordinal)))
+            foreach (var file in Files(from).Where(f => !f.StartsWith("run/", StringComparison.Ordinal)
+                && !f.StartsWith("releases/", StringComparison.Ordinal)))
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(to, file))!);
                 File.Copy(Path.Combine(from, file), Path.Combine(to, file));
             }
         }
 
-        static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(folder, f)).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal));
+        static IEnumerable<string> Files(string folder) =>
+            Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f =>
+                Path.GetRelativePath(folder, f)).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal));
 
         public string[] All => [.. _good.Keys.Order(StringComparer.Ordinal)];
 
@@ -69,7 +76,8 @@ public sealed class FolderFsckTests
 
         public void IsAsItWas(IEnumerable<string> files)
         {
-            foreach (var file in files) Assert.True(_good[file].AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(Data, file))), file);
+            foreach (var file in files)
+                Assert.True(_good[file].AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(Data, file))), file);
         }
 
         public Findings Check()
@@ -91,7 +99,9 @@ public sealed class FolderFsckTests
         public void Dispose() => _scratch.Dispose();
     }
 
-    static bool IsDerived(string file) => file.Contains("/tile/", StringComparison.Ordinal) || Path.GetFileName(file) is "checkpoint" or "index.json" or "oci-layout";
+    static bool IsDerived(string file) =>
+        file.Contains("/tile/", StringComparison.Ordinal)
+        || Path.GetFileName(file) is "checkpoint" or "index.json" or "oci-layout";
 
     static byte[] Flipped(byte[] bytes)
     {
@@ -99,7 +109,10 @@ public sealed class FolderFsckTests
         return bytes;
     }
 
-    /// <summary>In a checkpoint that is its signature. One that names another key is not made again: it may be that of another log.</summary>
+    /// <summary>
+    /// In a checkpoint that is its signature. One that names another key is not made again: it may be that of another
+    /// log.
+    /// </summary>
     static byte[] InItsEnd(byte[] bytes)
     {
         bytes[Math.Max(0, bytes.Length - 10)] ^= 1;
@@ -117,20 +130,25 @@ public sealed class FolderFsckTests
 
         var derived = ground.All.Where(IsDerived).ToArray();
         Assert.InRange(derived.Length, 12, 500);
-        foreach (var damage in new Func<byte[], byte[]?>[] { _ => null, InItsEnd, bytes => bytes[..(bytes.Length / 2)], bytes => new byte[bytes.Length], _ => "x"u8.ToArray() })
+        foreach (var damage in new Func<byte[], byte[]?>[] { _ => null, InItsEnd, bytes => bytes[..(bytes.Length / 2)],
+            bytes => new byte[bytes.Length], _ => "x"u8.ToArray() })
         {
             foreach (var file in derived) ground.Damage(file, damage);
             var found = ground.Check();
             Assert.All(found.Violations, v => Assert.True(v.Derived, v.ToString()));
-            // A partial tile of an earlier size may be gone without harm; whatever stands is held to be right, and of each log the newest is asked for.
-            foreach (var file in derived.Where(f => File.Exists(Path.Combine(ground.Data, f)) || Path.GetFileName(f) is "checkpoint" or "index.json" or "oci-layout"))
+            // A partial tile of an earlier size may be gone without harm; whatever stands is held to be right, and of
+            // each log the newest is asked for.
+            foreach (var file in derived.Where(f => File.Exists(Path.Combine(ground.Data, f))
+                || Path.GetFileName(f) is "checkpoint" or "index.json" or "oci-layout"))
                 Assert.True(found.Violations.Any(v => v.Path == file), $"{file} is not named");
             var repaired = ground.Repair();
             Assert.NotEmpty(repaired.Repaired);
             Assert.Empty(ground.Check().Violations);
             // A node lists none of its artifacts; a listing that is made again holds all that are there.
-            ground.IsAsItWas(derived.Where(f => f != "node/blobs/index.json" && File.Exists(Path.Combine(ground.Data, f))));
-            foreach (var file in derived.Where(f => Path.GetFileName(f) is "checkpoint" or "index.json" or "oci-layout")) Assert.True(File.Exists(Path.Combine(ground.Data, file)), file);
+            ground.IsAsItWas(
+                derived.Where(f => f != "node/blobs/index.json" && File.Exists(Path.Combine(ground.Data, f))));
+            foreach (var file in derived.Where(f => Path.GetFileName(f) is "checkpoint" or "index.json"
+                or "oci-layout")) Assert.True(File.Exists(Path.Combine(ground.Data, file)), file);
             Assert.Empty(ground.Repair().Repaired);
             ground.Restore();
         }
@@ -147,20 +165,27 @@ public sealed class FolderFsckTests
         var truth = ground.All.Where(f => !IsDerived(f) && f != "server/cosigned"
             && !f.StartsWith("node/tally/", StringComparison.Ordinal)
             && Path.GetFileName(f) is not ("trust.json" or "synced" or "member" or "run")).ToArray();
-        bool Alone(string file) => file.EndsWith("/key", StringComparison.Ordinal) || file.Contains("/keytable/", StringComparison.Ordinal);
+        bool Alone(string file) =>
+            file.EndsWith("/key", StringComparison.Ordinal) || file.Contains("/keytable/", StringComparison.Ordinal);
         foreach (var must in (string[])["server/ledger/journal", "server/keys/log.key", "server/keys/server.pem",
-            "server/tokens.json", "server/format", "node/format", "node/principals.json", "node/reads", "node/replica/ledger/journal", "node/outbox",
+            "server/tokens.json", "server/format", "node/format", "node/principals.json", "node/reads",
+            "node/replica/ledger/journal", "node/outbox",
             "node/member.pem"]) Assert.Contains(must, truth);
-        foreach (var must in (string[])["node/logs/", "node/bodies/", "node/keytable/", "server/blobs/blobs/", "node/blobs/blobs/"]) Assert.Contains(truth, f => f.StartsWith(must, StringComparison.Ordinal));
+        foreach (var must in (string[])["node/logs/", "node/bodies/", "node/keytable/", "server/blobs/blobs/",
+            "node/blobs/blobs/"]) Assert.Contains(truth, f => f.StartsWith(must, StringComparison.Ordinal));
 
         foreach (var round in truth.Where(Alone).Select(f => new[] { f }).Append([.. truth.Where(f => !Alone(f))]))
         {
             foreach (var file in round) ground.Damage(file, Flipped);
-            var before = round.ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(ground.Data, f)), StringComparer.Ordinal);
+            var before = round.ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(ground.Data, f)),
+                StringComparer.Ordinal);
             var found = ground.Check();
-            foreach (var file in round) Assert.True(found.Violations.Any(v => v.Path == file && !v.Derived), $"{file} is not named among\n{string.Join('\n', found.Violations)}");
+            foreach (var file in round)
+                Assert.True(found.Violations.Any(v => v.Path == file && !v.Derived),
+                    $"{file} is not named among\n{string.Join('\n', found.Violations)}");
             ground.Repair();
-            foreach (var (file, bytes) in before) Assert.True(bytes.AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(ground.Data, file))), $"{file} was touched");
+            foreach (var (file, bytes) in before) Assert.True(bytes.AsSpan()
+                .SequenceEqual(File.ReadAllBytes(Path.Combine(ground.Data, file))), $"{file} was touched");
             ground.Restore();
         }
         Assert.Empty(ground.Check().Violations);

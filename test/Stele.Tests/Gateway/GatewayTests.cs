@@ -21,7 +21,8 @@ public sealed class GatewayTests
 
     static long IndexOf(Hamlet h, HttpResponseMessage answer)
     {
-        Assert.True(Decision.TryParseId(Assert.Single(answer.Headers.GetValues("Stele-Decision")), out var log, out var index));
+        Assert.True(Decision.TryParseId(Assert.Single(answer.Headers.GetValues("Stele-Decision")), out var log,
+            out var index));
         Assert.Equal(h.Hosted!.Log!.Origin, log);
         return index;
     }
@@ -37,8 +38,10 @@ public sealed class GatewayTests
         var said = await answer.Content.ReadAsByteArrayAsync();
         var index = IndexOf(h, answer);
         var d = Leaf(h, index);
-        Assert.Equal((Decision.WholeKind, Hamlet.System, Hamlet.Prod, release, "verified-at-load", Decision.Allow, (string?)null, h.Pseudonym, "http-json", "POST /say", 200),
-            (d.Kind, d.System, d.Environment, d.Release, d.Strength, d.Outcome, d.Rule, d.Principal, d.Protocol, d.Operation, d.Status));
+        Assert.Equal((Decision.WholeKind, Hamlet.System, Hamlet.Prod, release, "verified-at-load", Decision.Allow,
+            (string?)null, h.Pseudonym, "http-json", "POST /say", 200),
+            (d.Kind, d.System, d.Environment, d.Release, d.Strength, d.Outcome, d.Rule, d.Principal, d.Protocol,
+                d.Operation, d.Status));
         var state = h.Town.State;
         Assert.Equal(state.Environment(Hamlet.System, Hamlet.Prod).Head!.Entry, d.Deployment);
         Assert.Equal(state.Releases[release].Policy, d.ReleasePolicy);
@@ -48,16 +51,25 @@ public sealed class GatewayTests
         Assert.Equal((asked.Length, said.Length), (d.Input!.Size, d.Output!.Size));
 
         // Nothing of what was said stands in the log; the sealed bodies are what the leaf commits to.
-        Assert.DoesNotContain("person", Encoding.UTF8.GetString(h.Hosted!.Log!.Log.ReadEntry(index)), StringComparison.Ordinal);
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(h.Folder.Path, "bodies")).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal))) Assert.Equal(-1, Content(file).AsSpan().IndexOf("a person"u8));
-        var opened = CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!, 1 << 20);
-        Assert.Equal(("whole", asked), (opened["input"]["state"].AsString, Encoding.UTF8.GetString(Convert.FromBase64String(opened["input"]["base64"].AsString))));
+        Assert.DoesNotContain("person", Encoding.UTF8.GetString(h.Hosted!.Log!.Log.ReadEntry(index)),
+            StringComparison.Ordinal);
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(h.Folder.Path, "bodies"))
+            .Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)))
+            Assert.Equal(-1, Content(file).AsSpan().IndexOf("a person"u8));
+        var opened = CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!,
+            1 << 20);
+        Assert.Equal(("whole", asked), (opened["input"]["state"].AsString,
+            Encoding.UTF8.GetString(Convert.FromBase64String(opened["input"]["base64"].AsString))));
         Assert.Equal(said, Convert.FromBase64String(opened["output"]["base64"].AsString));
 
         // The leaf, with proof and checkpoint.
-        var receipt = CanonicalJson.Parse((await h.Page($"decisions/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!, 1 << 20);
-        Assert.True(Checkpoint.TryOpen(receipt["checkpoint"].AsString, VerifierKey.Parse(receipt["key"].AsString), out var checkpoint, out var error), error);
-        Assert.True(Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(Encoding.UTF8.GetBytes(receipt["leaf"].AsString)), [.. receipt["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], checkpoint.Root));
+        var receipt = CanonicalJson.Parse(
+            (await h.Page($"decisions/{NodeFolder.NameOf(h.Hosted.Log.Origin)}/{index}"))!, 1 << 20);
+        Assert.True(Checkpoint.TryOpen(receipt["checkpoint"].AsString, VerifierKey.Parse(receipt["key"].AsString),
+            out var checkpoint, out var error), error);
+        Assert.True(Proofs.VerifyInclusion(index, checkpoint.Size,
+            Merkle.Leaf(Encoding.UTF8.GetBytes(receipt["leaf"].AsString)),
+            [.. receipt["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], checkpoint.Root));
     }
 
     static byte[] Content(string file)
@@ -74,7 +86,8 @@ public sealed class GatewayTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { MaxRequest = 1000 });
         await using var _ = h;
-        async Task Refused(int status, string code, Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> asking)
+        async Task Refused(int status, string code,
+            Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> asking)
         {
             var (got, body, answer) = await asking;
             Assert.Equal((status, code), ((int)got, body["code"].AsString));
@@ -91,14 +104,17 @@ public sealed class GatewayTests
         await Refused(413, "too-large", h.Ask("/say", $"\"{new string('x', 1000)}\""));
         using var plain = new StringContent("x=1", Encoding.UTF8, "application/x-www-form-urlencoded");
         Assert.Equal(HttpStatusCode.BadRequest, (await h.Client.PostAsync("say", plain)).StatusCode);
-        using var chunked = new HttpRequestMessage(HttpMethod.Post, "say") { Content = new StreamContent(new MemoryStream(new byte[3000])) };
+        using var chunked = new HttpRequestMessage(HttpMethod.Post,
+            "say") { Content = new StreamContent(new MemoryStream(new byte[3000])) };
         chunked.Headers.TransferEncodingChunked = true;
         chunked.Content.Headers.ContentType = new("application/json");
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await h.Client.SendAsync(chunked)).StatusCode);
         Assert.Equal(0, Size(h));
         // All but the one for an environment that is not here, and the one that names none.
-        Assert.Equal((0, 8), h.Hosted!.Log!.Tally.Around(() => { }) is var counted ? (counted.Admitted, counted.Refused) : default);
-        Assert.Null(await new HttpClient().GetAsync(new Uri(h.Node.Address, "/-/status")) is { IsSuccessStatusCode: true } open ? open : null);
+        Assert.Equal((0, 8),
+            h.Hosted!.Log!.Tally.Around(() => { }) is var counted ? (counted.Admitted, counted.Refused) : default);
+        Assert.Null(await new HttpClient().GetAsync(
+            new Uri(h.Node.Address, "/-/status")) is { IsSuccessStatusCode: true } open ? open : null);
         Assert.Equal("ok\n", await new HttpClient().GetStringAsync(new Uri(h.Node.Address, "/-/healthz")));
     }
 
@@ -136,7 +152,9 @@ public sealed class GatewayTests
         using var connection = new global::System.Net.Sockets.TcpClient();
         await connection.ConnectAsync(IPAddress.Loopback, h.Node.Address.Port);
         await using var stream = connection.GetStream();
-        await stream.WriteAsync(Encoding.UTF8.GetBytes($"GET /{Hamlet.System}/{Hamlet.Prod}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(
+            Encoding.UTF8.GetBytes(
+                $"GET /{Hamlet.System}/{Hamlet.Prod}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\nConnection: close\r\n\r\n"));
         using var reader = new StreamReader(stream, Encoding.Latin1);
         return await reader.ReadToEndAsync();
     }
@@ -150,32 +168,46 @@ public sealed class GatewayTests
         var (_, guest) = TokenFile.AddPrincipal(h.Folder.Principals, ["guest"], [Hamlet.Place]);
         await Task.Delay(1100); // the file is looked at once a second
 
-        async Task Denied(string rule, string message, Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> asking)
+        async Task Denied(string rule, string message,
+            Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> asking)
         {
             var (status, body, answer) = await asking;
-            Assert.Equal((HttpStatusCode.Forbidden, "denied", rule), (status, body["code"].AsString, body["rule"].AsString));
+            Assert.Equal((HttpStatusCode.Forbidden, "denied", rule),
+                (status, body["code"].AsString, body["rule"].AsString));
             Assert.Contains(message, body["message"].AsString, StringComparison.Ordinal);
             Assert.Equal(release.ToString(), Assert.Single(answer.Headers.GetValues("Stele-Release")));
             var d = Leaf(h, IndexOf(h, answer));
             Assert.Equal((Decision.Deny, rule, 403, "POST *"), (d.Outcome, d.Rule, d.Status, d.Operation));
         }
-        await Denied("desk-only", "only the desk may ask", h.Ask("/say", token: guest));                   // frozen in the release
-        await Denied("not-denied", "nobody may ask for /deny", h.Ask("/deny"));                            // in force for the system
+        // frozen in the release
+        await Denied("desk-only", "only the desk may ask", h.Ask("/say", token: guest));
+        // in force for the system
+        await Denied("not-denied", "nobody may ask for /deny", h.Ask("/deny"));
         await Denied("no-secret", "says no", h.Ask("/say", "{\"secret\":1}"));                       // by the body
         Assert.Equal(3, Size(h));
 
         // A policy that comes into force counts from then on, and is the one recorded.
-        var stricter = await h.PutPolicy("closed", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("closed", ["decide"], "time < 0", "'closed'"));
+        var stricter = await h.PutPolicy("closed", ("open-house", ["deploy", "canary", "rollback"], "true", null),
+            ("closed", ["decide"], "time < 0", "'closed'"));
         var before = h.Town.State.Policies[Hamlet.System].Entry;
-        await h.Town.Admit(h.Town.Act(new PolicyStatement(Hamlet.System, null, before, stricter) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(h.Town.Act(new PolicyStatement(Hamlet.System, null, before, stricter)
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.State.Policies[Hamlet.System].Entry > before, "not folded");
         await Denied("closed", "closed", h.Ask("/say"));
         Assert.Equal([stricter], Leaf(h, 3).Policies);
 
         // A rule that does not evaluate says no.
-        var broken = await h.PutPolicy("broken", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("broken", ["decide"], "request.body.nothing == 1", null));
+        var broken = await h.PutPolicy("broken", ("open-house", ["deploy", "canary", "rollback"], "true", null),
+            ("broken", ["decide"], "request.body.nothing == 1", null));
         before = h.Town.State.Policies[Hamlet.System].Entry;
-        await h.Town.Admit(h.Town.Act(new PolicyStatement(Hamlet.System, null, before, broken) { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(h.Town.Act(new PolicyStatement(Hamlet.System, null, before, broken)
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.State.Policies[Hamlet.System].Entry > before, "not folded");
         await Denied("broken", "", h.Ask("/say"));
     }
@@ -186,7 +218,8 @@ public sealed class GatewayTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(5) });
         await using var _ = h;
-        foreach (var (path, status, code) in new[] { ("/junk", 502, "bad-upstream"), ("/big", 502, "bad-upstream"), ("/slow", 504, "upstream-timeout") })
+        foreach (var (path, status, code) in new[] { ("/junk", 502, "bad-upstream"), ("/big", 502, "bad-upstream"),
+            ("/slow", 504, "upstream-timeout") })
         {
             var (got, body, answer) = await h.Ask(path);
             Assert.Equal((status, code), ((int)got, body["code"].AsString));
@@ -200,15 +233,21 @@ public sealed class GatewayTests
     public async Task Only_headers_that_change_nothing_that_was_judged_reach_the_release()
     {
         Hamlet.Needs();
-        foreach (var name in new[] { "X-Forwarded-For", "forwarded", "Content-Type", "x-http-method-override", "Authorization", "Stele-Subject", "X_Tenant", "a b", "" }) Assert.NotNull(RequestHeaders.Objection(name));
+        foreach (var name in new[] { "X-Forwarded-For", "forwarded", "Content-Type", "x-http-method-override",
+            "Authorization", "Stele-Subject", "X_Tenant", "a b", "" }) Assert.NotNull(RequestHeaders.Objection(name));
         var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Headers = ["X-Tenant", "Mcp-Session-Id"] });
         await using var _ = h;
-        using var request = new HttpRequestMessage(HttpMethod.Post, "headers") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
-        string[] own = ["Accept-Language: de", "User-Agent: agent/1", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Mcp-Session-Id: s", "X-Tenant: t"];
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            "headers") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
+        string[] own = ["Accept-Language: de", "User-Agent: agent/1",
+            "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Mcp-Session-Id: s", "X-Tenant: t"];
         request.Headers.Add("Idempotency-Key", "k");
-        foreach (var header in own.Select(o => o.Split(": "))) Assert.True(request.Headers.TryAddWithoutValidation(header[0], header[1]));
+        foreach (var header in own.Select(o => o.Split(": ")))
+            Assert.True(request.Headers.TryAddWithoutValidation(header[0], header[1]));
         // By these a release might take it for another request than was judged, or for somebody else's.
-        string[] others = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix", "Forwarded", "Via", "Mcp-Method", "X-Own", "Range", "If-None-Match", "X_Tenant"];
+        string[] others = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL",
+            "X-Rewrite-URL", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix", "Forwarded", "Via",
+            "Mcp-Method", "X-Own", "Range", "If-None-Match", "X_Tenant"];
         foreach (var name in others) Assert.True(request.Headers.TryAddWithoutValidation(name, "hidden"));
         request.Headers.Add("tracestate", "hidden=1");
         request.Headers.Add("Connection", "tracestate");
@@ -218,10 +257,12 @@ public sealed class GatewayTests
         var answer = await h.Client.SendAsync(request);
         var seen = await answer.Content.ReadAsStringAsync();
         foreach (var header in own) Assert.Contains(header, seen, StringComparison.OrdinalIgnoreCase);
-        Assert.Contains("Idempotency-Key: " + RequestHeaders.Own(h.Pseudonym, "k"), seen, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("Idempotency-Key: " + RequestHeaders.Own(h.Pseudonym, "k"), seen,
+            StringComparison.OrdinalIgnoreCase);
         Assert.NotEqual(RequestHeaders.Own(h.Pseudonym, "k"), RequestHeaders.Own("another", "k"));
         Assert.Contains("||Content-Type: application/json||", seen, StringComparison.Ordinal);
-        foreach (var hidden in others.Concat([h.Token, "uthorization", "tracestate", "ookie", "forged", "hidden", "localhost", "127.0.0.1"])) Assert.DoesNotContain(hidden, seen, StringComparison.OrdinalIgnoreCase);
+        foreach (var hidden in others.Concat([h.Token, "uthorization", "tracestate", "ookie", "forged", "hidden",
+            "localhost", "127.0.0.1"])) Assert.DoesNotContain(hidden, seen, StringComparison.OrdinalIgnoreCase);
         Assert.Equal("2", Assert.Single(answer.Headers.GetValues("X-End")));
         Assert.False(answer.Headers.Contains("X-Hop"));
         Assert.False(answer.Headers.Contains("Set-Cookie"));
@@ -250,7 +291,9 @@ public sealed class GatewayTests
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
         for (var i = 0; i < 3; i++) await h.Ask("/say", $"{{\"n\":{i}}}");
-        async Task<string> State(int index) => CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted!.Log!.Origin)}/{index}"))!, 1 << 20)["input"]["state"].AsString;
+        async Task<string> State(int index) =>
+            CanonicalJson.Parse((await h.Page($"bodies/{NodeFolder.NameOf(h.Hosted!.Log!.Origin)}/{index}"))!,
+                1 << 20)["input"]["state"].AsString;
         Assert.Equal(["whole", "whole", "whole"], [await State(0), await State(1), await State(2)]);
         var root = h.Hosted!.Log!.Log.Root;
         Assert.Equal(1, h.Node.Erase(h.Hosted.Log, new HashSet<long> { 1, 77 }));
@@ -267,11 +310,13 @@ public sealed class GatewayTests
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
         await h.StopServer();
-        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) => Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say", $"{{\"n\":{i}}}")).Status));
+        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (i, _) => Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say", $"{{\"n\":{i}}}")).Status));
         Assert.Equal(200, Size(h));
         await h.Eventually(() => h.Node.Node.ServerTrouble is not null, "it did not notice");
         await h.StartServer();
-        await h.Eventually(() => h.Town.State.Logs[h.Hosted!.Log!.Origin].Anchor is { Size: 200, Wholes: 200 }, "not anchored");
+        await h.Eventually(() => h.Town.State.Logs[h.Hosted!.Log!.Origin].Anchor is { Size: 200, Wholes: 200 },
+            "not anchored");
         await h.Eventually(() => h.Node.Node.Waiting == 0, "observations still wait");
         Assert.Null(h.Node.Node.LastRefusal);
 
@@ -292,7 +337,8 @@ public sealed class GatewayTests
         var packed = Export.Of(log.Log);
         var pack = new MemoryStream();
         var server = h.Town.Host;
-        Pack.Write(pack, server.Log.ReadEntries(0, server.Log.Size), server.Log.Checkpoint, d => File.Exists(server.Blobs.PathOf(d)) ? File.ReadAllBytes(server.Blobs.PathOf(d)) : null, [packed]);
+        Pack.Write(pack, server.Log.ReadEntries(0, server.Log.Size), server.Log.Checkpoint,
+            d => File.Exists(server.Blobs.PathOf(d)) ? File.ReadAllBytes(server.Blobs.PathOf(d)) : null, [packed]);
         pack.Position = 0;
         return Verifier.Verify(pack, h.Town.Trust);
     }
@@ -309,7 +355,8 @@ public sealed class GatewayTests
         await h.Serves(release);
         await h.Eventually(() => h.Word().Result == "stone", "not served while fresh");
         await h.StopServer();
-        await h.Eventually(() => h.Ask("/say").Result is (HttpStatusCode.ServiceUnavailable, var b, _) && b["code"].AsString == "stale", "served although stale");
+        await h.Eventually(() => h.Ask("/say").Result is (HttpStatusCode.ServiceUnavailable, var b, _)
+            && b["code"].AsString == "stale", "served although stale");
         await h.StartServer();
         await h.Eventually(() => h.Word().Result == "stone", "not served when fresh again");
     }

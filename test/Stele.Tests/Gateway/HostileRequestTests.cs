@@ -10,7 +10,10 @@ using Stele.Tests.Host;
 
 namespace Stele.Tests.Gateway;
 
-/// <summary>Requests as nobody's library sends them, to a real gateway before a real release: what is judged is what the release reads, and every count closes.</summary>
+/// <summary>
+/// Requests as nobody's library sends them, to a real gateway before a real release: what is judged is what the release
+/// reads, and every count closes.
+/// </summary>
 public sealed class HostileRequestTests
 {
     const string Path = $"/{Hamlet.System}/{Hamlet.Prod}/headers", Type = "Content-Type: application/json";
@@ -21,7 +24,9 @@ public sealed class HostileRequestTests
         using var connection = new TcpClient();
         await connection.ConnectAsync(IPAddress.Loopback, h.Node.Address.Port);
         await using var stream = connection.GetStream();
-        await stream.WriteAsync(Encoding.Latin1.GetBytes($"POST {Path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\nConnection: close\r\n{head}\r\n\r\n"));
+        await stream.WriteAsync(
+            Encoding.Latin1.GetBytes(
+                $"POST {Path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\nConnection: close\r\n{head}\r\n\r\n"));
         await stream.WriteAsync(body);
         if (hangUp) return "";
         using var reader = new StreamReader(stream, Encoding.Latin1);
@@ -42,15 +47,21 @@ public sealed class HostileRequestTests
         async Task Gets(int status, string head, byte[] body)
         {
             var answer = await Send(h, head, body);
-            Assert.True(answer.StartsWith($"HTTP/1.1 {status} ", StringComparison.Ordinal), $"{head} | {Encoding.UTF8.GetString(body)} | {answer}");
+            Assert.True(answer.StartsWith($"HTTP/1.1 {status} ", StringComparison.Ordinal),
+                $"{head} | {Encoding.UTF8.GetString(body)} | {answer}");
             if (status == 200) Assert.Contains("||Content-Type: application/json||", answer, StringComparison.Ordinal);
             else refused++;
         }
         var one = Bytes("""{"a":1}""");
-        foreach (var type in new[] { "application/json", "Application/JSON", "application/json;charset=utf-8", "application/json ; Charset=\"UTF-8\"", "application/json;", "application/json; ;charset=utf-8" })
+        foreach (var type in new[] { "application/json", "Application/JSON", "application/json;charset=utf-8",
+            "application/json ; Charset=\"UTF-8\"", "application/json;", "application/json; ;charset=utf-8" })
             await Gets(200, $"Content-Type: {type}\r\n{Length(one)}", one);
-        foreach (var type in new[] { "text/plain", "application/jsonp", "application/json; charset=utf-16", "application/json; charset=utf-8; charset=utf-16", "application/json; charset=utf-8; charset=utf-8", "application/json; boundary=x",
-            "application/json, text/plain", "application/json charset=utf-8", "application/json; charset = utf-8", "application/json; charset=\"utf-8", "application/json; charset=utf-8x", "application/xml; a=application/json" })
+        foreach (var type in new[] { "text/plain", "application/jsonp", "application/json; charset=utf-16",
+            "application/json; charset=utf-8; charset=utf-16", "application/json; charset=utf-8; charset=utf-8",
+            "application/json; boundary=x",
+            "application/json, text/plain", "application/json charset=utf-8", "application/json; charset = utf-8",
+            "application/json; charset=\"utf-8", "application/json; charset=utf-8x",
+            "application/xml; a=application/json" })
             await Gets(400, $"Content-Type: {type}\r\n{Length(one)}", one);
         await Gets(400, Length(one), one);
         await Gets(400, $"{Type}\r\n{Type}\r\n{Length(one)}", one);
@@ -70,16 +81,23 @@ public sealed class HostileRequestTests
         await Gets(400, $"{Type}\r\n{Length(one)}\r\nContent-Length: 6", one);
 
         // In UTF-8, without a mark of its order, and one value.
-        foreach (var body in new byte[][] { [0xEF, 0xBB, 0xBF, .. one], Encoding.Unicode.GetBytes("""{"a":1}"""), Encoding.BigEndianUnicode.GetBytes("""{"a":1}"""), Bytes("{\"a\":1}{}"), Bytes("""{"a":"\ud800"}"""), [(byte)'"', 0xC0, 0xAF, (byte)'"'] })
+        foreach (var body in new byte[][] { [0xEF, 0xBB, 0xBF, .. one], Encoding.Unicode.GetBytes("""{"a":1}"""),
+            Encoding.BigEndianUnicode.GetBytes("""{"a":1}"""), Bytes("{\"a\":1}{}"), Bytes("""{"a":"\ud800"}"""),
+            [(byte)'"', 0xC0, 0xAF, (byte)'"'] })
             await Gets(400, $"{Type}\r\n{Length(body)}", body);
         // No two members of an object are one to anyone who does not look closely, however deep they are.
-        foreach (var clash in new[] { """{"method":1,"Method":2}""", """{"a":[{"tool":1,"TOOL":2}]}""", """{"params":1,"param\u017f":2}""", "{\"risk\":1,\"ris\u212A\":2}", """{"É":1,"é":2}""", """{"σ":1,"ς":2}""", """{"\u0061":1,"A":2}""" })
+        foreach (var clash in new[] { """{"method":1,"Method":2}""", """{"a":[{"tool":1,"TOOL":2}]}""",
+            """{"params":1,"param\u017f":2}""", "{\"risk\":1,\"ris\u212A\":2}", """{"É":1,"é":2}""",
+            """{"σ":1,"ς":2}""", """{"\u0061":1,"A":2}""" })
             await Gets(400, $"{Type}\r\n{Length(Bytes(clash))}", Bytes(clash));
-        foreach (var fine in new[] { """{"Method":1}""", """{"a":{"b":1},"c":{"B":1}}""" }) await Gets(200, $"{Type}\r\n{Length(Bytes(fine))}", Bytes(fine));
+        foreach (var fine in new[] { """{"Method":1}""", """{"a":{"b":1},"c":{"B":1}}""" })
+            await Gets(200, $"{Type}\r\n{Length(Bytes(fine))}", Bytes(fine));
         Assert.True(refused > 30);
         var counted = h.Hosted!.Log!.Tally.Around(() => { });
-        Assert.Equal((h.Hosted.Log.Log.Size, h.Hosted.Log.Log.Size, 0), (counted.Admitted, counted.Recorded, counted.Failed));
-        Assert.Equal(0, Enumerable.Range(0, (int)h.Hosted.Log.Log.Size).Count(i => Decision.Parse(h.Hosted.Log.Log.ReadEntry(i)).Outcome != Decision.Allow));
+        Assert.Equal((h.Hosted.Log.Log.Size, h.Hosted.Log.Log.Size, 0),
+            (counted.Admitted, counted.Recorded, counted.Failed));
+        Assert.Equal(0, Enumerable.Range(0, (int)h.Hosted.Log.Log.Size)
+            .Count(i => Decision.Parse(h.Hosted.Log.Log.ReadEntry(i)).Outcome != Decision.Allow));
     }
 
     [Fact]
@@ -97,7 +115,10 @@ public sealed class HostileRequestTests
         using (var connection = new TcpClient())
         {
             await connection.ConnectAsync(IPAddress.Loopback, h.Node.Address.Port);
-            await connection.GetStream().WriteAsync(Bytes($"GET /{Hamlet.System}/{Hamlet.Prod}/slow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\n\r\n"));
+            await connection.GetStream()
+                .WriteAsync(
+                    Bytes(
+                        $"GET /{Hamlet.System}/{Hamlet.Prod}/slow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {h.Token}\r\n\r\n"));
             await h.Eventually(() => GatewayCount().Admitted == 1, "not admitted");
         }
         await h.Eventually(() => GatewayCount() is { Recorded: 1, Answered: 1 }, "not recorded");
@@ -115,21 +136,32 @@ public sealed class HostileRequestTests
         h.Hosted!.Table!.Legs[0].Instance.Http.Dispose();
         var (status, body, answer) = await h.Ask("/say");
         Assert.Equal((HttpStatusCode.InternalServerError, "internal"), (status, body["code"].AsString));
-        Assert.True(Decision.TryParseId(Assert.Single(answer.Headers.GetValues("Stele-Decision")), out var _, out var index));
+        Assert.True(Decision.TryParseId(Assert.Single(answer.Headers.GetValues("Stele-Decision")), out var _,
+            out var index));
         var d = Decision.Parse(h.Hosted.Log!.Log.ReadEntry(index));
         Assert.Equal((Decision.Error, 500, (string?)null), (d.Outcome, d.Status, d.Rule));
         var counted = h.Hosted.Log.Tally.Around(() => { });
         Assert.Equal((2, 2, 0), (counted.Admitted, counted.Recorded, counted.Failed));
     }
 
-    /// <summary>Whatever a rule says, or an exception, it can be said: else nothing would be recorded, nor answered.</summary>
+    /// <summary>
+    /// Whatever a rule says, or an exception, it can be said: else nothing would be recorded, nor answered.
+    /// </summary>
     [Fact]
     public void Whatever_is_to_be_said_can_be_said()
     {
         var random = new Random(11);
         for (var i = 0; i < 300; i++)
         {
-            var text = i == 0 ? new string('\ud83d', 1 << 20) : string.Concat(Enumerable.Range(0, random.Next(40)).Select(_ => (char)(random.Next(4) switch { 0 => random.Next(0xD800, 0xE000), 1 => random.Next(32), 2 => random.Next(0x10000), _ => random.Next(32, 127) })));
+            var text = i == 0
+                ? new string('\ud83d', 1 << 20)
+                : string.Concat(Enumerable.Range(0, random.Next(40)).Select(_ => (char)(random.Next(4) switch
+            {
+                0 => random.Next(0xD800, 0xE000),
+                1 => random.Next(32),
+                2 => random.Next(0x10000),
+                _ => random.Next(32, 127)
+            })));
             foreach (var error in Enum.GetValues<GatewayError>())
             {
                 var said = CanonicalJson.Parse(error.Body(text, text), 16 << 20);
@@ -138,7 +170,8 @@ public sealed class HostileRequestTests
                 if (i == 0) break;
             }
             // And so with --json, of stele and of stele-verify: keys that become alike, and however deep.
-            var value = Enumerable.Range(0, random.Next(200)).Aggregate(Json.Object((text, text), ("\ud800", 1), ("\ud801", 2)), (j, _) => Json.Array(j));
+            var value = Enumerable.Range(0, random.Next(200))
+                .Aggregate(Json.Object((text, text), ("\ud800", 1), ("\ud801", 2)), (j, _) => Json.Array(j));
             Assert.NotEmpty(value.ToString());
             Assert.NotEmpty(Stele.Cli.Terminal.Indented(value));
         }

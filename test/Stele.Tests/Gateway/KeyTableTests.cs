@@ -18,7 +18,9 @@ public sealed class KeyTableTests
             written.Add(durable);
             if (i == 10) await durable;
         }
-        Assert.Equal(1, await Task.Run(() => table.Erase(new HashSet<long> { 7 }), TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken));
+        Assert.Equal(1,
+            await Task.Run(() => table.Erase(new HashSet<long> { 7 }), TestContext.Current.CancellationToken)
+                .WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken));
         await Task.WhenAll(written);
         Assert.Null(table.Find(7));
         Assert.Equal(0, table.Erase(new HashSet<long> { 7, 5000 }));

@@ -10,10 +10,12 @@ namespace Stele.Tests.Gateway;
 /// <summary>Masking takes values out of a body and leaves every other byte as it came.</summary>
 public sealed class MaskingTests
 {
-    static string Masked(string body, params string[] pointers) => Encoding.UTF8.GetString(Masking.Apply(Encoding.UTF8.GetBytes(body), pointers));
+    static string Masked(string body, params string[] pointers) =>
+        Encoding.UTF8.GetString(Masking.Apply(Encoding.UTF8.GetBytes(body), pointers));
 
     [Theory]
-    [InlineData("""{ "n" : 9007199254740993, "z":-0, "d":1.0 ,"e":1E2,"card":"4111"}""", "/card", """{ "n" : 9007199254740993, "z":-0, "d":1.0 ,"e":1E2,"card":"***"}""")]
+    [InlineData("""{ "n" : 9007199254740993, "z":-0, "d":1.0 ,"e":1E2,"card":"4111"}""", "/card",
+        """{ "n" : 9007199254740993, "z":-0, "d":1.0 ,"e":1E2,"card":"***"}""")]
     [InlineData("""{"u":"é\/","c" : {"a":[1,2]} }""", "/c", """{"u":"é\/","c" : "***" }""")]
     [InlineData("""[ [1, 2], {"x":3} ]""", "/*/1", """[ [1, "***"], {"x":3} ]""")]
     [InlineData("""{"Card":1,"b":{"CARD":2}}""", "/card", """{"Card":"***","b":{"CARD":2}}""")]
@@ -24,10 +26,13 @@ public sealed class MaskingTests
     [InlineData("""{"a":1}""", "/a/b", """{"a":1}""")]
     [InlineData("""{"a/b":{"~":1}}""", "/a~1b/~0", """{"a/b":{"~":"***"}}""")]
     [InlineData("""{"a":[0,[1]]}""", "/a/01", """{"a":[0,[1]]}""")]
-    public void Only_what_is_masked_is_another(string body, string pointer, string expected) => Assert.Equal(expected, Masked(body, pointer));
+    public void Only_what_is_masked_is_another(string body, string pointer, string expected) =>
+        Assert.Equal(expected, Masked(body, pointer));
 
     [Fact]
-    public void Masks_that_lie_in_one_another_are_one() => Assert.Equal("""{"a":"***","b":["***","***"]}""", Masked("""{"a":{"x":[1]},"b":[1,{"y":2}]}""", "/a", "/a/x", "/*/x/0", "/b/1", "/b/*"));
+    public void Masks_that_lie_in_one_another_are_one() =>
+        Assert.Equal("""{"a":"***","b":["***","***"]}""",
+            Masked("""{"a":{"x":[1]},"b":[1,{"y":2}]}""", "/a", "/a/x", "/*/x/0", "/b/1", "/b/*"));
 
     /// <summary>Held against masking the parsed value, and against the bytes that came.</summary>
     [Fact]
@@ -38,9 +43,12 @@ public sealed class MaskingTests
         for (var i = 0; i < 3000; i++)
         {
             var text = Value(random, 4);
-            string[] pointers = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 4)).Select(_ => "/" + "a A b * 0 1".Split(' ')[random.Next(6)])))];
+            string[] pointers = [.. Enumerable.Range(0, random.Next(1, 4))
+                .Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 4))
+                    .Select(_ => "/" + "a A b * 0 1".Split(' ')[random.Next(6)])))];
             var masked = Masked(text, pointers);
-            var expected = pointers.Aggregate(CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), 1 << 20), (v, p) => At(v, p.Split('/')[1..], 0));
+            var expected = pointers.Aggregate(CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), 1 << 20),
+                (v, p) => At(v, p.Split('/')[1..], 0));
             Assert.Equal(expected, CanonicalJson.Parse(Encoding.UTF8.GetBytes(masked), 1 << 20));
             // What is left of the one, in its order, is the other: all numbers are written as they were.
             Assert.Empty(Tokens(masked).Where(t => t != "***").Except(Tokens(text)));
@@ -60,8 +68,14 @@ public sealed class MaskingTests
 
     static Json At(Json value, string[] tokens, int at) => at == tokens.Length ? "***" : value.Kind switch
     {
-        JsonKind.Object => Json.Object(value.AsObject.Select(m => tokens[at] == "*" || MemberNames.Same(tokens[at], m.Key) ? KeyValuePair.Create(m.Key, At(m.Value, tokens, at + 1)) : m)),
-        JsonKind.Array => Json.Array(value.AsArray.Select((e, i) => tokens[at] == "*" || tokens[at] == i.ToString(CultureInfo.InvariantCulture) ? At(e, tokens, at + 1) : e)),
+        JsonKind.Object =>
+            Json.Object(value.AsObject.Select(m => tokens[at] == "*" || MemberNames.Same(tokens[at], m.Key)
+                ? KeyValuePair.Create(m.Key, At(m.Value, tokens, at + 1))
+                : m)),
+        JsonKind.Array =>
+            Json.Array(
+                value.AsArray.Select((e, i) => tokens[at] == "*"
+                    || tokens[at] == i.ToString(CultureInfo.InvariantCulture) ? At(e, tokens, at + 1) : e)),
         _ => value,
     };
 
@@ -72,8 +86,14 @@ public sealed class MaskingTests
         string[] names = ["a", "b", "c", "\\u0064"];
         return Space() + (depth == 0 ? 2 : random.Next(3)) switch
         {
-            0 => "{" + string.Join(',', names.Where(_ => random.Next(2) == 0).Select(n => $"{Space()}\"{(random.Next(4) == 0 ? n.ToUpperInvariant().Replace("\\U", "\\u", StringComparison.Ordinal) : n)}\"{Space()}:{Value(random, depth - 1)}")) + "}",
-            1 => "[" + string.Join(',', Enumerable.Range(0, random.Next(4)).Select(_ => Value(random, depth - 1))) + "]",
+            0 =>
+                "{"
+                + string.Join(',',
+                    names.Where(_ => random.Next(2) == 0)
+                        .Select(n =>
+                            $"{Space()}\"{(random.Next(4) == 0 ? n.ToUpperInvariant().Replace("\\U", "\\u", StringComparison.Ordinal) : n)}\"{Space()}:{Value(random, depth - 1)}")) + "}",
+            1 =>
+                "[" + string.Join(',', Enumerable.Range(0, random.Next(4)).Select(_ => Value(random, depth - 1))) + "]",
             _ => scalars[random.Next(scalars.Length)],
         } + Space();
     }

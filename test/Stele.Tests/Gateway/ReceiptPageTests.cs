@@ -7,7 +7,9 @@ using Stele.Tests.Host;
 
 namespace Stele.Tests.Gateway;
 
-/// <summary>Anyone who asked may fetch the proof of it from the node itself: at once the early one, later the full one.</summary>
+/// <summary>
+/// Anyone who asked may fetch the proof of it from the node itself: at once the early one, later the full one.
+/// </summary>
 public sealed class ReceiptPageTests
 {
     [Fact]
@@ -30,20 +32,24 @@ public sealed class ReceiptPageTests
 
         // Nobody else is told; the node's own token opens it.
         var (_, guest) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
-        await h.Eventually(() => Fetch(h, id, guest).Result.Status == HttpStatusCode.NotFound, "another's decision is shown, or its token was never known");
+        await h.Eventually(() => Fetch(h, id, guest).Result.Status == HttpStatusCode.NotFound,
+            "another's decision is shown, or its token was never known");
         Assert.Equal(HttpStatusCode.Unauthorized, (await Fetch(h, id, "stele_" + new string('0', 64))).Status);
         Assert.Equal(HttpStatusCode.OK, (await Fetch(h, id, h.NodeToken)).Status);
-        foreach (var none in new[] { id + "0", id[..^1] + "77", "elsewhere/0", id[..^2], "x" }) Assert.Equal(HttpStatusCode.NotFound, (await Fetch(h, none, h.Token)).Status);
+        foreach (var none in new[] { id + "0", id[..^1] + "77", "elsewhere/0", id[..^2], "x" })
+            Assert.Equal(HttpStatusCode.NotFound, (await Fetch(h, none, h.Token)).Status);
 
         // Full, once it is anchored; the early one is still to be had, and the two are one history.
         await h.Node.Node.Anchor(TestContext.Current.CancellationToken);
-        await h.Eventually(() => ReceiptVerifier.Verify(Fetch(h, id, h.Token).Result.Bytes, h.Town.Trust).Result == VerifyResult.Complete, "no full receipt", 60);
+        await h.Eventually(() => ReceiptVerifier.Verify(Fetch(h, id, h.Token).Result.Bytes, h.Town.Trust).Result
+            == VerifyResult.Complete, "no full receipt", 60);
         var full = await Fetch(h, id, h.Token);
         Assert.Equal(VerifyResult.Early, ReceiptVerifier.Verify(early.Bytes, h.Town.Trust).Result);
         var verdict = Fraud.Judge(early.Bytes, full.Bytes, h.Town.Trust);
         Assert.Equal(FraudVerdict.Consistent, verdict.Verdict);
         await h.Ask("/say");
-        Assert.Equal(FraudVerdict.Consistent, Fraud.Judge((await Fetch(h, id + "?early", h.Token)).Bytes, full.Bytes, h.Town.Trust).Verdict);
+        Assert.Equal(FraudVerdict.Consistent,
+            Fraud.Judge((await Fetch(h, id + "?early", h.Token)).Bytes, full.Bytes, h.Town.Trust).Verdict);
         Assert.Equal(2, h.Hosted!.Log!.Log.Size);
     }
 

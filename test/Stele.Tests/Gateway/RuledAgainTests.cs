@@ -9,18 +9,26 @@ using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Gateway;
 
-/// <summary>A recorded decision judged again under the very policies that judged it comes out as it did: what the rules said is told apart from what came of it.</summary>
+/// <summary>
+/// A recorded decision judged again under the very policies that judged it comes out as it did: what the rules said is
+/// told apart from what came of it.
+/// </summary>
 public sealed class RuledAgainTests
 {
     static readonly string[] Expressions =
     [
-        "request.path == '/predict'", "request.method == 'POST'", "'desk' in principal.roles", "request.size > 20", "has(request.body) && has(request.body.n) && request.body.n > 5", "request.body.n == 1", "request.tool == 'shell'", "!has(request.tool)",
-        "request.model == ''", "time % 2 == 0", "system.risk == 'high'", "principal.id.startsWith('0')", "request.query == ''", "environment.name == 'prod'", "size(request.arguments) > 0", "true", "false",
+        "request.path == '/predict'", "request.method == 'POST'", "'desk' in principal.roles", "request.size > 20",
+        "has(request.body) && has(request.body.n) && request.body.n > 5", "request.body.n == 1",
+        "request.tool == 'shell'", "!has(request.tool)",
+        "request.model == ''", "time % 2 == 0", "system.risk == 'high'", "principal.id.startsWith('0')",
+        "request.query == ''", "environment.name == 'prod'", "size(request.arguments) > 0", "true", "false",
     ];
 
     static readonly string?[] Bodies =
     [
-        null, "{}", """{"n":1}""", """{"n":6,"name":"a"}""", """{"n":"much"}""", "[1,2]", """{"method":"tools/call","params":{"name":"shell","arguments":{"a":1}}}""", """[{"method":"tools/call"}]""", """{"model":"m"}""", """{"Model":"m"}""", "3",
+        null, "{}", """{"n":1}""", """{"n":6,"name":"a"}""", """{"n":"much"}""", "[1,2]",
+        """{"method":"tools/call","params":{"name":"shell","arguments":{"a":1}}}""", """[{"method":"tools/call"}]""",
+        """{"model":"m"}""", """{"Model":"m"}""", "3",
     ];
 
     [Fact]
@@ -36,8 +44,15 @@ public sealed class RuledAgainTests
             var rules = Enumerable.Range(0, random.Next(1, 6)).Select(i =>
             {
                 var effect = (Effect)random.Next(5);
-                var expr = random.Next(3) switch { 0 => $"{Pick()} && {Pick()}", 1 => $"{Pick()} || {Pick()}", _ => Pick() };
-                return EffectTests.On($"r{i}", effect, expr, random.Next(2) == 0 ? null : "'no ' + request.path + string(request.body.n)", effect == Effect.Mask ? ["/n", "/nothing"] : []);
+                var expr = random.Next(3) switch
+                {
+                    0 => $"{Pick()} && {Pick()}",
+                    1 => $"{Pick()} || {Pick()}",
+                    _ => Pick()
+                };
+                return EffectTests.On($"r{i}", effect, expr, random.Next(2) == 0
+                    ? null
+                    : "'no ' + request.path + string(request.body.n)", effect == Effect.Mask ? ["/n", "/nothing"] : []);
             });
             var policy = new Policy(new PolicyDocument("random") { Rules = [EffectTests.OpenHouse, .. rules] });
             w.Add(w.PutPolicy(w.Put(policy.ToJson())), World.Owners);
@@ -49,45 +64,67 @@ public sealed class RuledAgainTests
                 var text = Bodies[random.Next(Bodies.Length)];
                 var bytes = Encoding.UTF8.GetBytes(text ?? "");
                 var body = text is null ? null : CanonicalJson.Parse(bytes, bytes.Length);
-                var context = new RequestContext(random.Next(3) == 0 ? "GET" : "POST", random.Next(4) == 0 ? "/other" : "/predict", random.Next(3) == 0 ? "?q=1" : "", [random.Next(2) == 0 ? "desk" : "guest"], w.Now + random.Next(3));
-                var judged = RequestJudgement.Of(new Asked(state, state.Releases[m.V2], World.Sys, World.Prod, at.Deployment, at.Principal, context, body, bytes.Length), d => w.Replay.Documents.Policy(d)!);
+                var context = new RequestContext(random.Next(3) == 0 ? "GET" : "POST",
+                    random.Next(4) == 0 ? "/other" : "/predict", random.Next(3) == 0 ? "?q=1" : "",
+                    [random.Next(2) == 0 ? "desk" : "guest"], w.Now + random.Next(3));
+                var judged = RequestJudgement.Of(new Asked(state, state.Releases[m.V2], World.Sys, World.Prod,
+                    at.Deployment, at.Principal, context, body, bytes.Length), d => w.Replay.Documents.Policy(d)!);
                 var ruling = judged.Ruling;
                 var refused = ruling.Effect is Effect.Deny or Effect.Hold;
-                // What came of it: refused; let through; or an error, as the release's, or as of masks that made it too large.
+                // What came of it: refused; let through; or an error, as the release's, or as of masks that made it too
+                // large.
                 var outcome = refused ? ruling.Effect.Name() : random.Next(3) == 0 ? Decision.Error : Decision.Allow;
                 var d = at with
                 {
-                    Time = context.Time + random.Next(5), Policies = judged.Policies, Outcome = outcome, Rule = ruling.Rule, RulePolicy = ruling.Policy, Input = new Commitment(default, bytes.Length), Duration = 10_000,
-                    Operation = outcome == Decision.Allow && random.Next(3) > 0 ? $"{context.Method} {context.Path}" : $"{context.Method} *", Size = state.Size,
-                    Masked = ruling.Effect == Effect.Mask && outcome == Decision.Allow && body is not null ? new Commitment(default, bytes.Length) : null,
+                    Time = context.Time + random.Next(5), Policies = judged.Policies, Outcome = outcome,
+                    Rule = ruling.Rule, RulePolicy = ruling.Policy, Input = new Commitment(default, bytes.Length),
+                    Duration = 10_000,
+                    Operation = outcome == Decision.Allow && random.Next(3) > 0
+                        ? $"{context.Method} {context.Path}"
+                        : $"{context.Method} *", Size = state.Size,
+                    Masked = ruling.Effect == Effect.Mask && outcome == Decision.Allow && body is not null
+                        ? new Commitment(default, bytes.Length)
+                        : null,
                 };
                 foreach (var erased in new[] { false, true })
                 {
                     var again = replay.Decision("d", d, erased ? HeldRequest.Nothing : new HeldRequest(context, body));
-                    Assert.True(again.Flip == Flip.Same || (erased && again.Flip == Flip.Undecidable), $"{again.ToJson()} of {d.Outcome} {d.Rule}: {text} {string.Join(" | ", policy.Document.Rules.Select(r => $"{r.Effect} {r.Expr}"))}");
-                    if (again.Flip == Flip.Same && !erased) Assert.Equal((ruling.Effect.Name(), ruling.Rule, ruling.Error ? "it does not evaluate" : ruling.Message), (again.Now, again.Rule, again.Message));
+                    Assert.True(again.Flip == Flip.Same || (erased && again.Flip == Flip.Undecidable),
+                        $"{again.ToJson()} of {d.Outcome} {d.Rule}: {text} {string.Join(" | ", policy.Document.Rules.Select(r => $"{r.Effect} {r.Expr}"))}");
+                    if (again.Flip == Flip.Same && !erased)
+                        Assert.Equal((ruling.Effect.Name(), ruling.Rule, ruling.Error
+                            ? "it does not evaluate"
+                            : ruling.Message), (again.Now, again.Rule, again.Message));
                     var kind = (outcome, ruling.Effect == Effect.Mask, erased, again.Flip);
                     seen[kind] = seen.GetValueOrDefault(kind) + 1;
                 }
             }
         }
-        foreach (var outcome in new[] { Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error }) Assert.True(seen.GetValueOrDefault((outcome, false, false, Flip.Same)) > 10, outcome);
-        foreach (var outcome in new[] { Decision.Allow, Decision.Error }) Assert.True(seen.GetValueOrDefault((outcome, true, false, Flip.Same)) > 10, $"masked, {outcome}");
-        foreach (var flip in new[] { Flip.Same, Flip.Undecidable }) Assert.True(seen.Where(s => s.Key.Erased && s.Key.Item4 == flip).Sum(s => s.Value) > 50, flip.ToString());
+        foreach (var outcome in new[] { Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error })
+            Assert.True(seen.GetValueOrDefault((outcome, false, false, Flip.Same)) > 10, outcome);
+        foreach (var outcome in new[] { Decision.Allow, Decision.Error })
+            Assert.True(seen.GetValueOrDefault((outcome, true, false, Flip.Same)) > 10, $"masked, {outcome}");
+        foreach (var flip in new[] { Flip.Same, Flip.Undecidable })
+            Assert.True(seen.Where(s => s.Key.Erased && s.Key.Item4 == flip).Sum(s => s.Value) > 50, flip.ToString());
 
         string Pick() => Expressions[random.Next(Expressions.Length)];
     }
 
-    /// <summary>The same over a real gateway: masks with nothing to mask, with no body, with one that grew too large, and a release at fault.</summary>
+    /// <summary>
+    /// The same over a real gateway: masks with nothing to mask, with no body, with one that grew too large, and a
+    /// release at fault.
+    /// </summary>
     [Fact]
     public async Task A_gateways_own_records_flip_nothing()
     {
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { MaxRequest = 2000 });
         await using var _ = h;
-        var digest = await EffectTests.Put(h, "masks", EffectTests.On("mask", Effect.Mask, "request.path != '/plain'", null, "/card", "/deep/*"), EffectTests.On("hold", Effect.Hold, "request.size == 7"));
+        var digest = await EffectTests.Put(h, "masks", EffectTests.On("mask", Effect.Mask, "request.path != '/plain'",
+            null, "/card", "/deep/*"), EffectTests.On("hold", Effect.Hold, "request.size == 7"));
         await EffectTests.State(h, digest);
-        string?[] bodies = [null, "{}", """{"card":1}""", """{"a":1}""", $$"""{"deep":[{{string.Join(',', Enumerable.Repeat("1", 600))}}]}"""];
+        string?[] bodies = [null, "{}", """{"card":1}""", """{"a":1}""",
+            $$"""{"deep":[{{string.Join(',', Enumerable.Repeat("1", 600))}}]}"""];
         foreach (var path in new[] { "/say", "/plain", "/junk", "/deny" })
             foreach (var body in bodies) await h.Ask(path, body);
         var log = h.Hosted!.Log!.Log;
@@ -98,11 +135,14 @@ public sealed class RuledAgainTests
         Assert.Contains(leaves, d => d is { Outcome: Decision.Error, Rule: "mask", Status: 502 });
         var policy = h.Town.Host.Admission.Replay.Documents.Policy(digest)!;
         using var node = new Stele.Cli.NodeClient(h.Node.Address.ToString(), h.NodeToken);
-        var replayed = Assert.Single(await node.Replay(new ReplayRequest(policy, Hamlet.System, 0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + 1000, h.Town.State.Size), TimeProvider.System, default));
+        var replayed = Assert.Single(await node.Replay(new ReplayRequest(policy, Hamlet.System, 0,
+            DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + 1000, h.Town.State.Size), TimeProvider.System, default));
         Assert.Equal((20, 0), (replayed.Flips[Flip.Same], replayed.Flips.Listed.Count));
     }
 
-    /// <summary>A look back takes as long as there is much; anyone who waits for another's can go, and holds no thread.</summary>
+    /// <summary>
+    /// A look back takes as long as there is much; anyone who waits for another's can go, and holds no thread.
+    /// </summary>
     [Fact]
     public async Task Anyone_who_waits_for_anothers_look_back_can_go()
     {

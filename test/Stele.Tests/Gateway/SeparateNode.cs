@@ -9,13 +9,15 @@ using Stele.Proof.Decisions;
 using Stele.Tests.Host;
 
 /// <summary>
-/// Makes the product's own binary a node for a test, or the owner of a log, before its Main runs (the runtime calls this where DOTNET_STARTUP_HOOKS names this assembly): a process of its own, to be killed.
+/// Makes the product's own binary a node for a test, or the owner of a log, before its Main runs (the runtime calls
+/// this where DOTNET_STARTUP_HOOKS names this assembly): a process of its own, to be killed.
 /// </summary>
 static class StartupHook
 {
     public static void Initialize()
     {
-        if (Environment.GetEnvironmentVariable(Stele.Tests.Ledger.SeparateLog.Variable) is { } folder) Stele.Tests.Ledger.SeparateLog.Run(folder).GetAwaiter().GetResult();
+        if (Environment.GetEnvironmentVariable(Stele.Tests.Ledger.SeparateLog.Variable) is { } folder)
+            Stele.Tests.Ledger.SeparateLog.Run(folder).GetAwaiter().GetResult();
         if (Environment.GetEnvironmentVariable(Stele.Tests.Runtime.SeparateRelay.Variable) is { } relay)
         {
             Stele.Tests.Runtime.SeparateRelay.Run(relay).GetAwaiter().GetResult();
@@ -33,7 +35,8 @@ static class StartupHook
 
     static async Task Run(string[] a)
     {
-        await using var node = await NodeHost.Start(new NodeFolder(a[0]), Trust.Parse(Encoding.UTF8.GetBytes(a[1])), new Uri(a[2]), a[3], Hamlet.Quick,
+        await using var node = await NodeHost.Start(new NodeFolder(a[0]), Trust.Parse(Encoding.UTF8.GetBytes(a[1])),
+            new Uri(a[2]), a[3], Hamlet.Quick,
             new GatewayTerms { Port = int.Parse(a[4], CultureInfo.InvariantCulture) }, TimeProvider.System);
         // An orderly stop is asked for by closing standard input.
         await Task.WhenAny(node.Failed, Console.In.ReadToEndAsync());
@@ -66,9 +69,16 @@ namespace Stele.Tests.Gateway
         public void Start()
         {
             var here = AppContext.BaseDirectory;
-            var start = new ProcessStartInfo(Environment.ProcessPath is { } p && Path.GetFileName(p) == "dotnet" ? p : "dotnet", ["exec", Path.Combine(here, "stele.dll")]) { RedirectStandardInput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(Environment.ProcessPath is { } p && Path.GetFileName(p) == "dotnet"
+                ? p
+                : "dotnet", ["exec", Path.Combine(here, "stele.dll")])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardError = true
+            };
             start.Environment["DOTNET_STARTUP_HOOKS"] = typeof(SeparateNode).Assembly.Location;
-            start.Environment[Variable] = string.Join('\n', _hamlet.Folder.Path, _hamlet.Town.Trust.ToJson().ToString(), _hamlet.Town.Host.Address, _hamlet.Town.Founded.Token, _port.ToString(CultureInfo.InvariantCulture));
+            start.Environment[Variable] = string.Join('\n', _hamlet.Folder.Path, _hamlet.Town.Trust.ToJson().ToString(),
+                _hamlet.Town.Host.Address, _hamlet.Town.Founded.Token, _port.ToString(CultureInfo.InvariantCulture));
             _process = Process.Start(start)!;
             _process.ErrorDataReceived += (_, e) => { lock (Errors) Errors.AppendLine(e.Data); };
             _process.BeginErrorReadLine();

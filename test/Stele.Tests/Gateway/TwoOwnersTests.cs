@@ -145,7 +145,9 @@ public sealed class TwoOwnersTests
         Assert.Equal("whole", await Body(h, origin, 2));
     }
 
-    /// <summary>The server was away for longer than an order is good for: it is said, signed again, and stated.</summary>
+    /// <summary>
+    /// The server was away for longer than an order is good for: it is said, signed again, and stated.
+    /// </summary>
     [Fact]
     public async Task What_was_destroyed_under_an_order_that_grew_old_is_stated_by_a_new_one()
     {

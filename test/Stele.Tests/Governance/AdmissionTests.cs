@@ -48,7 +48,8 @@ public sealed class AdmissionTests
         m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: 5_000_000), World.Approver);
         m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths", validFor: 1_000_000), World.Approver2);
         m.Deploy(m.V1);
-        Assert.Equal(m.World.State.Waivers.Keys.First(), m.World.State.Environment(World.Sys, World.Prod).Head!.Waivers.Single());
+        Assert.Equal(m.World.State.Waivers.Keys.First(),
+            m.World.State.Environment(World.Sys, World.Prod).Head!.Waivers.Single());
     }
 
     [Fact]
@@ -66,7 +67,8 @@ public sealed class AdmissionTests
         var m = Mortgage.Released();
         var routes = m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes;
         m.World.Add(m.World.Approve(m.V2, Deployment.Canary, routes: routes), World.Approver);
-        Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
+        Assert.Equal(RefusalCode.PolicyFailed,
+            m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
         m.World.Add(m.World.Approve(m.V3, Deployment.Canary, routes: [routes[1], routes[0]]), World.Approver);
         m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
         Assert.Equal([50, 50], m.World.State.Environment(World.Sys, World.Prod).Head!.Routes.Select(r => r.Weight));
@@ -102,8 +104,10 @@ public sealed class AdmissionTests
     public void A_policy_of_every_scope_must_pass()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.PutPolicy(m.World.Policy("ledger", null, ("named", "deploy", "release.name != 'v2'")), null), World.Owners);
-        m.World.Add(m.World.PutPolicy(m.World.Policy("prod", null, ("high-risk", "deploy", "system.risk == 'high'")), environment: World.Prod), World.Owners);
+        m.World.Add(m.World.PutPolicy(m.World.Policy("ledger", null, ("named", "deploy", "release.name != 'v2'")),
+            null), World.Owners);
+        m.World.Add(m.World.PutPolicy(m.World.Policy("prod", null, ("high-risk", "deploy", "system.risk == 'high'")),
+            environment: World.Prod), World.Owners);
         Assert.Equal(3, m.World.State.PoliciesFor(World.Sys, World.Prod).Length);
         m.World.Add(m.World.Approve(m.V2), World.Approver);
         m.World.Add(m.World.Approve(m.V3), World.Approver);
@@ -115,7 +119,8 @@ public sealed class AdmissionTests
     public void Policies_see_who_acts()
     {
         var m = Mortgage.Released();
-        m.World.Add(m.World.PutPolicy(m.World.Policy("ledger", null, ("two-roles", "member", "size(actor.members) == 2 && 'owner' in actor.roles")), null), World.Owners);
+        m.World.Add(m.World.PutPolicy(m.World.Policy("ledger", null,
+            ("two-roles", "member", "size(actor.members) == 2 && 'owner' in actor.roles")), null), World.Owners);
         m.World.Add(m.World.Member(World.Stranger), World.Owners);
     }
 
@@ -128,13 +133,19 @@ public sealed class AdmissionTests
         Assert.Equal(Strength.Imported, m.World.State.StrengthOf(m.Data));
         Assert.Equal(Strength.Claimed, m.World.State.StrengthOf(m.Code));
         Assert.Equal(Strength.None, m.World.State.StrengthOf(Digest.Of("nothing"u8)));
-        m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, m.Data, m.Code), World.Builder);   // the same member again proves nothing
+        // the same member again proves nothing
+        m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, m.Data, m.Code), World.Builder);
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
-        m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data), World.Builder2);         // nor does another recipe
+        // nor does another recipe
+        m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data), World.Builder2);
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
-        m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, m.Data, m.Code), World.Builder, World.Builder2);   // nor who co-signs
+        // nor who co-signs
+        m.World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, m.Data, m.Code), World.Builder,
+            World.Builder2);
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
-        m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data, m.Code) with { Runs = new BuildRuns(2, false) }, World.Builder2);   // nor a build that comes out otherwise each time
+        // nor a build that comes out otherwise each time
+        m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data,
+            m.Code) with { Runs = new BuildRuns(2, false) }, World.Builder2);
         Assert.Equal(Strength.Built, m.World.State.StrengthOf(model));
         m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, model, m.Data, m.Code), World.Builder2);
         Assert.Equal(Strength.Reproduced, m.World.State.StrengthOf(model));
@@ -157,9 +168,11 @@ public sealed class AdmissionTests
         var m = Mortgage.Released();
         var w = m.World;
         var last = w.State.Evaluations.First(e => e.Value.Release == m.V1).Key;
-        foreach (var ratio in new[] { 0.75, 0.79, 0.85 }) last = w.Add(World.Evaluate(m.V1, m.Check, w.Report(ratio), last), World.Evaluator);
+        foreach (var ratio in new[] { 0.75, 0.79, 0.85 })
+            last = w.Add(World.Evaluate(m.V1, m.Check, w.Report(ratio), last), World.Evaluator);
         w.Add(World.Evaluate(m.V1, m.Check, w.Report(0.9)), World.Evaluator);
-        Digest Counting(string rule) => w.Policy("counting", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("count", "deploy", rule));
+        Digest Counting(string rule) =>
+            w.Policy("counting", new Dictionary<string, Digest> { ["fairness"] = m.Check }, ("count", "deploy", rule));
         w.Add(w.PutPolicy(Counting("checks.fairness.all(e, e.supersedes == 0)")), World.Owners);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
         w.Add(w.PutPolicy(Counting("checks.fairness.map(e, e.supersedes) == [3, 0]")), World.Owners);
@@ -172,7 +185,8 @@ public sealed class AdmissionTests
         var m = Mortgage.Released();
         m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 9, Revocation.Stop), World.Owners);
         m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
-        Assert.Equal((5L, Revocation.Stop), (m.World.State.Revocations[m.V1].FromEntry, m.World.State.Revocations[m.V1].Effect));
+        Assert.Equal((5L, Revocation.Stop),
+            (m.World.State.Revocations[m.V1].FromEntry, m.World.State.Revocations[m.V1].Effect));
         Assert.True(m.World.State.IsStopped(m.World.State.Releases[m.V1]));
         Assert.False(m.World.State.IsStopped(m.World.State.Releases[m.V2]));
     }
@@ -227,7 +241,8 @@ public sealed class AdmissionTests
     {
         var m = Mortgage.Released();
         m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
-        m.World.Add(World.OpenLog(new DecisionLog(new NoteSigner("ledger.example/stele/log/node-2")), predecessor: m.Log.Origin), World.Owners);
+        m.World.Add(World.OpenLog(new DecisionLog(new NoteSigner("ledger.example/stele/log/node-2")),
+            predecessor: m.Log.Origin), World.Owners);
     }
 
     [Fact]
@@ -242,21 +257,27 @@ public sealed class AdmissionTests
     {
         var m = Mortgage.Released();
         var w = m.World;
-        var rules = Enumerable.Range(0, 64).Select(i => Rule.Require($"{new string('r', 60)}{i}", ["canary"], "false", $"'{new string('€', 590)}'"));
+        var rules = Enumerable.Range(0, 64)
+            .Select(i => Rule.Require($"{new string('r', 60)}{i}", ["canary"], "false", $"'{new string('€', 590)}'"));
         foreach (var (system, environment) in new (string?, string?)[] { (null, null), (World.Sys, World.Prod) })
-            w.Add(w.PutPolicy(w.Put(new Policy("wordy" + environment, State.Empty.Policies.ToDictionary(p => p.Key, _ => default(Digest)).ToImmutable(), [.. rules]).ToJson()), system, environment), World.Owners);
+            w.Add(
+                w.PutPolicy(
+                    w.Put(new Policy("wordy" + environment, State.Empty.Policies.ToDictionary(p => p.Key,
+                        _ => default(Digest)).ToImmutable(), [.. rules]).ToJson()), system, environment), World.Owners);
         var entry = w.Sign(w.Fresh(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3)), World.Deployer);
         var outcome = w.Replay.Try(entry);
         var verdict = Explain.Verdict(w.State, entry, outcome)!;
         Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);
         Assert.False(verdict.Passed);
         Assert.NotNull(verdict.Rules.First(r => !r.Allows).Message);
-        Assert.Equal(verdict, Statement.Parse(verdict.Encode()), (a, b) => ((Statement)a).Encode().AsSpan().SequenceEqual(((Statement)b).Encode()));
+        Assert.Equal(verdict, Statement.Parse(verdict.Encode()),
+            (a, b) => ((Statement)a).Encode().AsSpan().SequenceEqual(((Statement)b).Encode()));
     }
 }
 
 static class Dictionaries
 {
-    public static System.Collections.Immutable.ImmutableSortedDictionary<string, Digest> ToImmutable(this Dictionary<string, Digest> d) =>
+    public static System.Collections.Immutable.ImmutableSortedDictionary<string, Digest> ToImmutable(
+        this Dictionary<string, Digest> d) =>
         System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, d);
 }

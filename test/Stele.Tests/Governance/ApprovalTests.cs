@@ -9,7 +9,8 @@ namespace Stele.Tests.Governance;
 /// <summary>An approval is of what was shown, by these routes, for as long as its giver stands by it.</summary>
 public sealed class ApprovalTests
 {
-    static void Deploys(World w, Digest release) => Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));
+    static void Deploys(World w, Digest release) =>
+        Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));
 
     static void TwoPerson(World w, Deployment deployment)
     {
@@ -19,18 +20,27 @@ public sealed class ApprovalTests
 
     static readonly (string What, Action<Mortgage> Then)[] Changes =
     [
-        ("a report in another's place", m => m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.86), m.World.State.Evaluations.First(e => e.Value.Release == m.V2).Key), World.Evaluator)),
+        ("a report in another's place",
+            m => m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.86),
+                m.World.State.Evaluations.First(e => e.Value.Release == m.V2).Key), World.Evaluator)),
         ("a report more", m => m.World.Add(World.Evaluate(m.V2, m.Check, m.World.Report(0.86)), World.Evaluator)),
         ("a waiver", m => m.World.Add(m.World.Waive(m.V2, m.Policy, "four-fifths"), World.Approver2)),
         ("a word on a control", m => m.World.Add(m.World.Attest(World.Approver, "eu-ai-act/15"), World.Approver)),
-        ("a word that was taken back", m => m.World.Add(m.World.Attest(World.Approver, validFor: null) with { Expires = null }, World.Approver)),
+        ("a word that was taken back",
+            m => m.World.Add(m.World.Attest(World.Approver, validFor: null) with { Expires = null }, World.Approver)),
         ("a word that is over", m => m.World.Now += 1_800_000),
-        ("a part that was reproduced", m => m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline, m.World.State.Releases[m.V2].Components.Single(c => c.Role == "model").Digest, m.Code, m.Data), World.Builder2)),
+        ("a part that was reproduced",
+            m =>
+                m.World.Add(World.OriginOf(World.Builder2, Origin.Pipeline,
+                    m.World.State.Releases[m.V2].Components.Single(c => c.Role == "model").Digest, m.Code, m.Data),
+                    World.Builder2)),
     ];
 
     public static TheoryData<string> Names => [.. Changes.Select(c => c.What)];
 
-    /// <summary>Each is something that approvers look at, and the release passes every other rule after it as before.</summary>
+    /// <summary>
+    /// Each is something that approvers look at, and the release passes every other rule after it as before.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Names))]
     public void What_was_not_shown_was_not_approved(string what)
@@ -68,8 +78,11 @@ public sealed class ApprovalTests
         var m = Mortgage.Released();
         var w = m.World;
         m.Deploy(m.V2);
-        Deployment Canary(int share) => w.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, 100 - share), new Route(m.V3, share)] };
-        foreach (var release in new[] { m.V2, m.V3 }) w.Add(w.Approve(release, Deployment.Canary, routes: Canary(1).Routes), World.Approver);
+        Deployment Canary(int share) =>
+            w.Move(Deployment.Canary,
+                World.Prod) with { Routes = [new Route(m.V2, 100 - share), new Route(m.V3, share)] };
+        foreach (var release in new[] { m.V2, m.V3 })
+            w.Add(w.Approve(release, Deployment.Canary, routes: Canary(1).Routes), World.Approver);
         Assert.IsType<Outcome.Accepted>(w.Try(Canary(1), World.Deployer));
         foreach (var share in new[] { 2, 50, 99 }) TwoPerson(w, Canary(share));
         // In which order the routes are named does not matter.
@@ -85,7 +98,8 @@ public sealed class ApprovalTests
         var m = Mortgage.Released();
         var w = m.World;
         var second = World.Approver.With("second");
-        w.Add(w.Member(World.Approver, new Role("approver", World.Sys)) with { Keys = [World.Approver.Key.Public, second.Key.Public] }, World.Owners);
+        w.Add(w.Member(World.Approver, new Role("approver", World.Sys)) with { Keys = [World.Approver.Key.Public,
+            second.Key.Public] }, World.Owners);
         var given = w.Approve(m.V2);
         var entry = w.Add(given, World.Approver);
         var other = w.Add(w.Approve(m.V2), World.Approver2);
@@ -103,7 +117,9 @@ public sealed class ApprovalTests
         Assert.Empty(w.Verify().Findings);
     }
 
-    /// <summary>A canonical statement reads back as it was; one that says both or neither of an end and an entry is none.</summary>
+    /// <summary>
+    /// A canonical statement reads back as it was; one that says both or neither of an end and an entry is none.
+    /// </summary>
     [Fact]
     public void An_approval_has_an_end_or_takes_one_back()
     {
@@ -112,10 +128,15 @@ public sealed class ApprovalTests
         foreach (var good in new[] { given, Back(given, 7), given with { Action = Deployment.Halt, Routes = [] } })
         {
             var read = Assert.IsType<Approval>(Statement.Parse(good.Encode()));
-            Assert.Equal((good.Expires, good.Replaces, good.Routes.Length), (read.Expires, read.Replaces, read.Routes.Length));
+            Assert.Equal((good.Expires, good.Replaces, good.Routes.Length),
+                (read.Expires, read.Replaces, read.Routes.Length));
             Assert.Equal(good.Identity, read.Identity);
         }
-        foreach (var bad in new[] { given with { Expires = null }, given with { Replaces = 7 } }) Assert.Throws<FormatException>(() => Statement.Parse(bad.Encode()));
-        Assert.Throws<FormatException>(() => Statement.Parse(CanonicalJson.Parse(given.Encode(), Envelope.MaxPayload) is var j ? j.With("predicate", j["predicate"].With("routes", Json.EmptyArray)).ToBytes() : []));
+        foreach (var bad in new[] { given with { Expires = null }, given with { Replaces = 7 } })
+            Assert.Throws<FormatException>(() => Statement.Parse(bad.Encode()));
+        Assert.Throws<FormatException>(() =>
+            Statement.Parse(CanonicalJson.Parse(given.Encode(), Envelope.MaxPayload) is var j
+                ? j.With("predicate", j["predicate"].With("routes", Json.EmptyArray)).ToBytes()
+                : []));
     }
 }

@@ -11,7 +11,8 @@ public sealed class AttestationTests
     const string Oversight = "eu-ai-act/14";
 
     static long[] Counting(Mortgage m, Digest? release = null, long? at = null, string control = Oversight) =>
-        [.. Attestations.InForce(m.World.State, control, World.Sys, release, at ?? m.World.Now).Select(a => a.By.Entry)];
+        [.. Attestations.InForce(m.World.State, control, World.Sys, release, at ?? m.World.Now)
+            .Select(a => a.By.Entry)];
 
     [Fact]
     public void A_word_counts_until_it_ends()
@@ -36,7 +37,10 @@ public sealed class AttestationTests
         Assert.Empty(Counting(m));
     }
 
-    /// <summary>Anyone who becomes an author of a release has no say on it any more; their word on the system stays. What they said they may take back.</summary>
+    /// <summary>
+    /// Anyone who becomes an author of a release has no say on it any more; their word on the system stays. What they
+    /// said they may take back.
+    /// </summary>
     [Fact]
     public void A_word_on_a_release_by_one_of_its_authors_does_not_count_for_it()
     {
@@ -75,7 +79,8 @@ public sealed class AttestationTests
     {
         var m = Mortgage.Released();
         var second = World.Approver.With("second");
-        m.World.Add(m.World.Member(World.Approver, new Role("approver", World.Sys)) with { Keys = [World.Approver.Key.Public, second.Key.Public] }, World.Owners);
+        m.World.Add(m.World.Member(World.Approver, new Role("approver",
+            World.Sys)) with { Keys = [World.Approver.Key.Public, second.Key.Public] }, World.Owners);
         var first = m.World.Add(m.World.Attest(World.Approver), World.Approver);
         var theft = m.World.Add(m.World.Attest(World.Approver, validFor: null), second);
         Assert.Empty(Counting(m));
@@ -105,7 +110,10 @@ public sealed class AttestationTests
         Assert.Empty(Counting(m));
     }
 
-    /// <summary>Hundreds of random lives: words, words taken back, keys revoked, roles given and taken, time passing. What counts is what a reckoning from the bare entries gives.</summary>
+    /// <summary>
+    /// Hundreds of random lives: words, words taken back, keys revoked, roles given and taken, time passing. What
+    /// counts is what a reckoning from the bare entries gives.
+    /// </summary>
     [Fact]
     public void What_counts_is_what_the_bare_entries_say()
     {
@@ -119,7 +127,8 @@ public sealed class AttestationTests
             var w = m.World;
             var revoked = new Dictionary<Digest, long>();
             w.Add(w.Member(World.Approver2, new Role("approver", World.Sys)), World.Owners);
-            foreach (var p in people) w.Add(w.Member(p, Roles(p)) with { Keys = [p.Key.Public, p.With("second").Key.Public] }, World.Owners);
+            foreach (var p in people)
+                w.Add(w.Member(p, Roles(p)) with { Keys = [p.Key.Public, p.With("second").Key.Public] }, World.Owners);
             for (var step = 0; step < 25; step++)
             {
                 var who = people[random.Next(people.Length)];
@@ -127,9 +136,14 @@ public sealed class AttestationTests
                 switch (random.Next(8))
                 {
                     case 0 when who.Name != World.Owner.Name:
-                        w.Add(w.Member(who, random.Next(2) == 0 ? [new Role("approver", World.Sys, World.Prod)] : Roles(who)) with { Keys = [.. new[] { who, who.With("second") }.Where(k => !revoked.ContainsKey(k.Key.Public.Id)).Select(k => k.Key.Public)] }, World.Owners);
+                        w.Add(w.Member(who,
+                            random.Next(2) == 0
+                                ? [new Role("approver", World.Sys, World.Prod)]
+                                : Roles(who)) with { Keys = [.. new[] { who, who.With("second") }.Where(k =>
+                                    !revoked.ContainsKey(k.Key.Public.Id)).Select(k => k.Key.Public)] }, World.Owners);
                         break;
-                    case 1 when who.Name != World.Owner.Name && !revoked.ContainsKey(signer.Key.Public.Id) && random.Next(2) == 0:
+                    case 1 when who.Name != World.Owner.Name && !revoked.ContainsKey(signer.Key.Public.Id)
+                        && random.Next(2) == 0:
                         var from = random.NextInt64(w.State.Size / 2, w.State.Size + 1);
                         w.Add(World.Revoke(Revocation.Key, signer.Key.Public.Id, from), World.Owners);
                         revoked.Add(signer.Key.Public.Id, from);
@@ -138,7 +152,12 @@ public sealed class AttestationTests
                         w.Now += random.Next(20_000);
                         break;
                     default:
-                        var word = w.Attest(who, controls[random.Next(2)], random.Next(3) switch { 0 => m.V1, 1 => m.V2, _ => null }, random.Next(5) == 0 ? null : random.Next(5_000, 60_000));
+                        var word = w.Attest(who, controls[random.Next(2)], random.Next(3) switch
+                        {
+                            0 => m.V1,
+                            1 => m.V2,
+                            _ => null
+                        }, random.Next(5) == 0 ? null : random.Next(5_000, 60_000));
                         if (w.Try(word, signer) is Outcome.Accepted) w.Add(word, signer);
                         break;
                 }
@@ -146,7 +165,8 @@ public sealed class AttestationTests
                     foreach (var release in new Digest?[] { null, m.V1, m.V2 })
                     {
                         var expected = Reckoned(w, control, release);
-                        Assert.Equal(expected, Attestations.InForce(w.State, control, World.Sys, release, w.Now).Select(a => a.By.Entry));
+                        Assert.Equal(expected,
+                            Attestations.InForce(w.State, control, World.Sys, release, w.Now).Select(a => a.By.Entry));
                         if (expected.Length > 0) some++;
                         else none++;
                     }
@@ -154,16 +174,24 @@ public sealed class AttestationTests
         }
         Assert.True(some > 500 && none > 500, $"{some} and {none}");
 
-        static Role[] Roles(Person p) => p.Name == World.Owner.Name ? [new Role("owner")] : [new Role("approver", World.Sys)];
+        static Role[] Roles(Person p) => p.Name == World.Owner.Name
+            ? [new Role("owner")]
+            : [new Role("approver", World.Sys)];
     }
 
-    /// <summary>Entry by entry, from the signed bytes alone: the newest word a member, control and thing whose key was not revoked back to it.</summary>
+    /// <summary>
+    /// Entry by entry, from the signed bytes alone: the newest word a member, control and thing whose key was not
+    /// revoked back to it.
+    /// </summary>
     static long[] Reckoned(World w, string control, Digest? release)
     {
         var entries = w.Entries.Select(e => Entry.Parse(e)).ToArray();
         var statements = entries.Select(e => Statement.Parse(e.Envelope.Payload)).ToArray();
-        long RevokedFrom(Digest key) => statements.OfType<Revocation>().Where(r => r.Digest == key).Select(r => r.FromEntry!.Value).DefaultIfEmpty(long.MaxValue).Min();
-        string MemberOf(Digest key) => statements.OfType<MemberStatement>().First(m => m.Keys.Any(k => k.Id == key)).Member;
+        long RevokedFrom(Digest key) =>
+            statements.OfType<Revocation>().Where(r => r.Digest == key).Select(r => r.FromEntry!.Value)
+                .DefaultIfEmpty(long.MaxValue).Min();
+        string MemberOf(Digest key) =>
+            statements.OfType<MemberStatement>().First(m => m.Keys.Any(k => k.Id == key)).Member;
         var counting = new List<long>();
         foreach (var of in release is null ? new Digest?[] { null } : [null, release])
             foreach (var member in statements.OfType<MemberStatement>().Select(s => s.Member).Distinct())
@@ -174,7 +202,8 @@ public sealed class AttestationTests
                     var key = entries[i].Envelope.Signatures[0].KeyId;
                     if (MemberOf(key) != member || RevokedFrom(key) <= i) continue;
                     var roles = statements.OfType<MemberStatement>().Last(s => s.Member == member).Roles;
-                    if (a.Expires > w.Now && roles.Any(r => r.Name is "owner" or "approver" && r.Environment is null)) counting.Add(i);
+                    if (a.Expires > w.Now && roles.Any(r => r.Name is "owner" or "approver" && r.Environment is null))
+                        counting.Add(i);
                     break;
                 }
             }

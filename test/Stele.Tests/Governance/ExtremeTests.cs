@@ -5,15 +5,20 @@ using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Governance;
 
-/// <summary>A state that has no digest can be anchored by nobody, ever: so whatever number stands wherever in whatever statement, it is refused, or the state after it has a digest.</summary>
+/// <summary>
+/// A state that has no digest can be anchored by nobody, ever: so whatever number stands wherever in whatever
+/// statement, it is refused, or the state after it has a digest.
+/// </summary>
 public sealed class ExtremeTests
 {
     static readonly Person[] People =
     [
-        World.Owner, World.Owner2, World.Recovery, World.Server, World.Builder, World.Builder2, World.Evaluator, World.Approver, World.Approver2, World.Deployer, World.Node, World.Monitor, World.Stranger,
+        World.Owner, World.Owner2, World.Recovery, World.Server, World.Builder, World.Builder2, World.Evaluator,
+        World.Approver, World.Approver2, World.Deployer, World.Node, World.Monitor, World.Stranger,
     ];
 
-    static readonly long[] Numbers = [0, 1, -1, int.MaxValue, 1L << 32, Entry.MaxTime, Json.MaxInt - 1, Json.MaxInt, -Json.MaxInt];
+    static readonly long[] Numbers = [0, 1, -1, int.MaxValue, 1L << 32, Entry.MaxTime, Json.MaxInt - 1, Json.MaxInt,
+        -Json.MaxInt];
 
     /// <summary>A world with a statement of every kind but a protocol's, which this version has no use for.</summary>
     static World Whole()
@@ -40,12 +45,14 @@ public sealed class ExtremeTests
         foreach (var folded in w.Replay.Entries.GroupBy(f => f.Statement.Kind).SelectMany(g => g.TakeLast(4)))
         {
             var before = w.Replay.At(folded.Index);
-            PrivateKey[] by = [.. folded.Entry.Envelope.Signatures.Select(s => People.Single(p => p.Key.Public.Id == s.KeyId).Key)];
+            PrivateKey[] by = [
+                .. folded.Entry.Envelope.Signatures.Select(s => People.Single(p => p.Key.Public.Id == s.KeyId).Key)];
             var json = CanonicalJson.Parse(folded.Entry.Envelope.Payload, Envelope.MaxPayload);
             foreach (var changed in Changes(json))
             {
                 tried++;
-                if (Fold.Apply(before, new Entry(folded.Entry.Time, Envelope.Sign(changed.ToBytes(), by)), w.Replay.Documents) is not Outcome.Accepted after) continue;
+                if (Fold.Apply(before, new Entry(folded.Entry.Time, Envelope.Sign(changed.ToBytes(), by)),
+                    w.Replay.Documents) is not Outcome.Accepted after) continue;
                 accepted++;
                 Assert.NotEqual(default, StateDigest.Of(after.Next));
             }
@@ -53,7 +60,9 @@ public sealed class ExtremeTests
         Assert.True(tried > 1000 && accepted > 100, $"{accepted} of {tried} accepted");
     }
 
-    /// <summary>Its numbers are not in its statement alone: a checkpoint has one of its own, and sums go beyond each.</summary>
+    /// <summary>
+    /// Its numbers are not in its statement alone: a checkpoint has one of its own, and sums go beyond each.
+    /// </summary>
     [Theory]
     [InlineData(0, 0, Json.MaxInt)]
     [InlineData(Json.MaxInt - 1, 0, 1)]
@@ -75,6 +84,7 @@ public sealed class ExtremeTests
                 foreach (var changed in Changes(value)) yield return json.With(name, changed);
         else if (json.Kind == JsonKind.Array)
             for (var i = 0; i < json.AsArray.Length; i++)
-                foreach (var changed in Changes(json.AsArray[i])) yield return Json.Array(json.AsArray.SetItem(i, changed).AsSpan());
+                foreach (var changed in Changes(json.AsArray[i]))
+                    yield return Json.Array(json.AsArray.SetItem(i, changed).AsSpan());
     }
 }

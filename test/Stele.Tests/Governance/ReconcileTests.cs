@@ -28,7 +28,8 @@ public sealed class ReconcileTests
         return m.World.Now += 60_000;
     }
 
-    static string[] Differences(Reconcile r) => [.. r.Logs.SelectMany(l => l.Differences).Select(d => $"{d.Name} {d.Count} [{d.First},{d.Past})")];
+    static string[] Differences(Reconcile r) =>
+        [.. r.Logs.SelectMany(l => l.Differences).Select(d => $"{d.Name} {d.Count} [{d.First},{d.Past})")];
 
     /// <summary>Signed, admitted, and judged again from a pack.</summary>
     static VerifyReport Stated(Mortgage m, Reconcile r, Person? by = null)
@@ -50,8 +51,10 @@ public sealed class ReconcileTests
         Assert.Equal([], Differences(r));
         var row = Assert.Single(r.Logs);
         Assert.Equal((10, 17, 7, 4), (row.Window.First, row.Window.Past, row.Window.Wholes, row.Window.Unanchored));
-        Assert.Equal(new LeafCount(7, 0, 0, 0, 0, 7), row.Leaves);   // a minute or more after the last observation, which is all that is allowed
-        Assert.Contains(Stated(m, r).Notes, n => n.Contains("7 leaves, nothing is missing; reckoned again here, it agrees", StringComparison.Ordinal));
+        // a minute or more after the last observation, which is all that is allowed
+        Assert.Equal(new LeafCount(7, 0, 0, 0, 0, 7), row.Leaves);
+        Assert.Contains(Stated(m, r).Notes,
+            n => n.Contains("7 leaves, nothing is missing; reckoned again here, it agrees", StringComparison.Ordinal));
         Stated(m, m.World.Reckon(from, to, system: null), World.Owner);
     }
 
@@ -63,13 +66,16 @@ public sealed class ReconcileTests
         var to = Then(m, 4, new GatewayCount(10, 6, 6, 6, 0, 0)) - 1;
         var r = m.World.Reckon(from, to);
         Assert.Equal(["records-missing 2 [10,14)", "answers-missing 2 [10,14)"], Differences(r));
-        Assert.Contains(Stated(m, r).Notes, n => n.Contains("2 more answers were given than the log has leaves", StringComparison.Ordinal));
+        Assert.Contains(Stated(m, r).Notes,
+            n => n.Contains("2 more answers were given than the log has leaves", StringComparison.Ordinal));
         // What was missing before is not counted again in a later window, and more of it is.
         var later = Then(m, 1, new GatewayCount(10, 7, 7, 7, 0, 0)) - 1;
         Assert.Equal([], Differences(m.World.Reckon(to, later)));
         var last = Then(m, 1, new GatewayCount(10, 9, 9, 9, 0, 0)) - 1;
-        Assert.Equal(["records-missing 1 [15,16)", "answers-missing 1 [15,16)"], Differences(m.World.Reckon(later, last)));
-        Assert.Equal(["records-missing 3 [10,16)", "answers-missing 3 [10,16)"], Differences(m.World.Reckon(from, last)));
+        Assert.Equal(["records-missing 1 [15,16)", "answers-missing 1 [15,16)"],
+            Differences(m.World.Reckon(later, last)));
+        Assert.Equal(["records-missing 3 [10,16)", "answers-missing 3 [10,16)"],
+            Differences(m.World.Reckon(from, last)));
     }
 
     [Fact]
@@ -77,7 +83,8 @@ public sealed class ReconcileTests
     {
         var m = Counting();
         var from = m.World.Now - 1;
-        Assert.Equal(["leaves-unasked 3 [10,14)"], Differences(m.World.Reckon(from, Then(m, 4, new GatewayCount(10, 1, 1, 1, 0, 0)) - 1)));
+        Assert.Equal(["leaves-unasked 3 [10,14)"],
+            Differences(m.World.Reckon(from, Then(m, 4, new GatewayCount(10, 1, 1, 1, 0, 0)) - 1)));
     }
 
     [Fact]
@@ -88,7 +95,8 @@ public sealed class ReconcileTests
         Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0));
         Then(m, 2, new GatewayCount(15, 1, 1, 1, 0, 0));
         Assert.Equal(["uncounted 5 [10,16)"], Differences(m.World.Reckon(from, m.World.Now - 1)));
-        Assert.Equal(["uncounted 10 [0,16)"], Differences(m.World.Reckon(World.Start, m.World.Now - 1)).Select(d => d.Replace("uncounted 15", "uncounted 10", StringComparison.Ordinal)));
+        Assert.Equal(["uncounted 10 [0,16)"], Differences(m.World.Reckon(World.Start, m.World.Now - 1))
+            .Select(d => d.Replace("uncounted 15", "uncounted 10", StringComparison.Ordinal)));
         m.Log.Add(m.World.Decide());
         m.Log.Counted = null;
         m.Anchor();
@@ -103,7 +111,8 @@ public sealed class ReconcileTests
         var closed = m.Log.Add(m.World.Decide(Decision.OpenKind));
         m.Log.Add(m.World.Decide(Decision.OpenKind));
         m.Log.Add(m.World.Decide(Decision.CloseKind, closed));
-        Assert.Equal(["unclosed 1 [10,13)"], Differences(m.World.Reckon(from, Then(m, 0, new GatewayCount(10, 3, 3, 2, 0, 0)) - 1)));
+        Assert.Equal(["unclosed 1 [10,13)"],
+            Differences(m.World.Reckon(from, Then(m, 0, new GatewayCount(10, 3, 3, 2, 0, 0)) - 1)));
     }
 
     [Theory]
@@ -118,7 +127,13 @@ public sealed class ReconcileTests
         var from = m.World.Now - 1;
         Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0));
         Then(m, 1, new GatewayCount(10, 5, 5, 5, 0, 0), d => d with { Outcome = Decision.Error, Status = 502 });
-        var to = Then(m, 2, new GatewayCount(10, 8, 7, 7, 1, 0), d => d with { Outcome = Decision.Deny, Rule = "predict-only", RulePolicy = d.ReleasePolicy, Status = 403 }) - 1;
+        var to = Then(m, 2, new GatewayCount(10, 8, 7, 7, 1, 0), d => d with
+        {
+            Outcome = Decision.Deny,
+            Rule = "predict-only",
+            RulePolicy = d.ReleasePolicy,
+            Status = 403
+        }) - 1;
         var r = m.World.Reckon(from, to, upstream);
         Assert.Equal(difference is null ? [] : [difference], Differences(r));
         Assert.Equal((4, 2, 1), (r.Logs[0].Leaves!.Allowed, r.Logs[0].Leaves!.Denied, r.Logs[0].Leaves!.Errors));
@@ -140,7 +155,10 @@ public sealed class ReconcileTests
         Stated(m, r);
     }
 
-    /// <summary>The window takes in all that may have happened between the times: from the last anchor entered by then to the first one issued after.</summary>
+    /// <summary>
+    /// The window takes in all that may have happened between the times: from the last anchor entered by then to the
+    /// first one issued after.
+    /// </summary>
     [Fact]
     public void A_window_reaches_over_its_times_and_says_how_far()
     {
@@ -154,9 +172,12 @@ public sealed class ReconcileTests
         Assert.Equal((10, 12), Span(log.Anchors[3].Time, log.Anchors[4].Issued));
         Assert.Equal((15, 15), Span(m.World.Now - 2, m.World.Now - 1));
         Assert.Equal(log.Anchors[^1].Issued, Reconciliation.Window(log, World.Start, m.World.Now).Until);
-        Assert.Equal(new AnchoredWindow(null, null, 0, 0, null, 0, 0, 0, 0, null, null), Reconciliation.Window(log with { Anchors = [] }, World.Start, m.World.Now));
+        Assert.Equal(new AnchoredWindow(null, null, 0, 0, null, 0, 0, 0, 0, null, null),
+            Reconciliation.Window(log with { Anchors = [] }, World.Start, m.World.Now));
 
-        (long, long) Span(long from, long to) => Reconciliation.Window(log, from, to) is var w ? (w.First, w.Past) : default;
+        (long, long) Span(long from, long to) => Reconciliation.Window(log, from, to) is var w
+            ? (w.First, w.Past)
+            : default;
     }
 
     /// <summary>A signer who counts leaves otherwise than they are is caught by anyone who has them.</summary>
@@ -166,7 +187,11 @@ public sealed class ReconcileTests
         var m = Counting();
         var from = m.World.Now - 1;
         var r = m.World.Reckon(from, Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0)) - 1);
-        m.World.Add(r with { Logs = [r.Logs[0] with { Leaves = r.Logs[0].Leaves! with { Denied = 1, Allowed = 3 } }] }, World.Monitor);
+        m.World.Add(r with { Logs = [r.Logs[0] with { Leaves = r.Logs[0].Leaves! with
+        {
+            Denied = 1,
+            Allowed = 3
+        } }] }, World.Monitor);
         var report = m.World.Verify();
         Assert.Equal(["reconcile-differs"], report.Findings.Select(f => f.Name));
         Assert.Equal(VerifyResult.Failed, report.Result);
@@ -189,10 +214,14 @@ public sealed class ReconcileTests
     [Fact]
     public void Names_are_permanent()
     {
-        Assert.Equal("records-missing answers-missing leaves-unasked uncounted unclosed upstream-more upstream-fewer log-lost", string.Join(' ', Difference.All));
-        Assert.Equal("two-checkpoints other-leaf other-leaves other-root later-smaller", string.Join(' ', Enum.GetValues<ContradictionKind>().Select(k => new Contradiction(k, "").Name)));
+        Assert.Equal(
+            "records-missing answers-missing leaves-unasked uncounted unclosed upstream-more upstream-fewer log-lost",
+            string.Join(' ', Difference.All));
+        Assert.Equal("two-checkpoints other-leaf other-leaves other-root later-smaller",
+            string.Join(' ', Enum.GetValues<ContradictionKind>().Select(k => new Contradiction(k, "").Name)));
         Assert.Equal("Complete=0 Failed=1 Unauthenticated=3 DeclaredGaps=4 Early=5 FraudProven=6 Stopped=7",
             string.Join(' ', Enum.GetValues<VerifyResult>().Select(r => $"{r}={(int)r}")));
-        Assert.Equal("Consistent=0 NothingProven=1 Undecided=4 Proven=6", string.Join(' ', Enum.GetValues<FraudVerdict>().Select(r => $"{r}={(int)r}")));
+        Assert.Equal("Consistent=0 NothingProven=1 Undecided=4 Proven=6",
+            string.Join(' ', Enum.GetValues<FraudVerdict>().Select(r => $"{r}={(int)r}")));
     }
 }

@@ -19,11 +19,15 @@ public sealed class RefusalTests
         // Whatever came before it left a state that can be named.
         Assert.NotEqual(default, StateDigest.Of(world.State));
         var refused = Assert.IsType<Outcome.Refused>(outcome);
-        Assert.True(Refusing.All[index].Code == refused.Code, $"{name}: refused with {refused.Code}: {refused.Message}");
+        Assert.True(Refusing.All[index].Code == refused.Code,
+            $"{name}: refused with {refused.Code}: {refused.Message}");
         Assert.NotEmpty(refused.Message);
     }
 
-    /// <summary>A later version knows kinds and fold versions that this one does not: what was recorded of them would contradict it forever.</summary>
+    /// <summary>
+    /// A later version knows kinds and fold versions that this one does not: what was recorded of them would contradict
+    /// it forever.
+    /// </summary>
     [Fact]
     public void What_a_later_version_may_judge_otherwise_names_nobody_and_is_not_recorded()
     {
@@ -33,10 +37,14 @@ public sealed class RefusalTests
             seen.Add(provocation.Code);
             Assert.Null(Assert.IsType<Outcome.Refused>(provocation.Act().Outcome).Member);
         }
-        Assert.Equal([RefusalCode.UnknownKind, RefusalCode.UnknownFoldVersion, RefusalCode.DocumentMissing], seen.Order());
+        Assert.Equal([RefusalCode.UnknownKind, RefusalCode.UnknownFoldVersion, RefusalCode.DocumentMissing],
+            seen.Order());
     }
 
-    /// <summary>The set is closed: a code that nothing provokes is dead or untested. An entry too large never reaches the fold: anyone who makes one is told before.</summary>
+    /// <summary>
+    /// The set is closed: a code that nothing provokes is dead or untested. An entry too large never reaches the fold:
+    /// anyone who makes one is told before.
+    /// </summary>
     [Fact]
     public void Every_code_is_provoked() =>
         Assert.Equal([RefusalCode.TooLarge], Enum.GetValues<RefusalCode>().Except(Refusing.All.Select(c => c.Code)));
@@ -61,5 +69,6 @@ public sealed class RefusalTests
         "malformed too-large unknown-kind not-genesis unknown-fold-version wrong-ledger time-backwards outside-window bad-signature unknown-signer revoked-key same-member-twice role-missing too-few-owners " +
         "not-the-server stale-head stale-replace unknown-system unknown-environment unknown-member unknown-release unknown-log unknown-artifact unknown-evaluation already-known key-taken last-owner " +
         "document-missing document-invalid wrong-system no-origin revoked policy-missing check-missing policy-failed author-approves shown-differs policies-differ expired never-deployed bad-routes not-a-return " +
-        "bad-checkpoint inconsistent out-of-range on-hold unknown-hold policy-test-failed out-of-scope", string.Join(' ', Enum.GetValues<RefusalCode>().Select(c => c.Name())));
+        "bad-checkpoint inconsistent out-of-range on-hold unknown-hold policy-test-failed out-of-scope",
+        string.Join(' ', Enum.GetValues<RefusalCode>().Select(c => c.Name())));
 }

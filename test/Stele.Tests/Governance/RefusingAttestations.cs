@@ -11,8 +11,10 @@ namespace Stele.Tests.Governance;
 /// <summary>What the fold must refuse of words on controls.</summary>
 static class RefusingAttestations
 {
-    static Provocation Word(RefusalCode code, string what, Func<World, Attestation, Attestation> change, params Person[] by) =>
-        On(code, what, m => m.World.Try(change(m.World, m.World.Attest(World.Approver)), by is [] ? [World.Approver] : by));
+    static Provocation Word(RefusalCode code, string what, Func<World, Attestation, Attestation> change,
+        params Person[] by) =>
+        On(code, what,
+            m => m.World.Try(change(m.World, m.World.Attest(World.Approver)), by is [] ? [World.Approver] : by));
 
     public static ImmutableArray<Provocation> All =>
     [
@@ -39,7 +41,8 @@ static class RefusingAttestations
         Word(Malformed, "one word of two members", (_, a) => a, World.Approver, World.Owner),
         Word(RoleMissing, "a word by the server", (_, a) => a, World.Server),
         Word(Expired, "a word that is over at once", (w, a) => a with { Expires = w.Now }),
-        Word(OutOfRange, "a word for longer than three years", (w, a) => a with { Expires = w.Now + Attestation.MaxTerm + 1 }),
+        Word(OutOfRange, "a word for longer than three years",
+            (w, a) => a with { Expires = w.Now + Attestation.MaxTerm + 1 }),
         Word(UnknownArtifact, "a word on evidence that nobody froze", (_, a) => a with { Evidence = Digest.Of("x"u8) }),
         On(Revoked, "a word on evidence that was revoked", m =>
         {
@@ -63,7 +66,8 @@ static class RefusingAttestations
             m.World.Add(m.World.Attest(World.Approver), World.Approver);
             return m.World.Try(m.World.Attest(World.Approver), World.Owner);
         }),
-        On(StaleReplace, "taking back what was never said", m => m.World.Try(m.World.Attest(World.Approver, validFor: null) with { Replaces = 3 }, World.Approver)),
+        On(StaleReplace, "taking back what was never said",
+            m => m.World.Try(m.World.Attest(World.Approver, validFor: null) with { Replaces = 3 }, World.Approver)),
         On(AlreadyKnown, "taking a word back twice", m =>
         {
             m.World.Add(m.World.Attest(World.Approver), World.Approver);

@@ -10,8 +10,11 @@ public sealed class ReportTests
     [Fact]
     public void An_undefined_metric_is_absent()
     {
-        var report = Parse("""{"counts":{"n":3},"groups":{"a":{"x":{"undefined":"none"},"y":1}},"metrics":{"auc":0.5,"ratio":{"undefined":"no rows"}}}""");
-        Assert.Equal(("{\"auc\":0.5}", "{\"a\":{\"y\":1}}", "{\"n\":3}"), (report.Metrics.ToString(), report.Groups.ToString(), report.Counts.ToString()));
+        var report =
+            Parse(
+                """{"counts":{"n":3},"groups":{"a":{"x":{"undefined":"none"},"y":1}},"metrics":{"auc":0.5,"ratio":{"undefined":"no rows"}}}""");
+        Assert.Equal(("{\"auc\":0.5}", "{\"a\":{\"y\":1}}", "{\"n\":3}"),
+            (report.Metrics.ToString(), report.Groups.ToString(), report.Counts.ToString()));
     }
 
     [Theory]
@@ -24,8 +27,11 @@ public sealed class ReportTests
     [Fact]
     public void Counts_are_nested_no_deeper_than_eight()
     {
-        static string Nested(int depth) => "{\"counts\":" + string.Concat(Enumerable.Repeat("{\"a\":", depth - 1)) + "[]" + new string('}', depth - 1) + ",\"metrics\":{}}";
+        static string Nested(int depth) =>
+            "{\"counts\":" + string.Concat(Enumerable.Repeat("{\"a\":", depth - 1)) + "[]" + new string('}', depth - 1)
+            + ",\"metrics\":{}}";
         Parse(Nested(Report.MaxDepth));
-        Assert.Contains("more than 8 deep", Assert.Throws<FormatException>(() => Parse(Nested(Report.MaxDepth + 1))).Message, StringComparison.Ordinal);
+        Assert.Contains("more than 8 deep",
+            Assert.Throws<FormatException>(() => Parse(Nested(Report.MaxDepth + 1))).Message, StringComparison.Ordinal);
     }
 }

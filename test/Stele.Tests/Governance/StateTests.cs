@@ -32,23 +32,30 @@ public sealed class StateTests
     [Fact]
     public void Every_entry_changes_the_digest()
     {
-        var digests = Enumerable.Range(0, Lived.World.Entries.Count + 1).Select(i => StateDigest.Of(Lived.World.Replay.At(i))).ToList();
+        var digests = Enumerable.Range(0, Lived.World.Entries.Count + 1)
+            .Select(i => StateDigest.Of(Lived.World.Replay.At(i))).ToList();
         Assert.Equal(digests.Count, digests.Distinct().Count());
     }
 
-    /// <summary>Two states that differ in any one property, or in any one field of any fact, must have different digests. Identities stand there by their running digest.</summary>
+    /// <summary>
+    /// Two states that differ in any one property, or in any one field of any fact, must have different digests.
+    /// Identities stand there by their running digest.
+    /// </summary>
     [Fact]
     public void The_digest_covers_everything_the_fold_remembers()
     {
         var m = Mortgage.Lived();
-        m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]) with { Retention = new RetentionTerms(1, 2) }, World.Owners);
+        m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]) with { Retention =
+            new RetentionTerms(1, 2) }, World.Owners);
         m.World.Add(World.Erase(m.Log.Origin), World.Owners);
-        m.World.Add(World.Frozen(World.Builder, Digest.Of("rows"u8), "rows", "dataset", "CC0-1.0", "https://example.com/rows"), World.Builder);
+        m.World.Add(World.Frozen(World.Builder, Digest.Of("rows"u8), "rows", "dataset", "CC0-1.0",
+            "https://example.com/rows"), World.Builder);
         m.World.Add(World.PlaceHold(World.Prod, m.Log.Origin, 3, 5), World.Owners);
         var state = m.World.State with { Threshold = 2 };
         var digest = StateDigest.Of(state);
         string[] derived = [nameof(State.Identities), nameof(State.Used)];
-        foreach (var property in typeof(State).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite && !derived.Contains(p.Name)))
+        foreach (var property in typeof(State).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.CanWrite && !derived.Contains(p.Name)))
         {
             var changes = Variants(property.PropertyType, property.GetValue(state)).ToList();
             Assert.True(changes.Count > 0, $"nothing to change in {property.Name}");
@@ -61,8 +68,13 @@ public sealed class StateTests
         }
     }
 
-    /// <summary>A release's components and policy are read from its document, which the digest names; statements are named whole by their identity; a log's anchors are in the running digest over all entries.</summary>
-    static readonly string[] ByDigest = ["ReleaseFact.Components", "ReleaseFact.Policy", "ReleaseFact.Digest", "MemberFact.Id", "SystemFact.Name", "LogFact.Origin", "LogFact.Anchors", "Approval.PredicateType", "Waiver.PredicateType"];
+    /// <summary>
+    /// A release's components and policy are read from its document, which the digest names; statements are named whole
+    /// by their identity; a log's anchors are in the running digest over all entries.
+    /// </summary>
+    static readonly string[] ByDigest = ["ReleaseFact.Components", "ReleaseFact.Policy", "ReleaseFact.Digest",
+        "MemberFact.Id", "SystemFact.Name", "LogFact.Origin", "LogFact.Anchors", "Approval.PredicateType",
+        "Waiver.PredicateType"];
 
     /// <summary>The value with one thing changed, in every way there is.</summary>
     static IEnumerable<(string What, object? Value)> Variants(Type type, object? value)
@@ -90,22 +102,26 @@ public sealed class StateTests
             var builder = type.GetMethod("ToBuilder")!.Invoke(value, null)!;
             if (items.Count == 0) yield break;
             yield return ("[less]", type.GetMethod("RemoveAt")!.Invoke(value, [items.Count - 1]));
-            foreach (var (what, v) in Variants(type.GetGenericArguments()[0], items[0])) yield return ($"[0]{what}", type.GetMethod("SetItem")!.Invoke(value, [0, v]));
+            foreach (var (what, v) in Variants(type.GetGenericArguments()[0],
+                items[0])) yield return ($"[0]{what}", type.GetMethod("SetItem")!.Invoke(value, [0, v]));
         }
         else if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(FactMap<,>))
         {
             var entries = ((IEnumerable)value!).Cast<object>().ToList();
             foreach (var entry in entries)
             {
-                var (k, v) = (entry.GetType().GetProperty("Key")!.GetValue(entry)!, entry.GetType().GetProperty("Value")!.GetValue(entry));
+                var (k, v) = (entry.GetType().GetProperty("Key")!.GetValue(entry)!,
+                    entry.GetType().GetProperty("Value")!.GetValue(entry));
                 yield return ($"[{k}] gone", type.GetMethod("Remove")!.Invoke(value, [k]));
-                foreach (var (what, changed) in Variants(type.GetGenericArguments()[1], v)) yield return ($"[{k}]{what}", type.GetMethod("SetItem")!.Invoke(value, [k, changed]));
+                foreach (var (what, changed) in Variants(type.GetGenericArguments()[1],
+                    v)) yield return ($"[{k}]{what}", type.GetMethod("SetItem")!.Invoke(value, [k, changed]));
             }
         }
         else if (type.GetMethod("<Clone>$") is { } clone && !type.IsAbstract)
         {
             if (value is null) yield break;
-            foreach (var property in type.GetProperties().Where(p => p.CanWrite && !ByDigest.Contains($"{type.Name}.{p.Name}")))
+            foreach (var property in type.GetProperties()
+                .Where(p => p.CanWrite && !ByDigest.Contains($"{type.Name}.{p.Name}")))
                 foreach (var (what, v) in Variants(property.PropertyType, property.GetValue(value)))
                 {
                     var copy = clone.Invoke(value, null);

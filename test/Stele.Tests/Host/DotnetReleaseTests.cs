@@ -6,7 +6,10 @@ using Stele.Tests.Build;
 
 namespace Stele.Tests.Host;
 
-/// <summary>A release on the .NET runtime: its assemblies, its own memory for code and its many threads are all what the release says.</summary>
+/// <summary>
+/// A release on the .NET runtime: its assemblies, its own memory for code and its many threads are all what the release
+/// says.
+/// </summary>
 public sealed class DotnetReleaseTests(SmallRelease small) : IClassFixture<SmallRelease>
 {
     [Fact]
@@ -19,10 +22,19 @@ public sealed class DotnetReleaseTests(SmallRelease small) : IClassFixture<Small
         {
             foreach (var blob in await Blobs(component.Digest))
                 await h.Town.Server.Put(await small.Blobs.OpenRead(blob), blob, long.MaxValue);
-            await h.Town.Admit(h.Town.Act(new Origin([new Subject(component.Digest)], Origin.Freeze, Json.EmptyObject, [], h.Town.Builder.Id, null) { Nonce = "", Issued = 0 }), h.Town.Builder);
+            await h.Town.Admit(h.Town.Act(new Origin([new Subject(component.Digest)], Origin.Freeze, Json.EmptyObject,
+                [], h.Town.Builder.Id, null)
+            {
+                Nonce = "",
+                Issued = 0
+            }), h.Town.Builder);
         }
         var release = await ReleaseClosure.Build(h.Town.Server, document);
-        await h.Town.Admit(h.Town.Act(new Release(release, Hamlet.System, document.Digest) { Nonce = "", Issued = 0 }), h.Town.Builder);
+        await h.Town.Admit(h.Town.Act(new Release(release, Hamlet.System, document.Digest)
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Builder);
         await h.Deploy(release);
         await h.Start();
         await h.OpenLog();

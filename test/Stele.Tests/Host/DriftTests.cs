@@ -21,12 +21,18 @@ public sealed class DriftTests
     public async Task A_changed_file_is_refused_stated_and_healed()
     {
         Hamlet.Needs();
-        var (h, release) = await Hamlet.Serving(terms: Hamlet.Quick with { InspectEvery = TimeSpan.FromHours(1), RehashEvery = TimeSpan.FromHours(1) });   // the kernel's word alone
+        // the kernel's word alone
+        var (h, release) = await Hamlet.Serving(terms: Hamlet.Quick with
+        {
+            InspectEvery = TimeSpan.FromHours(1),
+            RehashEvery = TimeSpan.FromHours(1)
+        });
         await using var _ = h;
         var tree = h.Tree;
         var whole = TreeDigest.Of(tree).Digest;
         Overwrite(Path.Combine(tree, "app/word"), "gold\n");
-        await h.Eventually(() => h.Hosted!.Table!.Legs is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree, "it goes on as if nothing had happened");
+        await h.Eventually(() => h.Hosted!.Table!.Legs is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree,
+            "it goes on as if nothing had happened");
         await h.Observed("healed");
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());
@@ -47,7 +53,8 @@ public sealed class DriftTests
         await using var _ = h;
         // Through another name of the same file, outside of the directories that are watched.
         var other = h.Town.Path("other-name");
-        using (var link = global::System.Diagnostics.Process.Start("/bin/ln", [Path.Combine(h.Tree, "app/word"), other])) await link.WaitForExitAsync();
+        using (var link = global::System.Diagnostics.Process.Start("/bin/ln",
+            [Path.Combine(h.Tree, "app/word"), other])) await link.WaitForExitAsync();
         await Task.Delay(300);
         var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
         Overwrite(other, "gold\n");
@@ -76,7 +83,8 @@ public sealed class DriftTests
         await h.Serves(release);
         Assert.True(own.Intact(layer));
         Assert.Equal("stone", await h.Word());
-        Assert.Contains($"damaged blobs in the node's own store were replaced from the server: {layer.Short}", h.Hosted!.News, StringComparison.Ordinal);
+        Assert.Contains($"damaged blobs in the node's own store were replaced from the server: {layer.Short}",
+            h.Hosted!.News, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -89,8 +97,10 @@ public sealed class DriftTests
         {
             var before = h.Observations.Count(o => o.Event == "drift");
             await act();
-            await h.Eventually(() => h.Observations.Count(o => o.Event == "drift") > before, $"no drift of {dimension} was stated");
-            Assert.Contains(h.Observations.Last(o => o.Event == "drift").Dimensions, d => d.Name == dimension && !d.Agrees && d.Expected != d.Observed);
+            await h.Eventually(() => h.Observations.Count(o => o.Event == "drift") > before,
+                $"no drift of {dimension} was stated");
+            Assert.Contains(h.Observations.Last(o => o.Event == "drift").Dimensions,
+                d => d.Name == dimension && !d.Agrees && d.Expected != d.Observed);
             await h.Eventually(() => h.Observations.Count(o => o.Event == "healed") > before, "not healed");
             await h.Serves(release);
             Assert.Equal("stone", await h.Word());
@@ -118,7 +128,8 @@ public sealed class DriftTests
         await using var _ = h;
         await h.Ask(act);
         await h.Eventually(() => h.Observations.Any(o => o.Event == "drift"), "it was not stated", seconds: 25);
-        Assert.Contains(h.Observations.First(o => o.Event == "drift").Dimensions, d => d.Name == dimension && !d.Agrees);
+        Assert.Contains(h.Observations.First(o => o.Event == "drift").Dimensions,
+            d => d.Name == dimension && !d.Agrees);
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());
     }
@@ -127,14 +138,20 @@ public sealed class DriftTests
     public async Task What_is_found_drifted_when_the_head_moves_is_not_asked_any_more()
     {
         Hamlet.Needs();
-        var (h, v1) = await Hamlet.Serving(terms: Hamlet.Quick with { InspectEvery = TimeSpan.FromHours(1), RetryAfter = TimeSpan.FromSeconds(5) });
+        var (h, v1) = await Hamlet.Serving(terms: Hamlet.Quick with
+        {
+            InspectEvery = TimeSpan.FromHours(1),
+            RetryAfter = TimeSpan.FromSeconds(5)
+        });
         await using var _ = h;
         var v2 = await h.Release("v2", "two");
         Assert.Equal("stone", await h.Word());
         Assert.Equal(HttpStatusCode.OK, (await h.Ask("/listen")).Status);
         await h.Deploy(new Route(v1, 50), new Route(v2, 50));
-        await h.Eventually(() => h.Hosted!.Trouble is not null || h.Observations.Any(o => o.Event == "drift"), "nobody looked");
-        Assert.DoesNotContain(h.Hosted!.Table!.Legs, l => l.Instance.Trusted && l.Release.Digest == v1 && h.Observations.All(o => o.Event != "drift"));
+        await h.Eventually(() => h.Hosted!.Trouble is not null || h.Observations.Any(o => o.Event == "drift"),
+            "nobody looked");
+        Assert.DoesNotContain(h.Hosted!.Table!.Legs,
+            l => l.Instance.Trusted && l.Release.Digest == v1 && h.Observations.All(o => o.Event != "drift"));
         await h.Observed("healed");
         await h.Serves(v1, v2);
     }
@@ -151,7 +168,8 @@ public sealed class DriftTests
         await h.Eventually(() => h.Observations.Count(o => o.Event == "started") == 2, "not started again");
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());
-        Assert.Contains(h.Observations, o => o.Event == "stopped" && o.Dimensions.Any(d => d is { Name: "health", Agrees: false }));
+        Assert.Contains(h.Observations,
+            o => o.Event == "stopped" && o.Dimensions.Any(d => d is { Name: "health", Agrees: false }));
     }
 
     [Fact]

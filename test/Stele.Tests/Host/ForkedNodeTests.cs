@@ -7,12 +7,16 @@ using Stele.Tests.Control;
 
 namespace Stele.Tests.Host;
 
-/// <summary>A node is a witness of the ledger that it follows: it cosigns what it has verified, and does not go over to a second history.</summary>
+/// <summary>
+/// A node is a witness of the ledger that it follows: it cosigns what it has verified, and does not go over to a second
+/// history.
+/// </summary>
 public sealed class ForkedNodeTests
 {
     static readonly CancellationToken Stop = CancellationToken.None;
 
-    static Task<long> Grow(Town town) => town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner);
+    static Task<long> Grow(Town town) =>
+        town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner);
 
     [Fact]
     public async Task It_cosigns_what_it_has_verified_with_a_key_of_its_own()
@@ -25,11 +29,13 @@ public sealed class ForkedNodeTests
         for (var i = 0; i < 3; i++)
         {
             if (i > 0) await Grow(hamlet.Town);
-            await hamlet.Eventually(() => hamlet.Node.Node.Cosigner.Size == hamlet.Town.State.Size, "the node does not cosign", 60);
+            await hamlet.Eventually(() => hamlet.Node.Node.Cosigner.Size == hamlet.Town.State.Size,
+                "the node does not cosign", 60);
             var note = Note.Parse(await hamlet.Town.Server.Checkpoint(stop: Stop));
             Assert.Equal(NoteTrust.Verified, note.Verify([key], out var verified));
             Assert.Equal(hamlet.Town.State.Size, Checkpoint.Parse(note.Text).Size);
-            Assert.InRange(verified[0].Time, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 100, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1);
+            Assert.InRange(verified[0].Time, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 100,
+                DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1);
         }
         Assert.Equal(key.ToString(), hamlet.Node.Pages.Status()["cosigner"].AsString);
         // Without a policy what has cosignatures is published, and is there after a restart.
@@ -49,24 +55,33 @@ public sealed class ForkedNodeTests
         using var own = Stele.Ledger.NoteSigner.Create(town.Path("own"), "own", NoteKeyType.Cosignature);
         var note = Note.Parse(town.Host.Log.Checkpoint);
         string By(Stele.Ledger.NoteSigner signer) => note.With(signer.Cosign(note, 1_700_000_000)).ToString();
-        async Task<string> Refused(CosignatureOffer offer) => (await Assert.ThrowsAsync<ProblemException>(() => town.Server.Cosign(offer, Stop))).Problem.Code;
+        async Task<string> Refused(CosignatureOffer offer) =>
+            (await Assert.ThrowsAsync<ProblemException>(() => town.Server.Cosign(offer, Stop))).Problem.Code;
         var good = CosignatureOffer.Make(town.Trust.Genesis, town.Node.Id, town.Node.Key, own.Key, By(own));
 
         Assert.Equal("not-a-node", await Refused(good with { Member = town.Owner.Id }));
-        Assert.Equal("not-a-node", await Refused(CosignatureOffer.Make(town.Trust.Genesis, town.Builder.Id, town.Builder.Key, own.Key, By(own))));
-        Assert.Equal("not-a-node", await Refused(CosignatureOffer.Make(town.Trust.Genesis, town.Node.Id, town.Builder.Key, own.Key, By(own))));
-        Assert.Equal("not-a-node", await Refused(CosignatureOffer.Make(Digest.Of([]), town.Node.Id, town.Node.Key, own.Key, By(own))));
+        Assert.Equal("not-a-node",
+            await Refused(CosignatureOffer.Make(town.Trust.Genesis, town.Builder.Id, town.Builder.Key, own.Key,
+                By(own))));
+        Assert.Equal("not-a-node",
+            await Refused(CosignatureOffer.Make(town.Trust.Genesis, town.Node.Id, town.Builder.Key, own.Key, By(own))));
+        Assert.Equal("not-a-node",
+            await Refused(CosignatureOffer.Make(Digest.Of([]), town.Node.Id, town.Node.Key, own.Key, By(own))));
         using var other = Stele.Ledger.NoteSigner.Create(town.Path("other"), "own", NoteKeyType.Cosignature);
         Assert.Equal("not-a-node", await Refused(good with { Note = By(other) }));
         Assert.Equal("not-a-node", await Refused(good with { Note = note.ToString() }));
         var line = own.Cosign(note, 1_700_000_000);
-        Assert.Equal("not-a-node", await Refused(good with { Note = note.With(line with { Bytes = line.Bytes.SetItem(20, (byte)(line.Bytes[20] ^ 1)) }).ToString() }));
+        Assert.Equal("not-a-node",
+            await Refused(good with { Note =
+                note.With(line with { Bytes = line.Bytes.SetItem(20, (byte)(line.Bytes[20] ^ 1)) }).ToString() }));
         await town.Server.Cosign(good, Stop);
         await town.Server.Cosign(good, Stop);
         Assert.Equal(2, Note.Parse(await town.Server.Checkpoint(stop: Stop)).Signatures.Length);
     }
 
-    /// <summary>The server's ledger is replaced by a copy that grew differently under the same key: longer, as long, or shorter.</summary>
+    /// <summary>
+    /// The server's ledger is replaced by a copy that grew differently under the same key: longer, as long, or shorter.
+    /// </summary>
     [Theory]
     [InlineData(1, 3)]
     [InlineData(2, 2)]
@@ -77,7 +92,8 @@ public sealed class ForkedNodeTests
         var town = hamlet.Town;
         await hamlet.StopServer();
         var copy = new ServerFolder(town.Path("copy"));
-        using (var cp = System.Diagnostics.Process.Start("/bin/cp", ["-r", town.Folder.Data, copy.Data])) await cp.WaitForExitAsync(Stop);
+        using (var cp = System.Diagnostics.Process.Start("/bin/cp", ["-r", town.Folder.Data, copy.Data]))
+            await cp.WaitForExitAsync(Stop);
         await town.Start();
         await hamlet.Start();
         for (var i = 0; i < seen; i++) await Grow(town);
@@ -89,17 +105,22 @@ public sealed class ForkedNodeTests
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = 0 }, town.Time))
         {
             using var server = new Server(twin.Address, town.Founded.Token);
-            for (var i = 0; i < shown; i++) Assert.IsType<Admitted.Added>(await server.Submit(Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key), Stop));
+            for (var i = 0; i < shown; i++)
+                Assert.IsType<Admitted.Added>(
+                    await server.Submit(Envelope.Sign(town.Member(Citizen.New(),
+                        new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key), Stop));
         }
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = port }, town.Time))
         {
             await hamlet.Eventually(() => hamlet.Node.Node.Fork is not null, "the node does not see the fork", 60);
             Assert.Contains("fork", hamlet.Node.Pages.Status()["fork"].AsString, StringComparison.Ordinal);
             Assert.False(hamlet.Node.Node.Failed.IsCompleted);
-            var proof = Fork.Parse(await File.ReadAllBytesAsync(Path.Combine(hamlet.Folder.Replica, "fork.json"), Stop));
+            var proof =
+                Fork.Parse(await File.ReadAllBytesAsync(Path.Combine(hamlet.Folder.Replica, "fork.json"), Stop));
             Assert.True(proof.Holds(town.Trust.Key));
             // Nothing of the other history was cosigned.
-            Assert.DoesNotContain(Note.Parse(twin.Log.Checkpoint).Signatures, s => s.Name == hamlet.Node.Node.Cosigner.Key.Name);
+            Assert.DoesNotContain(Note.Parse(twin.Log.Checkpoint).Signatures,
+                s => s.Name == hamlet.Node.Node.Cosigner.Key.Name);
             using var server = new Server(twin.Address, town.Founded.Token);
             Assert.Empty((await server.Get("witnesses", Stop))["cosigners"].AsArray);
         }
@@ -115,7 +136,8 @@ public sealed class ForkedNodeTests
         File.Move(Path.Combine(hamlet.Folder.Replica, "fork.json"), town.Path("fork.json"));
         await Grow(town);
         await hamlet.Restart();
-        await hamlet.Eventually(() => hamlet.Node.Node.Cosigner.Size == town.State.Size, "the node does not follow again", 60);
+        await hamlet.Eventually(() => hamlet.Node.Node.Cosigner.Size == town.State.Size,
+            "the node does not follow again", 60);
     }
 
     [Fact]
@@ -124,7 +146,8 @@ public sealed class ForkedNodeTests
         using var ledgers = new Stele.Tests.Ledger.Ledgers();
         using var log = ledgers.Open("a");
         await Stele.Tests.Ledger.Ledgers.Fill(log, 20);
-        string At(long size, Digest root) => ledgers.Signer.Sign(new Checkpoint(Stele.Tests.Ledger.Ledgers.Origin, size, root).Text).ToString();
+        string At(long size, Digest root) =>
+            ledgers.Signer.Sign(new Checkpoint(Stele.Tests.Ledger.Ledgers.Origin, size, root).Text).ToString();
         var (first, second) = (At(12, Digest.Of("another tree"u8)), At(20, log.RootAt(20)));
         var fork = new Fork(first, second, log.RootAt(12), [.. log.ConsistencyProof(12, 20)]);
         Assert.True(fork.Holds(log.Key));
@@ -134,7 +157,8 @@ public sealed class ForkedNodeTests
         Assert.False((fork with { Proof = [] }).Holds(log.Key));
         Assert.False((fork with { First = second, Second = first }).Holds(log.Key));
         Assert.False((fork with { First = first.Replace("12", "13", StringComparison.Ordinal) }).Holds(log.Key));
-        using var other = Stele.Ledger.NoteSigner.Parse(Stele.Tests.Ledger.Ledgers.KeyText(Stele.Tests.Ledger.Ledgers.Origin, 9));
+        using var other =
+            Stele.Ledger.NoteSigner.Parse(Stele.Tests.Ledger.Ledgers.KeyText(Stele.Tests.Ledger.Ledgers.Origin, 9));
         Assert.False(fork.Holds(other.Key));
         var equal = new Fork(At(12, Digest.Of("one"u8)), At(12, Digest.Of("two"u8)), Digest.Of("two"u8), []);
         Assert.True(equal.Holds(log.Key));

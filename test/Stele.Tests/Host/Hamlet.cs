@@ -16,7 +16,8 @@ using Stele.Tests.Control;
 namespace Stele.Tests.Host;
 
 /// <summary>
-/// A real server, a real node that follows it, and real releases: a small HTTP service in Perl, in an environment frozen from this machine. What its paths do is written in <see cref="Program"/>.
+/// A real server, a real node that follows it, and real releases: a small HTTP service in Perl, in an environment
+/// frozen from this machine. What its paths do is written in <see cref="Program"/>.
 /// </summary>
 sealed class Hamlet : IAsyncDisposable
 {
@@ -90,17 +91,22 @@ sealed class Hamlet : IAsyncDisposable
 
     public static NodeTerms Quick { get; } = new()
     {
-        SyncWait = TimeSpan.FromSeconds(2), RetryAfter = TimeSpan.FromMilliseconds(100), AnchorEvery = TimeSpan.FromSeconds(1), InspectEvery = TimeSpan.FromSeconds(1),
-        ObserveEvery = TimeSpan.FromMinutes(5), RehashEvery = TimeSpan.FromSeconds(2), HealthPatience = TimeSpan.FromSeconds(60), DrainPatience = TimeSpan.FromSeconds(5),
+        SyncWait = TimeSpan.FromSeconds(2), RetryAfter = TimeSpan.FromMilliseconds(100),
+        AnchorEvery = TimeSpan.FromSeconds(1), InspectEvery = TimeSpan.FromSeconds(1),
+        ObserveEvery = TimeSpan.FromMinutes(5), RehashEvery = TimeSpan.FromSeconds(2),
+        HealthPatience = TimeSpan.FromSeconds(60), DrainPatience = TimeSpan.FromSeconds(5),
     };
 
     public static void Needs()
     {
         Assert.SkipUnless(Sandbox.Available, "bubblewrap is not installed: apt-get install bubblewrap");
-        Assert.SkipUnless(File.Exists("/usr/bin/perl") && Directory.Exists(PerlLibrary), "perl-base is not where Debian puts it");
+        Assert.SkipUnless(File.Exists("/usr/bin/perl") && Directory.Exists(PerlLibrary),
+            "perl-base is not where Debian puts it");
     }
 
-    public static string PerlLibrary => Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "perl-base")).FirstOrDefault(Directory.Exists) ?? "";
+    public static string PerlLibrary =>
+        Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "perl-base"))
+            .FirstOrDefault(Directory.Exists) ?? "";
 
     /// <summary>A server with its members, a system, the policies; a node that knows nothing yet.</summary>
     /// <param name="town">One that was founded otherwise.</param>
@@ -113,9 +119,19 @@ sealed class Hamlet : IAsyncDisposable
         await town.Admit(town.Member(town.Builder, new Role("builder")), town.Owner);
         await town.Admit(town.Member(town.Deployer, new Role("deployer")), town.Owner);
         await town.Admit(town.Member(new Citizen(identity.Member, identity.Key), NodeRole), town.Owner);
-        await town.Admit(town.Act(new SystemStatement(System, null, town.Owner.Id, "high", [terms ?? new EnvironmentTerms(Prod, null, null, false)]) { Nonce = "", Issued = 0 }), town.Owner);
-        var inForce = await hamlet.PutPolicy("admission", ("open-house", ["deploy", "canary", "rollback"], "true", null), ("not-denied", ["decide"], "request.path != '/deny'", "'nobody may ask for ' + request.path"));
-        await town.Admit(town.Act(new PolicyStatement(System, null, null, inForce) { Nonce = "", Issued = 0 }), town.Owner);
+        await town.Admit(town.Act(new SystemStatement(System, null, town.Owner.Id, "high",
+            [terms ?? new EnvironmentTerms(Prod, null, null, false)])
+        {
+            Nonce = "",
+            Issued = 0
+        }), town.Owner);
+        var inForce = await hamlet.PutPolicy("admission", ("open-house", ["deploy", "canary", "rollback"], "true",
+            null), ("not-denied", ["decide"], "request.path != '/deny'", "'nobody may ask for ' + request.path"));
+        await town.Admit(town.Act(new PolicyStatement(System, null, null, inForce)
+        {
+            Nonce = "",
+            Issued = 0
+        }), town.Owner);
         (hamlet.Pseudonym, hamlet.Token) = TokenFile.AddPrincipal(folder.Principals, ["desk"], [Place]);
         hamlet.NodeToken = hamlet.TokenWith("owner", RightNames.OfNode);
         return hamlet;
@@ -125,8 +141,10 @@ sealed class Hamlet : IAsyncDisposable
     public string TokenWith(string name, Rights rights) => TokenFile.Renew(Folder.Principals,
         new TokenHolder(name, default, rights));
 
-    public async Task<Digest> PutPolicy(string name, params (string Id, string[] On, string Require, string? Message)[] rules) =>
-        await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal), [.. rules.Select(r => Rule.Require(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());
+    public async Task<Digest> PutPolicy(string name,
+        params (string Id, string[] On, string Require, string? Message)[] rules) =>
+        await Town.Server.Put(new Policy(name, ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal),
+            [.. rules.Select(r => Rule.Require(r.Id, [.. r.On], r.Require, r.Message))]).ToJson().ToBytes());
 
     /// <summary>A release that answers with this word, stated in the ledger.</summary>
     /// <param name="more">A file of that many zeros besides.</param>
@@ -141,7 +159,9 @@ sealed class Hamlet : IAsyncDisposable
             Environment = await closure.Freeze(Town.Server, new About("perl"));
             await Origin(Environment);
         }
-        var frozen = await PutPolicy("desk", ("desk-only", ["decide"], "'desk' in principal.roles", "'only the desk may ask'"), ("no-secret", ["decide"], "!has(request.body) || !has(request.body.secret)", null));
+        var frozen = await PutPolicy("desk",
+            ("desk-only", ["decide"], "'desk' in principal.roles", "'only the desk may ask'"),
+            ("no-secret", ["decide"], "!has(request.body) || !has(request.body.secret)", null));
         var code = await Pack.Tree(Town.Server, "code", new About("service"),
             [
                 Text("service.pl", Program), Text("word", word + "\n"),
@@ -150,14 +170,27 @@ sealed class Hamlet : IAsyncDisposable
         await Origin(code);
         var variables = new Dictionary<string, string> { ["LANG"] = "C" };
         env?.Invoke(variables);
-        var document = new ReleaseDocument(name, System, [new Component("environment", "environment", "perl", Environment, "/"), new Component("code", "code", "service", code, "/app")],
-            new RunTerms(["/usr/bin/perl", "/app/service.pl", "/run/service.sock"], variables.ToImmutableSortedDictionary(StringComparer.Ordinal), "/app", "/run/service.sock", "/health"), frozen);
+        var document = new ReleaseDocument(name, System,
+            [new Component("environment", "environment", "perl", Environment, "/"),
+                new Component("code", "code", "service", code, "/app")],
+            new RunTerms(["/usr/bin/perl", "/app/service.pl", "/run/service.sock"],
+                variables.ToImmutableSortedDictionary(StringComparer.Ordinal), "/app", "/run/service.sock", "/health"),
+            frozen);
         var release = await ReleaseClosure.Build(Town.Server, document);
-        await Town.Admit(Town.Act(new Release(release, System, document.Sorted().Digest) { Nonce = "", Issued = 0 }), Town.Builder);
+        await Town.Admit(Town.Act(new Release(release, System, document.Sorted().Digest)
+        {
+            Nonce = "",
+            Issued = 0
+        }), Town.Builder);
         return release;
 
         Task<long> Origin(Digest artifact) =>
-            Town.Admit(Town.Act(new Origin([new Subject(artifact)], global::Stele.Proof.Statements.Origin.Freeze, Json.EmptyObject, [], Town.Builder.Id, null) { Nonce = "", Issued = 0 }), Town.Builder);
+            Town.Admit(Town.Act(new Origin([new Subject(artifact)], global::Stele.Proof.Statements.Origin.Freeze,
+                Json.EmptyObject, [], Town.Builder.Id, null)
+            {
+                Nonce = "",
+                Issued = 0
+            }), Town.Builder);
     }
 
     PackEntry Zeros(string path, long size)
@@ -167,14 +200,22 @@ sealed class Hamlet : IAsyncDisposable
         return new(path, EntryType.File, false, size, Open: () => File.OpenRead(file));
     }
 
-    static PackEntry Text(string path, string content) => new(path, EntryType.File, false, Encoding.UTF8.GetByteCount(content), Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
+    static PackEntry Text(string path, string content) =>
+        new(path, EntryType.File, false, Encoding.UTF8.GetByteCount(content),
+            Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
 
-    public Task<long> Deploy(params Route[] routes) => Deploy(routes.Length == 0 ? "halt" : routes.Length == 1 ? "deploy" : "canary", routes);
+    public Task<long> Deploy(params Route[] routes) =>
+        Deploy(routes.Length == 0 ? "halt" : routes.Length == 1 ? "deploy" : "canary", routes);
 
     public Task<long> Deploy(Digest release) => Deploy(new Route(release, 100));
 
     public Task<long> Deploy(string action, params Route[] routes) =>
-        Town.Admit(Town.Act(new Deployment(System, Prod, action, Town.State.Environment(System, Prod).Head?.Entry, [.. routes]) { Nonce = "", Issued = 0 }), Town.Deployer);
+        Town.Admit(
+            Town.Act(new Deployment(System, Prod, action, Town.State.Environment(System, Prod).Head?.Entry, [.. routes])
+        {
+            Nonce = "",
+            Issued = 0
+        }), Town.Deployer);
 
     public async Task Start(NodeTerms? terms = null, GatewayTerms? gateway = null)
     {
@@ -199,8 +240,13 @@ sealed class Hamlet : IAsyncDisposable
     {
         var (terms, gateway) = (_terms, _gateway);
         Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"),
-            token ?? Town.Founded.Token, (terms ?? Quick) with { Trees = TreesFolder }, gateway ?? new GatewayTerms(), TimeProvider.System, Report);
-        Client = new HttpClient { BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"), Timeout = TimeSpan.FromSeconds(120) };
+            token ?? Town.Founded.Token, (terms ?? Quick) with { Trees = TreesFolder }, gateway ?? new GatewayTerms(),
+            TimeProvider.System, Report);
+        Client = new HttpClient
+        {
+            BaseAddress = new Uri(Node.Address, $"/{System}/{Prod}/"),
+            Timeout = TimeSpan.FromSeconds(120)
+        };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }
 
@@ -209,7 +255,12 @@ sealed class Hamlet : IAsyncDisposable
     {
         await Eventually(() => Hosted?.Log is not null, "the node does not know its environment");
         var log = Hosted!.Log!;
-        await Town.Admit(Town.Act(new LogStatement("open", log.Origin, log.Key.ToString(), Node.Node.Identity.Member, System, Prod, null) { Nonce = "", Issued = 0 }), Town.Owner);
+        await Town.Admit(Town.Act(new LogStatement("open", log.Origin, log.Key.ToString(), Node.Node.Identity.Member,
+            System, Prod, null)
+        {
+            Nonce = "",
+            Issued = 0
+        }), Town.Owner);
     }
 
     public HostedEnvironment? Hosted => Node.Node.Environment(System, Prod);
@@ -227,7 +278,9 @@ sealed class Hamlet : IAsyncDisposable
         return (hamlet, release);
     }
 
-    public Task Serves(params Digest[] releases) => Eventually(() => Hosted?.Table is { Standing: Standing.Serving } t && t.Legs.Select(l => l.Release.Digest).SequenceEqual(releases) && t.Legs.All(l => l.Instance.Trusted),
+    public Task Serves(params Digest[] releases) =>
+        Eventually(() => Hosted?.Table is { Standing: Standing.Serving } t
+            && t.Legs.Select(l => l.Release.Digest).SequenceEqual(releases) && t.Legs.All(l => l.Instance.Trusted),
         $"it does not serve {string.Join(", ", releases.Select(r => r.Short))}");
 
     public async Task Eventually(Func<bool> holds, string otherwise, int seconds = 120)
@@ -235,24 +288,30 @@ sealed class Hamlet : IAsyncDisposable
         for (var until = DateTime.UtcNow.AddSeconds(seconds); !holds();)
         {
             if (Node?.Failed is { IsFaulted: true } failed) await failed;
-            if (DateTime.UtcNow > until) Assert.Fail($"{otherwise}; {Node?.Pages.Status()}; {string.Join(" | ", Town.Bugs)}");
+            if (DateTime.UtcNow > until)
+                Assert.Fail($"{otherwise}; {Node?.Pages.Status()}; {string.Join(" | ", Town.Bugs)}");
             await Task.Delay(20);
         }
     }
 
-    public async Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> Ask(string path, string? json = "{\"n\":1}", string? token = null, HttpMethod? method = null)
+    public async Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> Ask(string path,
+        string? json = "{\"n\":1}", string? token = null, HttpMethod? method = null)
     {
         using var request = new HttpRequestMessage(method ?? HttpMethod.Post, path.TrimStart('/'));
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
-        if (token is not null) request.Headers.Authorization = token.Length == 0 ? null : new AuthenticationHeaderValue("Bearer", token);
+        if (token is not null)
+            request.Headers.Authorization = token.Length == 0 ? null : new AuthenticationHeaderValue("Bearer", token);
         if (token is { Length: 0 }) Client.DefaultRequestHeaders.Authorization = null;
         var answer = await Client.SendAsync(request);
-        if (token is { Length: 0 }) Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
+        if (token is { Length: 0 })
+            Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
         var body = await answer.Content.ReadAsByteArrayAsync();
         return (answer.StatusCode, body.Length == 0 ? Json.Null : CanonicalJson.Parse(body, 1 << 23), answer);
     }
 
-    public async Task<string> Word() => (await Ask("/say")) is (HttpStatusCode.OK, var body, _) ? body["word"].AsString : "none";
+    public async Task<string> Word() => (await Ask("/say")) is (HttpStatusCode.OK, var body, _)
+        ? body["word"].AsString
+        : "none";
 
     /// <summary>A page of the node itself.</summary>
     public async Task<byte[]?> Page(string path)
@@ -264,10 +323,12 @@ sealed class Hamlet : IAsyncDisposable
     }
 
     /// <summary>Observations in the ledger, in order.</summary>
-    public IEnumerable<Observation> Observations => Town.Host.Admission.Replay.Entries.Select(e => e.Statement).OfType<Observation>();
+    public IEnumerable<Observation> Observations =>
+        Town.Host.Admission.Replay.Entries.Select(e => e.Statement).OfType<Observation>();
 
     public Task Observed(string what, Func<Observation, bool>? which = null) =>
-        Eventually(() => Observations.Any(o => o.Event == what && (which?.Invoke(o) ?? true)), $"no observation '{what}'");
+        Eventually(() => Observations.Any(o => o.Event == what && (which?.Invoke(o) ?? true)),
+            $"no observation '{what}'");
 
     string TreesFolder => Town.Path("trees");
 

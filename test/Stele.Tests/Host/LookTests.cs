@@ -18,7 +18,8 @@ public sealed class LookTests(SmallRelease small, ITestOutputHelper output) : IC
         using var scratch = new Scratch();
         var stop = TestContext.Current.CancellationToken;
         var document = small.Document().Sorted();
-        var fact = new ReleaseFact(await ReleaseClosure.Build(small.Blobs, document), [], document.System, document.Name,
+        var fact = new ReleaseFact(await ReleaseClosure.Build(small.Blobs, document), [], document.System,
+            document.Name,
             document.Digest, document.Components, document.Policy);
         var provisioned = await new Provision(new BlobStore(scratch.At("node")), small.Blobs).Make(fact, stop);
         using var place = provisioned.Place;

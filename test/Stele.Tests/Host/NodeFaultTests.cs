@@ -14,7 +14,8 @@ public sealed class NodeFaultTests
         [.. CanonicalJson.Parse((await h.Page("status"))!, 1 << 20)["faults"].AsArray.Select(f => f["code"].AsString)];
 
     static Task Said(Hamlet h, string begins) =>
-        h.Eventually(() => h.Reports.Any(r => r.StartsWith(begins, StringComparison.Ordinal)), $"no '{begins}' is said");
+        h.Eventually(() => h.Reports.Any(r => r.StartsWith(begins, StringComparison.Ordinal)),
+            $"no '{begins}' is said");
 
     [Fact]
     public async Task Rejected()

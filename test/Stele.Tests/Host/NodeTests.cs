@@ -24,8 +24,11 @@ public sealed class NodeTests
 
         await h.Observed("started");
         var started = h.Observations.Single(o => o.Event == "started");
-        Assert.Equal(["files", "executable", "libraries", "environment", "network", "confinement"], started.Dimensions.Select(d => d.Name));
-        Assert.All(started.Dimensions, d => Assert.True(d is { Agrees: true, Strength: "verified-at-load", Expected: not null } && d.Observed == d.Expected, d.ToString()));
+        Assert.Equal(["files", "executable", "libraries", "environment", "network", "confinement"],
+            started.Dimensions.Select(d => d.Name));
+        Assert.All(started.Dimensions,
+            d => Assert.True(d is { Agrees: true, Strength: "verified-at-load", Expected: not null }
+                && d.Observed == d.Expected, d.ToString()));
         Assert.Equal(release, started.Release);
         Assert.Equal(StateDigest.Of(h.Town.Host.Admission.Replay.At(started.Size)), started.State);
 
@@ -72,7 +75,8 @@ public sealed class NodeTests
             return l;
         }));
 
-        await h.Eventually(() => h.Observations.Count(o => o.Event == "started") == 3 && h.Observations.Count(o => o.Event == "stopped") == 2, "not all was stated");
+        await h.Eventually(() => h.Observations.Count(o => o.Event == "started") == 3
+            && h.Observations.Count(o => o.Event == "stopped") == 2, "not all was stated");
         var files = h.Observations.Where(o => o.Event == "started").Select(o => o.Dimensions[0].Observed).ToArray();
         Assert.Equal([before, before], [files[0], files[2]]);
         Assert.NotEqual(files[0], files[1]);
@@ -109,7 +113,8 @@ public sealed class NodeTests
         await using var _ = h;
         var broken = await h.Release("v2", "broken");
         var head = await h.Deploy(broken);
-        await h.Observed("stopped", o => o.Release == broken && o.Deployment == head && o.Dimensions.Single() is { Name: "health", Agrees: false });
+        await h.Observed("stopped", o => o.Release == broken && o.Deployment == head
+            && o.Dimensions.Single() is { Name: "health", Agrees: false });
         Assert.Equal("one", await h.Word());
         Assert.Contains("ended before it answered /health", h.Hosted!.Trouble, StringComparison.Ordinal);
         Assert.Equal(v1, h.Hosted.Table!.Legs[0].Release.Digest);
@@ -127,10 +132,18 @@ public sealed class NodeTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
-        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "block-new") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "block-new")
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.State.Revocations.Count == 1, "not folded");
         Assert.Equal("stone", await h.Word());
-        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop")
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Revoked, "not revoked");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
         await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
@@ -147,12 +160,17 @@ public sealed class NodeTests
         await h.OpenLog();
         await h.Deploy(release);
         await h.Eventually(() => h.Trees.Any(), "it does not start");
-        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop") { Nonce = "", Issued = 0 }), h.Town.Owner);
+        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop")
+        {
+            Nonce = "",
+            Issued = 0
+        }), h.Town.Owner);
         await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
         Assert.Empty(h.Hosted!.Running); // still on its way
         await h.StopServer();            // nothing new comes that would make the node look again
         var seen = new HashSet<Standing>();
-        for (var i = 0; i < 400 && seen.Add(h.Hosted!.Table!.Standing) | !seen.Contains(Standing.Revoked); i++) await Task.Delay(20, TestContext.Current.CancellationToken);
+        for (var i = 0; i < 400 && seen.Add(h.Hosted!.Table!.Standing) | !seen.Contains(Standing.Revoked); i++)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         await h.StartServer();
         Assert.Contains(Standing.Revoked, seen);
         Assert.DoesNotContain(Standing.Serving, seen);
@@ -216,10 +234,12 @@ public sealed class NodeTests
         var word = Path.Combine(h.Tree, "app/word");
         File.SetUnixFileMode(word, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.WriteAllText(word, "gold\n");
-        await h.Eventually(() => h.Hosted!.News is not null && h.Hosted.Table!.Legs is [{ Instance.Trusted: true }], "not healed");
+        await h.Eventually(() => h.Hosted!.News is not null && h.Hosted.Table!.Legs is [{ Instance.Trusted: true }],
+            "not healed");
         Assert.Equal("stone", await h.Word());
 
-        // Stopped and started again, still without a server: it serves what it has folded, and what it has to tell waits.
+        // Stopped and started again, still without a server: it serves what it has folded, and what it has to tell
+        // waits.
         await h.StopNode();
         await h.Restart();
         await h.Serves(release);
@@ -242,7 +262,8 @@ public sealed class NodeTests
         await h.OpenLog();
         await h.Serves(release);
         await h.Eventually(() => h.Observations.Count(o => o.Event == "running") >= 2, "it is silent");
-        Assert.All(h.Observations.Where(o => o.Event == "running"), o => Assert.All(o.Dimensions, d => Assert.True(d.Agrees)));
+        Assert.All(h.Observations.Where(o => o.Event == "running"),
+            o => Assert.All(o.Dimensions, d => Assert.True(d.Agrees)));
     }
 
     [Fact]
@@ -253,7 +274,8 @@ public sealed class NodeTests
         await using var _ = h;
         var me = new Citizen(h.Node.Node.Identity.Member, h.Node.Node.Identity.Key);
         await h.Town.Admit(h.Town.Member(me, new Role("node", "other", "prod")), h.Town.Owner);
-        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Unassigned && !h.Hosted.Running.Any(), "it goes on");
+        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Unassigned && !h.Hosted.Running.Any(),
+            "it goes on");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
         await h.Town.Admit(h.Town.Member(me, new Role("node", Hamlet.System, Hamlet.Prod)), h.Town.Owner);
         await h.Serves(release);

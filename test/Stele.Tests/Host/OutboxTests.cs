@@ -14,8 +14,10 @@ public sealed class OutboxTests
 {
     sealed class Answering(Problem problem) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            Task.FromResult(new HttpResponseMessage((HttpStatusCode)problem.Status) { Content = new ByteArrayContent(problem.ToJson().ToBytes()) });
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request,
+            CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage(
+                (HttpStatusCode)problem.Status) { Content = new ByteArrayContent(problem.ToJson().ToBytes()) });
     }
 
     [Theory, InlineData("Unauthorized"), InlineData("NotFound"), InlineData("BadRequest"), InlineData("MethodNotAllowed"), InlineData("Busy"), InlineData("Internal")]
@@ -39,8 +41,14 @@ public sealed class OutboxTests
         using var identity = folder.Open();
         await using var town = await Town.Found();
         using var outbox = new Outbox(folder.Outbox);
-        await using var link = await ServerLink.Open(folder, town.Trust, new Server(new Uri("http://localhost"), null, new Answering(problem)), new BlobStore(folder.Blobs), TimeProvider.System);
-        await outbox.Add(Envelope.Sign(town.Act(new Erasure("a/log", 0, 1, Digest.Of("x"u8), 1, Erasure.Request, 1, null) { Nonce = "", Issued = 0 }).Encode(), identity.Key));
+        await using var link = await ServerLink.Open(folder, town.Trust, new Server(new Uri("http://localhost"), null,
+            new Answering(problem)), new BlobStore(folder.Blobs), TimeProvider.System);
+        await outbox.Add(
+            Envelope.Sign(town.Act(new Erasure("a/log", 0, 1, Digest.Of("x"u8), 1, Erasure.Request, 1, null)
+        {
+            Nonce = "",
+            Issued = 0
+        }).Encode(), identity.Key));
         var trouble = false;
         try
         {

@@ -46,7 +46,9 @@ public sealed class TallyTests : IDisposable
         Assert.Equal(new GatewayCount(0, 1000, 0, 0, 0, 0), Read(next));
     }
 
-    /// <summary>A machine that went down may have lost what was not flushed, so counting begins again, and says from where.</summary>
+    /// <summary>
+    /// A machine that went down may have lost what was not flushed, so counting begins again, and says from where.
+    /// </summary>
     [Fact]
     public void A_machine_that_went_down_begins_again()
     {
@@ -58,9 +60,11 @@ public sealed class TallyTests : IDisposable
             File.Copy(file, _scratch.At("as-it-was"));
         }
         using (var closed = new Counters(file, "another boot")) Assert.True(closed.Intact);
-        using (var same = new Counters(_scratch.At("as-it-was"), "one boot")) Assert.Equal((true, 1), (same.Intact, same[3]));
+        using (var same = new Counters(_scratch.At("as-it-was"), "one boot"))
+            Assert.Equal((true, 1), (same.Intact, same[3]));
         File.Copy(file, _scratch.At("copy"));
-        using (var open = new Counters(_scratch.At("copy"), "one boot")) File.Copy(_scratch.At("copy"), _scratch.At("down"));
+        using (var open = new Counters(_scratch.At("copy"), "one boot"))
+            File.Copy(_scratch.At("copy"), _scratch.At("down"));
         using (var down = new Counters(_scratch.At("down"), "another boot")) Assert.False(down.Intact);
         using var tally = new Tally(_scratch.At("fresh"), 12);
         Assert.Equal(12, Read(tally).From);

@@ -28,14 +28,16 @@ static partial class BannedFixtures
     internal sealed class CaughtWriteOpen { object M() => File.Open("a", FileMode.Create); }
     internal sealed class CaughtWriteHandle { object M() => File.OpenHandle("a", FileMode.Create, FileAccess.Write); }
     internal sealed class CaughtWriteWriter { object M() => new StreamWriter("a"); }
-    internal sealed class CaughtWriteAt { void M(Microsoft.Win32.SafeHandles.SafeFileHandle h) => RandomAccess.Write(h, new byte[1], 0); }
+    internal sealed class CaughtWriteAt { void M(Microsoft.Win32.SafeHandles.SafeFileHandle h) =>
+        RandomAccess.Write(h, new byte[1], 0); }
     internal sealed class CaughtWriteDirectory { void M() => Directory.CreateDirectory("a"); }
     internal sealed class CaughtWriteDelete { void M() => new FileInfo("a").Delete(); }
     internal sealed class CaughtWriteMode { void M() => File.SetUnixFileMode("a", UnixFileMode.None); }
     internal sealed class CaughtWriteAttribute { void M() => new FileInfo("a").IsReadOnly = true; }
     internal sealed class CaughtWriteZip { void M() => System.IO.Compression.ZipFile.ExtractToDirectory("a", "b"); }
     internal sealed class CaughtWriteTar { void M(System.Formats.Tar.TarEntry e) => e.ExtractToFile("a", true); }
-    internal sealed partial class CaughtWriteImport { [LibraryImport("libc", EntryPoint = "unlink")] private static partial int Remove(nint path); }
+    internal sealed partial class CaughtWriteImport { [LibraryImport("libc", EntryPoint = "unlink")]
+    private static partial int Remove(nint path); }
 
     internal sealed class CaughtConsole { void M() => Console.WriteLine(); }
     internal sealed class CaughtConsoleError { object M() => Console.Error; }
@@ -52,7 +54,9 @@ static partial class BannedFixtures
 
     internal sealed class Innocent
     {
-        object Reads() => File.ReadAllBytes("a").Length + File.OpenRead("a").Length + Directory.EnumerateFiles("a").Count() + new FileInfo("a").Length;
+        object Reads() =>
+            File.ReadAllBytes("a").Length + File.OpenRead("a").Length + Directory.EnumerateFiles("a").Count()
+            + new FileInfo("a").Length;
         object Random() => RandomNumberGenerator.GetBytes(16);
         object Time(TimeProvider clock) => clock.GetUtcNow();
         object Words() => "DateTime.UtcNow".StartsWith("D", StringComparison.Ordinal);

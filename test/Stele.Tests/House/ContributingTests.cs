@@ -10,16 +10,23 @@ public sealed class ContributingTests
     static List<(string Rule, string[] Tests)> Rules(string text)
     {
         var section = text.Split("\n## ").Single(s => s.StartsWith("Rules\n", StringComparison.Ordinal));
-        return [.. section.Split("\n- ").Skip(1).Select(rule => (rule.Split('\n')[0], Regex.Matches(rule[Math.Max(0, rule.IndexOf("Test: ", StringComparison.Ordinal))..], "`([A-Za-z0-9_.]+)`").Where(_ => rule.Contains("Test: ", StringComparison.Ordinal)).Select(m => m.Groups[1].Value).ToArray()))];
+        return [.. section.Split("\n- ").Skip(1)
+            .Select(rule =>
+                (rule.Split('\n')[0],
+                    Regex.Matches(rule[Math.Max(0, rule.IndexOf("Test: ", StringComparison.Ordinal))..],
+                        "`([A-Za-z0-9_.]+)`").Where(_ => rule.Contains("Test: ", StringComparison.Ordinal))
+                        .Select(m => m.Groups[1].Value).ToArray()))];
     }
 
     internal static bool Exists(string test)
     {
         var parts = test.Split('.');
-        return Assembly.GetExecutingAssembly().GetTypes().Any(t => t.Name == parts[0] && Tests(t).Any(m => parts.Length == 1 || m.Name == parts[1]));
+        return Assembly.GetExecutingAssembly().GetTypes()
+            .Any(t => t.Name == parts[0] && Tests(t).Any(m => parts.Length == 1 || m.Name == parts[1]));
     }
 
-    static IEnumerable<MethodInfo> Tests(Type type) => type.GetMethods().Where(m => m.GetCustomAttributes<FactAttribute>().Any());
+    static IEnumerable<MethodInfo> Tests(Type type) =>
+        type.GetMethods().Where(m => m.GetCustomAttributes<FactAttribute>().Any());
 
     [Fact]
     public void Every_rule_names_its_test()
@@ -33,7 +40,9 @@ public sealed class ContributingTests
     [Fact]
     public void A_rule_without_a_test_is_seen()
     {
-        var rules = Rules("# A\n\n## Rules\n\n- One. Test: `ContributingTests`\n- Two `with code`\n- Three.\n  Test: `Absent.Method`\n\n## Next\n\n- not a rule\n");
+        var rules =
+            Rules(
+                "# A\n\n## Rules\n\n- One. Test: `ContributingTests`\n- Two `with code`\n- Three.\n  Test: `Absent.Method`\n\n## Next\n\n- not a rule\n");
         Assert.Equal([1, 0, 1], rules.Select(r => r.Tests.Length));
         Assert.True(Exists("ContributingTests"));
         Assert.True(Exists("ContributingTests.Every_rule_names_its_test"));

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Stele.Tests.House;
 
-/// <summary>Each project depends on what is listed here and on nothing else: packages, frameworks, projects, assemblies and native libraries.</summary>
+/// <summary>
+/// Each project depends on what is listed here and on nothing else: packages, frameworks, projects, assemblies and
+/// native libraries.
+/// </summary>
 public sealed class DependencyTests
 {
     const string Base = "Microsoft.NETCore.App", Web = "Microsoft.AspNetCore.App";
@@ -15,7 +18,8 @@ public sealed class DependencyTests
         ["Cel"] = new("Cel", [Base], [], [], []),
         ["Stele.Proof"] = new("Stele.Proof", [Base], ["Cel"], [], []),
         ["Stele.Verify"] = new("stele-verify", [Base], ["Cel", "Stele.Proof"], [], []),
-        ["Stele"] = new("stele", [Base, Web], ["Cel", "Stele.Proof"], ["System.CommandLine", "YamlDotNet"], ["libc", "libcrypto.so.3"]),
+        ["Stele"] = new("stele", [Base, Web], ["Cel", "Stele.Proof"], ["System.CommandLine", "YamlDotNet"],
+            ["libc", "libcrypto.so.3"]),
     };
 
     /// <summary>Packages that work while building and leave nothing in what is built.</summary>
@@ -25,32 +29,44 @@ public sealed class DependencyTests
 
     [Fact]
     public void Every_project_is_listed() =>
-        Assert.Equal(Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal), Projects.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.csproj", SearchOption.AllDirectories)
+                .Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal),
+            Projects.Keys.Order(StringComparer.Ordinal));
 
     [Theory, MemberData(nameof(Names))]
     public void Packages_and_projects_are_those_listed(string project)
     {
         var allowed = Projects[project];
-        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "src", project, "obj", "project.assets.json")));
+        using var json = JsonDocument.Parse(
+            File.ReadAllText(Path.Combine(Repository.Root, "src", project, "obj", "project.assets.json")));
         var root = json.RootElement;
-        var types = root.GetProperty("libraries").EnumerateObject().ToDictionary(l => l.Name, l => l.Value.GetProperty("type").GetString()!, StringComparer.Ordinal);
+        var types = root.GetProperty("libraries").EnumerateObject().ToDictionary(l => l.Name,
+            l => l.Value.GetProperty("type").GetString()!, StringComparer.Ordinal);
         foreach (var target in root.GetProperty("targets").EnumerateObject())
             foreach (var library in target.Value.EnumerateObject())
             {
                 var name = library.Name.Split('/')[0];
-                var ships = new[] { "runtime", "native", "runtimeTargets", "resource" }.Any(k => library.Value.TryGetProperty(k, out var v) && v.EnumerateObject().Any());
+                var ships = new[] { "runtime", "native", "runtimeTargets",
+                    "resource" }.Any(k => library.Value.TryGetProperty(k, out var v) && v.EnumerateObject().Any());
                 if (types[library.Name] == "project") Assert.Contains(name, allowed.Projects);
                 else Assert.Contains(name, ships ? allowed.Packages : [.. allowed.Packages, .. BuildOnly]);
             }
-        var frameworks = root.GetProperty("project").GetProperty("frameworks").EnumerateObject().SelectMany(f => f.Value.GetProperty("frameworkReferences").EnumerateObject()).Select(f => f.Name);
-        Assert.Equal(allowed.Frameworks.Order(StringComparer.Ordinal), frameworks.Distinct().Order(StringComparer.Ordinal));
+        var frameworks = root.GetProperty("project").GetProperty("frameworks").EnumerateObject()
+            .SelectMany(f => f.Value.GetProperty("frameworkReferences").EnumerateObject()).Select(f => f.Name);
+        Assert.Equal(allowed.Frameworks.Order(StringComparer.Ordinal),
+            frameworks.Distinct().Order(StringComparer.Ordinal));
     }
 
     [Theory, MemberData(nameof(Names))]
     public void Assembly_references_are_those_listed(string project)
     {
         var allowed = Projects[project];
-        var frameworks = allowed.Frameworks.Select(f => Path.GetDirectoryName((f == Base ? typeof(object) : typeof(Microsoft.AspNetCore.Http.HttpContext)).Assembly.Location)!).ToList();
+        var frameworks =
+            allowed.Frameworks
+                .Select(f => Path.GetDirectoryName((f == Base
+                    ? typeof(object)
+                    : typeof(Microsoft.AspNetCore.Http.HttpContext)).Assembly.Location)!).ToList();
         var own = allowed.Projects.Concat(allowed.Packages).ToList();
         Rule.Holds(from a in Product.Load(allowed.Assembly).GetReferencedAssemblies()
                      where !own.Contains(a.Name!) && !frameworks.Any(f => File.Exists(Path.Combine(f, a.Name + ".dll")))
@@ -71,10 +87,15 @@ public sealed class DependencyTests
     [Fact]
     public void Versions_are_exact_central_and_explained()
     {
-        var lines = File.ReadAllLines(Path.Combine(Repository.Root, "Directory.Packages.props")).Where(l => l.Contains("<PackageVersion ", StringComparison.Ordinal)).ToList();
+        var lines = File.ReadAllLines(Path.Combine(Repository.Root, "Directory.Packages.props"))
+            .Where(l => l.Contains("<PackageVersion ", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(lines);
-        Assert.All(lines, l => Assert.Matches("^ *<PackageVersion Include=\"[A-Za-z0-9.]+\" Version=\"[0-9]+(\\.[0-9]+)+\" /> <!-- .{10,} -->$", l));
-        foreach (var file in new[] { "src", "test", "bench", "samples" }.Select(d => Path.Combine(Repository.Root, d)).Where(Directory.Exists).SelectMany(d => Directory.EnumerateFiles(d, "*.csproj", SearchOption.AllDirectories)))
+        Assert.All(lines,
+            l => Assert.Matches(
+                "^ *<PackageVersion Include=\"[A-Za-z0-9.]+\" Version=\"[0-9]+(\\.[0-9]+)+\" /> <!-- .{10,} -->$", l));
+        foreach (var file in new[] { "src", "test", "bench", "samples" }.Select(d => Path.Combine(Repository.Root, d))
+            .Where(Directory.Exists)
+            .SelectMany(d => Directory.EnumerateFiles(d, "*.csproj", SearchOption.AllDirectories)))
             Assert.DoesNotMatch("<PackageReference [^>]*Version", File.ReadAllText(file));
     }
 

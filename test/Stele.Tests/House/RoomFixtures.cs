@@ -2,7 +2,8 @@
 
 namespace Stele.Tests.House.Fixture.Late
 {
-    class Thing { public static int Count; public static Thing Make() => null!; public void Act() { } public enum Colour { Red } }
+    class Thing { public static int Count; public static Thing Make() => null!;
+    public void Act() { } public enum Colour { Red } }
     class Fault : Exception;
     interface IThing { void Take(); }
     struct Value;
@@ -17,7 +18,8 @@ namespace Stele.Tests.House.Fixture.Early
 {
     using Late;
 
-    class TypeAttribute : Attribute { public TypeAttribute() { } public TypeAttribute(Type t) { } public Type[]? Many { get; set; } public object? Any { get; set; } }
+    class TypeAttribute : Attribute { public TypeAttribute() { } public TypeAttribute(
+        Type t) { } public Type[]? Many { get; set; } public object? Any { get; set; } }
 
     class CaughtField { Thing? thing; }
     class CaughtBase : Thing;

@@ -2,15 +2,20 @@ using System.Reflection;
 
 namespace Stele.Tests.House;
 
-/// <summary>An earlier room never names a later one; held on the compiled assemblies, after the checker has been seen to catch each way of breaking it.</summary>
+/// <summary>
+/// An earlier room never names a later one; held on the compiled assemblies, after the checker has been seen to catch
+/// each way of breaking it.
+/// </summary>
 public sealed class RoomOrderTests
 {
     static readonly RoomOrder Order = new("Stele.Tests.House.Fixture", "Early", "Late");
 
     static IEnumerable<Type> Fixtures(string prefix) =>
-        Assembly.GetExecutingAssembly().GetTypes().Where(t => !t.IsNested && t.Namespace == "Stele.Tests.House.Fixture.Early" && t.Name.StartsWith(prefix, StringComparison.Ordinal));
+        Assembly.GetExecutingAssembly().GetTypes().Where(t => !t.IsNested
+            && t.Namespace == "Stele.Tests.House.Fixture.Early" && t.Name.StartsWith(prefix, StringComparison.Ordinal));
 
-    static IEnumerable<Type> WithNested(Type type) => type.GetNestedTypes(BindingFlags.Public | BindingFlags.NonPublic).SelectMany(WithNested).Prepend(type);
+    static IEnumerable<Type> WithNested(Type type) =>
+        type.GetNestedTypes(BindingFlags.Public | BindingFlags.NonPublic).SelectMany(WithNested).Prepend(type);
 
     public static TheoryData<string> Caught() => [.. Fixtures("Caught").Select(t => t.Name)];
 
@@ -47,7 +52,9 @@ public sealed class RoomOrderTests
         Rule.Holds(order.Violations(types).Concat(order.Strays(types)));
     }
 
-    /// <summary>Folders are namespaces, so that a reader finds a room by its folder and a folder can't hide in another room.</summary>
+    /// <summary>
+    /// Folders are namespaces, so that a reader finds a room by its folder and a folder can't hide in another room.
+    /// </summary>
     [Fact]
     public void Folders_are_namespaces()
     {
@@ -58,11 +65,14 @@ public sealed class RoomOrderTests
             foreach (var file in Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories))
             {
                 var path = Path.GetRelativePath(folder, file);
-                if (path.StartsWith("obj/", StringComparison.Ordinal) || path.StartsWith("bin/", StringComparison.Ordinal) || path == "Program.cs") continue;
+                if (path.StartsWith("obj/", StringComparison.Ordinal)
+                    || path.StartsWith("bin/", StringComparison.Ordinal) || path == "Program.cs") continue;
                 var expected = string.Join('.', [project, .. path.Split('/')[..^1]]);
-                var declared = File.ReadLines(file).FirstOrDefault(l => l.StartsWith("namespace ", StringComparison.Ordinal))?["namespace ".Length..].TrimEnd(';', ' ');
+                var declared = File.ReadLines(file).FirstOrDefault(l =>
+                    l.StartsWith("namespace ", StringComparison.Ordinal))?["namespace ".Length..].TrimEnd(';', ' ');
                 // Global usings and assembly attributes declare no namespace.
-                if (declared is not null && declared != expected) wrong.Add($"src/{project}/{path} declares {declared}, not {expected}");
+                if (declared is not null && declared != expected)
+                    wrong.Add($"src/{project}/{path} declares {declared}, not {expected}");
             }
         }
         Rule.Holds(wrong);

@@ -3,25 +3,33 @@ using System.Reflection.Emit;
 
 namespace Stele.Tests.House;
 
-/// <summary>One thing that a type of the walked assembly names: a type, or a member together with its declaring type.</summary>
-/// <param name="From">The naming type; compiler-made nested types (lambdas, iterators) name on behalf of the type they sit in.</param>
+/// <summary>
+/// One thing that a type of the walked assembly names: a type, or a member together with its declaring type.
+/// </summary>
+/// <param name="From">
+/// The naming type; compiler-made nested types (lambdas, iterators) name on behalf of the type they sit in.
+/// </param>
 /// <param name="Named">What is named, generic instances taken apart.</param>
 /// <param name="Where">The member of <paramref name="From"/> in which it stands.</param>
 sealed record Mention(Type From, MemberInfo Named, string Where)
 {
-    public override string ToString() => $"{From.FullName} ({Where}) names {(Named is Type t ? t.FullName : Named.DeclaringType?.FullName + "." + Named.Name)}";
+    public override string ToString() =>
+        $"{From.FullName} ({Where}) names {(Named is Type t ? t.FullName : Named.DeclaringType?.FullName + "." + Named.Name)}";
 }
 
 /// <summary>
-/// Everything that the types of a compiled assembly name: in declarations, signatures, attributes, local variables, catch
-/// clauses and instructions. It reads what the compiler wrote, so a relative name, an alias or <c>var</c> hides nothing;
+/// Everything that the types of a compiled assembly name: in declarations, signatures, attributes, local variables,
+/// catch clauses and instructions. It reads what the compiler wrote, so a relative name, an alias or <c>var</c> hides
+/// nothing;
 /// what the compiler folds away (<c>const</c>, <c>nameof</c>) leaves no trace and is not seen.
 /// </summary>
 static class Walk
 {
-    const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance
+        | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
-    static readonly Dictionary<ushort, OpCode> Instructions = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
+    static readonly Dictionary<ushort, OpCode> Instructions =
+        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(f => (OpCode)f.GetValue(null)!).ToDictionary(o => unchecked((ushort)o.Value));
 
     public static IEnumerable<Mention> Assembly(Assembly assembly) => assembly.GetTypes().SelectMany(Type);
@@ -37,7 +45,8 @@ static class Walk
     {
         yield return (type.BaseType, "base");
         foreach (var i in type.GetInterfaces()) yield return (i, "interface");
-        foreach (var named in Constraints(type.IsGenericTypeDefinition ? type.GetGenericArguments() : [])) yield return (named, "constraint");
+        foreach (var named in Constraints(type.IsGenericTypeDefinition ? type.GetGenericArguments() : []))
+            yield return (named, "constraint");
         foreach (var named in Attributes(type.CustomAttributes)) yield return (named, "attribute");
     }
 
@@ -58,7 +67,8 @@ static class Walk
 
     static IEnumerable<MemberInfo?> Method(MethodBase method)
     {
-        foreach (var named in Constraints(method.IsGenericMethodDefinition ? method.GetGenericArguments() : [])) yield return named;
+        foreach (var named in Constraints(method.IsGenericMethodDefinition ? method.GetGenericArguments() : []))
+            yield return named;
         var returned = (method as MethodInfo)?.ReturnParameter;
         foreach (var p in method.GetParameters().Concat(returned is null ? [] : [returned]))
         {
@@ -81,7 +91,8 @@ static class Walk
             ushort code = il[at++];
             if (code == 0xFE) code = (ushort)(0xFE00 | il[at++]);
             var operand = Instructions[code].OperandType;
-            if (operand is OperandType.InlineMethod or OperandType.InlineField or OperandType.InlineType or OperandType.InlineTok)
+            if (operand is OperandType.InlineMethod or OperandType.InlineField or OperandType.InlineType
+                or OperandType.InlineTok)
                 yield return method.Module.ResolveMember(BitConverter.ToInt32(il, at), ofType, ofMethod);
             at += operand switch
             {
@@ -109,7 +120,8 @@ static class Walk
         foreach (var a in attributes)
         {
             yield return a.Constructor;
-            foreach (var named in a.ConstructorArguments.Concat(a.NamedArguments.Select(n => n.TypedValue)).SelectMany(Argument)) yield return named;
+            foreach (var named in a.ConstructorArguments.Concat(a.NamedArguments.Select(n => n.TypedValue))
+                .SelectMany(Argument)) yield return named;
         }
     }
 
@@ -121,7 +133,10 @@ static class Walk
             foreach (var named in many.SelectMany(Argument)) yield return named;
     }
 
-    /// <summary>A member with every type in it, each as its definition: <c>List&lt;A[]&gt;.Add</c> names <c>Add</c>, <c>List</c> and <c>A</c>.</summary>
+    /// <summary>
+    /// A member with every type in it, each as its definition: <c>List&lt;A[]&gt;.Add</c> names <c>Add</c>, <c>List</c>
+    /// and <c>A</c>.
+    /// </summary>
     static IEnumerable<MemberInfo> Apart(MemberInfo? named)
     {
         if (named is null) yield break;
@@ -130,7 +145,8 @@ static class Walk
             foreach (var t in Types(type)) yield return t;
             yield break;
         }
-        yield return named is MethodBase { IsConstructedGenericMethod: true } or { DeclaringType.IsConstructedGenericType: true }
+        yield return named is MethodBase { IsConstructedGenericMethod: true }
+            or { DeclaringType.IsConstructedGenericType: true }
             ? named.Module.ResolveMember(named.MetadataToken)!
             : named;
         var types = named switch
@@ -149,8 +165,12 @@ static class Walk
     {
         if (type is null) return [];
         if (type.HasElementType) return Types(type.GetElementType());
-        if (type.IsFunctionPointer) return type.GetFunctionPointerParameterTypes().Append(type.GetFunctionPointerReturnType()).SelectMany(Types);
+        if (type.IsFunctionPointer)
+            return type.GetFunctionPointerParameterTypes().Append(type.GetFunctionPointerReturnType())
+                .SelectMany(Types);
         if (type.IsGenericParameter) return [];
-        return type.IsGenericType ? type.GetGenericArguments().SelectMany(Types).Prepend(type.GetGenericTypeDefinition()) : [type];
+        return type.IsGenericType
+            ? type.GetGenericArguments().SelectMany(Types).Prepend(type.GetGenericTypeDefinition())
+            : [type];
     }
 }

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Stele.Tests.House;
 
 /// <summary>
-/// Lines have at most 120 columns. What has more is counted by file in <c>wide-lines.txt</c>, which only shrinks: a file
-/// with more wide lines than it lists fails, and so does one with fewer, until the list says so.
+/// Lines have at most 120 columns. What has more is counted by file in <c>wide-lines.txt</c>, which only shrinks: a
+/// file with more wide lines than it lists fails, and so does one with fewer, until the list says so.
 /// </summary>
 public sealed class WidthTests
 {

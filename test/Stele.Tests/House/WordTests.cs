@@ -3,17 +3,21 @@ using System.Text.RegularExpressions;
 namespace Stele.Tests.House;
 
 /// <summary>
-/// What people read is plain modern English: help, errors, docs, the page, comments, the names of tests. The words below
-/// stand nowhere; docs/GLOSSARY.md has the field's words for what Stele speaks of.
+/// What people read is plain modern English: help, errors, docs, the page, comments, the names of tests. The words
+/// below stand nowhere; docs/GLOSSARY.md has the field's words for what Stele speaks of.
 /// </summary>
 public sealed partial class WordTests
 {
     // Put together from pieces, so that this file does not match itself.
-    [GeneratedRegex("\\b(who" + "ever|an" + "ew|men" + "d|men" + "ds|men" + "ded|men" + "ding|where" + "fore|there" + "of"
-        + "|for " + "ever|let " + "off|lies " + "with|stands " + "with|nobody " + "excludes)\\b", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("\\b(who" + "ever|an" + "ew|men" + "d|men" + "ds|men" + "ded|men" + "ding|where" + "fore|there"
+        + "of"
+        + "|for " + "ever|let " + "off|lies " + "with|stands " + "with|nobody " + "excludes)\\b",
+        RegexOptions.IgnoreCase)]
     private static partial Regex Refused { get; }
 
-    /// <summary>Words that are right in few places, and how many places they still have in <c>src</c>: fewer from here on.</summary>
+    /// <summary>
+    /// Words that are right in few places, and how many places they still have in <c>src</c>: fewer from here on.
+    /// </summary>
     static readonly (string Word, int Most)[] Sparing = [("beside", 7)];
 
     static readonly string[] Kinds =

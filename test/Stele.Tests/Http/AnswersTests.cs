@@ -7,8 +7,8 @@ namespace Stele.Tests.Http;
 public sealed class AnswersTests
 {
     /// <summary>
-    /// The web server takes what is written to a client that is gone, at once, and drops it: anyone who made it would go
-    /// on to the end, as fast as the machine can.
+    /// The web server takes what is written to a client that is gone, at once, and drops it: anyone who made it would
+    /// go on to the end, as fast as the machine can.
     /// </summary>
     [Fact]
     public async Task What_nobody_takes_is_not_made()

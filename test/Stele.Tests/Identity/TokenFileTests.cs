@@ -84,9 +84,11 @@ public sealed class TokenFileTests
         using var scratch = new Scratch();
         var (server, node) = (scratch.At("tokens.json"), scratch.At("principals.json"));
         var (first, hex) = (Token.New(), "stele_" + new string('0', 63) + "a");
-        File.WriteAllText(server, $$"""{"tokens":[{"digest":"{{Token.DigestOf(first)}}","name":"founder"}],"version":1}""");
+        File.WriteAllText(server,
+            $$"""{"tokens":[{"digest":"{{Token.DigestOf(first)}}","name":"founder"}],"version":1}""");
         var id = new string('1', 32);
-        File.WriteAllText(node, $$"""{"principals":[{"id":"{{id}}","roles":["clerk"],"token":"{{Token.DigestOf(hex)}}"}],"version":1}""");
+        File.WriteAllText(node,
+            $$"""{"principals":[{"id":"{{id}}","roles":["clerk"],"token":"{{Token.DigestOf(hex)}}"}],"version":1}""");
         void Stands()
         {
             foreach (var right in new[] { Rights.Read, Rights.Upload, Rights.Submit }) Assert.True(Opens(server, first,

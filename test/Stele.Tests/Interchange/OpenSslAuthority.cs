@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Stele.Tests.Interchange;
 
-/// <summary>A real time-stamping authority: the openssl program, with a root and a stamping certificate of its own.</summary>
+/// <summary>
+/// A real time-stamping authority: the openssl program, with a root and a stamping certificate of its own.
+/// </summary>
 sealed class OpenSslAuthority : IDisposable
 {
     const string Configuration = """
@@ -42,7 +44,8 @@ sealed class OpenSslAuthority : IDisposable
 
     public OpenSslAuthority(string extensions = "stamper")
     {
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => System.IO.File.Exists(System.IO.Path.Combine(d, "openssl")))) Assert.Skip("openssl is not installed");
+        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d =>
+            System.IO.File.Exists(System.IO.Path.Combine(d, "openssl")))) Assert.Skip("openssl is not installed");
         _scratch.File("tsa.cnf", Configuration);
         _scratch.File("serial", "01\n");
         Run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout root.key -out root.pem -subj /CN=Root -days 3650 -config tsa.cnf -extensions ca");
@@ -76,7 +79,12 @@ sealed class OpenSslAuthority : IDisposable
 
     int Exit(string arguments, out string said)
     {
-        using var process = Process.Start(new ProcessStartInfo("openssl", arguments) { WorkingDirectory = _scratch.Path, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo("openssl", arguments)
+        {
+            WorkingDirectory = _scratch.Path,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var error = process.StandardError.ReadToEndAsync();
         said = process.StandardOutput.ReadToEnd();
         Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)), "openssl did not end");

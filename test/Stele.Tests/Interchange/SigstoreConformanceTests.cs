@@ -5,14 +5,17 @@ using Stele.Proof.Interchange;
 namespace Stele.Tests.Interchange;
 
 /// <summary>
-/// Every bundle of sigstore-conformance, one by one: those whose folder ends in _fail are refused, all others accepted. A case brings its key or its trusted root; the others mean the public
-/// instance, whose root stands in the suite too: one case has it with nothing changed but the end of one log's validity, which is taken back here.
+/// Every bundle of sigstore-conformance, one by one: those whose folder ends in _fail are refused, all others accepted.
+/// A case brings its key or its trusted root; the others mean the public instance, whose root stands in the suite too:
+/// one case has it with nothing changed but the end of one log's validity, which is taken back here.
 /// </summary>
 public sealed class SigstoreConformanceTests(ITestOutputHelper output)
 {
     const string ProductionRoot = "trust-root-tlog-validity-end-inclusive";
 
-    /// <summary>What must be the reason, where the name of the case says it: a refusal for anything else would hide a hole.</summary>
+    /// <summary>
+    /// What must be the reason, where the name of the case says it: a refusal for anything else would hide a hole.
+    /// </summary>
     static readonly Dictionary<string, Fault[]> Reasons = new(StringComparer.Ordinal)
     {
         ["bundle-empty-certificate-chain_fail"] = [Fault.Malformed],
@@ -83,10 +86,13 @@ public sealed class SigstoreConformanceTests(ITestOutputHelper output)
                 output.WriteLine($"ok    {name,-62} {trust,-17} refused: the key can't be read");
                 continue;
             }
-            var verification = BundleVerifier.Verify(File.ReadAllBytes(Path.Combine(folder, "bundle.sigstore.json")), terms);
+            var verification = BundleVerifier.Verify(File.ReadAllBytes(Path.Combine(folder, "bundle.sigstore.json")),
+                terms);
             var right = verification.Accepted != name.EndsWith("_fail", StringComparison.Ordinal)
-                && (verification.Accepted || Reasons.TryGetValue(name, out var reasons) && reasons.Contains(verification.Fault));
-            var line = $"{(right ? "ok   " : "WRONG")} {name,-62} {trust,-17} {(verification.Accepted ? "accepted" : $"refused: {Verification.NameOf(verification.Fault)}: {verification.Message}")}";
+                && (verification.Accepted
+                    || Reasons.TryGetValue(name, out var reasons) && reasons.Contains(verification.Fault));
+            var line =
+                $"{(right ? "ok   " : "WRONG")} {name,-62} {trust,-17} {(verification.Accepted ? "accepted" : $"refused: {Verification.NameOf(verification.Fault)}: {verification.Message}")}";
             output.WriteLine(line);
             if (!right) wrong.Add(line);
         }
@@ -94,7 +100,9 @@ public sealed class SigstoreConformanceTests(ITestOutputHelper output)
         Assert.Empty(wrong);
     }
 
-    /// <summary>What an accepted bundle promises stands on every byte of it that is signed: one changed anywhere refuses it.</summary>
+    /// <summary>
+    /// What an accepted bundle promises stands on every byte of it that is signed: one changed anywhere refuses it.
+    /// </summary>
     [Theory]
     [InlineData("rekor2-happy-path")]
     [InlineData("managed-key-and-trusted-root")]
@@ -105,7 +113,8 @@ public sealed class SigstoreConformanceTests(ITestOutputHelper output)
         var (terms, _) = Terms(suite, Path.Combine(suite, name));
         var text = File.ReadAllText(Path.Combine(suite, name, "bundle.sigstore.json"));
         Assert.True(BundleVerifier.Verify(Encoding.UTF8.GetBytes(text), terms!).Accepted);
-        foreach (var member in new[] { "\"signature\"", "\"sig\"", "\"payload\"", "\"digest\"", "\"rootHash\"", "\"canonicalizedBody\"", "\"keyId\"", "\"rawBytes\"", "\"signedEntryTimestamp\"" })
+        foreach (var member in new[] { "\"signature\"", "\"sig\"", "\"payload\"", "\"digest\"", "\"rootHash\"",
+            "\"canonicalizedBody\"", "\"keyId\"", "\"rawBytes\"", "\"signedEntryTimestamp\"" })
         {
             var at = text.IndexOf(member, StringComparison.Ordinal);
             if (at < 0) continue;
@@ -122,7 +131,8 @@ public sealed class SigstoreConformanceTests(ITestOutputHelper output)
 
     static (BundleTerms?, string) Terms(string suite, string folder)
     {
-        string? Text(string file) => File.Exists(Path.Combine(folder, file)) ? File.ReadAllText(Path.Combine(folder, file)) : null;
+        string? Text(string file) =>
+            File.Exists(Path.Combine(folder, file)) ? File.ReadAllText(Path.Combine(folder, file)) : null;
         var (key, root) = (Text("key.pub"), Text("trusted_root.json"));
         var artifact = Path.Combine(folder, "artifact");
         using var stream = File.OpenRead(File.Exists(artifact) ? artifact : Path.Combine(suite, "a.txt"));
@@ -136,16 +146,22 @@ public sealed class SigstoreConformanceTests(ITestOutputHelper output)
         {
             return (null, "key");
         }
-        return (new BundleTerms(given, production, Text("identity")?.Trim(), Text("issuer")?.Trim(), ArtifactDigests.Of(stream)),
+        return (new BundleTerms(given, production, Text("identity")?.Trim(), Text("issuer")?.Trim(),
+            ArtifactDigests.Of(stream)),
             $"{(key is null ? "" : "key, ")}{(root is null ? "public root" : "its own root")}");
     }
 
-    public static TrustedRoot PublicRoot() => Production(Path.Combine(Vectors.Dir("sigstore-conformance"), "bundle-verify"));
+    public static TrustedRoot PublicRoot() =>
+        Production(Path.Combine(Vectors.Dir("sigstore-conformance"), "bundle-verify"));
 
-    /// <summary>The public instance's trusted root: the one of the case that changed one validity's end, with that end taken back.</summary>
+    /// <summary>
+    /// The public instance's trusted root: the one of the case that changed one validity's end, with that end taken
+    /// back.
+    /// </summary>
     static TrustedRoot Production(string suite)
     {
-        var json = CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(suite, ProductionRoot, "trusted_root.json")), TrustedRoot.MaxBytes);
+        var json = CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(suite, ProductionRoot, "trusted_root.json")),
+            TrustedRoot.MaxBytes);
         var logs = json["tlogs"].AsArray.Select(log =>
         {
             var key = log["publicKey"];

@@ -8,10 +8,13 @@ using Stele.Tests.Control;
 
 namespace Stele.Tests.Interchange;
 
-/// <summary>RFC 3161 against a real authority, openssl's: our queries are answered by it, its stamps judged by us.</summary>
+/// <summary>
+/// RFC 3161 against a real authority, openssl's: our queries are answered by it, its stamps judged by us.
+/// </summary>
 public sealed class TimestampTests
 {
-    static readonly byte[] Data = Encoding.UTF8.GetBytes("ledger.example/stele\n3\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\n");
+    static readonly byte[] Data =
+        Encoding.UTF8.GetBytes("ledger.example/stele\n3\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\n");
     static readonly byte[] Nonce = [0x9f, 1, 2, 3, 4, 5, 6, 7];
 
     [Fact]
@@ -29,11 +32,15 @@ public sealed class TimestampTests
         Assert.True(good.Accepted, good.Message);
         Assert.Equal("Stamper", time!.Authority);
         Assert.Equal(Fault.Timestamp, TimestampToken.Verify(answer, [.. Data, 1], roots, out _).Fault);
-        Assert.Equal(Fault.Timestamp, TimestampToken.Verify(answer, Data, Certificate.FromPem(other.RootPem), out _).Fault);
+        Assert.Equal(Fault.Timestamp,
+            TimestampToken.Verify(answer, Data, Certificate.FromPem(other.RootPem), out _).Fault);
         Assert.Equal(Fault.Timestamp, TimestampToken.Verify(answer, Data, [], out _).Fault);
     }
 
-    /// <summary>A flipped bit is refused, or lies in what nobody signed: the response's status, the version numbers around the signed content. It never changes what is said.</summary>
+    /// <summary>
+    /// A flipped bit is refused, or lies in what nobody signed: the response's status, the version numbers around the
+    /// signed content. It never changes what is said.
+    /// </summary>
     [Fact]
     public void Whatever_bit_is_flipped_the_time_that_is_believed_is_the_one_that_was_signed()
     {
@@ -68,7 +75,8 @@ public sealed class TimestampTests
         using var wide = new OpenSslAuthority("other");
         // openssl itself will not stamp with such a certificate: it can only ever be of no use.
         Assert.ThrowsAny<Exception>(() => wide.Answer(TimestampToken.Query(Data, Nonce)));
-        Assert.Equal(Fault.Timestamp, TimestampToken.Verify(answer, Data, Certificate.FromPem(wide.RootPem), out _).Fault);
+        Assert.Equal(Fault.Timestamp,
+            TimestampToken.Verify(answer, Data, Certificate.FromPem(wide.RootPem), out _).Fault);
     }
 
     [Fact]
@@ -84,7 +92,8 @@ public sealed class TimestampTests
         {
             using var output = new StringWriter();
             using var error = new StringWriter();
-            var code = await Verbs.Run([.. arguments, "--home", home, "--json"], new Stage(TimeProvider.System, output, error), TestContext.Current.CancellationToken);
+            var code = await Verbs.Run([.. arguments, "--home", home, "--json"],
+                new Stage(TimeProvider.System, output, error), TestContext.Current.CancellationToken);
             Assert.True(code == 0, $"{string.Join(' ', arguments)}: {code}\n{output}{error}");
             return CanonicalJson.Parse(Encoding.UTF8.GetBytes(output.ToString()), 1 << 20);
         }
@@ -104,7 +113,8 @@ public sealed class TimestampTests
         var (stamp, checkpoint) = (scratch.At("stamps", $"{size}-0.tst"), scratch.At("stamps", $"{size}-0.checkpoint"));
         var (token, text) = (await File.ReadAllBytesAsync(stamp), await File.ReadAllBytesAsync(checkpoint));
         Assert.True(TimestampToken.Verify(token, text, Certificate.FromPem(authority.RootPem), out _).Accepted);
-        Assert.Equal($"{town.Trust.Origin}\n{size}", string.Join('\n', (await File.ReadAllLinesAsync(checkpoint))[..2]));
+        Assert.Equal($"{town.Trust.Origin}\n{size}",
+            string.Join('\n', (await File.ReadAllLinesAsync(checkpoint))[..2]));
 
         // The server takes none that is over something else.
         var strange = authority.Answer(TimestampToken.Query(Data, Nonce));
@@ -148,12 +158,16 @@ public sealed class TimestampTests
         {
             using var stream = client.GetStream();
             var head = new StringBuilder();
-            while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal)) head.Append((char)stream.ReadByte());
-            var length = head.ToString().Split("\r\n").First(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)).Split(':')[1];
+            while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+                head.Append((char)stream.ReadByte());
+            var length = head.ToString().Split("\r\n")
+                .First(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)).Split(':')[1];
             var query = new byte[int.Parse(length, System.Globalization.CultureInfo.InvariantCulture)];
             stream.ReadExactly(query);
             var answer = authority.Answer(query);
-            stream.Write(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {answer.Length}\r\nConnection: close\r\n\r\n"));
+            stream.Write(
+                Encoding.ASCII.GetBytes(
+                    $"HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {answer.Length}\r\nConnection: close\r\n\r\n"));
             stream.Write(answer);
         }
 

@@ -63,10 +63,13 @@ public sealed class AwaitTests : IDisposable
         using var log = Witnessed("log");
         await Ledgers.Fill(log, 3);
         Assert.Equal(Cosigning.Malformed, log.Cosigned("no note"));
-        Assert.Equal(Cosigning.NotOurs, log.Cosigned(_witness.Sign(new Checkpoint(Ledgers.Origin, 3, log.Root).Text).ToString()));
+        Assert.Equal(Cosigning.NotOurs,
+            log.Cosigned(_witness.Sign(new Checkpoint(Ledgers.Origin, 3, log.Root).Text).ToString()));
         // The same key on another history: of the same size, and of one that this log never had.
-        foreach (var (size, root) in new[] { (3L, Ledgers.RootOf(2)), (2L, Ledgers.RootOf(3)), (4L, Ledgers.RootOf(4)) })
-            Assert.Equal(Cosigning.Inconsistent, log.Cosigned(Cosign(_ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, size, root).Text).ToString())));
+        foreach (var (size, root) in new[] { (3L, Ledgers.RootOf(2)), (2L, Ledgers.RootOf(3)),
+            (4L, Ledgers.RootOf(4)) })
+            Assert.Equal(Cosigning.Inconsistent,
+                log.Cosigned(Cosign(_ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, size, root).Text).ToString())));
         Assert.Equal(0, log.CosignedSize);
         Assert.Equal(Cosigning.Taken, log.Cosigned(Cosign(log.Checkpoint)));
     }

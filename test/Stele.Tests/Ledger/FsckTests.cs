@@ -14,11 +14,13 @@ public sealed class FsckTests : IDisposable
         await _ledgers.Make("log", 258);
         Assert.Empty(_ledgers.Check("log"));
         await using (var log = new Closing(_ledgers.OpenReplica("replica")))
-        using (var own = _ledgers.Open("log")) Assert.Equal(Extension.Extended, await log.Log.Extend([.. own.ReadEntries(0, 258)], own.Checkpoint));
+        using (var own = _ledgers.Open("log"))
+            Assert.Equal(Extension.Extended, await log.Log.Extend([.. own.ReadEntries(0, 258)], own.Checkpoint));
         foreach (var name in new[] { "log", "replica" })
         {
             var seen = 0;
-            foreach (var file in Directory.GetFiles(_ledgers.At(name), "*", SearchOption.AllDirectories).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)))
+            foreach (var file in Directory.GetFiles(_ledgers.At(name), "*", SearchOption.AllDirectories)
+                .Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)))
             {
                 var path = Path.GetRelativePath(_ledgers.At(name), file);
                 var bytes = File.ReadAllBytes(file);
@@ -71,15 +73,18 @@ public sealed class FsckTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "tile/entries/001"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/1/000.p/2"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/stray"), "x");
-        Assert.Equal(["tile/0/000: written again", "tile/1/000.p/2: written again", "tile/entries/001: written again", "tile/stray: removed"], Fsck.Repair(folder, _ledgers.Signer.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["tile/0/000: written again", "tile/1/000.p/2: written again", "tile/entries/001: written again",
+            "tile/stray: removed"], Fsck.Repair(folder, _ledgers.Signer.Key).Order(StringComparer.Ordinal));
         Assert.Empty(_ledgers.Check("log"));
         Assert.Equal(journal, File.ReadAllBytes(Log.JournalPath(folder)));
         foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories))
-            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(folder, Path.GetRelativePath(good, file))));
+            Assert.Equal(File.ReadAllBytes(file),
+                File.ReadAllBytes(Path.Combine(folder, Path.GetRelativePath(good, file))));
 
         // A checkpoint can't be made without the key, and is not.
         File.WriteAllText(Path.Combine(folder, "checkpoint"), "x");
-        Assert.Equal(["checkpoint: left as it is; opening the log signs it again"], Fsck.Repair(folder, _ledgers.Signer.Key));
+        Assert.Equal(["checkpoint: left as it is; opening the log signs it again"],
+            Fsck.Repair(folder, _ledgers.Signer.Key));
         Assert.Equal(["checkpoint: not a signed checkpoint"], _ledgers.Check("log"));
 
         journal[40] ^= 1;
@@ -93,7 +98,8 @@ public sealed class FsckTests : IDisposable
     {
         await _ledgers.Make("log", 3);
         using (var own = _ledgers.Open("log"))
-        using (var replica = _ledgers.OpenReplica("replica")) Assert.Equal(Extension.Extended, await replica.Extend([.. own.ReadEntries(0, 3)], own.Checkpoint));
+        using (var replica = _ledgers.OpenReplica("replica"))
+            Assert.Equal(Extension.Extended, await replica.Extend([.. own.ReadEntries(0, 3)], own.Checkpoint));
         File.WriteAllText(Path.Combine(_ledgers.At("replica"), "checkpoint"), "x");
         Assert.Equal(["checkpoint: taken from the journal"], Fsck.Repair(_ledgers.At("replica"), _ledgers.Signer.Key));
         Assert.Empty(_ledgers.Check("replica"));

@@ -22,16 +22,20 @@ public sealed class KilledLogTests(ITestOutputHelper output)
         var roots = new List<(long Size, string Root)>();
         for (var kill = 0; kill < Kills / 2; kill++)
         {
-            var said = SeparateLog.RunAndKill(ledgers.At("log"), random.Next(40), TimeSpan.FromMilliseconds(random.Next(3)));
+            var said = SeparateLog.RunAndKill(ledgers.At("log"), random.Next(40),
+                TimeSpan.FromMilliseconds(random.Next(3)));
             foreach (var line in said)
             {
                 var words = line.Split(' ', 3);
                 var number = long.Parse(words[1], CultureInfo.InvariantCulture);
                 if (words[0] == "open") roots.Add((number, words[2]));
-                else Assert.True(acknowledged.TryAdd(number, words[2]), $"entry {number} was acknowledged twice (seed {seed})");
+                else
+                    Assert.True(acknowledged.TryAdd(number, words[2]),
+                        $"entry {number} was acknowledged twice (seed {seed})");
             }
             // Derived files may be behind what the journal holds, and a write that nobody was told of may be torn.
-            var wrong = ledgers.Check("log").Where(w => !Fsck.IsDerived(w) && !w.Contains("a torn tail", StringComparison.Ordinal)).ToArray();
+            var wrong = ledgers.Check("log")
+                .Where(w => !Fsck.IsDerived(w) && !w.Contains("a torn tail", StringComparison.Ordinal)).ToArray();
             Assert.True(wrong.Length == 0, $"seed {seed}, kill {kill}: {string.Join('\n', wrong)}");
         }
         using (var log = ledgers.Open("log"))
@@ -48,7 +52,8 @@ public sealed class KilledLogTests(ITestOutputHelper output)
                 if (size > 0) Assert.Equal(root, log.RootAt(size).ToString());
                 before = size;
             }
-            output.WriteLine($"seed {seed}: {Kills / 2} kills, {acknowledged.Count} acknowledged, {log.Size} entries in {Journal.Segments(Log.JournalPath(ledgers.At("log"))).Count} segments");
+            output.WriteLine(
+                $"seed {seed}: {Kills / 2} kills, {acknowledged.Count} acknowledged, {log.Size} entries in {Journal.Segments(Log.JournalPath(ledgers.At("log"))).Count} segments");
         }
         Assert.Empty(ledgers.Check("log"));
     }
@@ -65,12 +70,14 @@ public sealed class KilledLogTests(ITestOutputHelper output)
         var old = File.ReadAllBytes(Log.JournalPath(ledgers.At("old")));
         var zeroed = (byte[])today.Clone();
         zeroed.AsSpan(old.Length).Clear();
-        foreach (var journal in new[] { old, zeroed, today[..old.Length], today[..(today.Length - JournalFrame.Header - 10)] })
+        foreach (var journal in new[] { old, zeroed, today[..old.Length],
+            today[..(today.Length - JournalFrame.Header - 10)] })
         {
             var folder = ledgers.Copy("log", "put back");
             File.WriteAllBytes(Log.JournalPath(folder), journal);
             Assert.Equal(LogError.Truncated, Assert.Throws<LogException>(() => ledgers.Open("put back")).Error);
-            Assert.Contains(ledgers.Check("put back"), w => w.Contains("checkpoint: it covers 310 entries", StringComparison.Ordinal));
+            Assert.Contains(ledgers.Check("put back"),
+                w => w.Contains("checkpoint: it covers 310 entries", StringComparison.Ordinal));
         }
     }
 }

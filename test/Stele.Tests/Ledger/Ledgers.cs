@@ -36,15 +36,19 @@ sealed class Ledgers : IDisposable
             },
         });
 
-    public Log Open(string name, LogOptions options) => Log.Open(At(name), Origin, Signer, TimeProvider.System, options);
+    public Log Open(string name, LogOptions options) =>
+        Log.Open(At(name), Origin, Signer, TimeProvider.System, options);
 
-    public Log OpenReplica(string name) => Log.OpenReplica(At(name), Signer.Key, TimeProvider.System, new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
+    public Log OpenReplica(string name) =>
+        Log.OpenReplica(At(name), Signer.Key, TimeProvider.System,
+            new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
 
     public IReadOnlyList<string> Check(string name) => Fsck.Check(At(name), Signer.Key);
 
     public static byte[] Entry(long i) => Encoding.UTF8.GetBytes($"entry {i} {new string('.', (int)(i % 50))}");
 
-    public static Digest RootOf(long size) => Merkle.Root(Enumerable.Range(0, (int)size).Select(i => Merkle.Leaf(Entry(i))));
+    public static Digest RootOf(long size) =>
+        Merkle.Root(Enumerable.Range(0, (int)size).Select(i => Merkle.Leaf(Entry(i))));
 
     public static async Task Fill(Log log, long to)
     {
@@ -64,7 +68,8 @@ sealed class Ledgers : IDisposable
     public string Copy(string from, string to)
     {
         if (Directory.Exists(At(to))) Directory.Delete(At(to), recursive: true);
-        foreach (var file in Directory.GetFiles(At(from), "*", SearchOption.AllDirectories).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)))
+        foreach (var file in Directory.GetFiles(At(from), "*", SearchOption.AllDirectories)
+            .Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)))
         {
             var target = Path.Combine(At(to), Path.GetRelativePath(At(from), file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);

@@ -16,7 +16,8 @@ public sealed class LogTests : IDisposable
     void Verify(Log log, long size)
     {
         Assert.Equal(size, log.Size);
-        Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(log.Checkpoint, _ledgers.Signer.Key, out var checkpoint));
+        Assert.Equal(CheckpointTrust.Verified,
+            Checkpoint.Open(log.Checkpoint, _ledgers.Signer.Key, out var checkpoint));
         Assert.Equal((size, Ledgers.RootOf(size)), (checkpoint!.Size, checkpoint.Root));
         Assert.Equal((checkpoint.Root, checkpoint.Root, size), (log.Root, log.Frontier.Root, log.Frontier.Size));
         var i = 0;
@@ -25,7 +26,8 @@ public sealed class LogTests : IDisposable
         foreach (var at in new[] { 0, size / 2, size - 1 }.Where(a => a >= 0 && a < size))
         {
             Assert.Equal(Ledgers.Entry(at), log.ReadEntry(at));
-            Assert.True(Proofs.VerifyInclusion(at, size, Merkle.Leaf(Ledgers.Entry(at)), log.InclusionProof(at, size), log.Root));
+            Assert.True(Proofs.VerifyInclusion(at, size, Merkle.Leaf(Ledgers.Entry(at)), log.InclusionProof(at, size),
+                log.Root));
         }
         foreach (var a in new[] { 1, size / 3, size - 1, size }.Where(a => a >= 1 && a <= size))
         {
@@ -80,7 +82,8 @@ public sealed class LogTests : IDisposable
         await _ledgers.Make("log", Size);
         // A client that has nothing but the files, the key and the standard's paths.
         byte[] Get(string path) => File.ReadAllBytes(Path.Combine(_ledgers.At("log"), path));
-        Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(Encoding.UTF8.GetString(Get("checkpoint")), _ledgers.Signer.Key, out var checkpoint));
+        Assert.Equal(CheckpointTrust.Verified,
+            Checkpoint.Open(Encoding.UTF8.GetString(Get("checkpoint")), _ledgers.Signer.Key, out var checkpoint));
         Assert.Equal(Size, checkpoint!.Size);
         Digest Subtree(int level, long index)
         {
@@ -91,14 +94,19 @@ public sealed class LogTests : IDisposable
         foreach (var i in new[] { 0, 255, 65_535, 65_536, Size - 1 })
         {
             var n = i / 256;
-            var entry = Tile.DecodeBundle(Get(new Tile(Tile.Entries, n, Tile.WidthAt(Size, Tile.Entries, n)).Path), Tile.WidthAt(Size, Tile.Entries, n))[i % 256];
+            var entry = Tile.DecodeBundle(Get(new Tile(Tile.Entries, n, Tile.WidthAt(Size, Tile.Entries, n)).Path),
+                Tile.WidthAt(Size, Tile.Entries, n))[i % 256];
             Assert.Equal(Ledgers.Entry(i), entry);
-            Assert.True(Proofs.VerifyInclusion(i, Size, Merkle.Leaf(entry), Proofs.Inclusion(i, Size, Subtree), checkpoint.Root));
+            Assert.True(Proofs.VerifyInclusion(i, Size, Merkle.Leaf(entry), Proofs.Inclusion(i, Size, Subtree),
+                checkpoint.Root));
         }
-        Assert.Equal(["checkpoint", "journal", "journal.lock"], Directory.GetFiles(_ledgers.At("log")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["checkpoint", "journal", "journal.lock"],
+            Directory.GetFiles(_ledgers.At("log")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         using var log = _ledgers.Open("log");
-        Assert.True(Proofs.VerifyInclusion(65_535, Size, Merkle.Leaf(Ledgers.Entry(65_535)), log.InclusionProof(65_535, Size), log.Root));
-        Assert.True(Proofs.VerifyConsistency(65_537, Size, log.RootAt(65_537), log.Root, log.ConsistencyProof(65_537, Size)));
+        Assert.True(Proofs.VerifyInclusion(65_535, Size, Merkle.Leaf(Ledgers.Entry(65_535)),
+            log.InclusionProof(65_535, Size), log.Root));
+        Assert.True(Proofs.VerifyConsistency(65_537, Size, log.RootAt(65_537), log.Root,
+            log.ConsistencyProof(65_537, Size)));
     }
 
     [Fact]
@@ -141,15 +149,18 @@ public sealed class LogTests : IDisposable
                 long rounds = 0;
                 for (; !done.IsCancellationRequested; rounds++)
                 {
-                    Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(log.Checkpoint, _ledgers.Signer.Key, out var checkpoint));
+                    Assert.Equal(CheckpointTrust.Verified,
+                        Checkpoint.Open(log.Checkpoint, _ledgers.Signer.Key, out var checkpoint));
                     var size = checkpoint!.Size;
                     if (size == 0) continue;
                     // What a checkpoint covers can be read and proved, however the log grows.
                     var at = rounds * 7919 % size;
                     var entry = log.ReadEntry(at);
-                    Assert.True(Proofs.VerifyInclusion(at, size, Merkle.Leaf(entry), log.InclusionProof(at, size), checkpoint.Root));
+                    Assert.True(Proofs.VerifyInclusion(at, size, Merkle.Leaf(entry), log.InclusionProof(at, size),
+                        checkpoint.Root));
                     var n = (size - 1) / 256;
-                    Assert.Equal(Merkle.Leaf(log.ReadEntry(size - 1)), Tile.Decode(log.Tile(0, n, Tile.WidthAt(size, 0, n))!, Tile.WidthAt(size, 0, n))[^1]);
+                    Assert.Equal(Merkle.Leaf(log.ReadEntry(size - 1)),
+                        Tile.Decode(log.Tile(0, n, Tile.WidthAt(size, 0, n))!, Tile.WidthAt(size, 0, n))[^1]);
                 }
                 return rounds;
             });
@@ -215,8 +226,10 @@ public sealed class LogTests : IDisposable
     {
         using var log = _ledgers.Open("log");
         Assert.Equal(0, await log.Append(new byte[65_535]));
-        Assert.Equal(LogError.EntryTooLarge, (await Assert.ThrowsAsync<LogException>(() => log.Append(new byte[65_536]))).Error);
-        Assert.Equal(LogError.EntryTooLarge, (await Assert.ThrowsAsync<LogException>(() => log.Append(_ => new byte[65_536]))).Error);
+        Assert.Equal(LogError.EntryTooLarge,
+            (await Assert.ThrowsAsync<LogException>(() => log.Append(new byte[65_536]))).Error);
+        Assert.Equal(LogError.EntryTooLarge,
+            (await Assert.ThrowsAsync<LogException>(() => log.Append(_ => new byte[65_536]))).Error);
         Assert.Equal(1, await log.Append(ReadOnlyMemory<byte>.Empty));
         Assert.Equal(2, log.Size);
     }
@@ -258,7 +271,8 @@ public sealed class LogTests : IDisposable
     [Fact]
     public async Task A_crash_at_any_byte_of_the_last_batches_loses_nothing_that_was_signed_for()
     {
-        // A log that published its first 260 entries, then took three more batches and lost power: only the journal's bytes are sure.
+        // A log that published its first 260 entries, then took three more batches and lost power: only the journal's
+        // bytes are sure.
         var file = default(FaultyFile);
         var ends = new List<long>();
         using (var log = _ledgers.Open("log"))
@@ -303,22 +317,27 @@ public sealed class LogTests : IDisposable
     public async Task Derived_files_are_made_again_whatever_a_crash_left()
     {
         // A partial file of an earlier size, if the pacing left one, may go without harm.
-        static bool Implied(string path) => Tile.TryParse(path, out var tile) && tile.Width == Tile.WidthAt(600, tile.Level, tile.Index);
+        static bool Implied(string path) =>
+            Tile.TryParse(path, out var tile) && tile.Width == Tile.WidthAt(600, tile.Level, tile.Index);
         await _ledgers.Make("log", 600);
         var good = _ledgers.Copy("log", "good");
-        foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(good, f)).Where(f => f == "checkpoint" || Implied(f)))
-            foreach (var damage in new Action<string>[] { File.Delete, f => File.WriteAllBytes(f, []), f => File.WriteAllBytes(f, new byte[new FileInfo(f).Length]), f => File.AppendAllText(f, "x") })
+        foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories)
+            .Select(f => Path.GetRelativePath(good, f)).Where(f => f == "checkpoint" || Implied(f)))
+            foreach (var damage in new Action<string>[] { File.Delete, f => File.WriteAllBytes(f, []),
+                f => File.WriteAllBytes(f, new byte[new FileInfo(f).Length]), f => File.AppendAllText(f, "x") })
             {
                 damage(Path.Combine(_ledgers.Copy("good", "damaged"), file));
                 Assert.Contains(_ledgers.Check("damaged"), w => w.StartsWith(file, StringComparison.Ordinal));
                 using (var log = _ledgers.Open("damaged")) Assert.Equal(Ledgers.RootOf(600), log.Root);
                 Assert.Empty(_ledgers.Check("damaged"));
-                Assert.Equal(File.ReadAllBytes(Path.Combine(good, file)), File.ReadAllBytes(Path.Combine(_ledgers.At("damaged"), file)));
+                Assert.Equal(File.ReadAllBytes(Path.Combine(good, file)),
+                    File.ReadAllBytes(Path.Combine(_ledgers.At("damaged"), file)));
             }
 
         // Tiles ahead of the journal, partials of a size that never was, names that mean nothing.
         _ledgers.Copy("good", "ahead");
-        foreach (var stray in new[] { "tile/0/005", "tile/0/002.p/89", "tile/entries/009.p/3", "tile/3/000.p/1", "tile/0/00x", "tile/other" })
+        foreach (var stray in new[] { "tile/0/005", "tile/0/002.p/89", "tile/entries/009.p/3", "tile/3/000.p/1",
+            "tile/0/00x", "tile/other" })
         {
             var path = Path.Combine(_ledgers.At("ahead"), stray);
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -340,13 +359,16 @@ public sealed class LogTests : IDisposable
         File.Copy(Log.JournalPath(_ledgers.At("old")), Log.JournalPath(_ledgers.At("log")), overwrite: true);
         var lost = Assert.Throws<LogException>(() => _ledgers.Open("log"));
         Assert.Equal(LogError.Truncated, lost.Error);
-        Assert.Contains(_ledgers.Check("log"), w => w.StartsWith("checkpoint: it covers 20 entries", StringComparison.Ordinal));
+        Assert.Contains(_ledgers.Check("log"),
+            w => w.StartsWith("checkpoint: it covers 20 entries", StringComparison.Ordinal));
 
         // Another history of the same length.
-        using (var log = _ledgers.Open("other")) for (var i = 0; i < 20; i++) await log.Append(Encoding.UTF8.GetBytes($"other {i}"));
+        using (var log = _ledgers.Open("other")) for (var i = 0; i < 20; i++)
+            await log.Append(Encoding.UTF8.GetBytes($"other {i}"));
         File.Copy(Log.JournalPath(_ledgers.At("other")), Log.JournalPath(_ledgers.At("log")), overwrite: true);
         Assert.Equal(LogError.Forked, Assert.Throws<LogException>(() => _ledgers.Open("log")).Error);
-        Assert.Contains(_ledgers.Check("log"), w => w.StartsWith("checkpoint: its root is not", StringComparison.Ordinal));
+        Assert.Contains(_ledgers.Check("log"),
+            w => w.StartsWith("checkpoint: its root is not", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -354,11 +376,16 @@ public sealed class LogTests : IDisposable
     {
         await _ledgers.Make("log", 3);
         using var other = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 2));
-        Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => Log.Open(_ledgers.At("log"), Ledgers.Origin, other, TimeProvider.System)).Error);
-        Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => Log.Open(_ledgers.At("log"), "example.com/x", other, TimeProvider.System)).Error);
+        Assert.Equal(LogError.WrongLog,
+            Assert.Throws<LogException>(() =>
+                Log.Open(_ledgers.At("log"), Ledgers.Origin, other, TimeProvider.System)).Error);
+        Assert.Equal(LogError.WrongLog,
+            Assert.Throws<LogException>(() =>
+                Log.Open(_ledgers.At("log"), "example.com/x", other, TimeProvider.System)).Error);
         Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => _ledgers.OpenReplica("log")).Error);
         using (var log = _ledgers.Open("log"))
-        using (var replica = _ledgers.OpenReplica("replica")) Assert.Equal(Extension.Extended, await replica.Extend([.. log.ReadEntries(0, 3)], log.Checkpoint));
+        using (var replica = _ledgers.OpenReplica("replica"))
+            Assert.Equal(Extension.Extended, await replica.Extend([.. log.ReadEntries(0, 3)], log.Checkpoint));
         Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => _ledgers.Open("replica")).Error);
     }
 

@@ -10,7 +10,8 @@ public sealed class NoteSignerTests
     [Fact]
     public void Signs_gos_golden_note()
     {
-        var suite = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Vectors.Dir("golang-mod-sumdb"), "signed-note.json"))).RootElement;
+        var suite = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(Vectors.Dir("golang-mod-sumdb"), "signed-note.json"))).RootElement;
         var keys = suite.GetProperty("keys");
         foreach (var c in suite.GetProperty("sign").EnumerateArray())
         {
@@ -55,15 +56,19 @@ public sealed class NoteSignerTests
         try
         {
             using var log = NoteSigner.Create(Path.Combine(dir, "log.key"), "example.com/log");
-            using var made = NoteSigner.Create(Path.Combine(dir, "witness.key"), "witness.example.com/w1", NoteKeyType.Cosignature);
+            using var made = NoteSigner.Create(Path.Combine(dir, "witness.key"), "witness.example.com/w1",
+                NoteKeyType.Cosignature);
             using var witness = NoteSigner.Open(Path.Combine(dir, "witness.key"));
             Assert.Equal((made.Key, NoteKeyType.Cosignature), (witness.Key, witness.Key.Type));
 
             var note = log.Sign(new Checkpoint("example.com/log", 1, Merkle.Leaf("a"u8)).Text);
             var line = witness.Cosign(note, 1679315147);
-            Assert.Equal(CosignatureTrust.Verified, Cosignature.Read(line.ToString(), note.Text, witness.Key, out var read));
-            Assert.Equal(new Cosignature(witness.Key, 1679315147, NoteSignature.ParseLines(line.ToString())[0]) with { Line = read!.Line }, read);
-            Assert.Equal(NoteTrust.Verified, Note.Parse(note.With(line).ToString()).Verify([log.Key, witness.Key], out var verified));
+            Assert.Equal(CosignatureTrust.Verified,
+                Cosignature.Read(line.ToString(), note.Text, witness.Key, out var read));
+            Assert.Equal(new Cosignature(witness.Key, 1679315147,
+                NoteSignature.ParseLines(line.ToString())[0]) with { Line = read!.Line }, read);
+            Assert.Equal(NoteTrust.Verified,
+                Note.Parse(note.With(line).ToString()).Verify([log.Key, witness.Key], out var verified));
             Assert.Equal([0, 1679315147], verified.Select(v => v.Time));
 
             Assert.Throws<InvalidOperationException>(() => witness.Sign(note.Text));
@@ -83,8 +88,11 @@ public sealed class NoteSignerTests
         if (!MlDsa44Key.IsSupported)
         {
             // The seed is good; the platform is what is missing, and it is said.
-            Assert.Contains("OpenSSL 3.5", Assert.Throws<PlatformNotSupportedException>(() => new MlDsa44Key(new byte[32])).Message, StringComparison.Ordinal);
-            Assert.Skip("this platform's libcrypto has no ML-DSA (OpenSSL 3.5 and later have it): nothing here can sign with it; MlDsa44Tests verify");
+            Assert.Contains("OpenSSL 3.5",
+                Assert.Throws<PlatformNotSupportedException>(() => new MlDsa44Key(new byte[32])).Message,
+                StringComparison.Ordinal);
+            Assert.Skip(
+                "this platform's libcrypto has no ML-DSA (OpenSSL 3.5 and later have it): nothing here can sign with it; MlDsa44Tests verify");
         }
         var seed = Enumerable.Range(0, 32).Select(i => (byte)i).ToArray();
         using var key = new MlDsa44Key(seed);
@@ -93,7 +101,8 @@ public sealed class NoteSignerTests
         using var witness = NoteSigner.Parse($"PRIVATE+KEY+{typed.Name}+{typed.Id:x8}+{Base64.Encode([6, .. seed])}");
         var text = new Checkpoint("example.com/log", 1, Merkle.Leaf("a"u8)).Text;
         Assert.Equal(1679315147, Cosignature.Verify(witness.Cosign(new Note(text), 1679315147), text, typed)!.Time);
-        Assert.True(Cosignature.VerifySubtree(witness.CosignSubtree("example.com/log", 8, 13, Merkle.Leaf("a"u8)), "example.com/log", 8, 13, Merkle.Leaf("a"u8), typed));
+        Assert.True(Cosignature.VerifySubtree(witness.CosignSubtree("example.com/log", 8, 13, Merkle.Leaf("a"u8)),
+            "example.com/log", 8, 13, Merkle.Leaf("a"u8), typed));
     }
 
     [Fact]
@@ -124,7 +133,8 @@ public sealed class NoteSignerTests
     {
         var good = Ledgers.KeyText("a", 1);
         NoteSigner.Parse(good).Dispose();
-        foreach (var bad in new[] { "", "PRIVATE+KEY+", good[..^4], good + "AAAA", good.Replace("+a+", "+b+", StringComparison.Ordinal), good["PRIVATE+KEY+".Length..] })
+        foreach (var bad in new[] { "", "PRIVATE+KEY+", good[..^4], good + "AAAA",
+            good.Replace("+a+", "+b+", StringComparison.Ordinal), good["PRIVATE+KEY+".Length..] })
             Assert.Throws<FormatException>(() => NoteSigner.Parse(bad));
     }
 }

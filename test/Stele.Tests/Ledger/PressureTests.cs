@@ -4,7 +4,10 @@ using Stele.Tests.Disk;
 
 namespace Stele.Tests.Ledger;
 
-/// <summary>What a log does when more comes than it can write, when several entries come at once, and when its disk fails under those who wait.</summary>
+/// <summary>
+/// What a log does when more comes than it can write, when several entries come at once, and when its disk fails under
+/// those who wait.
+/// </summary>
 public sealed class PressureTests : IDisposable
 {
     static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
@@ -17,7 +20,11 @@ public sealed class PressureTests : IDisposable
     public async Task The_queue_is_bounded_in_entries_too()
     {
         var file = default(FaultyFile);
-        using var log = _ledgers.Open("log", new LogOptions { QueueEntries = 100, File = p => file = new FaultyFile(p) });
+        using var log = _ledgers.Open("log", new LogOptions
+        {
+            QueueEntries = 100,
+            File = p => file = new FaultyFile(p)
+        });
         file!.Gate.Reset();
         var taken = new List<Task<long>>();
         Task<long> last;
@@ -26,8 +33,11 @@ public sealed class PressureTests : IDisposable
         taken.RemoveAt(taken.Count - 1);
         Assert.Equal(100, taken.Count);
         Assert.Equal(LogError.Busy, (await Assert.ThrowsAsync<LogException>(() => last)).Error);
-        Assert.Equal(LogError.Busy, (await Assert.ThrowsAsync<LogException>(() => log.Append(_ => throw new InvalidOperationException("composed in vain")))).Error);
-        Assert.Equal(LogError.Busy, (await Assert.ThrowsAsync<LogException>(() => log.Append([new byte[1], new byte[1]]))).Error);
+        Assert.Equal(LogError.Busy,
+            (await Assert.ThrowsAsync<LogException>(() =>
+                log.Append(_ => throw new InvalidOperationException("composed in vain")))).Error);
+        Assert.Equal(LogError.Busy,
+            (await Assert.ThrowsAsync<LogException>(() => log.Append([new byte[1], new byte[1]]))).Error);
         file.Gate.Set();
         Assert.Equal(Enumerable.Range(0, 100).Select(i => (long)i), await Task.WhenAll(taken).WaitAsync(Bound));
         // What was busy is free again once it is under a checkpoint.
@@ -47,7 +57,10 @@ public sealed class PressureTests : IDisposable
                 var firsts = new List<long>();
                 for (var i = 0; i < 20; i++)
                 {
-                    firsts.Add(await log.Append([.. Enumerable.Range(0, 50).Select(n => (ReadOnlyMemory<byte>)new byte[] { (byte)w, (byte)i, (byte)n })], (Await)(i % 2)));
+                    firsts.Add(
+                        await log.Append(
+                            [.. Enumerable.Range(0, 50).Select(n =>
+                                (ReadOnlyMemory<byte>)new byte[] { (byte)w, (byte)i, (byte)n })], (Await)(i % 2)));
                     await log.Append(new byte[] { 255 }, Await.Durable);
                 }
                 return firsts;
@@ -72,7 +85,8 @@ public sealed class PressureTests : IDisposable
         {
             await log.Append([Ledgers.Entry(0), Ledgers.Entry(1)]);
             file!.Next = fault;
-            await Assert.ThrowsAsync<IOException>(() => log.Append([.. Enumerable.Range(2, 100).Select(i => (ReadOnlyMemory<byte>)Ledgers.Entry(i))]).WaitAsync(Bound));
+            await Assert.ThrowsAsync<IOException>(() => log.Append(
+                [.. Enumerable.Range(2, 100).Select(i => (ReadOnlyMemory<byte>)Ledgers.Entry(i))]).WaitAsync(Bound));
         }
         using (var log = _ledgers.Open("log")) Assert.Equal((2, Ledgers.RootOf(2)), (log.Size, log.Root));
         Assert.Empty(_ledgers.Check("log"));
@@ -97,7 +111,8 @@ public sealed class PressureTests : IDisposable
     public async Task A_slow_pace_of_checkpoints_is_waited_for_by_those_who_ask_for_one()
     {
         var time = new Control.ManualTime(DateTimeOffset.UnixEpoch);
-        using var log = Log.Open(_ledgers.At("log"), Ledgers.Origin, _ledgers.Signer, time, new LogOptions { SignEvery = TimeSpan.FromHours(1) });
+        using var log = Log.Open(_ledgers.At("log"), Ledgers.Origin, _ledgers.Signer, time,
+            new LogOptions { SignEvery = TimeSpan.FromHours(1) });
         Assert.Equal(0, await log.Append(Ledgers.Entry(0)).WaitAsync(Bound));      // the first is due at once
         Assert.Equal(1, await log.Append(Ledgers.Entry(1), Await.Durable).WaitAsync(Bound));
         var waiting = log.Append(Ledgers.Entry(2));
@@ -119,7 +134,8 @@ public sealed class PressureTests : IDisposable
         Assert.False(beyond.IsCompleted || cosigned.IsCompleted);
         file!.Next = fault;
         var error = await Assert.ThrowsAsync<IOException>(() => log.Append(Ledgers.Entry(3)).WaitAsync(Bound));
-        Assert.Contains(error.Message, (await Assert.ThrowsAsync<IOException>(() => beyond.WaitAsync(Bound))).Message, StringComparison.Ordinal);
+        Assert.Contains(error.Message, (await Assert.ThrowsAsync<IOException>(() => beyond.WaitAsync(Bound))).Message,
+            StringComparison.Ordinal);
         await Assert.ThrowsAsync<IOException>(() => cosigned.WaitAsync(Bound));
         await Assert.ThrowsAsync<IOException>(() => log.WaitBeyond(3, default).WaitAsync(Bound));
         await log.WaitBeyond(2, default).WaitAsync(Bound);   // what was signed for is there

@@ -4,13 +4,16 @@ using Stele.Proof;
 
 namespace Stele.Tests.Ledger;
 
-/// <summary>A log whose oldest entries are gone, or lie elsewhere: what is left is proved as before, and the log goes on.</summary>
+/// <summary>
+/// A log whose oldest entries are gone, or lie elsewhere: what is left is proved as before, and the log goes on.
+/// </summary>
 public sealed class PruningTests : IDisposable
 {
     const string Origin = "example.com/pruned";
 
     readonly Scratch _scratch = new();
-    readonly NoteSigner _key = NoteSigner.Create(Path.Combine(Directory.CreateTempSubdirectory("stele-key-").FullName, "key"), Origin);
+    readonly NoteSigner _key =
+        NoteSigner.Create(Path.Combine(Directory.CreateTempSubdirectory("stele-key-").FullName, "key"), Origin);
     readonly List<byte[]> _entries = [];
     readonly List<Digest> _roots = [Merkle.EmptyRoot];
     Frontier _frontier = new();
@@ -24,7 +27,11 @@ public sealed class PruningTests : IDisposable
         _scratch.Dispose();
     }
 
-    Log Open() => Log.Open(Folder, Origin, _key, TimeProvider.System, new LogOptions { SegmentBytes = _segment, PublishEvery = TimeSpan.FromMilliseconds(1) });
+    Log Open() => Log.Open(Folder, Origin, _key, TimeProvider.System, new LogOptions
+    {
+        SegmentBytes = _segment,
+        PublishEvery = TimeSpan.FromMilliseconds(1)
+    });
 
     IReadOnlyList<JournalSegment> Segments => Journal.Segments(Path.Combine(Folder, "journal"));
 
@@ -64,22 +71,28 @@ public sealed class PruningTests : IDisposable
             {
                 Assert.Equal(_entries[(int)i], log.ReadEntry(i));
                 foreach (var size in new[] { i + 1, Math.Min(_entries.Count, i + 100), _entries.Count })
-                    Assert.True(Proofs.VerifyInclusion(i, size, Merkle.Leaf(_entries[(int)i]), log.InclusionProof(i, size), Root(size)), $"{i} in {size}");
+                    Assert.True(Proofs.VerifyInclusion(i, size, Merkle.Leaf(_entries[(int)i]),
+                        log.InclusionProof(i, size), Root(size)), $"{i} in {size}");
             }
             Assert.Equal(_entries.Skip((int)floor), log.ReadEntries(floor, log.Size));
-            foreach (var size in new[] { floor, floor + 1, (floor + _entries.Count) / 2, _entries.Count }.Where(s => s > 0 && s <= _entries.Count))
+            foreach (var size in new[] { floor, floor + 1, (floor + _entries.Count) / 2,
+                _entries.Count }.Where(s => s > 0 && s <= _entries.Count))
             {
                 Assert.Equal(Root(size), log.RootAt(size));
-                Assert.True(Proofs.VerifyConsistency(size, _entries.Count, Root(size), log.Root, log.ConsistencyProof(size, _entries.Count)), $"from {size}");
+                Assert.True(Proofs.VerifyConsistency(size, _entries.Count, Root(size), log.Root,
+                    log.ConsistencyProof(size, _entries.Count)), $"from {size}");
             }
             if (floor == 0) return;
             Assert.Equal(LogError.Pruned, Assert.Throws<LogException>(() => log.ReadEntry(floor - 1)).Error);
-            Assert.Equal(LogError.Pruned, Assert.Throws<LogException>(() => log.ReadEntries(floor - 1, log.Size)).Error);
+            Assert.Equal(LogError.Pruned,
+                Assert.Throws<LogException>(() => log.ReadEntries(floor - 1, log.Size)).Error);
             Assert.Equal((floor, Root(floor)), (log.Beginning!.Size, log.Beginning.Root));
             // The hash tiles stay, and with them every proof of what is gone.
-            Assert.True(Proofs.VerifyInclusion(0, log.Size, Merkle.Leaf(_entries[0]), log.InclusionProof(0, log.Size), log.Root));
+            Assert.True(Proofs.VerifyInclusion(0, log.Size, Merkle.Leaf(_entries[0]), log.InclusionProof(0, log.Size),
+                log.Root));
             Assert.Equal(Root(floor - 1), log.RootAt(floor - 1));
-            Assert.True(Proofs.VerifyConsistency(floor - 1, _entries.Count, Root(floor - 1), log.Root, log.ConsistencyProof(floor - 1, log.Size)));
+            Assert.True(Proofs.VerifyConsistency(floor - 1, _entries.Count, Root(floor - 1), log.Root,
+                log.ConsistencyProof(floor - 1, log.Size)));
             Assert.NotNull(log.Tile(0, 0, 256));
             Assert.Null(log.Bundle(0, 256));
         }
@@ -136,7 +149,8 @@ public sealed class PruningTests : IDisposable
         foreach (var gone in Segments.Where(s => s.First < FirstAt(900)).Take(3).ToList())
         {
             File.Delete(gone.Path);
-            using (var log = Open()) Assert.Equal(_entries, log.ReadEntries(0, log.Size));   // the bundles are still there
+            // the bundles are still there
+            using (var log = Open()) Assert.Equal(_entries, log.ReadEntries(0, log.Size));
             Assert.Equal([], Fsck.Check(Folder, _key.Key));
         }
         Assert.Equal(whole, Pruning.Prune(Folder, 900).Begins);
@@ -153,10 +167,12 @@ public sealed class PruningTests : IDisposable
         Assert.NotEmpty(Fsck.Check(Folder, _key.Key));
         Assert.NotEmpty(Fsck.Repair(Folder, _key.Key));
         // What was below is lost for good, and said to be.
-        Assert.Equal(Enumerable.Range(0, (int)begins / 256).Select(n => $"tile/0/00{n}: not there, nor the entries to make it again"), Fsck.Check(Folder, _key.Key));
+        Assert.Equal(Enumerable.Range(0, (int)begins / 256)
+            .Select(n => $"tile/0/00{n}: not there, nor the entries to make it again"), Fsck.Check(Folder, _key.Key));
         using var log = Open();
         Assert.Equal(_entries.Skip((int)begins), log.ReadEntries(begins, log.Size));
-        Assert.True(Proofs.VerifyInclusion(begins, log.Size, Merkle.Leaf(_entries[(int)begins]), log.InclusionProof(begins, log.Size), log.Root));
+        Assert.True(Proofs.VerifyInclusion(begins, log.Size, Merkle.Leaf(_entries[(int)begins]),
+            log.InclusionProof(begins, log.Size), log.Root));
         Assert.Equal(Root(begins), log.Beginning!.Root);
         Assert.Equal(LogError.Pruned, Assert.Throws<LogException>(() => log.InclusionProof(0, log.Size)).Error);
     }
@@ -170,7 +186,8 @@ public sealed class PruningTests : IDisposable
         var bytes = File.ReadAllBytes(tile);
         bytes[77] ^= 1;
         File.WriteAllBytes(tile, bytes);
-        Assert.Equal(["tile/0/000: not what the tile above it says, and the entries to make it again are not there"], Fsck.Check(Folder, _key.Key));
+        Assert.Equal(["tile/0/000: not what the tile above it says, and the entries to make it again are not there"],
+            Fsck.Check(Folder, _key.Key));
     }
 
     [Fact]
@@ -183,7 +200,8 @@ public sealed class PruningTests : IDisposable
         var right = File.ReadAllBytes(second.BasisPath);
         File.WriteAllBytes(second.BasisPath, JournalFrame.Basis(second.First, basis));
         var before = Segments.Count;
-        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 900)).Message, StringComparison.Ordinal);
+        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 900)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(before, Segments.Count);
         // After the pruning it is all there is to go on from, and the checkpoint's root says that it is not right.
         File.WriteAllBytes(second.BasisPath, right);
@@ -193,20 +211,25 @@ public sealed class PruningTests : IDisposable
         basis[20] ^= 1;
         File.WriteAllBytes(first.BasisPath, JournalFrame.Basis(first.First, basis));
         Assert.NotEmpty(Fsck.Check(Folder, _key.Key));
-        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 1000)).Message, StringComparison.Ordinal);
+        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 1000)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task An_open_log_and_a_damaged_one_are_not_pruned()
     {
         await Grow(600);
-        using (Open()) Assert.Contains("open in another process", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 256)).Message, StringComparison.Ordinal);
-        Assert.Contains("it can't begin at 700", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 700)).Message, StringComparison.Ordinal);
+        using (Open())
+            Assert.Contains("open in another process",
+                Assert.Throws<IOException>(() => Pruning.Prune(Folder, 256)).Message, StringComparison.Ordinal);
+        Assert.Contains("it can't begin at 700", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 700)).Message,
+            StringComparison.Ordinal);
         var journal = Path.Combine(Folder, "journal");
         var bytes = File.ReadAllBytes(journal);
         bytes[1000] ^= 1;
         File.WriteAllBytes(journal, bytes);
-        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 500)).Message, StringComparison.Ordinal);
+        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 500)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(bytes, File.ReadAllBytes(journal));
     }
 
@@ -216,7 +239,8 @@ public sealed class PruningTests : IDisposable
         await Grow(1100);
         var (cold, elsewhere) = (_scratch.At("cold"), _scratch.At("elsewhere"));
         var (one, two) = (FirstAt(400), FirstAt(900));
-        var tiles = Directory.EnumerateFiles(Path.Combine(Folder, "tile"), "*", SearchOption.AllDirectories).ToDictionary(f => f, File.ReadAllBytes);
+        var tiles = Directory.EnumerateFiles(Path.Combine(Folder, "tile"), "*", SearchOption.AllDirectories)
+            .ToDictionary(f => f, File.ReadAllBytes);
         Assert.Equal(Whole(one), Pruning.Move(Folder, Origin, 400, cold).Begins);
         Assert.Equal(Whole(two), Pruning.Move(Folder, Origin, 900, cold).Begins);
         Holds(Whole(two));
@@ -249,14 +273,16 @@ public sealed class PruningTests : IDisposable
 
         // The last ones alone, then the rest.
         foreach (var segment in segments.Where(s => s.First >= one))
-            foreach (var file in new[] { segment.Path, segment.BasisPath }) File.Copy(file, Path.Combine(elsewhere, Path.GetFileName(file)));
+            foreach (var file in new[] { segment.Path, segment.BasisPath })
+                File.Copy(file, Path.Combine(elsewhere, Path.GetFileName(file)));
         Assert.Equal(Whole(one), Pruning.Attach(Folder, Origin, elsewhere));
         Holds(Whole(one));
         await Grow(1200);
         Assert.Equal(0, Pruning.Attach(Folder, Origin, cold));
         Assert.Empty(Pruning.FloorOf(Folder).Cold.Moved);
         Holds(0);
-        foreach (var (file, bytes) in tiles.Where(t => !t.Key.Contains(".p/", StringComparison.Ordinal))) Assert.Equal(bytes, File.ReadAllBytes(file));
+        foreach (var (file, bytes) in tiles.Where(t => !t.Key.Contains(".p/", StringComparison.Ordinal))) Assert.Equal(
+            bytes, File.ReadAllBytes(file));
         Assert.Equal(0, Pruning.Attach(Folder, Origin, cold));
     }
 
@@ -279,8 +305,10 @@ public sealed class PruningTests : IDisposable
         foreach (var segment in segments.Where(s => s.First < later.First)) File.Delete(segment.Path);
         entries = ColdEntries.Leading(cold, Origin, floor)!;
         Assert.Equal((Whole(later.First), Root(Whole(later.First))), (entries.Beginning.Size, entries.Beginning.Root));
-        Assert.Equal(_entries.Skip((int)Whole(later.First)).Take((int)(Whole(two) - Whole(later.First))), entries.All());
-        Assert.Throws<IOException>(() => ColdEntries.Leading(cold, Origin, new Frontier(floor.Size, [.. floor.Peaks.ToArray().Select(p => Digest.Of("x"u8))])));
+        Assert.Equal(_entries.Skip((int)Whole(later.First)).Take((int)(Whole(two) - Whole(later.First))),
+            entries.All());
+        Assert.Throws<IOException>(() => ColdEntries.Leading(cold, Origin,
+            new Frontier(floor.Size, [.. floor.Peaks.ToArray().Select(p => Digest.Of("x"u8))])));
         var last = segments.Last(s => s.First < floor.Size);
         File.Delete(last.Path);
         Assert.Null(ColdEntries.Leading(cold, Origin, floor));
@@ -295,7 +323,8 @@ public sealed class PruningTests : IDisposable
         Pruning.Move(Folder, Origin, 400, cold);
         Pruning.Move(Folder, Origin, 900, cold);
         Assert.Equal(Whole(two), Pruning.Prune(Folder, one).Begins);
-        Assert.Equal((one, two), (Pruning.FloorOf(Folder).Cold.Moved[0].From, Pruning.FloorOf(Folder).Cold.Moved[^1].To));
+        Assert.Equal((one, two),
+            (Pruning.FloorOf(Folder).Cold.Moved[0].From, Pruning.FloorOf(Folder).Cold.Moved[^1].To));
         Holds(Whole(two));
         Pruning.Prune(Folder, 1100);
         Assert.Empty(Pruning.FloorOf(Folder).Cold.Moved);

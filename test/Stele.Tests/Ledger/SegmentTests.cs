@@ -4,7 +4,9 @@ using Stele.Proof;
 
 namespace Stele.Tests.Ledger;
 
-/// <summary>A log whose journal goes on in further files: what a start reads, what it believes, what may be gone.</summary>
+/// <summary>
+/// A log whose journal goes on in further files: what a start reads, what it believes, what may be gone.
+/// </summary>
 public sealed class SegmentTests : IDisposable
 {
     static readonly LogOptions Small = new() { SegmentBytes = 16 << 10, PublishEvery = TimeSpan.FromMilliseconds(1) };
@@ -28,7 +30,8 @@ public sealed class SegmentTests : IDisposable
         for (var i = 0; i < size; i += 41)
         {
             Assert.Equal(Ledgers.Entry(i), log.ReadEntry(i));
-            Assert.True(Proofs.VerifyInclusion(i, size, Merkle.Leaf(Ledgers.Entry(i)), log.InclusionProof(i, size), log.Root));
+            Assert.True(Proofs.VerifyInclusion(i, size, Merkle.Leaf(Ledgers.Entry(i)), log.InclusionProof(i, size),
+                log.Root));
         }
     }
 
@@ -54,7 +57,11 @@ public sealed class SegmentTests : IDisposable
     {
         await Make("log", 2000);
         var opened = new List<string>();
-        using (var log = _ledgers.Open("log", Small with { File = path => { opened.Add(path); return new Disk.FaultyFile(path); } })) IsTheLog(log, 2000);
+        using (var log = _ledgers.Open("log", Small with { File = path =>
+        {
+            opened.Add(path);
+            return new Disk.FaultyFile(path);
+        } })) IsTheLog(log, 2000);
         Assert.Equal([Segments("log")[^1].Path], opened);
         // Not even a look at the others: what is damaged there is for fsck to find.
         var bytes = File.ReadAllBytes(Segments("log")[1].Path);
@@ -88,7 +95,8 @@ public sealed class SegmentTests : IDisposable
             var damaged = (byte[])whole.Clone();
             damaged[at] ^= 4;
             File.WriteAllBytes(segments[^1].BasisPath, damaged);
-            Assert.Contains(_ledgers.Check("log"), w => w.StartsWith(Path.GetFileName(segments[^1].BasisPath), StringComparison.Ordinal));
+            Assert.Contains(_ledgers.Check("log"),
+                w => w.StartsWith(Path.GetFileName(segments[^1].BasisPath), StringComparison.Ordinal));
             using (var log = _ledgers.Open("log", Small)) Assert.Equal(Ledgers.RootOf(2000), log.Root);
             // And it is made again, so that the next start is as short as it was.
             Assert.Equal(whole, File.ReadAllBytes(segments[^1].BasisPath));
@@ -103,7 +111,8 @@ public sealed class SegmentTests : IDisposable
         // Whole, but of another history: its root is not the one that was signed.
         var tree = new Tree((_, _) => { });
         for (var i = 0; i < segments[^1].First; i++) tree.Add([1, 2, 3]);
-        File.WriteAllBytes(segments[^1].BasisPath, JournalFrame.Basis(segments[^1].First, Basis.Encode(tree.Save(), null)));
+        File.WriteAllBytes(segments[^1].BasisPath,
+            JournalFrame.Basis(segments[^1].First, Basis.Encode(tree.Save(), null)));
         Assert.Equal(LogError.Forked, Assert.Throws<LogException>(() => _ledgers.Open("log", Small)).Error);
     }
 
@@ -126,7 +135,8 @@ public sealed class SegmentTests : IDisposable
         // All that was from before the last checkpoint is gone with the basis: nothing is made up.
         foreach (var segment in Segments("log").Skip(1)) File.Delete(segment.BasisPath);
         File.Delete(Segments("log")[0].BasisPath);
-        Assert.Contains("what stood before record", Assert.Throws<IOException>(() => _ledgers.Open("log", Small)).Message, StringComparison.Ordinal);
+        Assert.Contains("what stood before record",
+            Assert.Throws<IOException>(() => _ledgers.Open("log", Small)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -137,16 +147,24 @@ public sealed class SegmentTests : IDisposable
         var options = Small with { SegmentBytes = 4 << 10 };
         using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options))
             for (var at = 0; at < 1500; at += 150)
-                Assert.Equal(Extension.Extended, await replica.Extend([.. log.ReadEntries(at, at + 150)], _ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, at + 150, Ledgers.RootOf(at + 150)).Text).ToString()));
+                Assert.Equal(Extension.Extended,
+                    await replica.Extend([.. log.ReadEntries(at, at + 150)],
+                        _ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, at + 150, Ledgers.RootOf(at + 150)).Text)
+                            .ToString()));
         Assert.True(Segments("replica").Count > 3);
         Assert.Empty(_ledgers.Check("replica"));
-        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options)) IsTheLog(replica, 1500);
+        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options))
+            IsTheLog(replica, 1500);
         foreach (var segment in Segments("replica").Take(2).ToList()) File.Delete(segment.Path);
-        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options)) IsTheLog(replica, 1500);
+        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options))
+            IsTheLog(replica, 1500);
         Assert.Empty(_ledgers.Check("replica"));
     }
 
-    /// <summary>A power loss at any step around the end of a segment: the file of the next is or isn't there, the seal is or isn't, nothing that was acknowledged is lost.</summary>
+    /// <summary>
+    /// A power loss at any step around the end of a segment: the file of the next is or isn't there, the seal is or
+    /// isn't, nothing that was acknowledged is lost.
+    /// </summary>
     [Fact]
     public async Task A_crash_around_a_segments_end_loses_nothing()
     {
@@ -166,7 +184,8 @@ public sealed class SegmentTests : IDisposable
         Assert.Equal(File.ReadAllBytes(segments[^2].Path), File.ReadAllBytes(before));
         Assert.Equal(File.ReadAllBytes(segments[^1].BasisPath), File.ReadAllBytes(last.BasisPath));
 
-        // Power lost while the seal is written, with a part of it on the disk, in a file that was cut to its length, or in the room.
+        // Power lost while the seal is written, with a part of it on the disk, in a file that was cut to its length, or
+        // in the room.
         _ledgers.Copy("log", "torn");
         (last, before) = (Segments("torn")[^1], Segments("torn")[^2].Path);
         var whole = File.ReadAllBytes(before);
@@ -174,14 +193,17 @@ public sealed class SegmentTests : IDisposable
             foreach (var room in new[] { 0, 10_000 })
             {
                 File.Delete(last.BasisPath);
-                File.WriteAllBytes(before, [.. whole[..^(JournalFrame.Header - kept)], .. new byte[JournalFrame.Header - kept + room]]);
+                File.WriteAllBytes(before,
+                    [.. whole[..^(JournalFrame.Header - kept)], .. new byte[JournalFrame.Header - kept + room]]);
                 Assert.Empty(_ledgers.Check("torn"));
-                using (var log = _ledgers.Open("torn", Small)) Assert.Equal((700, Ledgers.RootOf(700)), (log.Size, log.Root));
+                using (var log = _ledgers.Open("torn", Small))
+                    Assert.Equal((700, Ledgers.RootOf(700)), (log.Size, log.Root));
                 Assert.Empty(_ledgers.Check("torn"));
                 Assert.Equal(whole, File.ReadAllBytes(before));
                 Assert.Equal(File.ReadAllBytes(segments[^1].BasisPath), File.ReadAllBytes(last.BasisPath));
             }
-        // Once the next file's basis stands the seal was on the disk; and a seal's remains are no longer than a seal, and stand where the next file's records go on.
+        // Once the next file's basis stands the seal was on the disk; and a seal's remains are no longer than a seal,
+        // and stand where the next file's records go on.
         File.WriteAllBytes(before, [.. whole[..^1], (byte)~whole[^1]]);
         Assert.Contains(_ledgers.Check("torn"), w => w.StartsWith("journal: damaged", StringComparison.Ordinal));
         File.Delete(last.BasisPath);

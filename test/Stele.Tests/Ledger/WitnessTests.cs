@@ -15,28 +15,37 @@ public sealed class WitnessTests : IDisposable
 
     public void Dispose() => _ledgers.Dispose();
 
-    Witness Open(string name = "witness.example/w1", TimeProvider? time = null) => Witness.Open(_folder, name, [_ledgers.Signer.Key], time ?? TimeProvider.System);
+    Witness Open(string name = "witness.example/w1", TimeProvider? time = null) =>
+        Witness.Open(_folder, name, [_ledgers.Signer.Key], time ?? TimeProvider.System);
 
     /// <summary>Leaves of a history: the first some are the ledger's own, what follows is this branch's.</summary>
-    static Digest[] Leaves(string branch, int common, int size) => [.. Enumerable.Range(0, size).Select(i => Merkle.Leaf(Encoding.UTF8.GetBytes(i < common ? $"{i}" : $"{branch} {i}")))];
+    static Digest[] Leaves(string branch, int common, int size) =>
+        [.. Enumerable.Range(0, size)
+            .Select(i => Merkle.Leaf(Encoding.UTF8.GetBytes(i < common ? $"{i}" : $"{branch} {i}")))];
 
-    string Note(Digest[] leaves, int size) => _ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, size, Merkle.Root(leaves.Take(size))).Text).ToString();
+    string Note(Digest[] leaves, int size) =>
+        _ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, size, Merkle.Root(leaves.Take(size))).Text).ToString();
 
     static Digest[] Proof(Digest[] leaves, int from, int to) =>
-        from == 0 || from == to ? [] : Proofs.Consistency(from, to, (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)));
+        from == 0 || from == to ? [] : Proofs.Consistency(from, to,
+            (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)));
 
-    string Request(Digest[] leaves, int from, int to) => new WitnessRequest(from, [.. Proof(leaves, from, to)], Stele.Proof.Note.Parse(Note(leaves, to))).ToString();
+    string Request(Digest[] leaves, int from, int to) =>
+        new WitnessRequest(from, [.. Proof(leaves, from, to)], Stele.Proof.Note.Parse(Note(leaves, to))).ToString();
 
     static WitnessAnswer Ask(Witness witness, string request) => witness.AddCheckpoint(Encoding.UTF8.GetBytes(request));
 
-    static (WitnessRefusal, long?) Refusal(WitnessAnswer answer) => Assert.IsType<WitnessAnswer.Refused>(answer) is var r ? (r.Refusal, r.Size) : default;
+    static (WitnessRefusal, long?) Refusal(WitnessAnswer answer) =>
+        Assert.IsType<WitnessAnswer.Refused>(answer) is var r ? (r.Refusal, r.Size) : default;
 
     /// <summary>The cosignature verifies over that checkpoint, now.</summary>
     static void Good(Witness witness, WitnessAnswer answer, string note)
     {
         var lines = Assert.IsType<WitnessAnswer.Cosigned>(answer).Lines;
-        Assert.Equal(NoteTrust.Verified, Stele.Proof.Note.Parse(note + lines).Verify([.. witness.Keys], out var verified));
-        Assert.All(verified, v => Assert.InRange(v.Time, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 60, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1));
+        Assert.Equal(NoteTrust.Verified,
+            Stele.Proof.Note.Parse(note + lines).Verify([.. witness.Keys], out var verified));
+        Assert.All(verified, v => Assert.InRange(v.Time, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 60,
+            DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1));
         Assert.Equal(witness.Keys.Count, verified.Length);
     }
 
@@ -72,23 +81,46 @@ public sealed class WitnessTests : IDisposable
         var text = new Checkpoint(Ledgers.Origin, 9, Merkle.Root(leaves.Take(9))).Text;
         string With(Note note) => new WitnessRequest(5, [.. Proof(leaves, 5, 9)], note).ToString();
 
-        foreach (var bad in (string[])["", "\n", "old 5", "old 5\n\n", good[1..], good.Replace("old 5", "old 05", StringComparison.Ordinal), good.Replace("old 5", "old -5", StringComparison.Ordinal), good.Replace("old 5", "old  5", StringComparison.Ordinal),
-            good[..^1], good.Replace("old 5\n", "old 5\nAAAA\n", StringComparison.Ordinal), good.Replace("\n\n", "\r\n\r\n", StringComparison.Ordinal),
-            "old 5\n" + string.Concat(Enumerable.Repeat("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 64)) + "\n" + Note(leaves, 9), new string('x', WitnessRequest.MaxBytes + 1)])
+        foreach (var bad in (string[])["", "\n", "old 5", "old 5\n\n", good[1..],
+            good.Replace("old 5", "old 05", StringComparison.Ordinal), good.Replace("old 5", "old -5",
+                StringComparison.Ordinal), good.Replace("old 5", "old  5", StringComparison.Ordinal),
+            good[..^1], good.Replace("old 5\n", "old 5\nAAAA\n", StringComparison.Ordinal), good.Replace("\n\n",
+                "\r\n\r\n", StringComparison.Ordinal),
+            "old 5\n" + string.Concat(Enumerable.Repeat("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 64)) + "\n"
+                + Note(leaves, 9), new string('x', WitnessRequest.MaxBytes + 1)])
             Assert.Equal((WitnessRefusal.Malformed, null), Refusal(Ask(witness, bad)));
-        Assert.Equal((WitnessRefusal.Malformed, null), Refusal(witness.AddCheckpoint([0xff, .. Encoding.UTF8.GetBytes(good)])));
-        Assert.Equal((WitnessRefusal.Malformed, null), Refusal(Ask(witness, With(_ledgers.Signer.Sign(text.Replace("\n9\n", "\n09\n", StringComparison.Ordinal))))));
-        Assert.Equal((WitnessRefusal.UnknownLog, null), Refusal(Ask(witness, With(stranger.Sign(text.Replace(Ledgers.Origin, "example.com/other", StringComparison.Ordinal))))));
+        Assert.Equal((WitnessRefusal.Malformed, null),
+            Refusal(witness.AddCheckpoint([0xff, .. Encoding.UTF8.GetBytes(good)])));
+        Assert.Equal((WitnessRefusal.Malformed, null),
+            Refusal(Ask(witness,
+                With(_ledgers.Signer.Sign(text.Replace("\n9\n", "\n09\n", StringComparison.Ordinal))))));
+        Assert.Equal((WitnessRefusal.UnknownLog, null),
+            Refusal(Ask(witness,
+                With(stranger.Sign(text.Replace(Ledgers.Origin, "example.com/other", StringComparison.Ordinal))))));
         Assert.Equal((WitnessRefusal.NotSigned, null), Refusal(Ask(witness, With(other.Sign(text)))));
         var line = _ledgers.Signer.Sign(text).Signatures[0];
-        Assert.Equal((WitnessRefusal.BadSignature, null), Refusal(Ask(witness, With(new Note(text, line with { Bytes = line.Bytes.SetItem(9, (byte)(line.Bytes[9] ^ 1)) })))));
-        Assert.Equal((WitnessRefusal.OldIsLarger, null), Refusal(Ask(witness, good.Replace("old 5", "old 10", StringComparison.Ordinal))));
-        foreach (var old in (int[])[0, 4, 6, 9]) Assert.Equal((WitnessRefusal.OtherSize, 5), Refusal(Ask(witness, good.Replace("old 5", $"old {old}", StringComparison.Ordinal))));
+        Assert.Equal((WitnessRefusal.BadSignature, null),
+            Refusal(Ask(witness,
+                With(new Note(text, line with { Bytes = line.Bytes.SetItem(9, (byte)(line.Bytes[9] ^ 1)) })))));
+        Assert.Equal((WitnessRefusal.OldIsLarger, null),
+            Refusal(Ask(witness, good.Replace("old 5", "old 10", StringComparison.Ordinal))));
+        foreach (var old in (int[])[0, 4, 6, 9])
+            Assert.Equal((WitnessRefusal.OtherSize, 5),
+                Refusal(Ask(witness, good.Replace("old 5", $"old {old}", StringComparison.Ordinal))));
         Assert.Equal((WitnessRefusal.OtherSize, 5), Refusal(Ask(witness, Request(leaves, 0, 4))));
-        Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, new WitnessRequest(5, [], _ledgers.Signer.Sign(text)).ToString())));
-        Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, new WitnessRequest(5, [.. Proof(leaves, 5, 9).Reverse()], _ledgers.Signer.Sign(text)).ToString())));
-        Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, new WitnessRequest(5, [Digest.Of([])], Stele.Proof.Note.Parse(Note(leaves, 5))).ToString())));
-        Assert.Equal((WitnessRefusal.NotEmpty, null), Refusal(Ask(witness, new WitnessRequest(0, [], _ledgers.Signer.Sign($"{Ledgers.Origin}\n0\n{Base64.Encode(Digest.Of("x"u8).ToArray())}\n")).ToString())));
+        Assert.Equal((WitnessRefusal.Inconsistent, null),
+            Refusal(Ask(witness, new WitnessRequest(5, [], _ledgers.Signer.Sign(text)).ToString())));
+        Assert.Equal((WitnessRefusal.Inconsistent, null),
+            Refusal(Ask(witness,
+                new WitnessRequest(5, [.. Proof(leaves, 5, 9).Reverse()], _ledgers.Signer.Sign(text)).ToString())));
+        Assert.Equal((WitnessRefusal.Inconsistent, null),
+            Refusal(Ask(witness,
+                new WitnessRequest(5, [Digest.Of([])], Stele.Proof.Note.Parse(Note(leaves, 5))).ToString())));
+        Assert.Equal((WitnessRefusal.NotEmpty, null),
+            Refusal(Ask(witness,
+                new WitnessRequest(0, [],
+                    _ledgers.Signer.Sign(
+                        $"{Ledgers.Origin}\n0\n{Base64.Encode(Digest.Of("x"u8).ToArray())}\n")).ToString())));
         Good(witness, Ask(witness, good), Note(leaves, 9));   // nothing of all that moved it
     }
 
@@ -100,20 +132,27 @@ public sealed class WitnessTests : IDisposable
         var leaves = Leaves("a", 14, 14);
         Ask(witness, Request(leaves, 0, 14));
         var latest = witness.Latest(Digest.Of(Encoding.UTF8.GetBytes(Ledgers.Origin)).Hex)!;
-        var proof = Subtrees.Consistency(8, 13, 14, (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)));
+        var proof = Subtrees.Consistency(8, 13, 14,
+            (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)));
         string Asked(string range = "subtree 8 13", Digest? hash = null, Digest[]? by = null, string? note = null) =>
             $"{range}\n{string.Concat(((Digest[])[hash ?? Merkle.Root(leaves[8..13]), .. by ?? proof]).Select(h => Base64.Encode(h.ToArray()) + "\n"))}\n{note ?? latest}";
         WitnessAnswer Sign(string request) => witness.SignSubtree(Encoding.UTF8.GetBytes(request));
 
         var answer = Assert.IsType<WitnessAnswer.Cosigned>(Sign(Asked()));
         Assert.Equal(witness.SignsSubtrees, answer.Lines.Length > 0);
-        if (witness.SignsSubtrees) Assert.True(Cosignature.VerifySubtree(NoteSignature.ParseLines(answer.Lines)[0], Ledgers.Origin, 8, 13, Merkle.Root(leaves[8..13]), witness.Keys[1]));
-        foreach (var range in (string[])["subtree 8 15", "subtree 7 13", "subtree 8", "subtree 13 8", "subtree 08 13", "old 3", ""]) Assert.Equal((WitnessRefusal.Malformed, null), Refusal(Sign(Asked(range))));
+        if (witness.SignsSubtrees)
+            Assert.True(Cosignature.VerifySubtree(NoteSignature.ParseLines(answer.Lines)[0], Ledgers.Origin, 8, 13,
+                Merkle.Root(leaves[8..13]), witness.Keys[1]));
+        foreach (var range in (string[])["subtree 8 15", "subtree 7 13", "subtree 8", "subtree 13 8", "subtree 08 13",
+            "old 3", ""]) Assert.Equal((WitnessRefusal.Malformed, null), Refusal(Sign(Asked(range))));
         Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Sign(Asked(hash: Digest.Of([])))));
         Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Sign(Asked(by: proof[1..]))));
         Assert.Equal((WitnessRefusal.NotSigned, null), Refusal(Sign(Asked(note: Note(leaves, 14)))));
         using var stranger = NoteSigner.Parse(Ledgers.KeyText("example.com/other", 1));
-        Assert.Equal((WitnessRefusal.UnknownLog, null), Refusal(Sign(Asked(note: stranger.Sign(new Checkpoint("example.com/other", 14, Merkle.Root(leaves)).Text).ToString()))));
+        Assert.Equal((WitnessRefusal.UnknownLog, null),
+            Refusal(
+                Sign(Asked(note: stranger.Sign(new Checkpoint("example.com/other", 14, Merkle.Root(leaves)).Text)
+                    .ToString()))));
     }
 
     [Fact]
@@ -121,7 +160,9 @@ public sealed class WitnessTests : IDisposable
     {
         using var witness = Open();
         var leaves = Leaves("a", 9, 9);
-        Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, new WitnessRequest(0, [leaves[0]], Stele.Proof.Note.Parse(Note(leaves, 9))).ToString())));
+        Assert.Equal((WitnessRefusal.Inconsistent, null),
+            Refusal(Ask(witness,
+                new WitnessRequest(0, [leaves[0]], Stele.Proof.Note.Parse(Note(leaves, 9))).ToString())));
         Good(witness, Ask(witness, Request(leaves, 0, 9)), Note(leaves, 9));
     }
 
@@ -132,8 +173,12 @@ public sealed class WitnessTests : IDisposable
         using (var witness = Open())
         {
             Ask(witness, Request(one, 0, 20));
-            // What anyone can bring, honest checkpoints without their proofs, proves nothing, and takes no room from what does.
-            for (var size = 21; size <= 40; size++) Assert.Equal((WitnessRefusal.Inconsistent, null), Refusal(Ask(witness, new WitnessRequest(20, [], Stele.Proof.Note.Parse(Note(one, size))).ToString())));
+            // What anyone can bring, honest checkpoints without their proofs, proves nothing, and takes no room from
+            // what does.
+            for (var size = 21; size <= 40; size++)
+                Assert.Equal((WitnessRefusal.Inconsistent, null),
+                    Refusal(Ask(witness,
+                        new WitnessRequest(20, [], Stele.Proof.Note.Parse(Note(one, size))).ToString())));
             Assert.Equal(16, witness.Evidence.Count(e => !e.Proven));
             Assert.DoesNotContain(witness.Evidence, e => e.Proven);
             Assert.Equal((WitnessRefusal.Fork, null), Refusal(Ask(witness, Request(two, 20, 20))));
@@ -146,18 +191,25 @@ public sealed class WitnessTests : IDisposable
         {
             Assert.Equal((WitnessRefusal.Fork, null), Refusal(Ask(witness, Request(two, 20, 20))));
             Assert.Equal((WitnessRefusal.OtherSize, 20), Refusal(Ask(witness, Request(two, 0, 40))));
-            Assert.Contains(witness.Evidence, e => e.Proven && Checkpoint.TryOpen(File.ReadAllText(e.File), _ledgers.Signer.Key, out var forked, out _) && forked.Size == 20 && forked.Root == Merkle.Root(two.Take(20)));
+            Assert.Contains(witness.Evidence,
+                e => e.Proven
+                    && Checkpoint.TryOpen(File.ReadAllText(e.File), _ledgers.Signer.Key, out var forked, out _)
+                    && forked.Size == 20 && forked.Root == Merkle.Root(two.Take(20)));
             Good(witness, Ask(witness, Request(one, 20, 40)), Note(one, 40));
         }
     }
 
-    /// <summary>Anyone can ask for the last checkpoint again: that costs no signature and no write until the cosignature has aged.</summary>
+    /// <summary>
+    /// Anyone can ask for the last checkpoint again: that costs no signature and no write until the cosignature has
+    /// aged.
+    /// </summary>
     [Fact]
     public void The_same_checkpoint_has_the_same_cosignature_for_some_seconds()
     {
         var time = new Control.ManualTime(DateTimeOffset.UtcNow);
         var leaves = Leaves("a", 9, 9);
-        string Lines(Witness witness, int from, int to) => Assert.IsType<WitnessAnswer.Cosigned>(Ask(witness, Request(leaves, from, to))).Lines;
+        string Lines(Witness witness, int from, int to) =>
+            Assert.IsType<WitnessAnswer.Cosigned>(Ask(witness, Request(leaves, from, to))).Lines;
         string first;
         using (var witness = Open(time: time))
         {
@@ -182,17 +234,24 @@ public sealed class WitnessTests : IDisposable
         using (var witness = Open()) Ask(witness, Request(leaves, 0, 9));
         var record = Directory.GetFiles(_folder, "checkpoint", SearchOption.AllDirectories).Single();
         var text = File.ReadAllText(record);
-        foreach (var damaged in (string[])["", text[..^1], text.Replace("\n9\n", "\n8\n", StringComparison.Ordinal), Note(leaves, 9)])
+        foreach (var damaged in (string[])["", text[..^1], text.Replace("\n9\n", "\n8\n", StringComparison.Ordinal),
+            Note(leaves, 9)])
         {
             File.WriteAllText(record, damaged);
-            Assert.Contains("must not sign", Assert.Throws<IOException>(() => Open()).Message, StringComparison.Ordinal);
+            Assert.Contains("must not sign", Assert.Throws<IOException>(() => Open()).Message,
+                StringComparison.Ordinal);
         }
         File.WriteAllText(record, text);
-        using (var first = Open()) Assert.Contains("open in another process", Assert.Throws<IOException>(() => Open()).Message, StringComparison.Ordinal);
+        using (var first = Open())
+            Assert.Contains("open in another process", Assert.Throws<IOException>(() => Open()).Message,
+                StringComparison.Ordinal);
         Assert.Throws<IOException>(() => Open("another.name"));
     }
 
-    /// <summary>Two operators with one key race, each claiming that its history is the one that goes on. Whatever is signed lies on one line.</summary>
+    /// <summary>
+    /// Two operators with one key race, each claiming that its history is the one that goes on. Whatever is signed lies
+    /// on one line.
+    /// </summary>
     [Fact]
     public async Task Of_two_histories_that_race_it_signs_one()
     {
@@ -210,7 +269,8 @@ public sealed class WitnessTests : IDisposable
                 if (old >= 60) break;
                 switch (Ask(witness, Request(branches[branch], old, old + 1)))
                 {
-                    case WitnessAnswer.Cosigned: signed.Add((branch, old + 1)); Volatile.Write(ref known, old + 1); break;
+                    case WitnessAnswer.Cosigned: signed.Add((branch, old + 1)); Volatile.Write(ref known, old + 1);
+                    break;
                     case WitnessAnswer.Refused { Size: { } size }: Volatile.Write(ref known, (int)size); break;
                 }
             }

@@ -108,7 +108,8 @@ static partial class Lines
     }
 
     const string Facts = @"(?<![\w.])(?<!void )(Proven|Node|Server|Missing)\(",
-        Others = @"(?<=report\.)(Note|Limit|Remark|Fact(?!\(Basis\.\w+, sentence\)))\(", Counts = @"(?<![\w.])Short\(LimitName\.";
+        Others = @"(?<=report\.)(Note|Limit|Remark|Fact(?!\(Basis\.\w+, sentence\)))\(",
+        Counts = @"(?<![\w.])Short\(LimitName\.";
 
     [GeneratedRegex(Facts + "|" + Others + "|" + Counts)]
     private static partial Regex Call();

@@ -5,7 +5,10 @@ using System.Text.RegularExpressions;
 
 namespace Stele.Tests.Packs;
 
-/// <summary>A headless Chromium, asked through chromedriver as the WebDriver standard has it. Both are gone when this is disposed of.</summary>
+/// <summary>
+/// A headless Chromium, asked through chromedriver as the WebDriver standard has it. Both are gone when this is
+/// disposed of.
+/// </summary>
 public sealed class Browser : IAsyncLifetime
 {
     const string Driver = "/usr/bin/chromedriver", Element = "element-6066-11e4-a52e-4f735466cecf";
@@ -17,7 +20,9 @@ public sealed class Browser : IAsyncLifetime
     string _session = "";
 
     /// <summary>Why there is no browser here; null when there is one.</summary>
-    public static string? Missing => File.Exists(Driver) ? null : "chromedriver is not installed: apt-get install chromium chromium-driver";
+    public static string? Missing => File.Exists(Driver)
+        ? null
+        : "chromedriver is not installed: apt-get install chromium chromium-driver";
 
     public string At(string name) => Path.Combine(_folder, name);
 
@@ -30,7 +35,12 @@ public sealed class Browser : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         if (Missing is not null) return;
-        var start = new ProcessStartInfo(Driver) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        var start = new ProcessStartInfo(Driver)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _folder
+        };
         start.ArgumentList.Add("--port=0");
         start.Environment["HOME"] = _folder;
         _driver = Process.Start(start)!;
@@ -55,35 +65,64 @@ public sealed class Browser : IAsyncLifetime
         await Post(_session + "url", new JsonObject { ["url"] = new Uri(page).AbsoluteUri });
         if (trust is not null) await Choose("#trust", trust);
         await Choose("#pack", pack);
-        for (var began = Stopwatch.GetTimestamp(); await Run("return document.documentElement.dataset.state") != "done"; await Task.Delay(30))
-            Assert.True(Stopwatch.GetElapsedTime(began) < Patience, $"the page is not done: {await Run("return document.body.innerText")}");
+        for (var began = Stopwatch.GetTimestamp(); await Run("return document.documentElement.dataset.state")
+            != "done"; await Task.Delay(30))
+            Assert.True(Stopwatch.GetElapsedTime(began) < Patience,
+                $"the page is not done: {await Run("return document.body.innerText")}");
     }
 
     async Task Choose(string input, string file)
     {
         var found = await Post(_session + "element", new JsonObject { ["using"] = "css selector", ["value"] = input });
-        await Post($"{_session}element/{found![Element]!.GetValue<string>()}/value", new JsonObject { ["text"] = file });
+        await Post($"{_session}element/{found![Element]!.GetValue<string>()}/value",
+            new JsonObject { ["text"] = file });
     }
 
     /// <summary>What a script in the page returns, as text.</summary>
-    public async Task<string> Run(string script) => (await Post(_session + "execute/sync", new JsonObject { ["script"] = script, ["args"] = new JsonArray() }))?.ToString() ?? "";
+    public async Task<string> Run(string script) => (await Post(_session + "execute/sync", new JsonObject
+    {
+        ["script"] = script,
+        ["args"] = new JsonArray()
+    }))?.ToString() ?? "";
 
     public Task<string> Result() => Run("return document.documentElement.dataset.result");
-    public Task<string> Findings() => Run("return Array.from(document.querySelectorAll('#findings li'), x => x.textContent).join('\\n')");
+    public Task<string> Findings() =>
+        Run("return Array.from(document.querySelectorAll('#findings li'), x => x.textContent).join('\\n')");
 
-    /// <summary>What the browser complained of since it was asked last: a script that failed, or something that the page's own policy forbade.</summary>
-    public async Task<string[]> Complaints() => [.. (await Post(_session + "se/log", new JsonObject { ["type"] = "browser" }))!.AsArray().Select(l => l!["message"]!.GetValue<string>())];
+    /// <summary>
+    /// What the browser complained of since it was asked last: a script that failed, or something that the page's own
+    /// policy forbade.
+    /// </summary>
+    public async Task<string[]> Complaints() =>
+        [.. (await Post(_session + "se/log", new JsonObject { ["type"] = "browser" }))!.AsArray()
+            .Select(l => l!["message"]!.GetValue<string>())];
 
     /// <summary>A picture of the window, for anyone who names a folder in STELE_PICTURES.</summary>
     public async Task Picture(string name, bool dark = false, int width = 1200, int height = 1400)
     {
         if (Environment.GetEnvironmentVariable("STELE_PICTURES") is not { Length: > 0 } folder) return;
         Directory.CreateDirectory(folder);
-        Task Tell(string cmd, JsonObject parameters) => Post(_session + "goog/cdp/execute", new JsonObject { ["cmd"] = cmd, ["params"] = parameters });
-        await Tell("Emulation.setEmulatedMedia", new JsonObject { ["features"] = new JsonArray(new JsonObject { ["name"] = "prefers-color-scheme", ["value"] = dark ? "dark" : "light" }) });
-        await Tell("Emulation.setDeviceMetricsOverride", new JsonObject { ["width"] = width, ["height"] = height, ["deviceScaleFactor"] = 1, ["mobile"] = false });
+        Task Tell(string cmd, JsonObject parameters) => Post(_session + "goog/cdp/execute", new JsonObject
+        {
+            ["cmd"] = cmd,
+            ["params"] = parameters
+        });
+        await Tell("Emulation.setEmulatedMedia", new JsonObject { ["features"] = new JsonArray(new JsonObject
+        {
+            ["name"] = "prefers-color-scheme",
+            ["value"] = dark ? "dark" : "light"
+        }) });
+        await Tell("Emulation.setDeviceMetricsOverride", new JsonObject
+        {
+            ["width"] = width,
+            ["height"] = height,
+            ["deviceScaleFactor"] = 1,
+            ["mobile"] = false
+        });
         using var answer = await _http.GetAsync(_session + "screenshot");
-        File.WriteAllBytes(Path.Combine(folder, name), Convert.FromBase64String(JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["value"]!.GetValue<string>()));
+        File.WriteAllBytes(Path.Combine(folder, name),
+            Convert.FromBase64String(
+                JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["value"]!.GetValue<string>()));
     }
 
     async Task<JsonNode?> Post(string path, JsonNode body)
@@ -112,7 +151,8 @@ public sealed class Browser : IAsyncLifetime
         }
         _http.Dispose();
         if (Environment.GetEnvironmentVariable("STELE_PICTURES") is { Length: > 0 } folder)
-            foreach (var file in Directory.GetFiles(_folder)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+            foreach (var file in Directory.GetFiles(_folder))
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
         Stele.Disk.Files.Discard(_folder);
     }
 }

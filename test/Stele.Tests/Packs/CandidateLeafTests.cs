@@ -6,16 +6,21 @@ using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Packs;
 
-/// <summary>What a decision's record says of candidates is held to the ledger: which stood, for whom one decided, and that none is passed over.</summary>
+/// <summary>
+/// What a decision's record says of candidates is held to the ledger: which stood, for whom one decided, and that none
+/// is passed over.
+/// </summary>
 public sealed class CandidateLeafTests
 {
-    static readonly string[] People = [.. Enumerable.Range(0, 40).Select(i => Digest.Of(BitConverter.GetBytes(i)).Hex[..32])];
+    static readonly string[] People = [.. Enumerable.Range(0, 40)
+        .Select(i => Digest.Of(BitConverter.GetBytes(i)).Hex[..32])];
 
     static (Mortgage M, Digest Policy, Digest Candidate) Watched(int share)
     {
         var m = Mortgage.Released();
         m.Deploy(m.V2);
-        var candidate = m.World.Put(new Policy(new PolicyDocument("candidate") { Rules = [new Rule("never", ["decide"], Effect.Deny, "true")] }).ToJson());
+        var candidate = m.World.Put(new Policy(
+            new PolicyDocument("candidate") { Rules = [new Rule("never", ["decide"], Effect.Deny, "true")] }).ToJson());
         var fact = m.World.State.Policies[World.Sys];
         m.World.Add(m.World.PutPolicy(fact.Policy) with { Candidate = candidate, Share = share }, World.Owners);
         return (m, fact.Policy!.Value, candidate);
@@ -26,11 +31,20 @@ public sealed class CandidateLeafTests
     {
         var d = m.World.Decide() with { Principal = principal };
         return PolicyStatement.FallsInto(share, candidate, principal)
-            ? d with { Policies = [.. d.Policies.Select(p => p == policy ? candidate : p)], Outcome = Decision.Deny, Rule = "never", RulePolicy = candidate, Status = 403 }
+            ? d with
+            {
+                Policies = [.. d.Policies.Select(p => p == policy ? candidate : p)],
+                Outcome = Decision.Deny,
+                Rule = "never",
+                RulePolicy = candidate,
+                Status = 403
+            }
             : d with { Would = [new Would(candidate, Decision.Deny, "never", candidate)] };
     }
 
-    static string[] Findings(Mortgage m) => [.. m.World.Verify().Findings.Where(f => f.Name.StartsWith("decision-", StringComparison.Ordinal)).Select(f => $"{f.Name} {f.Where[(f.Where.LastIndexOf('/') + 1)..]}")];
+    static string[] Findings(Mortgage m) =>
+        [.. m.World.Verify().Findings.Where(f => f.Name.StartsWith("decision-", StringComparison.Ordinal))
+            .Select(f => $"{f.Name} {f.Where[(f.Where.LastIndexOf('/') + 1)..]}")];
 
     [Theory]
     [InlineData(0), InlineData(50), InlineData(100)]
@@ -41,18 +55,25 @@ public sealed class CandidateLeafTests
         Assert.Empty(Findings(m));
     }
 
-    /// <summary>Once a candidate lost its force, both it and the policy in force decide for its principals: anyone who let them go by one of these is found.</summary>
+    /// <summary>
+    /// Once a candidate lost its force, both it and the policy in force decide for its principals: anyone who let them
+    /// go by one of these is found.
+    /// </summary>
     [Fact]
     public void Anyone_who_takes_a_candidate_that_lost_its_force_for_none_is_found()
     {
         var (m, policy, candidate) = Watched(100);
         m.World.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owners);
         var d = m.World.Decide() with { Outcome = Decision.Deny, Rule = "never", RulePolicy = m.Frozen, Status = 403 };
-        foreach (Digest[] policies in new Digest[][] { [policy, candidate], [policy], [candidate], [candidate, policy] }) m.Log.Add(d with { Policies = [.. policies] });
+        foreach (Digest[] policies in new Digest[][] { [policy, candidate], [policy], [candidate],
+            [candidate, policy] }) m.Log.Add(d with { Policies = [.. policies] });
         Assert.Equal(["decision-policy 1", "decision-policy 2", "decision-policy 3"], Findings(m));
     }
 
-    /// <summary>A rule has a name within its policy alone: whose it is stands beside it, and that policy must have decided, or would have.</summary>
+    /// <summary>
+    /// A rule has a name within its policy alone: whose it is stands beside it, and that policy must have decided, or
+    /// would have.
+    /// </summary>
     [Fact]
     public void A_rule_of_a_policy_that_had_no_say_is_found()
     {
@@ -60,9 +81,11 @@ public sealed class CandidateLeafTests
         var honest = Honest(m, policy, candidate, 0, People[0]);
         var denied = honest with { Outcome = Decision.Deny, Rule = "no", Status = 403 };
         foreach (var of in new[] { policy, m.Frozen, candidate, m.V3 }) m.Log.Add(denied with { RulePolicy = of });
-        foreach (var of in new[] { candidate, m.Frozen, policy, m.V3 }) m.Log.Add(honest with { Would = [new Would(candidate, Decision.Deny, "no", of)] });
+        foreach (var of in new[] { candidate, m.Frozen, policy, m.V3 })
+            m.Log.Add(honest with { Would = [new Would(candidate, Decision.Deny, "no", of)] });
         // The policy in whose place the candidate stands would not have been asked.
-        Assert.Equal(["decision-policy 2", "decision-policy 3", "decision-candidate 6", "decision-candidate 7"], Findings(m));
+        Assert.Equal(["decision-policy 2", "decision-policy 3", "decision-candidate 6", "decision-candidate 7"],
+            Findings(m));
     }
 
     [Fact]
@@ -70,7 +93,9 @@ public sealed class CandidateLeafTests
     {
         var (m, _, candidate) = Watched(0);
         var d = m.World.Decide();
-        foreach (var bad in new[] { d with { Rule = "no" }, d with { RulePolicy = candidate }, d with { Would = [new Would(candidate, Decision.Deny, "no")] }, d with { Would = [new Would(candidate, Decision.Deny, null, candidate)] } })
+        foreach (var bad in new[] { d with { Rule = "no" }, d with { RulePolicy = candidate },
+            d with { Would = [new Would(candidate, Decision.Deny, "no")] },
+            d with { Would = [new Would(candidate, Decision.Deny, null, candidate)] } })
         {
             Assert.Throws<FormatException>(() => Decision.Parse(bad.Encode()));
             Assert.False(DecisionLeaf.TryRead(bad.Encode(), out _) && bad.Rule is null == bad.RulePolicy is null);
@@ -90,7 +115,9 @@ public sealed class CandidateLeafTests
         Assert.Equal(["decision-candidate 1", "decision-candidate 2", "decision-candidate 3"], Findings(m));
     }
 
-    /// <summary>Leaves that look alike are of principals for whom different policies decide: each is looked at.</summary>
+    /// <summary>
+    /// Leaves that look alike are of principals for whom different policies decide: each is looked at.
+    /// </summary>
     [Fact]
     public void Anyone_who_is_decided_for_by_the_wrong_policy_is_found()
     {
@@ -103,6 +130,9 @@ public sealed class CandidateLeafTests
             if (chosen) expected.AddRange([$"decision-candidate {i}", $"decision-policy {i}"]);
         }
         Assert.True(expected.Count > 10);
-        Assert.Equal(expected, Findings(m).Order(Comparer<string>.Create((a, b) => (int.Parse(a.Split(' ')[1]), a).CompareTo((int.Parse(b.Split(' ')[1]), b)))));
+        Assert.Equal(expected,
+            Findings(m)
+                .Order(Comparer<string>.Create((a, b) =>
+                    (int.Parse(a.Split(' ')[1]), a).CompareTo((int.Parse(b.Split(' ')[1]), b)))));
     }
 }

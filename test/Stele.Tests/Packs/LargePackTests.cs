@@ -41,7 +41,8 @@ public sealed class LargePackTests
         Assert.True(members[^1].Offset > uint.MaxValue);
         using (var others = new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: true))
         {
-            Assert.Equal(members.Select(m => (m.Name, (long)m.Size, m.Crc)), others.Entries.Select(e => (e.FullName, e.Length, e.Crc32)));
+            Assert.Equal(members.Select(m => (m.Name, (long)m.Size, m.Crc)),
+                others.Entries.Select(e => (e.FullName, e.Length, e.Crc32)));
             using var last = new StreamReader(others.GetEntry("last")!.Open());
             Assert.Equal("the end", last.ReadToEnd());
         }
@@ -128,7 +129,8 @@ public sealed class LargePackTests
             return copy;
         }
         long size = 0;
-        Pack.Write(new Sink(n => size += n), m.World.Entries, m.World.Checkpoint(), m.World.Find, [new PackedLog(m.Log.Origin, Leaves(), m.Log.Key.Checkpoint(20_000, Merkle.EmptyRoot))]);
+        Pack.Write(new Sink(n => size += n), m.World.Entries, m.World.Checkpoint(), m.World.Find,
+            [new PackedLog(m.Log.Origin, Leaves(), m.Log.Key.Checkpoint(20_000, Merkle.EmptyRoot))]);
         Assert.True(size > 20_000 * leaf.Length);
         Assert.True(alive < 100, $"{alive} of {given.Count} leaves were still held");
     }
@@ -138,7 +140,9 @@ public sealed class LargePackTests
         public override void Write(ReadOnlySpan<byte> buffer) => wrote(buffer.Length);
     }
 
-    /// <summary>The real program, with a heap that holds a fraction of the pack and the same whatever the pack's size.</summary>
+    /// <summary>
+    /// The real program, with a heap that holds a fraction of the pack and the same whatever the pack's size.
+    /// </summary>
     [Fact]
     public void Stele_verify_needs_no_more_memory_for_a_larger_pack()
     {
@@ -150,9 +154,12 @@ public sealed class LargePackTests
         for (var i = 0; i < Levels; i++) root = Merkle.Node(root, root);
         using var box = new VerifyProgram(m);
         using (var file = File.Create(box.Path("pack.zip")))
-            Pack.Write(file, m.World.Entries, m.World.Checkpoint(), m.World.Find, [new PackedLog(m.Log.Origin, Enumerable.Repeat(leaf, 1 << Levels), m.Log.Key.Checkpoint(1 << Levels, root))]);
+            Pack.Write(file, m.World.Entries, m.World.Checkpoint(), m.World.Find,
+                [new PackedLog(m.Log.Origin, Enumerable.Repeat(leaf, 1 << Levels),
+                    m.Log.Key.Checkpoint(1 << Levels, root))]);
         Assert.True(new FileInfo(box.Path("pack.zip")).Length > 150 << 20);
-        var (code, output, error) = box.RunWith(("DOTNET_GCHeapHardLimit", "0x5000000"), "pack", box.Path("pack.zip"), "--trust", box.Trust);
+        var (code, output, error) = box.RunWith(("DOTNET_GCHeapHardLimit", "0x5000000"), "pack", box.Path("pack.zip"),
+            "--trust", box.Trust);
         Assert.True((code, error) == (0, ""), output + error);
         Assert.Contains("262144 leaves", output, StringComparison.Ordinal);
     }

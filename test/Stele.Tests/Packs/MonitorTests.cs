@@ -11,7 +11,13 @@ public sealed class MonitorTests
 {
     static readonly Mortgage Lived = Mortgage.Lived();
 
-    static async Task<long> Grow(Town town) => await town.Admit(town.Act(new SystemStatement($"s{Guid.NewGuid():n}"[..12], null, town.Owner.Id, "high", [new EnvironmentTerms("prod", null, null, false)]) { Nonce = new string('0', 32), Issued = 0 }), town.Owner);
+    static async Task<long> Grow(Town town) =>
+        await town.Admit(town.Act(new SystemStatement($"s{Guid.NewGuid():n}"[..12], null, town.Owner.Id, "high",
+            [new EnvironmentTerms("prod", null, null, false)])
+    {
+        Nonce = new string('0', 32),
+        Issued = 0
+    }), town.Owner);
 
     [Fact]
     public async Task It_follows_a_ledger_and_remembers()
@@ -25,8 +31,10 @@ public sealed class MonitorTests
             town.TokenInFile()];
         var (code, output, error) = box.Run(look);
         Assert.True((code, error) == (0, ""), output + error);
-        Assert.Contains($"{town.State.Size} entries hashed, {town.State.Size} of them folded again", output, StringComparison.Ordinal);
-        Assert.Equal(town.Host.Log.Size, Checkpoint.Parse(Note.Parse(LedgerMemory.Parse(File.ReadAllBytes(state)).Checkpoint).Text).Size);
+        Assert.Contains($"{town.State.Size} entries hashed, {town.State.Size} of them folded again", output,
+            StringComparison.Ordinal);
+        Assert.Equal(town.Host.Log.Size,
+            Checkpoint.Parse(Note.Parse(LedgerMemory.Parse(File.ReadAllBytes(state)).Checkpoint).Text).Size);
         var seen = town.State.Size;
         await Grow(town);
         (code, output, _) = box.Run(look);
@@ -38,7 +46,8 @@ public sealed class MonitorTests
         Assert.Equal(2, box.Run("ledger", town.Host.Address.ToString(), "--trust", trust).Code);   // no token
         Assert.Equal(2, box.Run("ledger", box.Path("nowhere")).Code);
         Assert.Equal(2, box.Run("ledger", town.Folder.Ledger, "--state", trust).Code);
-        Assert.Contains("trust-genesis", box.Run("ledger", town.Folder.Ledger, "--trust", box.Trust, "--json").Output, StringComparison.Ordinal);
+        Assert.Contains("trust-genesis", box.Run("ledger", town.Folder.Ledger, "--trust", box.Trust, "--json").Output,
+            StringComparison.Ordinal);
     }
 
     /// <summary>One key, two histories: the server goes on from a copy that was made before what it showed.</summary>
@@ -93,7 +102,8 @@ public sealed class MonitorTests
         await town.Start();
         using var box = new VerifyProgram(Lived);
         var trust = box.Write("town.json", town.Trust.ToJson().ToBytes());
-        var bundle = Directory.GetFiles(Path.Combine(town.Path("copy"), "tile", "entries"), "*", SearchOption.AllDirectories).OrderByDescending(f => new FileInfo(f).Length).First();
+        var bundle = Directory.GetFiles(Path.Combine(town.Path("copy"), "tile", "entries"), "*",
+            SearchOption.AllDirectories).OrderByDescending(f => new FileInfo(f).Length).First();
         var bytes = File.ReadAllBytes(bundle);
         bytes[bytes.Length / 2] ^= 1;
         File.WriteAllBytes(bundle, bytes);
@@ -105,7 +115,9 @@ public sealed class MonitorTests
     static void Copy(string from, string to)
     {
         Directory.CreateDirectory(to);
-        foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories)) Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)) File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
+        foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories))
+            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+            File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
     }
 }

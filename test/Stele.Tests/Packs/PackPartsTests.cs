@@ -16,7 +16,8 @@ public sealed class PackPartsTests
     {
         var bytes = new byte[700];
         new Random(5).NextBytes(bytes);
-        for (var n = 0; n < bytes.Length; n++) Assert.Equal(~Crc32.Tabled(bytes.AsSpan(0, n), 0xFFFFFFFF), Crc32.Of(bytes.AsSpan(0, n)));
+        for (var n = 0; n < bytes.Length; n++)
+            Assert.Equal(~Crc32.Tabled(bytes.AsSpan(0, n), 0xFFFFFFFF), Crc32.Of(bytes.AsSpan(0, n)));
         Assert.Equal(0xCBF43926u, Crc32.Of("123456789"u8));
     }
 
@@ -29,7 +30,8 @@ public sealed class PackPartsTests
             {
                 var frontier = new Frontier();
                 foreach (var hash in hashes[..from]) frontier = frontier.Add(hash);
-                foreach (var (level, root) in Merkle.Subtrees(from, hashes.AsSpan(from..to).ToArray())) frontier = frontier.Add(level, root);
+                foreach (var (level, root) in Merkle.Subtrees(from,
+                    hashes.AsSpan(from..to).ToArray())) frontier = frontier.Add(level, root);
                 Assert.Equal((to, Merkle.Root(hashes[..to])), (frontier.Size, frontier.Root));
             }
     }
@@ -46,24 +48,32 @@ public sealed class PackPartsTests
         Assert.Throws<FormatException>(() => Segment.Read(new byte[Segment.MaxBytes + 1]));
     }
 
-    /// <summary>A log of two million leaves that are none costs its reader neither two million findings nor so many exceptions.</summary>
+    /// <summary>
+    /// A log of two million leaves that are none costs its reader neither two million findings nor so many exceptions.
+    /// </summary>
     [Fact]
     public void Leaves_too_short_to_be_decisions_are_refused_in_bulk()
     {
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         var d = m.World.Decide();
-        var shortest = d with { Kind = Decision.OpenKind, Time = 0, System = "a", Environment = "b", Deployment = 0, Strength = "attested", ReleasePolicy = null, Policies = [], Outcome = Decision.Deny, Rule = null, Protocol = "p",
+        var shortest = d with { Kind = Decision.OpenKind, Time = 0, System = "a", Environment = "b", Deployment = 0,
+            Strength = "attested", ReleasePolicy = null, Policies = [], Outcome = Decision.Deny, Rule = null,
+            Protocol = "p",
             Operation = "", Status = 0, Input = null, Output = null, Duration = 0, Size = 0, Staleness = 0 };
         Assert.InRange(Decision.Parse(shortest.Encode()).Encode().Length, Decision.MinBytes, Decision.MinBytes + 100);
 
         for (var i = 0; i < 400_000; i++) m.Log.AddBytes(i % 2 == 0 ? [] : new byte[Decision.MinBytes - 1 - i % 200]);
         var report = m.World.Verify();
         Assert.Equal(1000, report.Findings.Count);
-        Assert.Contains(report.Findings, f => f.Name == "decision-malformed" && f.Message.Contains("too short", StringComparison.Ordinal));
+        Assert.Contains(report.Findings,
+            f => f.Name == "decision-malformed" && f.Message.Contains("too short", StringComparison.Ordinal));
     }
 
-    /// <summary>Whatever the fast reader takes, the slow one takes, and they agree on what it says. Leaves in every shape, and each with bytes changed, taken out and put in.</summary>
+    /// <summary>
+    /// Whatever the fast reader takes, the slow one takes, and they agree on what it says. Leaves in every shape, and
+    /// each with bytes changed, taken out and put in.
+    /// </summary>
     [Fact]
     public void A_leaf_read_fast_is_the_leaf_that_is_parsed()
     {
@@ -72,18 +82,50 @@ public sealed class PackPartsTests
         var whole = m.World.Decide();
         Decision[] shapes =
         [
-            whole, whole with { Kind = Decision.OpenKind, Output = null }, whole with { Kind = Decision.CloseKind, Open = 7 }, whole with { Outcome = Decision.Deny, Rule = "predict-only", RulePolicy = m.Policy, ReleasePolicy = null },
-            whole with { Policies = [] }, whole with { Policies = [m.Policy, m.Frozen] }, whole with { Input = null, Output = null, Outcome = Decision.Error }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue, Strength = "unavailable" },
-            whole with { Operation = "" }, whole with { Operation = "tools/call x" }, whole with { Operation = "größer" }, whole with { Operation = "a\"b\\c\n" }, whole with { Staleness = -3 },
-            whole with { Context = whole.Input }, whole with { Context = whole.Input, Masked = whole.Output, Rule = "no-names", RulePolicy = m.Policy }, whole with { Outcome = Decision.Hold, Rule = "large", RulePolicy = m.Frozen },
-            whole with { Would = [new(m.Policy, Decision.Allow, null)] }, whole with { Would = [new(m.Policy, Would.Mask, "no-names", m.Policy), new(m.Frozen, Decision.Hold, "large", m.Policy)], Context = whole.Input },
+            whole, whole with
+            {
+                Kind = Decision.OpenKind,
+                Output = null
+            }, whole with
+            {
+                Kind = Decision.CloseKind,
+                Open = 7
+            }, whole with
+            {
+                Outcome = Decision.Deny,
+                Rule = "predict-only",
+                RulePolicy = m.Policy,
+                ReleasePolicy = null
+            },
+            whole with { Policies = [] }, whole with { Policies = [m.Policy, m.Frozen] }, whole with
+            {
+                Input = null,
+                Output = null,
+                Outcome = Decision.Error
+            }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue, Strength = "unavailable" },
+            whole with { Operation = "" }, whole with { Operation = "tools/call x" },
+            whole with { Operation = "größer" }, whole with { Operation = "a\"b\\c\n" }, whole with { Staleness = -3 },
+            whole with { Context = whole.Input }, whole with
+            {
+                Context = whole.Input,
+                Masked = whole.Output,
+                Rule = "no-names",
+                RulePolicy = m.Policy
+            }, whole with { Outcome = Decision.Hold, Rule = "large", RulePolicy = m.Frozen },
+            whole with { Would = [new(m.Policy, Decision.Allow, null)] }, whole with
+            {
+                Would = [new(m.Policy, Would.Mask, "no-names", m.Policy),
+                    new(m.Frozen, Decision.Hold, "large", m.Policy)],
+                Context = whole.Input
+            },
         ];
         var random = new Random(17);
         int taken = 0, refused = 0;
         foreach (var shape in shapes)
         {
             var leaf = shape.Encode();
-            Assert.Equal(shape.Operation.All(c => c is >= ' ' and <= '~' and not '"' and not '\\') && shape.Staleness >= 0, Agree(leaf));
+            Assert.Equal(shape.Operation.All(c => c is >= ' ' and <= '~' and not '"' and not '\\')
+                && shape.Staleness >= 0, Agree(leaf));
             for (var i = 0; i < 2500; i++)
             {
                 var at = random.Next(leaf.Length);
@@ -104,8 +146,11 @@ public sealed class PackPartsTests
         {
             if (!DecisionLeaf.TryRead(leaf, out var fast)) return false;
             var slow = Decision.Parse(leaf);
-            Assert.Equal((slow.Kind == Decision.OpenKind, slow.Kind == Decision.CloseKind, slow.Open ?? 0, slow.Staleness, slow.Deployment), (fast.IsOpen, fast.IsClose, fast.Open, fast.Staleness, fast.Deployment));
-            Assert.Equal(Encoding.UTF8.GetString(DecisionLeaf.OperationOf(slow)), Encoding.UTF8.GetString(fast.Operation));
+            Assert.Equal(
+                (slow.Kind == Decision.OpenKind, slow.Kind == Decision.CloseKind, slow.Open ?? 0, slow.Staleness,
+                    slow.Deployment), (fast.IsOpen, fast.IsClose, fast.Open, fast.Staleness, fast.Deployment));
+            Assert.Equal(Encoding.UTF8.GetString(DecisionLeaf.OperationOf(slow)),
+                Encoding.UTF8.GetString(fast.Operation));
             return true;
         }
     }
@@ -116,11 +161,25 @@ public sealed class PackPartsTests
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         var one = m.World.Decide();
-        bool Same(Decision other) => DecisionLeaf.TryRead(one.Encode(), out var a) && DecisionLeaf.TryRead(other.Encode(), out var b) && a.RestsOnTheSame(b);
-        Assert.True(Same(one with { Time = 5, Duration = 6, Status = 500, Principal = new string('0', 32), Operation = "other", Staleness = 9, Input = null, Strength = "attested" }));
+        bool Same(Decision other) =>
+            DecisionLeaf.TryRead(one.Encode(), out var a) && DecisionLeaf.TryRead(other.Encode(), out var b)
+            && a.RestsOnTheSame(b);
+        Assert.True(Same(one with
+        {
+            Time = 5,
+            Duration = 6,
+            Status = 500,
+            Principal = new string('0', 32),
+            Operation = "other",
+            Staleness = 9,
+            Input = null,
+            Strength = "attested"
+        }));
         foreach (var other in new[]
         {
-            one with { System = "x" }, one with { Environment = "x" }, one with { Deployment = 1 }, one with { Size = 1 }, one with { Release = m.V3 }, one with { ReleasePolicy = null }, one with { ReleasePolicy = m.V3 },
+            one with { System = "x" }, one with { Environment = "x" }, one with { Deployment = 1 },
+            one with { Size = 1 }, one with { Release = m.V3 }, one with { ReleasePolicy = null },
+            one with { ReleasePolicy = m.V3 },
             one with { Policies = [] }, one with { Policies = [m.V3] }, one with { Outcome = Decision.Deny },
             one with { Would = [new(m.V3, Decision.Deny, "no", m.V3)] }, one with { Rule = "no", RulePolicy = m.V3 },
         }) Assert.False(Same(other));
@@ -147,23 +206,30 @@ public sealed class PackPartsTests
                 map = map.SetItem(key, step);
                 held[key] = step;
             }
-            var again = held.OrderBy(h => random.Next()).Aggregate(FactMap<string, long>.Create(StringComparer.Ordinal), (all, h) => all.Add(h.Key, h.Value));
+            var again = held.OrderBy(h => random.Next()).Aggregate(FactMap<string, long>.Create(StringComparer.Ordinal),
+                (all, h) => all.Add(h.Key, h.Value));
             Assert.Equal(again.Digest(Value), map.Digest(Value));
             Assert.Equal(held, map);
         }
         Assert.NotEqual(map.Digest(Value), map.SetItem("k1", -1).Digest(Value));
         // One fact, as it is specified.
-        Assert.Equal(Merkle.Leaf("{\"key\":\"a\",\"value\":1}"u8), FactMap<string, long>.Create().Add("a", 1).Digest(Value));
+        Assert.Equal(Merkle.Leaf("{\"key\":\"a\",\"value\":1}"u8),
+            FactMap<string, long>.Create().Add("a", 1).Digest(Value));
     }
 
-    /// <summary>A browser runs nothing of the page but what its own policy names by hash: anyone who changes the script or the style changes that too.</summary>
+    /// <summary>
+    /// A browser runs nothing of the page but what its own policy names by hash: anyone who changes the script or the
+    /// style changes that too.
+    /// </summary>
     [Theory]
     [InlineData("script")]
     [InlineData("style")]
     public void The_page_allows_just_its_own_script_and_style(string element)
     {
         var page = System.Text.Encoding.UTF8.GetString(PackPage.Bytes());
-        var text = System.Text.RegularExpressions.Regex.Match(page, $"<{element}[^>]*>(.*?)</{element}>", System.Text.RegularExpressions.RegexOptions.Singleline).Groups[1].Value;
-        Assert.Contains($"{element}-src 'sha256-{Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)))}'", page, StringComparison.Ordinal);
+        var text = System.Text.RegularExpressions.Regex.Match(page, $"<{element}[^>]*>(.*?)</{element}>",
+            System.Text.RegularExpressions.RegexOptions.Singleline).Groups[1].Value;
+        Assert.Contains(
+            $"{element}-src 'sha256-{Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)))}'", page, StringComparison.Ordinal);
     }
 }

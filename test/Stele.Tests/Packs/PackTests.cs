@@ -32,7 +32,8 @@ public sealed class PackTests
     [Fact]
     public void A_bound_that_is_not_met_fails()
     {
-        VerifyReport With(long minSize, long? notOlder) => Verifier.Verify(new MemoryStream(Lived.World.Pack()), Lived.World.Trust, minSize, notOlder);
+        VerifyReport With(long minSize, long? notOlder) =>
+            Verifier.Verify(new MemoryStream(Lived.World.Pack()), Lived.World.Trust, minSize, notOlder);
         Assert.Equal(VerifyResult.Complete, With(Lived.World.Entries.Count, World.Start).Result);
         Assert.Equal(["too-small"], With(Lived.World.Entries.Count + 1, null).Findings.Select(f => f.Name));
         Assert.Equal(["too-old"], With(0, Lived.World.Now + 1000).Findings.Select(f => f.Name));
@@ -77,7 +78,9 @@ public sealed class PackTests
         m.Deploy(m.V2);
         for (var i = 0; i < 600; i++) m.Log.Add(m.World.Decide());
         m.Anchor();
-        for (var i = 0; i < 300; i++) m.World.Add(World.OriginOf(World.Builder, Origin.Freeze, Digest.Of(BitConverter.GetBytes(i))), World.Builder);
+        for (var i = 0; i < 300; i++)
+            m.World.Add(World.OriginOf(World.Builder, Origin.Freeze, Digest.Of(BitConverter.GetBytes(i))),
+                World.Builder);
         var report = m.World.Verify();
         Assert.Equal([], report.Findings.Select(f => f.ToString()));
     }

@@ -11,7 +11,10 @@ using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Packs;
 
-/// <summary>stele-pack.html in a real browser, opened from the disk: it checks what it says it checks, and what comes out of a pack stays text.</summary>
+/// <summary>
+/// stele-pack.html in a real browser, opened from the disk: it checks what it says it checks, and what comes out of a
+/// pack stays text.
+/// </summary>
 public sealed class PageTests(Browser browser) : IClassFixture<Browser>
 {
     static readonly string Html = Encoding.UTF8.GetString(PackPage.Bytes());
@@ -24,19 +27,32 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     {
         var m = Mortgage.Lived();
         var w = m.World;
-        w.Add(w.Observe("drift") with { Dimensions = [new Dimension("files", "verified-at-load", false, Digest.Of("tree"u8), Digest.Of("another tree"u8)), new Dimension("libraries", "attested", true, null, null)] }, World.Node);
+        w.Add(
+            w.Observe(
+                "drift") with { Dimensions =
+                    [new Dimension("files", "verified-at-load", false, Digest.Of("tree"u8),
+                        Digest.Of("another tree"u8)), new Dimension("libraries", "attested", true, null, null)] },
+            World.Node);
         w.Add(w.Observe("healed"), World.Node);
-        for (var i = 0; i < 60; i++) m.Log.Add(w.Decide() with { Outcome = i % 9 == 0 ? Decision.Deny : Decision.Allow, Rule = i % 9 == 0 ? "predict-only" : null, Status = i % 9 == 0 ? 403 : 200 });
+        for (var i = 0; i < 60; i++) m.Log.Add(w.Decide() with
+        {
+            Outcome = i % 9 == 0 ? Decision.Deny : Decision.Allow,
+            Rule = i % 9 == 0 ? "predict-only" : null,
+            Status = i % 9 == 0 ? 403 : 200
+        });
         m.Anchor();
         return m;
     }
 
-    string PageFile => File.Exists(browser.At(PackPage.FileName)) ? browser.At(PackPage.FileName) : browser.Write(PackPage.FileName, PackPage.Bytes());
+    string PageFile => File.Exists(browser.At(PackPage.FileName))
+        ? browser.At(PackPage.FileName)
+        : browser.Write(PackPage.FileName, PackPage.Bytes());
 
     async Task<(string Result, string Findings)> Judge(byte[] pack, Trust? trust)
     {
         Assert.SkipWhen(Browser.Missing is not null, Browser.Missing ?? "");
-        await browser.Open(PageFile, browser.Write("audit-pack.zip", pack), trust is null ? null : browser.Write("trust.json", trust.ToJson().ToBytes()));
+        await browser.Open(PageFile, browser.Write("audit-pack.zip", pack),
+            trust is null ? null : browser.Write("trust.json", trust.ToJson().ToBytes()));
         return (await browser.Result(), await browser.Findings());
     }
 
@@ -48,10 +64,16 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         Assert.Equal("0", await browser.Run("return performance.getEntriesByType('resource').length"));
         // The leaves are read from the pack once more, to be looked at: a moment after the result.
         var text = await browser.Run("return document.body.innerText");
-        for (var until = DateTime.UtcNow.AddSeconds(60); !text.Contains("Leaves 0 to 24", StringComparison.Ordinal) && DateTime.UtcNow < until; text = await browser.Run("return document.body.innerText")) await Task.Delay(50, TestContext.Current.CancellationToken);
-        foreach (var told in new[] { "Timeline", "Releases", "Verdicts, rule by rule", "Approvals and waivers", "attests eu-ai-act/14", "Decisions", "Drift and alerts", "Refusals", "v1", "v2", "v3", "four-fifths", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)", "approval_ratio 0.731", "checks.fairness[0].metrics.approval_ratio = 0.731", "predict-only", "policies are not executed again" })
+        for (var until = DateTime.UtcNow.AddSeconds(60); !text.Contains("Leaves 0 to 24", StringComparison.Ordinal)
+            && DateTime.UtcNow < until; text = await browser.Run("return document.body.innerText"))
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        foreach (var told in new[] { "Timeline", "Releases", "Verdicts, rule by rule", "Approvals and waivers",
+            "attests eu-ai-act/14", "Decisions", "Drift and alerts", "Refusals", "v1", "v2", "v3", "four-fifths",
+            "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)", "approval_ratio 0.731",
+            "checks.fairness[0].metrics.approval_ratio = 0.731", "predict-only", "policies are not executed again" })
             Assert.Contains(told, text, StringComparison.OrdinalIgnoreCase);
-        Assert.Equal(Lived.World.Entries.Count.ToString(System.Globalization.CultureInfo.InvariantCulture), await browser.Run("return document.querySelector('.tile b').textContent"));
+        Assert.Equal(Lived.World.Entries.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            await browser.Run("return document.querySelector('.tile b').textContent"));
         Assert.Contains("Leaves 0 to 24 of 70", text, StringComparison.Ordinal);
         await browser.Picture("good.png", height: 3000);
         await browser.Picture("good-dark.png", dark: true, height: 3000);
@@ -67,8 +89,13 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         m.World.Add(World.PlaceHold(World.Prod, m.Log.Origin, 650), World.Owners);
         Assert.Equal(("declared-gaps", ""), await Judge(m.World.Pack(), m.World.Trust));
         var text = await browser.Run("return document.body.innerText");
-        foreach (var told in new[] { "512 leaves pruned as declared", "188 leaves", "erases 2 records", "places a legal hold" }) Assert.Contains(told, text, StringComparison.Ordinal);
-        foreach (var attack in Matrix.All.Where(a => a.Name is "finder: pruned log: another tree below the floor" or "node: pruned log: another tree below the floor, its log signed again" or "node: prunes without any floor" or "finder: pruned log: a floor of 0"))
+        foreach (var told in new[] { "512 leaves pruned as declared", "188 leaves", "erases 2 records",
+            "places a legal hold" }) Assert.Contains(told, text, StringComparison.Ordinal);
+        foreach (var attack in Matrix.All
+            .Where(a =>
+                a.Name is "finder: pruned log: another tree below the floor"
+                    or "node: pruned log: another tree below the floor, its log signed again"
+                    or "node: prunes without any floor" or "finder: pruned log: a floor of 0"))
         {
             var (pack, trust) = attack.Make();
             Assert.Equal("contradicted", (await Judge(pack, trust)).Result);
@@ -79,9 +106,14 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     public async Task Every_control_has_a_name_and_headings_have_an_order()
     {
         await Judge(Pack, Lived.World.Trust);
-        Assert.Equal("", await browser.Run("return Array.from(document.querySelectorAll('input, select, button'), c => c.labels?.length || c.textContent.trim() ? '' : c.outerHTML).join('')"));
-        Assert.Equal("0", await browser.Run("return Array.from(document.querySelectorAll('h1, h2, h3'), h => +h.tagName[1]).reduce((n, l, i, all) => n + (i && l > all[i - 1] + 1 ? 1 : 0), 0)"));
-        Assert.Equal("en 1", await browser.Run("return document.documentElement.lang + ' ' + document.querySelectorAll('main').length"));
+        Assert.Equal("",
+            await browser.Run(
+                "return Array.from(document.querySelectorAll('input, select, button'), c => c.labels?.length || c.textContent.trim() ? '' : c.outerHTML).join('')"));
+        Assert.Equal("0",
+            await browser.Run(
+                "return Array.from(document.querySelectorAll('h1, h2, h3'), h => +h.tagName[1]).reduce((n, l, i, all) => n + (i && l > all[i - 1] + 1 ? 1 : 0), 0)"));
+        Assert.Equal("en 1",
+            await browser.Run("return document.documentElement.lang + ' ' + document.querySelectorAll('main').length"));
     }
 
     [Fact]
@@ -92,10 +124,12 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     public async Task A_flipped_byte_is_found_where_it_is()
     {
         // In the middle of a decision, of an entry, of a document.
-        foreach (var name in new[] { Segment.Name(Stele.Proof.Packs.Pack.LogFolder(Lived.Log.Origin), 0), Segment.Name("ledger", 0), $"documents/{Lived.Policy.Hex}" })
+        foreach (var name in new[] { Segment.Name(Stele.Proof.Packs.Pack.LogFolder(Lived.Log.Origin), 0),
+            Segment.Name("ledger", 0), $"documents/{Lived.Policy.Hex}" })
         {
             var member = Zip.Read(new MemoryStream(Pack)).Single(m => m.Name == name);
-            var (result, findings) = await Judge(Forgery.Flip(Pack, (int)(member.Offset + 30 + name.Length + member.Size / 2)), Lived.World.Trust);
+            var (result, findings) = await Judge(Forgery.Flip(Pack,
+                (int)(member.Offset + 30 + name.Length + member.Size / 2)), Lived.World.Trust);
             Assert.Equal("contradicted", result);
             Assert.Contains($"member-damaged in {name}", findings, StringComparison.Ordinal);
         }
@@ -149,7 +183,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         var (result, findings) = await Judge(Pack, Mortgage.Founded("elsewhere.example/ledger").World.Trust);
         Assert.Equal("contradicted", result);
         Assert.Contains("trust-origin", findings, StringComparison.Ordinal);
-        var (again, unwitnessed) = await Judge(Pack, Lived.World.Trust with { Witnesses = [new NoteSigner("other.example", NoteKeyType.Cosignature).Key] });
+        var (again, unwitnessed) = await Judge(Pack,
+            Lived.World.Trust with { Witnesses = [new NoteSigner("other.example", NoteKeyType.Cosignature).Key] });
         Assert.Equal("contradicted", again);
         Assert.Contains("too-few-witnesses", unwitnessed, StringComparison.Ordinal);
     }
@@ -157,17 +192,22 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task What_a_pack_says_stays_text()
     {
-        const string Evil = "<img src=x onerror=\"document.documentElement.dataset.owned=1\"><script>document.documentElement.dataset.owned=1</script>&lt;b&gt;";
+        const string Evil =
+            "<img src=x onerror=\"document.documentElement.dataset.owned=1\"><script>document.documentElement.dataset.owned=1</script>&lt;b&gt;";
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         m.Log.Add(m.World.Decide() with { Operation = Evil });
-        var policy = m.World.Put(new Stele.Proof.Governance.Policy("evil", ImmutableSortedDictionary<string, Digest>.Empty, [Stele.Proof.Governance.Rule.Require("evil", ["deploy"], $"'{Evil}' == ''", $"'{Evil}'")]).ToJson());
+        var policy =
+            m.World.Put(new Stele.Proof.Governance.Policy("evil", ImmutableSortedDictionary<string, Digest>.Empty,
+                [Stele.Proof.Governance.Rule.Require("evil", ["deploy"], $"'{Evil}' == ''", $"'{Evil}'")]).ToJson());
         m.World.Add(m.World.PutPolicy(policy), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V3), World.Deployer);
         m.Anchor();
         Assert.Equal(("complete-with-limits", ""), await Judge(m.World.Pack(), m.World.Trust));
         Assert.Contains(Evil, await browser.Run("return document.body.innerText"), StringComparison.Ordinal);
-        Assert.Equal(" 0 1", await browser.Run("return (document.documentElement.dataset.owned ?? '') + ' ' + document.querySelectorAll('img').length + ' ' + document.querySelectorAll('script').length"));
+        Assert.Equal(" 0 1",
+            await browser.Run(
+                "return (document.documentElement.dataset.owned ?? '') + ' ' + document.querySelectorAll('img').length + ' ' + document.querySelectorAll('script').length"));
         Assert.Empty(await browser.Complaints());
     }
 
@@ -205,13 +245,18 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
             await browser.Run("return when(Date.UTC(2026, 10, 30, 16)) + ' ' + when(9007199254740991)"));
     }
 
-    /// <summary>The policy in the page lets its own script and style run and nothing else; these are their digests.</summary>
+    /// <summary>
+    /// The policy in the page lets its own script and style run and nothing else; these are their digests.
+    /// </summary>
     [Fact]
     public void The_page_allows_itself_and_nothing_else()
     {
-        static string Own(string tag) => $"{tag}-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Regex.Match(Html, $"<{tag}>(.*?)</{tag}>", RegexOptions.Singleline).Groups[1].Value)))}'";
-        Assert.Equal($"default-src 'none'; {Own("script")}; {Own("style")}; base-uri 'none'; form-action 'none'", Regex.Match(Html, "Content-Security-Policy\" content=\"([^\"]*)\"").Groups[1].Value);
-        Assert.DoesNotMatch("innerHTML|outerHTML|insertAdjacentHTML|document\\.write|\\beval\\(|new Function|\\bfetch\\(|XMLHttpRequest|WebSocket|\\bimport\\(", Html);
+        static string Own(string tag) =>
+            $"{tag}-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Regex.Match(Html, $"<{tag}>(.*?)</{tag}>", RegexOptions.Singleline).Groups[1].Value)))}'";
+        Assert.Equal($"default-src 'none'; {Own("script")}; {Own("style")}; base-uri 'none'; form-action 'none'",
+            Regex.Match(Html, "Content-Security-Policy\" content=\"([^\"]*)\"").Groups[1].Value);
+        Assert.DoesNotMatch(
+            "innerHTML|outerHTML|insertAdjacentHTML|document\\.write|\\beval\\(|new Function|\\bfetch\\(|XMLHttpRequest|WebSocket|\\bimport\\(", Html);
         Assert.DoesNotMatch("<(link|iframe|object|embed|base|form)\\b|\\b(src|action)=\"", Html);
     }
 
@@ -223,6 +268,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         Assert.Equal((0, $"{Digest.Of(PackPage.Bytes())}  stele-pack.html\n"), (code, output));
         Assert.Equal(0, box.Run("page", box.Write("page.html", PackPage.Bytes())).Code);
         Assert.Equal(1, box.Run("page", box.Write("other.html", [.. PackPage.Bytes(), (byte)'\n'])).Code);
-        Assert.Contains("\"result\":\"failed\"", box.Run("page", box.Path("other.html"), "--json").Output, StringComparison.Ordinal);
+        Assert.Contains("\"result\":\"failed\"", box.Run("page", box.Path("other.html"), "--json").Output,
+            StringComparison.Ordinal);
     }
 }

@@ -16,11 +16,15 @@ public sealed class PrunedTests
         var report = m.World.Verify();
         Assert.Equal([], report.Findings.Select(f => f.ToString()));
         Assert.Equal((VerifyResult.DeclaredGaps, 1), (report.Result, report.DeclaredGaps));
-        Assert.Contains(report.Notes, n => n.Contains("512 leaves were pruned, below the floor of 600", StringComparison.Ordinal));
+        Assert.Contains(report.Notes,
+            n => n.Contains("512 leaves were pruned, below the floor of 600", StringComparison.Ordinal));
         Assert.Equal(m.World.Pack(), m.World.Pack());
     }
 
-    /// <summary>Whatever the floor and wherever the anchors: every multiple of 256, anchors on it, right above it and far from it.</summary>
+    /// <summary>
+    /// Whatever the floor and wherever the anchors: every multiple of 256, anchors on it, right above it and far from
+    /// it.
+    /// </summary>
     [Theory]
     [InlineData(256, 256, 700)]
     [InlineData(256, 257, 700)]
@@ -49,14 +53,16 @@ public sealed class PrunedTests
     {
         var m = Mortgage.Pruned(floor: 500);
         m.Log.Floor = m.Log.FloorAt(512);
-        Assert.Contains("missing, not pruned", Assert.Throws<FormatException>(() => m.World.Pack()).Message, StringComparison.Ordinal);
+        Assert.Contains("missing, not pruned", Assert.Throws<FormatException>(() => m.World.Pack()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_receipt_from_before_the_floor_is_held_to_the_anchor_of_its_size()
     {
         var m = Mortgage.Pruned();
-        VerifyReport Against(Receipt receipt) => Verifier.Verify(new MemoryStream(m.World.Pack()), m.World.Trust, receipt: receipt);
+        VerifyReport Against(Receipt receipt) =>
+            Verifier.Verify(new MemoryStream(m.World.Pack()), m.World.Trust, receipt: receipt);
         Assert.Equal([], Against(m.Receipt(10)).Findings.Select(f => f.ToString()));
         var fork = new DecisionLog(m.Log.Key);
         for (var i = 0; i < 400; i++) fork.Add(m.World.Decide());
@@ -69,11 +75,16 @@ public sealed class PrunedTests
         var m = Mortgage.Lived();
         var before = m.Receipt(8).Encode();
         var receipt = m.ErasedReceipt(8, 2, 5, 8);
-        foreach (var bytes in new[] { before, receipt.Encode() }) Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(bytes, m.World.Trust).Result);
-        Assert.Contains(ReceiptVerifier.Verify(receipt.Encode(), m.World.Trust).Facts, f => f.Sentence.Contains($"keys and salts were erased, as entry {receipt.Erased!.Entry} states (by request)", StringComparison.Ordinal));
+        foreach (var bytes in new[] { before, receipt.Encode() })
+            Assert.Equal(VerifyResult.Complete, ReceiptVerifier.Verify(bytes, m.World.Trust).Result);
+        Assert.Contains(ReceiptVerifier.Verify(receipt.Encode(), m.World.Trust).Facts,
+            f =>
+                f.Sentence.Contains($"keys and salts were erased, as entry {receipt.Erased!.Entry} states (by request)",
+                    StringComparison.Ordinal));
         var report = m.World.Verify();
         Assert.Equal(VerifyResult.DeclaredGaps, report.Result);
-        Assert.Contains(report.Notes, n => n.Contains("keys and salts of 3 records were erased, as 1 entry declares", StringComparison.Ordinal));
+        Assert.Contains(report.Notes,
+            n => n.Contains("keys and salts of 3 records were erased, as 1 entry declares", StringComparison.Ordinal));
     }
 
     /// <summary>What was destroyed before its node could know of a hold is told, and the pack says so.</summary>
@@ -93,7 +104,9 @@ public sealed class PrunedTests
         Assert.DoesNotContain(m.World.Verify().Notes, n => n.Contains("held by", StringComparison.Ordinal));
     }
 
-    /// <summary>Counts that a node's key vouches for may add up to more than a number can tell: the pack is judged all the same.</summary>
+    /// <summary>
+    /// Counts that a node's key vouches for may add up to more than a number can tell: the pack is judged all the same.
+    /// </summary>
     [Fact]
     public void Erasures_of_more_records_than_there_are_numbers_are_counted()
     {
@@ -102,16 +115,22 @@ public sealed class PrunedTests
         for (var i = 0; i < 1026; i++) m.World.Add(World.Erase(m.Log.Origin, Json.MaxInt, $"list {i}"), World.Owners);
         m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
         m.World.Logs.Clear();
-        Assert.Contains(m.World.Verify().Notes, n => n.Contains("keys and salts of 9241386435364256766 records were erased, as 1026 entries declare", StringComparison.Ordinal));
+        Assert.Contains(m.World.Verify().Notes,
+            n => n.Contains("keys and salts of 9241386435364256766 records were erased, as 1026 entries declare",
+                StringComparison.Ordinal));
     }
 
-    /// <summary>How stale a node may be is asked of the terms that stood when it decided, not of those that came later.</summary>
+    /// <summary>
+    /// How stale a node may be is asked of the terms that stood when it decided, not of those that came later.
+    /// </summary>
     [Fact]
     public void Staleness_is_held_to_the_terms_of_its_time()
     {
         var m = Mortgage.Released();
         m.Deploy(m.V2);
-        void Then(long? staleAfter) => m.World.Add(m.World.Declare(World.Sys, new EnvironmentTerms(World.Prod, staleAfter, null, true)), World.Owners);
+        void Then(long? staleAfter) =>
+            m.World.Add(m.World.Declare(World.Sys, new EnvironmentTerms(World.Prod, staleAfter, null, true)),
+                World.Owners);
         m.Log.Add(m.World.Decide() with { Staleness = 700_000 });
         Then(1_000_000);
         m.Log.Add(m.World.Decide() with { Staleness = 700_000 });

@@ -1,6 +1,9 @@
 namespace Stele.Tests.Packs;
 
-/// <summary>A file of many gigabytes that holds one large block again and again, and small writes in between: what is written of the block is not kept twice.</summary>
+/// <summary>
+/// A file of many gigabytes that holds one large block again and again, and small writes in between: what is written of
+/// the block is not kept twice.
+/// </summary>
 sealed class SparseStream(byte[] block) : Stream
 {
     readonly List<(long At, byte[] Bytes)> _writes = [];
@@ -35,7 +38,12 @@ sealed class SparseStream(byte[] block) : Stream
     public override bool CanRead => true;
     public override bool CanSeek => true;
     public override bool CanWrite => true;
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch { SeekOrigin.Begin => offset, SeekOrigin.Current => Position + offset, _ => _length + offset };
+    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
+    {
+        SeekOrigin.Begin => offset,
+        SeekOrigin.Current => Position + offset,
+        _ => _length + offset
+    };
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
     public override void Flush() { }

@@ -17,7 +17,8 @@ public sealed class VerifyProgramTests
         var (code, output, error) = box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust);
         Assert.Equal((0, ""), (code, error));
         Assert.StartsWith("complete", output, StringComparison.Ordinal);
-        (code, output, _) = box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--json", "--min-size", "10", "--not-older-than", "2026-01-01T00:00:00Z");
+        (code, output, _) = box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--json", "--min-size", "10",
+            "--not-older-than", "2026-01-01T00:00:00Z");
         Assert.Equal(0, code);
         Assert.Equal("complete-with-limits",
             CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString);
@@ -45,20 +46,26 @@ public sealed class VerifyProgramTests
         var (code, output, _) = box.Run("receipt", receipt, "--trust", box.Trust);
         Assert.Equal(0, code);
         Assert.Contains("answered: release 'v2'", output, StringComparison.Ordinal);
-        Assert.Equal(5, box.Run("receipt", box.Write("early.json", Lived.Receipt(Lived.Log.Leaves.Count - 1).Encode()), "--trust", box.Trust).Code);
+        Assert.Equal(5, box.Run("receipt", box.Write("early.json", Lived.Receipt(Lived.Log.Leaves.Count - 1).Encode()),
+            "--trust", box.Trust).Code);
         Assert.Equal(0, box.Run("fraud", receipt, "--trust", box.Trust, "--receipt", receipt).Code);
         var fork = new DecisionLog(Lived.Log.Key);
         foreach (var leaf in Lived.Log.Leaves.Take(8)) fork.Add(Stele.Proof.Decisions.Decision.Parse(leaf));
         fork.Add(Lived.World.Decide() with { Status = 403 });
-        (code, output, _) = box.Run("fraud", box.Write("fork.json", Lived.Receipt(8, fork).Encode()), "--trust", box.Trust, "--receipt", receipt);
+        (code, output, _) = box.Run("fraud", box.Write("fork.json", Lived.Receipt(8, fork).Encode()), "--trust",
+            box.Trust, "--receipt", receipt);
         Assert.Equal(6, code);
         Assert.StartsWith("FRAUD PROVEN", output, StringComparison.Ordinal);
         Assert.Contains("  two-checkpoints: ", output, StringComparison.Ordinal);
         Assert.Contains("  other-leaf: ", output, StringComparison.Ordinal);
-        (code, output, _) = box.Run("fraud", box.Path("fork.json"), "--trust", box.Trust, "--pack", box.Write("pack.zip", Lived.World.Pack()), "--json");
-        Assert.Equal((6, "fraud-proven"), (code, CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString));
-        Assert.Equal(1, box.Run("fraud", box.Write("bad.json", "{}"u8.ToArray()), "--trust", box.Trust, "--receipt", receipt).Code);
-        Assert.Equal(4, box.Run("fraud", box.Path("early.json"), "--trust", box.Trust, "--receipt", box.Write("first.json", Lived.Receipt(4).Encode())).Code);
+        (code, output, _) = box.Run("fraud", box.Path("fork.json"), "--trust", box.Trust, "--pack",
+            box.Write("pack.zip", Lived.World.Pack()), "--json");
+        Assert.Equal((6, "fraud-proven"),
+            (code, CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20)["result"].AsString));
+        Assert.Equal(1,
+            box.Run("fraud", box.Write("bad.json", "{}"u8.ToArray()), "--trust", box.Trust, "--receipt", receipt).Code);
+        Assert.Equal(4, box.Run("fraud", box.Path("early.json"), "--trust", box.Trust, "--receipt",
+            box.Write("first.json", Lived.Receipt(4).Encode())).Code);
         Assert.Equal(6, box.Run("pack", box.Write("pack.zip", Lived.World.Pack()), "--trust", box.Trust, "--receipt",
             box.Path("fork.json")).Code);
         Assert.Equal(0, box.Run("pack", box.Path("pack.zip"), "--trust", box.Trust, "--receipt", receipt).Code);
@@ -70,22 +77,30 @@ public sealed class VerifyProgramTests
     {
         using var box = new VerifyProgram(Lived);
         var pack = box.Write("pack.zip", Lived.World.Pack());
-        var refused = Lived.World.Replay.Entries.First(f => f.Statement is Stele.Proof.Statements.Verdict { Passed: false }).Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var refused =
+            Lived.World.Replay.Entries.First(f => f.Statement is Stele.Proof.Statements.Verdict { Passed: false }).Index
+                .ToString(System.Globalization.CultureInfo.InvariantCulture);
         var (code, output, error) = box.Run("verdict", pack, refused, "--trust", box.Trust);
         Assert.Equal((0, ""), (code, error));
-        Assert.Contains("    e.metrics.approval_ratio >= 0.8                      false\n        e.metrics.approval_ratio                           0.731\n", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "    e.metrics.approval_ratio >= 0.8                      false\n        e.metrics.approval_ratio                           0.731\n", output, StringComparison.Ordinal);
         Assert.Contains("executed again: the same ", output, StringComparison.Ordinal);
         Assert.EndsWith("the pack: complete, with limits: unanchored-decisions\n", output, StringComparison.Ordinal);
         (code, output, _) = box.Run("verdict", pack, refused, "--json");
         var json = CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20);
-        Assert.Equal((3, true, 0.731), (code, json["reproduced"]["same"].AsBool, json["explained"]["rules"].AsArray[0]["values"].AsArray[0]["value"].AsDouble));
-        Assert.Equal(0, box.Run("verdict", pack, Lived.DeployedV2.ToString(System.Globalization.CultureInfo.InvariantCulture), "--trust", box.Trust).Code);
+        Assert.Equal((3, true, 0.731), (code, json["reproduced"]["same"].AsBool,
+            json["explained"]["rules"].AsArray[0]["values"].AsArray[0]["value"].AsDouble));
+        Assert.Equal(0, box.Run("verdict", pack,
+            Lived.DeployedV2.ToString(System.Globalization.CultureInfo.InvariantCulture), "--trust", box.Trust).Code);
         Assert.Equal(2, box.Run("verdict", pack, "99999").Code);
 
         var forged = Mortgage.Lived();
-        var told = forged.World.Replay.Entries.Select(f => f.Statement).OfType<Stele.Proof.Statements.Verdict>().First(v => !v.Passed);
-        var entry = forged.World.Add(new Entry(forged.World.Now, Envelope.Sign((told with { Rules = told.Rules.RemoveAt(0) }).Encode(), World.Server.Key)));
-        (code, output, _) = box.Run("verdict", box.Write("forged.zip", forged.World.Pack()), entry.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        var told = forged.World.Replay.Entries.Select(f => f.Statement).OfType<Stele.Proof.Statements.Verdict>()
+            .First(v => !v.Passed);
+        var entry = forged.World.Add(new Entry(forged.World.Now,
+            Envelope.Sign((told with { Rules = told.Rules.RemoveAt(0) }).Encode(), World.Server.Key)));
+        (code, output, _) = box.Run("verdict", box.Write("forged.zip", forged.World.Pack()),
+            entry.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.Equal(1, code);
         Assert.Contains("OTHER BYTES", output, StringComparison.Ordinal);
         Assert.Contains("/predicate/https://stele.dev/verdict/v1/rules", output, StringComparison.Ordinal);
@@ -146,9 +161,15 @@ sealed class VerifyProgram : IDisposable
 
     public (int Code, string Output, string Error) Run(params string[] arguments) => RunWith(null, arguments);
 
-    public (int Code, string Output, string Error) RunWith((string Name, string Value)? variable, params string[] arguments)
+    public (int Code, string Output, string Error) RunWith((string Name, string Value)? variable,
+        params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _folder
+        };
         start.ArgumentList.Add(global::System.IO.Path.Combine(AppContext.BaseDirectory, "stele-verify.dll"));
         foreach (var a in arguments) start.ArgumentList.Add(a);
         if (variable is { } v) start.Environment[v.Name] = v.Value;

@@ -21,7 +21,8 @@ public sealed class CanonicalJsonTests
     public void Rfc8785_documents(string name)
     {
         var dir = Vectors.Dir("jcs-rfc8785");
-        var want = Convert.FromHexString(string.Concat(File.ReadAllText(Path.Combine(dir, "outhex", name + ".txt")).Where(c => !char.IsWhiteSpace(c))));
+        var want = Convert.FromHexString(string.Concat(File.ReadAllText(Path.Combine(dir, "outhex", name + ".txt"))
+            .Where(c => !char.IsWhiteSpace(c))));
         var got = CanonicalJson.Parse(File.ReadAllBytes(Path.Combine(dir, "input", name + ".json")), Max).ToBytes();
         Assert.Equal(Encoding.UTF8.GetString(want), Encoding.UTF8.GetString(got));
         Assert.Equal(want, got);
@@ -30,18 +31,27 @@ public sealed class CanonicalJsonTests
 
     [Fact]
     public void Every_rfc8785_document_is_listed() =>
-        Assert.Equal(["arrays", "french", "structures", "unicode", "values", "weird"], Vectors.Files("jcs-rfc8785", "*.json").Where(f => Path.GetFileName(Path.GetDirectoryName(f)) == "input").Select(Path.GetFileNameWithoutExtension));
+        Assert.Equal(["arrays", "french", "structures", "unicode", "values", "weird"],
+            Vectors.Files("jcs-rfc8785", "*.json").Where(f => Path.GetFileName(Path.GetDirectoryName(f)) == "input")
+                .Select(Path.GetFileNameWithoutExtension));
 
-    /// <summary>The generated number file of the RFC's test suite, up to a million lines: each prefix must hash to what the suite lists.</summary>
+    /// <summary>
+    /// The generated number file of the RFC's test suite, up to a million lines: each prefix must hash to what the
+    /// suite lists.
+    /// </summary>
     [Fact]
     public void Numbers_as_ecma_script_prints_them()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("jcs-rfc8785", "numbers.json"))));
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("jcs-rfc8785", "numbers.json"))));
         foreach (var sample in json.RootElement.GetProperty("samples").EnumerateArray())
-            Assert.Equal(sample[1].GetString(), Written(ulong.Parse(sample[0].GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
+            Assert.Equal(sample[1].GetString(),
+                Written(ulong.Parse(sample[0].GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
 
-        var wanted = json.RootElement.GetProperty("sha256OfFirstNLines").EnumerateObject().ToDictionary(p => int.Parse(p.Name, CultureInfo.InvariantCulture), p => p.Value.GetString());
-        var fixedOnes = json.RootElement.GetProperty("staticU64Hex").EnumerateArray().Select(h => ulong.Parse(h.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        var wanted = json.RootElement.GetProperty("sha256OfFirstNLines").EnumerateObject()
+            .ToDictionary(p => int.Parse(p.Name, CultureInfo.InvariantCulture), p => p.Value.GetString());
+        var fixedOnes = json.RootElement.GetProperty("staticU64Hex").EnumerateArray()
+            .Select(h => ulong.Parse(h.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         int lines = 0, compared = 0;
         foreach (var bits in fixedOnes.Concat(Series()).Take(1_000_000))
@@ -75,7 +85,8 @@ public sealed class CanonicalJsonTests
     [Fact]
     public void In_toto_examples_survive_the_round_trip()
     {
-        var files = Vectors.Files("in-toto-attestation", "*").Where(f => Path.GetFileName(Path.GetDirectoryName(f)) == "valid-json").ToArray();
+        var files = Vectors.Files("in-toto-attestation", "*")
+            .Where(f => Path.GetFileName(Path.GetDirectoryName(f)) == "valid-json").ToArray();
         Assert.Equal(14, files.Length);   // the suite's note says 15; it holds 14
         foreach (var file in files)
         {
@@ -85,7 +96,8 @@ public sealed class CanonicalJsonTests
             Assert.Equal(parsed, again);
             Assert.Equal(canonical, again.ToBytes());
             // The values are those that an independent parser sees.
-            Assert.True(JsonElement.DeepEquals(JsonDocument.Parse(File.ReadAllBytes(file)).RootElement, JsonDocument.Parse(canonical).RootElement), file);
+            Assert.True(JsonElement.DeepEquals(JsonDocument.Parse(File.ReadAllBytes(file)).RootElement,
+                JsonDocument.Parse(canonical).RootElement), file);
         }
     }
 
@@ -108,14 +120,16 @@ public sealed class CanonicalJsonTests
     [InlineData("\"\u0001\"")]
     [InlineData("\ufeff1")]
     [InlineData("nul")]
-    public void What_is_not_i_json_is_a_format_exception(string text) => Assert.Throws<FormatException>(() => CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), Max));
+    public void What_is_not_i_json_is_a_format_exception(string text) =>
+        Assert.Throws<FormatException>(() => CanonicalJson.Parse(Encoding.UTF8.GetBytes(text), Max));
 
     [Fact]
     public void Invalid_utf8_and_depth_and_size_are_format_exceptions()
     {
         Assert.Throws<FormatException>(() => CanonicalJson.Parse([0x22, 0xff, 0x22], Max));
         Assert.Throws<FormatException>(() => CanonicalJson.Parse([0x22, 0xed, 0xa0, 0x80, 0x22], Max));
-        Assert.Throws<FormatException>(() => CanonicalJson.Parse([0x7b, 0x22, 0xc0, 0x80, 0x22, 0x3a, 0x31, 0x7d], Max));
+        Assert.Throws<FormatException>(() =>
+            CanonicalJson.Parse([0x7b, 0x22, 0xc0, 0x80, 0x22, 0x3a, 0x31, 0x7d], Max));
         Assert.Throws<FormatException>(() => CanonicalJson.Parse("[[1]]"u8, 4));
         var deepest = new string('[', CanonicalJson.MaxDepth) + new string(']', CanonicalJson.MaxDepth);
         Assert.Equal(deepest, CanonicalJson.Parse(Encoding.ASCII.GetBytes(deepest), Max).ToString());

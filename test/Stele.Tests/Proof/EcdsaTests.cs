@@ -10,22 +10,27 @@ namespace Stele.Tests.Proof;
 
 public sealed class EcdsaTests(ITestOutputHelper output)
 {
-    static readonly BigInteger Order = BigInteger.Parse("0FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    static readonly BigInteger Order =
+        BigInteger.Parse("0FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", NumberStyles.HexNumber,
+            CultureInfo.InvariantCulture);
 
     [Fact]
     public void C2sp_wycheproof_accepts_exactly_the_valid_low_s_ones()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ecdsa_secp256r1_sha256_test.json"))));
+        using var json = JsonDocument.Parse(
+            File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ecdsa_secp256r1_sha256_test.json"))));
         int accepted = 0, highS = 0, refused = 0;
         foreach (var group in json.RootElement.GetProperty("testGroups").EnumerateArray())
         {
             var key = PublicKey.FromSpki(Convert.FromHexString(group.GetProperty("publicKeyDer").GetString()!));
             foreach (var t in group.GetProperty("tests").EnumerateArray())
             {
-                byte[] message = Convert.FromHexString(t.GetProperty("msg").GetString()!), signature = Convert.FromHexString(t.GetProperty("sig").GetString()!);
+                byte[] message = Convert.FromHexString(t.GetProperty("msg").GetString()!),
+                    signature = Convert.FromHexString(t.GetProperty("sig").GetString()!);
                 var valid = t.GetProperty("result").GetString() == "valid";
                 var low = valid && S(signature) <= Order / 2;
-                Assert.True(low == key.Verify(message, signature), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
+                Assert.True(low == key.Verify(message, signature),
+                    $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
                 if (low) accepted++;
                 else if (valid) highS++;
                 else refused++;
@@ -39,8 +44,10 @@ public sealed class EcdsaTests(ITestOutputHelper output)
             }
         }
         Assert.Equal(json.RootElement.GetProperty("numberOfTests").GetInt32(), accepted + highS + refused);
-        Assert.True(accepted > 0 && highS > 0 && refused > 0, $"{accepted} accepted, {highS} of high s, {refused} invalid");
-        output.WriteLine($"ecdsa_secp256r1_sha256_test.json, as envelopes are signed: {accepted} accepted, {highS} valid ones of high s refused and taken once normalised, {refused} invalid");
+        Assert.True(accepted > 0 && highS > 0 && refused > 0,
+            $"{accepted} accepted, {highS} of high s, {refused} invalid");
+        output.WriteLine(
+            $"ecdsa_secp256r1_sha256_test.json, as envelopes are signed: {accepted} accepted, {highS} valid ones of high s refused and taken once normalised, {refused} invalid");
     }
 
     /// <summary>How others sign: either s, minimal DER or r ‖ s.</summary>
@@ -56,12 +63,16 @@ public sealed class EcdsaTests(ITestOutputHelper output)
         foreach (var group in json.RootElement.GetProperty("testGroups").EnumerateArray())
         {
             var key = EcdsaKey.FromSpki(Convert.FromHexString(group.GetProperty("publicKeyDer").GetString()!));
-            Assert.Equal(group.GetProperty("sha").GetString()!.Replace("-", "", StringComparison.Ordinal), key.Hash.Name);
+            Assert.Equal(group.GetProperty("sha").GetString()!.Replace("-", "", StringComparison.Ordinal),
+                key.Hash.Name);
             foreach (var t in group.GetProperty("tests").EnumerateArray())
             {
-                byte[] message = Convert.FromHexString(t.GetProperty("msg").GetString()!), signature = Convert.FromHexString(t.GetProperty("sig").GetString()!);
+                byte[] message = Convert.FromHexString(t.GetProperty("msg").GetString()!),
+                    signature = Convert.FromHexString(t.GetProperty("sig").GetString()!);
                 var valid = t.GetProperty("result").GetString() == "valid";
-                Assert.True(valid == (raw ? key.VerifyRaw(message, signature, key.Hash) : key.Verify(message, signature, key.Hash)), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
+                Assert.True(
+                    valid == (raw ? key.VerifyRaw(message, signature, key.Hash) : key.Verify(message, signature,
+                        key.Hash)), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
                 if (valid) accepted++;
                 else refused++;
             }
@@ -74,8 +85,10 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     [Fact]
     public void C2sp_specs_det_keygen_keys_are_read_and_verify_what_they_sign()
     {
-        // How such a key is made from a seed is nothing that is done here; the keys themselves are used as others' keys. P-224 is no curve of notes or bundles: refused.
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "det-keygen-ecdsa.json"))));
+        // How such a key is made from a seed is nothing that is done here; the keys themselves are used as others'
+        // keys. P-224 is no curve of notes or bundles: refused.
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "det-keygen-ecdsa.json"))));
         int used = 0, refused = 0;
         foreach (var k in json.RootElement.EnumerateArray())
         {
@@ -101,7 +114,8 @@ public sealed class EcdsaTests(ITestOutputHelper output)
     [Fact]
     public void Dsse_vector_is_raw_and_only_its_der_form_is_taken()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("dsse", "protocol-example.json"))));
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("dsse", "protocol-example.json"))));
         var root = json.RootElement;
         var key = root.GetProperty("key");
         using var ecdsa = ECDsa.Create(new ECParameters
@@ -116,9 +130,11 @@ public sealed class EcdsaTests(ITestOutputHelper output)
         Assert.Equal(root.GetProperty("envelope").GetProperty("payload").GetString(), Base64.Encode(payload));
 
         // DSSE names no encoding: its own vector is r ‖ s; an envelope here carries minimal DER and nothing else.
-        var raw = Base64.Decode(root.GetProperty("envelope").GetProperty("signatures")[0].GetProperty("sig").GetString());
+        var raw =
+            Base64.Decode(root.GetProperty("envelope").GetProperty("signatures")[0].GetProperty("sig").GetString());
         var own = PublicKey.FromSpki(ecdsa.ExportSubjectPublicKeyInfo());
-        Assert.True(ecdsa.VerifyData(message, raw, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
+        Assert.True(ecdsa.VerifyData(message, raw, HashAlgorithmName.SHA256,
+            DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
         Assert.False(own.Verify(message, raw));
         Assert.True(own.Verify(message, EcdsaSignature.Encode(raw)));
         Assert.False(own.Verify(Envelope.PreAuth(type, [.. payload, 0]), EcdsaSignature.Encode(raw)));
@@ -159,7 +175,8 @@ public sealed class EcdsaTests(ITestOutputHelper output)
 
     static byte[] Number(JsonElement of, string name)
     {
-        var bytes = BigInteger.Parse(of.GetProperty(name).GetString()!, CultureInfo.InvariantCulture).ToByteArray(isUnsigned: true, isBigEndian: true);
+        var bytes = BigInteger.Parse(of.GetProperty(name).GetString()!, CultureInfo.InvariantCulture)
+            .ToByteArray(isUnsigned: true, isBigEndian: true);
         return [.. new byte[32 - bytes.Length], .. bytes];
     }
 }

@@ -21,7 +21,8 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
         ];
         foreach (var (key, message, signature) in tests)
         {
-            byte[] k = Convert.FromHexString(key), m = Convert.FromHexString(message), s = Convert.FromHexString(signature);
+            byte[] k = Convert.FromHexString(key), m = Convert.FromHexString(message),
+                s = Convert.FromHexString(signature);
             Assert.True(Ed25519.Verify(k, m, s));
             for (var bit = 0; bit < 64 * 8; bit++)
             {
@@ -64,21 +65,27 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
     [Fact]
     public void C2sp_cctv_under_the_strict_rule()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-cctv", "ed25519vectors.json"))));
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-cctv", "ed25519vectors.json"))));
         var accepted = new SortedDictionary<string, int>(StringComparer.Ordinal);
         var refused = new SortedDictionary<string, int>(StringComparer.Ordinal);
         var total = 0;
         foreach (var v in json.RootElement.EnumerateArray())
         {
-            var flags = v.GetProperty("flags") is { ValueKind: JsonValueKind.Array } f ? f.EnumerateArray().Select(x => x.GetString()!).ToArray() : [];
+            var flags = v.GetProperty("flags") is { ValueKind: JsonValueKind.Array } f
+                ? f.EnumerateArray().Select(x => x.GetString()!).ToArray()
+                : [];
             var want = !flags.Any(x => Refused[x]);
-            var got = Ed25519.Verify(Hex(v, "key"), Encoding.UTF8.GetBytes(v.GetProperty("msg").GetString()!), Hex(v, "sig"));
+            var got = Ed25519.Verify(Hex(v, "key"), Encoding.UTF8.GetBytes(v.GetProperty("msg").GetString()!),
+                Hex(v, "sig"));
             Assert.True(want == got, $"vector {v.GetProperty("number")} with {string.Join(' ', flags)}: want {want}");
-            foreach (var flag in flags) (got ? accepted : refused)[flag] = (got ? accepted : refused).GetValueOrDefault(flag) + 1;
+            foreach (var flag in flags)
+                (got ? accepted : refused)[flag] = (got ? accepted : refused).GetValueOrDefault(flag) + 1;
             total++;
         }
         Assert.Equal(914, total);
-        output.WriteLine($"ed25519vectors.json: {total}; accepted {string.Join(", ", accepted)}; refused {string.Join(", ", refused)}");
+        output.WriteLine(
+            $"ed25519vectors.json: {total}; accepted {string.Join(", ", accepted)}; refused {string.Join(", ", refused)}");
         // Every flag that refuses has no accepted vector; the others have both.
         Assert.Equal(["low_order_component_A", "low_order_component_R"], accepted.Keys);
         Assert.Equal(Refused.Keys.Order(StringComparer.Ordinal), refused.Keys);
@@ -87,14 +94,17 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
     [Fact]
     public void C2sp_wycheproof()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ed25519_test.json"))));
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-wycheproof", "ed25519_test.json"))));
         var total = 0;
         foreach (var group in json.RootElement.GetProperty("testGroups").EnumerateArray())
         {
             var key = Hex(group.GetProperty("publicKey"), "pk");
             foreach (var t in group.GetProperty("tests").EnumerateArray())
             {
-                Assert.True((t.GetProperty("result").GetString() == "valid") == Ed25519.Verify(key, Hex(t, "msg"), Hex(t, "sig")), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")} {t.GetProperty("flags")}");
+                Assert.True(
+                    (t.GetProperty("result").GetString() == "valid") == Ed25519.Verify(key, Hex(t, "msg"), Hex(t,
+                        "sig")), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")} {t.GetProperty("flags")}");
                 total++;
             }
         }

@@ -3,8 +3,10 @@ using Stele.Proof;
 namespace Stele.Tests.Proof;
 
 /// <summary>
-/// Every inclusion and consistency proof of all trees of 1 to 300 leaves, through the verifiers themselves. A hash of a proof with a bit flipped is refused: every bit of every hash for all sizes to 32,
-/// and for all sizes one bit of every hash, another one each time, so that each of the 256 stands in for some. The full product, every bit of every hash of all sizes, is some 10⁹ node hashes and
+/// Every inclusion and consistency proof of all trees of 1 to 300 leaves, through the verifiers themselves. A hash of a
+/// proof with a bit flipped is refused: every bit of every hash for all sizes to 32, and for all sizes one bit of every
+/// hash, another one each time, so that each of the 256 stands in for some. The full product, every bit of every hash
+/// of all sizes, is some 10⁹ node hashes and
 /// minutes of two cores; it is the explicit test here: <c>-explicit only -class "*ExhaustiveProofTests"</c>.
 /// </summary>
 public sealed class ExhaustiveProofTests(ITestOutputHelper output)
@@ -19,13 +21,17 @@ public sealed class ExhaustiveProofTests(ITestOutputHelper output)
 
     static Digest[][] MakeNodes()
     {
-        var levels = new List<Digest[]> { Enumerable.Range(0, Max).Select(i => Merkle.Leaf([(byte)i, (byte)(i >> 8)])).ToArray() };
-        while (levels[^1].Length > 1) levels.Add([.. levels[^1].Chunk(2).Where(pair => pair.Length == 2).Select(pair => Merkle.Node(pair[0], pair[1]))]);
+        var levels = new List<Digest[]> { Enumerable.Range(0, Max).Select(i => Merkle.Leaf([(byte)i, (byte)(i >> 8)]))
+            .ToArray() };
+        while (levels[^1].Length > 1)
+            levels.Add(
+                [.. levels[^1].Chunk(2).Where(pair => pair.Length == 2).Select(pair => Merkle.Node(pair[0], pair[1]))]);
         return [.. levels];
     }
 
     [Fact]
-    public void All_proofs_of_all_sizes_to_300_and_a_bit_of_every_hash_and_every_bit_to_32() => Run((n, salt) => n <= EveryBitTo ? (0, 256) : (salt % 256, 1));
+    public void All_proofs_of_all_sizes_to_300_and_a_bit_of_every_hash_and_every_bit_to_32() =>
+        Run((n, salt) => n <= EveryBitTo ? (0, 256) : (salt % 256, 1));
 
     [Fact(Explicit = true)]
     public void All_proofs_of_all_sizes_to_300_and_every_bit_of_every_hash() => Run((_, _) => (0, 256));
@@ -42,11 +48,14 @@ public sealed class ExhaustiveProofTests(ITestOutputHelper output)
             for (var i = 0; i < n; i++)
             {
                 var inclusion = Proofs.Inclusion(i, n, Subtree);
-                if (!Proofs.VerifyInclusion(i, n, Nodes[0][i], inclusion, Roots[n])) Assert.Fail($"inclusion of {i} in {n}");
+                if (!Proofs.VerifyInclusion(i, n, Nodes[0][i], inclusion, Roots[n]))
+                    Assert.Fail($"inclusion of {i} in {n}");
                 flipped += Flip(inclusion, n, i, () => Proofs.VerifyInclusion(i, n, Nodes[0][i], inclusion, Roots[n]));
                 var consistency = Proofs.Consistency(i + 1, n, Subtree);
-                if (!Proofs.VerifyConsistency(i + 1, n, Roots[i + 1], Roots[n], consistency)) Assert.Fail($"consistency of {i + 1} with {n}");
-                flipped += Flip(consistency, n, i + 7, () => Proofs.VerifyConsistency(i + 1, n, Roots[i + 1], Roots[n], consistency));
+                if (!Proofs.VerifyConsistency(i + 1, n, Roots[i + 1], Roots[n], consistency))
+                    Assert.Fail($"consistency of {i + 1} with {n}");
+                flipped += Flip(consistency, n, i + 7,
+                    () => Proofs.VerifyConsistency(i + 1, n, Roots[i + 1], Roots[n], consistency));
             }
             Interlocked.Add(ref flips, flipped);
             Interlocked.Add(ref proofs, 2 * n);

@@ -7,9 +7,13 @@ namespace Stele.Tests.Proof;
 
 public sealed class MlDsa44Tests(ITestOutputHelper output)
 {
-    static JsonElement Read(string suite, string file) => JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files(suite, file)))).RootElement;
+    static JsonElement Read(string suite, string file) =>
+        JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files(suite, file)))).RootElement;
 
-    static byte[] Hex(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? Convert.FromHexString(value.GetString()!) : [];
+    static byte[] Hex(JsonElement of, string name) =>
+        of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? Convert.FromHexString(value.GetString()!)
+            : [];
 
     [Fact]
     public void C2sp_wycheproof_verify()
@@ -20,7 +24,8 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
             foreach (var t in group.GetProperty("tests").EnumerateArray())
             {
                 var valid = t.GetProperty("result").GetString() == "valid";
-                Assert.True(valid == MlDsa44.Verify(Hex(group, "publicKey"), Hex(t, "msg"), Hex(t, "sig"), Hex(t, "ctx")), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
+                Assert.True(valid == MlDsa44.Verify(Hex(group, "publicKey"), Hex(t, "msg"), Hex(t, "sig"),
+                    Hex(t, "ctx")), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")}");
                 if (valid) accepted++;
                 else refused++;
             }
@@ -32,7 +37,8 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     [Fact]
     public void C2sp_wycheproof_sign_seed()
     {
-        // Nothing in the product signs in managed code; the signatures are what is verified here, and the reference signer of these tests must make the same.
+        // Nothing in the product signs in managed code; the signatures are what is verified here, and the reference
+        // signer of these tests must make the same.
         var suite = Read("c2sp-wycheproof", "mldsa_44_sign_seed_test.json");
         int verified = 0, refused = 0, premade = 0;
         foreach (var group in suite.GetProperty("testGroups").EnumerateArray())
@@ -55,25 +61,29 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
                 }
                 if (t.GetProperty("flags").EnumerateArray().Any(f => f.GetString() == "Internal"))
                 {
-                    // Signs a digest made elsewhere: the message is not given, so nothing that takes messages can check it.
+                    // Signs a digest made elsewhere: the message is not given, so nothing that takes messages can check
+                    // it.
                     Assert.False(t.TryGetProperty("msg", out _), id);
                     premade++;
                     continue;
                 }
                 Assert.True(MlDsa44.Verify(publicKey, Hex(t, "msg"), Hex(t, "sig"), context), id);
-                Assert.Equal(Hex(t, "sig"), signer!.Sign(Hex(t, "msg"), context, t.TryGetProperty("rnd", out _) ? Hex(t, "rnd") : null));
+                Assert.Equal(Hex(t, "sig"),
+                    signer!.Sign(Hex(t, "msg"), context, t.TryGetProperty("rnd", out _) ? Hex(t, "rnd") : null));
                 verified++;
             }
         }
         Assert.Equal(suite.GetProperty("numberOfTests").GetInt32(), verified + refused + premade);
         Assert.True(verified > 0 && refused > 0);
-        output.WriteLine($"mldsa_44_sign_seed_test.json: {verified} signed by the reference and verified, {refused} refused, {premade} without a message (external μ) not applicable");
+        output.WriteLine(
+            $"mldsa_44_sign_seed_test.json: {verified} signed by the reference and verified, {refused} refused, {premade} without a message (external μ) not applicable");
     }
 
     [Fact]
     public void C2sp_cctv_accumulated_over_100_keys()
     {
-        // The set has sums over 100, 10,000 and 60,000,000 keys; the reference signer is made to be plain and takes milliseconds a signature, so the first one is what is held here.
+        // The set has sums over 100, 10,000 and 60,000,000 keys; the reference signer is made to be plain and takes
+        // milliseconds a signature, so the first one is what is held here.
         var suite = Read("c2sp-cctv", "ml-dsa-accumulated.json");
         const int Keys = 100;
         var seeds = Shake128.HashData([], 32 * Keys);
@@ -87,7 +97,8 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
             all.AddRange(signer.PublicKey);
             all.AddRange(signature);
         }
-        Assert.Equal(suite.GetProperty("digestHexByIterations").GetProperty("ML-DSA-44").GetProperty("100").GetString(), Convert.ToHexStringLower(Shake128.HashData(all.ToArray(), 32)));
+        Assert.Equal(suite.GetProperty("digestHexByIterations").GetProperty("ML-DSA-44").GetProperty("100").GetString(),
+            Convert.ToHexStringLower(Shake128.HashData(all.ToArray(), 32)));
         output.WriteLine($"ml-dsa-accumulated.json: {Keys} keys and signatures");
     }
 
@@ -97,8 +108,10 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
         var signer = new ReferenceMlDsa44(SHA256.HashData("a key"u8));
         var signature = signer.Sign("message"u8.ToArray());
         Assert.True(MlDsa44.Verify(signer.PublicKey, "message"u8, signature));
-        foreach (var at in Enumerable.Range(0, signature.Length).Where(at => at < 32 || at >= signature.Length - 84 || at % 20 == 0)) Assert.False(MlDsa44.Verify(signer.PublicKey, "message"u8, Flipped(signature, at)));
-        foreach (var at in Enumerable.Range(0, signer.PublicKey.Length).Where(at => at < 32 || at % 20 == 0)) Assert.False(MlDsa44.Verify(Flipped(signer.PublicKey, at), "message"u8, signature));
+        foreach (var at in Enumerable.Range(0, signature.Length).Where(at => at < 32 || at >= signature.Length - 84
+            || at % 20 == 0)) Assert.False(MlDsa44.Verify(signer.PublicKey, "message"u8, Flipped(signature, at)));
+        foreach (var at in Enumerable.Range(0, signer.PublicKey.Length).Where(at => at < 32 || at % 20 == 0))
+            Assert.False(MlDsa44.Verify(Flipped(signer.PublicKey, at), "message"u8, signature));
         Assert.False(MlDsa44.Verify(signer.PublicKey, "massage"u8, signature));
         Assert.False(MlDsa44.Verify(signer.PublicKey, "message"u8, signature, "context"u8));
         Assert.False(MlDsa44.Verify(signer.PublicKey, "message"u8, signature.AsSpan(1)));
@@ -126,7 +139,8 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
         Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(signed, key, out var checkpoint));
         Assert.Equal(("example.com/mldsa-log", 1), (checkpoint!.Origin, checkpoint.Size));
         Assert.Equal(0, Cosignature.Verify(Assert.Single(Note.Parse(signed).Signatures), checkpoint.Text, key)!.Time);
-        Assert.NotEqual(CheckpointTrust.Verified, Checkpoint.Open(signed.Replace("\n1\n", "\n2\n", StringComparison.Ordinal), key, out _));
+        Assert.NotEqual(CheckpointTrust.Verified,
+            Checkpoint.Open(signed.Replace("\n1\n", "\n2\n", StringComparison.Ordinal), key, out _));
     }
 
     [Fact]
@@ -153,7 +167,8 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
         Assert.Null(Cosignature.Verify(line with { Bytes = line.Bytes.SetItem(7, 1) }, text, key));
         var log = new VerifierKey("example.com/log", NoteKeyType.SubtreeCosignature, signer.PublicKey);
         var extended = new Checkpoint("example.com/log", 5, root, "an extension").Text;
-        Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(new Note(extended, log.Sign(extended, Sign)).ToString(), log, out var opened));
+        Assert.Equal(CheckpointTrust.Verified,
+            Checkpoint.Open(new Note(extended, log.Sign(extended, Sign)).ToString(), log, out var opened));
         Assert.Empty(opened!.Extensions);
 
         // Without a time it may be the answer to a question about any part: it is by the key, but no witness's word.
@@ -163,15 +178,18 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
         Assert.Empty(counted);
         Assert.Equal(NoteTrust.Verified, new Note(text, line).VerifyCosigned([key], out counted));
         Assert.Single(counted);
-        Assert.Equal(CosignatureTrust.BadSignature, Cosignature.Read(timeless.ToString().AsSpan(text.Length + 1), text, key, out _));
+        Assert.Equal(CosignatureTrust.BadSignature,
+            Cosignature.Read(timeless.ToString().AsSpan(text.Length + 1), text, key, out _));
 
-        var part = new NoteSignature(key.Name, key.Id, [0, 0, 0, 0, 0, 0, 0, 0, .. Sign(Cosignature.SubtreeMessage(key.Name, 0, "example.com/log", 8, 13, root))]);
+        var part = new NoteSignature(key.Name, key.Id,
+            [0, 0, 0, 0, 0, 0, 0, 0, .. Sign(Cosignature.SubtreeMessage(key.Name, 0, "example.com/log", 8, 13, root))]);
         Assert.True(Cosignature.VerifySubtree(part, "example.com/log", 8, 13, root, key));
         Assert.False(Cosignature.VerifySubtree(part, "example.com/log", 8, 14, root, key));
         Assert.False(Cosignature.VerifySubtree(part, "example.com/log", 0, 13, root, key));
         Assert.False(Cosignature.VerifySubtree(part, "example.com/lag", 8, 13, root, key));
         Assert.False(Cosignature.VerifySubtree(part, "example.com/log", 8, 13, other, key));
-        Assert.False(Cosignature.VerifySubtree(part with { Bytes = part.Bytes.SetItem(7, 1) }, "example.com/log", 8, 13, root, key));
+        Assert.False(Cosignature.VerifySubtree(part with { Bytes = part.Bytes.SetItem(7, 1) }, "example.com/log", 8, 13,
+            root, key));
         Assert.False(Cosignature.VerifySubtree(part, new string('a', 256), 8, 13, root, key));
         Assert.Throws<FormatException>(() => Cosignature.SubtreeMessage(key.Name, 1, "example.com/log", 8, 13, root));
         // An Ed25519 key can't sign parts.
@@ -182,7 +200,8 @@ public sealed class MlDsa44Tests(ITestOutputHelper output)
     [Fact]
     public void Shake_is_the_platforms()
     {
-        if (!Shake128.IsSupported) Assert.Skip("this platform has no SHAKE to compare with; the signatures above stand on it");
+        if (!Shake128.IsSupported)
+            Assert.Skip("this platform has no SHAKE to compare with; the signatures above stand on it");
         for (var length = 0; length < 700; length += 7)
         {
             var data = Enumerable.Range(0, length).Select(i => (byte)(i * 31)).ToArray();

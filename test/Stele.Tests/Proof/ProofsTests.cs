@@ -31,31 +31,40 @@ public sealed class ProofsTests(ITestOutputHelper output)
             var p = json.RootElement;
             if (family == "inclusion")
             {
-                var verified = !Probes.Empty(p, "leafHash") && !Probes.Empty(p, "root") && Proofs.VerifyInclusion(Probes.Number(p, "leafIdx"), Probes.Number(p, "treeSize"), Probes.Hash(p, "leafHash"), Probes.Hashes(p), Probes.Hash(p, "root"));
+                var verified = !Probes.Empty(p, "leafHash") && !Probes.Empty(p, "root")
+                    && Proofs.VerifyInclusion(Probes.Number(p, "leafIdx"), Probes.Number(p, "treeSize"),
+                        Probes.Hash(p, "leafHash"), Probes.Hashes(p), Probes.Hash(p, "root"));
                 Assert.True(p.GetProperty("wantErr").GetBoolean() != verified, file);
                 inclusion++;
             }
             else if (family == "consistency")
             {
-                // Every probe from size 0 wants an error, even those a caller may call trivially right: the generic routine refuses them all.
+                // Every probe from size 0 wants an error, even those a caller may call trivially right: the generic
+                // routine refuses them all.
                 if (Probes.Number(p, "size1") == 0) fromZero++;
-                var verified = Proofs.VerifyConsistency(Probes.Number(p, "size1"), Probes.Number(p, "size2"), Probes.Hash(p, "root1"), Probes.Hash(p, "root2"), Probes.Hashes(p));
+                var verified = Proofs.VerifyConsistency(Probes.Number(p, "size1"), Probes.Number(p, "size2"),
+                    Probes.Hash(p, "root1"), Probes.Hash(p, "root2"), Probes.Hashes(p));
                 Assert.True(p.GetProperty("wantErr").GetBoolean() != verified, file);
                 consistency++;
             }
         }
         Assert.Equal((98, 98), (inclusion, consistency));
         Assert.Equal(9, fromZero);
-        output.WriteLine($"inclusion: {inclusion} probes; consistency: {consistency} probes, {fromZero} of them from size 0, which are all refused");
+        output.WriteLine(
+            $"inclusion: {inclusion} probes; consistency: {consistency} probes, {fromZero} of them from size 0, which are all refused");
     }
 
     [Fact]
     public void Transparency_dev_merkle_classic_tree_constants()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("transparency-dev-merkle", "rfc6962-tree-constants.json"))));
-        var leaves = json.RootElement.GetProperty("leafInputsHex").EnumerateArray().Select(h => Merkle.Leaf(Convert.FromHexString(h.GetString()!))).ToArray();
-        var levels = json.RootElement.GetProperty("nodeHashesByLevelHex").EnumerateArray().Select(l => l.EnumerateArray().Select(h => Digest.ParseHex(h.GetString()!)).ToArray()).ToArray();
-        var roots = json.RootElement.GetProperty("rootHashesBySizeHex").EnumerateArray().Select(h => Digest.ParseHex(h.GetString()!)).ToArray();
+        using var json = JsonDocument.Parse(
+            File.ReadAllBytes(Assert.Single(Vectors.Files("transparency-dev-merkle", "rfc6962-tree-constants.json"))));
+        var leaves = json.RootElement.GetProperty("leafInputsHex").EnumerateArray()
+            .Select(h => Merkle.Leaf(Convert.FromHexString(h.GetString()!))).ToArray();
+        var levels = json.RootElement.GetProperty("nodeHashesByLevelHex").EnumerateArray()
+            .Select(l => l.EnumerateArray().Select(h => Digest.ParseHex(h.GetString()!)).ToArray()).ToArray();
+        var roots = json.RootElement.GetProperty("rootHashesBySizeHex").EnumerateArray()
+            .Select(h => Digest.ParseHex(h.GetString()!)).ToArray();
         Assert.Equal(levels[0], leaves);
         for (var n = 0; n < roots.Length; n++)
         {
@@ -86,7 +95,8 @@ public sealed class ProofsTests(ITestOutputHelper output)
                 Corrupt(proof, bad => Proofs.VerifyInclusion(i, n, Leaves[i], bad, roots[n]), n <= 33);
                 Assert.False(Proofs.VerifyInclusion(i, n, Probes.Flip(Leaves[i], 0), proof, roots[n]));
                 Assert.False(Proofs.VerifyInclusion(i, n, Leaves[i], proof, Probes.Flip(roots[n], 31)));
-                for (var j = 0; j < n; j++) if (j != i) Assert.False(Proofs.VerifyInclusion(j, n, Leaves[i], proof, roots[n]));
+                for (var j = 0; j < n; j++) if (j != i)
+                    Assert.False(Proofs.VerifyInclusion(j, n, Leaves[i], proof, roots[n]));
                 Assert.False(Proofs.VerifyInclusion(n, n, Leaves[i], proof, roots[n]));
                 Assert.False(Proofs.VerifyInclusion(-1, n, Leaves[i], proof, roots[n]));
             }
@@ -104,7 +114,8 @@ public sealed class ProofsTests(ITestOutputHelper output)
             Assert.False(Proofs.VerifyConsistency(-1, n, roots[0], roots[n], []));
         }
 
-        // Flip one bit in each byte of each hash (in larger trees, in one byte of it); drop, double and add a hash anywhere; swap neighbours.
+        // Flip one bit in each byte of each hash (in larger trees, in one byte of it); drop, double and add a hash
+        // anywhere; swap neighbours.
         static void Corrupt(Digest[] proof, Func<Digest[], bool> verifies, bool everyByte)
         {
             for (var h = 0; h < proof.Length; h++)
@@ -135,14 +146,17 @@ public sealed class ProofsTests(ITestOutputHelper output)
             Digest FromTiles(int level, long index)
             {
                 var tile = Tile.Holding(level, index, size);
-                var hashes = Enumerable.Range(0, tile.Width).Select(i => ByDefinition(Leaves.AsSpan(((int)tile.Index * 256 + i) << 8 * tile.Level, 1 << 8 * tile.Level))).ToArray();
+                var hashes = Enumerable.Range(0, tile.Width)
+                    .Select(i => ByDefinition(Leaves.AsSpan(((int)tile.Index * 256 + i) << 8 * tile.Level,
+                        1 << 8 * tile.Level))).ToArray();
                 return Tile.Subtree(level, index, Tile.Decode(Tile.Encode(hashes), tile.Width));
             }
             Assert.Equal(root, Proofs.TreeHash(size, FromTiles));
             foreach (var i in new[] { 0, size / 3, size - 1 })
                 Assert.True(Proofs.VerifyInclusion(i, size, Leaves[i], Proofs.Inclusion(i, size, FromTiles), root));
             foreach (var m in new[] { 1, size / 2, size - 1 }.Where(m => m > 0))
-                Assert.True(Proofs.VerifyConsistency(m, size, ByDefinition(Leaves.AsSpan(0, m)), root, Proofs.Consistency(m, size, FromTiles)));
+                Assert.True(Proofs.VerifyConsistency(m, size, ByDefinition(Leaves.AsSpan(0, m)), root,
+                    Proofs.Consistency(m, size, FromTiles)));
         }
     }
 

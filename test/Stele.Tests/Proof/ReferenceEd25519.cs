@@ -3,15 +3,20 @@ using System.Security.Cryptography;
 
 namespace Stele.Tests.Proof;
 
-/// <summary>RFC 8032 §5.1 signing, written down plainly with big integers: slow, leaky, and independent of the code under test.</summary>
+/// <summary>
+/// RFC 8032 §5.1 signing, written down plainly with big integers: slow, leaky, and independent of the code under test.
+/// </summary>
 static class ReferenceEd25519
 {
     static readonly BigInteger P = BigInteger.Pow(2, 255) - 19;
-    static readonly BigInteger L = BigInteger.Pow(2, 252) + BigInteger.Parse("27742317777372353535851937790883648493", System.Globalization.CultureInfo.InvariantCulture);
+    static readonly BigInteger L = BigInteger.Pow(2, 252)
+        + BigInteger.Parse("27742317777372353535851937790883648493", System.Globalization.CultureInfo.InvariantCulture);
     static readonly BigInteger D = Mod(-121665 * Inverse(121666));
     static readonly (BigInteger X, BigInteger Y) B = (
-        BigInteger.Parse("15112221349535400772501151409588531511454012693041857206046113283949847762202", System.Globalization.CultureInfo.InvariantCulture),
-        BigInteger.Parse("46316835694926478169428394003475163141307993866256225615783033603165251855960", System.Globalization.CultureInfo.InvariantCulture));
+        BigInteger.Parse("15112221349535400772501151409588531511454012693041857206046113283949847762202",
+            System.Globalization.CultureInfo.InvariantCulture),
+        BigInteger.Parse("46316835694926478169428394003475163141307993866256225615783033603165251855960",
+            System.Globalization.CultureInfo.InvariantCulture));
 
     public static byte[] PublicKey(byte[] seed) => Encode(Times(Expand(seed).Scalar, B));
 

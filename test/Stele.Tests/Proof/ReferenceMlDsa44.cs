@@ -4,14 +4,18 @@ using System.Security.Cryptography;
 namespace Stele.Tests.Proof;
 
 /// <summary>
-/// FIPS 204 key generation and signing for ML-DSA-44, written down plainly: transforms by their definition instead of butterflies, the platform's SHAKE (more of it than ever is needed, for not every platform gives it bit by bit), leaky, and independent of the code under test.
+/// FIPS 204 key generation and signing for ML-DSA-44, written down plainly: transforms by their definition instead of
+/// butterflies, the platform's SHAKE (more of it than ever is needed, for not every platform gives it bit by bit),
+/// leaky, and independent of the code under test.
 /// </summary>
 sealed class ReferenceMlDsa44
 {
-    const int N = 256, Q = 8380417, K = 4, L = 4, Tau = 39, Beta = 78, Gamma1 = 1 << 17, Gamma2 = (Q - 1) / 88, Omega = 80;
+    const int N = 256, Q = 8380417, K = 4, L = 4, Tau = 39, Beta = 78, Gamma1 = 1 << 17, Gamma2 = (Q - 1) / 88,
+        Omega = 80;
 
     // Value i of a transform is the polynomial at ζ^(2·rev(i)+1).
-    static readonly long[] At = [.. Enumerable.Range(0, N).SelectMany(i => Enumerable.Range(0, N).Select(j => (long)BigInteger.ModPow(1753, (2 * Reverse(i) + 1) * j % 512, Q)))];
+    static readonly long[] At = [.. Enumerable.Range(0, N).SelectMany(i =>
+        Enumerable.Range(0, N).Select(j => (long)BigInteger.ModPow(1753, (2 * Reverse(i) + 1) * j % 512, Q)))];
 
     readonly byte[] _rho, _k, _tr;
     readonly long[][] _s1, _s2, _t0;   // transforms
@@ -24,7 +28,8 @@ sealed class ReferenceMlDsa44
         var expanded = Shake256(128, [.. seed, K, L]);
         (_rho, _k) = (expanded[..32], expanded[96..]);
         var secret = Enumerable.Range(0, L + K).Select(r => Bounded([.. expanded[32..96], (byte)r, 0])).ToArray();
-        _a = [.. Enumerable.Range(0, K).Select(r => Enumerable.Range(0, L).Select(s => Uniform([.. _rho, (byte)s, (byte)r])).ToArray())];
+        _a = [.. Enumerable.Range(0, K)
+            .Select(r => Enumerable.Range(0, L).Select(s => Uniform([.. _rho, (byte)s, (byte)r])).ToArray())];
         (_s1, _s2) = ([.. secret[..L].Select(Transform)], [.. secret[L..].Select(Transform)]);
         var t = Enumerable.Range(0, K).Select(r => Untransform(Sum(Row(r, _s1), _s2[r]))).ToArray();
         var t1 = t.Select(p => p.Select(c => (c + 4095) >> 13).ToArray()).ToArray();
@@ -41,17 +46,21 @@ sealed class ReferenceMlDsa44
         var seed = Shake256(64, [.. _k, .. rnd ?? new byte[32], .. mu]);
         for (var kappa = 0; ; kappa += L)
         {
-            var y = Enumerable.Range(0, L).Select(r => Unpack(Shake256(32 * 18, [.. seed, (byte)(kappa + r), (byte)(kappa + r >> 8)]), 18).Select(c => Mod(Gamma1 - c)).ToArray()).ToArray();
+            var y = Enumerable.Range(0, L)
+                .Select(r => Unpack(Shake256(32 * 18, [.. seed, (byte)(kappa + r), (byte)(kappa + r >> 8)]), 18)
+                    .Select(c => Mod(Gamma1 - c)).ToArray()).ToArray();
             var yt = y.Select(Transform).ToArray();
             var w = Enumerable.Range(0, K).Select(r => Untransform(Row(r, yt))).ToArray();
             var challenge = Shake256(32, [.. mu, .. w.SelectMany(p => Pack([.. p.Select(c => High(c))], 6))]);
             var c = Transform(InBall(challenge));
             var z = Enumerable.Range(0, L).Select(s => Sum(y[s], Untransform(Product(c, _s1[s])))).ToArray();
             var less = Enumerable.Range(0, K).Select(r => Difference(w[r], Untransform(Product(c, _s2[r])))).ToArray();
-            if (z.Any(p => Norm(p) >= Gamma1 - Beta) || less.Any(p => p.Max(v => Math.Abs(Low(v))) >= Gamma2 - Beta)) continue;
+            if (z.Any(p => Norm(p) >= Gamma1 - Beta) || less.Any(p => p.Max(v => Math.Abs(Low(v))) >= Gamma2 - Beta))
+                continue;
             var ct0 = Enumerable.Range(0, K).Select(r => Untransform(Product(c, _t0[r]))).ToArray();
             if (ct0.Any(p => Norm(p) >= Gamma2)) continue;
-            var hints = Enumerable.Range(0, K).Select(r => Enumerable.Range(0, N).Where(i => High(less[r][i]) != High(Mod(less[r][i] + ct0[r][i]))).ToArray()).ToArray();
+            var hints = Enumerable.Range(0, K).Select(r => Enumerable.Range(0, N)
+                .Where(i => High(less[r][i]) != High(Mod(less[r][i] + ct0[r][i]))).ToArray()).ToArray();
             if (hints.Sum(h => h.Length) > Omega) continue;
             var packed = new byte[Omega + K];
             var n = 0;
@@ -79,9 +88,12 @@ sealed class ReferenceMlDsa44
     }
 
     static long[] Uniform(byte[] seed) =>
-        [.. Shake128.HashData(seed, 1200).Chunk(3).Select(b => b[0] | b[1] << 8 | (b[2] & 127) << 16).Where(v => v < Q).Take(N).Select(v => (long)v)];
+        [.. Shake128.HashData(seed, 1200).Chunk(3).Select(b => b[0] | b[1] << 8 | (b[2] & 127) << 16).Where(v => v < Q)
+            .Take(N).Select(v => (long)v)];
 
-    static long[] Bounded(byte[] seed) => [.. Shake256(1000, seed).SelectMany(b => new[] { b & 15, b >> 4 }).Where(v => v < 15).Take(N).Select(v => Mod(2 - v % 5))];
+    static long[] Bounded(byte[] seed) =>
+        [.. Shake256(1000, seed).SelectMany(b => new[] { b & 15, b >> 4 }).Where(v => v < 15).Take(N)
+            .Select(v => Mod(2 - v % 5))];
 
     long[] Row(int r, long[][] v) => Enumerable.Range(0, L).Select(s => Product(_a[r][s], v[s])).Aggregate(Sum);
 
@@ -98,7 +110,8 @@ sealed class ReferenceMlDsa44
         return values;
     }
 
-    // By orthogonality: coefficient j is 256⁻¹ · Σ value · point⁻ʲ, and point⁻ʲ = −point^(256−j), for every point has point²⁵⁶ = −1.
+    // By orthogonality: coefficient j is 256⁻¹ · Σ value · point⁻ʲ, and point⁻ʲ = −point^(256−j), for every point has
+    // point²⁵⁶ = −1.
     static long[] Untransform(long[] values)
     {
         var p = new long[N];
@@ -128,14 +141,16 @@ sealed class ReferenceMlDsa44
     static byte[] Pack(long[] values, int bits)
     {
         var bytes = new byte[values.Length * bits / 8];
-        for (var i = 0; i < values.Length * bits; i++) bytes[i / 8] |= (byte)((values[i / bits] >> i % bits & 1) << i % 8);
+        for (var i = 0; i < values.Length * bits; i++)
+            bytes[i / 8] |= (byte)((values[i / bits] >> i % bits & 1) << i % 8);
         return bytes;
     }
 
     static long[] Unpack(byte[] bytes, int bits)
     {
         var values = new long[bytes.Length * 8 / bits];
-        for (var i = 0; i < values.Length * bits; i++) values[i / bits] |= (long)(bytes[i / 8] >> i % 8 & 1) << i % bits;
+        for (var i = 0; i < values.Length * bits; i++)
+            values[i / bits] |= (long)(bytes[i / 8] >> i % 8 & 1) << i % bits;
         return values;
     }
 

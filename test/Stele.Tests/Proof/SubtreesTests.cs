@@ -8,7 +8,9 @@ public sealed class SubtreesTests(ITestOutputHelper output)
     static readonly Digest[] Leaves = [.. Enumerable.Range(0, 64).Select(i => Merkle.Leaf([(byte)i]))];
 
     static Digest ByDefinition(ReadOnlySpan<Digest> leaves) =>
-        leaves.Length == 0 ? Merkle.EmptyRoot : leaves.Length == 1 ? leaves[0] : ByDefinition(leaves[..(int)Proofs.Split(leaves.Length)]) is var left ? Merkle.Node(left, ByDefinition(leaves[(int)Proofs.Split(leaves.Length)..])) : default;
+        leaves.Length == 0 ? Merkle.EmptyRoot : leaves.Length == 1 ? leaves[0]
+        : ByDefinition(leaves[..(int)Proofs.Split(leaves.Length)]) is var left
+            ? Merkle.Node(left, ByDefinition(leaves[(int)Proofs.Split(leaves.Length)..])) : default;
 
     static Digest Subtree(int level, long index) => ByDefinition(Leaves.AsSpan((int)(index << level), 1 << level));
 
@@ -24,24 +26,32 @@ public sealed class SubtreesTests(ITestOutputHelper output)
             using var json = JsonDocument.Parse(File.ReadAllBytes(file));
             var p = json.RootElement;
             var verified = family == "subtreeinclusion"
-                ? !Probes.Empty(p, "leafHash") && !Probes.Empty(p, "root") && Subtrees.VerifyInclusion(Probes.Number(p, "leafIdx"), Probes.Number(p, "start"), Probes.Number(p, "end"), Probes.Hash(p, "leafHash"), Probes.Hashes(p), Probes.Hash(p, "root"))
-                : Subtrees.VerifyConsistency(Probes.Number(p, "start"), Probes.Number(p, "end"), Probes.Number(p, "size"), Probes.Hash(p, "root1"), Probes.Hash(p, "root2"), Probes.Hashes(p));
+                ? !Probes.Empty(p, "leafHash") && !Probes.Empty(p, "root")
+                    && Subtrees.VerifyInclusion(Probes.Number(p, "leafIdx"), Probes.Number(p, "start"),
+                        Probes.Number(p, "end"), Probes.Hash(p, "leafHash"), Probes.Hashes(p), Probes.Hash(p, "root"))
+                : Subtrees.VerifyConsistency(Probes.Number(p, "start"), Probes.Number(p, "end"),
+                    Probes.Number(p, "size"), Probes.Hash(p, "root1"), Probes.Hash(p, "root2"), Probes.Hashes(p));
             Assert.True(p.GetProperty("wantErr").GetBoolean() != verified, file);
             var (accepted, refused) = counts.GetValueOrDefault(family);
             counts[family] = verified ? (accepted + 1, refused) : (accepted, refused + 1);
         }
-        Assert.Equal((118, 204), (counts["subtreeconsistency"].Accepted + counts["subtreeconsistency"].Refused, counts["subtreeinclusion"].Accepted + counts["subtreeinclusion"].Refused));
-        foreach (var (family, count) in counts) output.WriteLine($"{family}: {count.Accepted} accepted, {count.Refused} refused");
+        Assert.Equal((118, 204), (counts["subtreeconsistency"].Accepted + counts["subtreeconsistency"].Refused,
+            counts["subtreeinclusion"].Accepted + counts["subtreeinclusion"].Refused));
+        foreach (var (family, count) in counts) output.WriteLine(
+            $"{family}: {count.Accepted} accepted, {count.Refused} refused");
     }
 
     [Fact]
     public void C2sp_specs_sign_subtree_example_is_layout_alone()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "examples.json"))));
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("c2sp-specs", "examples.json"))));
         var p = json.RootElement.GetProperty("signSubtreeRequest");
         Assert.Equal("subtree 8 13", p.GetProperty("line").GetString());
-        var (hash, root, size) = (Probes.Hash(p, "subtreeHash"), Probes.Hash(p, "rootHash"), p.GetProperty("checkpointSize").GetInt64());
-        // The specification's example has as many hashes as such a proof has, but they are made up: neither the subtree's hash nor the root comes out of them. So it shows the layout alone.
+        var (hash, root, size) = (Probes.Hash(p, "subtreeHash"), Probes.Hash(p, "rootHash"),
+            p.GetProperty("checkpointSize").GetInt64());
+        // The specification's example has as many hashes as such a proof has, but they are made up: neither the
+        // subtree's hash nor the root comes out of them. So it shows the layout alone.
         var proof = Probes.Hashes(p);
         Assert.Equal(Subtrees.Consistency(8, 13, size, Subtree).Length, proof.Length);
         Assert.NotEqual(hash, Merkle.Node(proof[2], proof[0]));
@@ -68,7 +78,8 @@ public sealed class SubtreesTests(ITestOutputHelper output)
                         continue;
                     }
                     var proof = Subtrees.Consistency(start, end, size, Subtree);
-                    Assert.True(Subtrees.VerifyConsistency(start, end, size, hash, root, proof), $"[{start}, {end}) in {size}");
+                    Assert.True(Subtrees.VerifyConsistency(start, end, size, hash, root, proof),
+                        $"[{start}, {end}) in {size}");
                     consistency++;
                     // [0, end) is a consistency proof, one leaf an inclusion proof.
                     if (start == 0 && end > 0) Assert.Equal(Proofs.Consistency(end, size, Subtree), proof);
@@ -76,8 +87,10 @@ public sealed class SubtreesTests(ITestOutputHelper output)
                     for (var h = 0; h < proof.Length; h++)
                     {
                         for (var b = h % 8; b < Digest.Size; b += 8)
-                            Assert.False(Subtrees.VerifyConsistency(start, end, size, hash, root, [.. proof[..h], Probes.Flip(proof[h], b), .. proof[(h + 1)..]]));
-                        Assert.False(Subtrees.VerifyConsistency(start, end, size, hash, root, [.. proof[..h], .. proof[(h + 1)..]]));
+                            Assert.False(Subtrees.VerifyConsistency(start, end, size, hash, root,
+                                [.. proof[..h], Probes.Flip(proof[h], b), .. proof[(h + 1)..]]));
+                        Assert.False(Subtrees.VerifyConsistency(start, end, size, hash, root,
+                            [.. proof[..h], .. proof[(h + 1)..]]));
                     }
                     Assert.False(Subtrees.VerifyConsistency(start, end, size, hash, root, [.. proof, default]));
                     Assert.False(Subtrees.VerifyConsistency(start, end, size, Probes.Flip(hash, 3), root, proof));
@@ -94,7 +107,8 @@ public sealed class SubtreesTests(ITestOutputHelper output)
                     }
                 }
         }
-        Assert.False(Subtrees.IsValid(-1, 0) || Subtrees.IsValid(2, 1) || Subtrees.IsValid(1, long.MaxValue) || !Subtrees.IsValid(0, long.MaxValue));
+        Assert.False(Subtrees.IsValid(-1, 0) || Subtrees.IsValid(2, 1) || Subtrees.IsValid(1, long.MaxValue)
+            || !Subtrees.IsValid(0, long.MaxValue));
         output.WriteLine($"{consistency} consistency proofs, {inclusion} inclusion proofs");
     }
 }
@@ -103,21 +117,28 @@ public sealed class SubtreesTests(ITestOutputHelper output)
 static class Probes
 {
     /// <summary>Sizes beyond 2⁶³ are no sizes here.</summary>
-    public static long Number(JsonElement of, string name) => of.GetProperty(name).GetUInt64() is var n && n <= long.MaxValue ? (long)n : -1;
+    public static long Number(JsonElement of, string name) =>
+        of.GetProperty(name).GetUInt64() is var n && n <= long.MaxValue ? (long)n : -1;
 
     /// <summary>An empty hash can't even be written as a digest: that is the refusal.</summary>
-    public static bool Empty(JsonElement of, string name) => of.GetProperty(name) is { ValueKind: JsonValueKind.Null } || of.GetProperty(name).GetString() == "";
+    public static bool Empty(JsonElement of, string name) =>
+        of.GetProperty(name) is { ValueKind: JsonValueKind.Null } || of.GetProperty(name).GetString() == "";
 
     public static Digest Hash(JsonElement of, string name) => Hash(of.GetProperty(name));
 
-    /// <summary>Some probes hold null or a few words for a hash: a stand-in keeps equal what was equal, and nothing else.</summary>
+    /// <summary>
+    /// Some probes hold null or a few words for a hash: a stand-in keeps equal what was equal, and nothing else.
+    /// </summary>
     static Digest Hash(JsonElement value)
     {
         var bytes = value.ValueKind == JsonValueKind.Null ? [] : value.GetBytesFromBase64();
         return bytes.Length == Digest.Size ? Digest.From(bytes) : Digest.Of([.. "no hash: "u8, .. bytes]);
     }
 
-    public static Digest[] Hashes(JsonElement of) => of.GetProperty("proof") is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray().Select(Hash)] : [];
+    public static Digest[] Hashes(JsonElement of) =>
+        of.GetProperty("proof") is { ValueKind: JsonValueKind.Array } list
+            ? [.. list.EnumerateArray().Select(Hash)]
+            : [];
 
     public static Digest Flip(Digest d, int at)
     {

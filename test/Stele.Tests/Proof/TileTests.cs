@@ -65,7 +65,8 @@ public sealed class TileTests
     [Fact]
     public void Go_paths_are_not_ours()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("golang-mod-sumdb", "tlog.json"))));
+        using var json =
+            JsonDocument.Parse(File.ReadAllBytes(Assert.Single(Vectors.Files("golang-mod-sumdb", "tlog.json"))));
         foreach (var t in json.RootElement.GetProperty("goTilePaths_heightInPath_notC2SP").EnumerateArray())
         {
             var path = t.GetProperty("path").GetString()!;
@@ -82,7 +83,8 @@ public sealed class TileTests
     {
         Assert.Equal([0, 1, 255, 256, 256], new long[] { 0, 1, 255, 256, 257 }.Select(s => Tile.WidthAt(s, 0, 0)));
         Assert.Equal([0, 0, 1, 17], new long[] { 0, 255, 256, 256 * 17 + 255 }.Select(s => Tile.WidthAt(s, 1, 0)));
-        Assert.Equal([0, 1, 1, 2, 2, 3, 8], new long[] { 0, 1, 255, 256, 65535, 65536, long.MaxValue }.Select(Tile.LevelsAt));
+        Assert.Equal([0, 1, 1, 2, 2, 3, 8],
+            new long[] { 0, 1, 255, 256, 65535, 65536, long.MaxValue }.Select(Tile.LevelsAt));
         Assert.Equal(127, Tile.WidthAt(long.MaxValue, 7, 0));
         Assert.Equal(112, Tile.WidthAt(70000, Tile.Entries, 273));
     }
@@ -102,15 +104,19 @@ public sealed class TileTests
         Assert.Throws<FormatException>(() => Tile.Decode(new byte[32], 2));
     }
 
-    /// <summary>A whole log made elsewhere: every tile, bundle, checkpoint and root recomputed from its fifteen words.</summary>
+    /// <summary>
+    /// A whole log made elsewhere: every tile, bundle, checkpoint and root recomputed from its fifteen words.
+    /// </summary>
     [Fact]
     public void Tessera_testdata_log()
     {
         var dir = Vectors.Dir("tessera-testdata");
         using var keys = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(dir, "keys.json")));
         var logKey = VerifierKey.Parse(keys.RootElement.GetProperty("logVkey").GetString()!);
-        foreach (var witness in keys.RootElement.GetProperty("witnessTestKeys").EnumerateObject()) VerifierKey.Parse(witness.Value.GetProperty("vkey").GetString()!);
-        var words = keys.RootElement.GetProperty("leaves").EnumerateArray().Select(w => Encoding.UTF8.GetBytes(w.GetString()!)).ToArray();
+        foreach (var witness in keys.RootElement.GetProperty("witnessTestKeys").EnumerateObject())
+            VerifierKey.Parse(witness.Value.GetProperty("vkey").GetString()!);
+        var words = keys.RootElement.GetProperty("leaves").EnumerateArray()
+            .Select(w => Encoding.UTF8.GetBytes(w.GetString()!)).ToArray();
         var leaves = words.Select(w => Merkle.Leaf(w)).ToArray();
         Assert.Equal(15, words.Length);
 
@@ -119,27 +125,35 @@ public sealed class TileTests
         var seen = 0;
         for (var n = 0; n <= 15; n++)
         {
-            Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(File.ReadAllText(Path.Combine(log, $"checkpoint.{n}")), logKey, out var checkpoint));
+            Assert.Equal(CheckpointTrust.Verified,
+                Checkpoint.Open(File.ReadAllText(Path.Combine(log, $"checkpoint.{n}")), logKey, out var checkpoint));
             checkpoints[n] = checkpoint!;
             Assert.Equal((n, Merkle.Root(leaves.Take(n))), (checkpoint!.Size, checkpoint.Root));
             seen++;
             if (n == 0) continue;
-            Assert.Equal(Tile.Encode(leaves.AsSpan(0, n)), File.ReadAllBytes(Path.Combine(log, new Tile(0, 0, n).Path)));
-            Assert.Equal(Tile.EncodeBundle(words[..n]), File.ReadAllBytes(Path.Combine(log, new Tile(Tile.Entries, 0, n).Path)));
-            Assert.Equal(words[..n], Tile.DecodeBundle(File.ReadAllBytes(Path.Combine(log, new Tile(Tile.Entries, 0, n).Path)), n));
+            Assert.Equal(Tile.Encode(leaves.AsSpan(0, n)),
+                File.ReadAllBytes(Path.Combine(log, new Tile(0, 0, n).Path)));
+            Assert.Equal(Tile.EncodeBundle(words[..n]),
+                File.ReadAllBytes(Path.Combine(log, new Tile(Tile.Entries, 0, n).Path)));
+            Assert.Equal(words[..n],
+                Tile.DecodeBundle(File.ReadAllBytes(Path.Combine(log, new Tile(Tile.Entries, 0, n).Path)), n));
             seen += 2;
         }
-        Assert.Equal(CheckpointTrust.Verified, Checkpoint.Open(File.ReadAllText(Path.Combine(log, "checkpoint")), logKey, out var last));
+        Assert.Equal(CheckpointTrust.Verified,
+            Checkpoint.Open(File.ReadAllText(Path.Combine(log, "checkpoint")), logKey, out var last));
         Assert.Equal(15, last!.Size);
-        Assert.Equal(Directory.GetFiles(log, "*", SearchOption.AllDirectories).Length, seen + 2);   // + checkpoint and its state file
+        // + checkpoint and its state file
+        Assert.Equal(Directory.GetFiles(log, "*", SearchOption.AllDirectories).Length, seen + 2);
 
         var tile = Tile.Decode(File.ReadAllBytes(Path.Combine(log, "tile/0/000.p/15")), 15);
         for (var n = 1; n <= 15; n++)
         {
             for (var i = 0; i < n; i++)
-                Assert.True(Proofs.VerifyInclusion(i, n, leaves[i], Proofs.Inclusion(i, n, (l, x) => Tile.Subtree(l, x, tile)), checkpoints[n].Root));
+                Assert.True(Proofs.VerifyInclusion(i, n, leaves[i],
+                    Proofs.Inclusion(i, n, (l, x) => Tile.Subtree(l, x, tile)), checkpoints[n].Root));
             for (var m = 1; m <= n; m++)
-                Assert.True(Proofs.VerifyConsistency(m, n, checkpoints[m].Root, checkpoints[n].Root, Proofs.Consistency(m, n, (l, x) => Tile.Subtree(l, x, tile))));
+                Assert.True(Proofs.VerifyConsistency(m, n, checkpoints[m].Root, checkpoints[n].Root,
+                    Proofs.Consistency(m, n, (l, x) => Tile.Subtree(l, x, tile))));
         }
     }
 }

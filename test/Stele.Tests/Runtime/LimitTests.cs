@@ -59,7 +59,9 @@ public sealed class LimitTests(ITestOutputHelper output) : IDisposable
         Hold(await OrdinaryUser.Runs(nameof(LimitTests), nameof(A_check_and_a_host_measure_the_same), _scratch));
     }
 
-    /// <summary>A line for each: its name, what the check saw, what the host saw; and what holds where it was run.</summary>
+    /// <summary>
+    /// A line for each: its name, what the check saw, what the host saw; and what holds where it was run.
+    /// </summary>
     async Task<string> Measured()
     {
         var stop = TestContext.Current.CancellationToken;

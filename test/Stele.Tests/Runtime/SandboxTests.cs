@@ -57,7 +57,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     {
         var ran = await Run("echo hello; echo trouble >&2; exit 7");
         Assert.Equal(("hello\n", "trouble\n", 7, false), (ran.Output, ran.Errors, ran.ExitCode, ran.TimedOut));
-        Assert.DoesNotContain(Directory.GetFileSystemEntries(root.Path), e => Path.GetFileName(e) is "home" or "root" or "var" or "opt");
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(root.Path),
+            e => Path.GetFileName(e) is "home" or "root" or "var" or "opt");
     }
 
     /// <summary>A copy of a mount in another namespace would keep a disk busy that the host unmounts.</summary>
@@ -102,7 +103,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
             }
             catch (OperationCanceledException) { }
         }
-        for (var tries = 0; Directory.EnumerateDirectories("/proc").Any(d => int.TryParse(Path.GetFileName(d), out _) && CommandOf(d).Contains(nap, StringComparison.Ordinal)); tries++)
+        for (var tries = 0; Directory.EnumerateDirectories("/proc").Any(d => int.TryParse(Path.GetFileName(d), out _)
+            && CommandOf(d).Contains(nap, StringComparison.Ordinal)); tries++)
         {
             Assert.True(tries < 100, "it still runs");
             await Task.Delay(50, TestContext.Current.CancellationToken);
@@ -128,7 +130,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
         listener.Start();
         var ran = await Run("cat /proc/net/dev /proc/net/route");
         Assert.Equal(0, ran.ExitCode);
-        var devices = ran.Output.Split('\n').Where(l => l.Contains(':', StringComparison.Ordinal)).Select(l => l.Split(':')[0].Trim());
+        var devices = ran.Output.Split('\n').Where(l => l.Contains(':', StringComparison.Ordinal))
+            .Select(l => l.Split(':')[0].Trim());
         Assert.Equal(["lo"], devices);
         Assert.DoesNotContain("00000000\t", ran.Output, StringComparison.Ordinal); // no default route
         // What this machine listens on is not there either.
@@ -140,8 +143,10 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     public async Task The_environment_is_what_was_declared_and_nothing_else()
     {
         Environment.SetEnvironmentVariable("STELE_TEST_SECRET", "leaked");
-        var ran = await Run("exec env", s => s with { Env = ImmutableSortedDictionary<string, string>.Empty.Add("MODEL", "v1").Add("EMPTY", "") });
-        Assert.Equal(["EMPTY=", "MODEL=v1", "PWD=/"], ran.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal).Where(l => l[0] != '_'));
+        var ran = await Run("exec env",
+            s => s with { Env = ImmutableSortedDictionary<string, string>.Empty.Add("MODEL", "v1").Add("EMPTY", "") });
+        Assert.Equal(["EMPTY=", "MODEL=v1", "PWD=/"], ran.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Order(StringComparer.Ordinal).Where(l => l[0] != '_'));
         Assert.DoesNotContain("leaked", (await Run("cat /proc/*/environ")).Output, StringComparison.Ordinal);
     }
 
@@ -150,9 +155,13 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     {
         Directory.CreateDirectory(_scratch.At("out"));
         _scratch.File("input/data", "figures");
-        Sandbox With(Sandbox s) => s with { Binds = [new(_scratch.At("input"), "/in/data"), new(_scratch.At("out"), "/out", Writable: true)] };
-        Assert.Equal("figures", (await Run("cat /in/data/data > /out/copy", With) is { ExitCode: 0 } ? File.ReadAllText(_scratch.At("out/copy")) : null));
-        foreach (var write in new[] { "echo x > /in/data/data", "touch /in/data/new", "touch /in/new", "chmod 777 /in/data/data" })
+        Sandbox With(Sandbox s) =>
+            s with { Binds = [new(_scratch.At("input"), "/in/data"), new(_scratch.At("out"), "/out", Writable: true)] };
+        Assert.Equal("figures", (await Run("cat /in/data/data > /out/copy", With) is { ExitCode: 0 }
+            ? File.ReadAllText(_scratch.At("out/copy"))
+            : null));
+        foreach (var write in new[] { "echo x > /in/data/data", "touch /in/data/new", "touch /in/new",
+            "chmod 777 /in/data/data" })
         {
             var ran = await Run(write, With);
             Assert.NotEqual(0, ran.ExitCode);
@@ -168,7 +177,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     [InlineData("echo x > /usr/bin/env")]
     [InlineData("chmod 777 /usr/bin/env")]
     [InlineData("touch /dev/../etc/new")]
-    [InlineData(": >> /proc/sys/kernel/core_pattern")] // opened, never written: should the sandbox fail, the machine is not to suffer
+    // opened, never written: should the sandbox fail, the machine is not to suffer
+    [InlineData(": >> /proc/sys/kernel/core_pattern")]
     [InlineData(": >> /proc/sys/kernel/hostname")]
     [InlineData(": >> /proc/sysrq-trigger")]
     [InlineData(": >> /proc/self/oom_score_adj")]
@@ -185,14 +195,16 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     {
         Assert.Equal("kept for now", (await Run("echo -n kept for now > /tmp/x && cat /tmp/x")).Output);
         Assert.NotEqual(0, (await Run("cat /tmp/x")).ExitCode);
-        Assert.NotEqual(0, (await Run("head -c 2000000 /dev/zero > /tmp/x", s => s with { ScratchBytes = 1 << 20 })).ExitCode);
+        Assert.NotEqual(0,
+            (await Run("head -c 2000000 /dev/zero > /tmp/x", s => s with { ScratchBytes = 1 << 20 })).ExitCode);
     }
 
     [Fact]
     public async Task No_capability_no_further_namespace_no_other_user_no_other_process()
     {
         var ran = await Run("cat /proc/self/status; id -u");
-        foreach (var set in new[] { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" }) Assert.Contains($"{set}:\t0000000000000000", ran.Output, StringComparison.Ordinal);
+        foreach (var set in new[] { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" })
+            Assert.Contains($"{set}:\t0000000000000000", ran.Output, StringComparison.Ordinal);
         Assert.Contains("Seccomp:\t2", ran.Output, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1", ran.Output, StringComparison.Ordinal);
         Assert.EndsWith($"\n{Sandbox.User}\n", ran.Output, StringComparison.Ordinal);
@@ -206,7 +218,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     [Fact]
     public async Task Time_runs_out_and_everything_inside_is_gone()
     {
-        var ran = await Shell("sleep 300 & sleep 300").Run(TimeSpan.FromMilliseconds(300), TestContext.Current.CancellationToken);
+        var ran = await Shell("sleep 300 & sleep 300").Run(TimeSpan.FromMilliseconds(300),
+            TestContext.Current.CancellationToken);
         Assert.True(ran.TimedOut);
         Assert.NotEqual(0, ran.ExitCode);
     }
@@ -231,7 +244,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
         Assert.Equal("/usr/bin/sleep", File.ResolveLinkTarget($"/proc/{process.Pid}/exe", false)!.FullName);
-        Assert.Equal(TreeDigest.Of(root.Path).Digest, TreeDigest.Of($"/proc/{process.Pid}/root", Sandbox.MountPoints).Digest);
+        Assert.Equal(TreeDigest.Of(root.Path).Digest,
+            TreeDigest.Of($"/proc/{process.Pid}/root", Sandbox.MountPoints).Digest);
         await process.Stop(TimeSpan.FromSeconds(60));
         Assert.Equal(128 + 15, await process.Exited); // it was asked, and had set up nothing against it
         Assert.False(Directory.Exists($"/proc/{process.Pid}"));
@@ -272,7 +286,8 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     {
         // Children of children, whose parents end at once: nobody inside waits for them.
         await using var process = await Shell(
-            "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0 & exec true) & wait; done; touch /run/done; exec sleep 300").Start(
+            "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0 & exec true) & wait; done; touch /run/done; exec sleep 300")
+            .Start(
                 TestContext.Current.CancellationToken);
         for (var tries = 0; !File.Exists($"/proc/{process.Init}/root/run/done")
             || Directory.EnumerateDirectories($"/proc/{process.Init}/root/proc")
@@ -299,9 +314,14 @@ public sealed class SandboxTests(ShellRoot root) : IClassFixture<ShellRoot>, IDi
     [Fact]
     public async Task What_cannot_run_says_why()
     {
-        Assert.Equal(SandboxError.Unfit, (await Assert.ThrowsAsync<SandboxException>(() => Run("true", s => s with { Args = ["no-such-program"] }))).Error);
-        Assert.Equal(SandboxError.Unfit, (await Assert.ThrowsAsync<SandboxException>(() => Run("true", s => s with { Root = _scratch.Path }))).Error);
-        var failed = await Assert.ThrowsAsync<SandboxException>(() => Run("true", s => s with { Binds = [new("/not/there", "/in/x")] }));
+        Assert.Equal(SandboxError.Unfit,
+            (await Assert.ThrowsAsync<SandboxException>(() =>
+                Run("true", s => s with { Args = ["no-such-program"] }))).Error);
+        Assert.Equal(SandboxError.Unfit,
+            (await Assert.ThrowsAsync<SandboxException>(() =>
+                Run("true", s => s with { Root = _scratch.Path }))).Error);
+        var failed = await Assert.ThrowsAsync<SandboxException>(() =>
+            Run("true", s => s with { Binds = [new("/not/there", "/in/x")] }));
         Assert.Equal(SandboxError.Failed, failed.Error);
         Assert.Contains("/not/there", failed.Message, StringComparison.Ordinal);
     }

@@ -3,7 +3,9 @@ using Stele.Runtime;
 
 namespace Stele.Tests.Runtime;
 
-/// <summary>Where trees of running releases are: by the user, private, and without what killed processes left.</summary>
+/// <summary>
+/// Where trees of running releases are: by the user, private, and without what killed processes left.
+/// </summary>
 public sealed class TreePlaceTests : IDisposable
 {
     readonly Scratch _scratch = new();

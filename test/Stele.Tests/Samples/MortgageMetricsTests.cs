@@ -29,7 +29,8 @@ public sealed class MortgageMetricsTests
     public void Counts_and_rates_by_hand()
     {
         var counts = Metrics.Counts(Small);
-        Assert.Equal((9, 5, 2, 1, 1), (counts["rows"], counts["true_approvals"], counts["false_approvals"], counts["true_denials"], counts["false_denials"]));
+        Assert.Equal((9, 5, 2, 1, 1), (counts["rows"], counts["true_approvals"], counts["false_approvals"],
+            counts["true_denials"], counts["false_denials"]));
         var all = Metrics.Performance(Small);
         Near(6.0 / 9, all["accuracy"]);
         Near(7.0 / 9, all["approval_rate"]);
@@ -67,7 +68,8 @@ public sealed class MortgageMetricsTests
         Assert.Equal("nobody in the reference group was approved", Metrics.Ratio(Small[..4], [Small[6]]).Undefined);
         Assert.Equal("no rows in the protected group", Metrics.Ratio([], Small[4..]).Undefined);
         Assert.Equal("no rows in the reference group", Metrics.Ratio(Small[..4], []).Undefined);
-        Assert.Equal("no favourable rows", Metrics.Fairness([Small[2]], Small[4..])["equal_opportunity_difference"].Undefined);
+        Assert.Equal("no favourable rows",
+            Metrics.Fairness([Small[2]], Small[4..])["equal_opportunity_difference"].Undefined);
         Assert.Equal("""{"undefined":"no rows"}""", Metrics.Performance([])["brier"].ToString());
         Assert.Throws<ArithmeticException>(() => Metric.Of(double.NaN));
     }
@@ -83,13 +85,15 @@ public sealed class MortgageMetricsTests
         }
 
         var text = Encoding.UTF8.GetString(Report.Write(Small[..4], Parameters, 1));
-        Assert.Contains("\"approval_ratio\":{\"undefined\":\"no rows in the reference group\"}", text, StringComparison.Ordinal);
+        Assert.Contains("\"approval_ratio\":{\"undefined\":\"no rows in the reference group\"}", text,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_interval_holds_the_ratio_and_moves_with_the_seed()
     {
-        var many = Enumerable.Range(0, 400).Select(i => new Outcome(i % 4 == 0 ? "yes" : "no", true, i % 7 != 0, 0)).ToArray();
+        var many = Enumerable.Range(0, 400).Select(i => new Outcome(i % 4 == 0 ? "yes" : "no", true, i % 7 != 0, 0))
+            .ToArray();
         var (a, b) = (many.Where(o => o.Group == "yes").ToArray(), many.Where(o => o.Group == "no").ToArray());
         var ratio = Metrics.Ratio(a, b).Value!.Value;
         var (low, high) = new Bootstrap(1).ApprovalRatio(a, b);
@@ -102,8 +106,10 @@ public sealed class MortgageMetricsTests
     public void Numbers_are_laid_out_as_canonical_JSON_lays_them_out()
     {
         var random = new Random(5);
-        double[] edges = [0, -0.0, 1, -1, 0.1, 100, 1e20, 1e21, 123456789012345680000d, 1.5e-6, 1e-7, -2.5e-9, double.MaxValue, double.Epsilon, 0.000001234, 4503599627370497.5];
-        foreach (var value in edges.Concat(Enumerable.Range(0, 20_000).Select(_ => BitConverter.Int64BitsToDouble(random.NextInt64())).Where(double.IsFinite)))
+        double[] edges = [0, -0.0, 1, -1, 0.1, 100, 1e20, 1e21, 123456789012345680000d, 1.5e-6, 1e-7, -2.5e-9,
+            double.MaxValue, double.Epsilon, 0.000001234, 4503599627370497.5];
+        foreach (var value in edges.Concat(Enumerable.Range(0, 20_000)
+            .Select(_ => BitConverter.Int64BitsToDouble(random.NextInt64())).Where(double.IsFinite)))
         {
             var text = JsonNumber.Format(value);
             CanonicalJson.ParseCanonical(Encoding.ASCII.GetBytes($"[{text}]"), 100);
@@ -116,7 +122,8 @@ public sealed class MortgageMetricsTests
     [InlineData(2.0 / 3, "0.666666666667")]
     [InlineData(123456789.123456789, "123456789.123")]
     [InlineData(0.1 + 0.2, "0.3")]
-    public void Rounding_keeps_twelve_significant_digits(double value, string text) => Assert.Equal(text, JsonNumber.Format(JsonNumber.Round(value)));
+    public void Rounding_keeps_twelve_significant_digits(double value, string text) =>
+        Assert.Equal(text, JsonNumber.Format(JsonNumber.Round(value)));
 
     static void Near(double expected, Metric metric) => Assert.Equal(expected, metric.Value!.Value, 1e-11);
 }

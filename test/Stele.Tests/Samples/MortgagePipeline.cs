@@ -18,7 +18,9 @@ public sealed class MortgagePipeline : IDisposable
 
     public MortgagePipeline() => _world = new Lazy<string>(() => Run(NewFolder()));
 
-    /// <summary>One folder a step, named after it, with what the step left in /out. The pipeline runs once for all tests.</summary>
+    /// <summary>
+    /// One folder a step, named after it, with what the step left in /out. The pipeline runs once for all tests.
+    /// </summary>
     public string World => _world.Value;
 
     /// <summary>The file that a step left.</summary>
@@ -34,7 +36,8 @@ public sealed class MortgagePipeline : IDisposable
     /// <summary>Runs every step into <paramref name="world"/> and returns it.</summary>
     public static string Run(string world)
     {
-        var document = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(File.ReadAllText(Path.Combine(Sample, "pipeline.yaml")));
+        var document = new DeserializerBuilder().Build()
+            .Deserialize<Dictionary<string, object>>(File.ReadAllText(Path.Combine(Sample, "pipeline.yaml")));
         var artifacts = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["source"] = Path.Combine(Sample, "source"),
@@ -45,10 +48,12 @@ public sealed class MortgagePipeline : IDisposable
             var name = (string)step["name"];
             var output = Directory.CreateDirectory(Path.Combine(world, name)).FullName;
             var inputs = (Dictionary<object, object>)step["inputs"];
-            var command = ((List<object>)step["run"]).Select(argument => Place((string)argument, inputs, artifacts, output)).ToArray();
+            var command = ((List<object>)step["run"])
+                .Select(argument => Place((string)argument, inputs, artifacts, output)).ToArray();
             var start = Describe(command);
             if (step.TryGetValue("env", out var env))
-                foreach (var (key, value) in (Dictionary<object, object>)env) start.Environment[(string)key] = (string)value;
+                foreach (var (key, value) in (Dictionary<object, object>)env) start.Environment[(string)key] =
+                    (string)value;
             var (code, text) = Start(start);
             Assert.True(code == 0, $"step {name} ended with {code}: {text}");
             artifacts.Add(name, output);
@@ -57,7 +62,9 @@ public sealed class MortgagePipeline : IDisposable
         return world;
     }
 
-    /// <summary>Runs one of the sample's programs as the sandbox would: a bare environment, the runtime named by its file.</summary>
+    /// <summary>
+    /// Runs one of the sample's programs as the sandbox would: a bare environment, the runtime named by its file.
+    /// </summary>
     public static (int Code, string Text) Start(params string[] command) => Start(Describe(command));
 
     static (int Code, string Text) Start(ProcessStartInfo start)
@@ -81,21 +88,26 @@ public sealed class MortgagePipeline : IDisposable
 
     public static string Dotnet => Path.Combine(DotnetRoot, "dotnet");
 
-    static string DotnetRoot => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", ".."));
+    static string DotnetRoot =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", ".."));
 
-    static string Place(string argument, Dictionary<object, object> inputs, Dictionary<string, string> artifacts, string output)
+    static string Place(string argument, Dictionary<object, object> inputs, Dictionary<string, string> artifacts,
+        string output)
     {
         argument = argument
             .Replace("${dotnet}", DotnetRoot, StringComparison.Ordinal)
             .Replace("${csc}", Newest("sdk", "Roslyn/bincore"), StringComparison.Ordinal)
             .Replace("${netcore}", Newest("packs/Microsoft.NETCore.App.Ref", "ref/net10.0"), StringComparison.Ordinal)
-            .Replace("${aspnetcore}", Newest("packs/Microsoft.AspNetCore.App.Ref", "ref/net10.0"), StringComparison.Ordinal)
+            .Replace("${aspnetcore}", Newest("packs/Microsoft.AspNetCore.App.Ref", "ref/net10.0"),
+                StringComparison.Ordinal)
             .Replace("/out", output, StringComparison.Ordinal);
-        foreach (var (name, artifact) in inputs) argument = argument.Replace($"/in/{name}", artifacts[(string)artifact], StringComparison.Ordinal);
+        foreach (var (name, artifact) in inputs) argument = argument.Replace($"/in/{name}", artifacts[(string)artifact],
+            StringComparison.Ordinal);
         return argument;
     }
 
-    static string Newest(string folder, string below) => Directory.GetDirectories(Path.Combine(DotnetRoot, folder), "10.*")
+    static string Newest(string folder, string below) =>
+        Directory.GetDirectories(Path.Combine(DotnetRoot, folder), "10.*")
         .Select(versioned => Path.Combine(versioned, below))
         .Where(Directory.Exists)
         .MaxBy(path => Version.Parse(path[(DotnetRoot.Length + folder.Length + 2)..^(below.Length + 1)].Split('-')[0]))
@@ -119,7 +131,8 @@ sealed class MortgageService : IDisposable
         {
             ConnectCallback = async (_, cancellation) =>
             {
-                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix,
+                    System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
                 await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(Socket), cancellation);
                 return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
             },

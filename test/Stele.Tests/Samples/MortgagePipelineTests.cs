@@ -10,9 +10,11 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
     [Fact]
     public void The_dataset_is_the_one_the_datasheet_names()
     {
-        var digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(MortgagePipeline.Sample, "data", "hmda.csv"))));
+        var digest = Convert.ToHexStringLower(
+            SHA256.HashData(File.ReadAllBytes(Path.Combine(MortgagePipeline.Sample, "data", "hmda.csv"))));
         Assert.Equal("958315173bfa5fed71fed6a17547dbc4b91774b02d082c167371266582eed758", digest);
-        Assert.Contains(digest, File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md")), StringComparison.Ordinal);
+        Assert.Contains(digest, File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md")),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -21,8 +23,10 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
         var rows = File.ReadAllLines(Path.Combine(MortgagePipeline.Sample, "data", "hmda.csv"))[1..];
         var cells = rows.Select(row => row.Split(',')).ToArray();
         int Count(string deny, string afam) => cells.Count(c => c[0] == $"\"{deny}\"" && c[11] == $"\"{afam}\"");
-        Assert.Equal((96, 243, 189, 1852), (Count("yes", "yes"), Count("no", "yes"), Count("yes", "no"), Count("no", "no")));
-        var twice = rows.Select((row, i) => (row, Number: i + 1)).GroupBy(r => r.row).Where(g => g.Count() > 1).Select(g => g.Select(r => r.Number).ToArray()).ToArray();
+        Assert.Equal((96, 243, 189, 1852),
+            (Count("yes", "yes"), Count("no", "yes"), Count("yes", "no"), Count("no", "no")));
+        var twice = rows.Select((row, i) => (row, Number: i + 1)).GroupBy(r => r.row).Where(g => g.Count() > 1)
+            .Select(g => g.Select(r => r.Number).ToArray()).ToArray();
         Assert.Equal([[319, 320], [702, 703], [1928, 1929]], twice);
     }
 
@@ -53,7 +57,8 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
             {
                 var model = Path.Combine(folder, step);
                 string[] arguments = step == "train-v1" ? [] : ["--drop", "afam", "--reweigh", "afam"];
-                var start = MortgagePipeline.Describe([MortgagePipeline.Dotnet, "exec", "--runtimeconfig", RuntimeConfig("Train"), pipeline.Output("compile-train", "train.dll"),
+                var start = MortgagePipeline.Describe([MortgagePipeline.Dotnet, "exec", "--runtimeconfig",
+                    RuntimeConfig("Train"), pipeline.Output("compile-train", "train.dll"),
                     "--data", pipeline.Output("split-train", "train.csv"), "--out", model, .. arguments]);
                 start.Environment["DOTNET_EnableHWIntrinsic"] = "0";
                 start.Environment["DOTNET_TieredCompilation"] = "0";
@@ -87,13 +92,17 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
         var (v1, v2) = (Report("train-v1", "evaluation"), Report("train-v2", "evaluation"));
         foreach (var (name, report) in new[] { ("v1", v1), ("v2", v2) })
         {
-            output.WriteLine($"{name}: approval ratio {Metric(report, "approval_ratio"):0.000} [{Metric(report, "approval_ratio_low"):0.000}, {Metric(report, "approval_ratio_high"):0.000}], "
+            output.WriteLine(
+                $"{name}: approval ratio {Metric(report, "approval_ratio"):0.000} [{Metric(report, "approval_ratio_low"):0.000}, {Metric(report, "approval_ratio_high"):0.000}], "
                 + $"approved {Metric(report, "approval_rate_protected"):0.000} of the protected group and {Metric(report, "approval_rate_reference"):0.000} of the reference group, AUC {Metric(report, "auc"):0.000}");
         }
 
-        var datasheet = string.Join(' ', File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        Assert.Contains($"v1's ratio is {Metric(v1, "approval_ratio"):0.000} (interval {Metric(v1, "approval_ratio_low"):0.000} to {Metric(v1, "approval_ratio_high"):0.000})", datasheet, StringComparison.Ordinal);
-        Assert.Contains($"v2's {Metric(v2, "approval_ratio"):0.000} ({Metric(v2, "approval_ratio_low"):0.000} to {Metric(v2, "approval_ratio_high"):0.000})", datasheet, StringComparison.Ordinal);
+        var datasheet = string.Join(' ', File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md"))
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains(
+            $"v1's ratio is {Metric(v1, "approval_ratio"):0.000} (interval {Metric(v1, "approval_ratio_low"):0.000} to {Metric(v1, "approval_ratio_high"):0.000})", datasheet, StringComparison.Ordinal);
+        Assert.Contains(
+            $"v2's {Metric(v2, "approval_ratio"):0.000} ({Metric(v2, "approval_ratio_low"):0.000} to {Metric(v2, "approval_ratio_high"):0.000})", datasheet, StringComparison.Ordinal);
         Assert.True(Metric(v1, "approval_ratio") < 0.8);
         Assert.True(Metric(v2, "approval_ratio") >= 0.8);
         Assert.True(Metric(v1, "auc") >= 0.75);
@@ -101,7 +110,9 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
         Assert.Equal(1190, v1.GetProperty("counts").GetProperty("rows").GetInt32());
     }
 
-    /// <summary>The same programs with the halves exchanged: what DATASHEET.md says about how much the split decides.</summary>
+    /// <summary>
+    /// The same programs with the halves exchanged: what DATASHEET.md says about how much the split decides.
+    /// </summary>
     [Fact]
     public void With_the_halves_exchanged_the_rule_refuses_v2_too()
     {
@@ -109,13 +120,17 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
         try
         {
             var model = Path.Combine(folder, "model.json");
-            var (code, text) = MortgagePipeline.Start(MortgagePipeline.Dotnet, "exec", "--runtimeconfig", RuntimeConfig("Train"), pipeline.Output("compile-train", "train.dll"),
-                "--data", pipeline.Output("split-evaluation", "evaluation.csv"), "--out", model, "--drop", "afam", "--reweigh", "afam");
+            var (code, text) = MortgagePipeline.Start(MortgagePipeline.Dotnet, "exec", "--runtimeconfig",
+                RuntimeConfig("Train"), pipeline.Output("compile-train", "train.dll"),
+                "--data", pipeline.Output("split-evaluation", "evaluation.csv"), "--out", model, "--drop", "afam",
+                "--reweigh", "afam");
             Assert.True(code == 0, text);
             var ratio = Metric(Check(model, pipeline.Output("split-train", "train.csv"), folder), "approval_ratio");
             output.WriteLine($"v2 with the halves exchanged: {ratio:0.000}");
             Assert.True(ratio < 0.8);
-            Assert.Contains($"{ratio:0.000}", File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md")), StringComparison.Ordinal);
+            Assert.Contains($"{ratio:0.000}",
+                File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md")),
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -131,8 +146,10 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
         try
         {
             var parameters = Path.Combine(folder, "parameters.json");
-            File.WriteAllText(parameters, """{"group":"afam","label":"deny","positive":"no","protected":"yes","reference":"no","threshold":0.5}""");
-            var (code, text) = StartCheck(service.Socket, pipeline.Output("split-evaluation", "evaluation.csv"), parameters, Path.Combine(folder, "report.json"));
+            File.WriteAllText(parameters,
+                """{"group":"afam","label":"deny","positive":"no","protected":"yes","reference":"no","threshold":0.5}""");
+            var (code, text) = StartCheck(service.Socket, pipeline.Output("split-evaluation", "evaluation.csv"),
+                parameters, Path.Combine(folder, "report.json"));
             Assert.Equal(1, code);
             Assert.Contains("decides at the threshold 0.25", text, StringComparison.Ordinal);
             Assert.False(File.Exists(Path.Combine(folder, "report.json")));
@@ -154,7 +171,8 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
         {
             var data = Path.Combine(folder, "data.csv");
             File.WriteAllText(data, csv);
-            var (code, text) = MortgagePipeline.Start(MortgagePipeline.Dotnet, "exec", "--runtimeconfig", RuntimeConfig("Prepare"), pipeline.Output("compile-prepare", "prepare.dll"),
+            var (code, text) = MortgagePipeline.Start(MortgagePipeline.Dotnet, "exec", "--runtimeconfig",
+                RuntimeConfig("Prepare"), pipeline.Output("compile-prepare", "prepare.dll"),
                 "--data", data, "--part", "train", "--out", Path.Combine(folder, "out.csv"));
             Assert.Equal(1, code);
             Assert.Contains(reason, text, StringComparison.Ordinal);
@@ -180,9 +198,11 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
 
     JsonElement Check(string model, string dataset, string folder)
     {
-        var document = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "fairness.check.yaml")));
+        var document = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(
+            File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "fairness.check.yaml")));
         var parameters = Path.Combine(folder, "parameters.json");
-        File.WriteAllText(parameters, "{" + string.Join(',', ((Dictionary<object, object>)document["parameters"]).Select(p =>
+        File.WriteAllText(parameters,
+            "{" + string.Join(',', ((Dictionary<object, object>)document["parameters"]).Select(p =>
             $"\"{p.Key}\":" + (Equals(p.Key, "threshold") ? p.Value : $"\"{p.Value}\""))) + "}");
 
         using var service = new MortgageService(pipeline, model);
@@ -201,9 +221,11 @@ public sealed class MortgagePipelineTests(MortgagePipeline pipeline, ITestOutput
     static string RuntimeConfig(string program) =>
         Path.Combine(MortgagePipeline.Sample, "source", program, $"{program.ToLowerInvariant()}.runtimeconfig.json");
 
-    static double Metric(JsonElement report, string name) => report.GetProperty("metrics").GetProperty(name).GetDouble();
+    static double Metric(JsonElement report, string name) =>
+        report.GetProperty("metrics").GetProperty(name).GetDouble();
 
     static SortedDictionary<string, string> Files(string world) => new(
-        Directory.GetFiles(world, "*", SearchOption.AllDirectories).ToDictionary(f => Path.GetRelativePath(world, f), f => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(f)))),
+        Directory.GetFiles(world, "*", SearchOption.AllDirectories).ToDictionary(f => Path.GetRelativePath(world, f),
+            f => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(f)))),
         StringComparer.Ordinal);
 }

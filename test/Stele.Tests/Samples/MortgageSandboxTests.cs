@@ -8,7 +8,9 @@ using Stele.Runtime;
 
 namespace Stele.Tests.Samples;
 
-/// <summary>The sample's own files through the product: frozen, built in the sandbox, released, checked as it runs, judged.</summary>
+/// <summary>
+/// The sample's own files through the product: frozen, built in the sandbox, released, checked as it runs, judged.
+/// </summary>
 public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHelper output) : IDisposable
 {
     readonly Scratch _scratch = new();
@@ -28,7 +30,8 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
             ["config"] = (await Freeze.Path(blobs, At("config"), "config", new About("config")), "config"),
         };
 
-        var pipeline = await Pipeline.Compile("pipeline.yaml", Text("pipeline.yaml"), Recipes.DotnetPlaces).Freeze(blobs);
+        var pipeline = await Pipeline.Compile("pipeline.yaml", Text("pipeline.yaml"), Recipes.DotnetPlaces)
+            .Freeze(blobs);
         var built = await new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest>(StringComparer.Ordinal)
         {
             ["source"] = await Freeze.Path(blobs, At("source"), "code", new About("source")),
@@ -37,14 +40,19 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
         });
         foreach (var result in built)
         {
-            Assert.True(known.TryAdd(result.Name, (result.Output, result.Kind)), $"two steps call their output {result.Name}");
+            Assert.True(known.TryAdd(result.Name, (result.Output, result.Kind)),
+                $"two steps call their output {result.Name}");
             // What the sandbox made is what this machine makes without it.
             var tree = await trees.Of(result.Output);
-            foreach (var file in Directory.GetFiles(tree)) Assert.Equal(File.ReadAllBytes(outside.Output(result.Step, Path.GetFileName(file))), File.ReadAllBytes(file));
+            foreach (var file in Directory.GetFiles(tree))
+                Assert.Equal(File.ReadAllBytes(outside.Output(result.Step, Path.GetFileName(file))),
+                    File.ReadAllBytes(file));
         }
 
-        var check = CheckSource.Read("fairness.check.yaml", Text("fairness.check.yaml"), Set(), name => known[name].Digest);
-        var admission = PolicySource.Compile("admission.yaml", Text("policies/admission.yaml"), Set(("fairness", check.Digest.ToString())));
+        var check = CheckSource.Read("fairness.check.yaml", Text("fairness.check.yaml"), Set(),
+            name => known[name].Digest);
+        var admission = PolicySource.Compile("admission.yaml", Text("policies/admission.yaml"),
+            Set(("fairness", check.Digest.ToString())));
         var v1 = await Ratio("v1");
         var v2 = await Ratio("v2");
         Assert.Equal("four-fifths", Assert.Single(Judge(v1), o => !o.Allows).Rule);
@@ -52,7 +60,8 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
 
         async Task<Report> Ratio(string version)
         {
-            var document = await ReleaseSource.Read("release.yaml", Text("release.yaml"), Set(("name", version), ("model", version), ("config", "config")),
+            var document = await ReleaseSource.Read("release.yaml", Text("release.yaml"),
+                Set(("name", version), ("model", version), ("config", "config")),
                 name => Task.FromResult((known[name].Digest, known[name].Kind, name)),
                 async name =>
                 {
@@ -61,14 +70,19 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
                     return (artifact, policy.Digest, policy.Name);
                 });
             var figures = (await new Check(trees).Run(await ReleaseClosure.Build(blobs, document), check)).Figures;
-            output.WriteLine($"{version}: approval ratio {figures.Metrics["approval_ratio"]}, AUC {figures.Metrics["auc"]}");
+            output.WriteLine(
+                $"{version}: approval ratio {figures.Metrics["approval_ratio"]}, AUC {figures.Metrics["auc"]}");
             return figures;
         }
 
         ImmutableArray<RuleOutcome> Judge(Report report) => admission.Judge("deploy", InputSchema.ToCel(Json.Object(
-            ("action", "deploy"), ("checks", Json.Object(("fairness", Json.Array([Json.Object(("metrics", report.Metrics))])))),
-            ("release", Json.Object(("components", Json.Array([Json.Object(("role", "model"), ("kind", "model"), ("strength", "built"))])))),
-            ("approvals", Json.Array([Json.Object(("member", "m"))])))), ImmutableDictionary<string, long>.Empty, new Budget());
+            ("action", "deploy"),
+            ("checks", Json.Object(("fairness", Json.Array([Json.Object(("metrics", report.Metrics))])))),
+            ("release",
+                Json.Object(("components",
+                    Json.Array([Json.Object(("role", "model"), ("kind", "model"), ("strength", "built"))])))),
+            ("approvals", Json.Array([Json.Object(("member", "m"))])))), ImmutableDictionary<string, long>.Empty,
+            new Budget());
     }
 
     static string At(string name) => Path.Combine(MortgagePipeline.Sample, name);

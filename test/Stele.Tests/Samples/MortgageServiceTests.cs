@@ -21,7 +21,8 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
         Assert.Equal("approve", body.GetProperty("decision").GetString());
         Assert.InRange(body.GetProperty("probability").GetDouble(), 0.01, 0.25);
         Assert.Equal(0.25, body.GetProperty("threshold").GetDouble());
-        var model = "sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(pipeline.Output("train-v1", "model.json"))));
+        var model = "sha256:" + Convert.ToHexStringLower(
+            System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(pipeline.Output("train-v1", "model.json"))));
         Assert.Equal(model, body.GetProperty("model").GetString());
         (_, body) = await service.Predict(With("insurance", "yes"));
         Assert.Equal("deny", body.GetProperty("decision").GetString());
@@ -34,7 +35,8 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
         {
             Assert.True((await Denial(v1, With("afam", "yes"))) > await Denial(v1, Good));
             var (status, body) = await v1.Predict(Without("afam"));
-            Assert.Equal((400, "afam", "is missing"), (status, body.GetProperty("field").GetString(), body.GetProperty("error").GetString()));
+            Assert.Equal((400, "afam", "is missing"),
+                (status, body.GetProperty("field").GetString(), body.GetProperty("error").GetString()));
         }
 
         using var v2 = new MortgageService(pipeline, pipeline.Output("train-v2", "model.json"));
@@ -61,7 +63,8 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
 
         foreach (var number in new[] { "1e400", "11", "10.0001", "-0.1", "\"0.3\"", "\"NaN\"" })
         {
-            await Refused(service, Good.Replace("\"pirat\":0.22", $"\"pirat\":{number}", StringComparison.Ordinal), "pirat", "must be");
+            await Refused(service, Good.Replace("\"pirat\":0.22", $"\"pirat\":{number}", StringComparison.Ordinal),
+                "pirat", "must be");
         }
 
         await Refused(service, With("chist", "0"), "chist", "must be");
@@ -70,7 +73,8 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
         await Refused(service, With("deny", "no"), "deny", "unknown field");
         await Refused(service, With("Pirat", 0.2), "Pirat", "unknown field");
         await Refused(service, With("x\"\\\u0001é", 1), "x\"\\\u0001é", "unknown field");
-        foreach (var body in new[] { "", "{", "[]", "1", "null", "\"x\"", "{\"pirat\":NaN}", Good + "x", "{\"\\ud800\":1}", "{\"chist\":\"\\ud800\"}", "{/**/}" })
+        foreach (var body in new[] { "", "{", "[]", "1", "null", "\"x\"", "{\"pirat\":NaN}", Good + "x",
+            "{\"\\ud800\":1}", "{\"chist\":\"\\ud800\"}", "{/**/}" })
         {
             var (status, answer) = await service.Predict(body);
             Assert.Equal(400, status);
@@ -91,7 +95,8 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
     public void It_stops_when_told_and_starts_again_on_the_same_socket()
     {
         using var service = new MortgageService(pipeline, pipeline.Output("train-v1", "model.json"));
-        using (var kill = Process.Start("kill", ["-TERM", service.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+        using (var kill = Process.Start("kill",
+            ["-TERM", service.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
         {
             kill.WaitForExit();
         }
@@ -111,8 +116,10 @@ public sealed class MortgageServiceTests(MortgagePipeline pipeline)
             var model = Path.Combine(folder, "model.json");
             File.WriteAllText(model, text ?? File.ReadAllText(pipeline.Output("train-v1", "model.json")) + "\n");
             var config = Path.Combine(MortgagePipeline.Sample, "config");
-            var (code, answer) = MortgagePipeline.Start(MortgagePipeline.Dotnet, pipeline.Output("service", "service.dll"),
-                "--socket", Path.Combine(folder, "s"), "--model", model, "--config", Path.Combine(config, "service.json"));
+            var (code, answer) = MortgagePipeline.Start(MortgagePipeline.Dotnet,
+                pipeline.Output("service", "service.dll"),
+                "--socket", Path.Combine(folder, "s"), "--model", model, "--config",
+                Path.Combine(config, "service.json"));
             Assert.Equal(1, code);
             Assert.Contains(reason, answer, StringComparison.Ordinal);
         }

@@ -18,7 +18,9 @@ public sealed class MortgageTrainingTests(ITestOutputHelper output)
         Assert.Equal(0.4 * 0.6 / 0.3, weights[1], 1e-15);
         Assert.Equal(0.6 * 0.4 / 0.3, weights[4], 1e-15);
         Assert.Equal(0.6 * 0.6 / 0.3, weights[9], 1e-15);
-        double Rate(string group) => groups.Select((g, i) => g == group && labels[i] == "yes" ? weights[i] : 0).Sum() / groups.Select((g, i) => g == group ? weights[i] : 0).Sum();
+        double Rate(string group) =>
+            groups.Select((g, i) => g == group && labels[i] == "yes" ? weights[i] : 0)
+                .Sum() / groups.Select((g, i) => g == group ? weights[i] : 0).Sum();
         Assert.Equal(0.4, Rate("a"), 1e-15);
         Assert.Equal(0.4, Rate("b"), 1e-15);
     }
@@ -36,7 +38,8 @@ public sealed class MortgageTrainingTests(ITestOutputHelper output)
 
     [Fact]
     public void Columns_that_carry_the_same_information_are_refused() =>
-        Assert.Throws<ArithmeticException>(() => Regression.Fit([[0, 0], [1, 1], [0, 0], [1, 1]], [0, 1, 1, 0], [1, 1, 1, 1]));
+        Assert.Throws<ArithmeticException>(() =>
+            Regression.Fit([[0, 0], [1, 1], [0, 0], [1, 1]], [0, 1, 1, 0], [1, 1, 1, 1]));
 
     [Fact]
     public void The_exponential_is_the_exponential()
@@ -62,7 +65,9 @@ public sealed class MortgageTrainingTests(ITestOutputHelper output)
         Stele.Proof.CanonicalJson.ParseCanonical(model.ToJson(), 1 << 16);
     }
 
-    /// <summary>The table in DATASHEET.md: how often each version passes the four-fifths rule when the halves are drawn by lot.</summary>
+    /// <summary>
+    /// The table in DATASHEET.md: how often each version passes the four-fifths rule when the halves are drawn by lot.
+    /// </summary>
     [Fact]
     public void How_much_the_split_decides()
     {
@@ -88,7 +93,10 @@ public sealed class MortgageTrainingTests(ITestOutputHelper output)
         }
 
         var datasheet = File.ReadAllText(Path.Combine(MortgagePipeline.Sample, "data", "DATASHEET.md"));
-        var table = thresholds.Select(row => FormattableString.Invariant($"| {row[0]:0.00} | {row[1]:0.000} | {row[2]:0.000} | {row[3]} of {splits} | {row[4]} of {splits} |")).ToArray();
+        var table =
+            thresholds.Select(row =>
+                FormattableString.Invariant(
+                    $"| {row[0]:0.00} | {row[1]:0.000} | {row[2]:0.000} | {row[3]} of {splits} | {row[4]} of {splits} |")).ToArray();
         Array.ForEach(table, output.WriteLine);
         Assert.All(table, line => Assert.Contains(line, datasheet, StringComparison.Ordinal));
     }
@@ -96,11 +104,16 @@ public sealed class MortgageTrainingTests(ITestOutputHelper output)
     static double Ratio(LogisticModel model, Csv data, double threshold)
     {
         var group = data.Column("afam");
-        Dictionary<string, (int Approved, int All)> counts = new(StringComparer.Ordinal) { ["yes"] = default, ["no"] = default };
+        Dictionary<string, (int Approved, int All)> counts = new(StringComparer.Ordinal)
+        {
+            ["yes"] = default,
+            ["no"] = default
+        };
         var values = new double[model.Columns.Count];
         foreach (var row in data.Rows)
         {
-            for (var j = 0; j < values.Length; j++) Assert.True(model.Columns[j].TryRead(row[data.Column(model.Columns[j].Name)], out values[j]));
+            for (var j = 0; j < values.Length; j++)
+                Assert.True(model.Columns[j].TryRead(row[data.Column(model.Columns[j].Name)], out values[j]));
             var (approved, all) = counts[row[group].Text];
             counts[row[group].Text] = (approved + (JsonNumber.Round(model.Score(values)) < threshold ? 1 : 0), all + 1);
         }

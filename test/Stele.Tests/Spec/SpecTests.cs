@@ -95,7 +95,8 @@ public sealed class SpecTests
     ];
 
     // Tables of members that no single Json.Object writes, held elsewhere in this class.
-    static readonly string[] Others = ["decisions Report", "fold Policy input", "receipt object opened-fact", "fold State digest"];
+    static readonly string[] Others = ["decisions Report", "fold Policy input", "receipt object opened-fact",
+        "fold State digest"];
 
     [Fact]
     public void Every_member_of_every_object_is_in_its_table()
@@ -128,9 +129,12 @@ public sealed class SpecTests
     [Fact]
     public void The_form_of_a_state_has_the_members_of_its_table()
     {
-        var rows = Page("fold").Table("State digest", "member", "type").Rows.Select(r => (Name: SpecTable.Words(r[0])[0], Optional: r[0].EndsWith('?'))).ToList();
-        Same(StateDigest.FormOf(Worlds.Mortgage.Founded().World.State).AsObject.Keys, rows.Select(r => r.Name), "the form of a state");
-        Same(StateDigest.FormOf(State.Empty).AsObject.Keys, rows.Where(r => !r.Optional).Select(r => r.Name), "the form of no state");
+        var rows = Page("fold").Table("State digest", "member",
+            "type").Rows.Select(r => (Name: SpecTable.Words(r[0])[0], Optional: r[0].EndsWith('?'))).ToList();
+        Same(StateDigest.FormOf(Worlds.Mortgage.Founded().World.State).AsObject.Keys, rows.Select(r => r.Name),
+            "the form of a state");
+        Same(StateDigest.FormOf(State.Empty).AsObject.Keys, rows.Where(r => !r.Optional).Select(r => r.Name),
+            "the form of no state");
     }
 
     [Fact]
@@ -167,8 +171,11 @@ public sealed class SpecTests
         for (var i = 0; i < rows.Count; i++)
         {
             var map = rows[i].Groups[2].Success ? "environments" : rows[i].Groups[1].Value;
-            var value = rows[i].Groups[2].Success ? source[source.IndexOf("static Json Environment(", StringComparison.Ordinal)..]
-                : source[rows[i].Index..(i + 1 < rows.Count ? rows[i + 1].Index : source.IndexOf("    ];", StringComparison.Ordinal))];
+            var value = rows[i].Groups[2].Success
+                ? source[source.IndexOf("static Json Environment(", StringComparison.Ordinal)..]
+                : source[rows[i].Index..(i + 1 < rows.Count
+                    ? rows[i + 1].Index
+                    : source.IndexOf("    ];", StringComparison.Ordinal))];
             if (!value.Contains("Json.Object(", StringComparison.Ordinal)
                 || (value.Contains("List(all", StringComparison.Ordinal) && map == "origins")) code.Add(map);
             if (value.Contains("Json.Object(", StringComparison.Ordinal))

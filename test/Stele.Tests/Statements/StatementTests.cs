@@ -29,7 +29,8 @@ public sealed class StatementTests
         w.Add(w.Attest(World.Approver, release: m.V2, evidence: m.Data), World.Approver);
         w.Add(World.LogKey(new NoteSigner(World.Name, secret: "next"), w.State.Size + 1), World.Owners);
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod), World.Owners);
-        w.Add(w.Member(World.Approver2, new Role("approver", World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
+        w.Add(w.Member(World.Approver2,
+            new Role("approver", World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
         var all = w.Entries.Select(e => Entry.Parse(e).Envelope.Payload.ToArray()).ToList();
         all.Add(w.Fresh(World.Protocol(1)).Encode());
         var found = new Dictionary<string, byte[]>();
@@ -37,7 +38,8 @@ public sealed class StatementTests
         return found;
     }
 
-    public static TheoryData<string> Kinds() => [.. typeof(Statement).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(Statement)))
+    public static TheoryData<string> Kinds() =>
+        [.. typeof(Statement).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(Statement)))
         .Select(t => ((Statement)System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(t)).Kind)];
 
     [Fact]
@@ -53,7 +55,10 @@ public sealed class StatementTests
         Assert.Equal(Digest.Of(payload), statement.Identity);
     }
 
-    /// <summary>Every member at every depth: taken away, renamed, doubled, its value of another form. An optional member's absence is another statement; anything else is none.</summary>
+    /// <summary>
+    /// Every member at every depth: taken away, renamed, doubled, its value of another form. An optional member's
+    /// absence is another statement; anything else is none.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public void Nothing_else_is_a_statement(string kind)
@@ -69,9 +74,12 @@ public sealed class StatementTests
         var text = Encoding.UTF8.GetString(payload);
         foreach (var bad in new[]
         {
-            text + " ", " " + text, text.Replace(":", ": ", StringComparison.Ordinal), text.Replace("\"_type\"", "\"\\u005ftype\"", StringComparison.Ordinal),
-            text.Replace("\"issued\":1", "\"issued\":1.0e0", StringComparison.Ordinal), text.Replace("\"issued\":1", "\"issued\":01", StringComparison.Ordinal),
-            text.Insert(1, "\"_type\":\"x\","), text.Replace("\"_type\"", "\"z\":0,\"_type\"", StringComparison.Ordinal), "\ufeff" + text, text[..^1],
+            text + " ", " " + text, text.Replace(":", ": ", StringComparison.Ordinal),
+            text.Replace("\"_type\"", "\"\\u005ftype\"", StringComparison.Ordinal),
+            text.Replace("\"issued\":1", "\"issued\":1.0e0", StringComparison.Ordinal),
+            text.Replace("\"issued\":1", "\"issued\":01", StringComparison.Ordinal),
+            text.Insert(1, "\"_type\":\"x\","),
+            text.Replace("\"_type\"", "\"z\":0,\"_type\"", StringComparison.Ordinal), "\ufeff" + text, text[..^1],
         })
         {
             cases++;
@@ -106,7 +114,8 @@ public sealed class StatementTests
 
     static IEnumerable<Json> Changes(Json j)
     {
-        foreach (var other in new Json[] { Json.Null, true, 0, -1, Json.MaxInt, 1e300, 0.5, "", "x", new string('0', 32), Json.EmptyArray, Json.EmptyObject })
+        foreach (var other in new Json[] { Json.Null, true, 0, -1, Json.MaxInt, 1e300, 0.5, "", "x",
+            new string('0', 32), Json.EmptyArray, Json.EmptyObject })
             if (!other.Equals(j)) yield return other;
         if (j.Kind == JsonKind.Object)
         {
@@ -129,7 +138,10 @@ public sealed class StatementTests
         }
     }
 
-    /// <summary>Members that are added anywhere are refused: nothing may ride along unread. An origin's parameters are the builder's own.</summary>
+    /// <summary>
+    /// Members that are added anywhere are refused: nothing may ride along unread. An origin's parameters are the
+    /// builder's own.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public void No_member_rides_along(string kind)
@@ -149,10 +161,12 @@ public sealed class StatementTests
         if (j.Kind == JsonKind.Object && at != "externalParameters")
         {
             yield return j.With("stowaway", "x");
-            foreach (var (name, value) in j.AsObject) foreach (var changed in Added(value, name)) yield return j.With(name, changed);
+            foreach (var (name, value) in j.AsObject) foreach (var changed in Added(value, name))
+                yield return j.With(name, changed);
         }
         else if (j.Kind == JsonKind.Array)
-            for (var i = 0; i < j.AsArray.Length; i++) foreach (var changed in Added(j.AsArray[i], "")) yield return Json.Array(j.AsArray.SetItem(i, changed));
+            for (var i = 0; i < j.AsArray.Length; i++) foreach (var changed in Added(j.AsArray[i], ""))
+                yield return Json.Array(j.AsArray.SetItem(i, changed));
     }
 
     /// <summary>Whatever bytes come, a parser says no by a FormatException; anything else would stop a judge.</summary>
@@ -181,7 +195,8 @@ public sealed class StatementTests
         Assert.Throws<FormatException>(() => Statement.Parse(Encoding.UTF8.GetBytes(new string('[', 40_000))));
         Assert.Throws<FormatException>(() => Statement.Parse(new byte[Envelope.MaxPayload + 1]));
         Assert.Throws<FormatException>(() => new Entry(-1, Entry.Parse(Mortgage.Founded().World.Entries[0]).Envelope));
-        Assert.Throws<FormatException>(() => new Entry(Entry.MaxTime + 1, Entry.Parse(Mortgage.Founded().World.Entries[0]).Envelope));
+        Assert.Throws<FormatException>(() =>
+            new Entry(Entry.MaxTime + 1, Entry.Parse(Mortgage.Founded().World.Entries[0]).Envelope));
     }
 
     [Fact]

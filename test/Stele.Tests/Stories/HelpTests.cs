@@ -9,7 +9,8 @@ public sealed class HelpTests
 {
     static IEnumerable<(string[] Path, Verb Verb)> Verbs()
     {
-        IEnumerable<(string[], Verb)> Below(string[] path, Verb verb) => verb.Verbs.SelectMany(v => Below([.. path, v.Name], v)).Prepend((path, verb));
+        IEnumerable<(string[], Verb)> Below(string[] path, Verb verb) =>
+            verb.Verbs.SelectMany(v => Below([.. path, v.Name], v)).Prepend((path, verb));
         return Cli.Verbs.All.SelectMany(v => Below([v.Name], v));
     }
 
@@ -17,7 +18,8 @@ public sealed class HelpTests
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var code = await Cli.Verbs.Run(args, new Stage(TimeProvider.System, output, error), TestContext.Current.CancellationToken);
+        var code = await Cli.Verbs.Run(args, new Stage(TimeProvider.System, output, error),
+            TestContext.Current.CancellationToken);
         return (code, output.ToString(), error.ToString());
     }
 
@@ -29,13 +31,16 @@ public sealed class HelpTests
             var name = string.Join(' ', path);
             var (code, output, error) = await Type([.. path, "--help"]);
             Assert.Equal((name, 0, ""), (name, code, error));
-            Assert.All(output.Split('\n'), line => Assert.True(line.Length <= 100, $"{name}: a line of {line.Length}: {line}"));
+            Assert.All(output.Split('\n'),
+                line => Assert.True(line.Length <= 100, $"{name}: a line of {line.Length}: {line}"));
             if (verb.Run is not null) Assert.StartsWith($"stele {name}", output, StringComparison.Ordinal);
             // Prose: a sentence that ends, below the usage.
             var prose = verb.Run is null ? verb.Help : string.Join("\n\n", verb.Help.Split("\n\n").Skip(1));
-            Assert.True(prose.Contains(". ", StringComparison.Ordinal) || prose.TrimEnd().EndsWith('.'), $"{name} has no prose");
+            Assert.True(prose.Contains(". ", StringComparison.Ordinal) || prose.TrimEnd().EndsWith('.'),
+                $"{name} has no prose");
             Assert.False(string.IsNullOrWhiteSpace(verb.Summary), name);
-            if (verb.Run is not null) Assert.Contains($"Needs {verb.Needs.Split(' ')[0]}", output, StringComparison.Ordinal);
+            if (verb.Run is not null)
+                Assert.Contains($"Needs {verb.Needs.Split(' ')[0]}", output, StringComparison.Ordinal);
         }
     }
 
@@ -43,7 +48,10 @@ public sealed class HelpTests
     [Fact]
     public async Task Examples_keep_their_lines()
     {
-        var examples = Verbs().SelectMany(v => v.Verb.Help.Split("\n\n").Where(p => p.Split('\n').Any(l => l.StartsWith("    ", StringComparison.Ordinal))).Select(p => (v.Path, p))).ToArray();
+        var examples = Verbs()
+            .SelectMany(v =>
+                v.Verb.Help.Split("\n\n").Where(p => p.Split('\n')
+                    .Any(l => l.StartsWith("    ", StringComparison.Ordinal))).Select(p => (v.Path, p))).ToArray();
         Assert.NotEmpty(examples);
         foreach (var (path, example) in examples)
         {
@@ -59,8 +67,10 @@ public sealed class HelpTests
         foreach (var (path, verb) in Verbs().Where(v => v.Path[0] != "tour"))
             foreach (var option in verb.Shape.OfType<Option>())
             {
-                Assert.False(string.IsNullOrWhiteSpace(option.Description), $"{string.Join(' ', path)} {option.Name} has no description");
-                Assert.True(verb.Help.Split("\n\n")[0].Contains(option.Name, StringComparison.Ordinal), $"{option.Name} does not stand in the usage of {string.Join(' ', path)}");
+                Assert.False(string.IsNullOrWhiteSpace(option.Description),
+                    $"{string.Join(' ', path)} {option.Name} has no description");
+                Assert.True(verb.Help.Split("\n\n")[0].Contains(option.Name, StringComparison.Ordinal),
+                    $"{option.Name} does not stand in the usage of {string.Join(' ', path)}");
             }
     }
 
@@ -70,8 +80,14 @@ public sealed class HelpTests
     {
         foreach (var (path, verb) in Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal)))
             Assert.Contains($"({verb.Needs.Split(' ')[2]}s)", verb.Summary, StringComparison.Ordinal);
-        string[] signing = ["member add", "member remove", "system add", "policy freeze", "policy set", "policy promote", "policy remove", "policy sign", "freeze", "run", "release", "check", "approve", "approve withdraw", "waive", "waiver withdraw", "deploy", "rollback", "log open", "log lost", "log close", "reconcile", "erase", "retention set", "retention run", "retention floor", "hold place", "hold release", "attest", "attest withdraw"];
-        Assert.Equal(signing.Order(StringComparer.Ordinal), Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal)).Select(v => string.Join(' ', v.Path)).Order(StringComparer.Ordinal));
+        string[] signing = ["member add", "member remove", "system add", "policy freeze", "policy set",
+            "policy promote", "policy remove", "policy sign", "freeze", "run", "release", "check", "approve",
+            "approve withdraw", "waive", "waiver withdraw", "deploy", "rollback", "log open", "log lost", "log close",
+            "reconcile", "erase", "retention set", "retention run", "retention floor", "hold place", "hold release",
+            "attest", "attest withdraw"];
+        Assert.Equal(signing.Order(StringComparer.Ordinal),
+            Verbs().Where(v => v.Verb.Needs.StartsWith("the role ", StringComparison.Ordinal))
+                .Select(v => string.Join(' ', v.Path)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -81,22 +97,30 @@ public sealed class HelpTests
         {
             var (code, output, error) = await Type([.. path, "--frobnicate"]);
             Assert.Equal((string.Join(' ', path), 2, ""), (string.Join(' ', path), code, output));
-            Assert.StartsWith($"stele: error: stele {string.Join(' ', path)} has no flag --frobnicate\nstele: hint: ", error, StringComparison.Ordinal);
+            Assert.StartsWith($"stele: error: stele {string.Join(' ', path)} has no flag --frobnicate\nstele: hint: ",
+                error, StringComparison.Ordinal);
         }
     }
 
-    /// <summary>In a home that is connected to nothing every verb but those that need nothing fails with one JSON value, and nothing is made.</summary>
+    /// <summary>
+    /// In a home that is connected to nothing every verb but those that need nothing fails with one JSON value, and
+    /// nothing is made.
+    /// </summary>
     [Fact]
     public async Task Every_verb_answers_json_with_one_value()
     {
         using var scratch = new Scratch();
         var file = scratch.File("file", "x");
-        foreach (var (path, verb) in Verbs().Where(v => v.Verb.Run is not null && v.Path[0] is not ("up" or "tour" or "init") && string.Join(' ', v.Path) is not "key new"))
+        foreach (var (path, verb) in Verbs().Where(v => v.Verb.Run is not null
+            && v.Path[0] is not ("up" or "tour" or "init") && string.Join(' ', v.Path) is not "key new"))
         {
-            var arguments = verb.Shape.OfType<Argument>().Where(a => a.Arity.MinimumNumberOfValues > 0).Select(a => a.ValueType == typeof(long) ? "1" : a.Name is "file" or "pipeline" ? file : "a/b");
-            var (code, output, _) = await Type([.. path, .. arguments, "--json", "--home", scratch.At("home"), "--data", scratch.At("data")]);
+            var arguments = verb.Shape.OfType<Argument>().Where(a => a.Arity.MinimumNumberOfValues > 0)
+                .Select(a => a.ValueType == typeof(long) ? "1" : a.Name is "file" or "pipeline" ? file : "a/b");
+            var (code, output, _) = await Type([.. path, .. arguments, "--json", "--home", scratch.At("home"), "--data",
+                scratch.At("data")]);
             var json = CanonicalJson.Parse(System.Text.Encoding.UTF8.GetBytes(output), 1 << 20);
-            if (code != 0) Assert.Equal((string.Join(' ', path), code), (string.Join(' ', path), (int)json["exit"].AsInt));
+            if (code != 0)
+                Assert.Equal((string.Join(' ', path), code), (string.Join(' ', path), (int)json["exit"].AsInt));
             Assert.Equal([file], Directory.GetFileSystemEntries(scratch.Path));
         }
     }
@@ -112,8 +136,12 @@ public sealed class HelpTests
     [Fact]
     public async Task A_verb_nearly_typed_is_suggested()
     {
-        Assert.Equal((2, "", "stele: error: there is no verb 'staus'\nstele: hint: did you mean stele status?\n"), await Type("staus"));
-        Assert.Equal((2, "", "stele: error: there is no verb 'zzzzzz'\nstele: hint: stele --help\n"), await Type("zzzzzz"));
-        Assert.Equal((2, "", "stele: error: there is no verb 'member ad'\nstele: hint: did you mean stele member add?\n"), await Type("member", "ad"));
+        Assert.Equal((2, "", "stele: error: there is no verb 'staus'\nstele: hint: did you mean stele status?\n"),
+            await Type("staus"));
+        Assert.Equal((2, "", "stele: error: there is no verb 'zzzzzz'\nstele: hint: stele --help\n"),
+            await Type("zzzzzz"));
+        Assert.Equal(
+            (2, "", "stele: error: there is no verb 'member ad'\nstele: hint: did you mean stele member add?\n"),
+            await Type("member", "ad"));
     }
 }

@@ -4,7 +4,9 @@ using Stele.Cli;
 
 namespace Stele.Tests.Stories;
 
-/// <summary>Every option that help names is run by some test: in a story, in the tour, or in a test's own call.</summary>
+/// <summary>
+/// Every option that help names is run by some test: in a story, in the tour, or in a test's own call.
+/// </summary>
 public sealed class OptionTests
 {
     static IEnumerable<(string Verb, string Option)> Options()
@@ -26,9 +28,11 @@ public sealed class OptionTests
 
     /// <summary>The statements of tests and of the tour, with their strings.</summary>
     static IEnumerable<string> Called() =>
-        Directory.EnumerateFiles(Path.Combine(Repository.Root, "test", "Stele.Tests"), "*.cs", SearchOption.AllDirectories)
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, "test", "Stele.Tests"), "*.cs",
+            SearchOption.AllDirectories)
             .Append(Path.Combine(Repository.Root, "src", "Stele", "Cli", "TourVerb.cs"))
-            .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.EndsWith("/OptionTests.cs", StringComparison.Ordinal))
+            .Where(f => !f.Contains("/obj/", StringComparison.Ordinal)
+                && !f.EndsWith("/OptionTests.cs", StringComparison.Ordinal))
             .SelectMany(f => File.ReadAllText(f).Split(";\n"));
 
     [Fact]
@@ -37,7 +41,8 @@ public sealed class OptionTests
         var options = Options().ToArray();
         Assert.True(options.Length > 150, $"{options.Length} options");
         var (typed, called) = (Typed().ToArray(), Called().ToArray());
-        var never = options.Where(o => !typed.Any(l => Runs(l, o.Verb, o.Option)) && !called.Any(s => Calls(s, o.Verb, o.Option)))
+        var never = options.Where(o => !typed.Any(l => Runs(l, o.Verb, o.Option))
+            && !called.Any(s => Calls(s, o.Verb, o.Option)))
             .Select(o => $"stele {o.Verb} {o.Option}").ToArray();
         Assert.True(never.Length == 0, $"no test runs\n{string.Join('\n', never)}");
     }
@@ -47,6 +52,7 @@ public sealed class OptionTests
 
     static bool Calls(string statement, string verb, string option) =>
         statement.Contains('"' + option + '"', StringComparison.Ordinal)
-        && (statement.Contains('"' + verb.Replace(" ", "\", \"", StringComparison.Ordinal) + '"', StringComparison.Ordinal)
+        && (statement.Contains('"' + verb.Replace(" ", "\", \"", StringComparison.Ordinal) + '"',
+            StringComparison.Ordinal)
             || (verb == "up" && statement.Contains("Up.Start(", StringComparison.Ordinal)));
 }

@@ -19,11 +19,13 @@ namespace Stele.Tests.Stories;
 /// unchanged DIR               it is still just that
 /// -- PATH --                  from here to the next such line: a file, written before the story begins
 /// </code>
-/// In expected lines <c>&lt;digest&gt; &lt;short&gt; &lt;id&gt; &lt;n&gt; &lt;time&gt; &lt;token&gt; &lt;key&gt; &lt;url&gt; &lt;any&gt;</c> match what they are called; <c>&lt;NAME=digest&gt;</c> also keeps it, for
-/// commands as <c>$NAME</c> and for later lines as <c>&lt;NAME&gt;</c>. Two or more spaces match any such gap: columns move.
+/// In expected lines <c>&lt;digest&gt; &lt;short&gt; &lt;id&gt; &lt;n&gt; &lt;time&gt; &lt;token&gt; &lt;key&gt;
+/// &lt;url&gt; &lt;any&gt;</c> match what they are called; <c>&lt;NAME=digest&gt;</c> also keeps it, for commands as
+/// <c>$NAME</c> and for later lines as <c>&lt;NAME&gt;</c>. Two or more spaces match any such gap: columns move.
 /// A command with --json prints exactly one JSON value, whatever its end: that is held without saying.
 /// </summary>
-sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Story.Step> Steps, IReadOnlyDictionary<string, string> Files)
+sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Story.Step> Steps,
+    IReadOnlyDictionary<string, string> Files)
 {
     public enum Act { Run, Start, Interrupt, Request, Snapshot, Unchanged }
 
@@ -56,7 +58,8 @@ sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Stor
             else if (line.StartsWith("needs ", StringComparison.Ordinal)) needs.AddRange(line[6..].Split(' '));
             else if (line.StartsWith("  ", StringComparison.Ordinal)) Last().Output.Add(line[2..]);
             else if (line.StartsWith("! ", StringComparison.Ordinal)) Last().Errors.Add(line[2..]);
-            else if (line.StartsWith("? ", StringComparison.Ordinal)) Last().Exit = int.Parse(line[2..], System.Globalization.CultureInfo.InvariantCulture);
+            else if (line.StartsWith("? ", StringComparison.Ordinal))
+                Last().Exit = int.Parse(line[2..], System.Globalization.CultureInfo.InvariantCulture);
             else if (line == "^C") Add(Act.Interrupt, "", index);
             else if (line.StartsWith("$ ", StringComparison.Ordinal)) Add(Act.Run, line[2..], index);
             else if (line.StartsWith("& ", StringComparison.Ordinal)) Add(Act.Start, line[2..], index);
@@ -66,14 +69,22 @@ sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Stor
             else throw new FormatException($"{name}:{index + 1}: what is '{line}'?");
         }
         if (file is not null) files.Add(path, file.ToString());
-        return steps.Count > 0 ? new Story(name, needs, steps, files) : throw new FormatException($"{name} tells nothing");
+        return steps.Count > 0
+            ? new Story(name, needs, steps, files)
+            : throw new FormatException($"{name} tells nothing");
 
-        Step Last() => steps.Count > 0 ? steps[^1] : throw new FormatException($"{name}: a line of output before the first command");
+        Step Last() => steps.Count > 0
+            ? steps[^1]
+            : throw new FormatException($"{name}: a line of output before the first command");
         void Add(Act act, string what, int index) => steps.Add(new Step { Act = act, Text = what, Line = index + 1 });
     }
 
-    /// <summary>How the lines differ from what was expected; null when they do not. What they name is added to <paramref name="names"/>.</summary>
-    public static string? Differ(IReadOnlyList<string> expected, IReadOnlyList<string> got, Dictionary<string, string> names)
+    /// <summary>
+    /// How the lines differ from what was expected; null when they do not. What they name is added to
+    /// <paramref name="names"/>.
+    /// </summary>
+    public static string? Differ(IReadOnlyList<string> expected, IReadOnlyList<string> got,
+        Dictionary<string, string> names)
     {
         var at = 0;
         var free = false;
@@ -88,7 +99,8 @@ sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Stor
             while (free && at < got.Count && !pattern.IsMatch(got[at])) at++;
             if (at >= got.Count) return $"expected: {line}\nand there is no {(free ? "such line" : "more")}";
             if (pattern.Match(got[at]) is not { Success: true } match) return $"expected: {line}\ngot:      {got[at]}";
-            foreach (var group in match.Groups.Values) if (char.IsAsciiLetterUpper(group.Name[0])) names[group.Name] = group.Value;
+            foreach (var group in match.Groups.Values) if (char.IsAsciiLetterUpper(group.Name[0]))
+                names[group.Name] = group.Value;
             (at, free) = (at + 1, false);
         }
         return free || at == got.Count ? null : $"not expected: {got[at]}";
@@ -98,7 +110,8 @@ sealed record Story(string Name, IReadOnlyList<string> Needs, IReadOnlyList<Stor
     {
         ["digest"] = "sha256:[0-9a-f]{64}", ["short"] = "[0-9a-f]{12}", ["id"] = "[0-9a-f]{32}", ["n"] = "[0-9]+",
             ["time"] = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z",
-        ["token"] = "stele_[A-Za-z0-9_-]+", ["key"] = "[A-Za-z0-9+/]{100,}=*", ["url"] = "http://127\\.0\\.0\\.1:[0-9]+/", ["any"] = ".+", ["word"] = "[^ ]+",
+        ["token"] = "stele_[A-Za-z0-9_-]+", ["key"] = "[A-Za-z0-9+/]{100,}=*",
+        ["url"] = "http://127\\.0\\.0\\.1:[0-9]+/", ["any"] = ".+", ["word"] = "[^ ]+",
     };
 
     static Regex Pattern(string line, Dictionary<string, string> names)

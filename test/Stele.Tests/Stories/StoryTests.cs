@@ -7,7 +7,8 @@ public sealed class StoryTests
 
     static string[] Files => Directory.GetFiles(Folder, "*.txt");
 
-    public static TheoryData<string> All => new(Files.Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
+    public static TheoryData<string> All =>
+        new(Files.Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
 
     [Fact]
     public void There_are_stories() => Assert.NotEmpty(Files);
@@ -18,7 +19,8 @@ public sealed class StoryTests
     {
         var story = Story.Parse(name + ".txt", File.ReadAllText(Path.Combine(Folder, name + ".txt")));
         foreach (var program in story.Needs)
-            if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => File.Exists(Path.Combine(d, program)))) Assert.Skip($"{program} is not installed, and {name} needs it");
+            if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d =>
+                File.Exists(Path.Combine(d, program)))) Assert.Skip($"{program} is not installed, and {name} needs it");
         using var telling = new Telling(story);
         telling.Tell();
     }
@@ -50,5 +52,6 @@ public sealed class StoryTests
     [InlineData("# words alone\n")]
     [InlineData("  output of nothing\n$ true\n")]
     [InlineData("$ true\nsomething else\n")]
-    public void A_story_that_tells_nothing_is_none(string text) => Assert.Throws<FormatException>(() => Story.Parse("x", text));
+    public void A_story_that_tells_nothing_is_none(string text) =>
+        Assert.Throws<FormatException>(() => Story.Parse("x", text));
 }

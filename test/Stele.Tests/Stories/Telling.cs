@@ -7,7 +7,9 @@ using System.Text.Json;
 
 namespace Stele.Tests.Stories;
 
-/// <summary>One story being told: the real program, in a folder of its own. Whatever was started is ended with it.</summary>
+/// <summary>
+/// One story being told: the real program, in a folder of its own. Whatever was started is ended with it.
+/// </summary>
 sealed class Telling : IDisposable
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
@@ -22,7 +24,9 @@ sealed class Telling : IDisposable
     {
         _story = story;
         foreach (var (name, content) in story.Files) _scratch.File(name, content);
-        foreach (var program in new[] { "stele", "stele-verify" }) _scratch.File("bin/" + program, $"#!/bin/sh\nexec '{Path.Combine(AppContext.BaseDirectory, program)}' \"$@\"\n", executable: true);
+        foreach (var program in new[] { "stele", "stele-verify" })
+            _scratch.File("bin/" + program,
+                $"#!/bin/sh\nexec '{Path.Combine(AppContext.BaseDirectory, program)}' \"$@\"\n", executable: true);
     }
 
     public void Tell()
@@ -35,7 +39,8 @@ sealed class Telling : IDisposable
                     Run(step);
                     break;
                 case Story.Act.Start:
-                    _running.Push(new Daemon(Shell("exec env --default-signal=INT " + step.Text))); // anyone who runs the tests in the background has it ignored
+                    // anyone who runs the tests in the background has it ignored
+                    _running.Push(new Daemon(Shell("exec env --default-signal=INT " + step.Text)));
                     Await(step, _running.Peek());
                     break;
                 case Story.Act.Interrupt:
@@ -52,13 +57,15 @@ sealed class Telling : IDisposable
                     _snapshots[step.Text] = Settled(step.Text);
                     break;
                 case Story.Act.Unchanged:
-                    if (Tree(step.Text) != _snapshots[step.Text]) Fail(step, $"{step.Text} was changed", Tree(step.Text) + "\nbefore:\n" + _snapshots[step.Text]);
+                    if (Tree(step.Text) != _snapshots[step.Text])
+                        Fail(step, $"{step.Text} was changed", Tree(step.Text) + "\nbefore:\n" + _snapshots[step.Text]);
                     break;
             }
         }
         while (_running.TryPop(out var daemon))
             using (daemon)
-                if (daemon.Interrupt(Patience) is var code and not 0) Assert.Fail($"{_story.Name}: what was started ended with {code}\n{daemon.Said}");
+                if (daemon.Interrupt(Patience) is var code and not 0)
+                    Assert.Fail($"{_story.Name}: what was started ended with {code}\n{daemon.Said}");
     }
 
     void Run(Story.Step step)
@@ -79,13 +86,17 @@ sealed class Telling : IDisposable
     {
         var whole = $"{output}{errors}exit {code}";
         if (code != step.Exit) Fail(step, $"it ended with {code}, not {step.Exit}", whole);
-        foreach (var bad in (string[])["Unhandled exception", "\n   at ", "this is a bug"]) if (whole.Contains(bad, StringComparison.Ordinal)) Fail(step, $"nobody is to see '{bad.Trim()}'", whole);
-        if (step.Text.Contains(" --json", StringComparison.Ordinal) && !step.Text.Contains('|', StringComparison.Ordinal) && !IsJson(output)) Fail(step, "that is not one JSON value", whole);
+        foreach (var bad in (string[])["Unhandled exception", "\n   at ", "this is a bug"])
+            if (whole.Contains(bad, StringComparison.Ordinal)) Fail(step, $"nobody is to see '{bad.Trim()}'", whole);
+        if (step.Text.Contains(" --json", StringComparison.Ordinal) && !step.Text.Contains('|',
+            StringComparison.Ordinal) && !IsJson(output)) Fail(step, "that is not one JSON value", whole);
         if (Story.Differ(step.Output, Lines(output), _names) is { } difference) Fail(step, difference, whole);
-        if (step.Errors.Count > 0 && Story.Differ(step.Errors, Lines(errors), _names) is { } other) Fail(step, other, whole);
+        if (step.Errors.Count > 0 && Story.Differ(step.Errors, Lines(errors), _names) is { } other)
+            Fail(step, other, whole);
     }
 
-    void Fail(Story.Step step, string why, string whole) => Assert.Fail($"{_story.Name}:{step.Line}: {step.Text}\n{why}\n---- all of it:\n{whole}");
+    void Fail(Story.Step step, string why, string whole) =>
+        Assert.Fail($"{_story.Name}:{step.Line}: {step.Text}\n{why}\n---- all of it:\n{whole}");
 
     static bool IsJson(string text)
     {
@@ -104,9 +115,16 @@ sealed class Telling : IDisposable
 
     ProcessStartInfo Shell(string command)
     {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", command]) { WorkingDirectory = _scratch.Path, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("/bin/sh", ["-c", command])
+        {
+            WorkingDirectory = _scratch.Path,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         start.Environment["PATH"] = _scratch.At("bin") + ":" + Environment.GetEnvironmentVariable("PATH");
-        start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+        start.Environment["DOTNET_ROOT"] =
+            Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         start.Environment["HOME"] = _scratch.Path;
         start.Environment["STELE_HOME"] = _scratch.At("me");
         start.Environment["STELE_DATA"] = _scratch.At("data");
@@ -120,7 +138,8 @@ sealed class Telling : IDisposable
         for (var until = Stopwatch.StartNew(); ;)
         {
             if (Story.Differ([.. step.Output, "..."], Lines(daemon.Output), _names) is not { } missing) return;
-            if (daemon.Ended || until.Elapsed > Patience) Fail(step, daemon.Ended ? $"it ended; {missing}" : missing, daemon.Said);
+            if (daemon.Ended || until.Elapsed > Patience)
+                Fail(step, daemon.Ended ? $"it ended; {missing}" : missing, daemon.Said);
             Thread.Sleep(50);
         }
     }
@@ -132,9 +151,11 @@ sealed class Telling : IDisposable
         var (method, url) = (words[0], new Uri(words[1]));
         var given = words[2..].Select(w => w.Split('=', 2)).ToDictionary(w => w[0], w => w[1], StringComparer.Ordinal);
         var body = given.TryGetValue("file", out var file) ? File.ReadAllBytes(_scratch.At(file)) : [];
-        var head = $"{method} {words[1][url.GetLeftPart(UriPartial.Authority).Length..]} HTTP/1.1\r\nHost: {url.Authority}\r\nConnection: close\r\n";
+        var head =
+            $"{method} {words[1][url.GetLeftPart(UriPartial.Authority).Length..]} HTTP/1.1\r\nHost: {url.Authority}\r\nConnection: close\r\n";
         if (given.TryGetValue("token", out var token)) head += $"Authorization: Bearer {token}\r\n";
-        if (file is not null && file.EndsWith(".json", StringComparison.Ordinal)) head += "Content-Type: application/json\r\n";
+        if (file is not null && file.EndsWith(".json", StringComparison.Ordinal))
+            head += "Content-Type: application/json\r\n";
         head += $"Content-Length: {(given.TryGetValue("declare", out var size) ? size : body.Length.ToString(System.Globalization.CultureInfo.InvariantCulture))}\r\n\r\n";
         using var client = new TcpClient(url.Host, url.Port) { ReceiveTimeout = (int)Patience.TotalMilliseconds };
         using var stream = client.GetStream();
@@ -153,11 +174,15 @@ sealed class Telling : IDisposable
 
     string Filled(string word)
     {
-        foreach (var (name, value) in _names.OrderByDescending(n => n.Key.Length)) word = word.Replace("$" + name, value, StringComparison.Ordinal);
+        foreach (var (name, value) in _names.OrderByDescending(n => n.Key.Length)) word = word.Replace("$" + name,
+            value, StringComparison.Ordinal);
         return word;
     }
 
-    /// <summary>What is below a folder, once it has stopped changing: a ledger publishes its last tiles a moment after an append.</summary>
+    /// <summary>
+    /// What is below a folder, once it has stopped changing: a ledger publishes its last tiles a moment after an
+    /// append.
+    /// </summary>
     string Settled(string folder)
     {
         for (var last = Tree(folder); ;)
@@ -172,11 +197,14 @@ sealed class Telling : IDisposable
     string Tree(string folder)
     {
         var text = new StringBuilder();
-        foreach (var path in Directory.EnumerateFiles(_scratch.At(folder), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (var path in Directory.EnumerateFiles(_scratch.At(folder), "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal))
         {
             if (path.EndsWith(".lock", StringComparison.Ordinal)) continue;
-            using var content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            text.Append(Convert.ToHexStringLower(SHA256.HashData(content))).Append(' ').Append(path[(_scratch.Path.Length + 1)..]).Append('\n');
+            using var content = new FileStream(path, FileMode.Open, FileAccess.Read,
+                FileShare.ReadWrite | FileShare.Delete);
+            text.Append(Convert.ToHexStringLower(SHA256.HashData(content))).Append(' ')
+                .Append(path[(_scratch.Path.Length + 1)..]).Append('\n');
         }
         return text.ToString();
     }

@@ -6,8 +6,9 @@ using Stele.Tests.Worlds;
 namespace Stele.Tests.Tamper;
 
 /// <summary>
-/// A pack in an attacker's hands: its parts may be changed at will, and all that can be computed without a key that the attacker lacks is computed again when it is written:
-/// bundles, member digests, manifest, CRCs, and checkpoints by whatever keys the attacker has.
+/// A pack in an attacker's hands: its parts may be changed at will, and all that can be computed without a key that the
+/// attacker lacks is computed again when it is written: bundles, member digests, manifest, CRCs, and checkpoints by
+/// whatever keys the attacker has.
 /// </summary>
 sealed class Forgery
 {
@@ -23,7 +24,8 @@ sealed class Forgery
             Logs.Add(log.Origin, ([.. log.Leaves.Skip((int)(log.Floor?.Size ?? 0))], log.Checkpoint()));
             if (log.Floor is { } floor) Floors.Add(log.Origin, floor);
         }
-        foreach (var member in Zip.Read(new MemoryStream(Honest(world))).Where(m => m.Name.StartsWith("documents/", StringComparison.Ordinal))) Documents.Add(member.Name, world.Find(Digest.ParseHex(member.Name[10..]))!);
+        foreach (var member in Zip.Read(new MemoryStream(Honest(world))).Where(m => m.Name.StartsWith("documents/",
+            StringComparison.Ordinal))) Documents.Add(member.Name, world.Find(Digest.ParseHex(member.Name[10..]))!);
     }
 
     /// <summary>What the honest world exports, once for each world.</summary>
@@ -42,7 +44,8 @@ sealed class Forgery
         Entries = [.. entries];
         Checkpoint = "";
         foreach (var log in world.Logs.Values) Logs.Add(log.Origin, ([.. log.Leaves], log.Checkpoint()));
-        foreach (var (digest, blob) in world.Blobs.Where(b => b.Value.Length <= 1 << 20)) Documents.Add($"documents/{digest.Hex}", blob);
+        foreach (var (digest, blob) in world.Blobs.Where(b => b.Value.Length <= 1 << 20)) Documents.Add(
+            $"documents/{digest.Hex}", blob);
     }
 
     public List<byte[]> Entries { get; }
@@ -69,7 +72,8 @@ sealed class Forgery
     {
         origin ??= key.Key.Name;
         var leaves = Logs[origin].Leaves;
-        var tree = leaves.Aggregate(Floors.GetValueOrDefault(origin)?.Frontier ?? new Frontier(), (f, l) => f.Add(Merkle.Leaf(l)));
+        var tree = leaves.Aggregate(Floors.GetValueOrDefault(origin)?.Frontier ?? new Frontier(),
+            (f, l) => f.Add(Merkle.Leaf(l)));
         Logs[origin] = (leaves, key.Checkpoint(tree.Size, tree.Root));
         return this;
     }
@@ -84,13 +88,19 @@ sealed class Forgery
             if (leaves.Count > 0) members[Segment.Name(folder, 0)] = SegmentOf(leaves);
         }
         Tree("ledger", Entries, Checkpoint);
-        foreach (var (origin, log) in Logs) Tree(Pack.LogFolder(origin), log.Leaves, log.Checkpoint, Floors.GetValueOrDefault(origin));
+        foreach (var (origin, log) in Logs) Tree(Pack.LogFolder(origin), log.Leaves, log.Checkpoint,
+            Floors.GetValueOrDefault(origin));
         foreach (var (name, content) in Overrides) if (content is not null) members[name] = content;
         var manifest = Json.Object(
             ("version", Pack.Version),
-            ("ledger", Json.Object(("origin", _world.Key.Key.Name), ("genesis", Entries.Count == 0 ? default : Merkle.Leaf(Entries[0])), ("checkpoint", Checkpoint))),
-            ("logs", Json.Array(Logs.OrderBy(l => Pack.LogFolder(l.Key), StringComparer.Ordinal).Select(l => Json.Object(("origin", l.Key), ("checkpoint", l.Value.Checkpoint))))),
-            ("members", Json.Array(members.Select(m => Json.Object(("name", m.Key), ("size", m.Value.Length), ("digest", Digest.Of(m.Value)))))));
+            ("ledger", Json.Object(("origin", _world.Key.Key.Name),
+                ("genesis", Entries.Count == 0 ? default : Merkle.Leaf(Entries[0])), ("checkpoint", Checkpoint))),
+            ("logs",
+                Json.Array(Logs.OrderBy(l => Pack.LogFolder(l.Key), StringComparer.Ordinal)
+                    .Select(l => Json.Object(("origin", l.Key), ("checkpoint", l.Value.Checkpoint))))),
+            ("members",
+                Json.Array(members.Select(m =>
+                    Json.Object(("name", m.Key), ("size", m.Value.Length), ("digest", Digest.Of(m.Value)))))));
         foreach (var (name, content) in Overrides) if (content is null) members.Remove(name);
         members["manifest.json"] = Manifest(manifest).ToBytes();
         var output = new MemoryStream();

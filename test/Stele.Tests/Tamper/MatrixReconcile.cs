@@ -9,7 +9,8 @@ static partial class Matrix
 {
     static IEnumerable<Attack> Reckonings()
     {
-        static Attack Counted(string what, Func<LeafCount, LeafCount> change) => new($"service: reckons with {what}", "pack", () =>
+        static Attack Counted(string what, Func<LeafCount, LeafCount> change) =>
+            new($"service: reckons with {what}", "pack", () =>
         {
             var m = Mortgage.Lived();
             m.Log.Counted = new GatewayCount(0, 10, 10, 10, 0, 0);
@@ -17,7 +18,11 @@ static partial class Matrix
             var r = m.World.Reckon(World.Start, m.World.Now - 1);
             var row = r.Logs[0];
             var leaves = change(row.Leaves!);
-            m.World.Add(r with { Logs = [row with { Leaves = leaves, Differences = Reconciliation.Differences(row.Window, leaves, null) }] }, World.Monitor);
+            m.World.Add(r with { Logs = [row with
+            {
+                Leaves = leaves,
+                Differences = Reconciliation.Differences(row.Window, leaves, null)
+            }] }, World.Monitor);
             return (m.World.Pack(), m.World.Trust);
         }, "reconcile-differs");
         yield return Counted("a decision less", c => c with { Allowed = c.Allowed - 1 });

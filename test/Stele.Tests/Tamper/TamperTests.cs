@@ -19,14 +19,18 @@ public sealed class TamperTests(ITestOutputHelper output)
     {
         var attack = Matrix.All[index];
         var (bytes, trust) = attack.Make();
-        var report = attack.Kind == "pack" ? Verifier.Verify(new MemoryStream(bytes), trust) : ReceiptVerifier.Verify(bytes, trust);
+        var report = attack.Kind == "pack"
+            ? Verifier.Verify(new MemoryStream(bytes), trust)
+            : ReceiptVerifier.Verify(bytes, trust);
         Assert.True(report.Result is VerifyResult.Failed or VerifyResult.FraudProven, $"{name}: not detected");
-        Assert.True(attack.Expected.Any(e => report.Findings.Any(f => Matches(f, e))), $"{name}: want {string.Join(" or ", attack.Expected)}, found {string.Join(" | ", report.Findings.Take(5))}");
+        Assert.True(attack.Expected.Any(e => report.Findings.Any(f => Matches(f, e))),
+            $"{name}: want {string.Join(" or ", attack.Expected)}, found {string.Join(" | ", report.Findings.Take(5))}");
     }
 
     /// <summary>A finding's name, or name and the beginning of its message.</summary>
     static bool Matches(Finding finding, string expected) =>
-        finding.Name == expected || (expected.Split(": ", 2) is [var name, var code] && finding.Name == name && finding.Message.StartsWith(code + ":", StringComparison.Ordinal));
+        finding.Name == expected || (expected.Split(": ", 2) is [var name, var code] && finding.Name == name
+            && finding.Message.StartsWith(code + ":", StringComparison.Ordinal));
 
     [Fact]
     public void There_are_at_least_two_hundred_and_no_two_are_named_alike()
@@ -41,19 +45,28 @@ public sealed class TamperTests(ITestOutputHelper output)
     public void Stele_verify_says_no_with_its_exit_code()
     {
         using var box = new VerifyProgram(Mortgage.Founded());
-        var sample = Matrix.All.Where((a, i) => i % 40 == 7 || a.Name is "operator: approving one's own release with a second key" or "operator: the server approves" or "finder: leaves the decision log out" or "operator: a waiver that has expired since").ToList();
+        var sample =
+            Matrix.All
+                .Where((a, i) => i % 40 == 7
+                    || a.Name is "operator: approving one's own release with a second key"
+                        or "operator: the server approves" or "finder: leaves the decision log out"
+                        or "operator: a waiver that has expired since").ToList();
         Assert.True(sample.Count >= 20, $"{sample.Count}");
         foreach (var attack in sample)
         {
             var (bytes, trust) = attack.Make();
-            var (code, told, _) = box.Run(attack.Kind, box.Write("forged", bytes), "--trust", box.Write("trust", trust.ToJson().ToBytes()));
+            var (code, told, _) = box.Run(attack.Kind, box.Write("forged", bytes), "--trust",
+                box.Write("trust", trust.ToJson().ToBytes()));
             Assert.True(code is 1 or 6, $"{attack}: exit {code}\n{told}");
             Assert.Contains(attack.Expected, e => told.Contains($"  {e.Split(": ")[0]}: ", StringComparison.Ordinal));
         }
         output.WriteLine($"{sample.Count} attacks through stele-verify");
     }
 
-    /// <summary>Whatever is in a pack, the judge ends with a report. An exception that escapes would let one bad byte silence it.</summary>
+    /// <summary>
+    /// Whatever is in a pack, the judge ends with a report. An exception that escapes would let one bad byte silence
+    /// it.
+    /// </summary>
     [Fact]
     public void No_damage_stops_the_judge()
     {

@@ -47,7 +47,9 @@ sealed class KeptWorld : IDisposable
     /// <summary>Whether a decision of this fate is in this world.</summary>
     public bool Has(string fate) => Facts["decisions"].Find(fate) is not null;
 
-    /// <summary>Whether the erasure that was begun has its owners' order beside it: builds before format 2 had none.</summary>
+    /// <summary>
+    /// Whether the erasure that was begun has its owners' order beside it: builds before format 2 had none.
+    /// </summary>
     public bool IsOrdered => Directory.GetFiles(Path.Combine(Folder, "node", "erasures"), "*.order").Length > 0;
 
     /// <summary>A decision of a certain fate, by its id.</summary>

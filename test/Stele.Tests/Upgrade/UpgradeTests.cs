@@ -120,8 +120,8 @@ public sealed class UpgradeTests
 
             // Erasures were pending: of one there was but the list, with the order in worlds that have orders; another
             // had destroyed what the ledger could not be told of yet. What has its order is finished by the start, and
-            // stated unless the order is too old by now. All are finished and stated in the end; then nothing is left to
-            // do.
+            // stated unless the order is too old by now. All are finished and stated in the end; then nothing is left
+            // to do.
             var finished = await Say("erase", world.Decision("begun"));
             Assert.Equal((0, ordered ? 0 : 1), (finished["destroyed"].AsInt, finished["finished"].AsInt));
             Assert.Equal(0, finished["waiting"].AsInt);

@@ -8,7 +8,10 @@ using Stele.Proof.Statements;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>A real server on a real, small file system that fills up, or that the kernel takes back: it says so, acknowledges nothing more, is read from as before, and goes on when someone has seen to the disk.</summary>
+/// <summary>
+/// A real server on a real, small file system that fills up, or that the kernel takes back: it says so, acknowledges
+/// nothing more, is read from as before, and goes on when someone has seen to the disk.
+/// </summary>
 public sealed class DiskTroubleTests
 {
     /// <summary>An ext4 file system in a file, mounted for the length of a test.</summary>
@@ -23,7 +26,8 @@ public sealed class DiskTroubleTests
         {
             Path = Directory.CreateDirectory(_scratch.At("disk")).FullName;
             Assert.SkipUnless(Environment.IsPrivilegedProcess, "mounting a file system takes root");
-            Assert.SkipUnless(File.Exists("/usr/sbin/mkfs.ext4"), "mkfs.ext4 is not installed: apt-get install e2fsprogs");
+            Assert.SkipUnless(File.Exists("/usr/sbin/mkfs.ext4"),
+                "mkfs.ext4 is not installed: apt-get install e2fsprogs");
             using (var file = File.Create(Image)) file.SetLength(16 << 20);
             Assert.Equal(0, Run("/usr/sbin/mkfs.ext4", "-q", "-F", Image).Code);
             if (Run("/usr/bin/mount", "-o", "loop,errors=remount-ro", Image, Path) is { Code: not 0 } failed)
@@ -35,7 +39,12 @@ public sealed class DiskTroubleTests
 
         public void Fill()
         {
-            using var filler = new FileStream(System.IO.Path.Combine(Path, "filler"), new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 });
+            using var filler = new FileStream(System.IO.Path.Combine(Path, "filler"), new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                BufferSize = 0
+            });
             for (var size = 64 << 10; size >= 512; size /= 2)
             {
                 try
@@ -61,7 +70,8 @@ public sealed class DiskTroubleTests
         void Unmount()
         {
             // Anyone who had files open there is gone in a moment.
-            for (var until = DateTime.UtcNow.AddSeconds(60); Run("/usr/bin/umount", Path).Code != 0 && DateTime.UtcNow < until;) Thread.Sleep(50);
+            for (var until = DateTime.UtcNow.AddSeconds(60); Run("/usr/bin/umount", Path).Code != 0
+                && DateTime.UtcNow < until;) Thread.Sleep(50);
         }
 
         public void Dispose()
@@ -72,7 +82,11 @@ public sealed class DiskTroubleTests
 
         static (int Code, string Said) Run(string program, params string[] arguments)
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            using var process = Process.Start(new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true
+            })!;
             var said = process.StandardError.ReadToEnd();
             process.WaitForExit();
             return (process.ExitCode, said.Trim());
@@ -87,9 +101,11 @@ public sealed class DiskTroubleTests
     }, disk => disk.Empty(), "disk is full", "No space left", "make room on that disk");
 
     [Fact]
-    public Task A_disk_that_turns_read_only_is_said_and_survived() => Trouble(disk => disk.TakeBack(), disk => disk.MountAgain(), "disk ", "", "");
+    public Task A_disk_that_turns_read_only_is_said_and_survived() =>
+        Trouble(disk => disk.TakeBack(), disk => disk.MountAgain(), "disk ", "", "");
 
-    static async Task Trouble(Func<SmallDisk, bool> begin, Action<SmallDisk> end, string answered, string said, string hint)
+    static async Task Trouble(Func<SmallDisk, bool> begin, Action<SmallDisk> end, string answered, string said,
+        string hint)
     {
         using var disk = new SmallDisk();
         using var scratch = new Scratch();
@@ -104,7 +120,12 @@ public sealed class DiskTroubleTests
         Envelope Statement()
         {
             using var key = PrivateKey.Create();
-            return Envelope.Sign(new MemberStatement(Founding.NewNonce(), null, [key.Public], [], null) { Ledger = trust.Genesis, Nonce = Founding.NewNonce(), Issued = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() }.Encode(), owner);
+            return Envelope.Sign(new MemberStatement(Founding.NewNonce(), null, [key.Public], [], null)
+            {
+                Ledger = trust.Genesis,
+                Nonce = Founding.NewNonce(),
+                Issued = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()
+            }.Encode(), owner);
         }
 
         async Task<Problem?> Submit(Server to)
@@ -142,11 +163,13 @@ public sealed class DiskTroubleTests
 
             // What was there is read and proved as before.
             Assert.False(up.Ended);
-            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(), (await server.Get($"proof/{entry}"))["leaf"].AsString);
+            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(),
+                (await server.Get($"proof/{entry}"))["leaf"].AsString);
             Assert.Equal("before"u8.ToArray(), await server.Read(blob, 100));
             Assert.NotEmpty((await server.Get("status"))["size"].ToString());
             using var http = new HttpClient();
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, (await http.GetAsync(new Uri(up.Server, "healthz"), TestContext.Current.CancellationToken)).StatusCode);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable,
+                (await http.GetAsync(new Uri(up.Server, "healthz"), TestContext.Current.CancellationToken)).StatusCode);
 
             var (code, error) = await up.Stop();
             Assert.Equal(1, code);
@@ -160,7 +183,8 @@ public sealed class DiskTroubleTests
         await using (var back = await Up.Start(data, home, "--only", "server", "--port", "0"))
         {
             using var server = new Server(back.Server, token);
-            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(), (await server.Get($"proof/{entry}"))["leaf"].AsString);
+            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(),
+                (await server.Get($"proof/{entry}"))["leaf"].AsString);
             var size = (await server.Get("status"))["size"].AsInt;
             Assert.InRange(size, 1 + acknowledged.Count, 1 + acknowledged.Count + unanswered.Count);
             foreach (var envelope in unanswered) Assert.IsNotType<Admitted.Refused>(await server.Submit(envelope));

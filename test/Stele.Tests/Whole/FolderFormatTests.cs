@@ -8,8 +8,8 @@ using Stele.Tests.Upgrade;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>A folder that a newer build wrote is neither read nor written, by any command; and what keeps earlier builds
-/// out of this one's folders stands where they look first.</summary>
+/// <summary>A folder that a newer build wrote is neither read nor written, by any command; and what keeps earlier
+/// builds out of this one's folders stands where they look first.</summary>
 public sealed class FolderFormatTests
 {
     const string Newer = "stele folder 3\n";

@@ -30,7 +30,8 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
         var applications = Applicants.Applications(Requests);
         var random = new Random(20261122);
         var moments = Enumerable.Range(0, Kills).Select(_ => random.Next(20, Requests - 20)).Order().ToArray();
-        // Nobody gets further than a little beyond the next kill: there is always somebody asking while it is killed, however late this test gets its turn.
+        // Nobody gets further than a little beyond the next kill: there is always somebody asking while it is killed,
+        // however late this test gets its turn.
         var upTo = moments[0] + 20;
         var clients = Enumerable.Range(0, Connections).Select(_ => Task.Run(async () =>
         {
@@ -68,21 +69,26 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
         {
             Assert.True(Decision.TryParseId(h.Decision!, out var origin, out var index));
             Assert.InRange(index, before, size - 1);
-            var bodies = await pages.Get(node.Gateway, $"bodies/{NodeFolder.NameOf(origin)}/{index.ToString(CultureInfo.InvariantCulture)}");
+            var bodies = await pages.Get(node.Gateway,
+                $"bodies/{NodeFolder.NameOf(origin)}/{index.ToString(CultureInfo.InvariantCulture)}");
             Assert.Equal(("whole", h.Asked), Opened(bodies["input"]));   // whole: it is what the leaf commits to
             Assert.Equal(("whole", h.Answer), Opened(bodies["output"]));
         });
 
         var pack = await world.Export();
         var decisions = pack.Decisions.Select(l => Decision.Parse(l)).ToArray();
-        Assert.InRange(decisions.Length, size, size); // numbers run from 0 without a gap, and the pack verified with all of them
+        // numbers run from 0 without a gap, and the pack verified with all of them
+        Assert.InRange(decisions.Length, size, size);
         foreach (var h in heard)
         {
             Assert.True(Decision.TryParseId(h.Decision!, out _, out var index));
             var d = decisions[index];
-            Assert.Equal(((int)h.Status, h.Release, Encoding.UTF8.GetByteCount(h.Asked), Encoding.UTF8.GetByteCount(h.Answer)), (d.Status, d.Release.ToString(), (int)d.Input!.Size, (int)d.Output!.Size));
+            Assert.Equal(
+                ((int)h.Status, h.Release, Encoding.UTF8.GetByteCount(h.Asked), Encoding.UTF8.GetByteCount(h.Answer)),
+                (d.Status, d.Release.ToString(), (int)d.Input!.Size, (int)d.Output!.Size));
         }
-        output.WriteLine($"{Requests} answers received, {heard.Count} with a number, {size - before} recorded, {Kills + KillsOnTheWayUp} kills, {pack.Entries.Count} entries");
+        output.WriteLine(
+            $"{Requests} answers received, {heard.Count} with a number, {size - before} recorded, {Kills + KillsOnTheWayUp} kills, {pack.Entries.Count} entries");
 
         Assert.Equal((0, ""), await node.Stop());
         await node.DisposeAsync();
@@ -91,7 +97,8 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
 
         async Task<Up> StartNode()
         {
-            var up = await Up.Start(world.Folder, world.Owner, "--only", "node", "--gateway-port", "0", "--anchor", "1");
+            var up = await Up.Start(world.Folder, world.Owner, "--only", "node", "--gateway-port", "0", "--anchor",
+                "1");
             applicants.Gateway = up.Gateway;
             return up;
         }
@@ -101,7 +108,8 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
         {
             node.Kill();
             await node.DisposeAsync();
-            for (var attempt = 0; Programs.About(world.Folder).Where(p => !p.StartsWith($"{server.Pid} ", StringComparison.Ordinal)).ToList() is { Count: > 0 } left; attempt++)
+            for (var attempt = 0; Programs.About(world.Folder).Where(p =>
+                !p.StartsWith($"{server.Pid} ", StringComparison.Ordinal)).ToList() is { Count: > 0 } left; attempt++)
             {
                 Assert.True(attempt < 3000, "left behind: " + string.Join("\n", left));
                 await Task.Delay(20);
@@ -109,5 +117,6 @@ public sealed class KilledNodeTests(TourWorld tour, ITestOutputHelper output)
         }
     }
 
-    static (string, string) Opened(Json body) => (body["state"].AsString, Encoding.UTF8.GetString(Convert.FromBase64String(body["base64"].AsString)));
+    static (string, string) Opened(Json body) =>
+        (body["state"].AsString, Encoding.UTF8.GetString(Convert.FromBase64String(body["base64"].AsString)));
 }

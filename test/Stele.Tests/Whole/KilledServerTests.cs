@@ -9,7 +9,9 @@ using Stele.Proof.Statements;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>The server is killed: the node goes on without it, and what it acknowledged is there when it returns.</summary>
+/// <summary>
+/// The server is killed: the node goes on without it, and what it acknowledged is there when it returns.
+/// </summary>
 [Collection(WholeCollection.Name)]
 public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
 {
@@ -24,16 +26,19 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         await using var server = await Up.Start(world.Folder, world.Owner, "--only", "server", "--port", port);
         using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--for",
             "mortgage/prod", "--role", "applicant-desk"))["token"].AsString);
-        await using var node = await Up.Start(world.Folder, world.Owner, "--only", "node", "--gateway-port", "0", "--anchor", "1");
+        await using var node = await Up.Start(world.Folder, world.Owner, "--only", "node", "--gateway-port", "0",
+            "--anchor", "1");
         applicants.Gateway = node.Gateway;
         var before = (await pages.Serving(node.Gateway))["log"]["size"].AsInt;
         server.Kill();
 
         var heard = new List<Heard>();
         foreach (var application in Applicants.Applications(Requests))
-            heard.Add(await applicants.Once(application) ?? throw new InvalidOperationException("the gateway did not answer"));
+            heard.Add(await applicants.Once(application)
+                ?? throw new InvalidOperationException("the gateway did not answer"));
         Assert.All(heard, h => Assert.Equal(HttpStatusCode.OK, h.Status));
-        Assert.Equal(Enumerable.Range(0, Requests).Select(i => before + i), heard.Select(h => Decision.TryParseId(h.Decision!, out _, out var index) ? index : -1));
+        Assert.Equal(Enumerable.Range(0, Requests).Select(i => before + i),
+            heard.Select(h => Decision.TryParseId(h.Decision!, out _, out var index) ? index : -1));
         var trouble = await pages.Get(node.Gateway, "status");
         Assert.NotEqual("ok", trouble["server"].AsString);
         Assert.Equal("serving", trouble["environments"].AsArray.Single()["standing"].AsString);
@@ -41,8 +46,10 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         await using var back = await Up.Start(world.Folder, world.Owner, "--only", "server", "--port", port);
         var began = TimeProvider.System.GetTimestamp();
         await RestartTests.Eventually(async () => (await pages.Get(node.Gateway, "status"))["server"].AsString == "ok");
-        await RestartTests.Eventually(async () => (await Programs.Say(world.Owner, "status"))["logs"].AsArray.Single().Find("anchor") is { } anchor && anchor["size"].AsInt == before + Requests);
-        output.WriteLine($"{Requests} served and recorded without the server; anchored {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s after it returned");
+        await RestartTests.Eventually(async () => (await Programs.Say(world.Owner, "status"))["logs"].AsArray.Single()
+            .Find("anchor") is { } anchor && anchor["size"].AsInt == before + Requests);
+        output.WriteLine(
+            $"{Requests} served and recorded without the server; anchored {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s after it returned");
         var pack = await world.Export();
         Assert.Equal(before + Requests, pack.Decisions.Count);
         var (code, said) = await node.Stop();
@@ -67,7 +74,8 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         using var owner = Cli.Home.Open(home).Key();
         var token = Cli.Home.Open(home).Token;
 
-        // Anyone who watched the server sees one history through every crash: a replica would call a lost or changed entry a fork.
+        // Anyone who watched the server sees one history through every crash: a replica would call a lost or changed
+        // entry a fork.
         Replica? watcher = null;
         var acknowledged = new List<(long Entry, Digest Leaf, string Member)>();
         var unanswered = new Queue<(Envelope Envelope, string Member)>();
@@ -77,7 +85,8 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
             await using var up = await Up.Start(data, home, "--only", "server", "--port", "0");
             using var server = new Server(up.Server, token) { Patience = TimeSpan.FromSeconds(10) };
             if (watcher is not null) await watcher.DisposeAsync();
-            watcher = await Replica.Open(scratch.At("watcher"), trust, new Server(up.Server, token), TimeProvider.System);
+            watcher = await Replica.Open(scratch.At("watcher"), trust, new Server(up.Server, token),
+                TimeProvider.System);
             await watcher.Sync(TestContext.Current.CancellationToken);
 
             var at = acknowledged.Count + random.Next(1, 40);
@@ -111,7 +120,12 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
                         {
                             using var key = PrivateKey.Create();
                             var member = Founding.NewNonce();
-                            var statement = new MemberStatement(member, null, [key.Public], [], null) { Ledger = trust.Genesis, Nonce = Founding.NewNonce(), Issued = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() };
+                            var statement = new MemberStatement(member, null, [key.Public], [], null)
+                            {
+                                Ledger = trust.Genesis,
+                                Nonce = Founding.NewNonce(),
+                                Issued = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()
+                            };
                             write = (Envelope.Sign(statement.Encode(), owner), member);
                             made++;
                         }
@@ -121,7 +135,8 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
                         {
                             Admitted.Added a => (a.Entry, a.Leaf),
                             Admitted.Already a => (a.Entry, Counted(a.Leaf)),
-                            var other => throw new InvalidOperationException($"refused: {((Admitted.Refused)other).Problem.Message}"),
+                            var other => throw new InvalidOperationException(
+                                $"refused: {((Admitted.Refused)other).Problem.Message}"),
                         };
                         lock (acknowledged) acknowledged.Add((entry, leaf, write.Member));
                     }
@@ -141,12 +156,14 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         }
         await watcher!.DisposeAsync();
 
-        await using (var last = await Up.Start(data, home, "--only", "server", "--port", "0")) Assert.Equal((0, ""), await last.Stop());
+        await using (var last = await Up.Start(data, home, "--only", "server", "--port", "0"))
+            Assert.Equal((0, ""), await last.Stop());
         Assert.Empty((await Programs.Say(home, "fsck", "--data", data))["violations"].AsArray);
         using var signer = NoteSigner.Open(folder.LogKey);
         using var log = Log.Open(folder.Ledger, trust.Origin, signer, TimeProvider.System);
         var replay = new Replay(Documents.None);
-        foreach (var bytes in log.ReadEntries(0, log.Size)) Assert.IsType<Outcome.Accepted>(replay.Add(Entry.Parse(bytes)));
+        foreach (var bytes in log.ReadEntries(0, log.Size))
+            Assert.IsType<Outcome.Accepted>(replay.Add(Entry.Parse(bytes)));
         foreach (var (entry, leaf, member) in acknowledged)
         {
             Assert.Equal(leaf, Merkle.Leaf(log.ReadEntry(entry)));
@@ -155,6 +172,7 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         Assert.Equal(acknowledged.Count, acknowledged.Select(a => a.Entry).Distinct().Count());
         // What was not answered may stand or not; nothing stands twice, and nothing stands that nobody wrote.
         Assert.InRange(log.Size - 1, acknowledged.Count, made);
-        output.WriteLine($"{rounds} kills, {writers} writers: {acknowledged.Count} acknowledged, {already} of them found to stand already when sent again, {log.Size} entries");
+        output.WriteLine(
+            $"{rounds} kills, {writers} writers: {acknowledged.Count} acknowledged, {already} of them found to stand already when sent again, {log.Size} entries");
     }
 }

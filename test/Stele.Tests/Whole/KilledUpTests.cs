@@ -79,7 +79,8 @@ public sealed class KilledUpTests(TourWorld tour, ITestOutputHelper output)
             foreach (var h in heard)
             {
                 Assert.True(Decision.TryParseId(h.Decision!, out _, out var index));
-                Assert.Equal(((int)h.Status, h.Release), (decisions[index].Status, decisions[index].Release.ToString()));
+                Assert.Equal(((int)h.Status, h.Release),
+                    (decisions[index].Status, decisions[index].Release.ToString()));
             }
             output.WriteLine($"{kills} kills, {heard.Count} answers with a number, {size - before} recorded, " +
                 $"{admitted.Count} statements admitted");

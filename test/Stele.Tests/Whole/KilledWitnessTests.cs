@@ -8,7 +8,9 @@ using Stele.Tests.Ledger;
 
 namespace Stele.Tests.Whole;
 
-/// <summary><c>stele witness</c> as its own process, killed again and again while two histories of one log are handed in to it.</summary>
+/// <summary>
+/// <c>stele witness</c> as its own process, killed again and again while two histories of one log are handed in to it.
+/// </summary>
 public sealed class KilledWitnessTests
 {
     static readonly CancellationToken Stop = CancellationToken.None;
@@ -25,7 +27,8 @@ public sealed class KilledWitnessTests
 
         public static async Task<Running> Start(string data, params string[] more)
         {
-            var process = Process.Start(Programs.Start(Programs.Stele, ["witness", "--data", data, "--port", "0", "--json", .. more]))!;
+            var process = Process.Start(Programs.Start(Programs.Stele,
+                ["witness", "--data", data, "--port", "0", "--json", .. more]))!;
             process.StandardInput.Close();
             var errors = process.StandardError.ReadToEndAsync(Stop);
             using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
@@ -35,7 +38,9 @@ public sealed class KilledWitnessTests
                 while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
                 {
                     said.Append(line);
-                    if (line == "}") return new Running(process, CanonicalJson.Parse(Encoding.UTF8.GetBytes(said.ToString()), 1 << 20));
+                    if (line == "}")
+                        return new Running(process,
+                            CanonicalJson.Parse(Encoding.UTF8.GetBytes(said.ToString()), 1 << 20));
                 }
                 throw new InvalidOperationException($"stele witness ended: {await errors}");
             }
@@ -68,10 +73,15 @@ public sealed class KilledWitnessTests
         }
     }
 
-    static Digest[] Leaves(string branch, int size) => [.. Enumerable.Range(0, size).Select(i => Merkle.Leaf(Encoding.UTF8.GetBytes(i < 4 ? $"{i}" : $"{branch} {i}")))];
+    static Digest[] Leaves(string branch, int size) =>
+        [.. Enumerable.Range(0, size)
+            .Select(i => Merkle.Leaf(Encoding.UTF8.GetBytes(i < 4 ? $"{i}" : $"{branch} {i}")))];
 
     static string Request(Ledgers ledgers, Digest[] leaves, int from, int to) => new WitnessRequest(from,
-        from == 0 || from == to ? [] : [.. Proofs.Consistency(from, to, (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)))],
+        from == 0 || from == to
+            ? []
+            : [.. Proofs.Consistency(from, to,
+                (level, index) => Merkle.Root(leaves.Skip((int)(index << level)).Take(1 << level)))],
         ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, to, Merkle.Root(leaves.Take(to))).Text)).ToString();
 
     [Fact]
@@ -87,7 +97,9 @@ public sealed class KilledWitnessTests
         var random = new Random(7);
         for (var round = 0; round < Rounds; round++)
         {
-            using var witness = await Running.Start(data, [.. (string[])(round == 0 ? ["--name", "witness.example/w1"] : []), "--log", ledgers.Signer.Key.ToString()]);
+            using var witness = await Running.Start(data,
+                [.. (string[])(round == 0 ? ["--name", "witness.example/w1"] : []), "--log",
+                    ledgers.Signer.Key.ToString()]);
             Assert.Equal(key ??= witness.Key, witness.Key);
             using var http = new HttpClient { BaseAddress = witness.Address };
             var killAt = signed.Count + random.Next(1, 12);
@@ -101,7 +113,9 @@ public sealed class KilledWitnessTests
                     for (var old = 0; old < Most && signed.Count < killAt;)
                     {
                         var to = old + 1;
-                        using var answer = await http.PostAsync("add-checkpoint", new ByteArrayContent(Encoding.UTF8.GetBytes(Request(ledgers, branches[branch], old, to))), Stop);
+                        using var answer = await http.PostAsync("add-checkpoint",
+                            new ByteArrayContent(Encoding.UTF8.GetBytes(Request(ledgers, branches[branch], old, to))),
+                            Stop);
                         var body = await answer.Content.ReadAsStringAsync(Stop);
                         switch (answer.StatusCode)
                         {
@@ -112,7 +126,8 @@ public sealed class KilledWitnessTests
                                 break;
                             case HttpStatusCode.Conflict:
                                 old = int.Parse(body.TrimEnd('\n'), System.Globalization.CultureInfo.InvariantCulture);
-                                Assert.True(old >= floor, $"it has forgotten: {old}, and {floor} were signed before it was killed");
+                                Assert.True(old >= floor,
+                                    $"it has forgotten: {old}, and {floor} were signed before it was killed");
                                 break;
                             default:
                                 Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
@@ -130,20 +145,25 @@ public sealed class KilledWitnessTests
         }
         // All that it ever signed lies on one line, and verifies with one key.
         Assert.True(signed.Count >= Rounds, $"only {signed.Count} were signed");
-        var line = branches.Single(b => signed.All(s => s.Root == Merkle.Root(b.Take(s.Size))) && signed.Any(s => s.Size > 4));
-        foreach (var (size, root, lines) in signed) Assert.Equal(CosignatureTrust.Verified, Cosignature.Read(lines, new Checkpoint(Ledgers.Origin, size, root).Text, key!, out _));
+        var line =
+            branches.Single(b => signed.All(s => s.Root == Merkle.Root(b.Take(s.Size))) && signed.Any(s => s.Size > 4));
+        foreach (var (size, root, lines) in signed) Assert.Equal(CosignatureTrust.Verified,
+            Cosignature.Read(lines, new Checkpoint(Ledgers.Origin, size, root).Text, key!, out _));
 
         // And what was killed last goes on in order, and stops when it is asked to.
         using var again = await Running.Start(data, "--log", ledgers.Signer.Key.ToString());
         using var client = new HttpClient { BaseAddress = again.Address };
-        using var told = await client.PostAsync("add-checkpoint", new ByteArrayContent(Encoding.UTF8.GetBytes(Request(ledgers, line, 0, acknowledged))), Stop);
+        using var told = await client.PostAsync("add-checkpoint",
+            new ByteArrayContent(Encoding.UTF8.GetBytes(Request(ledgers, line, 0, acknowledged))), Stop);
         Assert.Equal(HttpStatusCode.Conflict, told.StatusCode);
-        Assert.InRange(int.Parse((await told.Content.ReadAsStringAsync(Stop)).TrimEnd('\n'), System.Globalization.CultureInfo.InvariantCulture), acknowledged, acknowledged + 4);
+        Assert.InRange(int.Parse((await told.Content.ReadAsStringAsync(Stop)).TrimEnd('\n'),
+            System.Globalization.CultureInfo.InvariantCulture), acknowledged, acknowledged + 4);
         Assert.Equal(0, await again.End());
     }
 
     static void InterlockedMax(ref int at, int value)
     {
-        for (var known = Volatile.Read(ref at); known < value && Interlocked.CompareExchange(ref at, value, known) != known; known = Volatile.Read(ref at)) { }
+        for (var known = Volatile.Read(ref at); known < value
+            && Interlocked.CompareExchange(ref at, value, known) != known; known = Volatile.Read(ref at)) { }
     }
 }

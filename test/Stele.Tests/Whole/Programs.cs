@@ -26,7 +26,8 @@ sealed record Ran(int Code, string Output, string Error, TimeSpan Took)
 /// <summary>The built programs, each run as its own process, as anyone runs them.</summary>
 static class Programs
 {
-    public static string Configuration { get; } = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
+    public static string Configuration { get; } =
+        Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
 
     public static string Stele { get; } = Built("Stele", "stele");
     public static string Verify { get; } = Built("Stele.Verify", "stele-verify");
@@ -34,7 +35,9 @@ static class Programs
     static string Built(string project, string program)
     {
         var path = Path.Combine(Repository.Root, "src", project, "bin", Configuration, "net10.0", program);
-        return File.Exists(path) ? path : throw new FileNotFoundException($"{project} was not built ({Configuration})", path);
+        return File.Exists(path)
+            ? path
+            : throw new FileNotFoundException($"{project} was not built ({Configuration})", path);
     }
 
     /// <summary>
@@ -44,7 +47,12 @@ static class Programs
     public static ProcessStartInfo Start(string program, IEnumerable<string> given, string? temporary = null)
     {
         string[] arguments = [.. given];
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         // The member who runs the tests has a home and data of their own: no test may touch them.
         start.Environment["STELE_HOME"] = start.Environment["STELE_DATA"] = "/nonexistent/stele-test";
         var data = Array.IndexOf(arguments, "--data");
@@ -55,7 +63,8 @@ static class Programs
     }
 
     /// <summary>Runs to the end. What a process that outlives it holds open counts as not having ended.</summary>
-    public static async Task<Ran> Run(string program, IEnumerable<string> arguments, TimeSpan? patience = null, string? temporary = null)
+    public static async Task<Ran> Run(string program, IEnumerable<string> arguments, TimeSpan? patience = null,
+        string? temporary = null)
     {
         var began = Stopwatch.GetTimestamp();
         using var limit = new CancellationTokenSource(patience ?? TimeSpan.FromMinutes(2));
@@ -63,23 +72,29 @@ static class Programs
         process.StandardInput.Close();
         try
         {
-            var both = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+            var both = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(limit.Token),
+                process.StandardError.ReadToEndAsync(limit.Token));
             await process.WaitForExitAsync(limit.Token);
             return new Ran(process.ExitCode, both[0], both[1], Stopwatch.GetElapsedTime(began));
         }
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{Path.GetFileName(program)} {string.Join(' ', arguments)} did not end in time");
+            throw new TimeoutException(
+                $"{Path.GetFileName(program)} {string.Join(' ', arguments)} did not end in time");
         }
     }
 
     public static Task<Ran> Cli(string home, params string[] arguments) => Run(Stele, [.. arguments, "--home", home]);
 
     /// <summary>A command that must succeed, and its JSON.</summary>
-    public static async Task<Json> Say(string home, params string[] arguments) => (await Cli(home, [.. arguments, "--json"])).Json;
+    public static async Task<Json> Say(string home, params string[] arguments) =>
+        (await Cli(home, [.. arguments, "--json"])).Json;
 
-    /// <summary>A port that is free now and is not among those the kernel gives out by itself: for what must come back at the same address.</summary>
+    /// <summary>
+    /// A port that is free now and is not among those the kernel gives out by itself: for what must come back at the
+    /// same address.
+    /// </summary>
     public static int FreePort()
     {
         for (var port = 20_000 + Environment.ProcessId % 5_000; ; port++)
@@ -94,17 +109,22 @@ static class Programs
         }
     }
 
-    /// <summary>Processes that have to do with a folder: by their command line, or by what is mounted in them (a release's own command line knows nothing of where its files lie).</summary>
+    /// <summary>
+    /// Processes that have to do with a folder: by their command line, or by what is mounted in them (a release's own
+    /// command line knows nothing of where its files lie).
+    /// </summary>
     public static IReadOnlyList<string> About(string folder)
     {
         var found = new List<string>();
         foreach (var process in Directory.EnumerateDirectories("/proc"))
         {
-            if (!int.TryParse(Path.GetFileName(process), NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id == Environment.ProcessId) continue;
+            if (!int.TryParse(Path.GetFileName(process), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                || id == Environment.ProcessId) continue;
             try
             {
                 var command = File.ReadAllText(process + "/cmdline").Replace('\0', ' ');
-                if (command.Contains(folder, StringComparison.Ordinal) || File.ReadAllText(process + "/mountinfo").Contains(folder, StringComparison.Ordinal)) found.Add($"{id} {command}");
+                if (command.Contains(folder, StringComparison.Ordinal) || File.ReadAllText(process + "/mountinfo")
+                    .Contains(folder, StringComparison.Ordinal)) found.Add($"{id} {command}");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // it ended meanwhile
         }

@@ -4,7 +4,10 @@ using Stele.Proof;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>Real processes: a run in which nothing is missing, and one in which an older copy of the decision log was put back after a crash, so that answers which people hold are on record no more.</summary>
+/// <summary>
+/// Real processes: a run in which nothing is missing, and one in which an older copy of the decision log was put back
+/// after a crash, so that answers which people hold are on record no more.
+/// </summary>
 [Collection(WholeCollection.Name)]
 public sealed class ReconciledTests(TourWorld tour)
 {
@@ -21,7 +24,8 @@ public sealed class ReconciledTests(TourWorld tour)
         long size;
 
         // The tour's own decisions, and three more that an unhurried node does not anchor before it is killed.
-        await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0", "--anchor", "3600"))
+        await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0",
+            "--anchor", "3600"))
         {
             token = (await Programs.Say(world.Owner, "principal", "add", "--for", "mortgage/prod", "--role",
                 "applicant-desk"))["token"].AsString;
@@ -35,7 +39,8 @@ public sealed class ReconciledTests(TourWorld tour)
         Run("/bin/cp", "-a", logs, world.At("saved"));
 
         // Five answers more; then the log is put back to before them. It opens: by itself, it is whole.
-        await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0", "--anchor", "3600"))
+        await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0",
+            "--anchor", "3600"))
         {
             Assert.Equal(size + 3, (await pages.Serving(up.Gateway))["log"]["size"].AsInt);
             await Ask(up, applications[3..8]);
@@ -44,7 +49,8 @@ public sealed class ReconciledTests(TourWorld tour)
         Directory.Delete(logs, recursive: true);
         Run("/bin/cp", "-a", world.At("saved"), logs);
 
-        await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0", "--anchor", "1"))
+        await using (var up = await Up.Start(world.Folder, world.Owner, "--port", "0", "--gateway-port", "0",
+            "--anchor", "1"))
         {
             Assert.Equal(size + 3, (await pages.Serving(up.Gateway))["log"]["size"].AsInt);
             await Ask(up, applications[8..10]);
@@ -54,20 +60,24 @@ public sealed class ReconciledTests(TourWorld tour)
             for (var attempt = 0; attempt < 300; attempt++, await Task.Delay(200, Stop))
             {
                 reckoned = await Reckon("--dry-run");
-                if (reckoned.Log["window"]["past"].AsInt == size + 5 && reckoned.Log["window"]["after"]["answered"].AsInt == size + 10) break;
+                if (reckoned.Log["window"]["past"].AsInt == size + 5
+                    && reckoned.Log["window"]["after"]["answered"].AsInt == size + 10) break;
             }
             Assert.Equal(4, reckoned.Code);
             var (code, log) = await Reckon();
             Assert.Equal(4, code);
-            Assert.Equal(["records-missing", "answers-missing"], log["differences"].AsArray.Select(d => d["name"].AsString));
+            Assert.Equal(["records-missing", "answers-missing"],
+                log["differences"].AsArray.Select(d => d["name"].AsString));
             Assert.All(log["differences"].AsArray, d => Assert.Equal(5, d["count"].AsInt));
 
             // It is a statement now: anyone who has the pack reckons it again.
             var pack = world.At("pack.zip");
             await Programs.Say(world.Owner, "audit", "export", "--out", pack);
-            var verified = await Programs.Run(Programs.Verify, ["pack", pack, "--trust", Path.Combine(world.Folder, "trust.json")]);
+            var verified = await Programs.Run(Programs.Verify,
+                ["pack", pack, "--trust", Path.Combine(world.Folder, "trust.json")]);
             Assert.True(verified.Code == 0, verified.Output);
-            Assert.Contains("5 more answers were given than the log has leaves", verified.Output, StringComparison.Ordinal);
+            Assert.Contains("5 more answers were given than the log has leaves", verified.Output,
+                StringComparison.Ordinal);
             Assert.Contains("reckoned again here, it agrees", verified.Output, StringComparison.Ordinal);
             Assert.Equal(0, (await up.Stop()).Code);
         }
@@ -81,7 +91,8 @@ public sealed class ReconciledTests(TourWorld tour)
         async Task<(int, Json)> Reckon(params string[] more)
         {
             var to = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-            var ran = await Programs.Cli(world.Owner, ["reconcile", "--from", "2020-01-01T00:00:00Z", "--to", to, "--environment", "mortgage/prod", "--json", .. more]);
+            var ran = await Programs.Cli(world.Owner, ["reconcile", "--from", "2020-01-01T00:00:00Z", "--to", to,
+                "--environment", "mortgage/prod", "--json", .. more]);
             Assert.True(ran.Code is 0 or 4, ran.Error);
             return (ran.Code, (ran with { Code = 0 }).Json["logs"].AsArray.Single());
         }

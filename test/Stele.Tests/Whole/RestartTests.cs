@@ -5,7 +5,9 @@ using Stele.Proof;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>A world that was stopped goes on where it stood, on other ports, from another folder; and tells what stood when.</summary>
+/// <summary>
+/// A world that was stopped goes on where it stood, on other ports, from another folder; and tells what stood when.
+/// </summary>
 [Collection(WholeCollection.Name)]
 public sealed class RestartTests(TourWorld tour)
 {
@@ -25,7 +27,8 @@ public sealed class RestartTests(TourWorld tour)
         var release = head["routes"].AsArray.Single()["release"].AsString;
         Assert.Equal(release, serving["routes"].AsArray.Single()["release"].AsString);
         Assert.Equal("rollback", head["action"].AsString);
-        await Eventually(async () => Place(await Programs.Say(world.Owner, "status"))["observation"] is { } o && o["event"].AsString == "started" && o["agrees"].AsBool && o["entry"].AsInt > head["entry"].AsInt + 1);
+        await Eventually(async () => Place(await Programs.Say(world.Owner, "status"))["observation"] is { } o
+            && o["event"].AsString == "started" && o["agrees"].AsBool && o["entry"].AsInt > head["entry"].AsInt + 1);
 
         using var applicants = new Applicants((await Programs.Say(world.Owner, "principal", "add", "--for",
             "mortgage/prod", "--role", "applicant-desk"))["token"].AsString) { Gateway = up.Gateway };
@@ -37,8 +40,10 @@ public sealed class RestartTests(TourWorld tour)
         var (first, upgrade) = (lines[0], lines[1]);
         Assert.Null(Place(await At(first["entry"].AsInt - 1)).Find("head"));
         Assert.Equal(first["entry"].AsInt, Place(await At(first["entry"].AsInt))["head"]["entry"].AsInt);
-        Assert.Equal(release, Place(await At(upgrade["entry"].AsInt - 1))["head"]["routes"].AsArray.Single()["release"].AsString);
-        Assert.NotEqual(release, Place(await At(upgrade["entry"].AsInt))["head"]["routes"].AsArray.Single()["release"].AsString);
+        Assert.Equal(release,
+            Place(await At(upgrade["entry"].AsInt - 1))["head"]["routes"].AsArray.Single()["release"].AsString);
+        Assert.NotEqual(release,
+            Place(await At(upgrade["entry"].AsInt))["head"]["routes"].AsArray.Single()["release"].AsString);
         Assert.Null(Place(await AtTime(first["time"].AsInt - 1)).Find("head"));
         Assert.Equal(first["entry"].AsInt, Place(await AtTime(first["time"].AsInt))["head"]["entry"].AsInt);
         Assert.Equal(first["entry"].AsInt, Place(await AtTime(upgrade["time"].AsInt - 1))["head"]["entry"].AsInt);
@@ -68,8 +73,11 @@ public sealed class RestartTests(TourWorld tour)
             Assert.Equal(503, last["logs"].AsArray.Single()["anchor"]["size"].AsInt);
         }
 
-        Task<Json> At(long entry) => Programs.Say(world.Owner, "status", "--at", entry.ToString(CultureInfo.InvariantCulture));
-        Task<Json> AtTime(long time) => Programs.Say(world.Owner, "status", "--at", DateTimeOffset.FromUnixTimeMilliseconds(time).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        Task<Json> At(long entry) =>
+            Programs.Say(world.Owner, "status", "--at", entry.ToString(CultureInfo.InvariantCulture));
+        Task<Json> AtTime(long time) =>
+            Programs.Say(world.Owner, "status", "--at", DateTimeOffset.FromUnixTimeMilliseconds(time)
+                .ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
     }
 
     static Json Place(Json status) => status["systems"].AsArray.Single()["environments"].AsArray.Single();

@@ -34,10 +34,12 @@ public sealed class SecondUpTests(TourWorld tour, ITestOutputHelper output)
         Assert.Equal(before, Kept(world.Folder));
 
         var owner = Cli.Home.Open(world.Owner).Member!;
-        await Programs.Say(world.Owner, "member", "add", "--member", owner, "--keep", "--role", "deployer@mortgage/prod");
+        await Programs.Say(world.Owner, "member", "add", "--member", owner, "--keep", "--role",
+            "deployer@mortgage/prod");
         var began = Stopwatch.GetTimestamp();
         await Programs.Say(world.Owner, "rollback", "mortgage/prod", "--halt");
-        await RestartTests.Eventually(async () => (await pages.Get(up.Gateway, "status"))["environments"].AsArray.Single() is var e
+        await RestartTests.Eventually(async () =>
+            (await pages.Get(up.Gateway, "status"))["environments"].AsArray.Single() is var e
             && e["standing"].AsString == "halted" && e["routes"].AsArray.IsEmpty);
         var took = Stopwatch.GetElapsedTime(began);
         output.WriteLine($"halted {took.TotalSeconds:0.0} s after the command began");
@@ -86,7 +88,8 @@ public sealed class SecondUpTests(TourWorld tour, ITestOutputHelper output)
         var wrong = await Programs.Cli(home, "up", "--only", "node", "--data", scratch.At("third"),
             "--follow", "elsewhere", "--gateway-port", "0");
         Assert.Equal(2, wrong.Code);
-        Assert.Contains("--follow takes the address of a server, not 'elsewhere'", wrong.Error, StringComparison.Ordinal);
+        Assert.Contains("--follow takes the address of a server, not 'elsewhere'", wrong.Error,
+            StringComparison.Ordinal);
         Assert.False(Directory.Exists(scratch.At("third")));
         Assert.Equal((0, ""), await node.Stop());
         Assert.Equal((0, ""), await server.Stop());

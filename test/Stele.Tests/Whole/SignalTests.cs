@@ -13,13 +13,17 @@ public sealed class SignalTests
         using var scratch = new Scratch();
         for (var round = 0; round < 6; round++)
         {
-            await using var up = await Up.Start(scratch.At("data"), scratch.At("home"), "--only", "server", "--port", "0");
+            await using var up = await Up.Start(scratch.At("data"), scratch.At("home"), "--only", "server", "--port",
+                "0");
             Assert.Equal(0, (await up.Stop()).Code);
         }
-        Assert.Empty((await Programs.Say(scratch.At("home"), "fsck", "--data", scratch.At("data")))["violations"].AsArray);
+        Assert.Empty(
+            (await Programs.Say(scratch.At("home"), "fsck", "--data", scratch.At("data")))["violations"].AsArray);
     }
 
-    /// <summary>Asked to stop, the tour takes its world with it; killed, it can't, but nothing that it started runs on.</summary>
+    /// <summary>
+    /// Asked to stop, the tour takes its world with it; killed, it can't, but nothing that it started runs on.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -30,8 +34,11 @@ public sealed class SignalTests
         start.RedirectStandardInput = false;
         using var tour = Process.Start(start)!;
         var errors = tour.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        while (await tour.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line && !line.Contains("3. Everything is built", StringComparison.Ordinal)) { }
-        while (!Programs.About(scratch.Path).Any(p => p.Contains("bwrap", StringComparison.Ordinal)) && !tour.HasExited) await Task.Delay(20, TestContext.Current.CancellationToken); // now it compiles
+        while (await tour.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line
+            && !line.Contains("3. Everything is built", StringComparison.Ordinal)) { }
+        // now it compiles
+        while (!Programs.About(scratch.Path).Any(p => p.Contains("bwrap", StringComparison.Ordinal)) && !tour.HasExited)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         Assert.False(tour.HasExited);
         Libc.Kill(tour.Id, killed ? Libc.SIGKILL : Libc.SIGTERM);
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
@@ -45,6 +52,7 @@ public sealed class SignalTests
         }
         if (killed) return;
         Assert.Equal("stele: error: interrupted", (await errors).Trim());
-        Assert.DoesNotContain(Directory.EnumerateDirectories(scratch.Path), d => !d.EndsWith("/.dotnet", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.EnumerateDirectories(scratch.Path),
+            d => !d.EndsWith("/.dotnet", StringComparison.Ordinal));
     }
 }

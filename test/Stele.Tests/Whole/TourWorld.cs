@@ -6,8 +6,9 @@ using Stele.Proof;
 namespace Stele.Tests.Whole;
 
 /// <summary>
-/// One run of <c>stele tour --data DIR</c>, as one process, and the world it left. Its tests share it and change nothing in it; those that go on living in it take a copy.
-/// They run one after the other: together they would measure each other.
+/// One run of <c>stele tour --data DIR</c>, as one process, and the world it left. Its tests share it and change
+/// nothing in it; those that go on living in it take a copy. They run one after the other: together they would measure
+/// each other.
 /// </summary>
 public sealed class TourWorld : IAsyncLifetime
 {
@@ -32,11 +33,18 @@ public sealed class TourWorld : IAsyncLifetime
     }
 
     /// <summary>The facts that a step of the tour showed, as <c>name value</c> lines.</summary>
-    internal string Step(string title) => Regex.Split(Tour.Output, @"^\d+\. ", RegexOptions.Multiline).Single(s => s.StartsWith(title, StringComparison.Ordinal));
+    internal string Step(string title) =>
+        Regex.Split(Tour.Output, @"^\d+\. ", RegexOptions.Multiline)
+            .Single(s => s.StartsWith(title, StringComparison.Ordinal));
 
-    internal static string Fact(string step, string name) => Regex.Match(step, $@"^     {Regex.Escape(name)} +(\S.*)$", RegexOptions.Multiline) is { Success: true } m ? m.Groups[1].Value : throw new InvalidDataException($"the tour says nothing of '{name}':\n{step}");
+    internal static string Fact(string step, string name) =>
+        Regex.Match(step, $@"^     {Regex.Escape(name)} +(\S.*)$", RegexOptions.Multiline) is { Success: true } m
+            ? m.Groups[1].Value
+            : throw new InvalidDataException($"the tour says nothing of '{name}':\n{step}");
 
-    /// <summary>A copy to live on in. Blobs are shared with the original: they are replaced whole and never written in.</summary>
+    /// <summary>
+    /// A copy to live on in. Blobs are shared with the original: they are replaced whole and never written in.
+    /// </summary>
     internal TourCopy Copy() => new(Folder);
 
     public ValueTask DisposeAsync()
@@ -60,7 +68,8 @@ sealed class TourCopy : IDisposable
 
     public TourCopy(string world)
     {
-        using (var copy = Process.Start("/bin/cp", ["-al", world, Folder])) copy.WaitForExit(); // all of it linked, then every file that may be written in made one of its own
+        // all of it linked, then every file that may be written in made one of its own
+        using (var copy = Process.Start("/bin/cp", ["-al", world, Folder])) copy.WaitForExit();
         foreach (var path in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
             if (!path.Contains("/blobs/blobs/sha256/", StringComparison.Ordinal))
             {
@@ -78,7 +87,8 @@ sealed class TourCopy : IDisposable
     {
         var file = At("pack.zip");
         await Programs.Say(Owner, "audit", "export", "--out", file);
-        var verified = await Programs.Run(Programs.Verify, ["pack", file, "--trust", Path.Combine(Folder, "trust.json")]);
+        var verified = await Programs.Run(Programs.Verify,
+            ["pack", file, "--trust", Path.Combine(Folder, "trust.json")]);
         Assert.True(verified.Code == 0, verified.Output + verified.Error);
         Assert.StartsWith("complete", verified.Output, StringComparison.Ordinal);
         return AuditPack.Open(file);
@@ -88,16 +98,20 @@ sealed class TourCopy : IDisposable
 }
 
 /// <summary>What a pack holds, unpacked by a program that is not ours.</summary>
-sealed record AuditPack(IReadOnlyList<byte[]> Entries, IReadOnlyDictionary<Digest, byte[]> Documents, IReadOnlyList<byte[]> Decisions)
+sealed record AuditPack(IReadOnlyList<byte[]> Entries, IReadOnlyDictionary<Digest, byte[]> Documents,
+    IReadOnlyList<byte[]> Decisions)
 {
     public static AuditPack Open(string file)
     {
         using var zip = ZipFile.OpenRead(file);
-        var members = zip.Entries.OrderBy(e => e.FullName, StringComparer.Ordinal).ToDictionary(e => e.FullName, Bytes, StringComparer.Ordinal);
+        var members = zip.Entries.OrderBy(e => e.FullName, StringComparer.Ordinal).ToDictionary(e => e.FullName, Bytes,
+            StringComparer.Ordinal);
         return new AuditPack(
             Leaves("ledger/entries/"),
-            members.Where(m => m.Key.StartsWith("documents/", StringComparison.Ordinal)).ToDictionary(m => Digest.ParseHex(m.Key["documents/".Length..]), m => m.Value),
-            Leaves(members.Keys.Single(n => Regex.IsMatch(n, "^logs/[0-9a-f]{64}/checkpoint$"))[..^"checkpoint".Length] + "entries/"));
+            members.Where(m => m.Key.StartsWith("documents/", StringComparison.Ordinal))
+                .ToDictionary(m => Digest.ParseHex(m.Key["documents/".Length..]), m => m.Value),
+            Leaves(members.Keys.Single(n => Regex.IsMatch(n, "^logs/[0-9a-f]{64}/checkpoint$"))[..^"checkpoint".Length]
+                + "entries/"));
 
         List<byte[]> Leaves(string folder)
         {

@@ -3,7 +3,9 @@ using Stele.Proof;
 
 namespace Stele.Tests.Whole;
 
-/// <summary>A server whose ledger can be added to and not be read: it is said, with what to do, until it is over.</summary>
+/// <summary>
+/// A server whose ledger can be added to and not be read: it is said, with what to do, until it is over.
+/// </summary>
 public sealed class UnpublishedTests
 {
     [Fact]

@@ -48,7 +48,8 @@ sealed class Up : IAsyncDisposable
             if (json.Find("error") is null) return new Up(process, errors, json);
         }
         await process.WaitForExitAsync(limit.Token);
-        throw new InvalidOperationException($"stele up {string.Join(' ', more)} ended with {process.ExitCode}: {await errors}");
+        throw new InvalidOperationException(
+            $"stele up {string.Join(' ', more)} ended with {process.ExitCode}: {await errors}");
     }
 
     /// <summary>kill -9. What it started may take a moment longer to be gone.</summary>

@@ -6,8 +6,8 @@ using Stele.Proof.Statements;
 namespace Stele.Tests.Worlds;
 
 /// <summary>
-/// The world most tests start from, in stages: a system with two environments and its policy; three releases with their origins and reports (v1 fails the four-fifths rule, v2 and v3 pass);
-/// what then happened in production.
+/// The world most tests start from, in stages: a system with two environments and its policy; three releases with their
+/// origins and reports (v1 fails the four-fifths rule, v2 and v3 pass); what then happened in production.
 /// </summary>
 sealed class Mortgage
 {
@@ -23,7 +23,9 @@ sealed class Mortgage
     public const string LogName = "ledger.example/stele/log/node";
     public DecisionLog Log { get; } = new(new NoteSigner(LogName));
 
-    /// <summary>How long records are kept, in milliseconds: they may go with the next act after the one that anchored them.</summary>
+    /// <summary>
+    /// How long records are kept, in milliseconds: they may go with the next act after the one that anchored them.
+    /// </summary>
     public const long Kept = 1000;
     public long DeployedV2 { get; private set; }
     public long DeployedV3 { get; private set; }
@@ -39,17 +41,22 @@ sealed class Mortgage
         w.Add(World.Genesis(origin), World.Owners);
         foreach (var (person, roles) in new (Person, Role[])[]
         {
-            (World.Builder, [new("builder")]), (World.Builder2, [new("builder", World.Sys)]), (World.Evaluator, [new("evaluator", World.Sys)]),
-            (World.Approver, [new("approver", World.Sys)]), (World.Approver2, [new("approver", World.Sys, World.Prod)]), (World.Deployer, [new("deployer", World.Sys)]),
+            (World.Builder, [new("builder")]), (World.Builder2, [new("builder", World.Sys)]),
+            (World.Evaluator, [new("evaluator", World.Sys)]),
+            (World.Approver, [new("approver", World.Sys)]), (World.Approver2, [new("approver", World.Sys, World.Prod)]),
+            (World.Deployer, [new("deployer", World.Sys)]),
             (World.Node, [new("node", World.Sys, World.Prod)]), (World.Monitor, [new("service", World.Sys)]),
         }) w.Add(w.Member(person, roles), World.Owners);
-        w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, 600_000, 60_000, true), new EnvironmentTerms(World.Test, null, null, false)) with { Retention = new RetentionTerms(null, Kept) }, World.Owners);
+        w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, 600_000, 60_000, true),
+            new EnvironmentTerms(World.Test, null, null, false)) with { Retention = new RetentionTerms(null, Kept) },
+            World.Owners);
         w.Logs.Add(m.Log.Origin, m.Log);
         w.Add(World.OpenLog(m.Log), World.Owners);
         m.Check = w.Put(Json.Object(("name", "fairness"), ("seed", 1)));
         m.Policy = w.Policy("admission", new Dictionary<string, Digest> { ["fairness"] = m.Check },
             ("four-fifths", "deploy canary", "checks.fairness.all(e, e.metrics.approval_ratio >= 0.8)"),
-            ("built", "deploy canary rollback", "release.components.filter(c, c.kind == 'model').all(c, c.strength in ['built', 'reproduced'])"),
+            ("built", "deploy canary rollback",
+                "release.components.filter(c, c.kind == 'model').all(c, c.strength in ['built', 'reproduced'])"),
             ("two-person", "deploy canary rollback", "size(approvals) >= 1"));
         w.Add(w.PutPolicy(m.Policy), World.Owners);
         m.Frozen = w.Policy("service", null, ("predict-only", "decide", "request.path == '/predict'"));
@@ -74,13 +81,17 @@ sealed class Mortgage
     {
         var model = World.Put("model " + name);
         World.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, Code, Data), World.Builder);
-        var (release, document) = World.Close(name, Frozen, ("model", "model", model), ("code", "code", Code), ("data", "dataset", Data));
+        var (release, document) = World.Close(name, Frozen, ("model", "model", model), ("code", "code", Code),
+            ("data", "dataset", Data));
         World.Add(World.Release(release, document), World.Builder);
         World.Add(World.Evaluate(release, Check, World.Report(ratio)), World.Evaluator);
         return release;
     }
 
-    /// <summary>And a life: v1 refused, v2 deployed, decisions, v3 deployed, rolled back to v2, a waiver, an alert, a key given up.</summary>
+    /// <summary>
+    /// And a life: v1 refused, v2 deployed, decisions, v3 deployed, rolled back to v2, a waiver, an alert, a key given
+    /// up.
+    /// </summary>
     public static Mortgage Lived()
     {
         var m = Released();
@@ -113,7 +124,10 @@ sealed class Mortgage
         return m;
     }
 
-    /// <summary>700 decisions, anchored at 400, 650 and 700, and pruned below an admitted floor, if one is: a pack begins at 512 then.</summary>
+    /// <summary>
+    /// 700 decisions, anchored at 400, 650 and 700, and pruned below an admitted floor, if one is: a pack begins at 512
+    /// then.
+    /// </summary>
     public static Mortgage Pruned(long? floor = 600)
     {
         var m = Released();
@@ -121,7 +135,9 @@ sealed class Mortgage
         var open = 0L;
         for (var i = 0; i < 700; i++)
         {
-            m.Log.Add(i == 600 ? m.World.Decide(Decision.CloseKind, open) : m.World.Decide(i == 300 ? Decision.OpenKind : Decision.WholeKind));
+            m.Log.Add(i == 600
+                ? m.World.Decide(Decision.CloseKind, open)
+                : m.World.Decide(i == 300 ? Decision.OpenKind : Decision.WholeKind));
             if (i == 300) open = 300;
             if (i is 399 or 649 or 699) m.Anchor();
         }
@@ -130,13 +146,20 @@ sealed class Mortgage
         return m;
     }
 
-    public static ErasedList ErasedList(params ReadOnlySpan<long> indices) => new(new byte[Stele.Proof.Decisions.ErasedList.SaltBytes], [.. indices]);
+    public static ErasedList ErasedList(params ReadOnlySpan<long> indices) =>
+        new(new byte[Stele.Proof.Decisions.ErasedList.SaltBytes], [.. indices]);
 
     /// <summary>States that the keys of some records were erased.</summary>
     public long Erase(params ReadOnlySpan<long> indices)
     {
         var list = ErasedList(indices);
-        return World.Add(World.Erase(LogName) with { To = World.State.Logs[LogName].Anchor!.Size, Count = list.Indices.Length, List = list.Root, Size = World.State.Size }, World.Owners);
+        return World.Add(World.Erase(LogName) with
+        {
+            To = World.State.Logs[LogName].Anchor!.Size,
+            Count = list.Indices.Length,
+            List = list.Root,
+            Size = World.State.Size
+        }, World.Owners);
     }
 
     /// <summary>A receipt of a leaf that was erased among others.</summary>

@@ -5,7 +5,9 @@ using Stele.Proof;
 
 namespace Stele.Tests.Worlds;
 
-/// <summary>Someone with a key. The same name is the same member with the same keys, in every world of a test run.</summary>
+/// <summary>
+/// Someone with a key. The same name is the same member with the same keys, in every world of a test run.
+/// </summary>
 sealed record Person(string Name, string Id, PrivateKey Key)
 {
     static readonly ConcurrentDictionary<string, Lazy<PrivateKey>> Keys = new(StringComparer.Ordinal);
@@ -16,7 +18,8 @@ sealed record Person(string Name, string Id, PrivateKey Key)
     public Person With(string key) => this with { Key = KeyOf($"{Name}/{key}") };
 
     static PrivateKey KeyOf(string name) => Keys.GetOrAdd(name, _ => new Lazy<PrivateKey>(PrivateKey.Create)).Value;
-    static string IdOf(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 16));
+    static string IdOf(string name) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 16));
 
     public override string ToString() => Name;
 }

@@ -9,8 +9,9 @@ using Stele.Proof.Statements;
 namespace Stele.Tests.Worlds;
 
 /// <summary>
-/// A whole governed world without any host: members with keys, a ledger that folds, the documents it rests on, decision logs, checkpoints. Its clock moves a second an act.
-/// What a method writes is admitted, or the test fails there; <see cref="Try"/> and <see cref="Refused"/> ask without writing.
+/// A whole governed world without any host: members with keys, a ledger that folds, the documents it rests on, decision
+/// logs, checkpoints. Its clock moves a second an act. What a method writes is admitted, or the test fails there;
+/// <see cref="Try"/> and <see cref="Refused"/> ask without writing.
 /// </summary>
 sealed partial class World
 {
@@ -19,9 +20,12 @@ sealed partial class World
     const string Unset = "00000000000000000000000000000000";
 
     // One person a role; two where the rules want two.
-    public static readonly Person Owner = Person.Of("owner"), Owner2 = Person.Of("owner-2"), Recovery = Person.Of("recovery"), Server = Person.Of("server"),
-        Builder = Person.Of("builder"), Builder2 = Person.Of("builder-2"), Evaluator = Person.Of("evaluator"), Approver = Person.Of("approver"), Approver2 = Person.Of("approver-2"),
-        Deployer = Person.Of("deployer"), Node = Person.Of("node"), Monitor = Person.Of("monitor"), Stranger = Person.Of("stranger");
+    public static readonly Person Owner = Person.Of("owner"), Owner2 = Person.Of("owner-2"),
+        Recovery = Person.Of("recovery"), Server = Person.Of("server"),
+        Builder = Person.Of("builder"), Builder2 = Person.Of("builder-2"), Evaluator = Person.Of("evaluator"),
+        Approver = Person.Of("approver"), Approver2 = Person.Of("approver-2"),
+        Deployer = Person.Of("deployer"), Node = Person.Of("node"), Monitor = Person.Of("monitor"),
+        Stranger = Person.Of("stranger");
 
     public static readonly Person[] Owners = [Owner, Owner2];
 
@@ -63,9 +67,15 @@ sealed partial class World
 
     /// <summary>The statement as someone issues it now, for this ledger.</summary>
     public T Fresh<T>(T statement) where T : Statement =>
-        (T)(statement with { Ledger = statement is GenesisStatement ? null : State.Ledger, Issued = Now, Nonce = (++_nonces).ToString("x32", global::System.Globalization.CultureInfo.InvariantCulture) });
+        (T)(statement with
+        {
+            Ledger = statement is GenesisStatement ? null : State.Ledger,
+            Issued = Now,
+            Nonce = (++_nonces).ToString("x32", global::System.Globalization.CultureInfo.InvariantCulture)
+        });
 
-    public Entry Sign(Statement statement, params ReadOnlySpan<Person> by) => new(Now, Envelope.Sign(statement.Encode(), Keys(by)));
+    public Entry Sign(Statement statement, params ReadOnlySpan<Person> by) =>
+        new(Now, Envelope.Sign(statement.Encode(), Keys(by)));
 
     static PrivateKey[] Keys(ReadOnlySpan<Person> by)
     {
@@ -85,7 +95,9 @@ sealed partial class World
     /// <summary>The code with which it is refused now.</summary>
     public RefusalCode Refused(Statement statement, params ReadOnlySpan<Person> by) => Refused(Try(statement, by));
 
-    public static RefusalCode Refused(Outcome outcome) => outcome is Outcome.Refused r ? r.Code : throw new InvalidOperationException($"not refused: {outcome.GetType().Name}");
+    public static RefusalCode Refused(Outcome outcome) => outcome is Outcome.Refused r
+        ? r.Code
+        : throw new InvalidOperationException($"not refused: {outcome.GetType().Name}");
 
     /// <summary>Admits it. Returns its entry number.</summary>
     public long Add(Statement statement, params ReadOnlySpan<Person> by) => Add(Sign(Fresh(statement), by));
@@ -94,8 +106,10 @@ sealed partial class World
     {
         switch (Replay.Add(entry))
         {
-            case Outcome.Refused r: throw new InvalidOperationException($"entry {Entries.Count} was refused: {r.Code}: {r.Message}");
-            case Outcome.Already a: throw new InvalidOperationException($"entry {Entries.Count} stands in entry {a.Entry} already");
+            case Outcome.Refused r:
+                throw new InvalidOperationException($"entry {Entries.Count} was refused: {r.Code}: {r.Message}");
+            case Outcome.Already a:
+                throw new InvalidOperationException($"entry {Entries.Count} stands in entry {a.Entry} already");
         }
         Entries.Add(entry.Bytes);
         Now += 1000;
@@ -109,18 +123,22 @@ sealed partial class World
         var entry = Sign(Fresh(deployment), by.IsEmpty ? [Deployer] : by);
         var outcome = Replay.Try(entry);
         var index = Add(entry);
-        if (Explain.Verdict(before, entry, outcome) is { } verdict) Add(new Entry(Now, Envelope.Sign(verdict.Encode(), Server.Key)));
+        if (Explain.Verdict(before, entry, outcome) is { } verdict)
+            Add(new Entry(Now, Envelope.Sign(verdict.Encode(), Server.Key)));
         return index;
     }
 
-    /// <summary>Has an act refused as a server does: the envelope is kept, the refusal and its verdict are written.</summary>
+    /// <summary>
+    /// Has an act refused as a server does: the envelope is kept, the refusal and its verdict are written.
+    /// </summary>
     public RefusalCode Refuse(Statement statement, params ReadOnlySpan<Person> by)
     {
         var before = State;
         var entry = Sign(Fresh(statement), by);
         var refused = (Outcome.Refused)Replay.Try(entry);
         Put(entry.Envelope.ToJson());
-        if (Explain.Verdict(before, entry, refused) is { } verdict) Add(new Entry(Now, Envelope.Sign(verdict.Encode(), Server.Key)));
+        if (Explain.Verdict(before, entry, refused) is { } verdict)
+            Add(new Entry(Now, Envelope.Sign(verdict.Encode(), Server.Key)));
         Add(new Entry(Now, Envelope.Sign(Explain.Refusal(before, entry, refused).Encode(), Server.Key)));
         return refused.Code;
     }
@@ -132,7 +150,8 @@ sealed partial class World
     /// <summary>The ledger's checkpoint, cosigned by the witness a second after the last act.</summary>
     public string Checkpoint() => Witness.Sign(Note.Parse(Key.Checkpoint(Entries.Count, Root)), Now / 1000);
 
-    public Trust Trust => new(Replay.At(1).Origin, VerifierKey.Parse(Replay.At(1).LogKeys[0].Key), State.Ledger, [Witness.Key], 1);
+    public Trust Trust =>
+        new(Replay.At(1).Origin, VerifierKey.Parse(Replay.At(1).LogKeys[0].Key), State.Ledger, [Witness.Key], 1);
 
     public byte[] Pack()
     {
@@ -174,15 +193,20 @@ sealed class DecisionLog(NoteSigner key)
 
     public Digest Root(long size) => Merkle.Root(_leaves.Take((int)size).Select(l => Merkle.Leaf(l)));
     public string Checkpoint(long? size = null) => key.Checkpoint(size ?? _leaves.Count, Root(size ?? _leaves.Count));
-    public PackedLog Packed() => new(Origin, Floor is null ? _leaves : _leaves[(int)Floor.Size..], Checkpoint()) { Floor = Floor };
+    public PackedLog Packed() =>
+        new(Origin, Floor is null ? _leaves : _leaves[(int)Floor.Size..], Checkpoint()) { Floor = Floor };
 
     /// <summary>Where a pack of it begins; null = at 0.</summary>
     public PackedFloor? Floor { get; set; }
 
     /// <summary>The tree over the first leaves, as a pack of a pruned log carries it.</summary>
-    public PackedFloor FloorAt(long size) => new(size, [.. _leaves.Take((int)size).Aggregate(new Frontier(), (f, l) => f.Add(Merkle.Leaf(l))).Peaks]);
+    public PackedFloor FloorAt(long size) =>
+        new(size, [.. _leaves.Take((int)size).Aggregate(new Frontier(), (f, l) => f.Add(Merkle.Leaf(l))).Peaks]);
 
-    public Digest Subtree(int level, long index) => Merkle.Root(_leaves.Skip((int)(index << level)).Take(1 << level).Select(l => Merkle.Leaf(l)));
-    public ImmutableArray<Digest> Consistency(long from, long to) => from == 0 ? [] : [.. Proofs.Consistency(from, to, Subtree)];
+    public Digest Subtree(int level, long index) =>
+        Merkle.Root(_leaves.Skip((int)(index << level)).Take(1 << level).Select(l => Merkle.Leaf(l)));
+    public ImmutableArray<Digest> Consistency(long from, long to) => from == 0
+        ? []
+        : [.. Proofs.Consistency(from, to, Subtree)];
     public Digest[] Inclusion(long index, long size) => Proofs.Inclusion(index, size, Subtree);
 }

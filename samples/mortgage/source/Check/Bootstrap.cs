@@ -15,7 +15,8 @@ internal sealed class Bootstrap
 
     public Bootstrap(ulong seed) => _state = seed;
 
-    public (Metric Low, Metric High) ApprovalRatio(IReadOnlyList<Outcome> protectedGroup, IReadOnlyList<Outcome> referenceGroup)
+    public (Metric Low, Metric High) ApprovalRatio(IReadOnlyList<Outcome> protectedGroup,
+        IReadOnlyList<Outcome> referenceGroup)
     {
         var ratios = new List<double>(Resamples);
         for (var i = 0; i < Resamples; i++)

@@ -2,7 +2,9 @@ using Mortgage.Model;
 
 namespace Mortgage.Check;
 
-/// <summary>A number, or the reason why there is none. There is no NaN and no 0 in place of what can't be computed.</summary>
+/// <summary>
+/// A number, or the reason why there is none. There is no NaN and no 0 in place of what can't be computed.
+/// </summary>
 internal readonly record struct Metric
 {
     private readonly double _value;
@@ -22,8 +24,12 @@ internal readonly record struct Metric
 
     public static Metric None(string reason) => new(0, reason);
 
-    public static Metric Ratio(double numerator, double denominator, string reason) => denominator == 0 ? None(reason) : Of(numerator / denominator);
+    public static Metric Ratio(double numerator, double denominator, string reason) => denominator == 0
+        ? None(reason)
+        : Of(numerator / denominator);
 
     /// <summary>JSON; reasons are this program's own words and need no escapes.</summary>
-    public override string ToString() => Undefined == null ? JsonNumber.Format(_value) : $"{{\"undefined\":\"{Undefined}\"}}";
+    public override string ToString() => Undefined == null
+        ? JsonNumber.Format(_value)
+        : $"{{\"undefined\":\"{Undefined}\"}}";
 }

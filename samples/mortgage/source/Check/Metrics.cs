@@ -36,7 +36,8 @@ internal static class Metrics
             ["auc"] = Auc(outcomes),
             ["brier"] = Metric.Ratio(squares, outcomes.Count, "no rows"),
             ["true_approval_rate"] = TrueApprovalRate(outcomes, favourable),
-            ["true_denial_rate"] = Metric.Ratio(Count(outcomes, o => !o.Approved && !o.Favourable), outcomes.Count - favourable, "no unfavourable rows"),
+            ["true_denial_rate"] = Metric.Ratio(Count(outcomes, o => !o.Approved && !o.Favourable),
+                outcomes.Count - favourable, "no unfavourable rows"),
         };
     }
 
@@ -45,7 +46,8 @@ internal static class Metrics
     /// <c>approval_difference</c> (reference minus protected) and <c>equal_opportunity_difference</c> (the same, among
     /// applications that were favourable in truth).
     /// </summary>
-    public static SortedDictionary<string, Metric> Fairness(IReadOnlyList<Outcome> protectedGroup, IReadOnlyList<Outcome> referenceGroup)
+    public static SortedDictionary<string, Metric> Fairness(IReadOnlyList<Outcome> protectedGroup,
+        IReadOnlyList<Outcome> referenceGroup)
     {
         var p = ApprovalRate(protectedGroup);
         var r = ApprovalRate(referenceGroup);
@@ -61,7 +63,9 @@ internal static class Metrics
         };
     }
 
-    /// <summary>The approval rate of the protected group over that of the reference group, from the counts themselves.</summary>
+    /// <summary>
+    /// The approval rate of the protected group over that of the reference group, from the counts themselves.
+    /// </summary>
     public static Metric Ratio(IReadOnlyList<Outcome> protectedGroup, IReadOnlyList<Outcome> referenceGroup) =>
         protectedGroup.Count == 0 ? Metric.None("no rows in the protected group")
         : referenceGroup.Count == 0 ? Metric.None("no rows in the reference group")
@@ -101,7 +105,8 @@ internal static class Metrics
         }
 
         var favourable = sorted.Count - unfavourable;
-        return Metric.Ratio(twiceRanks - (unfavourable * (unfavourable + 1)), 2.0 * unfavourable * favourable, "only one outcome among the rows");
+        return Metric.Ratio(twiceRanks - (unfavourable * (unfavourable + 1)), 2.0 * unfavourable * favourable,
+            "only one outcome among the rows");
     }
 
     private static Metric ApprovalRate(IReadOnlyList<Outcome> outcomes) =>

@@ -9,7 +9,8 @@ namespace Mortgage.Check;
 /// <c>group</c> is the column whose <c>protected</c> group is compared with its <c>reference</c> group;
 /// <c>threshold</c> is the denial threshold at which the release must be deciding.
 /// </summary>
-internal sealed record Parameters(string Label, string Positive, string Group, string Protected, string Reference, double Threshold)
+internal sealed record Parameters(string Label, string Positive, string Group, string Protected, string Reference,
+    double Threshold)
 {
     public static Parameters Parse(byte[] json)
     {
@@ -21,7 +22,8 @@ internal sealed record Parameters(string Label, string Positive, string Group, s
             foreach (var property in root.EnumerateObject())
             {
                 count++;
-                if (property.Name is not ("label" or "positive" or "group" or "protected" or "reference" or "threshold"))
+                if (property.Name is not ("label" or "positive" or "group" or "protected" or "reference"
+                    or "threshold"))
                 {
                     throw new InvalidDataException($"parameters: unknown field {property.Name}");
                 }
@@ -29,12 +31,15 @@ internal sealed record Parameters(string Label, string Positive, string Group, s
 
             if (count != 6)
             {
-                throw new InvalidDataException("parameters: expected label, positive, group, protected, reference and threshold, each once");
+                throw new InvalidDataException(
+                    "parameters: expected label, positive, group, protected, reference and threshold, each once");
             }
 
-            return new Parameters(Text(root, "label"), Text(root, "positive"), Text(root, "group"), Text(root, "protected"), Text(root, "reference"), root.GetProperty("threshold").GetDouble());
+            return new Parameters(Text(root, "label"), Text(root, "positive"), Text(root, "group"),
+                Text(root, "protected"), Text(root, "reference"), root.GetProperty("threshold").GetDouble());
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or System.Collections.Generic.KeyNotFoundException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException
+            or System.Collections.Generic.KeyNotFoundException)
         {
             throw new InvalidDataException($"parameters: {e.Message}", e);
         }

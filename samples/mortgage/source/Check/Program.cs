@@ -44,7 +44,8 @@ internal static class Program
             return 0;
         }
         catch (Exception e) when (e is ArgumentException or InvalidDataException or IOException or HttpRequestException
-            or TaskCanceledException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+            or TaskCanceledException or JsonException or KeyNotFoundException or InvalidOperationException
+            or FormatException)
         {
             Console.Error.WriteLine($"check: error: {e.Message}");
             return 1;

@@ -35,16 +35,20 @@ internal sealed class Release : IDisposable
         { BaseAddress = new Uri("http://release/"), Timeout = TimeSpan.FromSeconds(10) };
     }
 
-    /// <summary>Asks for one decision; an answer that contradicts itself or the check's threshold ends the check.</summary>
+    /// <summary>
+    /// Asks for one decision; an answer that contradicts itself or the check's threshold ends the check.
+    /// </summary>
     public (bool Approved, double Denial) Predict(byte[] application, double threshold)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "predict") { Content = new ByteArrayContent(application) };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            "predict") { Content = new ByteArrayContent(application) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var response = _http.SendAsync(request).GetAwaiter().GetResult();
         var body = response.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult();
         if ((int)response.StatusCode != 200)
         {
-            throw new InvalidDataException($"the release answered {(int)response.StatusCode}: {System.Text.Encoding.UTF8.GetString(body)}");
+            throw new InvalidDataException(
+                $"the release answered {(int)response.StatusCode}: {System.Text.Encoding.UTF8.GetString(body)}");
         }
 
         using var document = JsonDocument.Parse(body);
@@ -52,7 +56,8 @@ internal sealed class Release : IDisposable
         var used = root.GetProperty("threshold").GetDouble();
         if (used != threshold)
         {
-            throw new InvalidDataException($"the release decides at the threshold {used}, the check is for {threshold}");
+            throw new InvalidDataException(
+                $"the release decides at the threshold {used}, the check is for {threshold}");
         }
 
         var denial = root.GetProperty("probability").GetDouble();

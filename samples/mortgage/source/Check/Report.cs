@@ -7,8 +7,9 @@ using System.Text;
 namespace Mortgage.Check;
 
 /// <summary>
-/// The report: <code>{"counts":{…},"groups":{"no":{…},…},"metrics":{…}}</code> in RFC 8785 form; a group has its counts and metrics side by side.
-/// Counts are integers; a metric is a double rounded to 12 significant digits, or <c>{"undefined":"reason"}</c>.
+/// The report: <code>{"counts":{…},"groups":{"no":{…},…},"metrics":{…}}</code> in RFC 8785 form; a group has its counts
+/// and metrics side by side. Counts are integers; a metric is a double rounded to 12 significant digits, or
+/// <c>{"undefined":"reason"}</c>.
 /// </summary>
 internal static class Report
 {
@@ -37,11 +38,14 @@ internal static class Report
             metrics[name] = metric;
         }
 
-        (metrics["approval_ratio_low"], metrics["approval_ratio_high"]) = new Bootstrap(seed).ApprovalRatio(protectedGroup, referenceGroup);
+        (metrics["approval_ratio_low"],
+            metrics["approval_ratio_high"]) = new Bootstrap(seed).ApprovalRatio(protectedGroup, referenceGroup);
 
         return Encoding.UTF8.GetBytes(Object([
             ("counts", Object(Members(Metrics.Counts(outcomes)))),
-            ("groups", Object(groups.Select(g => (g.Key, Object(Members(Metrics.Counts(g.Value)).Concat(Members(Metrics.Performance(g.Value)))))))),
+            ("groups",
+                Object(groups.Select(g =>
+                    (g.Key, Object(Members(Metrics.Counts(g.Value)).Concat(Members(Metrics.Performance(g.Value)))))))),
             ("metrics", Object(Members(metrics))),
         ]));
     }
@@ -50,8 +54,11 @@ internal static class Report
         where T : struct => members.Select(m => (m.Key, FormattableString.Invariant($"{m.Value}")));
 
     private static string Object(IEnumerable<(string Name, string Json)> members) =>
-        "{" + string.Join(',', members.OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => $"\"{Plain(m.Name)}\":{m.Json}")) + "}";
+        "{" + string.Join(',',
+            members.OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => $"\"{Plain(m.Name)}\":{m.Json}")) + "}";
 
     private static string Plain(string name) =>
-        name.All(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '_' or '-' or '.') ? name : throw new InvalidDataException($"a group's name must be plain ASCII: {name}");
+        name.All(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '_' or '-' or '.')
+            ? name
+            : throw new InvalidDataException($"a group's name must be plain ASCII: {name}");
 }

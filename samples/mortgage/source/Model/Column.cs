@@ -9,7 +9,9 @@ internal enum ColumnKind
     /// <summary>A number: an unquoted cell, a JSON number.</summary>
     Number,
 
-    /// <summary>A step of a scale, "1" to "6": a quoted cell, a JSON string. It enters the model as its number.</summary>
+    /// <summary>
+    /// A step of a scale, "1" to "6": a quoted cell, a JSON string. It enters the model as its number.
+    /// </summary>
     Scale,
 
     /// <summary>"yes" or "no": a quoted cell, a JSON string. It enters the model as 1 or 0.</summary>
@@ -79,9 +81,11 @@ internal sealed record Column(string Name, ColumnKind Kind, double Least, double
                 value = cell.Text.Length == 1 ? cell.Text[0] - '0' : 0;
                 return value >= Least && value <= Most;
             default:
-                const NumberStyles plain = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+                const NumberStyles plain = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint
+                    | NumberStyles.AllowExponent;
                 // Invariant: NaN fails both comparisons.
-                return double.TryParse(cell.Text, plain, CultureInfo.InvariantCulture, out value) && value >= Least && value <= Most;
+                return double.TryParse(cell.Text, plain, CultureInfo.InvariantCulture, out value) && value >= Least
+                    && value <= Most;
         }
     }
 }

@@ -5,7 +5,10 @@ using System.Text;
 
 namespace Mortgage.Model;
 
-/// <summary>One cell as it stood in the file. Quoted cells are categories, unquoted cells are numbers: the dataset keeps to that.</summary>
+/// <summary>
+/// One cell as it stood in the file. Quoted cells are categories, unquoted cells are numbers: the dataset keeps to
+/// that.
+/// </summary>
 internal readonly record struct Cell(string Text, bool Quoted);
 
 /// <summary>
@@ -50,7 +53,9 @@ internal sealed class Csv
         if (Directory.Exists(path))
         {
             var files = Directory.GetFiles(path, "*.csv");
-            path = files.Length == 1 ? files[0] : throw new InvalidDataException($"{path}: expected one .csv file, found {files.Length}");
+            path = files.Length == 1
+                ? files[0]
+                : throw new InvalidDataException($"{path}: expected one .csv file, found {files.Length}");
         }
 
         return Parse(File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true)));
@@ -92,7 +97,8 @@ internal sealed class Csv
             var inner = quoted ? part[1..^1] : part;
             if (inner.Length == 0 || inner.AsSpan().IndexOfAny("\"\r") >= 0)
             {
-                throw new InvalidDataException($"line {number}, cell {i + 1}: empty, or a quote or carriage return inside");
+                throw new InvalidDataException(
+                    $"line {number}, cell {i + 1}: empty, or a quote or carriage return inside");
             }
 
             cells[i] = new Cell(inner, quoted);

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Mortgage.Model;
 
-/// <summary>Doubles as they stand in frozen documents: rounded to 12 significant digits, written as RFC 8785 writes them.</summary>
+/// <summary>
+/// Doubles as they stand in frozen documents: rounded to 12 significant digits, written as RFC 8785 writes them.
+/// </summary>
 internal static class JsonNumber
 {
     /// <summary>
@@ -14,7 +16,9 @@ internal static class JsonNumber
         ? double.Parse(value.ToString("E11", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
         : throw new ArithmeticException("a number in a document must be finite");
 
-    /// <summary>The shortest text that reads back as the same double, laid out by ECMAScript's Number::toString.</summary>
+    /// <summary>
+    /// The shortest text that reads back as the same double, laid out by ECMAScript's Number::toString.
+    /// </summary>
     public static string Format(double value)
     {
         if (!double.IsFinite(value))
@@ -29,7 +33,9 @@ internal static class JsonNumber
 
         var text = Math.Abs(value).ToString("R", CultureInfo.InvariantCulture);
         var e = text.IndexOf('E', StringComparison.Ordinal);
-        var exponent = e < 0 ? 0 : int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent = e < 0
+            ? 0
+            : int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         var mantissa = e < 0 ? text : text[..e];
         var point = mantissa.IndexOf('.', StringComparison.Ordinal);
         var all = mantissa.Replace(".", "", StringComparison.Ordinal);

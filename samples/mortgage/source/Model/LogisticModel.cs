@@ -10,13 +10,15 @@ namespace Mortgage.Model;
 /// A logistic regression on standardised columns, and its file, model.json:
 /// <code>{"algorithm":"logistic-regression","coefficients":[…],"columns":["pirat",…],"intercept":…,"label":"deny","means":[…],"reweighed":"…","rows":1190,"scales":[…]}</code>
 /// RFC 8785 form; every number rounded to 12 significant digits; <c>reweighed</c> only where rows were weighted.
-/// It scores with scalar IEEE additions, multiplications and divisions in a fixed order, so that every CPU gives the same double.
+/// It scores with scalar IEEE additions, multiplications and divisions in a fixed order, so that every CPU gives the
+/// same double.
 /// </summary>
 internal sealed class LogisticModel
 {
     private const string Algorithm = "logistic-regression";
 
-    public LogisticModel(IReadOnlyList<Column> columns, double intercept, double[] coefficients, double[] means, double[] scales, int rows, string? reweighed)
+    public LogisticModel(IReadOnlyList<Column> columns, double intercept, double[] coefficients, double[] means,
+        double[] scales, int rows, string? reweighed)
     {
         if (coefficients.Length != columns.Count || means.Length != columns.Count || scales.Length != columns.Count)
         {
@@ -118,7 +120,9 @@ internal sealed class LogisticModel
         return Encoding.UTF8.GetBytes(json.Append('}').ToString());
     }
 
-    /// <summary>Reads what <see cref="ToJson"/> wrote and nothing else: the bytes must come out the same again.</summary>
+    /// <summary>
+    /// Reads what <see cref="ToJson"/> wrote and nothing else: the bytes must come out the same again.
+    /// </summary>
     public static LogisticModel Parse(byte[] json)
     {
         LogisticModel model;
@@ -129,7 +133,8 @@ internal sealed class LogisticModel
             var columns = new List<Column>();
             foreach (var name in root.GetProperty("columns").EnumerateArray())
             {
-                columns.Add(Column.Find(name.GetString()!) ?? throw new InvalidDataException($"model: unknown column {name}"));
+                columns.Add(Column.Find(name.GetString()!)
+                    ?? throw new InvalidDataException($"model: unknown column {name}"));
             }
 
             model = new LogisticModel(
@@ -141,12 +146,15 @@ internal sealed class LogisticModel
                 root.GetProperty("rows").GetInt32(),
                 root.TryGetProperty("reweighed", out var reweighed) ? reweighed.GetString() : null);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new InvalidDataException($"model: {e.Message}", e);
         }
 
-        return model.ToJson().AsSpan().SequenceEqual(json) ? model : throw new InvalidDataException("model: not in the form that the trainer writes");
+        return model.ToJson().AsSpan().SequenceEqual(json)
+            ? model
+            : throw new InvalidDataException("model: not in the form that the trainer writes");
     }
 
     private static void Append(StringBuilder json, double[] numbers)

@@ -8,8 +8,8 @@ namespace Mortgage.Prepare;
 
 /// <summary>
 /// prepare --data FILE --part train|evaluation --out FILE
-/// Checks every row against the columns' rules, then writes one half of the dataset, its rows' text unchanged: rows with
-/// an even number are for training, rows with an odd number (the first application is row 1) for evaluation.
+/// Checks every row against the columns' rules, then writes one half of the dataset, its rows' text unchanged: rows
+/// with an even number are for training, rows with an odd number (the first application is row 1) for evaluation.
 /// </summary>
 internal static class Program
 {
@@ -37,7 +37,8 @@ internal static class Program
             }
 
             File.WriteAllText(arguments["out"], string.Join('\n', lines) + "\n");
-            Console.Out.WriteLine($"{arguments["part"]}: {(lines.Count - 1).ToString(CultureInfo.InvariantCulture)} of {data.Lines.Count.ToString(CultureInfo.InvariantCulture)} rows");
+            Console.Out.WriteLine(
+                $"{arguments["part"]}: {(lines.Count - 1).ToString(CultureInfo.InvariantCulture)} of {data.Lines.Count.ToString(CultureInfo.InvariantCulture)} rows");
             return 0;
         }
         catch (Exception e) when (e is ArgumentException or InvalidDataException or IOException)
@@ -51,7 +52,8 @@ internal static class Program
     {
         if (data.Names.Count != Column.All.Count + 1)
         {
-            throw new InvalidDataException($"{data.Names.Count} columns; expected {Column.Label} and the {Column.All.Count} of an application");
+            throw new InvalidDataException(
+                $"{data.Names.Count} columns; expected {Column.Label} and the {Column.All.Count} of an application");
         }
 
         var label = data.Column(Column.Label);

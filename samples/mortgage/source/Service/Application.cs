@@ -11,7 +11,9 @@ namespace Mortgage.Service;
 /// </summary>
 internal static class Application
 {
-    /// <summary>The model's inputs in its order, or the field that is wrong (null where it is the body itself) and why.</summary>
+    /// <summary>
+    /// The model's inputs in its order, or the field that is wrong (null where it is the body itself) and why.
+    /// </summary>
     public static double[]? Read(ReadOnlyMemory<byte> body, LogisticModel model, out string? field, out string problem)
     {
         field = null;

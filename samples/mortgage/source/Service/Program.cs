@@ -30,19 +30,24 @@ internal static class Program
             var settings = Settings.Parse(await File.ReadAllBytesAsync(arguments["config"]));
             await using var app = Build(arguments["socket"]);
 
-            app.MapGet("/health", context => Answer(context, 200, $"{{\"model\":\"{modelDigest}\",\"status\":\"ok\"}}"));
+            app.MapGet("/health",
+                context => Answer(context, 200, $"{{\"model\":\"{modelDigest}\",\"status\":\"ok\"}}"));
             app.MapPost("/predict", context => Predict(context, model, modelDigest, settings));
             await app.RunAsync();
             return 0;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"service: error: {e.Message}");
             return 1;
         }
     }
 
-    /// <summary>Kestrel and routing, nothing else: no configuration from the environment, no logging, no reflection over handlers.</summary>
+    /// <summary>
+    /// Kestrel and routing, nothing else: no configuration from the environment, no logging, no reflection over
+    /// handlers.
+    /// </summary>
     private static WebApplication Build(string socket)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -74,21 +79,25 @@ internal static class Program
         }
         catch (BadHttpRequestException e)
         {
-            await Problem(context, e.StatusCode, null, e.StatusCode == 413 ? $"the body is larger than {MaxBody} bytes" : "the body is malformed");
+            await Problem(context, e.StatusCode, null,
+                e.StatusCode == 413 ? $"the body is larger than {MaxBody} bytes" : "the body is malformed");
             return;
         }
 
-        var values = Application.Read(body.GetBuffer().AsMemory(0, (int)body.Length), model, out var field, out var problem);
+        var values = Application.Read(body.GetBuffer().AsMemory(0, (int)body.Length), model, out var field,
+            out var problem);
         if (values == null)
         {
             await Problem(context, 400, field, problem);
             return;
         }
 
-        // The rounded probability decides, so that nobody can read 0.25 in an answer and find it on the other side of 0.25.
+        // The rounded probability decides, so that nobody can read 0.25 in an answer and find it on the other side of
+        // 0.25.
         var probability = JsonNumber.Round(model.Score(values));
         var decision = probability >= settings.Threshold ? "deny" : "approve";
-        await Answer(context, 200, $"{{\"decision\":\"{decision}\",\"model\":\"{modelDigest}\",\"probability\":{JsonNumber.Format(probability)},\"threshold\":{JsonNumber.Format(settings.Threshold)}}}");
+        await Answer(context, 200,
+            $"{{\"decision\":\"{decision}\",\"model\":\"{modelDigest}\",\"probability\":{JsonNumber.Format(probability)},\"threshold\":{JsonNumber.Format(settings.Threshold)}}}");
     }
 
     private static bool IsJson(string? contentType) =>
@@ -109,13 +118,17 @@ internal static class Program
         return context.Response.WriteAsync(json, context.RequestAborted);
     }
 
-    /// <summary>A JSON string; a field's name comes from the client, so everything but plain ASCII is escaped.</summary>
+    /// <summary>
+    /// A JSON string; a field's name comes from the client, so everything but plain ASCII is escaped.
+    /// </summary>
     private static string Quote(string text)
     {
         var json = new System.Text.StringBuilder("\"");
         foreach (var c in text)
         {
-            json.Append(c is >= ' ' and <= '~' and not '"' and not '\\' ? c.ToString() : "\\u" + ((int)c).ToString("x4", CultureInfo.InvariantCulture));
+            json.Append(c is >= ' ' and <= '~' and not '"' and not '\\'
+                ? c.ToString()
+                : "\\u" + ((int)c).ToString("x4", CultureInfo.InvariantCulture));
         }
 
         return json.Append('"').ToString();

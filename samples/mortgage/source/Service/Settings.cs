@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Mortgage.Service;
 
-/// <summary>service.json: <c>threshold</c>, the probability of denial from which an application is denied, between 0 and 1.</summary>
+/// <summary>
+/// service.json: <c>threshold</c>, the probability of denial from which an application is denied, between 0 and 1.
+/// </summary>
 internal sealed record Settings(double Threshold)
 {
     public static Settings Parse(byte[] json)
@@ -23,7 +25,9 @@ internal sealed record Settings(double Threshold)
                 threshold = property.Value.GetDouble();
             }
 
-            return threshold is > 0 and < 1 ? new Settings(threshold.Value) : throw new InvalidDataException("settings: threshold must lie between 0 and 1");
+            return threshold is > 0 and < 1
+                ? new Settings(threshold.Value)
+                : throw new InvalidDataException("settings: threshold must lie between 0 and 1");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {

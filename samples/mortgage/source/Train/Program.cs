@@ -6,7 +6,8 @@ namespace Mortgage.Train;
 
 /// <summary>
 /// train --data FILE --out model.json [--drop COLUMN] [--reweigh COLUMN]
-/// Fits the probability of denial on every column but the dropped one, optionally with the rows reweighed by a column's groups.
+/// Fits the probability of denial on every column but the dropped one, optionally with the rows reweighed by a column's
+/// groups.
 /// </summary>
 internal static class Program
 {
@@ -15,7 +16,8 @@ internal static class Program
         try
         {
             var arguments = new Arguments(args, "data", "out", "drop", "reweigh");
-            var model = Trainer.Train(Csv.Read(arguments["data"]), arguments.Optional("drop"), arguments.Optional("reweigh"));
+            var model = Trainer.Train(Csv.Read(arguments["data"]), arguments.Optional("drop"),
+                arguments.Optional("reweigh"));
             File.WriteAllBytes(arguments["out"], model.ToJson());
             Console.Out.WriteLine($"trained on {model.Rows} rows, {model.Columns.Count} columns");
             return 0;

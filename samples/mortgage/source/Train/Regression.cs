@@ -87,7 +87,8 @@ internal static class Regression
 
             if (Math.Abs(a[pivot][column]) < 1e-12)
             {
-                throw new ArithmeticException("two columns carry the same information: the coefficients are not determined");
+                throw new ArithmeticException(
+                    "two columns carry the same information: the coefficients are not determined");
             }
 
             (a[column], a[pivot]) = (a[pivot], a[column]);

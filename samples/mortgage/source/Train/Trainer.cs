@@ -42,7 +42,9 @@ internal static class Trainer
         return new LogisticModel(columns, beta[0], beta[1..], means, scales, rows.Length, reweigh);
     }
 
-    /// <summary>Brings each column to mean 0 and deviation 1, in place. Weights play no part: this only steadies the numbers.</summary>
+    /// <summary>
+    /// Brings each column to mean 0 and deviation 1, in place. Weights play no part: this only steadies the numbers.
+    /// </summary>
     private static (double[] Means, double[] Scales) Standardise(double[][] rows, List<Column> columns)
     {
         var means = new double[columns.Count];

@@ -23,7 +23,8 @@ internal static class Weights
         var weights = new double[groups.Count];
         for (var i = 0; i < weights.Length; i++)
         {
-            weights[i] = (double)ofGroup[groups[i]] * ofLabel[labels[i]] / ((double)groups.Count * ofBoth[(groups[i], labels[i])]);
+            weights[i] = (double)ofGroup[groups[i]]
+                * ofLabel[labels[i]] / ((double)groups.Count * ofBoth[(groups[i], labels[i])]);
         }
 
         return weights;

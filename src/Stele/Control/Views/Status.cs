@@ -9,24 +9,34 @@ namespace Stele.Control.Views;
 static class Status
 {
     /// <param name="entries">The entries that were folded, at least those of the state.</param>
-    /// <param name="now">What "lapsed" and "silent" are measured by, milliseconds since 1970 UTC; the asked time when one asks as of then.</param>
+    /// <param name="now">
+    /// What "lapsed" and "silent" are measured by, milliseconds since 1970 UTC; the asked time when one asks as of
+    /// then.
+    /// </param>
     public static Json Of(State state, IReadOnlyList<Folded> entries, long now) => Json.Object(
-        ("ledger", state.Ledger), ("origin", state.Origin), ("foldVersion", state.FoldVersion), ("size", state.Size), ("time", state.Time), ("asOf", now), ("state", StateDigest.Of(state)),
+        ("ledger", state.Ledger), ("origin", state.Origin), ("foldVersion", state.FoldVersion), ("size", state.Size),
+        ("time", state.Time), ("asOf", now), ("state", StateDigest.Of(state)),
         ("members", state.Members.Count(m => !m.Value.Keys.IsEmpty)), ("threshold", state.Threshold),
-        ("policies", Json.Array(state.Policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry), ("policy", p.Value.Policy is { } d ? Json.Of(d) : null))))),
+        ("policies",
+            Json.Array(state.Policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry),
+                ("policy", p.Value.Policy is { } d ? Json.Of(d) : null))))),
         ("systems", Json.Array(state.Systems.Values.Select(s => System(state, entries, s, now)))),
         ("revocations", Json.Array(state.Revocations.Select(r => Json.Object(
-            ("target", r.Value.Target), ("digest", r.Key), ("entry", r.Value.Entry), ("fromEntry", r.Value.FromEntry), ("effect", r.Value.Effect))))),
+            ("target", r.Value.Target), ("digest", r.Key), ("entry", r.Value.Entry), ("fromEntry", r.Value.FromEntry),
+            ("effect", r.Value.Effect))))),
         ("logs", Json.Array(state.Logs.Values.Select(l => Log(state, l, now)))),
         ("holds", Json.Array(state.Holds.Values.Select(Hold))),
         ("attestations", Json.Array(Attestations.InForce(state, now).Select(a => Words.One(a, true)))));
 
     public static Json Hold(HoldFact h) => Json.Object(
-        ("entry", h.Entry), ("time", h.Time), ("system", h.System), ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
-        ("from", h.From), ("to", h.To is { } to ? Json.Of(to) : null), ("reason", h.Reason is { } r ? Json.Of(r) : null), ("covers", h.ToString()));
+        ("entry", h.Entry), ("time", h.Time), ("system", h.System),
+        ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
+        ("from", h.From), ("to", h.To is { } to ? Json.Of(to) : null),
+        ("reason", h.Reason is { } r ? Json.Of(r) : null), ("covers", h.ToString()));
 
     static Json System(State state, IReadOnlyList<Folded> entries, SystemFact s, long now) => Json.Object(
-        ("system", s.Name), ("entry", s.Entry), ("owner", s.Owner), ("risk", s.Risk), ("retention", s.Retention?.ToJson()),
+        ("system", s.Name), ("entry", s.Entry), ("owner", s.Owner), ("risk", s.Risk),
+        ("retention", s.Retention?.ToJson()),
         ("environments", Json.Array(s.Environments.Select(e => Environment(state, entries, s.Name, e, now)))));
 
     static Json Environment(State state, IReadOnlyList<Folded> entries, string system, EnvironmentTerms terms, long now)
@@ -37,12 +47,15 @@ static class Status
         var running = fact.Head is { Routes.IsEmpty: false };
         return Json.Object(
             ("environment", terms.Name), ("place", State.Place(system, terms.Name)),
-            ("staleAfter", terms.StaleAfter is { } stale ? Json.Of(stale) : null), ("observationGap", terms.ObservationGap is { } gap ? Json.Of(gap) : null), ("nodeReturn", terms.NodeReturn),
+            ("staleAfter", terms.StaleAfter is { } stale ? Json.Of(stale) : null),
+            ("observationGap", terms.ObservationGap is { } gap ? Json.Of(gap) : null), ("nodeReturn", terms.NodeReturn),
             ("policies", Json.Array(state.PoliciesFor(system, terms.Name).Select(Json.Of))),
             ("head", fact.Head is { } head ? Head(state, head, now) : null),
             ("observation", Shown(state, entries, system, terms.Name, fact)),
             ("silent", running && terms.ObservationGap is { } limit && heard is { } last && now - last > limit),
-            ("deployed", Json.Array(fact.Deployed.OrderBy(d => d.Value).Select(d => Json.Object(("release", d.Key), ("name", Name(state, d.Key)), ("entry", d.Value))))));
+            ("deployed",
+                Json.Array(fact.Deployed.OrderBy(d => d.Value)
+                    .Select(d => Json.Object(("release", d.Key), ("name", Name(state, d.Key)), ("entry", d.Value))))));
     }
 
     /// <summary>The newest observations that are about the head, one of each release that it routes to, the newest
@@ -86,20 +99,29 @@ static class Status
         var waivers = head.Waivers.Select(w => Waivers.One(state, state.Waivers[w], now)).ToList();
         return Json.Object(
             ("entry", head.Entry), ("time", head.Time), ("action", head.Action), ("since", head.Time),
-            ("routes", Json.Array(head.Routes.Select(r => Route(state, r)))), ("previousRoutes", Json.Array(head.PreviousRoutes.Select(r => Route(state, r)))),
+            ("routes", Json.Array(head.Routes.Select(r => Route(state, r)))),
+            ("previousRoutes", Json.Array(head.PreviousRoutes.Select(r => Route(state, r)))),
             ("policies", Json.Array(head.Policies.Select(Json.Of))),
             ("waivers", Json.Array(waivers)),
-            ("lapsed", waivers.Any(w => w["standing"].AsString is Waivers.Lapsed or Waivers.Revoked or Waivers.Withdrawn)),
+            ("lapsed",
+                waivers.Any(w => w["standing"].AsString is Waivers.Lapsed or Waivers.Revoked or Waivers.Withdrawn)),
             ("revoked", head.Routes.Any(r => state.Closure(state.Releases[r.Release]).Any(state.IsRevoked))));
     }
 
-    static Json Route(State state, Route route) => Json.Object(("release", route.Release), ("name", Name(state, route.Release)), ("weight", route.Weight));
+    static Json Route(State state, Route route) =>
+        Json.Object(("release", route.Release), ("name", Name(state, route.Release)), ("weight", route.Weight));
 
-    static Json? Name(State state, Digest release) => state.Releases.TryGetValue(release, out var r) ? Json.Of(r.Name) : null;
+    static Json? Name(State state, Digest release) => state.Releases.TryGetValue(release, out var r)
+        ? Json.Of(r.Name)
+        : null;
 
     static Json Log(State state, LogFact l, long now) => Json.Object(
-        ("log", l.Origin), ("node", l.Node), ("place", State.Place(l.System, l.Environment)), ("entry", l.Entry), ("status", l.Status), ("floor", l.Floor), ("key", l.Key),
-        ("erased", state.Erasures.Values.Where(e => e.Log == l.Origin).Aggregate(0L, (sum, e) => Math.Min(sum + e.Count, Json.MaxInt))), ("holds", Json.Array(state.HoldsOn(l).Select(h => Json.Of(h.Entry)))),
+        ("log", l.Origin), ("node", l.Node), ("place", State.Place(l.System, l.Environment)), ("entry", l.Entry),
+        ("status", l.Status), ("floor", l.Floor), ("key", l.Key),
+        ("erased",
+            state.Erasures.Values.Where(e => e.Log == l.Origin).Aggregate(0L, (sum, e) => Math.Min(sum + e.Count,
+                Json.MaxInt))), ("holds", Json.Array(state.HoldsOn(l).Select(h => Json.Of(h.Entry)))),
         ("anchor", l.Anchor is { } a ? Json.Object(
-            ("entry", a.Entry), ("time", a.Time), ("age", Math.Max(0, now - a.Time)), ("size", a.Size), ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes)) : null));
+            ("entry", a.Entry), ("time", a.Time), ("age", Math.Max(0, now - a.Time)), ("size", a.Size),
+            ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes)) : null));
 }
