@@ -179,7 +179,7 @@ static class GatewayBench
             var (_, token) = TokenFile.AddPrincipal(nodeFolder.Principals, ["desk"],
                 [State.Place(System, Environment)]);
             // Nothing periodic falls into a run: inspections and anchors have benches, or none, of their own.
-            var terms = new NodeTerms
+            var terms = new NodeOptions
             {
                 AnchorEvery = TimeSpan.FromHours(1),
                 InspectEvery = TimeSpan.FromHours(1),
@@ -187,7 +187,7 @@ static class GatewayBench
                 RehashEvery = TimeSpan.FromHours(1)
             };
             var node = await NodeHost.Start(nodeFolder, founded.Trust, server.Address, founded.Token, terms,
-                new GatewayTerms(), time);
+                new GatewayOptions(), time);
             HostedEnvironment? Hosted() => node.Node.Environment(System, Environment);
             await Until(() => Hosted()?.Log is not null, node);
             var log = Hosted()!.Log!;
@@ -197,10 +197,10 @@ static class GatewayBench
                 Nonce = "",
                 Issued = 0
             }, owner);
-            await Until(() => Hosted()?.Table?.Standing == Standing.Serving, node);
+            await Until(() => Hosted()?.Table?.Status == EnvironmentStatus.Serving, node);
 
             // The release's /run is a file system of its own: it is reached by the root of its sandbox.
-            var init = Hosted()!.Table!.Legs.Single().Instance.Init;
+            var init = Hosted()!.Table!.Backends.Single().Instance.Init;
             var socket = Libc.OpenName(
                 string.Create(CultureInfo.InvariantCulture, $"/proc/{init}/root/run/service.sock"));
             var direct = new HttpClient(new SocketsHttpHandler
@@ -231,7 +231,7 @@ static class GatewayBench
                 if (node.Failed.IsFaulted) await node.Failed;
                 if (tries > 3000)
                     throw new TimeoutException(
-                        $"the node does not come to serve: {node.Node.Environment(System, Environment)?.Trouble ?? node.Node.ServerTrouble ?? "it says nothing"}");
+                        $"the node does not come to serve: {node.Node.Environment(System, Environment)?.LastError ?? node.Node.ServerTrouble ?? "it says nothing"}");
                 await Task.Delay(20);
             }
         }

@@ -82,9 +82,9 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     }
 
     Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
-        ? throw new ProblemException(Trouble.Stopped, "the server is not admitting statements")
+        ? throw new ProblemException(ProblemCode.Stopped, "the server is not admitting statements")
         : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size),
-            ("publishing", log.PublishTrouble is { } trouble ? Json.Of(trouble) : null)));
+            ("publishing", log.LastPublishError is { } trouble ? Json.Of(trouble) : null)));
 
     async Task Submit(HttpContext http)
     {
@@ -93,7 +93,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             [] or ["integrated"] => Await.Integrated,
             ["durable"] => Await.Durable,
             ["witnessed"] => Await.Witnessed,
-            _ => throw new ProblemException(Trouble.BadRequest, "'await' is 'durable', 'integrated' or 'witnessed'"),
+            _ =>
+                throw new ProblemException(ProblemCode.BadRequest, "'await' is 'durable', 'integrated' or 'witnessed'"),
         };
         var body = await http.JsonBody(MaxEnvelope);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
@@ -127,7 +128,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         if (http.Number("wait") is { } seconds)
         {
             var beyond = http.Number("beyond")
-                ?? throw new ProblemException(Trouble.BadRequest, "'wait' needs 'beyond'");
+                ?? throw new ProblemException(ProblemCode.BadRequest, "'wait' needs 'beyond'");
             using var due = new CancellationTokenSource(
                 TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping, due.Token);
@@ -142,7 +143,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         }
         if (http.Number("beyond") is not null) await LogPages.Checkpoint(http, cosigned.Newest);
         else
-            await LogPages.Checkpoint(http, cosigned.Published ?? throw new ProblemException(Trouble.NotFound,
+            await LogPages.Checkpoint(http, cosigned.Published ?? throw new ProblemException(ProblemCode.NotFound,
                 "no checkpoint has the cosignatures yet that this ledger's witness policy asks for"));
     }
 
@@ -158,11 +159,11 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.BadRequest, $"not a node's cosignature: {e.Message}");
+            throw new ProblemException(ProblemCode.BadRequest, $"not a node's cosignature: {e.Message}");
         }
-        if (cosignature is null) throw new ProblemException(Trouble.NotANode, error);
+        if (cosignature is null) throw new ProblemException(ProblemCode.NotANode, error);
         if (!cosigned.Add(offer.Note, cosignature))
-            throw new ProblemException(Trouble.NotANode,
+            throw new ProblemException(ProblemCode.NotANode,
                 "that checkpoint is not one of this ledger's, or has all the cosignatures that it takes");
         await http.Write(Json.Object(("size", Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size)));
     }
@@ -177,24 +178,24 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         ("witnesses", Json.Array((witnesses?.Standings ?? []).Select(w => Json.Object(
             ("name", w.Place.Name), ("key", w.Place.Key.ToString()), ("address", w.Place.Address!.ToString()),
             ("size", w.Size is { } s ? Json.Of(s) : null), ("time", w.Size is null ? null : Json.Of(w.Time)),
-            ("trouble", w.Trouble is { } t ? Json.Of(t) : null), ("fork", w.Fork))))));
+            ("trouble", w.LastError is { } t ? Json.Of(t) : null), ("fork", w.Fork))))));
 
     async Task Tile(HttpContext http)
     {
         var path = $"tile/{http.Request.RouteValues["path"]}";
         if (!await LogPages.Tile(http, log, path, options.OpenLog))
-            throw new ProblemException(Trouble.NotFound, $"the log of {log.Size} entries has no {path}");
+            throw new ProblemException(ProblemCode.NotFound, $"the log of {log.Size} entries has no {path}");
     }
 
     Folded Entry(HttpContext http)
     {
         var text = (string?)http.Request.RouteValues["n"];
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n))
-            throw new ProblemException(Trouble.BadRequest, $"'{text}' is not an entry number");
+            throw new ProblemException(ProblemCode.BadRequest, $"'{text}' is not an entry number");
         var entries = admission.Replay.Entries;
         return n < entries.Count
             ? entries[(int)n]
-            : throw new ProblemException(Trouble.NotFound, $"the ledger has {entries.Count} entries");
+            : throw new ProblemException(ProblemCode.NotFound, $"the ledger has {entries.Count} entries");
     }
 
     async Task Proof(HttpContext http)
@@ -205,7 +206,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         var checkpoint = log.Checkpoint;
         var size = http.Number("size") ?? Stele.Proof.Checkpoint.Parse(Note.Parse(checkpoint).Text).Size;
         if (size <= entry.Index || size > log.Size)
-            throw new ProblemException(Trouble.BadRequest,
+            throw new ProblemException(ProblemCode.BadRequest,
                 $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
         await http.Write(Json.Object(
             ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),
@@ -263,25 +264,25 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         var replay = admission.Replay;
         var (at, ms) = (http.Number("at"), http.Number("time"));
         if (at is not null && ms is not null)
-            throw new ProblemException(Trouble.BadRequest, "'at' and 'time' say the same thing twice");
+            throw new ProblemException(ProblemCode.BadRequest, "'at' and 'time' say the same thing twice");
         if (at >= replay.State.Size)
-            throw new ProblemException(Trouble.NotFound, $"the ledger has {replay.State.Size} entries");
+            throw new ProblemException(ProblemCode.NotFound, $"the ledger has {replay.State.Size} entries");
         var state = at is { } entry ? replay.At(entry + 1) : ms is { } moment ? replay.AsOf(moment) : replay.State;
-        if (state.Size == 0) throw new ProblemException(Trouble.NotFound, "the ledger had not begun then");
+        if (state.Size == 0) throw new ProblemException(ProblemCode.NotFound, "the ledger had not begun then");
         return http.Write(view(state, at is not null ? state.Time : ms ?? time.GetUtcNow().ToUnixTimeMilliseconds()));
     }
 
     static ReleaseFact Release(HttpContext http, State state, string name)
     {
         if (http.Request.Query[name] is not [{ } text])
-            throw new ProblemException(Trouble.BadRequest, $"'{name}' names a release");
+            throw new ProblemException(ProblemCode.BadRequest, $"'{name}' names a release");
         try
         {
             return Releases.Find(state, text);
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.NotFound, e.Message);
+            throw new ProblemException(ProblemCode.NotFound, e.Message);
         }
     }
 
@@ -295,18 +296,18 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             if (http.Number("deployment") is { } entry)
                 return http.Write(Trace.OfDeployment(admission.Replay, _find, entry, release));
             return http.Write(Trace.OfRelease(admission.Replay, _find,
-                release ?? throw new ProblemException(Trouble.BadRequest, "name a 'release' or a 'deployment'")));
+                release ?? throw new ProblemException(ProblemCode.BadRequest, "name a 'release' or a 'deployment'")));
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.NotFound, e.Message);
+            throw new ProblemException(ProblemCode.NotFound, e.Message);
         }
     }
 
     static Digest DigestOf(HttpContext http) =>
         Digest.TryParse((string?)http.Request.RouteValues["digest"], out var digest)
         ? digest
-        : throw new ProblemException(Trouble.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
+        : throw new ProblemException(ProblemCode.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
 
     /// <summary>
     /// Each blob on its way holds a descriptor in addition to its connection's: with too many of them none would be
@@ -320,13 +321,13 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     /// <summary>Of all servers in this process: there is one, but in tests.</summary>
     static readonly SemaphoreSlim Listing = new(1);
 
-    /// <exception cref="ProblemException"><see cref="Trouble.Busy"/></exception>
+    /// <exception cref="ProblemException"><see cref="ProblemCode.Busy"/></exception>
     async Task Transfer(Func<Task> blob)
     {
         try
         {
             if (Interlocked.Increment(ref _transfers) > _mostTransfers)
-                throw new ProblemException(Trouble.Busy,
+                throw new ProblemException(ProblemCode.Busy,
                     $"{_mostTransfers} blobs are on their way, and no more can be");
             await blob();
         }
@@ -339,7 +340,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     async Task GetBlob(HttpContext http)
     {
         var digest = DigestOf(http);
-        var length = blobs.SizeOf(digest) ?? throw new ProblemException(Trouble.UnknownBlob, $"no blob {digest} here");
+        var length = blobs.SizeOf(digest)
+            ?? throw new ProblemException(ProblemCode.UnknownBlob, $"no blob {digest} here");
         http.Response.ContentType = "application/octet-stream";
         http.Response.ContentLength = length;
         http.Response.Headers.CacheControl = Answers.Immutable;
@@ -365,7 +367,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     {
         // What it says of itself is judged before a byte is read; what it is, while it is read.
         if (http.Request.ContentLength > options.MaxBlob)
-            throw new ProblemException(Trouble.TooLarge,
+            throw new ProblemException(ProblemCode.TooLarge,
                 $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
         http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
         Digest stored = default;

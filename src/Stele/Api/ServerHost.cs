@@ -35,7 +35,7 @@ sealed class ServerHost : IAsyncDisposable
     public Admission Admission { get; }
 
     /// <summary>The status of the witnesses that are asked from here.</summary>
-    public IReadOnlyList<WitnessStanding> Witnesses => _witnesses?.Standings ?? [];
+    public IReadOnlyList<WitnessStatus> Witnesses => _witnesses?.Standings ?? [];
 
     /// <summary>Opens this server to the process that runs it, for as long as it runs; kept nowhere.</summary>
     public string OwnToken { get; private init; } = "";
@@ -143,13 +143,14 @@ sealed class ServerHost : IAsyncDisposable
 
     static void Demand(TokenHolder? known, HttpRequest request)
     {
-        var holder = known ?? throw new ProblemException(Trouble.Unauthorized, request.Headers.Authorization.Count == 0
+        var holder = known
+            ?? throw new ProblemException(ProblemCode.Unauthorized, request.Headers.Authorization.Count == 0
                 ? "this needs a token" : "this token is not known here");
         var right = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) ? Rights.Read
             : request.Path.StartsWithSegments("/blobs", StringComparison.Ordinal)
                 || request.Path.StartsWithSegments("/artifacts", StringComparison.Ordinal) ? Rights.Upload
             : Rights.Submit;
-        if (!holder.Has(right)) throw new ProblemException(Trouble.Forbidden,
+        if (!holder.Has(right)) throw new ProblemException(ProblemCode.Forbidden,
             $"the token '{holder.Name}' does not have the right {right.Names()[0]}");
     }
 

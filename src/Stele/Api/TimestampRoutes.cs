@@ -25,7 +25,7 @@ sealed class TimestampRoutes(Timestamps timestamps)
     async Task Post(HttpContext http)
     {
         var size = http.Number("size")
-            ?? throw new ProblemException(Trouble.BadRequest, "'size' says which checkpoint was stamped");
+            ?? throw new ProblemException(ProblemCode.BadRequest, "'size' says which checkpoint was stamped");
         var token = await http.Body(TimestampToken.MaxBytes);
         try
         {
@@ -34,7 +34,7 @@ sealed class TimestampRoutes(Timestamps timestamps)
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.BadRequest, e.Message);
+            throw new ProblemException(ProblemCode.BadRequest, e.Message);
         }
     }
 }

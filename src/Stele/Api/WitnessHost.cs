@@ -61,10 +61,10 @@ sealed class WitnessHost : IAsyncDisposable
         }
         else if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
             throw path.Count(c => c == '/') == 2 ? Problem.MethodNotAllowed(http, "GET, HEAD")
-                : new ProblemException(Trouble.NotFound, "nothing here takes that");
+                : new ProblemException(ProblemCode.NotFound, "nothing here takes that");
         else if (path.Split('/') is ["", { Length: 64 } hex, "checkpoint"] && witness.Latest(hex) is { } note)
             await LogPages.Checkpoint(http, note);
-        else throw new ProblemException(Trouble.NotFound, "no checkpoint was cosigned for such a log");
+        else throw new ProblemException(ProblemCode.NotFound, "no checkpoint was cosigned for such a log");
     }
 
     static Task Tell(HttpContext http, WitnessAnswer answer, WitnessDialect dialect, Action<string> report)

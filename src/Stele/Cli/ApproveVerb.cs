@@ -73,7 +73,7 @@ static class ApproveVerb
         if (percent is null && call.Get<string>("--beside") is not null)
             throw call.Wrong("--beside names a canary's new release: give its share too, --canary PERCENT");
         var now = call.Now;
-        var expires = Given.Expiry(call.Get<double?>("--expires") ?? 24, now);
+        var expires = Parsing.Expiry(call.Get<double?>("--expires") ?? 24, now);
         if (expires > now + Fold.MaxApproval)
             throw call.Wrong($"an approval lasts at most {Fold.MaxApproval / 86_400_000} days",
                 "--expires 2160; look again after that");

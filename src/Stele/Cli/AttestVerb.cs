@@ -62,7 +62,7 @@ static class AttestVerb
     static async Task<int> Attest(Call call)
     {
         var control = ControlOf(call);
-        var expires = Given.Term(call.Get<string>("--for") ?? throw call.Wrong("for how long do you give your word?",
+        var expires = Parsing.Term(call.Get<string>("--for") ?? throw call.Wrong("for how long do you give your word?",
             $"stele attest {control} --system SYSTEM --for 365d"), call.Now);
         await using var desk = await Desk.Open(call);
         var (system, release, last) = Thing(call, desk, control);
@@ -102,7 +102,7 @@ static class AttestVerb
     /// <summary>What the word is about, and this member's last one on it.</summary>
     static (string System, ReleaseFact? Release, AttestationFact? Last) Thing(Call call, Desk desk, string control)
     {
-        var (system, environment) = Given.Scope(call.Need("--system"), desk.State);
+        var (system, environment) = Parsing.Scope(call.Need("--system"), desk.State);
         if (environment is not null)
             throw call.Wrong("a word is about a whole system, or one release of it", $"--system {system}");
         var release = call.Get<string>("--release") is { } r ? desk.Release(r) : null;
@@ -132,7 +132,7 @@ static class AttestVerb
     static async Task<int> List(Call call)
     {
         await using var desk = await Desk.Open(call);
-        var (system, _) = Given.Scope(call.Get<string>("--system"), desk.State);
+        var (system, _) = Parsing.Scope(call.Get<string>("--system"), desk.State);
         var counting = Attestations.InForce(desk.State, call.Now).Select(a => a.By.Entry).ToHashSet();
         var words = Attestations.Last(desk.State).Where(a => a.Attestation.Expires is not null
             && (system is null || a.Attestation.System == system)).ToArray();

@@ -50,7 +50,7 @@ static class CommandLine
                     stage.Output.Write(HelpText.Of(group, false));
                     return 0;
                 }
-                if (Misuse.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
+                if (UsageError.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
             }
             // Signals are heard once, by the outermost command; one that runs inside another is stopped by that one.
             return await parsed.InvokeAsync(new InvocationConfiguration
@@ -67,7 +67,7 @@ static class CommandLine
         }
         catch (Exception e)
         {
-            failure = Ending.Of(e, Environment.GetEnvironmentVariable("STELE_TRACE") == "1");
+            failure = ErrorText.Of(e, Environment.GetEnvironmentVariable("STELE_TRACE") == "1");
         }
         var json = args.Contains("--json") && call is not { Terminal.Answered: true };
         Terminal.Failed(call, stage, failure, json);

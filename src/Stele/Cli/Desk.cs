@@ -20,11 +20,11 @@ sealed class Desk : IAsyncDisposable
     readonly Call _call;
     readonly Replica _replica;
 
-    Desk(Call call, Home home, Server server, Replica replica) =>
+    Desk(Call call, Home home, ServerClient server, Replica replica) =>
         (_call, Home, Server, _replica) = (call, home, server, replica);
 
     public Home Home { get; }
-    public Server Server { get; }
+    public ServerClient Server { get; }
     public IBlobs Blobs => Server;
     public Replay Replay => _replica.Replay;
     public State State => _replica.Replay.State;
@@ -50,7 +50,7 @@ sealed class Desk : IAsyncDisposable
     public static async Task<Desk> Connect(Call call, Home home, Uri address, string? token, Trust trust)
     {
         call.Terminal.Progress($"catching up with {address}");
-        var server = new Server(address, token);
+        var server = new ServerClient(address, token);
         Replica? replica = null;
         try
         {
@@ -259,10 +259,10 @@ sealed class Desk : IAsyncDisposable
     /// so.</summary>
     /// <exception cref="CliError">A node says that it can't, by an observation or, where this home knows it, by itself;
     /// or the time is up.</exception>
-    public async Task<long> WaitRunning(Place place, TimeSpan? patience = null)
+    public async Task<long> WaitRunning(Place place, TimeSpan? timeout = null)
     {
         using var node = Home.Gateway is { } gateway ? new NodeClient(gateway, Home.NodeToken) : null;
-        var until = _call.Clock.GetUtcNow() + (patience ?? TimeSpan.FromSeconds(60));
+        var until = _call.Clock.GetUtcNow() + (timeout ?? TimeSpan.FromSeconds(60));
         var head = State.Environment(place.System, place.Environment).Head!;
         while (true)
         {

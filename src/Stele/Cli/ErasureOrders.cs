@@ -121,7 +121,7 @@ sealed class ErasureOrders : IDisposable
         ImmutableArray<Envelope> all;
         try
         {
-            var json = CanonicalJson.Parse(Given.Bytes(file, MaxFile), MaxFile);
+            var json = CanonicalJson.Parse(Parsing.Bytes(file, MaxFile), MaxFile);
             if (json["version"].AsInt != Version) throw new FormatException($"version {json["version"].AsInt} of a "
                 + $"draft is not known here");
             all = [.. json["envelopes"].AsArray.Select(Envelope.FromJson)];

@@ -83,7 +83,7 @@ static class ExportVerb
         var signature = envelope.Signatures[0];
         if (call.Get<string>("--signer") is { } id)
         {
-            var wanted = Given.Digest(id, "a key");
+            var wanted = Parsing.Digest(id, "a key");
             signature = envelope.Signatures.FirstOrDefault(s => s.KeyId == wanted)
                 ?? throw new CliError($"entry {folded.Index} is not signed by {wanted}",
                     $"its signers are {string.Join(", ", envelope.Signatures.Select(s => s.KeyId))}");
@@ -149,7 +149,7 @@ static class ExportVerb
         {
             "log" => ForeignKey.Of(desk.Trust.Key).Spki.ToArray(),
             "server" => desk.State.ServerKey!.Spki.ToArray(),
-            _ => KnownKey(desk, Given.Digest(asked, "a key")).Spki.ToArray(),
+            _ => KnownKey(desk, Parsing.Digest(asked, "a key")).Spki.ToArray(),
         };
         return Write(call,
             Encoding.ASCII.GetBytes(System.Security.Cryptography.PemEncoding.WriteString("PUBLIC KEY", spki) + "\n"),

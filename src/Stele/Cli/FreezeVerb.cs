@@ -59,7 +59,7 @@ static class FreezeVerb
 
     static async Task<int> Run(Call call)
     {
-        var name = Given.Label(call.Need("--name"), "an artifact");
+        var name = Parsing.Label(call.Need("--name"), "an artifact");
         var notes = (call.Get<string[]>("--note") ?? []).Select(n => n.Split('=', 2) is [{ Length: > 0 } k, var v]
             ? KeyValuePair.Create(k, v)
             : throw call.Wrong($"'{n}' is not NAME=TEXT")).ToArray();

@@ -54,7 +54,7 @@ static class HoldVerb
     static async Task<int> Place(Call call)
     {
         await using var desk = await Desk.Open(call);
-        var (system, environment) = Given.Scope(call.Need("system/env"), desk.State);
+        var (system, environment) = Parsing.Scope(call.Need("system/env"), desk.State);
         var (log, from, to) = (call.Get<string>("--log"), call.Get<long?>("--from"), call.Get<long?>("--to"));
         if (log is null && (from is not null || to is not null))
             throw call.Wrong("--from and --to are about one log", "--log LOG, as stele status names it");

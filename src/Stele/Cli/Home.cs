@@ -77,7 +77,7 @@ sealed class Home
         Files.Close(folder);
     }
 
-    public Trust? Trust => File.Exists(TrustFile) ? Given.Trust(TrustFile) : null;
+    public Trust? Trust => File.Exists(TrustFile) ? Parsing.Trust(TrustFile) : null;
 
     /// <exception cref="CliError">This home pins another ledger.</exception>
     public void MayPin(Trust trust)

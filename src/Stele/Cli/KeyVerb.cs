@@ -85,7 +85,7 @@ static class KeyVerb
 
     static async Task<int> Revoke(Call call)
     {
-        var key = Given.Digest(call.Need("keyid"), "a key: take it from stele key list");
+        var key = Parsing.Digest(call.Need("keyid"), "a key: take it from stele key list");
         if (call.Get<long?>("--from") < 0) throw call.Wrong("--from takes an entry number");
         await using var desk = await Desk.Open(call);
         var own = desk.Home.Keys.FirstOrDefault(name =>

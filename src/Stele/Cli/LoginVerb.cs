@@ -43,7 +43,7 @@ static class LoginVerb
         var address = Address(call, call.Need("url"));
         var gateway = call.Get<string>("--gateway") is { } given ? Address(call, given) : null;
         var trust = call.Get<string>("--trust") is { } file
-            ? Given.Trust(file)
+            ? Parsing.Trust(file)
             : home.Trust ?? throw call.Wrong("which ledger? no trust file is pinned here",
                 "--trust FILE, as someone you trust gave it to you");
         var token = Secrets.Given(call, "--token", "STELE_TOKEN") ?? home.Token

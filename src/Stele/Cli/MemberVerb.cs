@@ -55,7 +55,7 @@ static class MemberVerb
         var id = call.Need("--member");
         if (!Names.IsMember(id))
             throw call.Wrong($"'{id}' is not a member id", "32 hex digits, as stele key new prints them");
-        var keys = (call.Get<string[]>("--key") ?? []).Select(Given.Key).ToImmutableArray();
+        var keys = (call.Get<string[]>("--key") ?? []).Select(Parsing.Key).ToImmutableArray();
         var roles = (call.Get<string[]>("--role") ?? []).Select(ParseRole).ToImmutableArray();
         var keep = call.Get<bool>("--keep");
         if (!keep && (keys.IsEmpty || roles.IsEmpty))

@@ -33,7 +33,7 @@ static class PolicyCoverageVerb
     {
         Catalogue? only = call.Get<string>("--catalogue") is { } name ? PolicyBundleVerbs.Catalogue(name) : null;
         await using var desk = await Desk.Open(call);
-        var (system, environment) = Given.Scope(call.Get<string>("--system"), desk.State);
+        var (system, environment) = Parsing.Scope(call.Get<string>("--system"), desk.State);
         var systems = system is null ? desk.State.Systems.Keys : [system];
         var all = systems.SelectMany(s => (only is null
             ? ReadyMade.AllCatalogues
@@ -65,9 +65,10 @@ static class PolicyCoverageVerb
     {
         t.Table(all.Select(c => new[]
         {
-            Place(c), c.Catalogue.Name, $"{c.Rows.Length} controls", $"{c.Count(Standing.Checked)} checked by rules",
-            $"{c.Count(Standing.Attested)} by people's words", $"{c.Count(Standing.Lapsed)} lapsed",
-            $"{c.Count(Standing.Open)} open",
+            Place(c), c.Catalogue.Name, $"{c.Rows.Length} controls",
+            $"{c.Count(ControlStatus.Checked)} checked by rules",
+            $"{c.Count(ControlStatus.Attested)} by people's words", $"{c.Count(ControlStatus.Lapsed)} lapsed",
+            $"{c.Count(ControlStatus.Open)} open",
         }), "");
         if (all.Length > 0)
             t.Line(Terminal.Dim(
@@ -79,9 +80,9 @@ static class PolicyCoverageVerb
         t.Line($"{Terminal.Bold(Place(c))}  {c.Catalogue.Title}. {c.Catalogue.Caveat}");
         foreach (var row in c.Rows)
         {
-            var standing = Coverage.Name(row.Standing).PadRight(8);
+            var standing = Coverage.Name(row.Status).PadRight(8);
             t.Line(
-                $"  {(row.Standing switch { Standing.Checked or Standing.Attested => Terminal.Green(standing), Standing.Lapsed => Terminal.Yellow(standing), _ => standing })}  {c.Catalogue.Reference(row.Control)}  {row.Control.Title}");
+                $"  {(row.Status switch { ControlStatus.Checked or ControlStatus.Attested => Terminal.Green(standing), ControlStatus.Lapsed => Terminal.Yellow(standing), _ => standing })}  {c.Catalogue.Reference(row.Control)}  {row.Control.Title}");
             foreach (var rules in row.Rules.GroupBy(r => (r.Policy, r.Name, r.Rule, r.Demands, r.Waived)))
                 t.Line(
                     $"            {(rules.Key.Demands ? "a word is demanded by" : "checked by")} rule "
@@ -98,8 +99,9 @@ static class PolicyCoverageVerb
                     + $"no longer");
         }
         t.Line(
-            $"  {c.Count(Standing.Checked)} checked by rules, {c.Count(Standing.Attested)} by people's words, "
-            + $"{c.Count(Standing.Lapsed)} lapsed, {c.Count(Standing.Open)} open, of {c.Rows.Length}");
+            $"  {c.Count(ControlStatus.Checked)} checked by rules, {c.Count(ControlStatus.Attested)} by people's "
+            + $"words, "
+            + $"{c.Count(ControlStatus.Lapsed)} lapsed, {c.Count(ControlStatus.Open)} open, of {c.Rows.Length}");
     }
 
     static string Of(AttestationFact word) => word.Attestation.Release is { } r ? $" for release {r.Short}" : "";

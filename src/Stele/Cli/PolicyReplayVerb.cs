@@ -49,12 +49,12 @@ static class PolicyReplayVerb
 
     static async Task<int> Run(Call call)
     {
-        var (since, until) = (Given.Time(call.Need("--since"), "--since"), call.Get<string>("--until") is { } u
-            ? Given.Time(u, "--until") : call.Now);
+        var (since, until) = (Parsing.Time(call.Need("--since"), "--since"), call.Get<string>("--until") is { } u
+            ? Parsing.Time(u, "--until") : call.Now);
         if (since > until) throw call.Wrong("--since lies after --until");
         await using var desk = await Desk.Open(call);
         var policy = await PolicyVerb.Read(call, desk, call.Need("file|digest"));
-        var (system, environment) = Given.Scope(call.Get<string>("--for") ?? policy.Document.Scope?.ToString(),
+        var (system, environment) = Parsing.Scope(call.Get<string>("--for") ?? policy.Document.Scope?.ToString(),
             desk.State);
         var scope = State.Scopes(system, environment)[^1];
 

@@ -101,7 +101,7 @@ static class PolicyRollout
         var asCandidate = share is not null || call.Get<bool>("--observe");
         await using var desk = await Desk.Open(call);
         desk.Hold("owner");
-        var (system, environment) = Given.Scope(call.Get<string>("--for"), desk.State);
+        var (system, environment) = Parsing.Scope(call.Get<string>("--for"), desk.State);
         var name = given;
         if (isFile)
         {
@@ -200,7 +200,7 @@ static class PolicyRollout
     static (string? System, string? Environment, PolicyFact Fact) Standing(Call call, Desk desk)
     {
         var scope = call.Need("scope");
-        var (system, environment) = Given.Scope(scope == "*" ? null : scope, desk.State);
+        var (system, environment) = Parsing.Scope(scope == "*" ? null : scope, desk.State);
         return (system, environment, desk.State.Policies.GetValueOrDefault(scope)
             ?? throw new CliError($"no policy stands for {Spell(scope)}", "stele policy list shows which do"));
     }
@@ -282,7 +282,7 @@ static class PolicyRollout
     {
         await using var desk = await Desk.Open(call);
         var only = call.Get<string>("scope");
-        if (only is not null and not "*") Given.Scope(only, desk.State);
+        if (only is not null and not "*") Parsing.Scope(only, desk.State);
         var watched = desk.State.Policies.Where(p => p.Value.Candidate is not null && (only is null || p.Key == only))
             .Select(p => new Watched(p.Key, p.Value, Since(desk, p.Key, p.Value))).ToArray();
         foreach (var w in watched)

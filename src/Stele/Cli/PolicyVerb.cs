@@ -105,7 +105,7 @@ static class PolicyVerb
     /// <summary>A policy out of a file or bundle, compiled here, or by its digest.</summary>
     internal static async Task<Policy> Read(Call call, Desk desk, string given) =>
         PolicyText.Is(given) ? PolicySource.Compile(given, await PolicyText.Read(call, given), Sets.Of(call, desk))
-            : Policy.Parse(desk.Small(Given.Digest(given, "a policy")) ?? throw new CliError(
+            : Policy.Parse(desk.Small(Parsing.Digest(given, "a policy")) ?? throw new CliError(
                 $"the server has no policy {given}", "stele policy list shows which are in force"));
 
     static async Task<int> Show(Call call)

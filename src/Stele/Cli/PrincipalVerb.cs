@@ -38,7 +38,7 @@ static class PrincipalVerb
                 && Names.IsLabel(e))) throw call.Wrong($"'{place}' is neither a system nor an environment",
                 "--for SYSTEM, or --for SYSTEM/ENV");
         Secrets.Free(call);
-        var roles = (call.Get<string[]>("--role") ?? []).Select(r => Given.Label(r, "a role")).ToArray();
+        var roles = (call.Get<string[]>("--role") ?? []).Select(r => Parsing.Label(r, "a role")).ToArray();
         var (id, token) = TokenFile.AddPrincipal(File(call), roles, places);
         call.Terminal.Line($"principal {id}");
         Secrets.Give(call, "token    ", token, Json.Object(("principal", id)),

@@ -9,7 +9,7 @@ namespace Stele.Cli;
 
 static class ReceiptVerb
 {
-    static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     public static Verb Verb => new("receipt", "the proof of one decision, in one file", """
         stele receipt DECISION [--out FILE] [--wait | --early] [--version 1|2] [--brief]
@@ -59,7 +59,7 @@ static class ReceiptVerb
         var leaf = await TraceVerb.Leaf(node, log, index, call);
 
         var anchor = early ? null : Receipt.AnchorOf(desk.Replay, origin, index, desk.State.Size);
-        var until = call.Clock.GetUtcNow() + Patience;
+        var until = call.Clock.GetUtcNow() + Timeout;
         while (wait && anchor is null)
         {
             if (call.Clock.GetUtcNow() > until)

@@ -52,12 +52,12 @@ static class ReconcileVerb
 
     static async Task<int> Run(Call call)
     {
-        var (from, to) = (Given.Time(call.Need("--from"), "--from"), Given.Time(call.Need("--to"), "--to"));
+        var (from, to) = (Parsing.Time(call.Need("--from"), "--from"), Parsing.Time(call.Need("--to"), "--to"));
         if (from > to) throw call.Wrong("--from lies after --to");
         if (to > call.Now) throw call.Wrong($"{Terminal.Time(to)} is still to come");
         var upstream = Upstream(call);
         await using var desk = await Desk.Open(call);
-        var (system, environment) = Given.Scope(call.Get<string>("--environment"), desk.State);
+        var (system, environment) = Parsing.Scope(call.Get<string>("--environment"), desk.State);
         if (!call.Get<bool>("--dry-run") && !(desk.State.Members.TryGetValue(desk.Member, out var me)
             && (me.Has("owner", system, environment) || me.Has("service", system, environment))))
             throw new CliError(

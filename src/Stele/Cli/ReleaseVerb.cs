@@ -82,7 +82,7 @@ static class ReleaseVerb
     {
         await using var desk = await Desk.Open(call);
         var system = call.Get<string>("system");
-        Given.Scope(system, desk.State);
+        Parsing.Scope(system, desk.State);
         var releases = desk.State.Releases.Values.Where(r => system is null || r.System == system)
             .OrderByDescending(r => r.Entry).ToArray();
         call.Terminal.Result(Json.Object(("releases", Json.Array(releases.Select(r => Releases.One(desk.State, r))))),

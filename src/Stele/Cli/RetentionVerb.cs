@@ -58,7 +58,7 @@ static class RetentionVerb
 
     static async Task<int> Set(Call call)
     {
-        var name = Given.Label(call.Need("system"), "a system");
+        var name = Parsing.Label(call.Need("system"), "a system");
         long? Days(string flag) => call.Get<double?>(flag) is not { } days ? null : days is > 0 and <= 36_600
             ? (long)(days * Day) : throw call.Wrong($"{flag} takes days: more than 0, at most a hundred years");
         var (bodies, leaves) = (Days("--bodies"), Days("--leaves"));

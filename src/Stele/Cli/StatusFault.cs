@@ -20,7 +20,7 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
     public const string Observed = "observed";
 
     /// <summary>How long a node may take to fold an entry.</summary>
-    const long FoldPatience = 5000;
+    const long FoldTimeout = 5000;
 
     const string SilentHint = "start it: stele up; or look at its own output";
 
@@ -53,7 +53,7 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
         {
             if (live["size"].AsInt <= entry)
             {
-                if (now - head["time"].AsInt > FoldPatience)
+                if (now - head["time"].AsInt > FoldTimeout)
                     yield return Row(place, NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
                         $"the node has folded {live["size"].AsInt} entries, and not entry {entry} yet"));
                 yield break;

@@ -37,7 +37,7 @@ static class StatusVerb
         var status = Status.Of(state, desk.Replay.Entries, now);
         if (call.Get<string>("system/env") is { } only)
         {
-            Given.Scope(only, state);
+            Parsing.Scope(only, state);
             bool Shown(Json place) =>
                 place.AsString == only || place.AsString.StartsWith(only + "/", StringComparison.Ordinal);
             status = status

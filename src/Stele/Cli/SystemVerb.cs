@@ -63,15 +63,16 @@ static class SystemVerb
 
     static async Task<int> Add(Call call)
     {
-        var name = Given.Label(call.Need("name"), "a system");
-        var environments = (call.Get<string[]>("--env") ?? []).Select(e => Given.Label(e, "an environment")).ToArray();
+        var name = Parsing.Label(call.Need("name"), "a system");
+        var environments = (call.Get<string[]>("--env") ?? []).Select(e => Parsing.Label(e, "an environment"))
+            .ToArray();
         if (environments.Length == 0)
             throw call.Wrong("a system needs an environment", $"stele system add {name} --env prod --stale-after 24h");
         if (environments.Distinct(StringComparer.Ordinal).Count() != environments.Length)
             throw call.Wrong("an environment is named twice");
         var risk = call.Get<string>("--risk") ?? "high";
         if (!Risks.Contains(risk)) throw call.Wrong($"--risk takes minimal, limited or high, not '{risk}'");
-        long? Limit(string flag) => call.Get<string>(flag) is { } text ? Given.Limit(text, flag) : null;
+        long? Limit(string flag) => call.Get<string>(flag) is { } text ? Parsing.Limit(text, flag) : null;
         if (call.Get<string>("--stale-after") is null)
             throw call.Wrong("say how long a node may serve without news of the ledger: --stale-after TIME|unlimited",
                 $"stele system add {name} --env {environments[0]} --stale-after 24h");

@@ -47,13 +47,13 @@ static class TokenVerb
 
     static Task<int> Add(Call call)
     {
-        var name = Given.Label(call.Need("name"), "a token");
+        var name = Parsing.Label(call.Need("name"), "a token");
         var file = File(call);
         var node = call.Get<bool>("--node");
         if (node && (name is Access.OwnName or Access.LocalName
             || Names.IsMember(name))) throw call.Wrong($"'{name}' is not a name for a token of a node: it stands for "
             + $"something else in the node's records", "another name");
-        var rights = Given.Rights(call, node);
+        var rights = Parsing.Rights(call, node);
         Secrets.Free(call);
         var token = TokenFile.Add(file, new TokenHolder(name, default, rights))
             ?? throw new CliError($"there is a token '{name}' already",

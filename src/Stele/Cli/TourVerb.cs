@@ -525,8 +525,8 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
 
     async Task<Folded> WaitFor(Func<Observation, bool> wanted, long after = -1)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(call.Stop);
-        patience.CancelAfter(TimeSpan.FromSeconds(30));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(call.Stop);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
         var admission = _running!.Server.Admission;
         var from = after;
         while (true)
@@ -536,7 +536,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
                 && wanted(o)) is { } found) return found;
             try
             {
-                await admission.Beyond(size, patience.Token);
+                await admission.Beyond(size, limit.Token);
             }
             catch (OperationCanceledException) when (!call.Stop.IsCancellationRequested)
             {

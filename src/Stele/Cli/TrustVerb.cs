@@ -40,7 +40,7 @@ static class TrustVerb
         if (call.Get<string>("--file") is null
             && !System.IO.File.Exists(file)) throw new CliError($"{call.HomePath} pins no ledger",
             "stele login URL --token-file FILE --trust FILE; or name a trust file: --file FILE");
-        return (file, Given.Trust(file));
+        return (file, Parsing.Trust(file));
     }
 
     static Task<int> Show(Call call)

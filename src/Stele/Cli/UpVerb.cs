@@ -181,7 +181,7 @@ static class UpVerb
         {
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node",
             Node = only != "server",
-            Follow = call.Get<string>("--follow") is { } url ? Given.Server(url, "--follow") : null,
+            Follow = call.Get<string>("--follow") is { } url ? Parsing.Server(url, "--follow") : null,
             Witnesses = call.Get<string>("--witnesses"), OpenLog = call.Get<bool>("--open-log"),
             Invite = [.. call.Get<string[]>("--invite") ?? []], AnchorSeconds = call.Get<double>("--anchor"),
             InspectSeconds = call.Get<double>("--inspect"), CheckpointSeconds = call.Get<double>("--checkpoint"),
@@ -199,8 +199,8 @@ static class UpVerb
         if (terms.Node && !Sandbox.Available)
             throw new CliError("bubblewrap is not installed, and releases run in it",
                 "apt-get install bubblewrap; or run the server alone: stele up --only server");
-        foreach (var name in terms.Invite) Given.Label(name, "a token");
-        Given.Descriptors(terms.Node ? FewestWithNode : FewestDescriptors);
+        foreach (var name in terms.Invite) Parsing.Label(name, "a token");
+        Parsing.Descriptors(terms.Node ? FewestWithNode : FewestDescriptors);
         var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
         call.Terminal.Progress(first ? "founding a ledger" : "starting");
         await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said =>
@@ -240,7 +240,7 @@ static class UpVerb
             {
                 // Nothing more is admitted, and what was can be read and proved as before: that, and a node in the same
                 // process, go on until someone has seen to the disk.
-                var said = Ending.Of(e, false);
+                var said = ErrorText.Of(e, false);
                 t.Clear();
                 call.Terminal.Report($"stele: error: the ledger takes no more statements: {said.Message}");
                 call.Terminal.Report("stele: hint: it is still read from; "
@@ -319,13 +319,13 @@ sealed class Running : IAsyncDisposable
                 var node = NodeFolder.In(data);
                 running.NodeOrNull = await NodeHost.Start(node, trust, follow,
                     running.ServerOrNull?.OwnToken ?? home.Token,
-                    new NodeTerms
+                    new NodeOptions
                     {
                         AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds),
                         InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds),
                         SegmentBytes = terms.SegmentBytes
                     },
-                    new GatewayTerms
+                    new GatewayOptions
                     {
                         Port = terms.GatewayPort,
                         Headers = terms.Headers,
@@ -401,8 +401,8 @@ sealed class Running : IAsyncDisposable
         ("tokens", Json.Object(Invited.Select(i => KeyValuePair.Create(i.Name, Json.Of(i.Token))))));
 
     Instance InstanceOf(string system, string environment) =>
-        Node.Node.Environment(system, environment)?.Table?.Legs is [var leg, ..]
-            ? leg.Instance
+        Node.Node.Environment(system, environment)?.Table?.Backends is [var backend, ..]
+            ? backend.Instance
             : throw new CliError($"nothing runs in {system}/{environment}");
 
     /// <summary>Where the running release's tree stands on this machine.</summary>

@@ -40,8 +40,8 @@ static class VerifyVerb
         if (what is not ("pack" or "receipt"))
             throw call.Wrong($"'{what}' can't be verified", "stele verify pack FILE, or stele verify receipt FILE");
         var file = call.NeedFile("file");
-        var trust = call.Get<string>("--trust") is { } given ? Given.Trust(given) : Home.Open(call.HomePath).Trust;
-        var notOlder = call.Get<string>("--not-older-than") is { } text ? Given.Time(text, "--not-older-than")
+        var trust = call.Get<string>("--trust") is { } given ? Parsing.Trust(given) : Home.Open(call.HomePath).Trust;
+        var notOlder = call.Get<string>("--not-older-than") is { } text ? Parsing.Time(text, "--not-older-than")
             : (long?)null;
         call.Terminal.Progress($"verifying {file}");
         VerifyReport report;

@@ -65,7 +65,8 @@ static class WaiverVerbs
 
     static async Task<int> Waiving(Call call)
     {
-        var lasting = Given.Duration(call.Get<string>("--for") ?? throw call.Wrong("a waiver needs an end: --for TIME"),
+        var lasting =
+            Parsing.Duration(call.Get<string>("--for") ?? throw call.Wrong("a waiver needs an end: --for TIME"),
             "--for");
         if (lasting > Fold.MaxWaiver)
             throw call.Wrong($"a waiver lasts at most {Fold.MaxWaiver / 86_400_000} days",
@@ -73,7 +74,7 @@ static class WaiverVerbs
         var reason = call.Get<string>("--reason") is { Length: > 0 } text
             ? text
             : throw call.Wrong("a waiver needs a reason: --reason TEXT");
-        Digest? given = call.Get<string>("--policy") is { } p ? Given.Digest(p, "a policy") : null;
+        Digest? given = call.Get<string>("--policy") is { } p ? Parsing.Digest(p, "a policy") : null;
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));

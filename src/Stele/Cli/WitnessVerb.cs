@@ -72,9 +72,9 @@ static class WitnessVerb
             throw call.Wrong($"'{call.Get<string>("--listen")}' is not an IP address");
         var port = call.Get<int>("--port");
         if (port is < 0 or > 65535) throw call.Wrong("a port is 0 to 65535");
-        Given.Descriptors(UpVerb.FewestDescriptors);
+        Parsing.Descriptors(UpVerb.FewestDescriptors);
         VerifierKey[] logs = [.. (call.Get<string[]>("--log") ?? []).Select(LogKey),
-            .. (call.Get<string[]>("--trust") ?? []).Select(f => Given.Trust(f).Key)];
+            .. (call.Get<string[]>("--trust") ?? []).Select(f => Parsing.Trust(f).Key)];
         if (logs.Length == 0)
             throw call.Wrong("which logs are to be witnessed?",
                 "--log VKEY, or --trust FILE; as often as there are logs");

@@ -12,12 +12,12 @@ namespace Stele.Cli;
 /// none.</param>
 sealed record Witnessing(Json? Server, Json? Node, string? Silent)
 {
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     public static async Task<Witnessing> Of(Desk desk, Call call)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(call.Stop);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(Timeout);
         Json? server = null, node = null;
         string? silent = null;
         try

@@ -132,7 +132,7 @@ sealed class Admission : IAsyncDisposable
         try
         {
             if (Interlocked.Increment(ref _witnessed) > MaxWitnessed)
-                return No(Problem.Of(Trouble.Busy,
+                return No(Problem.Of(ProblemCode.Busy,
                     $"{MaxWitnessed} statements are waiting for witnesses already; 'integrated' does not wait for them"));
             return await Take(envelope, until, stop);
         }
@@ -149,7 +149,8 @@ sealed class Admission : IAsyncDisposable
             return No(Problem.Of(RefusalCode.TooLarge,
                 $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
         if (until == Await.Witnessed && !_log.IsWitnessed)
-            return No(Problem.Of(Trouble.BadRequest, "nobody witnesses this ledger: wait for 'integrated' instead"));
+            return No(Problem.Of(ProblemCode.BadRequest,
+                "nobody witnesses this ledger: wait for 'integrated' instead"));
         Envelope parsed;
         try
         {
@@ -163,7 +164,7 @@ sealed class Admission : IAsyncDisposable
         if (Interlocked.Increment(ref _waiting) > QueueLength)
         {
             Interlocked.Decrement(ref _waiting);
-            return No(Problem.Of(Trouble.Busy, $"{QueueLength} statements are waiting already"));
+            return No(Problem.Of(ProblemCode.Busy, $"{QueueLength} statements are waiting already"));
         }
         // What comes of it is kept in the envelope. A key that the visible state does not know yet is looked at by the
         // fold alone.
@@ -174,7 +175,7 @@ sealed class Admission : IAsyncDisposable
         if (!_queue.Writer.TryWrite(submission))
         {
             Interlocked.Decrement(ref _waiting);
-            return No(Problem.Of(Trouble.Stopped, "the server is not admitting statements"));
+            return No(Problem.Of(ProblemCode.Stopped, "the server is not admitting statements"));
         }
         var answer = await submission.Answer.Task;
         // 8.
@@ -194,7 +195,7 @@ sealed class Admission : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            return No(Problem.Of(Trouble.Stopped,
+            return No(Problem.Of(ProblemCode.Stopped,
                 $"the statement is in the ledger as entry {entry}, but the server stopped before that was under "
                 + $"{(until == Await.Witnessed ? "a witnessed" : "a")} checkpoint"));
         }
@@ -300,7 +301,7 @@ sealed class Admission : IAsyncDisposable
     {
         _queue.Writer.TryComplete();
         var answer =
-            No(Problem.Of(Trouble.Stopped,
+            No(Problem.Of(ProblemCode.Stopped,
                 $"the ledger failed{(DiskTrouble.Of(failure) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
         foreach (var (submission, _) in judged) Answer(submission, answer);
         while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
@@ -316,7 +317,8 @@ sealed class Admission : IAsyncDisposable
     {
         // 3.
         var before = _tentative;
-        if (!_clock.TryStamp(before.Time, out var stamp, out var reason)) return No(Problem.Of(Trouble.Clock, reason!));
+        if (!_clock.TryStamp(before.Time, out var stamp, out var reason))
+            return No(Problem.Of(ProblemCode.Clock, reason!));
         Entry entry;
         try
         {
@@ -335,10 +337,10 @@ sealed class Admission : IAsyncDisposable
         catch (Exception e)
         {
             if (Disk.DiskTrouble.LacksDescriptors(e))
-                return No(Problem.Of(Trouble.Busy, "the server has too much open at once to judge this"));
+                return No(Problem.Of(ProblemCode.Busy, "the server has too much open at once to judge this"));
             // States are immutable: a bug in judging one statement, or a document that can't be read now, harms nothing
             // but that statement.
-            return No(Problem.Of(Trouble.Internal,
+            return No(Problem.Of(ProblemCode.Internal,
                 $"the statement could not be judged: {e.GetType().Name}: {e.Message}"));
         }
         switch (outcome)
@@ -353,7 +355,7 @@ sealed class Admission : IAsyncDisposable
                 }
                 catch (Exception e) when (e is FormatException or InvalidOperationException)
                 {
-                    return No(Problem.Of(Trouble.Internal, $"the statement could not be explained: {e.Message}"));
+                    return No(Problem.Of(ProblemCode.Internal, $"the statement could not be explained: {e.Message}"));
                 }
                 Stage(entry, accepted);
                 if (explained is var (its, next)) Stage(its, next);
@@ -377,7 +379,7 @@ sealed class Admission : IAsyncDisposable
         var reason = (refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
         if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
         if (!_budget.TrySpend(member))
-            return No(Problem.Of(Trouble.RateLimited,
+            return No(Problem.Of(ProblemCode.RateLimited,
                 $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more "
                 + $"({refused.Code.Name()}: {refused.Message})"));
 

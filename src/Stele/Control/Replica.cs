@@ -73,13 +73,13 @@ sealed class Replica : IAsyncDisposable
 {
     /// <summary>How long another process may hold the folder before opening it fails: it stores what is new, and
     /// others may wait to do so too.</summary>
-    static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan LockTimeout = TimeSpan.FromMinutes(2);
 
     readonly Trust _trust;
     readonly Holding _holding;
     readonly string _folder;
     readonly BlobStore _store;
-    readonly Server _server;
+    readonly ServerClient _server;
     readonly TimeProvider _time;
     readonly string _synced;
     readonly SemaphoreSlim _one = new(1);
@@ -91,7 +91,8 @@ sealed class Replica : IAsyncDisposable
     ReplicaException? _halted;
     volatile string? _cosigned;     // the head's checkpoint with more cosignatures than it was stored with
 
-    Replica(Trust trust, Log log, Holding holding, string folder, BlobStore store, Server server, TimeProvider time,
+    Replica(Trust trust, Log log, Holding holding, string folder, BlobStore store, ServerClient server,
+        TimeProvider time,
         long step)
     {
         (_trust, _log, _holding, _folder, _store) = (trust, log, holding, folder, store);
@@ -142,7 +143,7 @@ sealed class Replica : IAsyncDisposable
     /// </param>
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
-    public static async Task<Replica> Open(string folder, Trust trust, Server server, TimeProvider time,
+    public static async Task<Replica> Open(string folder, Trust trust, ServerClient server, TimeProvider time,
         BlobStore? documents = null, long step = 32 << 20, Holding holding = Holding.Throughout)
     {
         Files.CreateDirectory(folder, secret: true);
@@ -185,9 +186,9 @@ sealed class Replica : IAsyncDisposable
             }
             catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal))
             {
-                if (time.GetElapsedTime(start) > Patience)
+                if (time.GetElapsedTime(start) > LockTimeout)
                     throw new ReplicaException(ReplicaFault.InUse,
-                        $"{folder} is in use by another process, and was for {Patience.TotalMinutes:0} minutes");
+                        $"{folder} is in use by another process, and was for {LockTimeout.TotalMinutes:0} minutes");
                 await Task.Delay(TimeSpan.FromMilliseconds(50), time, stop);
             }
         }

@@ -25,7 +25,7 @@ sealed class WallClock(TimeProvider time)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         if (now >= seen - Tolerance) return;
-        throw new ProblemException(Trouble.Clock, string.Create(CultureInfo.InvariantCulture,
+        throw new ProblemException(ProblemCode.Clock, string.Create(CultureInfo.InvariantCulture,
             $"{what} says {Rfc3339.Seconds(seen)}, and this machine's clock says {Rfc3339.Seconds(now)}, " +
                 $"{(seen - now) / 1000} s earlier: " +
                 $"the server does not start. If the clock was wrong, set it right. ") +

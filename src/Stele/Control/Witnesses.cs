@@ -41,9 +41,9 @@ sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bo
 /// <summary>The status of one witness.</summary>
 /// <param name="Size">What it cosigned last; null: nothing since the start.</param>
 /// <param name="Time">When, by its own clock, in POSIX seconds.</param>
-/// <param name="Trouble">Why it does not cosign now.</param>
+/// <param name="LastError">Why it does not cosign now.</param>
 /// <param name="Fork">Whether it says that this ledger contradicts what it saw before.</param>
-sealed record WitnessStanding(WitnessPlace Place, long? Size, long Time, string? Trouble, bool Fork);
+sealed record WitnessStatus(WitnessPlace Place, long? Size, long Time, string? LastError, bool Fork);
 
 /// <summary>
 /// Hands the ledger's checkpoints to its witnesses (the client's side of C2SP tlog-witness). In rounds, so that all
@@ -79,7 +79,7 @@ sealed class Witnesses : IAsyncDisposable
     /// <summary>One witness with an address. Changed by its own loop alone.</summary>
     sealed class Member(WitnessPlace place)
     {
-        public volatile WitnessStanding Standing = new(place, null, 0, null, false);
+        public volatile WitnessStatus Status = new(place, null, 0, null, false);
         public long Recorded;
         public volatile string Answered = "";
         public Task Loop = Task.CompletedTask;
@@ -95,10 +95,10 @@ sealed class Witnesses : IAsyncDisposable
         _rounds = _members.Length == 0 ? Task.CompletedTask : Task.Run(() => Ended(Rounds));
     }
 
-    public IReadOnlyList<WitnessStanding> Standings => [.. _members.Select(m => m.Standing)];
+    public IReadOnlyList<WitnessStatus> Standings => [.. _members.Select(m => m.Status)];
 
     /// <summary>Why some of them, or all, are not asked any more, which is a bug; null: they are.</summary>
-    public string? Trouble { get; private set; }
+    public string? LastError { get; private set; }
 
     async Task Ended(Func<Task> loop)
     {
@@ -111,7 +111,7 @@ sealed class Witnesses : IAsyncDisposable
         }
         catch (Exception e)
         {
-            Trouble = $"{e.GetType().Name}: {e.Message}";
+            LastError = $"{e.GetType().Name}: {e.Message}";
             _report($"the witnesses are not asked any more: {e}");
         }
     }
@@ -142,7 +142,7 @@ sealed class Witnesses : IAsyncDisposable
         for (; ; )
         {
             var answered = Volatile.Read(ref _answered);
-            if (_members.All(m => m.Answered == note || m.Standing.Fork)) return;
+            if (_members.All(m => m.Answered == note || m.Status.Fork)) return;
             await answered.Task.WaitAsync(stop);
         }
     }
@@ -150,7 +150,7 @@ sealed class Witnesses : IAsyncDisposable
     async Task Serve(Member member)
     {
         var pause = FirstPause;
-        while (!member.Standing.Fork)
+        while (!member.Status.Fork)
         {
             // Taken before the look at the target: the next to begin a round after the look completes this one.
             var begun = Volatile.Read(ref _begun);
@@ -177,8 +177,8 @@ sealed class Witnesses : IAsyncDisposable
                 Answered();
                 continue;
             }
-            member.Standing = member.Standing with { Trouble = trouble };
-            if (member.Standing.Fork)
+            member.Status = member.Status with { LastError = trouble };
+            if (member.Status.Fork)
             {
                 Answered();
                 return;
@@ -212,14 +212,14 @@ sealed class Witnesses : IAsyncDisposable
             var old = member.Recorded;
             var request = new WitnessRequest(old, old == 0 || old == size ? [] : [.. _log.ConsistencyProof(old, size)],
                 Note.Parse(note));
-            using var answer = await _http.PostAsync(new Uri(member.Standing.Place.Address!, "add-checkpoint"),
+            using var answer = await _http.PostAsync(new Uri(member.Status.Place.Address!, "add-checkpoint"),
                 new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToString())), _stop.Token);
             var bytes = await answer.Content.ReadAsByteArrayAsync(_stop.Token);
             var body = Encoding.UTF8.GetString(bytes);   // whatever charset it claims
             switch ((int)answer.StatusCode)
             {
                 case 200:
-                    var trust = Cosignature.Read(body, text, member.Standing.Place.Key, out var cosignature);
+                    var trust = Cosignature.Read(body, text, member.Status.Place.Key, out var cosignature);
                     if (trust != CosignatureTrust.Verified) return trust switch
                     {
                         CosignatureTrust.NoKnownKey => "it answers with other keys than the policy names",
@@ -227,7 +227,7 @@ sealed class Witnesses : IAsyncDisposable
                         _ => "its answer is no cosignature",
                     };
                     member.Recorded = size;
-                    member.Standing = member.Standing with { Size = size, Time = cosignature!.Time, Trouble = null };
+                    member.Status = member.Status with { Size = size, Time = cosignature!.Time, LastError = null };
                     return _cosigned.Add(note, cosignature) ? null : "its cosignature could not be taken";
                 case 409 when answer.Content.Headers.ContentType?.MediaType == "text/x.tlog.size"
                     && WitnessRequest.Decimal(body.TrimEnd('\n'), out var recorded) && recorded != old:
@@ -253,9 +253,9 @@ sealed class Witnesses : IAsyncDisposable
 
     string Forked(Member member, string message)
     {
-        member.Standing = member.Standing with { Fork = true };
+        member.Status = member.Status with { Fork = true };
         var said =
-            $"FORK: the witness {member.Standing.Place.Name} does not follow this ledger: {message}. Either an old "
+            $"FORK: the witness {member.Status.Place.Name} does not follow this ledger: {message}. Either an old "
             + $"copy of the ledger was put back, or somebody else signs with its key; people have to find out which";
         _report(said);
         return said;

@@ -31,9 +31,9 @@ static class Forwarder
     /// <exception cref="ForwardException"/>
     public static async Task<Answer> Send(Instance instance, HttpRequest request,
         IEnumerable<KeyValuePair<string, IEnumerable<string?>>> headers, string path, byte[] body, int maxBytes,
-        TimeSpan patience, TimeProvider time)
+        TimeSpan timeout, TimeProvider time)
     {
-        using var limit = new CancellationTokenSource(patience, time);
+        using var limit = new CancellationTokenSource(timeout, time);
         try
         {
             // What the rules saw is what is sent, byte for byte: nothing is tidied up on the way.
@@ -64,7 +64,7 @@ static class Forwarder
         {
             throw new ForwardException(GatewayError.UpstreamTimeout,
                 string.Create(System.Globalization.CultureInfo.InvariantCulture,
-                    $"the release did not answer within {patience.TotalSeconds:0.#} s"));
+                    $"the release did not answer within {timeout.TotalSeconds:0.#} s"));
         }
         catch (Exception e)
             when (e is HttpRequestException or IOException or SocketException or UriFormatException or FormatException)

@@ -28,7 +28,8 @@ namespace Stele.Gateway;
 /// Answers are whole: nothing goes out before 5 is done. A client that hangs up changes nothing: what was forwarded is
 /// recorded.
 /// </summary>
-sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms terms, Func<Digest, byte[]?> document,
+sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions options,
+    Func<Digest, byte[]?> document,
     TimeProvider time) : IDisposable
 {
     public const string DecisionHeader = "Stele-Decision", ReleaseHeader = "Stele-Release",
@@ -37,7 +38,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     const string Protocol = "http-json";
 
     readonly Rules _rules = new(document);
-    readonly RequestHeaders _headers = new(terms.Headers);
+    readonly RequestHeaders _headers = new(options.Headers);
     readonly Dictionary<string, Recorder> _recorders = new(StringComparer.Ordinal);
     bool _disposed;
 
@@ -62,7 +63,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
 
     public async Task Handle(HttpContext http)
     {
-        var counted = new Counted(TallyOf(http.Request.Path));
+        var counted = new Counted(CountersOf(http.Request.Path));
         try
         {
             await Decide(http, counted);
@@ -95,20 +96,20 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     static string Bug(Exception e) => $"the gateway failed: {e.GetType().Name}: {e.Message}";
 
     /// <summary>How far a request has come, for the count.</summary>
-    sealed class Counted(Tally? tally)
+    sealed class Counted(GatewayCounters? counters)
     {
         public bool Admitted { get; set; }
 
         /// <summary>It ended without a decision.</summary>
         public void Ended()
         {
-            if (!Admitted) tally?.Refused();
+            if (!Admitted) counters?.Refused();
         }
     }
 
-    Tally? TallyOf(PathString path) =>
+    GatewayCounters? CountersOf(PathString path) =>
         path.Value?.Split('/', 4) is ["", var system, var environment, ..]
-            ? node.Environment(system, environment)?.Log?.Tally
+            ? node.Environment(system, environment)?.Log?.Counters
             : null;
 
     async Task Decide(HttpContext http, Counted counted)
@@ -121,10 +122,11 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
         var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path, principal);
-        var input = await http.Body(terms.MaxRequest);
-        var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input, terms.MaxValues));
+        BodyBudget.Of(http)?.Expect(0);   // answers that are not taken count too
+        var input = await http.Body(options.MaxRequest);
+        var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input, options.MaxValues));
         var subject = Subject(http.Request);
-        var (table, leg) = Enter(hosted);
+        var (table, backend) = Enter(hosted);
         try
         {
             var recorder = RecorderOf(table.Log
@@ -133,14 +135,14 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 time.GetUtcNow().ToUnixTimeMilliseconds());
 
             // 3. May they?
-            var judged = _rules.Judge(new Asked(table.State, leg.Release, hosted.System, hosted.Environment,
+            var judged = _rules.Judge(new Asked(table.State, backend.Release, hosted.System, hosted.Environment,
                 table.Deployment, principal.Name, context, body, input.Length));
             var ruling = judged.Ruling;
             var masked = ruling.Effect == Effect.Mask && body is not null ? Masking.Apply(input, ruling.Fields) : null;
 
             // From here on it must be recorded, whatever comes.
-            var tally = recorder.Log.Tally;
-            tally.Admitted();
+            var counters = recorder.Log.Counters;
+            counters.Admitted();
             counted.Admitted = true;
             long index;
             Answer answer;
@@ -148,14 +150,15 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
             {
                 // 4. What does the release say?
                 (var outcome, answer, var error, var forwarded) = await Reach();
+                BodyBudget.Of(http)?.Count(answer.Body.Length);
 
                 // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not
                 //    have it, even if the clock was put back.
                 var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null,
-                    hosted.System, hosted.Environment, table.Deployment, leg.Release.Digest, "verified-at-load",
-                    leg.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
+                    hosted.System, hosted.Environment, table.Deployment, backend.Release.Digest, "verified-at-load",
+                    backend.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
                         Address.Operation(http.Request.Method, path, answer.Status, error),
                     answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000),
                     table.State.Size, node.Staleness(table.State))
@@ -172,16 +175,16 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
             }
             catch (Exception e)
             {
-                tally.Failed();
+                counters.Failed();
                 throw e as GatewayException ?? new GatewayException(GatewayError.Unrecorded,
                     $"the decision could not be recorded: {e.Message}");
             }
-            tally.Recorded();
+            counters.Recorded();
 
             // 6. Now they may.
-            tally.Answered();
+            counters.Answered();
             http.Response.Headers[DecisionHeader] = Decision.Id(recorder.Log.Origin, index);
-            http.Response.Headers[ReleaseHeader] = leg.Release.Digest.ToString();
+            http.Response.Headers[ReleaseHeader] = backend.Release.Digest.ToString();
             await Respond(http.Response, answer);
 
             async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Reach()
@@ -190,10 +193,10 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
                 {
                     if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
                     // The rules let it through; what came of it is an error.
-                    if (masked?.Length > terms.MaxRequest)
+                    if (masked?.Length > options.MaxRequest)
                         return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule),
                             GatewayError.TooLarge, false);
-                    return await Forward(http.Request, principal.Name, path, masked ?? input, leg);
+                    return await Forward(http.Request, principal.Name, path, masked ?? input, backend);
                 }
                 catch (Exception e)
                 {
@@ -203,7 +206,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
         }
         finally
         {
-            leg.Instance.Leave();
+            backend.Instance.Leave();
         }
     }
 
@@ -237,33 +240,33 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     }
 
     /// <summary>Enters one of the environment's releases, by weight; a request that enters leaves.</summary>
-    (RoutingTable Table, Leg Leg) Enter(HostedEnvironment hosted)
+    (RoutingTable Table, Backend Leg) Enter(HostedEnvironment hosted)
     {
         for (var attempt = 0; attempt < 1000; attempt++)
         {
             var table = hosted.Table ?? throw new GatewayException(GatewayError.NotServing, "the node is starting");
-            if (table.Standing != Standing.Serving)
+            if (table.Status != EnvironmentStatus.Serving)
                 throw new GatewayException(GatewayError.NotServing,
-                    $"{hosted.Place} is {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}");
+                    $"{hosted.Place} is {table.Status.ToString().ToLowerInvariant()}: {table.Reason}");
             if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)
                 throw new GatewayException(GatewayError.Stale, string.Create(CultureInfo.InvariantCulture,
                     $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
-            var draw = table.Legs.Length == 1 ? 0 : RandomNumberGenerator.GetInt32(100);
-            var leg = table.Legs[^1];
-            foreach (var candidate in table.Legs)
+            var draw = table.Backends.Length == 1 ? 0 : RandomNumberGenerator.GetInt32(100);
+            var backend = table.Backends[^1];
+            foreach (var candidate in table.Backends)
             {
                 if (draw < candidate.Weight)
                 {
-                    leg = candidate;
+                    backend = candidate;
                     break;
                 }
                 draw -= candidate.Weight;
             }
-            if (!leg.Instance.Trusted)
+            if (!backend.Instance.Trusted)
                 throw new GatewayException(GatewayError.Drifted,
-                    $"release {leg.Release.Digest.Short} is not trusted now: it changed, or ended");
+                    $"release {backend.Release.Digest.Short} is not trusted now: it changed, or ended");
             // Retired between the look at the table and here: there is a newer table.
-            if (leg.Instance.TryEnter()) return (table, leg);
+            if (backend.Instance.TryEnter()) return (table, backend);
         }
         throw new GatewayException(GatewayError.NotServing, $"{hosted.Place} is changing releases");
     }
@@ -304,18 +307,18 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayTerms t
     }
 
     async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request,
-        string principal, string path, byte[] input, Leg leg)
+        string principal, string path, byte[] input, Backend backend)
     {
         try
         {
-            var answer = await Forwarder.Send(leg.Instance, request, _headers.Of(request, principal), path, input,
-                terms.MaxAnswer, terms.Patience, time);
-            leg.Instance.Answered();
+            var answer = await Forwarder.Send(backend.Instance, request, _headers.Of(request, principal), path, input,
+                options.MaxAnswer, options.Timeout, time);
+            backend.Instance.Answered();
             // Drift seen while it answered: whose answer that was, nobody can say.
-            return leg.Instance.Trusted ? (Decision.Allow, answer, null, true)
+            return backend.Instance.Trusted ? (Decision.Allow, answer, null, true)
                 : (Decision.Error,
                     Problem(GatewayError.DriftedMeanwhile,
-                        $"release {leg.Release.Digest.Short} changed, or ended, while it answered"),
+                        $"release {backend.Release.Digest.Short} changed, or ended, while it answered"),
                     GatewayError.DriftedMeanwhile, true);
         }
         catch (ForwardException e)

@@ -54,7 +54,8 @@ sealed class NodeHost : IAsyncDisposable
     /// the ledger says, and when that is over.</param>
     /// <exception cref="IOException">The port is taken, or the folder is in use by another node.</exception>
     public static async Task<NodeHost> Start(
-        NodeFolder folder, Trust trust, Uri server, string? token, NodeTerms nodeTerms, GatewayTerms gatewayTerms,
+        NodeFolder folder, Trust trust, Uri server, string? token, NodeOptions nodeOptions,
+        GatewayOptions gatewayOptions,
         TimeProvider time, Action<string>? report = null)
     {
         var begun = new Stack<IAsyncDisposable>();
@@ -67,20 +68,20 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(new Closing(outbox));
             var identity = folder.Open();
             var blobs = new BlobStore(folder.Blobs);
-            var link = await ServerLink.Open(folder, trust, new Server(server, token), blobs, time);
+            var link = await ServerLink.Open(folder, trust, new ServerClient(server, token), blobs, time);
             begun.Push(link);
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
             if (Directory.Exists(folder.OldReleases)) Disk.Files.Discard(folder.OldReleases);
-            TreePlace.Sweep(nodeTerms.Trees);
-            var node = new Node(new NodeParts(folder, identity, nodeTerms, link, outbox,
-                new Provision(blobs, link.Blobs, nodeTerms.Trees), cosigner, time, report ?? (_ => { })));
+            TreePlace.Sweep(nodeOptions.Trees);
+            var node = new Node(new NodeParts(folder, identity, nodeOptions, link, outbox,
+                new Provision(blobs, link.Blobs, nodeOptions.Trees), cosigner, time, report ?? (_ => { })));
             begun.Push(node);
             var access = new Access(folder, identity.Token, time);
             var reads = new BodyReads(folder.Reads);
             begun.Push(new Closing(reads));
-            var gateway = new Gateway(node, folder, access, gatewayTerms, link.Document, time);
+            var gateway = new Gateway(node, folder, access, gatewayOptions, link.Document, time);
             begun.Push(new Closing(gateway));
             (Recorder, IDisposable?)? Recorded(string origin) =>
                 node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted
@@ -90,7 +91,7 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
-            var web = Web(gatewayTerms, access, gateway, pages,
+            var web = Web(gatewayOptions, access, gateway, pages,
                 new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time),
                 new ReplayEndpoint(replays, access, reads, () => link.Replay, time), time, report ?? (_ => { }));
             begun.Push(web);
@@ -156,15 +157,15 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayTerms terms, Access access, Gateway gateway, ReadEndpoints pages,
+    static WebApplication Web(GatewayOptions options, Access access, Gateway gateway, ReadEndpoints pages,
         ErasureEndpoints erasures,
         ReplayEndpoint replays, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
-            Port = terms.Port, Hosts = terms.Hosts, Connections = terms.Connections,
+            Port = options.Port, Hosts = options.Hosts, Connections = options.Connections,
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
-            MaxBody = Math.Max(4L * terms.MaxRequest, ReplayRequest.MaxBytes),
+            MaxBody = Math.Max(4L * options.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);
         web.Use(async (http, next) =>
         {
@@ -207,10 +208,10 @@ sealed class NodeHost : IAsyncDisposable
             stopping.Dispose();
             _stopping = null;
         }
-        using (var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10)))
+        using (var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10)))
             try
             {
-                await _web.StopAsync(patience.Token);
+                await _web.StopAsync(limit.Token);
             }
             catch (OperationCanceledException) { } // requests that would not end are cut off
         await Node.DisposeAsync();

@@ -66,7 +66,7 @@ static class NodeRoutes
             if (route.Rights != Rights.None) access.Demand(request, route.Rights);
             return;
         }
-        if (of.Count > 0) throw new ProblemException(Trouble.MethodNotAllowed,
+        if (of.Count > 0) throw new ProblemException(ProblemCode.MethodNotAllowed,
             $"it takes {string.Join(", ", of.Select(r => r.Method == "GET" ? "GET and HEAD" : r.Method))} alone");
         // Strangers do not learn what is there.
         access.Demand(request, Rights.Logs);

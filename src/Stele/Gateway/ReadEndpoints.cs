@@ -187,7 +187,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()),
         ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
         ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()),
-        ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.Trouble ?? "ok"),
+        ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.LastError ?? "ok"),
         ("confinement", Enforcement.ToJson()), ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size),
         ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State,
             time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
@@ -201,21 +201,22 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         return Json.Object(
             ("system", hosted.System), ("environment", hosted.Environment), ("standing", table is null
                 ? "waiting"
-                : table.Standing.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
+                : table.Status.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
             ("faults", Faults(FaultsOf(hosted, table))), ("replaced", hosted.InARow),
-            ("trouble", hosted.Trouble is { } t ? Json.Of(t) : null),
-            ("news", hosted.News is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
+            ("trouble", hosted.LastError is { } t ? Json.Of(t) : null),
+            ("news", hosted.LastEvent is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
             ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0),
             ("staleness", table is null ? 0 : node.Staleness(table.State)),
             ("routes",
                 Json.Array(
-                    (table?.Legs ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name),
+                    (table?.Backends
+                        ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name),
                         ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
             ("log",
                 hosted.Log is { } log
                     ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()),
                         ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size),
-                        ("counted", log.Tally.Around(() => { }).ToJson()))
+                        ("counted", log.Counters.Around(() => { }).ToJson()))
                     : null));
     }
 
@@ -238,11 +239,11 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         if (hosted.Fault is { } fault) yield return fault;
         if (KeyFault(hosted) is { } keys) yield return keys;
         if (table is null) yield break;
-        if (table.Standing switch
+        if (table.Status switch
         {
-            Standing.Unlogged => NodeFault.Unlogged,
-            Standing.Revoked => NodeFault.Revoked,
-            Standing.Unassigned => NodeFault.Unassigned,
+            EnvironmentStatus.Unlogged => NodeFault.Unlogged,
+            EnvironmentStatus.Revoked => NodeFault.Revoked,
+            EnvironmentStatus.Unassigned => NodeFault.Unassigned,
             _ => (NodeFault?)null,
         } is { } standing) yield return new Faulted(standing, table.Reason) { Deployment = table.Deployment };
         if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)

@@ -40,7 +40,7 @@ sealed class Cosigner : IDisposable
     public long Size { get; private set; }
 
     /// <summary>Why the last cosignature did not get to the server; null: it did.</summary>
-    public string? Trouble { get; private set; }
+    public string? LastError { get; private set; }
 
     /// <summary>
     /// Cosigns what the link has verified, if that is new or was cosigned a while ago. One caller at a time, and only
@@ -59,11 +59,11 @@ sealed class Cosigner : IDisposable
                 note.Signatures.Where(s => s.Name == state.Origin).Take(1).Append(_signer.Cosign(note, now)).ToArray());
             await link.Cosign(CosignatureOffer.Make(state.Ledger, identity.Member, identity.Key, _signer.Key,
                 own.ToString()), stop);
-            (_text, _at, Size, Trouble) = (note.Text, now, Checkpoint.Parse(note.Text).Size, null);
+            (_text, _at, Size, LastError) = (note.Text, now, Checkpoint.Parse(note.Text).Size, null);
         }
         catch (LinkException e)
         {
-            Trouble = e.Message;   // the next sync tries again
+            LastError = e.Message;   // the next sync tries again
         }
     }
 

@@ -22,7 +22,7 @@ sealed class DecisionLog : IDisposable
         Log = Log.Open(folder, signer.Key.Name, signer, time, options);
         try
         {
-            Tally = new Tally(tally, Log.Size);
+            Counters = new GatewayCounters(tally, Log.Size);
         }
         catch
         {
@@ -34,7 +34,7 @@ sealed class DecisionLog : IDisposable
     public Log Log { get; }
 
     /// <summary>What the gateway counts of the log.</summary>
-    public Tally Tally { get; }
+    public GatewayCounters Counters { get; }
 
     public string Origin => Log.Origin;
 
@@ -100,7 +100,7 @@ sealed class DecisionLog : IDisposable
         if (Objection(state) is not null) return null;
         var before = state.Logs[Origin].Anchor;
         var note = "";
-        var counted = Tally.Around(() => note = Log.Checkpoint);
+        var counted = Counters.Around(() => note = Log.Checkpoint);
         if (!Checkpoint.TryOpen(note, Key, out var checkpoint, out var error))
             throw new IOException($"the log's own checkpoint: {error}");
         // No leaf more, and the counters at rest as they were stated.
@@ -109,7 +109,7 @@ sealed class DecisionLog : IDisposable
                 || (counted.Recorded, counted.Answered, counted.Failed) == (stated.Recorded, stated.Answered,
                     stated.Failed))) return null;
         Digest[] proof = before is { Size: > 0 } ? Log.ConsistencyProof(before.Size, checkpoint.Size) : [];
-        Tally.Flush();
+        Counters.Flush();
         // Counters that were put back to an earlier state are not vouched for.
         var gateway = before?.Gateway is { } then && !counted.Follows(then) ? null : counted;
         // This gateway writes whole leaves only.
@@ -124,7 +124,7 @@ sealed class DecisionLog : IDisposable
     public void Dispose()
     {
         Log.Dispose();
-        Tally.Dispose();
+        Counters.Dispose();
         _signer.Dispose();
     }
 }

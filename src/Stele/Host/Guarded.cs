@@ -27,14 +27,14 @@ sealed class Guarded : IAsyncDisposable
     /// <summary>After so many probes in a row without an answer it is replaced.</summary>
     public const int ProbesTried = 3;
 
-    readonly NodeTerms _terms;
+    readonly NodeOptions _options;
     readonly TimeProvider _time;
     readonly Action _wake, _falseAlarm;
     readonly Dimension _given;
     readonly object _gate = new();
     readonly CancellationTokenSource _stop = new();
     readonly SemaphoreSlim _look = new(0);
-    readonly Vigil _vigil;
+    readonly Watcher _watcher;
     readonly Task _watching;
     string? _sign;
     Condemnation? _condemned;
@@ -45,14 +45,14 @@ sealed class Guarded : IAsyncDisposable
     /// <param name="wake">Called when it is condemned, or something was found.</param>
     /// <param name="falseAlarm">Called when a sign of change turned out to be none.</param>
     public Guarded(
-        Instance instance, Inspected first, NodeTerms terms, TimeProvider time, Action wake, Action falseAlarm)
+        Instance instance, Inspected first, NodeOptions options, TimeProvider time, Action wake, Action falseAlarm)
     {
-        (Instance, _terms, _time, _wake, _falseAlarm) = (instance, terms, time, wake, falseAlarm);
+        (Instance, _options, _time, _wake, _falseAlarm) = (instance, options, time, wake, falseAlarm);
         _given = first.Dimensions.Single(d => d.Name == Inspection.GivenEnvironment);
         Started = Observed = time.GetTimestamp();
         instance.Trusted = true;
-        _vigil = new Vigil(instance.Provisioned.Tree, terms.RehashEvery, time,
-            new VigilReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
+        _watcher = new Watcher(instance.Provisioned.Tree, options.RehashEvery, time,
+            new WatcherReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
         _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)),
             Task.Run(() => Watching(Looks)));
         _ = instance.Exited.ContinueWith(_ => wake(), TaskScheduler.Default);
@@ -189,7 +189,7 @@ sealed class Guarded : IAsyncDisposable
     /// <summary>An inspection that reads a disk, or a process, that does not answer is not waited for.</summary>
     async Task<Inspected> Bounded(CancellationToken stop)
     {
-        using var limit = new CancellationTokenSource(_terms.InspectPatience, _time);
+        using var limit = new CancellationTokenSource(_options.InspectTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _stop.Token);
         var token = either.Token;
         try
@@ -200,25 +200,25 @@ sealed class Guarded : IAsyncDisposable
             when (limit.IsCancellationRequested && !stop.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
             throw new InstanceException(string.Create(CultureInfo.InvariantCulture,
-                $"it was not done within {_terms.InspectPatience.TotalSeconds:0.#} s"));
+                $"it was not done within {_options.InspectTimeout.TotalSeconds:0.#} s"));
         }
     }
 
     async Task Inspections()
     {
-        var pause = _terms.InspectEvery;
+        var pause = _options.InspectEvery;
         while (!_stop.IsCancellationRequested && Condemned is null)
             try
             {
                 await Wait(pause);
                 while (_look.Wait(0)) { }
                 await Inspect(_stop.Token);
-                pause = _terms.InspectEvery;
+                pause = _options.InspectEvery;
                 _wake();
             }
             catch (InstanceException)
             {
-                pause = _terms.RetryAfter;
+                pause = _options.RetryAfter;
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -246,7 +246,7 @@ sealed class Guarded : IAsyncDisposable
         {
             while (Condemned is null)
             {
-                await Task.Delay(_terms.LookEvery, _time, _stop.Token);
+                await Task.Delay(_options.LookEvery, _time, _stop.Token);
                 // One that is not trusted is being inspected already.
                 if (Instance.Trusted && Inspection.Sign(Instance, files) is { } sign) Suspect(sign);
             }
@@ -262,9 +262,9 @@ sealed class Guarded : IAsyncDisposable
         {
             for (var failed = 0; failed < ProbesTried;)
             {
-                await Task.Delay(_terms.ProbeEvery, _time, _stop.Token);
+                await Task.Delay(_options.ProbeEvery, _time, _stop.Token);
                 var answers = Instance.Answers;
-                using var limit = new CancellationTokenSource(_terms.ProbePatience, _time);
+                using var limit = new CancellationTokenSource(_options.ProbeTimeout, _time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
                 try
                 {
@@ -278,7 +278,7 @@ sealed class Guarded : IAsyncDisposable
             Condemn(new Condemnation(NodeFault.Hung, string.Create(CultureInfo.InvariantCulture,
                 $"""
                 release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {
-                    _terms.ProbePatience.TotalSeconds:0.#} s, {ProbesTried} times in a row
+                    _options.ProbeTimeout.TotalSeconds:0.#} s, {ProbesTried} times in a row
                 """),
                 [], [Health]));
         }
@@ -294,13 +294,13 @@ sealed class Guarded : IAsyncDisposable
     public void Stop()
     {
         _stop.Cancel();
-        _vigil.Stop();
+        _watcher.Stop();
     }
 
     public async ValueTask DisposeAsync()
     {
         Stop();
-        await _vigil.DisposeAsync();
+        await _watcher.DisposeAsync();
         await _watching;
     }
 }

@@ -56,7 +56,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <param name="anchor">Asks for the log to be anchored now.</param>
     public HostedEnvironment(NodeParts parts, string system, string environment, Action anchor)
     {
-        (_parts, System, Environment, _anchor, _retry) = (parts, system, environment, anchor, parts.Terms.RetryAfter);
+        (_parts, System, Environment, _anchor, _retry) = (parts, system, environment, anchor, parts.Options.RetryAfter);
     }
 
     public string System { get; }
@@ -73,10 +73,10 @@ sealed class HostedEnvironment : IAsyncDisposable
     public Faulted? Fault => _fault;
 
     /// <summary>The same in words.</summary>
-    public string? Trouble => _fault?.Words;
+    public string? LastError => _fault?.Words;
 
     /// <summary>The last thing of note that happened here, in words.</summary>
-    public string? News { get; private set; }
+    public string? LastEvent { get; private set; }
 
     /// <summary>How many signs of change turned out to be none.</summary>
     public int FalseAlarms => Volatile.Read(ref _falseAlarms);
@@ -106,9 +106,9 @@ sealed class HostedEnvironment : IAsyncDisposable
                 if (_table is { } last) _table = last with
                 {
                     State = state,
-                    Standing = Standing.Unassigned,
+                    Status = EnvironmentStatus.Unassigned,
                     Reason = "the environment is no more",
-                    Legs = []
+                    Backends = []
                 };
                 _ = _step?.CancelAsync();
                 Wake();
@@ -119,7 +119,8 @@ sealed class HostedEnvironment : IAsyncDisposable
             var orders = OrdersOf(state);
             if (orders != _orders) _ = _step?.CancelAsync();
             _orders = orders;
-            _table = Stands((_table ?? new RoutingTable(Standing.Waiting, "", state, system, terms, null, 0, [])) with
+            _table = Stands(
+                (_table ?? new RoutingTable(EnvironmentStatus.Waiting, "", state, system, terms, null, 0, [])) with
             {
                 State = state,
                 System = system,
@@ -135,45 +136,51 @@ sealed class HostedEnvironment : IAsyncDisposable
             : new(_assigned, null, false);
 
     /// <summary>
-    /// How a table stands as the ledger is now: asked under the gate whenever the state or the legs have changed. What
-    /// brings new legs is judged by what the ledger said meanwhile.
+    /// How a table stands as the ledger is now: asked under the gate whenever the state or the backends have changed.
+    /// What brings new backends is judged by what the ledger said meanwhile.
     /// </summary>
     RoutingTable Stands(RoutingTable table)
     {
         var head = table.State.Environment(System, Environment).Head;
         return !_assigned ? table with
         {
-            Standing = Standing.Unassigned,
+            Status = EnvironmentStatus.Unassigned,
             Reason = "the ledger does not assign it to this node",
-            Legs = []
+            Backends = []
         }
-            : head is null ? table with { Standing = Standing.Waiting, Reason = "nothing was deployed yet", Legs = [] }
+            : head is null ? table with
+            {
+                Status = EnvironmentStatus.Waiting,
+                Reason = "nothing was deployed yet",
+                Backends = []
+            }
             : head.Routes.IsEmpty ? table with
             {
-                Standing = Standing.Halted,
+                Status = EnvironmentStatus.Halted,
                 Reason = $"halted by entry {Number(head.Entry)}",
                 Deployment = head.Entry,
-                Legs = []
+                Backends = []
             }
-            : table.Legs.Select(l => Stopped(table.State, l.Release))
+            : table.Backends.Select(l => Stopped(table.State, l.Release))
                 .FirstOrDefault(why => why is not null) is { } stopped ? table with
             {
-                Standing = Standing.Revoked,
+                Status = EnvironmentStatus.Revoked,
                 Reason = stopped,
-                Legs = []
+                Backends = []
             }
             : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with
             {
-                Standing = Standing.Unlogged,
+                Status = EnvironmentStatus.Unlogged,
                 Reason = objection
             }
-            : table.Legs.IsEmpty && table.Standing == Standing.Revoked && table.Deployment == head.Entry ? table
-            : table.Legs.IsEmpty ? table with
+            : table.Backends.IsEmpty && table.Status == EnvironmentStatus.Revoked && table.Deployment == head.Entry
+                ? table
+            : table.Backends.IsEmpty ? table with
             {
-                Standing = Standing.Waiting,
+                Status = EnvironmentStatus.Waiting,
                 Reason = _fault?.Words ?? $"the release of entry {Number(head.Entry)} is being made ready",
             }
-            : table with { Standing = Standing.Serving, Reason = "" };
+            : table with { Status = EnvironmentStatus.Serving, Reason = "" };
     }
 
     void OpenLog(State state)
@@ -185,7 +192,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             _log?.Dispose();
             _log = null;
             _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time,
-                new LogOptions { SegmentBytes = _parts.Terms.SegmentBytes });
+                new LogOptions { SegmentBytes = _parts.Options.SegmentBytes });
         }
         catch (Exception e) when (e is IOException or LogException or FormatException)
         {
@@ -219,14 +226,14 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         while (!stop.IsCancellationRequested)
         {
-            var pause = _parts.Terms.InspectEvery;
+            var pause = _parts.Options.InspectEvery;
             var step = new CancellationTokenSource();
             using var stopping = stop.UnsafeRegister(static s => ((CancellationTokenSource)s!).Cancel(), step);
             lock (_gate) _step = step;
             try
             {
                 pause = await Step(step.Token);
-                _retry = _parts.Terms.RetryAfter;
+                _retry = _parts.Options.RetryAfter;
             }
             catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
                 or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException
@@ -271,7 +278,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         return pause;
     }
 
-    TimeSpan Doubled(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _parts.Terms.RetryAtMost.Ticks));
+    TimeSpan Doubled(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _parts.Options.RetryAtMost.Ticks));
 
     /// <summary>Nothing is started before so much time has gone by, unless the head moves.</summary>
     void Delay(TimeSpan pause) => (_waited, _wait) = (_parts.Time.GetTimestamp(), pause);
@@ -298,22 +305,23 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         RoutingTable? table;
         lock (_gate) table = _table;
-        if (table is null) return _parts.Terms.InspectEvery;
+        if (table is null) return _parts.Options.InspectEvery;
         var head = table.State.Environment(System, Environment).Head;
 
         // 1. What may not run any more is stopped, whatever else is the matter.
-        var nothing = head is null || head.Routes.IsEmpty || table.Standing is Standing.Unassigned or Standing.Halted
-            || (table.Standing == Standing.Revoked && table.Legs.IsEmpty && table.Deployment == head.Entry);
+        var nothing = head is null || head.Routes.IsEmpty
+            || table.Status is EnvironmentStatus.Unassigned or EnvironmentStatus.Halted
+            || (table.Status == EnvironmentStatus.Revoked && table.Backends.IsEmpty && table.Deployment == head.Entry);
         var over = _running
             .Where(g => nothing || Stopped(table.State, g.Instance.Provisioned.Release) is not null).ToArray();
-        foreach (var guarded in over) Retire(guarded, _parts.Terms.HaltPatience, _parts.Terms.HaltPatience);
+        foreach (var guarded in over) Retire(guarded, _parts.Options.HaltTimeout, _parts.Options.HaltTimeout);
         if (nothing)
         {
             (_fault, _inARow, _tried, _wait) = (null, 0, -1, default);
-            if (over.Length > 0 || table.Standing == Standing.Halted) Report($"{table.Reason}: nothing runs");
+            if (over.Length > 0 || table.Status == EnvironmentStatus.Halted) Report($"{table.Reason}: nothing runs");
         }
         foreach (var guarded in over) await Observe("stopped", guarded.Instance.Provisioned, []);
-        if (nothing) return _parts.Terms.InspectEvery;
+        if (nothing) return _parts.Options.InspectEvery;
 
         // 2. What ended, or can't be trusted any more, makes room.
         foreach (var guarded in _running.ToArray())
@@ -337,7 +345,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     async Task Watched(RoutingTable table, Guarded guarded, Inspected found)
     {
         var gap = table.Terms.ObservationGap is { } g ? TimeSpan.FromMilliseconds(g / 2) : TimeSpan.MaxValue;
-        if (gap > _parts.Terms.ObserveEvery) gap = _parts.Terms.ObserveEvery;
+        if (gap > _parts.Options.ObserveEvery) gap = _parts.Options.ObserveEvery;
         if (!found.Agrees || _parts.Time.GetElapsedTime(guarded.Observed) < gap) return;
         guarded.Observed = _parts.Time.GetTimestamp();
         await Observe("running", guarded.Instance.Provisioned, found.Dimensions);
@@ -353,22 +361,22 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         var release = guarded.Release;
         var deployment = DeploymentOf(release);
-        if (_parts.Time.GetElapsedTime(guarded.Started) >= _parts.Terms.SteadyAfter)
+        if (_parts.Time.GetElapsedTime(guarded.Started) >= _parts.Options.SteadyAfter)
         {
             _inARow = 0;
             foreach (var old in _stated.Keys.Where(k => k.Release == release).ToArray()) _stated.Remove(old);
         }
         var pause = _inARow == 0 ? TimeSpan.Zero
             : TimeSpan.FromTicks((long)Math.Min(
-                _parts.Terms.RetryAtMost.Ticks, _parts.Terms.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
+                _parts.Options.RetryAtMost.Ticks, _parts.Options.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
         var drift = why.Fault == NodeFault.Drifted;
         if (drift) _drifted.Add(release);
         if (drift || Once(deployment, release, why.Fault, 2))
             await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
-        Retire(guarded, TimeSpan.Zero, drift ? _parts.Terms.EndPatience : TimeSpan.Zero);
+        Retire(guarded, TimeSpan.Zero, drift ? _parts.Options.EndTimeout : TimeSpan.Zero);
         _inARow++;
         Delay(pause);
-        News = why.Words;
+        LastEvent = why.Words;
         var words = _inARow == 1 ? why.Words : string.Create(CultureInfo.InvariantCulture,
             $"{why.Words}; replaced {_inARow} times in a row, again in {pause.TotalSeconds:0.#} s");
         Tell(new Faulted(why.Fault, words, why.Differences));
@@ -388,14 +396,16 @@ sealed class HostedEnvironment : IAsyncDisposable
         RoutingTable table;
         lock (_gate) table = _table!;
         var current = table.Deployment == head.Entry;
-        if (current && !table.Legs.IsEmpty && table.Legs.All(l => _running.Any(g => g.Instance == l.Instance)))
+        if (current && !table.Backends.IsEmpty && table.Backends.All(l => _running.Any(g => g.Instance == l.Instance)))
         {
             // A release that keeps running is no trouble any more.
             if (_fault is not null
-                && _running.All(g => _parts.Time.GetElapsedTime(g.Started) >= _parts.Terms.SteadyAfter)) Settled(table);
-            return _parts.Terms.InspectEvery;
+                && _running.All(g => _parts.Time.GetElapsedTime(g.Started) >= _parts.Options.SteadyAfter))
+                Settled(table);
+            return _parts.Options.InspectEvery;
         }
-        if (_tried != head.Entry) (_tried, _wait, _inARow, _retry) = (head.Entry, default, 0, _parts.Terms.RetryAfter);
+        if (_tried != head.Entry)
+            (_tried, _wait, _inARow, _retry) = (head.Entry, default, 0, _parts.Options.RetryAfter);
         if (_wait - _parts.Time.GetElapsedTime(_waited) is { Ticks: > 0 } rest)
         {
             ClearGone();
@@ -404,7 +414,7 @@ sealed class HostedEnvironment : IAsyncDisposable
 
         // New releases are healthy and inspected before anything is switched; one that is not leaves everything as it
         // was.
-        var legs = ImmutableArray.CreateBuilder<Leg>();
+        var backends = ImmutableArray.CreateBuilder<Backend>();
         var observed = new List<(Provisioned, ImmutableArray<Dimension>)>();
         foreach (var route in head.Routes)
         {
@@ -413,13 +423,13 @@ sealed class HostedEnvironment : IAsyncDisposable
             {
                 lock (_gate) if (_table == table) _table = table with
                 {
-                    Standing = Standing.Revoked,
+                    Status = EnvironmentStatus.Revoked,
                     Reason = stopped,
-                    Legs = [],
+                    Backends = [],
                     Deployment = head.Entry
                 };
                 Wake();
-                return _parts.Terms.InspectEvery;
+                return _parts.Options.InspectEvery;
             }
             if (_running.FirstOrDefault(g => g.Release == route.Release && g.Instance.Trusted) is { } there)
             {
@@ -429,13 +439,13 @@ sealed class HostedEnvironment : IAsyncDisposable
                     if (!found.Agrees) throw Otherwise($"release {route.Release.Short} is running", found);
                     observed.Add((there.Instance.Provisioned, found.Dimensions));
                 }
-                legs.Add(new Leg(release, route.Weight, there.Instance));
+                backends.Add(new Backend(release, route.Weight, there.Instance));
                 continue;
             }
             try
             {
                 var (guarded, found) = await Start(await Make(release, stop), stop);
-                legs.Add(new Leg(release, route.Weight, guarded.Instance));
+                backends.Add(new Backend(release, route.Weight, guarded.Instance));
                 // Of a release that ends again and again only the ends were stated, and not each.
                 if (_inARow <= 1 || _drifted.Contains(release.Digest))
                     observed.Add((guarded.Instance.Provisioned, found.Dimensions));
@@ -447,8 +457,9 @@ sealed class HostedEnvironment : IAsyncDisposable
                     await _parts.Observe(table.State, System, Environment, head.Entry,
                         "stopped", release.Digest, [Guarded.Health], "copy");
                 var idle = _running.Where(g =>
-                    legs.Any(l => l.Instance == g.Instance) && table.Legs.All(l => l.Instance != g.Instance)).ToArray();
-                foreach (var guarded in idle) Retire(guarded, TimeSpan.Zero, _parts.Terms.EndPatience);
+                    backends.Any(l => l.Instance == g.Instance) && table.Backends.All(l => l.Instance != g.Instance))
+                    .ToArray();
+                foreach (var guarded in idle) Retire(guarded, TimeSpan.Zero, _parts.Options.EndTimeout);
                 ClearGone();
                 throw;
             }
@@ -463,25 +474,25 @@ sealed class HostedEnvironment : IAsyncDisposable
         {
             // The ledger may have gone on meanwhile: a head that is not the newest any more is not switched to.
             if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry
-                || _table.Standing is Standing.Unassigned) return TimeSpan.Zero;
-            _table = Stands(_table with { Deployment = head.Entry, Legs = legs.ToImmutable() });
+                || _table.Status is EnvironmentStatus.Unassigned) return TimeSpan.Zero;
+            _table = Stands(_table with { Deployment = head.Entry, Backends = backends.ToImmutable() });
             table = _table;
         }
-        foreach (var old in _running.Where(g => legs.All(l => l.Instance != g.Instance)).ToArray())
+        foreach (var old in _running.Where(g => backends.All(l => l.Instance != g.Instance)).ToArray())
         {
-            Retire(old, _parts.Terms.DrainPatience, _parts.Terms.EndPatience);
+            Retire(old, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
             await Observe("stopped", old.Instance.Provisioned, []);
         }
         if (_inARow <= 1) Settled(table);
-        return _parts.Terms.InspectEvery;
+        return _parts.Options.InspectEvery;
     }
 
     /// <summary>Where nothing of what the table names runs any more, that is what it says.</summary>
     void ClearGone()
     {
         lock (_gate)
-            if (_table!.Legs.All(l => _running.All(g => g.Instance != l.Instance)))
-                _table = Stands(_table with { Legs = [] });
+            if (_table!.Backends.All(l => _running.All(g => g.Instance != l.Instance)))
+                _table = Stands(_table with { Backends = [] });
     }
 
     /// <summary>
@@ -491,9 +502,9 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         if (_fault is null) return;
         _fault = null;
-        var releases = string.Join(", ", table.Legs.Select(l => $"{l.Release.Name} ({l.Release.Digest.Short})"));
-        var how = table.Standing == Standing.Serving ? "serves"
-            : $"runs, {table.Standing.ToString().ToLowerInvariant()}: {table.Reason}";
+        var releases = string.Join(", ", table.Backends.Select(l => $"{l.Release.Name} ({l.Release.Digest.Short})"));
+        var how = table.Status == EnvironmentStatus.Serving ? "serves"
+            : $"runs, {table.Status.ToString().ToLowerInvariant()}: {table.Reason}";
         Report($"{releases} of entry {Number(table.Deployment)} {how}");
     }
 
@@ -503,7 +514,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         if (!_drifted.Contains(release.Digest)) return await _parts.Provision.Make(release, stop);
         var (provisioned, replaced) = await _parts.Provision.Heal(release, stop);
         if (replaced.Count > 0)
-            News += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the server: "
+            LastEvent += $"; {Number(replaced.Count)} damaged blobs in the node's own store were replaced from the "
+                + $"server: "
                 + string.Join(", ", replaced.Select(r => r.Short));
         return provisioned;
     }
@@ -514,13 +526,13 @@ sealed class HostedEnvironment : IAsyncDisposable
         Instance? instance = null;
         try
         {
-            instance = await Instance.Start(provisioned, _parts.Terms.HealthPatience, stop);
+            instance = await Instance.Start(provisioned, _parts.Options.HealthTimeout, stop);
             // Nothing but other orders ends this one: nothing is served from it yet.
             var started = instance;
             var found = await Task.Run(() => Inspection.Of(started, null, stop), stop).WaitAsync(stop);
             if (!found.Agrees) throw Otherwise($"release {provisioned.Release.Digest.Short} started", found);
             var guarded = new Guarded(
-                instance, found, _parts.Terms, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
+                instance, found, _parts.Options, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
             lock (_gate) _running.Add(guarded);
             return (guarded, found);
         }
@@ -602,13 +614,13 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         lock (_gate) if (_table is { } table) _table = table with
         {
-            Standing = Standing.Waiting,
+            Status = EnvironmentStatus.Waiting,
             Reason = "the node is stopping",
-            Legs = []
+            Backends = []
         };
         foreach (var guarded in _running.ToArray())
         {
-            Retire(guarded, _parts.Terms.DrainPatience, _parts.Terms.EndPatience);
+            Retire(guarded, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
             await Observe("stopped", guarded.Instance.Provisioned, []);
         }
         await Task.WhenAll(_retiring);

@@ -45,13 +45,13 @@ sealed class Instance : IAsyncDisposable
 
     /// <summary>Starts a release as a check does, and waits until it answers its health path.</summary>
     /// <exception cref="InstanceException">It did not start, or did not become healthy in time.</exception>
-    public static async Task<Instance> Start(Provisioned provisioned, TimeSpan patience, CancellationToken stop,
+    public static async Task<Instance> Start(Provisioned provisioned, TimeSpan timeout, CancellationToken stop,
         Limits? limits = null)
     {
         try
         {
             return new Instance(provisioned, await RunningRelease.Start(provisioned.Tree.Directory,
-                provisioned.Release.Digest, provisioned.Document.Run, patience, limits, stop));
+                provisioned.Release.Digest, provisioned.Document.Run, timeout, limits, stop));
         }
         catch (Exception e) when (e is StartException or SandboxException)
         {
@@ -88,17 +88,17 @@ sealed class Instance : IAsyncDisposable
     public void Answered() => Interlocked.Increment(ref _answers);
 
     /// <summary>
-    /// Lets nobody in any more, waits for those inside (up to <paramref name="patience"/>), then asks the process to
+    /// Lets nobody in any more, waits for those inside (up to <paramref name="timeout"/>), then asks the process to
     /// end, kills it after <paramref name="grace"/>, and removes its tree.
     /// </summary>
-    public async Task Retire(TimeSpan patience, TimeSpan grace, TimeProvider time)
+    public async Task Retire(TimeSpan timeout, TimeSpan grace, TimeProvider time)
     {
         lock (_gate)
         {
             _retired = true;
             if (_inside == 0) _drained.TrySetResult();
         }
-        await Task.WhenAny(_drained.Task, _running.Process.Exited, Task.Delay(patience, time));
+        await Task.WhenAny(_drained.Task, _running.Process.Exited, Task.Delay(timeout, time));
         await _running.Process.Stop(grace);
         await DisposeAsync();
         Provisioned.Place.Dispose();

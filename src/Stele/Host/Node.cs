@@ -28,7 +28,7 @@ sealed class Node : IAsyncDisposable
         _started = parts.Now;
         Advance();
         _following = Own(Follow);
-        _loops.Add(Own(() => parts.Outbox.Send(parts.Link, parts.Terms.RetryAfter, parts.Time, _stop.Token)));
+        _loops.Add(Own(() => parts.Outbox.Send(parts.Link, parts.Options.RetryAfter, parts.Time, _stop.Token)));
         _loops.Add(Own(AnchorLoop));
         _loops.Add(Own(() => new FaultReports("node", () => Faults, parts.Report, parts.Time).Run(_stop.Token)));
     }
@@ -54,7 +54,7 @@ sealed class Node : IAsyncDisposable
             var state = _parts.Link.Replay.State;
             if (Fork is { } fork) found.Add(new Faulted(NodeFault.Forked, fork));
             else if (_server is { } fault) found.Add(fault);
-            else if (state.Size > 0 && Unconfirmed is var age && age > _parts.Terms.LagAfter.TotalMilliseconds)
+            else if (state.Size > 0 && Unconfirmed is var age && age > _parts.Options.LagAfter.TotalMilliseconds)
                 found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
                     $"for {age / 1000} s the server has not confirmed this copy of the ledger, {state.Size} entries")));
             if (_lacking is { } lacking && _parts.Time.GetElapsedTime(lacking.At) < LackingTold
@@ -76,9 +76,9 @@ sealed class Node : IAsyncDisposable
 
     /// <summary>The logs of this node whose files can't be written now, by origin, and why.</summary>
     IEnumerable<(string Origin, string Trouble)> Unpublished =>
-        Environments.Select(e => e.Log is { } log ? (log.Origin, log.Log.PublishTrouble)
+        Environments.Select(e => e.Log is { } log ? (log.Origin, log.Log.LastPublishError)
                 : default((string Origin, string? Trouble)))
-            .Append((_parts.Link.Origin, _parts.Link.PublishTrouble))
+            .Append((_parts.Link.Origin, _parts.Link.LastPublishError))
             .Where(l => l.Item2 is not null).Select(l => (l.Item1, l.Item2!));
 
     /// <summary>How long ago the server last showed that this node's copy is all there is, or the node was started; in
@@ -139,7 +139,7 @@ sealed class Node : IAsyncDisposable
                 _failed.TrySetException(e);
                 return;
             }
-            await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token)
+            await Task.Delay(_parts.Options.RetryAfter, _parts.Time, _stop.Token)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -165,15 +165,15 @@ sealed class Node : IAsyncDisposable
                 // Orders first: the cosignature is another question to the server.
                 if (_parts.Link.Replay.State.Size > size) Advance();
                 size = _parts.Link.Replay.State.Size;
-                (_server, wait) = (null, _parts.Terms.SyncWait);
-                await _parts.Cosigner.Cosign(_parts.Link, _parts.Identity, _parts.Terms.CosignEvery, _stop.Token);
+                (_server, wait) = (null, _parts.Options.SyncWait);
+                await _parts.Cosigner.Cosign(_parts.Link, _parts.Identity, _parts.Options.CosignEvery, _stop.Token);
             }
             catch (LinkException e)
             {
                 (_server, wait) = (new Faulted(e.Fault, e.Message), TimeSpan.Zero);
             }
             if (_parts.Link.Replay.State.Size > size) Advance();
-            if (_server is not null) await Task.Delay(_parts.Terms.RetryAfter, _parts.Time, _stop.Token);
+            if (_server is not null) await Task.Delay(_parts.Options.RetryAfter, _parts.Time, _stop.Token);
         }
     }
 
@@ -201,7 +201,7 @@ sealed class Node : IAsyncDisposable
     {
         while (true)
         {
-            await _anchorNow.WaitAsync(_parts.Terms.AnchorEvery, _stop.Token);
+            await _anchorNow.WaitAsync(_parts.Options.AnchorEvery, _stop.Token);
             while (_anchorNow.Wait(0)) { }
             await Anchor(_stop.Token);
         }
@@ -254,16 +254,16 @@ sealed class Node : IAsyncDisposable
 
     /// <summary>
     /// Stops in order: releases first, then a last anchor and whatever waits for the server, as far as it answers
-    /// within <paramref name="patience"/>.
+    /// within <paramref name="timeout"/>.
     /// </summary>
-    public async Task Stop(TimeSpan patience)
+    public async Task Stop(TimeSpan timeout)
     {
         if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
         await _following; // it alone adds loops
         await Task.WhenAll(_loops);
         foreach (var hosted in _environments.Values) await hosted.DisposeAsync();
-        using var limit = new CancellationTokenSource(patience, _parts.Time);
+        using var limit = new CancellationTokenSource(timeout, _parts.Time);
         try
         {
             await _parts.Outbox.SendAll(_parts.Link, limit.Token);

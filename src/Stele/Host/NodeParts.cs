@@ -9,7 +9,7 @@ namespace Stele.Host;
 /// <summary>What the parts of one node share.</summary>
 /// <param name="Report">Takes what people should hear of, in one line each.</param>
 sealed record NodeParts(
-    NodeFolder Folder, NodeIdentity Identity, NodeTerms Terms, ServerLink Link, Outbox Outbox, Provision Provision,
+    NodeFolder Folder, NodeIdentity Identity, NodeOptions Options, ServerLink Link, Outbox Outbox, Provision Provision,
     Cosigner Cosigner, TimeProvider Time, Action<string> Report)
 {
     public static string Nonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));

@@ -5,7 +5,7 @@ using Stele.Proof.Statements;
 namespace Stele.Host;
 
 /// <summary>How an environment stands on this node. Only <see cref="Serving"/> lets requests through.</summary>
-enum Standing
+enum EnvironmentStatus
 {
     /// <summary>The ledger names no release for it yet, or the first one is being made ready.</summary>
     Waiting,
@@ -24,14 +24,15 @@ enum Standing
 }
 
 /// <summary>One release that answers, with its share of the requests in percent.</summary>
-sealed record Leg(ReleaseFact Release, int Weight, Instance Instance);
+sealed record Backend(ReleaseFact Release, int Weight, Instance Instance);
 
 /// <summary>
 /// What the gateway needs to know of an environment, at one moment; replaced whole, so that a request sees one state
 /// throughout: the policies of the very ledger size it records. Decisions are recorded in <paramref name="Log"/>: the
 /// one that the ledger, as of <paramref name="State"/>, has open for them.
-/// <paramref name="Deployment"/> is the entry that put the legs here; while a new head is being made ready it is still
-/// the old one.
+/// <paramref name="Deployment"/> is the entry that put the backends here; while a new head is being made ready it is
+/// still the old one.
 /// </summary>
-sealed record RoutingTable(Standing Standing, string Reason, State State, SystemFact System, EnvironmentTerms Terms,
-    DecisionLog? Log, long Deployment, ImmutableArray<Leg> Legs);
+sealed record RoutingTable(EnvironmentStatus Status, string Reason, State State, SystemFact System,
+    EnvironmentTerms Terms,
+    DecisionLog? Log, long Deployment, ImmutableArray<Backend> Backends);

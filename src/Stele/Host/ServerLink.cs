@@ -15,16 +15,16 @@ namespace Stele.Host;
 sealed class ServerLink : IAsyncDisposable
 {
     readonly Replica _replica;
-    readonly Server _server;
+    readonly ServerClient _server;
     readonly Func<Digest, byte[]?> _documents;
 
-    ServerLink(Replica replica, Server server, BlobStore documents) =>
+    ServerLink(Replica replica, ServerClient server, BlobStore documents) =>
         (_replica, _server, _documents) = (replica, server, SmallDocuments.Of(documents));
 
     /// <summary>Opens the node's replica; asks the server for nothing yet.</summary>
     /// <param name="server">Belongs to the link from here on.</param>
     /// <param name="blobs">The node's own store, which also holds the documents that the fold reads.</param>
-    public static async Task<ServerLink> Open(NodeFolder folder, Trust trust, Server server, BlobStore blobs,
+    public static async Task<ServerLink> Open(NodeFolder folder, Trust trust, ServerClient server, BlobStore blobs,
         TimeProvider time) =>
         new(await Replica.Open(folder.Replica, trust, server, time, blobs), server, blobs);
 
@@ -71,7 +71,7 @@ sealed class ServerLink : IAsyncDisposable
     public string Origin => _replica.Log.Origin;
 
     /// <summary>Why the files of this node's copy can't be written now; null: they are.</summary>
-    public string? PublishTrouble => _replica.Log.PublishTrouble;
+    public string? LastPublishError => _replica.Log.LastPublishError;
 
     /// <summary>The server's own store.</summary>
     public IBlobs Blobs => _server;

@@ -57,11 +57,11 @@ static class Answers
             problem = http.Response.StatusCode switch
             {
                 StatusCodes.Status405MethodNotAllowed =>
-                    Problem.Of(Trouble.MethodNotAllowed, $"{http.Request.Path} does not take {http.Request.Method}")
+                    Problem.Of(ProblemCode.MethodNotAllowed, $"{http.Request.Path} does not take {http.Request.Method}")
                         with { Allow = allow },
-                StatusCodes.Status404NotFound => Problem.Of(Trouble.NotFound,
+                StatusCodes.Status404NotFound => Problem.Of(ProblemCode.NotFound,
                     $"there is nothing at {http.Request.Path}"),
-                var status => Problem.Of(Trouble.BadRequest, $"the request was not understood ({status})"),
+                var status => Problem.Of(ProblemCode.BadRequest, $"the request was not understood ({status})"),
             };
         }
         catch (ProblemException e)
@@ -83,18 +83,18 @@ static class Answers
         }
         catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
         {
-            problem = Problem.Of(Trouble.Busy, "the server has too much open at once to answer this");
+            problem = Problem.Of(ProblemCode.Busy, "the server has too much open at once to answer this");
         }
         catch (IOException e) when (DiskTrouble.Of(e) is { } trouble)
         {
             bug(e);
             problem = Problem.Of(
-                Trouble.Storage, $"the server's disk {DiskTrouble.Says(trouble)}; nothing of this was kept");
+                ProblemCode.Storage, $"the server's disk {DiskTrouble.Says(trouble)}; nothing of this was kept");
         }
         catch (Exception e)
         {
             bug(e);
-            problem = Problem.Of(Trouble.Internal, "the server failed to answer this");
+            problem = Problem.Of(ProblemCode.Internal, "the server failed to answer this");
         }
         if (http.Response.HasStarted)
         {
@@ -111,5 +111,5 @@ static class Answers
     public static long? Number(this HttpContext http, string name) =>
         http.Request.Query[name] is not [var text] ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n <= Json.MaxInt ? n
-        : throw new ProblemException(Trouble.BadRequest, $"'{name}' is not a whole number up to {Json.MaxInt}");
+        : throw new ProblemException(ProblemCode.BadRequest, $"'{name}' is not a whole number up to {Json.MaxInt}");
 }

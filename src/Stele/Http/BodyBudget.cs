@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Stele.Http;
 
 /// <summary>
-/// How much memory the bodies of requests may take that are being answered, all together and those of one principal.
+/// How much memory the bodies of requests that are being answered, and of their answers, may take, all together and
+/// those of one principal.
 /// Invariant: what was taken for a request is given back when the request has ended, however it ends.
 /// </summary>
 /// <param name="total">Bytes of all.</param>
@@ -52,8 +53,8 @@ sealed class BodyBudget(long total, long each)
         }
 
         /// <exception cref="ProblemException">
-        /// There is no room: <see cref="Trouble.TooMuchAtOnce"/> for this principal, <see cref="Trouble.Busy"/> for
-        /// anybody.
+        /// There is no room: <see cref="ProblemCode.TooMuchAtOnce"/> for this principal, <see cref="ProblemCode.Busy"/>
+        /// for anybody.
         /// </exception>
         public void Take(long bytes)
         {
@@ -61,11 +62,28 @@ sealed class BodyBudget(long total, long each)
             {
                 ObjectDisposedException.ThrowIf(_ended, this);
                 of.Fits(principal, bytes, _own);
-                _own += bytes;
-                of._sum += bytes;
-                of.Peak = Math.Max(of.Peak, of._sum);
-                of._taken[principal] = of._taken.GetValueOrDefault(principal) + bytes;
+                Put(bytes);
             }
+        }
+
+        /// <summary>
+        /// Counts what is there already, an answer that came, and refuses nothing: those who ask next are refused
+        /// until it is given back.
+        /// </summary>
+        public void Count(long bytes)
+        {
+            lock (of._gate)
+            {
+                if (!_ended) Put(bytes);
+            }
+        }
+
+        void Put(long bytes)
+        {
+            _own += bytes;
+            of._sum += bytes;
+            of.Peak = Math.Max(of.Peak, of._sum);
+            of._taken[principal] = of._taken.GetValueOrDefault(principal) + bytes;
         }
 
         public void Dispose()
@@ -87,10 +105,10 @@ sealed class BodyBudget(long total, long each)
     {
         var others = _taken.GetValueOrDefault(principal) - own;
         if (others > 0 && others + own + bytes > each)
-            throw new ProblemException(Trouble.TooMuchAtOnce, string.Create(CultureInfo.InvariantCulture,
+            throw new ProblemException(ProblemCode.TooMuchAtOnce, string.Create(CultureInfo.InvariantCulture,
                 $"requests of yours that are being answered take {others + own} bytes; together they may take {each}"));
         if (_sum > own && _sum + bytes > total)
-            throw new ProblemException(Trouble.Busy, string.Create(CultureInfo.InvariantCulture,
+            throw new ProblemException(ProblemCode.Busy, string.Create(CultureInfo.InvariantCulture,
                 $"requests that are being answered take {_sum} bytes; together they may take {total}"));
     }
 }

@@ -10,7 +10,7 @@ namespace Stele.Http;
 /// Why a server did not do what it was asked, where it is not the fold that refused (that is <see
 /// cref="RefusalCode"/>). A closed set; names are permanent.
 /// </summary>
-enum Trouble
+enum ProblemCode
 {
     /// <summary>The request's own shape: a number that is none, a parameter missing.</summary>
     BadRequest,
@@ -67,41 +67,43 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     /// <summary>Answers with more than this are not read as problems.</summary>
     public const int MaxBytes = 1 << 20;
 
-    static readonly Dictionary<Trouble, (string Name, int Status, string Hint)> Table = new()
+    static readonly Dictionary<ProblemCode, (string Name, int Status, string Hint)> Table = new()
     {
-        [Trouble.BadRequest] = ("bad-request", 400, "see the message; the API's pages say what each address takes"),
-        [Trouble.Unauthorized] = ("unauthorized", 401,
+        [ProblemCode.BadRequest] = ("bad-request", 400, "see the message; the API's pages say what each address takes"),
+        [ProblemCode.Unauthorized] = ("unauthorized", 401,
             "send 'Authorization: Bearer TOKEN'; the token is in the folder of the member who founded the server: "
             + "stele login"),
-        [Trouble.Forbidden] = ("forbidden", 403,
+        [ProblemCode.Forbidden] = ("forbidden", 403,
             "use a token that has it: stele token add NAME --right RIGHT, on the server's machine"),
-        [Trouble.NotFound] = ("not-found", 404, "check the address; stele status shows what there is"),
-        [Trouble.MethodNotAllowed] = ("method-not-allowed", 405, "that address takes other methods"),
-        [Trouble.UnknownBlob] = ("unknown-blob", 404, "upload it first, or check the digest"),
-        [Trouble.WrongDigest] = ("wrong-digest", 422,
+        [ProblemCode.NotFound] = ("not-found", 404, "check the address; stele status shows what there is"),
+        [ProblemCode.MethodNotAllowed] = ("method-not-allowed", 405, "that address takes other methods"),
+        [ProblemCode.UnknownBlob] = ("unknown-blob", 404, "upload it first, or check the digest"),
+        [ProblemCode.WrongDigest] = ("wrong-digest", 422,
             "the content changed on the way or was announced wrongly; send it again under its own digest"),
-        [Trouble.TooLarge] = ("too-large", 413, "put large content in a blob; split what is larger than a blob may be"),
-        [Trouble.Corrupt] = ("corrupt", 500,
+        [ProblemCode.TooLarge] = ("too-large", 413,
+            "put large content in a blob; split what is larger than a blob may be"),
+        [ProblemCode.Corrupt] = ("corrupt", 500,
             "the server's copy is damaged: run stele fsck there and upload the blob again"),
-        [Trouble.RateLimited] = ("rate-limited", 429, "wait a minute; then send what the message asks for"),
-        [Trouble.NotANode] = ("not-a-node", 403,
+        [ProblemCode.RateLimited] = ("rate-limited", 429, "wait a minute; then send what the message asks for"),
+        [ProblemCode.NotANode] = ("not-a-node", 403,
             "an owner gives a node its role: stele member add --role node@SYSTEM/ENV"),
-        [Trouble.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
-        [Trouble.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
-        [Trouble.Stopped] = ("stopped", 503,
+        [ProblemCode.Busy] = ("busy", 503, "send it again in a moment: nothing was recorded"),
+        [ProblemCode.Clock] = ("clock", 503, "set the server's clock right, then restart the server"),
+        [ProblemCode.Stopped] = ("stopped", 503,
             "look at the server's own log, restart it, and send again: a statement that got in will not get in twice"),
-        [Trouble.Storage] = ("storage", 507, "the server's operator has to see to its disk; then send it again"),
-        [Trouble.Timeout] = ("timeout", 408, "send it again, faster or in smaller parts"),
-        [Trouble.WrongHost] = ("wrong-host", 421, "ask for localhost, 127.0.0.1 or [::1] with the server's own port; "
+        [ProblemCode.Storage] = ("storage", 507, "the server's operator has to see to its disk; then send it again"),
+        [ProblemCode.Timeout] = ("timeout", 408, "send it again, faster or in smaller parts"),
+        [ProblemCode.WrongHost] = ("wrong-host", 421,
+            "ask for localhost, 127.0.0.1 or [::1] with the server's own port; "
             + "other names are given to it when it is started: stele up --host NAME"),
-        [Trouble.TooMuchAtOnce] = ("too-much-at-once", 429, "wait for answers before you send more"),
-        [Trouble.Internal] = ("internal", 500, "this is a bug: the server's own log says more"),
-        [Trouble.Unreachable] = ("unreachable", 503, "check the address, and that the server runs: stele up"),
-        [Trouble.BadAnswer] = ("bad-answer", 502,
+        [ProblemCode.TooMuchAtOnce] = ("too-much-at-once", 429, "wait for answers before you send more"),
+        [ProblemCode.Internal] = ("internal", 500, "this is a bug: the server's own log says more"),
+        [ProblemCode.Unreachable] = ("unreachable", 503, "check the address, and that the server runs: stele up"),
+        [ProblemCode.BadAnswer] = ("bad-answer", 502,
             "check the address: something else than a stele server answers there"),
     };
 
-    public static Problem Of(Trouble trouble, string message) => new(Table[trouble].Status, Table[trouble].Name,
+    public static Problem Of(ProblemCode trouble, string message) => new(Table[trouble].Status, Table[trouble].Name,
         message, Table[trouble].Hint, []);
 
     public static Problem Of(RefusalCode code, string message) => new(code.Status(), code.Name(), message, code.Hint(),
@@ -114,11 +116,11 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     public static Problem Of(BlobException e) => Of(
         e.Error switch
         {
-            BlobError.Unknown => Trouble.UnknownBlob,
-            BlobError.Corrupt => Trouble.Corrupt,
-            BlobError.WrongDigest => Trouble.WrongDigest,
-            BlobError.TooLarge => Trouble.TooLarge,
-            _ => Trouble.BadRequest,
+            BlobError.Unknown => ProblemCode.UnknownBlob,
+            BlobError.Corrupt => ProblemCode.Corrupt,
+            BlobError.WrongDigest => ProblemCode.WrongDigest,
+            BlobError.TooLarge => ProblemCode.TooLarge,
+            _ => ProblemCode.BadRequest,
         }, e.Message);
 
     /// <summary>
@@ -128,18 +130,19 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     public bool IsJudgement => Refusals.TryParse(Code, out _);
 
     /// <summary>Whether this is that trouble.</summary>
-    public bool Is(Trouble trouble) => Code == Table[trouble].Name;
+    public bool Is(ProblemCode trouble) => Code == Table[trouble].Name;
 
     /// <summary>Of 405: the methods that the address takes, as the header Allow lists them.</summary>
     public string? Allow { get; init; }
 
     /// <summary>405, for an address that takes these methods alone.</summary>
-    public static ProblemException MethodNotAllowed(HttpContext http, string allow) => new(Of(Trouble.MethodNotAllowed,
+    public static ProblemException MethodNotAllowed(HttpContext http, string allow) =>
+        new(Of(ProblemCode.MethodNotAllowed,
         $"{http.Request.Path} takes {allow}, not {http.Request.Method}") with { Allow = allow });
 
     /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
-    public int? RetryAfter => Status is StatusCodes.Status429TooManyRequests ? Is(Trouble.TooMuchAtOnce) ? 1 : 60
-        : Is(Trouble.Busy) ? 1 : null;
+    public int? RetryAfter => Status is StatusCodes.Status429TooManyRequests ? Is(ProblemCode.TooMuchAtOnce) ? 1 : 60
+        : Is(ProblemCode.Busy) ? 1 : null;
 
     public Json ToJson() => ProblemDocument.Of(Status, Code, Message, Hint,
         ("rules", Rules.IsDefaultOrEmpty ? null : Json.Array(Rules.Select(r => r.ToJson()))),
@@ -155,7 +158,7 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
 /// <summary>A problem on its way to the caller.</summary>
 sealed class ProblemException(Problem problem) : Exception(problem.Message)
 {
-    public ProblemException(Trouble trouble, string message) : this(Problem.Of(trouble, message)) { }
+    public ProblemException(ProblemCode trouble, string message) : this(Problem.Of(trouble, message)) { }
 
     public Problem Problem { get; } = problem;
 }

@@ -23,10 +23,10 @@ static class RequestBody
     /// ended.
     /// </summary>
     /// <exception cref="ProblemException">
-    /// It is longer (<see cref="Trouble.TooLarge"/>; where it says so itself, before any of it was read), is not framed
-    /// as
-    /// HTTP says (<see cref="Trouble.BadRequest"/>), came too slowly (<see cref="Trouble.Timeout"/>), or more is being
-    /// read than may be (<see cref="Trouble.TooMuchAtOnce"/>, <see cref="Trouble.Busy"/>).
+    /// It is longer (<see cref="ProblemCode.TooLarge"/>; where it says so itself, before any of it was read), is not
+    /// framed as
+    /// HTTP says (<see cref="ProblemCode.BadRequest"/>), came too slowly (<see cref="ProblemCode.Timeout"/>), or more
+    /// is being read than may be (<see cref="ProblemCode.TooMuchAtOnce"/>, <see cref="ProblemCode.Busy"/>).
     /// </exception>
     public static async Task<byte[]> Body(this HttpContext http, int max)
     {
@@ -88,7 +88,7 @@ static class RequestBody
     public const int ManyValues = 1 << 17;
 
     /// <summary>A whole body of JSON, with so few values that it may be made a tree.</summary>
-    /// <exception cref="ProblemException">As <see cref="Body"/>; and <see cref="Trouble.TooLarge"/>.</exception>
+    /// <exception cref="ProblemException">As <see cref="Body"/>; and <see cref="ProblemCode.TooLarge"/>.</exception>
     public static async Task<byte[]> JsonBody(this HttpContext http, int maxBytes, int maxValues = ManyValues)
     {
         var body = await http.Body(maxBytes);
@@ -96,14 +96,14 @@ static class RequestBody
         return body;
     }
 
-    /// <exception cref="ProblemException"><see cref="Trouble.TooLarge"/>: there are more values.</exception>
+    /// <exception cref="ProblemException"><see cref="ProblemCode.TooLarge"/>: there are more values.</exception>
     public static void CheckValues(this HttpContext http, ReadOnlySpan<byte> json, int max)
     {
-        if (!http.HasFewValues(json, max)) throw new ProblemException(Trouble.TooLarge, string.Create(
+        if (!http.HasFewValues(json, max)) throw new ProblemException(ProblemCode.TooLarge, string.Create(
             CultureInfo.InvariantCulture, $"the JSON has more than {max} values, names of members counted"));
     }
 
-    static ProblemException TooLong(int max) => new(Trouble.TooLarge,
+    static ProblemException TooLong(int max) => new(ProblemCode.TooLarge,
         string.Create(CultureInfo.InvariantCulture, $"the body has more than {max} bytes"));
 
     /// <summary>What the client's side of a broken body is; null: it is another matter.</summary>
@@ -112,16 +112,16 @@ static class RequestBody
         BadHttpRequestException bad => ProblemOf(bad),
         ConnectionResetException or ConnectionAbortedException => null,
         // A chunk whose size is beyond every number.
-        IOException => Problem.Of(Trouble.BadRequest, $"the body is not framed as HTTP says: {e.Message}"),
+        IOException => Problem.Of(ProblemCode.BadRequest, $"the body is not framed as HTTP says: {e.Message}"),
         _ => null,
     };
 
     /// <summary>What the web server itself found wrong with a request.</summary>
     public static Problem ProblemOf(BadHttpRequestException e) => Problem.Of(e.StatusCode switch
     {
-        StatusCodes.Status413PayloadTooLarge => Trouble.TooLarge,
-        StatusCodes.Status408RequestTimeout => Trouble.Timeout,
-        _ => Trouble.BadRequest,
+        StatusCodes.Status413PayloadTooLarge => ProblemCode.TooLarge,
+        StatusCodes.Status408RequestTimeout => ProblemCode.Timeout,
+        _ => ProblemCode.BadRequest,
     }, e.Message);
 
     sealed class Incoming(Stream body) : ForwardStream

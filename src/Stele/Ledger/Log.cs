@@ -570,7 +570,7 @@ sealed class Log : IDisposable
     /// <summary>
     /// Why what derives from the journal could not be written when it was last tried; null: it was. It is tried again.
     /// </summary>
-    public string? PublishTrouble { get; private set; }
+    public string? LastPublishError { get; private set; }
 
     /// <summary>
     /// 5, when the disk takes it. All of it derives from the journal: the next publication, or the next start, writes
@@ -584,7 +584,7 @@ sealed class Log : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            PublishTrouble = e.Message;
+            LastPublishError = e.Message;
             int waiting;
             lock (_tree) waiting = _unwritten.Count;
             if (waiting > _options.UnwrittenTiles) throw;
@@ -671,7 +671,7 @@ sealed class Log : IDisposable
             }
             catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
             {
-                PublishTrouble = e.Message;
+                LastPublishError = e.Message;
             }
             catch (Exception e)
             {
@@ -974,11 +974,11 @@ sealed class Log : IDisposable
                 try
                 {
                     published = Publish();
-                    PublishTrouble = null;
+                    LastPublishError = null;
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {
-                    PublishTrouble = e.Message;   // files lag behind; the log itself does not
+                    LastPublishError = e.Message;   // files lag behind; the log itself does not
                 }
                 await Task.Delay(_options.PublishEvery, _time, _closing.Token);
             }

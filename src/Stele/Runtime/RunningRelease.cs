@@ -61,7 +61,7 @@ sealed class RunningRelease : IAsyncDisposable
     /// <param name="limits">Null: the default, as everywhere but in tests of the limits.</param>
     /// <exception cref="StartException">It did not start, or did not become healthy in time.</exception>
     /// <exception cref="SandboxException">There is no sandbox for it.</exception>
-    public static async Task<RunningRelease> Start(string tree, Digest release, RunTerms run, TimeSpan patience,
+    public static async Task<RunningRelease> Start(string tree, Digest release, RunTerms run, TimeSpan timeout,
         Limits? limits = null, CancellationToken stop = default)
     {
         if (run.Args.IsEmpty) throw new StartException(StartError.Unfit, "the release names no command");
@@ -75,7 +75,7 @@ sealed class RunningRelease : IAsyncDisposable
         try
         {
             using var patient = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            patient.CancelAfter(patience);
+            patient.CancelAfter(timeout);
             while (true)
             {
                 if (process.Exited.IsCompleted) throw new StartException(StartError.Ended,
@@ -92,7 +92,7 @@ sealed class RunningRelease : IAsyncDisposable
                 stop.ThrowIfCancellationRequested();
                 if (patient.IsCancellationRequested)
                     throw new StartException(StartError.Unhealthy, string.Create(CultureInfo.InvariantCulture,
-                        $"the release did not answer {run.Health} with 200 within {patience.TotalSeconds:0} s: "
+                        $"the release did not answer {run.Health} with 200 within {timeout.TotalSeconds:0} s: "
                         + $"{LastWords(process)}"));
                 await Task.WhenAny(process.Exited, Task.Delay(20, CancellationToken.None));
             }

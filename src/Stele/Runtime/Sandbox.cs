@@ -81,12 +81,12 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
     public async Task<Ran> Run(TimeSpan timeout, CancellationToken stop = default)
     {
         await using var running = await Start(stop);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        patience.CancelAfter(timeout);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(timeout);
         var timedOut = false;
         try
         {
-            await running.Exited.WaitAsync(patience.Token);
+            await running.Exited.WaitAsync(limit.Token);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

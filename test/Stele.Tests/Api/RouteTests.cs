@@ -149,7 +149,7 @@ public sealed class RouteTests
         Assert.NotEmpty(await poll);
         Assert.True(town.Host.Completion.IsCompletedSuccessfully);
         Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Get("status", Stop))).Problem.Is(
-            Trouble.Unreachable));
+            ProblemCode.Unreachable));
         await town.Start();
     }
 

@@ -80,7 +80,7 @@ public sealed class WitnessedServerTests
                 return Checkpoint.TryOpen(note, town.Trust.Key, out var c, out _) && c.Size == town.State.Size
                     && Note.Parse(note).Signatures.Length > by.Length;
             }
-            catch (ProblemException e) when (e.Problem.Is(Trouble.NotFound))
+            catch (ProblemException e) when (e.Problem.Is(ProblemCode.NotFound))
             {
                 return false;
             }
@@ -110,7 +110,8 @@ public sealed class WitnessedServerTests
         Assert.Equal(2, (await Published(town, one, two)).Length);
         for (var i = 0; i < 5; i++) await Grow(town);
         Assert.Equal(2, (await Published(town, one, two)).Length);
-        Assert.All(town.Host.Witnesses, w => Assert.Equal((town.State.Size, null, false), (w.Size, w.Trouble, w.Fork)));
+        Assert.All(town.Host.Witnesses,
+            w => Assert.Equal((town.State.Size, null, false), (w.Size, w.LastError, w.Fork)));
         Assert.Equal(town.State.Size, town.Host.Log.CosignedSize);
         // What was published is there again at once, with nobody to ask.
         await one.End();
@@ -133,12 +134,12 @@ public sealed class WitnessedServerTests
         var shown = await town.Server.Published(Stop);
         await one.End();
         await Grow(town);
-        await Eventually(() => town.Host.Witnesses[0].Trouble is not null, "nobody says that the witness is away");
+        await Eventually(() => town.Host.Witnesses[0].LastError is not null, "nobody says that the witness is away");
         Assert.Equal(shown, await town.Server.Published(Stop));
         Assert.Equal(town.State.Size, Checkpoint.Parse(Note.Parse(await town.Server.Checkpoint(stop: Stop)).Text).Size);
         await one.Start();
         await Published(town, one);
-        Assert.Null(town.Host.Witnesses[0].Trouble);
+        Assert.Null(town.Host.Witnesses[0].LastError);
     }
 
     [Fact]
@@ -148,10 +149,11 @@ public sealed class WitnessedServerTests
         await using var one = await new Guard(town, "w1").Start();
         using var stranger = NoteSigner.Create(town.Path("stranger"), "w1", NoteKeyType.Cosignature);
         await Restart(town, Terms(1, new WitnessPlace("w1", stranger.Key, one.Address)));
-        await Eventually(() => town.Host.Witnesses[0].Trouble?.Contains("other keys", StringComparison.Ordinal) is true,
+        await Eventually(
+            () => town.Host.Witnesses[0].LastError?.Contains("other keys", StringComparison.Ordinal) is true,
             "a witness with another key is taken for ours");
         Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Published(Stop))).Problem.Is(
-            Trouble.NotFound));
+            ProblemCode.NotFound));
         Assert.Equal("w1", (await town.Server.Get("witnesses", Stop))["witnesses"].AsArray[0]["name"].AsString);
     }
 
@@ -181,7 +183,7 @@ public sealed class WitnessedServerTests
         var told = new List<string>();
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = 0 }, town.Time))
         {
-            using var server = new Server(twin.Address, town.Founded.Token);
+            using var server = new ServerClient(twin.Address, town.Founded.Token);
             for (var i = 0; i < grown; i++)
                 Assert.IsType<Admitted.Added>(
                     await server.Submit(Envelope.Sign(town.Member(Citizen.New(),
@@ -194,9 +196,9 @@ public sealed class WitnessedServerTests
         }, town.Time, m => { lock (told) told.Add(m); }))
         {
             await Eventually(() => twin.Witnesses[0].Fork,
-                $"the witness cosigned two histories, or nobody says that it did not: {twin.Witnesses[0].Trouble}");
+                $"the witness cosigned two histories, or nobody says that it did not: {twin.Witnesses[0].LastError}");
             Assert.Contains("FORK", Assert.Single(told), StringComparison.Ordinal);
-            using var server = new Server(twin.Address, town.Founded.Token);
+            using var server = new ServerClient(twin.Address, town.Founded.Token);
             var said = await server.Get("witnesses", Stop);
             Assert.True(said["witnesses"].AsArray[0]["fork"].AsBool);
             Assert.Null(said.Find("published"));
@@ -236,7 +238,7 @@ public sealed class WitnessedServerTests
         using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);
         await Restart(town, Terms(1, new WitnessPlace("w1", key.Key, new Uri(web.Urls.Single() + "/"))));
         await Eventually(() => Volatile.Read(ref asked) >= 2
-            && town.Host.Witnesses[0].Trouble == "its answer is no cosignature", "it is not asked again");
+            && town.Host.Witnesses[0].LastError == "its answer is no cosignature", "it is not asked again");
         await town.Stop();
         await web.StopAsync(Stop);
         await town.Start();
@@ -253,13 +255,13 @@ public sealed class WitnessedServerTests
         Task<Admitted> Wait(CancellationToken stop) => town.Host.Admission.Submit(envelope, Await.Witnessed, stop);
         using var away = new CancellationTokenSource();
         var waiting = Enumerable.Range(0, Admission.MaxWitnessed).Select(_ => Wait(away.Token)).ToArray();
-        Assert.True(Assert.IsType<Admitted.Refused>(await Wait(default)).Problem.Is(Trouble.Busy));
+        Assert.True(Assert.IsType<Admitted.Refused>(await Wait(default)).Problem.Is(ProblemCode.Busy));
         Assert.IsType<Admitted.Already>(await town.Host.Admission.Submit(envelope));   // nobody else is kept out
         Assert.DoesNotContain(waiting, w => w.IsCompleted);
         await away.CancelAsync();
         Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(60)),
-            a => Assert.True(Assert.IsType<Admitted.Refused>(a).Problem.Is(Trouble.Stopped)));
-        Assert.True(Assert.IsType<Admitted.Refused>(await Wait(away.Token)).Problem.Is(Trouble.Stopped));
+            a => Assert.True(Assert.IsType<Admitted.Refused>(a).Problem.Is(ProblemCode.Stopped)));
+        Assert.True(Assert.IsType<Admitted.Refused>(await Wait(away.Token)).Problem.Is(ProblemCode.Stopped));
 
         // The server's own end does not wait for those who wait.
         using var http = new HttpClient { BaseAddress = town.Host.Address };

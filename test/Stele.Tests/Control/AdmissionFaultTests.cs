@@ -94,10 +94,11 @@ public sealed class AdmissionFaultTests
         var envelope = desk.Statement();
         desk.Disk.Next = fault;
 
-        Assert.True(Assert.IsType<Admitted.Refused>(await desk.Submit(envelope)).Problem.Is(Trouble.Stopped));
+        Assert.True(Assert.IsType<Admitted.Refused>(await desk.Submit(envelope)).Problem.Is(ProblemCode.Stopped));
         await Assert.ThrowsAnyAsync<Exception>(() => desk.Admission.Completion);
         Assert.Equal(size, desk.Admission.Replay.State.Size);
-        Assert.True(Assert.IsType<Admitted.Refused>(await desk.Submit(desk.Statement())).Problem.Is(Trouble.Stopped));
+        Assert.True(
+            Assert.IsType<Admitted.Refused>(await desk.Submit(desk.Statement())).Problem.Is(ProblemCode.Stopped));
 
         await desk.Stop();
         desk.Start();

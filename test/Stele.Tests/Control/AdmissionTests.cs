@@ -229,7 +229,7 @@ public sealed class AdmissionTests
         if (!starts)
         {
             var refused = await Assert.ThrowsAsync<ProblemException>(town.Start);
-            Assert.True(refused.Problem.Is(Trouble.Clock));
+            Assert.True(refused.Problem.Is(ProblemCode.Clock));
             Assert.Contains($"the ledger's last entry, {last} (member), says", refused.Message,
                 StringComparison.Ordinal);
             Assert.Contains("set it right", refused.Message, StringComparison.Ordinal);
@@ -303,7 +303,7 @@ public sealed class AdmissionTests
     public async Task Busy_says_when_to_come_again()
     {
         var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
-        await Stele.Http.Answers.Write(http, Problem.Of(Trouble.Busy, "too much is waiting"));
+        await Stele.Http.Answers.Write(http, Problem.Of(ProblemCode.Busy, "too much is waiting"));
         Assert.Equal((503, "1"), (http.Response.StatusCode, http.Response.Headers.RetryAfter.ToString()));
     }
 

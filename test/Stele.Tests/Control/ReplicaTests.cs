@@ -14,7 +14,7 @@ public sealed class ReplicaTests
 {
     static readonly CancellationToken Stop = CancellationToken.None;
 
-    static async Task<Replica> Open(Town town, string name = "replica", Server? server = null) =>
+    static async Task<Replica> Open(Town town, string name = "replica", ServerClient? server = null) =>
         await Replica.Open(town.Path(name), town.Trust, server ?? town.Server, town.Time);
 
     static async Task<ReplicaFault> Fault(Func<Task> act) => (await Assert.ThrowsAsync<ReplicaException>(act)).Fault;
@@ -42,12 +42,12 @@ public sealed class ReplicaTests
         }
         Assert.Empty(Fsck.Check(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key));
         // Alone, without the server, it is what it was.
-        using var nobody = new Server(new Uri("http://127.0.0.1:1"), null);
+        using var nobody = new ServerClient(new Uri("http://127.0.0.1:1"), null);
         await using var again = await Open(town, server: nobody);
         Assert.Equal(state, StateDigest.Of(again.Replay.State));
         Assert.NotNull(again.LastSync);
         Assert.True(
-            (await Assert.ThrowsAsync<ProblemException>(() => again.Sync(Stop))).Problem.Is(Trouble.Unreachable));
+            (await Assert.ThrowsAsync<ProblemException>(() => again.Sync(Stop))).Problem.Is(ProblemCode.Unreachable));
         Assert.Equal(state, StateDigest.Of(again.Replay.State));
     }
 
@@ -123,7 +123,7 @@ public sealed class ReplicaTests
         await town.Start();
         await using var other = await Stele.Api.ServerHost.Start(copy, new Stele.Api.ServerOptions { Port = 0 },
             town.Time);
-        using var twin = new Server(other.Address, town.Founded.Token);
+        using var twin = new ServerClient(other.Address, town.Founded.Token);
         Task<Admitted> Twin(Statement s, Citizen by) => twin.Submit(Envelope.Sign(s.Encode(), by.Key));
 
         await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
@@ -154,10 +154,10 @@ public sealed class ReplicaTests
         await using (var replica = await Open(town, "c")) await replica.Sync(Stop);
         Assert.Equal(ReplicaFault.WrongLedger,
             await Fault(() => Replica.Open(town.Path("c"), stranger.Trust, stranger.Server, town.Time)));
-        using var locked = new Server(town.Host.Address, "wrong");
+        using var locked = new ServerClient(town.Host.Address, "wrong");
         await using (var replica = await Open(town, "d", locked))
             Assert.True((await Assert.ThrowsAsync<ProblemException>(() => replica.Sync(Stop))).Problem.Is(
-                Trouble.Unauthorized));
+                ProblemCode.Unauthorized));
     }
 
     /// <summary>Serves a log and its blobs as a server would that no fold guards.</summary>
@@ -174,7 +174,7 @@ public sealed class ReplicaTests
             var digest = Digest.Parse(path["/blobs/".Length..]);
             if (!await blobs.Has(digest, cancellationToken))
                 return new(HttpStatusCode.NotFound) { Content =
-                    new ByteArrayContent(Problem.Of(Trouble.UnknownBlob, "gone").ToJson().ToBytes()) };
+                    new ByteArrayContent(Problem.Of(ProblemCode.UnknownBlob, "gone").ToJson().ToBytes()) };
             return new(HttpStatusCode.OK) { Content =
                 new ByteArrayContent(await blobs.Read(digest, 1 << 20, cancellationToken)) };
         }
@@ -195,7 +195,7 @@ public sealed class ReplicaTests
         using (var log = Log.Open(town.Folder.Ledger, town.Trust.Origin, key, town.Time))
         {
             await log.Append(new Entry(town.Now, Envelope.Sign(forced.Encode(), town.Deployer.Key)).Bytes);
-            using var server = new Server(new Uri("http://unguarded/"), null,
+            using var server = new ServerClient(new Uri("http://unguarded/"), null,
                 new Unguarded(log, new BlobStore(town.Folder.Blobs)));
             for (var start = 0; start < 2; start++)
             {

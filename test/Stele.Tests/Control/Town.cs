@@ -44,7 +44,7 @@ sealed class Town : IAsyncDisposable
     public Citizen Deployer { get; } = Citizen.New();
     public Citizen Node { get; } = Citizen.New();
     public ServerHost Host { get; private set; } = null!;
-    public Server Server { get; private set; } = null!;
+    public ServerClient Server { get; private set; } = null!;
     public List<string> Bugs { get; } = [];
 
     public Trust Trust => Founded.Trust;
@@ -115,7 +115,7 @@ sealed class Town : IAsyncDisposable
     public async Task StartAt(int port)
     {
         Host = await ServerHost.Start(Folder, Options with { Port = port }, Time, Bugs.Add);
-        Server = new Server(Host.Address, Founded.Token);
+        Server = new ServerClient(Host.Address, Founded.Token);
     }
 
     public async Task Stop()

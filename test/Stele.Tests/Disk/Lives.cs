@@ -401,7 +401,7 @@ sealed class OutboxLife : Life
     {
         var node = new NodeFolder(_scratch.At("node"));
         node.Open().Dispose();
-        await using var link = await ServerLink.Open(node, Trust, new Server(new Uri("http://localhost"), null,
+        await using var link = await ServerLink.Open(node, Trust, new ServerClient(new Uri("http://localhost"), null,
             new Taking(_handedIn)), new BlobStore(node.Blobs), TimeProvider.System);
         await outbox.SendAll(link, default);
     }

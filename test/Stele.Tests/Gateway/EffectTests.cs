@@ -115,7 +115,7 @@ public sealed class EffectTests
     public async Task What_is_masked_never_reaches_the_release_and_the_leaf_commits_to_both()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { MaxRequest = 2000 });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayOptions { MaxRequest = 2000 });
         await using var _ = h;
         await State(h, await Put(h, "masks", On("cards", Effect.Mask, "true", null, "/card", "/deep/*/0", "/a~1b")));
 

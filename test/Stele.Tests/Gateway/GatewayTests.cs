@@ -84,7 +84,7 @@ public sealed class GatewayTests
     public async Task What_is_no_decision_is_refused_and_not_recorded()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { MaxRequest = 1000 });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayOptions { MaxRequest = 1000 });
         await using var _ = h;
         async Task Refused(int status, string code,
             Task<(HttpStatusCode Status, Json Body, HttpResponseMessage Answer)> asking)
@@ -112,7 +112,7 @@ public sealed class GatewayTests
         Assert.Equal(0, Size(h));
         // All but the one for an environment that is not here, and the one that names none.
         Assert.Equal((0, 8),
-            h.Hosted!.Log!.Tally.Around(() => { }) is var counted ? (counted.Admitted, counted.Refused) : default);
+            h.Hosted!.Log!.Counters.Around(() => { }) is var counted ? (counted.Admitted, counted.Refused) : default);
         Assert.Null(await new HttpClient().GetAsync(
             new Uri(h.Node.Address, "/-/status")) is { IsSuccessStatusCode: true } open ? open : null);
         Assert.Equal("ok\n", await new HttpClient().GetStringAsync(new Uri(h.Node.Address, "/-/healthz")));
@@ -216,7 +216,7 @@ public sealed class GatewayTests
     public async Task A_release_at_fault_is_recorded_as_an_error()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(5) });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayOptions { Timeout = TimeSpan.FromSeconds(5) });
         await using var _ = h;
         foreach (var (path, status, code) in new[] { ("/junk", 502, "bad-upstream"), ("/big", 502, "bad-upstream"),
             ("/slow", 504, "upstream-timeout") })
@@ -235,7 +235,7 @@ public sealed class GatewayTests
         Hamlet.Needs();
         foreach (var name in new[] { "X-Forwarded-For", "forwarded", "Content-Type", "x-http-method-override",
             "Authorization", "Stele-Subject", "X_Tenant", "a b", "" }) Assert.NotNull(RequestHeaders.Objection(name));
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Headers = ["X-Tenant", "Mcp-Session-Id"] });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayOptions { Headers = ["X-Tenant", "Mcp-Session-Id"] });
         await using var _ = h;
         using var request = new HttpRequestMessage(HttpMethod.Post,
             "headers") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
@@ -281,7 +281,7 @@ public sealed class GatewayTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "unrecorded"), (status, body["code"].AsString));
         Assert.DoesNotContain("stone", body.ToString(), StringComparison.Ordinal);
         Assert.False(answer.Headers.Contains("Stele-Decision"));
-        Assert.Equal(new GatewayCount(0, 2, 1, 1, 1, 0), h.Hosted.Log.Tally.Around(() => { }));
+        Assert.Equal(new GatewayCount(0, 2, 1, 1, 1, 0), h.Hosted.Log.Counters.Around(() => { }));
     }
 
     [Fact]

@@ -93,7 +93,7 @@ public sealed class HostileRequestTests
         foreach (var fine in new[] { """{"Method":1}""", """{"a":{"b":1},"c":{"B":1}}""" })
             await Gets(200, $"{Type}\r\n{Length(Bytes(fine))}", Bytes(fine));
         Assert.True(refused > 30);
-        var counted = h.Hosted!.Log!.Tally.Around(() => { });
+        var counted = h.Hosted!.Log!.Counters.Around(() => { });
         Assert.Equal((h.Hosted.Log.Log.Size, h.Hosted.Log.Log.Size, 0),
             (counted.Admitted, counted.Recorded, counted.Failed));
         Assert.Equal(0, Enumerable.Range(0, (int)h.Hosted.Log.Log.Size)
@@ -104,12 +104,12 @@ public sealed class HostileRequestTests
     public async Task A_caller_who_hangs_up_leaves_no_count_open()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { Patience = TimeSpan.FromSeconds(3) });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayOptions { Timeout = TimeSpan.FromSeconds(3) });
         await using var _ = h;
         var one = Bytes("""{"a":1}""");
         await Send(h, $"{Type}\r\nContent-Length: 100000", one, hangUp: true);
         await Send(h, $"{Type}\r\nTransfer-Encoding: chunked", Bytes("ffff\r\n{"), hangUp: true);
-        Stele.Proof.Statements.GatewayCount GatewayCount() => h.Hosted!.Log!.Tally.Around(() => { });
+        Stele.Proof.Statements.GatewayCount GatewayCount() => h.Hosted!.Log!.Counters.Around(() => { });
         await h.Eventually(() => GatewayCount().Refused == 2, "not counted");
         // Gone while the release is being asked: it is recorded all the same.
         using (var connection = new TcpClient())
@@ -133,14 +133,14 @@ public sealed class HostileRequestTests
         var (h, _) = await Hamlet.Serving(terms: Hamlet.Quick with { InspectEvery = TimeSpan.FromMinutes(5) });
         await using var _ = h;
         Assert.Equal("stone", await h.Word());
-        h.Hosted!.Table!.Legs[0].Instance.Http.Dispose();
+        h.Hosted!.Table!.Backends[0].Instance.Http.Dispose();
         var (status, body, answer) = await h.Ask("/say");
         Assert.Equal((HttpStatusCode.InternalServerError, "internal"), (status, body["code"].AsString));
         Assert.True(Decision.TryParseId(Assert.Single(answer.Headers.GetValues("Stele-Decision")), out var _,
             out var index));
         var d = Decision.Parse(h.Hosted.Log!.Log.ReadEntry(index));
         Assert.Equal((Decision.Error, 500, (string?)null), (d.Outcome, d.Status, d.Rule));
-        var counted = h.Hosted.Log.Tally.Around(() => { });
+        var counted = h.Hosted.Log.Counters.Around(() => { });
         Assert.Equal((2, 2, 0), (counted.Admitted, counted.Recorded, counted.Failed));
     }
 

@@ -118,7 +118,7 @@ public sealed class RuledAgainTests
     public async Task A_gateways_own_records_flip_nothing()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving(gateway: new GatewayTerms { MaxRequest = 2000 });
+        var (h, _) = await Hamlet.Serving(gateway: new GatewayOptions { MaxRequest = 2000 });
         await using var _ = h;
         var digest = await EffectTests.Put(h, "masks", EffectTests.On("mask", Effect.Mask, "request.path != '/plain'",
             null, "/card", "/deep/*"), EffectTests.On("hold", Effect.Hold, "request.size == 7"));

@@ -31,7 +31,7 @@ public sealed class DriftTests
         var tree = h.Tree;
         var whole = TreeDigest.Of(tree).Digest;
         Overwrite(Path.Combine(tree, "app/word"), "gold\n");
-        await h.Eventually(() => h.Hosted!.Table!.Legs is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree,
+        await h.Eventually(() => h.Hosted!.Table!.Backends is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree,
             "it goes on as if nothing had happened");
         await h.Observed("healed");
         await h.Serves(release);
@@ -42,7 +42,7 @@ public sealed class DriftTests
         Assert.Equal(whole, Of(drift, "files").Expected);
         Assert.NotEqual(whole, Of(drift, "files").Observed);
         Assert.Equal(whole, Of(h.Observations.Single(o => o.Event == "healed"), "files").Observed);
-        Assert.Contains("changed app/word", h.Hosted!.News, StringComparison.Ordinal);
+        Assert.Contains("changed app/word", h.Hosted!.LastEvent, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -56,11 +56,11 @@ public sealed class DriftTests
         using (var link = global::System.Diagnostics.Process.Start("/bin/ln",
             [Path.Combine(h.Tree, "app/word"), other])) await link.WaitForExitAsync();
         await Task.Delay(300);
-        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        var pid = h.Hosted!.Table!.Backends[0].Instance.Pid;
         Overwrite(other, "gold\n");
         await h.Observed("healed");
         await h.Serves(release);
-        Assert.NotEqual(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.NotEqual(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class DriftTests
         await using var _ = h;
         var own = new BlobStore(h.Folder.Blobs);
         // The release's code: its one layer, damaged in the store and in the tree alike.
-        var code = h.Hosted!.Table!.Legs[0].Release.Components.Single(c => c.Role == "code").Digest;
+        var code = h.Hosted!.Table!.Backends[0].Release.Components.Single(c => c.Role == "code").Digest;
         var layer = (await Artifact.Read(own, code)).Layers[0].Digest;
         var bytes = File.ReadAllBytes(own.PathOf(layer));
         bytes[^2000] ^= 1;
@@ -84,7 +84,7 @@ public sealed class DriftTests
         Assert.True(own.Intact(layer));
         Assert.Equal("stone", await h.Word());
         Assert.Contains($"damaged blobs in the node's own store were replaced from the server: {layer.Short}",
-            h.Hosted!.News, StringComparison.Ordinal);
+            h.Hosted!.LastEvent, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class DriftTests
         Hamlet.Needs();
         var rarely = TimeSpan.FromHours(1);
         var (h, release) = await Hamlet.Serving(terms: Hamlet.Quick with { InspectEvery = rarely, RehashEvery = rarely,
-            LookEvery = new NodeTerms().LookEvery });
+            LookEvery = new NodeOptions().LookEvery });
         await using var _ = h;
         await h.Ask(act);
         await h.Eventually(() => h.Observations.Any(o => o.Event == "drift"), "it was not stated", seconds: 25);
@@ -148,9 +148,9 @@ public sealed class DriftTests
         Assert.Equal("stone", await h.Word());
         Assert.Equal(HttpStatusCode.OK, (await h.Ask("/listen")).Status);
         await h.Deploy(new Route(v1, 50), new Route(v2, 50));
-        await h.Eventually(() => h.Hosted!.Trouble is not null || h.Observations.Any(o => o.Event == "drift"),
+        await h.Eventually(() => h.Hosted!.LastError is not null || h.Observations.Any(o => o.Event == "drift"),
             "nobody looked");
-        Assert.DoesNotContain(h.Hosted!.Table!.Legs,
+        Assert.DoesNotContain(h.Hosted!.Table!.Backends,
             l => l.Instance.Trusted && l.Release.Digest == v1 && h.Observations.All(o => o.Event != "drift"));
         await h.Observed("healed");
         await h.Serves(v1, v2);

@@ -104,7 +104,7 @@ public sealed class ForkedNodeTests
 
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = 0 }, town.Time))
         {
-            using var server = new Server(twin.Address, town.Founded.Token);
+            using var server = new ServerClient(twin.Address, town.Founded.Token);
             for (var i = 0; i < shown; i++)
                 Assert.IsType<Admitted.Added>(
                     await server.Submit(Envelope.Sign(town.Member(Citizen.New(),
@@ -121,7 +121,7 @@ public sealed class ForkedNodeTests
             // Nothing of the other history was cosigned.
             Assert.DoesNotContain(Note.Parse(twin.Log.Checkpoint).Signatures,
                 s => s.Name == hamlet.Node.Node.Cosigner.Key.Name);
-            using var server = new Server(twin.Address, town.Founded.Token);
+            using var server = new ServerClient(twin.Address, town.Founded.Token);
             Assert.Empty((await server.Get("witnesses", Stop))["cosigners"].AsArray);
         }
         // The true history is back: still, people have to look at it first.

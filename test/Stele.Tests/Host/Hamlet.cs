@@ -23,8 +23,9 @@ sealed class Hamlet : IAsyncDisposable
 {
     public const string System = Town.System, Prod = Town.Environment, Place = System + "/" + Prod;
 
-    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /junk,
-    /// /end, /listen (one socket more), /litter (files with names that can't be said), /exec (goes on as another
+    /// <summary>GET /health, POST /say (the word of this release, and what was sent), /headers, /slow, /big, /large (as
+    /// much as is taken), /junk, /end, /listen (one socket more), /litter (files with names that can't be said), /exec
+    /// (goes on as another
     /// program), /zombie (a child that ended and is not waited for),
     /// /brood (children that come and go for five seconds), /title (writes a title over its arguments and environment),
     /// /pause (answers after two seconds). Some words are habits: a release that
@@ -49,6 +50,7 @@ sealed class Hamlet : IAsyncDisposable
           my $answer = '{"word":"' . $word . '","said":' . ($body eq '' ? 'null' : $body) . '}'; my $status = '200 OK'; my $more = '';
           if ($uri eq '/slow') { sleep 60 }
           elsif ($uri eq '/big') { $answer = '"' . ('x' x 3000000) . '"' }
+          elsif ($uri eq '/large') { $answer = '"' . ('x' x 1000000) . '"' }
           elsif ($uri eq '/junk') { print $c "no http\r\n\r\n"; close $c; next }
           elsif ($uri eq '/end') { exit 7 }
           elsif ($uri eq '/listen') { socket($other, AF_UNIX, SOCK_STREAM, 0); bind($other, sockaddr_un('/run/more')); listen($other, 1) }
@@ -85,16 +87,16 @@ sealed class Hamlet : IAsyncDisposable
     public string NodeToken { get; private set; } = "";
     public Digest Environment { get; private set; }
     int _port;
-    NodeTerms? _terms;
-    GatewayTerms? _gateway;
+    NodeOptions? _terms;
+    GatewayOptions? _gateway;
     readonly List<string> _reports = [];
 
-    public static NodeTerms Quick { get; } = new()
+    public static NodeOptions Quick { get; } = new()
     {
         SyncWait = TimeSpan.FromSeconds(2), RetryAfter = TimeSpan.FromMilliseconds(100),
         AnchorEvery = TimeSpan.FromSeconds(1), InspectEvery = TimeSpan.FromSeconds(1),
         ObserveEvery = TimeSpan.FromMinutes(5), RehashEvery = TimeSpan.FromSeconds(2),
-        HealthPatience = TimeSpan.FromSeconds(60), DrainPatience = TimeSpan.FromSeconds(5),
+        HealthTimeout = TimeSpan.FromSeconds(60), DrainTimeout = TimeSpan.FromSeconds(5),
     };
 
     public static void Needs()
@@ -217,7 +219,7 @@ sealed class Hamlet : IAsyncDisposable
             Issued = 0
         }), Town.Deployer);
 
-    public async Task Start(NodeTerms? terms = null, GatewayTerms? gateway = null)
+    public async Task Start(NodeOptions? terms = null, GatewayOptions? gateway = null)
     {
         (_port, _terms, _gateway) = (Town.Host.Address.Port, terms, gateway);
         await Restart();
@@ -240,7 +242,7 @@ sealed class Hamlet : IAsyncDisposable
     {
         var (terms, gateway) = (_terms, _gateway);
         Node = await NodeHost.Start(Folder, Town.Trust, new Uri($"http://127.0.0.1:{_port}/"),
-            token ?? Town.Founded.Token, (terms ?? Quick) with { Trees = TreesFolder }, gateway ?? new GatewayTerms(),
+            token ?? Town.Founded.Token, (terms ?? Quick) with { Trees = TreesFolder }, gateway ?? new GatewayOptions(),
             TimeProvider.System, Report);
         Client = new HttpClient
         {
@@ -267,7 +269,7 @@ sealed class Hamlet : IAsyncDisposable
 
     /// <summary>A node that serves this word.</summary>
     public static async Task<(Hamlet, Digest)> Serving(
-        string word = "stone", NodeTerms? terms = null, GatewayTerms? gateway = null, long more = 0)
+        string word = "stone", NodeOptions? terms = null, GatewayOptions? gateway = null, long more = 0)
     {
         var hamlet = await Found();
         var release = await hamlet.Release("v1", word, more: more);
@@ -279,8 +281,9 @@ sealed class Hamlet : IAsyncDisposable
     }
 
     public Task Serves(params Digest[] releases) =>
-        Eventually(() => Hosted?.Table is { Standing: Standing.Serving } t
-            && t.Legs.Select(l => l.Release.Digest).SequenceEqual(releases) && t.Legs.All(l => l.Instance.Trusted),
+        Eventually(() => Hosted?.Table is { Status: EnvironmentStatus.Serving } t
+            && t.Backends.Select(l => l.Release.Digest).SequenceEqual(releases)
+            && t.Backends.All(l => l.Instance.Trusted),
         $"it does not serve {string.Join(", ", releases.Select(r => r.Short))}");
 
     public async Task Eventually(Func<bool> holds, string otherwise, int seconds = 120)
@@ -337,7 +340,7 @@ sealed class Hamlet : IAsyncDisposable
         : Directory.EnumerateDirectories(TreesFolder).Select(d => Path.Combine(d, "tree")).Where(Directory.Exists);
 
     /// <summary>The directory that the running release was made in.</summary>
-    public string Tree => Hosted!.Table!.Legs[0].Instance.Provisioned.Tree.Directory;
+    public string Tree => Hosted!.Table!.Backends[0].Instance.Provisioned.Tree.Directory;
 
     public Task StopServer() => Town.Stop();
 

@@ -8,17 +8,17 @@ namespace Stele.Tests.Host;
 /// <summary>What runs is known to answer; and what is no drift is taken for none.</summary>
 public sealed class LivenessTests
 {
-    static readonly NodeTerms Probing = Hamlet.Quick with
+    static readonly NodeOptions Probing = Hamlet.Quick with
     {
-        ProbeEvery = TimeSpan.FromMilliseconds(300), ProbePatience = TimeSpan.FromMilliseconds(500),
+        ProbeEvery = TimeSpan.FromMilliseconds(300), ProbeTimeout = TimeSpan.FromMilliseconds(500),
     };
 
-    static readonly NodeTerms Unhurried = Hamlet.Quick with
+    static readonly NodeOptions Unhurried = Hamlet.Quick with
     {
         InspectEvery = TimeSpan.FromHours(1), RehashEvery = TimeSpan.FromHours(1),
     };
 
-    static readonly NodeTerms Eager = Hamlet.Quick with { InspectEvery = TimeSpan.FromMilliseconds(100) };
+    static readonly NodeOptions Eager = Hamlet.Quick with { InspectEvery = TimeSpan.FromMilliseconds(100) };
 
     static bool Says(string report, params string[] all) => all.All(w => report.Contains(w, StringComparison.Ordinal));
 
@@ -28,11 +28,11 @@ public sealed class LivenessTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving(terms: Probing);
         await using var _ = h;
-        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        var pid = h.Hosted!.Table!.Backends[0].Instance.Pid;
         ObeyedTests.Hang(pid);
         await h.Observed("stopped", o => o.Release == release && o.Dimensions is [{ Name: "health", Agrees: false }]);
         await h.Serves(release);
-        Assert.NotEqual(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.NotEqual(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
         Assert.Equal("stone", await h.Word());
         Assert.Contains(h.Reports, r => Says(r, "hung: ", "/health"));
         Assert.Contains(h.Reports, r => Says(r, "serves"));
@@ -43,13 +43,13 @@ public sealed class LivenessTests
     public async Task One_that_is_busy_answering_others_is_alive()
     {
         Hamlet.Needs();
-        var (h, _) = await Hamlet.Serving(terms: Probing with { ProbePatience = TimeSpan.FromSeconds(3) });
+        var (h, _) = await Hamlet.Serving(terms: Probing with { ProbeTimeout = TimeSpan.FromSeconds(3) });
         await using var __ = h;
-        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        var pid = h.Hosted!.Table!.Backends[0].Instance.Pid;
         // It serves one at a time: with these in line before it a probe never has its turn in time.
         var asked = Enumerable.Range(0, 8).Select(_ => h.Ask("/pause")).ToArray();
         foreach (var answer in asked) Assert.Equal(HttpStatusCode.OK, (await answer).Status);
-        Assert.Equal(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.Equal(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
         Assert.DoesNotContain(h.Observations, o => o.Event == "stopped");
     }
 
@@ -86,7 +86,7 @@ public sealed class LivenessTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving(word, terms: Eager);
         await using var _ = h;
-        var pid = h.Hosted!.Table!.Legs[0].Instance.Pid;
+        var pid = h.Hosted!.Table!.Backends[0].Instance.Pid;
         Assert.Equal(HttpStatusCode.OK, (await h.Ask("/title")).Status);
         // It did write over its environment: what the kernel shows there is not what it was given.
         var environ = await File.ReadAllTextAsync($"/proc/{pid}/environ", TestContext.Current.CancellationToken);
@@ -94,7 +94,7 @@ public sealed class LivenessTests
         var looks = 0;
         await h.Eventually(() => looks++ > 50, "it was not looked at");
         await h.Serves(release);
-        Assert.Equal(pid, h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Assert.Equal(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
         Assert.DoesNotContain(h.Observations, o => o.Event == "drift");
         var started = h.Observations.Single(o => o.Event == "started");
         var given = started.Dimensions.Single(d => d.Name == "environment");

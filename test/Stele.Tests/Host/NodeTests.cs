@@ -33,7 +33,7 @@ public sealed class NodeTests
         Assert.Equal(StateDigest.Of(h.Town.Host.Admission.Replay.At(started.Size)), started.State);
 
         // One string: deployed, in the process's environment, in the header.
-        var environ = File.ReadAllText($"/proc/{h.Hosted!.Table!.Legs[0].Instance.Pid}/environ").Split('\0');
+        var environ = File.ReadAllText($"/proc/{h.Hosted!.Table!.Backends[0].Instance.Pid}/environ").Split('\0');
         Assert.Contains($"STELE_RELEASE={release}", environ);
     }
 
@@ -44,7 +44,7 @@ public sealed class NodeTests
         var (h, v1) = await Hamlet.Serving("one");
         await using var _ = h;
         var v2 = await h.Release("v2", "two");
-        var before = h.Hosted!.Table!.Legs[0].Instance.Provisioned.Tree.Tree.Digest;
+        var before = h.Hosted!.Table!.Backends[0].Instance.Provisioned.Tree.Tree.Digest;
 
         // Asked without pause while the head moves: every answer is one of the two releases'.
         using var done = new CancellationTokenSource();
@@ -98,7 +98,7 @@ public sealed class NodeTests
         Assert.Equal(60, words.Count(w => w is "one" or "two"));
 
         await h.Deploy();
-        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Halted, "not halted");
+        await h.Eventually(() => h.Hosted!.Table!.Status == EnvironmentStatus.Halted, "not halted");
         var (status, body, _) = await h.Ask("/say");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
         Assert.Contains("halted", body["message"].AsString, StringComparison.Ordinal);
@@ -116,8 +116,8 @@ public sealed class NodeTests
         await h.Observed("stopped", o => o.Release == broken && o.Deployment == head
             && o.Dimensions.Single() is { Name: "health", Agrees: false });
         Assert.Equal("one", await h.Word());
-        Assert.Contains("ended before it answered /health", h.Hosted!.Trouble, StringComparison.Ordinal);
-        Assert.Equal(v1, h.Hosted.Table!.Legs[0].Release.Digest);
+        Assert.Contains("ended before it answered /health", h.Hosted!.LastError, StringComparison.Ordinal);
+        Assert.Equal(v1, h.Hosted.Table!.Backends[0].Release.Digest);
 
         // The next head works, and is tried at once.
         var v3 = await h.Release("v3", "three");
@@ -144,10 +144,10 @@ public sealed class NodeTests
             Nonce = "",
             Issued = 0
         }), h.Town.Owner);
-        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Revoked, "not revoked");
+        await h.Eventually(() => h.Hosted!.Table!.Status == EnvironmentStatus.Revoked, "not revoked");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
         await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
-        Assert.Equal(Standing.Revoked, h.Hosted!.Table!.Standing);
+        Assert.Equal(EnvironmentStatus.Revoked, h.Hosted!.Table!.Status);
     }
 
     [Fact]
@@ -168,12 +168,12 @@ public sealed class NodeTests
         await h.Eventually(() => !h.Hosted!.Table!.State.Revocations.IsEmpty, "not folded");
         Assert.Empty(h.Hosted!.Running); // still on its way
         await h.StopServer();            // nothing new comes that would make the node look again
-        var seen = new HashSet<Standing>();
-        for (var i = 0; i < 400 && seen.Add(h.Hosted!.Table!.Standing) | !seen.Contains(Standing.Revoked); i++)
+        var seen = new HashSet<EnvironmentStatus>();
+        for (var i = 0; i < 400 && seen.Add(h.Hosted!.Table!.Status) | !seen.Contains(EnvironmentStatus.Revoked); i++)
             await Task.Delay(20, TestContext.Current.CancellationToken);
         await h.StartServer();
-        Assert.Contains(Standing.Revoked, seen);
-        Assert.DoesNotContain(Standing.Serving, seen);
+        Assert.Contains(EnvironmentStatus.Revoked, seen);
+        Assert.DoesNotContain(EnvironmentStatus.Serving, seen);
         await h.Eventually(() => !h.Hosted!.Running.Any(), "something still runs");
     }
 
@@ -197,7 +197,7 @@ public sealed class NodeTests
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
         var own = new Stele.Blobs.BlobStore(h.Folder.Blobs);
-        var code = h.Hosted!.Table!.Legs[0].Release.Components.Single(c => c.Role == "code").Digest;
+        var code = h.Hosted!.Table!.Backends[0].Release.Components.Single(c => c.Role == "code").Digest;
         var blob = manifest ? code : (await Stele.Blobs.Artifact.Read(own, code)).Layers[0].Digest;
         await h.StopNode();
         File.SetUnixFileMode(own.PathOf(blob), UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -215,7 +215,7 @@ public sealed class NodeTests
         var release = await h.Release("v1", "stone");
         await h.Deploy(release);
         await h.Start();
-        await h.Eventually(() => h.Hosted?.Table?.Standing == Standing.Unlogged, "it is not unlogged");
+        await h.Eventually(() => h.Hosted?.Table?.Status == EnvironmentStatus.Unlogged, "it is not unlogged");
         var (status, body, _) = await h.Ask("/say");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
         Assert.Contains(h.Hosted!.Log!.Key.ToString(), body["message"].AsString, StringComparison.Ordinal);
@@ -234,7 +234,8 @@ public sealed class NodeTests
         var word = Path.Combine(h.Tree, "app/word");
         File.SetUnixFileMode(word, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.WriteAllText(word, "gold\n");
-        await h.Eventually(() => h.Hosted!.News is not null && h.Hosted.Table!.Legs is [{ Instance.Trusted: true }],
+        await h.Eventually(
+            () => h.Hosted!.LastEvent is not null && h.Hosted.Table!.Backends is [{ Instance.Trusted: true }],
             "not healed");
         Assert.Equal("stone", await h.Word());
 
@@ -274,7 +275,7 @@ public sealed class NodeTests
         await using var _ = h;
         var me = new Citizen(h.Node.Node.Identity.Member, h.Node.Node.Identity.Key);
         await h.Town.Admit(h.Town.Member(me, new Role("node", "other", "prod")), h.Town.Owner);
-        await h.Eventually(() => h.Hosted!.Table!.Standing == Standing.Unassigned && !h.Hosted.Running.Any(),
+        await h.Eventually(() => h.Hosted!.Table!.Status == EnvironmentStatus.Unassigned && !h.Hosted.Running.Any(),
             "it goes on");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
         await h.Town.Admit(h.Town.Member(me, new Role("node", Hamlet.System, Hamlet.Prod)), h.Town.Owner);

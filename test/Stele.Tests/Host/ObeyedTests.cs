@@ -27,7 +27,8 @@ public sealed partial class ObeyedTests
         var watch = Stopwatch.StartNew();
         var head = await h.Deploy();
         await h.Eventually(
-            () => h.Hosted!.Table is { Standing: Standing.Halted } t && t.Deployment == head, "it is not halted", 30);
+            () => h.Hosted!.Table is { Status: EnvironmentStatus.Halted } t && t.Deployment == head, "it is not halted",
+            30);
         var said = watch.Elapsed;
         var (status, body, _) = await h.Ask("/say");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "not-serving"), (status, body["code"].AsString));
@@ -72,7 +73,7 @@ public sealed partial class ObeyedTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var __ = h;
-        Hang(h.Hosted!.Table!.Legs[0].Instance.Pid);
+        Hang(h.Hosted!.Table!.Backends[0].Instance.Pid);
         var waiting = h.Ask("/say"); // a request is inside, and gets no answer
         await Task.Delay(200, TestContext.Current.CancellationToken);
         await Obeyed(h);
@@ -85,7 +86,7 @@ public sealed partial class ObeyedTests
         Hamlet.Needs();
         // No inspection of what runs is done in no time: each fails, for good.
         var often = TimeSpan.FromMilliseconds(200);
-        var terms = Hamlet.Quick with { InspectEvery = often, InspectPatience = TimeSpan.Zero };
+        var terms = Hamlet.Quick with { InspectEvery = often, InspectTimeout = TimeSpan.Zero };
         var (h, release) = await Hamlet.Serving(terms: terms);
         await using var _ = h;
         await h.Observed("stopped", o => o.Release == release

@@ -23,7 +23,7 @@ public sealed class OutboxTests
     [Theory, InlineData("Unauthorized"), InlineData("NotFound"), InlineData("BadRequest"), InlineData("MethodNotAllowed"), InlineData("Busy"), InlineData("Internal")]
     public async Task A_server_that_does_not_judge_a_statement_does_not_get_rid_of_it(string trouble)
     {
-        var (waiting, told) = await Send(Problem.Of(Enum.Parse<Trouble>(trouble), "not now"));
+        var (waiting, told) = await Send(Problem.Of(Enum.Parse<ProblemCode>(trouble), "not now"));
         Assert.Equal((1, true), (waiting, told));
     }
 
@@ -41,7 +41,8 @@ public sealed class OutboxTests
         using var identity = folder.Open();
         await using var town = await Town.Found();
         using var outbox = new Outbox(folder.Outbox);
-        await using var link = await ServerLink.Open(folder, town.Trust, new Server(new Uri("http://localhost"), null,
+        await using var link = await ServerLink.Open(folder, town.Trust,
+            new ServerClient(new Uri("http://localhost"), null,
             new Answering(problem)), new BlobStore(folder.Blobs), TimeProvider.System);
         await outbox.Add(
             Envelope.Sign(town.Act(new Erasure("a/log", 0, 1, Digest.Of("x"u8), 1, Erasure.Request, 1, null)

@@ -4,11 +4,12 @@ namespace Stele.Tests.Http;
 
 public sealed class BodyBudgetTests
 {
-    static Trouble Refused(BodyBudget.Share share, long bytes)
+    static ProblemCode Refused(BodyBudget.Share share, long bytes)
     {
         var problem = Assert.Throws<ProblemException>(() => share.Take(bytes)).Problem;
         Assert.NotNull(problem.RetryAfter);
-        return problem.Is(Trouble.Busy) ? Trouble.Busy : problem.Is(Trouble.TooMuchAtOnce) ? Trouble.TooMuchAtOnce
+        return problem.Is(ProblemCode.Busy) ? ProblemCode.Busy : problem.Is(ProblemCode.TooMuchAtOnce)
+            ? ProblemCode.TooMuchAtOnce
             : default;
     }
 
@@ -23,15 +24,15 @@ public sealed class BodyBudgetTests
             using (var second = Of("a"))
             {
                 second.Take(10);
-                Assert.Equal(Trouble.TooMuchAtOnce, Refused(second, 1));
-                Assert.Equal(Trouble.TooMuchAtOnce, Refused(a, 1));
+                Assert.Equal(ProblemCode.TooMuchAtOnce, Refused(second, 1));
+                Assert.Equal(ProblemCode.TooMuchAtOnce, Refused(a, 1));
             }
             a.Take(10);   // alone again
             using var b = Of("b");
             b.Take(40);
-            Assert.Equal(Trouble.Busy, Refused(b, 1));
+            Assert.Equal(ProblemCode.Busy, Refused(b, 1));
             using var c = Of("c");
-            Assert.Equal(Trouble.Busy, Refused(c, 1));
+            Assert.Equal(ProblemCode.Busy, Refused(c, 1));
             Assert.Equal(100, budget.Taken);
         }
         Assert.Equal(0, budget.Taken);
@@ -42,6 +43,27 @@ public sealed class BodyBudgetTests
         large.Dispose();
         large.Dispose();
         Assert.Equal(0, budget.Taken);
+    }
+
+    /// <summary>What came cannot be refused any more; those who ask next are.</summary>
+    [Fact]
+    public void Answers_that_are_not_taken_count_against_those_who_ask_next()
+    {
+        var budget = new BodyBudget(100, 60);
+        using var next = new BodyBudget.Share(budget, "a");
+        using (var slow = new BodyBudget.Share(budget, "a"))
+        {
+            next.Expect(0);
+            slow.Count(61);
+            var problem = Assert.Throws<ProblemException>(() => next.Expect(0)).Problem;
+            Assert.True(problem.Is(ProblemCode.TooMuchAtOnce));
+            using var b = new BodyBudget.Share(budget, "b");
+            b.Expect(0);
+            b.Count(1000);
+            Assert.Equal(ProblemCode.Busy, Refused(new BodyBudget.Share(budget, "c"), 1));
+            Assert.Equal(1061, budget.Taken);
+        }
+        next.Expect(0);
     }
 
     [Fact]

@@ -41,6 +41,13 @@ sealed class RawConnection : IDisposable
         return all.ToString();
     }
 
+    /// <summary>How many bytes come at once; the rest is left where it is.</summary>
+    public async Task<int> Some(TimeSpan silence)
+    {
+        using var limit = new CancellationTokenSource(silence);
+        return await _client.GetStream().ReadAsync(new byte[1024], limit.Token);
+    }
+
     /// <summary>How long the first answer is, if all of it is there.</summary>
     static int? Whole(string text)
     {

@@ -12,7 +12,7 @@ namespace Stele.Tests.Packs;
 public sealed class Browser : IAsyncLifetime
 {
     const string Driver = "/usr/bin/chromedriver", Element = "element-6066-11e4-a52e-4f735466cecf";
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    static readonly TimeSpan Timeout = TimeSpan.FromSeconds(120);
 
     readonly string _folder = Directory.CreateTempSubdirectory("stele-page-").FullName;
     Process? _driver;
@@ -47,11 +47,11 @@ public sealed class Browser : IAsyncLifetime
         _driver.ErrorDataReceived += (_, _) => { };
         _driver.BeginErrorReadLine();
         string? port = null;
-        while (port is null && await _driver.StandardOutput.ReadLineAsync().WaitAsync(Patience) is { } line)
+        while (port is null && await _driver.StandardOutput.ReadLineAsync().WaitAsync(Timeout) is { } line)
             if (Regex.Match(line, @"successfully on port ([0-9]+)") is { Success: true } m) port = m.Groups[1].Value;
         Assert.NotNull(port);
         _ = _driver.StandardOutput.ReadToEndAsync();
-        _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/"), Timeout = Patience };
+        _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/"), Timeout = Timeout };
         var session = await Post("session", JsonNode.Parse("""
             {"capabilities":{"alwaysMatch":{"browserName":"chrome","goog:loggingPrefs":{"browser":"ALL"},"goog:chromeOptions":{"args":
             ["--headless=new","--no-sandbox","--disable-gpu","--disable-dev-shm-usage","--no-first-run","--disable-background-networking","--disable-component-update","--disable-sync","--window-size=1200,1400"]}}}}
@@ -67,7 +67,7 @@ public sealed class Browser : IAsyncLifetime
         await Choose("#pack", pack);
         for (var began = Stopwatch.GetTimestamp(); await Run("return document.documentElement.dataset.state")
             != "done"; await Task.Delay(30))
-            Assert.True(Stopwatch.GetElapsedTime(began) < Patience,
+            Assert.True(Stopwatch.GetElapsedTime(began) < Timeout,
                 $"the page is not done: {await Run("return document.body.innerText")}");
     }
 

@@ -41,7 +41,7 @@ public sealed class CoverageTests
         Coverage.Of(w.State, d => w.Replay.Documents.Policy(d), Small, World.Sys, environment, at ?? w.Now);
 
     static string Said(Coverage c) =>
-        string.Join(' ', c.Rows.Select(r => $"{r.Control.Id}:{Coverage.Name(r.Standing)}"));
+        string.Join(' ', c.Rows.Select(r => $"{r.Control.Id}:{Coverage.Name(r.Status)}"));
 
     [Fact]
     public void A_rule_in_force_checks_a_word_attests_and_the_rest_is_open()
@@ -80,11 +80,11 @@ public sealed class CoverageTests
         var m = Mortgage.Released();
         var w = m.World;
         w.Add(w.PutPolicy(Put(w, "p", [], Naming("r", "deploy", "M1")), environment: World.Prod), World.Owners);
-        Assert.Equal(Standing.Checked, Of(w).Rows[0].Standing);
-        Assert.Equal(Standing.Open, Of(w, World.Test).Rows[0].Standing);
-        Assert.Equal(Standing.Open, Of(w, null).Rows[0].Standing);
+        Assert.Equal(ControlStatus.Checked, Of(w).Rows[0].Status);
+        Assert.Equal(ControlStatus.Open, Of(w, World.Test).Rows[0].Status);
+        Assert.Equal(ControlStatus.Open, Of(w, null).Rows[0].Status);
         w.Add(w.PutPolicy(Put(w, "q", [], Naming("s", "deploy", "M1")), environment: World.Test), World.Owners);
-        Assert.Equal(Standing.Checked, Of(w, null).Rows[0].Standing);
+        Assert.Equal(ControlStatus.Checked, Of(w, null).Rows[0].Status);
         Assert.Equal(["mortgage/prod", "mortgage/test"], Of(w, null).Rows[0].Rules.Select(r => r.Place));
     }
 
@@ -124,11 +124,11 @@ public sealed class CoverageTests
         var w = m.World;
         w.Add(w.PutPolicy(Put(w, "open", [], Naming("any", "deploy"))), World.Owners);
         w.Add(w.Attest(World.Approver, "small/A1", m.V2), World.Approver);
-        Assert.Equal(Standing.Open, Of(w).Rows[2].Standing);
+        Assert.Equal(ControlStatus.Open, Of(w).Rows[2].Status);
         w.Deploy(w.Deploying(m.V2));
-        Assert.Equal(Standing.Attested, Of(w).Rows[2].Standing);
+        Assert.Equal(ControlStatus.Attested, Of(w).Rows[2].Status);
         w.Deploy(w.Deploying(m.V3));
-        Assert.Equal(Standing.Open, Of(w).Rows[2].Standing);
+        Assert.Equal(ControlStatus.Open, Of(w).Rows[2].Status);
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class CoverageTests
     public void It_is_what_the_bare_entries_say()
     {
         var random = new Random(5);
-        var seen = new Dictionary<Standing, int>();
+        var seen = new Dictionary<ControlStatus, int>();
         string[] ids = [.. Small.Controls.Select(c => c.Id)];
         for (var life = 0; life < 25; life++)
         {
@@ -201,18 +201,18 @@ public sealed class CoverageTests
                 {
                     var coverage = Of(w, place);
                     var expected = Reckoned(w, place);
-                    Assert.Equal(expected, coverage.Rows.Select(r => r.Standing));
+                    Assert.Equal(expected, coverage.Rows.Select(r => r.Status));
                     foreach (var s in expected) seen[s] = seen.GetValueOrDefault(s) + 1;
-                    Assert.Equal(Small.Controls.Length, Enum.GetValues<Standing>().Sum(coverage.Count));
+                    Assert.Equal(Small.Controls.Length, Enum.GetValues<ControlStatus>().Sum(coverage.Count));
                 }
             }
         }
-        Assert.All(Enum.GetValues<Standing>(),
+        Assert.All(Enum.GetValues<ControlStatus>(),
             s => Assert.True(seen.GetValueOrDefault(s) > 40, $"{s}: {seen.GetValueOrDefault(s)}"));
     }
 
     /// <summary>Control by control, from the signed statements and the policies' JSON alone.</summary>
-    static Standing[] Reckoned(World w, string? asked)
+    static ControlStatus[] Reckoned(World w, string? asked)
     {
         var statements = w.Entries.Select(e => Statement.Parse(Entry.Parse(e).Envelope.Payload)).ToArray();
         Json Document(Digest digest) => CanonicalJson.Parse(w.Find(digest)!, 1 << 20);
@@ -261,12 +261,12 @@ public sealed class CoverageTests
                     && Rules(t).Any(x => Names(x.Rule["controls"], c.Id) && !Names(x.Policy["attestations"], c.Id)),
                 Attested: c.Met != MetBy.Machine && Words(c.Id)
                     .Any(a => a.Expires > w.Now && (a.Release is null || a.Release == t.Release)))).ToArray();
-            return ways.All(x => x.Checked) ? Standing.Checked : ways.All(x => x.Checked || x.Attested)
-                ? Standing.Attested
+            return ways.All(x => x.Checked) ? ControlStatus.Checked : ways.All(x => x.Checked || x.Attested)
+                ? ControlStatus.Attested
                 : c.Met != MetBy.Machine
                     && Words(c.Id)
                         .Any(a => a.Expires <= w.Now && (a.Release is null || targets.Any(t => t.Release == a.Release)))
-                    ? Standing.Lapsed : Standing.Open;
+                    ? ControlStatus.Lapsed : ControlStatus.Open;
         })];
     }
 }

@@ -12,7 +12,7 @@ namespace Stele.Tests.Stories;
 /// </summary>
 sealed class Telling : IDisposable
 {
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    static readonly TimeSpan Timeout = TimeSpan.FromSeconds(120);
 
     readonly Scratch _scratch = new();
     readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
@@ -46,7 +46,7 @@ sealed class Telling : IDisposable
                 case Story.Act.Interrupt:
                     using (var daemon = _running.Pop())
                     {
-                        var code = daemon.Interrupt(Patience);
+                        var code = daemon.Interrupt(Timeout);
                         if (code != step.Exit) Fail(step, $"it ended with {code}, not {step.Exit}", daemon.Said);
                     }
                     break;
@@ -64,7 +64,7 @@ sealed class Telling : IDisposable
         }
         while (_running.TryPop(out var daemon))
             using (daemon)
-                if (daemon.Interrupt(Patience) is var code and not 0)
+                if (daemon.Interrupt(Timeout) is var code and not 0)
                     Assert.Fail($"{_story.Name}: what was started ended with {code}\n{daemon.Said}");
     }
 
@@ -74,7 +74,7 @@ sealed class Telling : IDisposable
         process.StandardInput.Close();
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEndAsync();
-        if (!process.WaitForExit(Patience) || !Task.WaitAll([errors, output], Patience))
+        if (!process.WaitForExit(Timeout) || !Task.WaitAll([errors, output], Timeout))
         {
             process.Kill(entireProcessTree: true);
             Fail(step, "it did not end in time", "");
@@ -138,7 +138,7 @@ sealed class Telling : IDisposable
         for (var until = Stopwatch.StartNew(); ;)
         {
             if (Story.Differ([.. step.Output, "..."], Lines(daemon.Output), _names) is not { } missing) return;
-            if (daemon.Ended || until.Elapsed > Patience)
+            if (daemon.Ended || until.Elapsed > Timeout)
                 Fail(step, daemon.Ended ? $"it ended; {missing}" : missing, daemon.Said);
             Thread.Sleep(50);
         }
@@ -157,7 +157,7 @@ sealed class Telling : IDisposable
         if (file is not null && file.EndsWith(".json", StringComparison.Ordinal))
             head += "Content-Type: application/json\r\n";
         head += $"Content-Length: {(given.TryGetValue("declare", out var size) ? size : body.Length.ToString(System.Globalization.CultureInfo.InvariantCulture))}\r\n\r\n";
-        using var client = new TcpClient(url.Host, url.Port) { ReceiveTimeout = (int)Patience.TotalMilliseconds };
+        using var client = new TcpClient(url.Host, url.Port) { ReceiveTimeout = (int)Timeout.TotalMilliseconds };
         using var stream = client.GetStream();
         using var answer = new MemoryStream();
         try

@@ -123,7 +123,7 @@ public sealed class DescriptorTests(ITestOutputHelper output)
         string[] only = node ? ["--gateway-port", "0"] : ["--only", "server"];
         await using var up = await Up.StartWith(descriptors, data, home, ["--port", "0", .. only]);
         var token = Cli.Home.Open(home).Token!;
-        using var server = new Server(up.Server, token);
+        using var server = new ServerClient(up.Server, token);
         await server.Put("before"u8.ToArray());
         var ports = node ? new[] { up.Server.Port, up.Gateway.Port } : [up.Server.Port];
         using var stop = new CancellationTokenSource();

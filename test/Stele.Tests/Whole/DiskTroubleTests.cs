@@ -128,7 +128,7 @@ public sealed class DiskTroubleTests
             }.Encode(), owner);
         }
 
-        async Task<Problem?> Submit(Server to)
+        async Task<Problem?> Submit(ServerClient to)
         {
             var envelope = Statement();
             switch (await to.Submit(envelope))
@@ -146,7 +146,7 @@ public sealed class DiskTroubleTests
 
         await using (var up = await Up.Start(data, home, "--only", "server", "--port", "0"))
         {
-            using var server = new Server(up.Server, token);
+            using var server = new ServerClient(up.Server, token);
             for (var i = 0; i < 3; i++) Assert.Null(await Submit(server));
             var blob = await server.Put("before"u8.ToArray());
             Assert.SkipUnless(begin(disk), "this kernel does not take a file system back");
@@ -182,7 +182,7 @@ public sealed class DiskTroubleTests
 
         await using (var back = await Up.Start(data, home, "--only", "server", "--port", "0"))
         {
-            using var server = new Server(back.Server, token);
+            using var server = new ServerClient(back.Server, token);
             foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(),
                 (await server.Get($"proof/{entry}"))["leaf"].AsString);
             var size = (await server.Get("status"))["size"].AsInt;

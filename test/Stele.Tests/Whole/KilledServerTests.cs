@@ -83,9 +83,9 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
         for (var round = 0; round < rounds; round++)
         {
             await using var up = await Up.Start(data, home, "--only", "server", "--port", "0");
-            using var server = new Server(up.Server, token) { Patience = TimeSpan.FromSeconds(10) };
+            using var server = new ServerClient(up.Server, token) { Timeout = TimeSpan.FromSeconds(10) };
             if (watcher is not null) await watcher.DisposeAsync();
-            watcher = await Replica.Open(scratch.At("watcher"), trust, new Server(up.Server, token),
+            watcher = await Replica.Open(scratch.At("watcher"), trust, new ServerClient(up.Server, token),
                 TimeProvider.System);
             await watcher.Sync(TestContext.Current.CancellationToken);
 

@@ -17,7 +17,7 @@ public sealed class SecondVerifierTests(TourWorld tour, ITestOutputHelper output
 {
     static readonly string Program = Path.Combine(Repository.Root, "test", "second-verifier", "second_verifier.py");
 
-    static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
     static string? On(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, program))
@@ -27,7 +27,7 @@ public sealed class SecondVerifierTests(TourWorld tour, ITestOutputHelper output
     {
         foreach (var needed in new[] { "python3", "openssl" }) if (On(needed) is null)
             Assert.Skip($"{needed} is not installed");
-        return await Programs.Run(On("python3")!, [Program, kind, file, "--trust", trust], Patience);
+        return await Programs.Run(On("python3")!, [Program, kind, file, "--trust", trust], Timeout);
     }
 
     async Task Same(int code, string kind, string file, string trust)
@@ -45,7 +45,7 @@ public sealed class SecondVerifierTests(TourWorld tour, ITestOutputHelper output
         tour.Tour.Succeeded();
         foreach (var (kind, file) in new[] { ("pack", tour.Pack), ("receipt", tour.Receipt) })
         {
-            var ours = await Programs.Run(Programs.Verify, [kind, file, "--trust", tour.Trust], Patience);
+            var ours = await Programs.Run(Programs.Verify, [kind, file, "--trust", tour.Trust], Timeout);
             await Same(ours.Code, kind, file, tour.Trust);
         }
         Assert.Contains("CEL", (await Run("receipt", tour.Receipt, tour.Trust)).Output, StringComparison.Ordinal);

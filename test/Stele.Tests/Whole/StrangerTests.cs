@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Stele.Control;
+using Stele.Identity;
 using Stele.Tests.Gateway;
 using Stele.Tests.Host;
 
@@ -95,8 +96,10 @@ public sealed class StrangerTests(ITestOutputHelper output)
         print(part, len(held), dict(seen))
         """;
 
+    /// <param name="Token">The legitimate client's.</param>
+    /// <param name="Other">The strangers': a tenant's, who may ask as the client may.</param>
     /// <param name="Line">What the legitimate client asks for.</param>
-    sealed record Target(int Pid, Uri Address, string Token, string Line, string? Body);
+    sealed record Target(int Pid, Uri Address, string Token, string Other, string Line, string? Body);
 
     /// <summary>What is done to a target while the legitimate client asks.</summary>
     /// <param name="Part">Of the script; "calm": nothing, to compare with.</param>
@@ -116,7 +119,7 @@ public sealed class StrangerTests(ITestOutputHelper output)
     /// <summary>Half of an attack, by a process of its own.</summary>
     static async Task<string> Half(Target target, Attack attack)
     {
-        string[] arguments = ["-c", Client, attack.Part, Text(target.Address.Port), target.Token, attack.Line,
+        string[] arguments = ["-c", Client, attack.Part, Text(target.Address.Port), target.Other, attack.Line,
             Text(attack.Count / 2), Text(attack.Seconds), Text(attack.Bytes)];
         var script = new ProcessStartInfo("python3", arguments)
         {
@@ -257,12 +260,13 @@ public sealed class StrangerTests(ITestOutputHelper output)
         await h.OpenLog();
         await h.Serves(release);
         await h.StopNode();
+        var (_, other) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
         await using var node = new SeparateNode(h);
         node.Start();
         const string say = $"POST /{Hamlet.System}/{Hamlet.Prod}/say";
-        var target = new Target(node.Pid, node.Address, h.Token, say, "{\"n\":1}");
+        var target = new Target(node.Pid, node.Address, h.Token, other, say, "{\"n\":1}");
         await Serving(target);
-        await Bears(target, Most, Attacks(whole, say, say, say), whole);
+        await Bears(target, Most, Attacks(whole, say, say, $"GET /{Hamlet.System}/{Hamlet.Prod}/large"), whole);
         await node.Stop();
     }
 
@@ -272,13 +276,14 @@ public sealed class StrangerTests(ITestOutputHelper output)
         var (data, home) = (scratch.At("data"), scratch.At("home"));
         await Programs.Say(home, "init", "--data", data);
         var token = Cli.Home.Open(home).Token!;
+        var other = TokenFile.Renew(new ServerFolder(data).Tokens, "stranger");
         await using var up = await Up.Start(data, home, "--only", "server", "--port", "0");
-        using var server = new Server(up.Server, token);
+        using var server = new ServerClient(up.Server, token);
         var blob = await server.Put(new MemoryStream(new byte[20 << 20]), null, 1 << 30);
         var objects = await server.Put(new MemoryStream(Encoding.ASCII.GetBytes(
             $"[{string.Concat(Enumerable.Repeat("{},", 1_390_000))}{{}}]")), null, 1 << 30);
         const string log = "GET /log?count=1";
-        await Bears(new Target(up.Pid, up.Server, token, log, null), Most, Attacks(whole, log, "POST /blobs",
+        await Bears(new Target(up.Pid, up.Server, token, other, log, null), Most, Attacks(whole, log, "POST /blobs",
             $"GET /blobs/{blob}",
             // Every address that makes a tree of JSON, with as much of it as it takes.
             new("objects", 600, 0, "POST /statements", 64 * 1024),

@@ -158,7 +158,7 @@ public sealed class SyscallTests(ITestOutputHelper output)
             {
                 if (await Address(process) is { } address)
                 {
-                    using var server = new Server(address, _token) { Patience = TimeSpan.FromSeconds(30) };
+                    using var server = new ServerClient(address, _token) { Timeout = TimeSpan.FromSeconds(30) };
                     blob = await Try<Digest?>(async () => await server.Put(_blob));
                     foreach (var statement in _statements.Take(2))
                         if (await Try<Admitted?>(async () => await server.Submit(Envelope.Parse(statement)))
@@ -265,7 +265,7 @@ public sealed class SyscallTests(ITestOutputHelper output)
                     Merkle.Leaf(host.Log.ReadEntry(entry)));
                 Assert.InRange(host.Log.Size, 1 + life.Acknowledged.Count, 3);
                 if (life.Blob is { } blob) Assert.True(host.Blobs.Intact(blob), "an acknowledged blob is gone");
-                using var server = new Server(host.Address, _token);
+                using var server = new ServerClient(host.Address, _token);
                 foreach (var statement in _statements)
                     Assert.IsNotType<Admitted.Refused>(await server.Submit(Envelope.Parse(statement)));
                 Assert.Equal(4, host.Log.Size);   // each once

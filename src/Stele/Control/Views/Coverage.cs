@@ -7,7 +7,7 @@ using Stele.Proof.Statements;
 namespace Stele.Control.Views;
 
 /// <summary>How a control stands. Names are permanent.</summary>
-enum Standing
+enum ControlStatus
 {
     /// <summary>A rule in force checks it, everywhere that was asked about.</summary>
     Checked,
@@ -36,22 +36,23 @@ sealed record Checking(string Place, Digest Policy, string Name, string Rule, st
 /// Which controls of a catalogue are met for a system, and by what. A pure function of the state, the policies in
 /// force, and a time.
 /// <para>It is reckoned over targets: each environment asked about, with each release that its head routes to (or none
-/// yet). A control that a machine can meet is <see cref="Standing.Checked"/> when at each target a rule in force names
-/// it: of the policies for that place that stand, or frozen in the release. A rule of a policy that asks for people's
+/// yet). A control that a machine can meet is <see cref="ControlStatus.Checked"/> when at each target a rule in force
+/// names it: of the policies for that place that stand, or frozen in the release. A rule of a policy that asks for
+/// people's
 /// words on the control (its <c>attestations</c>) demands that word and checks nothing; nor does a rule
-/// that the place's head had waived. A control that people can meet is <see cref="Standing.Attested"/> when at each
-/// target a word counts. What can be met either way may be met here by one and there by the other.</para>
+/// that the place's head had waived. A control that people can meet is <see cref="ControlStatus.Attested"/> when at
+/// each target a word counts. What can be met either way may be met here by one and there by the other.</para>
 /// </summary>
 sealed record Coverage(Catalogue Catalogue, string System, string? Environment, ImmutableArray<Coverage.Row> Rows)
 {
     /// <param name="Last">The last words that were given on it and count no longer.</param>
-    public sealed record Row(Build.Control Control, Standing Standing, ImmutableArray<Checking> Rules,
+    public sealed record Row(Build.Control Control, ControlStatus Status, ImmutableArray<Checking> Rules,
         ImmutableArray<AttestationFact> Words, ImmutableArray<AttestationFact> Last);
 
     /// <summary>A place with one release that it serves; without an environment, a system that has none.</summary>
     internal sealed record Target(string? Environment, ReleaseFact? Release);
 
-    public int Count(Standing standing) => Rows.Count(r => r.Standing == standing);
+    public int Count(ControlStatus standing) => Rows.Count(r => r.Status == standing);
 
     /// <param name="policy">A compiled policy by its digest; null when it is not at hand.</param>
     /// <exception cref="FormatException">A policy in force is not at hand.</exception>
@@ -77,8 +78,8 @@ sealed record Coverage(Catalogue Catalogue, string System, string? Environment, 
                     && a.Attestation.Expires is not null && !counting.Contains(a.By.Entry)
                     && (a.Attestation.Release is not { } of || targets.Any(t => t.Release?.Digest == of)))
                 .ToImmutableArray();
-            var standing = all.All(Checks) ? Standing.Checked : all.All(i => Checks(i) || Attests(i))
-                ? Standing.Attested : last.IsEmpty ? Standing.Open : Standing.Lapsed;
+            var standing = all.All(Checks) ? ControlStatus.Checked : all.All(i => Checks(i) || Attests(i))
+                ? ControlStatus.Attested : last.IsEmpty ? ControlStatus.Open : ControlStatus.Lapsed;
             return new Row(control, standing, [.. naming.SelectMany(n => n).Distinct()],
                 [.. words.SelectMany(w => w).DistinctBy(w => w.By.Entry).OrderBy(w => w.By.Entry)], last);
         })]);
@@ -143,11 +144,11 @@ sealed record Coverage(Catalogue Catalogue, string System, string? Environment, 
         }
     }
 
-    public static string Name(Standing standing) => standing switch
+    public static string Name(ControlStatus standing) => standing switch
     {
-        Standing.Checked => "checked",
-        Standing.Attested => "attested",
-        Standing.Lapsed => "lapsed",
+        ControlStatus.Checked => "checked",
+        ControlStatus.Attested => "attested",
+        ControlStatus.Lapsed => "lapsed",
         _ => "open"
     };
 
@@ -155,11 +156,11 @@ sealed record Coverage(Catalogue Catalogue, string System, string? Environment, 
         ("catalogue", Catalogue.Name), ("title", Catalogue.Title), ("caveat", Catalogue.Caveat), ("system", System),
         ("environment", Environment is null ? null : Json.Of(Environment)),
         ("totals",
-            Json.Object(Enum.GetValues<Standing>().Select(s => KeyValuePair.Create(Name(s), Json.Of(Count(s))))
+            Json.Object(Enum.GetValues<ControlStatus>().Select(s => KeyValuePair.Create(Name(s), Json.Of(Count(s))))
                 .Append(KeyValuePair.Create("controls", Json.Of(Rows.Length))))),
         ("controls", Json.Array(Rows.Select(r => Json.Object(
             ("control", Catalogue.Reference(r.Control)), ("title", r.Control.Title),
-            ("met", Catalogue.MetNames[(int)r.Control.Met]), ("note", r.Control.Note), ("standing", Name(r.Standing)),
+            ("met", Catalogue.MetNames[(int)r.Control.Met]), ("note", r.Control.Note), ("standing", Name(r.Status)),
             ("rules", Json.Array(r.Rules.Select(c => Json.Object(
                 ("place", c.Place), ("policy", c.Policy), ("name", c.Name), ("rule", c.Rule), ("severity", c.Severity),
                 ("does", c.Demands ? "demands" : "checks"), ("waived", c.Waived is { } w ? Json.Of(w) : null))))),

@@ -5,19 +5,19 @@ using Stele.Proof.Statements;
 namespace Stele.Tests.Host;
 
 /// <summary>Counters that outlive their process.</summary>
-public sealed class TallyTests : IDisposable
+public sealed class GatewayCountersTests : IDisposable
 {
     readonly Scratch _scratch = new();
 
     public void Dispose() => _scratch.Dispose();
 
-    static GatewayCount Read(Tally tally) => tally.Around(() => { });
+    static GatewayCount Read(GatewayCounters tally) => tally.Around(() => { });
 
     [Fact]
     public void What_was_counted_is_there_when_it_is_opened_again()
     {
         var file = _scratch.At("tally/log");
-        using (var tally = new Tally(file, 5))
+        using (var tally = new GatewayCounters(file, 5))
         {
             Assert.Equal(new GatewayCount(5, 0, 0, 0, 0, 0), Read(tally));
             for (var i = 0; i < 4; i++) tally.Admitted();
@@ -26,7 +26,7 @@ public sealed class TallyTests : IDisposable
             tally.Failed();
             tally.Refused();
         }
-        using (var tally = new Tally(file, 9))
+        using (var tally = new GatewayCounters(file, 9))
         {
             Assert.Equal(new GatewayCount(5, 4, 3, 2, 1, 1), Read(tally));
             tally.Admitted();
@@ -40,9 +40,9 @@ public sealed class TallyTests : IDisposable
     public void A_process_that_dies_loses_no_count()
     {
         var file = _scratch.At("log");
-        using var killed = new Tally(file, 0);
+        using var killed = new GatewayCounters(file, 0);
         for (var i = 0; i < 1000; i++) killed.Admitted();
-        using var next = new Tally(file, 7);
+        using var next = new GatewayCounters(file, 7);
         Assert.Equal(new GatewayCount(0, 1000, 0, 0, 0, 0), Read(next));
     }
 
@@ -66,27 +66,27 @@ public sealed class TallyTests : IDisposable
         using (var open = new Counters(_scratch.At("copy"), "one boot"))
             File.Copy(_scratch.At("copy"), _scratch.At("down"));
         using (var down = new Counters(_scratch.At("down"), "another boot")) Assert.False(down.Intact);
-        using var tally = new Tally(_scratch.At("fresh"), 12);
+        using var tally = new GatewayCounters(_scratch.At("fresh"), 12);
         Assert.Equal(12, Read(tally).From);
     }
 
     [Fact]
     public void Counting_after_the_end_does_nothing()
     {
-        var tally = new Tally(_scratch.At("log"), 0);
+        var tally = new GatewayCounters(_scratch.At("log"), 0);
         tally.Admitted();
         tally.Dispose();
         tally.Admitted();
         tally.Flush();
         tally.Dispose();
-        using var again = new Tally(_scratch.At("log"), 0);
+        using var again = new GatewayCounters(_scratch.At("log"), 0);
         Assert.Equal(1, Read(again).Admitted);
     }
 
     [Fact]
     public async Task Every_thread_is_counted()
     {
-        using var tally = new Tally(_scratch.At("log"), 0);
+        using var tally = new GatewayCounters(_scratch.At("log"), 0);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
         {
             for (var i = 0; i < 10_000; i++) tally.Answered();

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Stele.Gateway;
 
 /// <summary>Where a gateway listens, and what it lets through.</summary>
-sealed record GatewayTerms
+sealed record GatewayOptions
 {
     /// <summary>The port on the loopback interface; 0 = any that is free.</summary>
     public int Port { get; init; }
@@ -27,7 +27,7 @@ sealed record GatewayTerms
     public int MaxAnswer { get; init; } = 1 << 20;
 
     /// <summary>How long a release may take to answer.</summary>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Request headers that a release gets in addition to the usual ones; see <see cref="RequestHeaders"/>.

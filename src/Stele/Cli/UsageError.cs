@@ -4,7 +4,7 @@ using System.CommandLine.Parsing;
 namespace Stele.Cli;
 
 /// <summary>What is wrong with a command line, in our own words; the parser's own speak of its types.</summary>
-static class Misuse
+static class UsageError
 {
     public static CliError? Of(ParseResult parsed, Verb verb, string path)
     {

@@ -1,7 +1,7 @@
 namespace Stele.Host;
 
 /// <summary>How a node goes about its work. What it runs is not said here: the ledger says it.</summary>
-sealed record NodeTerms
+sealed record NodeOptions
 {
     /// <summary>How long one question to the server for news may stay open.</summary>
     public TimeSpan SyncWait { get; init; } = TimeSpan.FromSeconds(10);
@@ -45,26 +45,26 @@ sealed record NodeTerms
     public TimeSpan RehashEvery { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a release may take from its start to its first healthy answer.</summary>
-    public TimeSpan HealthPatience { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan HealthTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long requests inside a release that is being replaced may take to end.</summary>
-    public TimeSpan DrainPatience { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long such a release may then take to end itself, before it is killed.</summary>
-    public TimeSpan EndPatience { get; init; } = TimeSpan.FromSeconds(3);
+    public TimeSpan EndTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>The same two where nothing may run any more (a halt, a revocation, a lost role): each at most
     /// this.</summary>
-    public TimeSpan HaltPatience { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan HaltTimeout { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long one inspection of a running release may take. Its files are read whole.</summary>
-    public TimeSpan InspectPatience { get; init; } = TimeSpan.FromMinutes(5);
+    public TimeSpan InspectTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How often a running release is asked for its health path.</summary>
     public TimeSpan ProbeEvery { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long it may take to answer.</summary>
-    public TimeSpan ProbePatience { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan ProbeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest pause before a release that does not start, or ends again and again, is started again.
     /// Pauses double from <see cref="RetryAfter"/> on.</summary>

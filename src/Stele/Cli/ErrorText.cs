@@ -17,7 +17,7 @@ namespace Stele.Cli;
 /// Every exception that can end a command, as what the user reads: what failed, and what to type next. Nobody is shown
 /// a stack, unless STELE_TRACE=1 asks for it.
 /// </summary>
-static class Ending
+static class ErrorText
 {
     public static CliError Of(Exception e, bool trace)
     {
@@ -78,11 +78,11 @@ static class Ending
 
     /// <summary>What someone at a terminal can do about it; the problem's own hint is for callers of the API.</summary>
     static string HintOf(Problem p) =>
-        p.Is(Trouble.Unauthorized)
+        p.Is(ProblemCode.Unauthorized)
             ? "connect with a token that the server knows: stele login URL --token-file FILE; the one who runs it "
                 + "makes "
             + "one: stele token add NAME"
-        : p.Is(Trouble.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token-file FILE"
+        : p.Is(ProblemCode.Unreachable) ? "start it: stele up; or connect to another: stele login URL --token-file FILE"
         : p.Hint;
 
     static string HintOf(DiskTrouble.Kind trouble) => trouble switch

@@ -7,7 +7,7 @@ namespace Stele.Host;
 /// What the gateway counts of one decision log, in a file of its own (<see cref="GatewayCount"/> says what each is).
 /// Kept apart from the log, so that neither can lose something without the other telling.
 /// </summary>
-sealed class Tally : IDisposable
+sealed class GatewayCounters : IDisposable
 {
     const int FromLeaf = 0, AdmittedAt = 1, RecordedAt = 2, AnsweredAt = 3, FailedAt = 4, RefusedAt = 5;
 
@@ -16,7 +16,7 @@ sealed class Tally : IDisposable
     /// <param name="size">
     /// How many leaves the log has now: where counting begins if nothing was counted yet, or the counters were lost.
     /// </param>
-    public Tally(string path, long size)
+    public GatewayCounters(string path, long size)
     {
         _counters = new Counters(path, File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
         if (_counters.Intact) return;

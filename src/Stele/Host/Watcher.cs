@@ -7,12 +7,12 @@ using Stele.Runtime;
 
 namespace Stele.Host;
 
-/// <summary>Who is told what a <see cref="Vigil"/> saw; each may be called from any thread.</summary>
+/// <summary>Who is told what a <see cref="Watcher"/> saw; each may be called from any thread.</summary>
 /// <param name="Differs">A file, link or directory is not the release's.</param>
 /// <param name="Unsure">Something happened that one look at one name does not settle.</param>
 /// <param name="Nothing">There was a sign of change, and nothing has changed.</param>
 /// <param name="Ended">The files are not watched any more, for a reason that nobody foresaw.</param>
-sealed record VigilReports(
+sealed record WatcherReports(
     Action<string> Differs, Action<string> Unsure, Action Nothing, Action<Exception> Ended);
 
 /// <summary>
@@ -21,7 +21,7 @@ sealed record VigilReports(
 /// system). A sign of change is looked into at once, at the name
 /// that was touched: its type, size and content are compared with the release.
 /// </summary>
-sealed class Vigil : IAsyncDisposable
+sealed class Watcher : IAsyncDisposable
 {
     /// <summary>Files up to this size don't wait for larger ones to be digested.</summary>
     const long Small = 4 << 20;
@@ -31,14 +31,14 @@ sealed class Vigil : IAsyncDisposable
 
     readonly Materialised _tree;
     readonly Dictionary<string, TreeEntry> _entries;
-    readonly VigilReports _reports;
+    readonly WatcherReports _reports;
     readonly FileSystemWatcher _watcher;
     readonly CancellationTokenSource _stop = new();
     readonly ConcurrentDictionary<string, WatcherChangeTypes> _touched = new(StringComparer.Ordinal);
     readonly Channel<string> _small = Channel.CreateUnbounded<string>(), _large = Channel.CreateUnbounded<string>();
     readonly Task _all;
 
-    public Vigil(Materialised tree, TimeSpan round, TimeProvider time, VigilReports reports)
+    public Watcher(Materialised tree, TimeSpan round, TimeProvider time, WatcherReports reports)
     {
         (_tree, _reports) = (tree, reports);
         _entries = tree.Tree.Entries.ToDictionary(e => e.Path, StringComparer.Ordinal);

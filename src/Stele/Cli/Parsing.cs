@@ -7,7 +7,7 @@ using Stele.Proof.Statements;
 namespace Stele.Cli;
 
 /// <summary>Values as people give them on a command line, read with words that say which one is wrong.</summary>
-static class Given
+static class Parsing
 {
     public static Digest Digest(string text, string what) =>
         Proof.Digest.TryParse(text, out var digest)

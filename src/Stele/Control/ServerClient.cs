@@ -12,7 +12,7 @@ namespace Stele.Control;
 /// nothing: blobs are checked by their digests here, the ledger by a <see cref="Replica"/>. What the server refuses
 /// comes back as its <see cref="Problem"/>; what keeps it from answering is a <see cref="ProblemException"/> too.
 /// </summary>
-sealed class Server : IBlobs, IDisposable
+sealed class ServerClient : IBlobs, IDisposable
 {
     /// <summary>The most that is read of an answer that is one JSON value.</summary>
     const int MaxJson = 64 << 20;
@@ -23,7 +23,7 @@ sealed class Server : IBlobs, IDisposable
     readonly HttpClient _http;
 
     /// <param name="address">As in <c>http://127.0.0.1:7070/</c>.</param>
-    public Server(Uri address, string? token, HttpMessageHandler? handler = null)
+    public ServerClient(Uri address, string? token, HttpMessageHandler? handler = null)
     {
         Address = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/");
         _http = new HttpClient(handler ?? new SocketsHttpHandler
@@ -33,7 +33,7 @@ sealed class Server : IBlobs, IDisposable
             PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             Expect100ContinueTimeout = TimeSpan.FromSeconds(5),
         })
-        { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        { BaseAddress = Address, Timeout = System.Threading.Timeout.InfiniteTimeSpan };
         if (token is not null)
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
@@ -41,7 +41,7 @@ sealed class Server : IBlobs, IDisposable
     public Uri Address { get; }
 
     /// <summary>How long a short request may take. Streams and long polls have their own measure.</summary>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
 
     public void Dispose() => _http.Dispose();
 
@@ -64,7 +64,7 @@ sealed class Server : IBlobs, IDisposable
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.BadAnswer,
+            throw new ProblemException(ProblemCode.BadAnswer,
                 $"{Address} answered with something else than an entry: {e.Message}");
         }
     }
@@ -79,7 +79,7 @@ sealed class Server : IBlobs, IDisposable
         }
         catch (FormatException e)
         {
-            throw new ProblemException(Trouble.BadAnswer, $"{Address}{path}: {e.Message}");
+            throw new ProblemException(ProblemCode.BadAnswer, $"{Address}{path}: {e.Message}");
         }
     }
 
@@ -109,7 +109,7 @@ sealed class Server : IBlobs, IDisposable
     {
         var path = wait <= TimeSpan.Zero ? "checkpoint?beyond=0" : string.Create(CultureInfo.InvariantCulture,
             $"checkpoint?beyond={beyond}&wait={(int)Math.Ceiling(wait.TotalSeconds)}");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop, Patience + wait);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop, Timeout + wait);
         return System.Text.Encoding.UTF8.GetString(await Bytes(answer, Note.MaxBytes, stop));
     }
 
@@ -140,9 +140,10 @@ sealed class Server : IBlobs, IDisposable
             HttpStatusCode.OK => true,
             HttpStatusCode.NotFound => false,
             HttpStatusCode.Unauthorized =>
-                throw new ProblemException(Trouble.Unauthorized, $"{Address} does not take this token"),
+                throw new ProblemException(ProblemCode.Unauthorized, $"{Address} does not take this token"),
             var other =>
-                throw new ProblemException(Trouble.BadAnswer, $"{Address} answered {(int)other} when asked for a blob"),
+                throw new ProblemException(ProblemCode.BadAnswer,
+                    $"{Address} answered {(int)other} when asked for a blob"),
         };
     }
 
@@ -165,7 +166,7 @@ sealed class Server : IBlobs, IDisposable
         using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put,
             expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
         request.Headers.ExpectContinue = declared is null or > AskFirst;
-        using var answer = await Send(request, stop, Timeout.InfiniteTimeSpan, blobs: true);
+        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan, blobs: true);
         var stored = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
         if (sent.Digest is { } digest && digest != stored)
             throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
@@ -180,11 +181,11 @@ sealed class Server : IBlobs, IDisposable
 
     /// <param name="problems">Whether the caller looks at the status itself.</param>
     /// <param name="blobs">Whether what is wrong with a blob is to be a <see cref="BlobException"/>.</param>
-    async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? patience = null,
+    async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? timeout = null,
         bool problems = false, bool blobs = false)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        limit.CancelAfter(patience ?? Patience);
+        limit.CancelAfter(timeout ?? Timeout);
         HttpResponseMessage answer;
         try
         {
@@ -192,12 +193,12 @@ sealed class Server : IBlobs, IDisposable
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new ProblemException(Trouble.Unreachable, $"{Address} did not answer in time");
+            throw new ProblemException(ProblemCode.Unreachable, $"{Address} did not answer in time");
         }
         catch (HttpRequestException e)
         {
             if (e.InnerException is BlobException refused) throw refused;   // our own content stopped the sending
-            throw new ProblemException(Trouble.Unreachable,
+            throw new ProblemException(ProblemCode.Unreachable,
                 $"{Address} does not answer: {e.GetBaseException().Message}");
         }
         finally
@@ -214,8 +215,10 @@ sealed class Server : IBlobs, IDisposable
     }
 
     static BlobError? BlobErrorOf(Problem problem) =>
-        problem.Is(Trouble.UnknownBlob) ? BlobError.Unknown : problem.Is(Trouble.WrongDigest) ? BlobError.WrongDigest
-        : problem.Is(Trouble.TooLarge) ? BlobError.TooLarge : problem.Is(Trouble.Corrupt) ? BlobError.Corrupt : null;
+        problem.Is(ProblemCode.UnknownBlob) ? BlobError.Unknown : problem.Is(ProblemCode.WrongDigest)
+            ? BlobError.WrongDigest
+        : problem.Is(ProblemCode.TooLarge) ? BlobError.TooLarge : problem.Is(ProblemCode.Corrupt) ? BlobError.Corrupt
+        : null;
 
     async Task<Problem> ProblemOf(HttpResponseMessage answer, CancellationToken stop)
     {
@@ -226,7 +229,7 @@ sealed class Server : IBlobs, IDisposable
         }
         catch (FormatException)
         {
-            return Problem.Of(Trouble.BadAnswer,
+            return Problem.Of(ProblemCode.BadAnswer,
                 $"{Address} answered {(int)answer.StatusCode} {answer.ReasonPhrase}, without a problem of ours");
         }
     }
@@ -234,7 +237,7 @@ sealed class Server : IBlobs, IDisposable
     async Task<byte[]> Bytes(HttpResponseMessage answer, int max, CancellationToken stop)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(Timeout);
         try
         {
             await using var stream = await answer.Content.ReadAsStreamAsync(limit.Token);
@@ -243,18 +246,18 @@ sealed class Server : IBlobs, IDisposable
             for (int n; (n = await stream.ReadAsync(buffer, limit.Token)) > 0;)
             {
                 if (whole.Length + n > max)
-                    throw new ProblemException(Trouble.BadAnswer, $"{Address} answered with more than {max} bytes");
+                    throw new ProblemException(ProblemCode.BadAnswer, $"{Address} answered with more than {max} bytes");
                 whole.Write(buffer, 0, n);
             }
             return whole.ToArray();
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new ProblemException(Trouble.Unreachable, $"{Address} did not answer in time");
+            throw new ProblemException(ProblemCode.Unreachable, $"{Address} did not answer in time");
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw new ProblemException(Trouble.Unreachable, $"{Address} broke off: {e.Message}");
+            throw new ProblemException(ProblemCode.Unreachable, $"{Address} broke off: {e.Message}");
         }
     }
 
