@@ -110,6 +110,7 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
                 ConnectionContext? connection = null;
                 try
                 {
+                    await Turn();
                     connection = await inner.AcceptAsync(cancellationToken);
                     if (connection is null) return null;
                     // Only now is it known that somebody needs the room: none is closed before.
@@ -123,6 +124,17 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
                 }
                 await Task.Delay(AcceptPause, to._time, cancellationToken);
             }
+        }
+
+        /// <summary>
+        /// Ends when what waits for a thread now has had one. So those who are connected go first: of many that come at
+        /// once, each but the first few wait in the kernel's queue while others are answered.
+        /// </summary>
+        static Task Turn()
+        {
+            var turn = new TaskCompletionSource();
+            ThreadPool.UnsafeQueueUserWorkItem(static turn => turn.SetResult(), turn, preferLocal: false);
+            return turn.Task;
         }
 
         public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
