@@ -183,8 +183,7 @@ sealed class NodeHost : IAsyncDisposable
             }
             catch (GatewayException e)
             {
-                await ReadEndpoints.Send(http, e.Error.Row().Status, "application/problem+json",
-                    e.Error.Body(e.Message));
+                await http.Write(e.Error, e.Message);
                 return;
             }
             await next(http);

@@ -66,8 +66,9 @@ static class NodeRoutes
             if (route.Rights != Rights.None) access.Demand(request, route.Rights);
             return;
         }
-        if (of.Count > 0) throw new ProblemException(ProblemCode.MethodNotAllowed,
-            $"it takes {string.Join(", ", of.Select(r => r.Method == "GET" ? "GET and HEAD" : r.Method))} alone");
+        if (of.Count > 0)
+            throw Problem.MethodNotAllowed(request.HttpContext,
+                string.Join(", ", of.Select(r => r.Method == "GET" ? "GET, HEAD" : r.Method).Distinct()));
         // Strangers do not learn what is there.
         access.Demand(request, Rights.Logs);
         throw new GatewayException(GatewayError.NotFound, "no such page");

@@ -34,7 +34,8 @@ static class Answers
     {
         var taken = await http.Response.BodyWriter.WriteAsync(piece, stop);
         stop.ThrowIfCancellationRequested();
-        if (taken.IsCompleted || taken.IsCanceled) throw new ConnectionAbortedException("the client is gone");
+        if (taken.IsCompleted || taken.IsCanceled || http.RequestAborted.IsCancellationRequested)
+            throw new ConnectionAbortedException("the client is gone");
     }
 
     public static Task Write(this HttpContext http, Problem problem)

@@ -32,7 +32,7 @@ sealed class Hamlet : IAsyncDisposable
     /// is 'broken' ends at once, one that is 'brief' a second after its start; 'titled' writes its title before it
     /// listens.</summary>
     public const string Program = """
-        use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 };
+        use strict; use Socket; use IO::Handle; $| = 1; $SIG{TERM} = sub { exit 0 }; $SIG{PIPE} = 'IGNORE';
         my $path = shift; unlink $path;
         socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die; bind($server, sockaddr_un($path)) or die "bind: $!"; listen($server, 512);
         open(my $f, '<', '/app/word') or die; my $word = <$f>; chomp $word; close $f;

@@ -13,7 +13,7 @@ public sealed class CertificatePathTests
     /// walk. It says no at once.
     /// </summary>
     [Fact]
-    public void Certificates_made_to_be_walked_for_ever_are_refused_at_once()
+    public void Certificates_made_to_be_walked_forever_are_refused_at_once()
     {
         using var a = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var b = ECDsa.Create(ECCurve.NamedCurves.nistP256);
