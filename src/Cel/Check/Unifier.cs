@@ -143,8 +143,8 @@ internal sealed class Unifier(SourceText source)
 
     CelType General(CelType a, CelType b)
     {
-        // Of a map with an object nobody knows the fields, nor what is in them; but the empty one, {}, has none that
-        // the object has not.
+        // Where a map meets an object, nobody knows the map's fields, nor what is in them; but the empty one, {}, has
+        // none that the object has not.
         if (a.Kind == CelKind.Map && b.Kind == CelKind.Map && a.Fields is null != b.Fields is null)
         {
             var (known, other) = a.Fields is null ? (b, a) : (a, b);

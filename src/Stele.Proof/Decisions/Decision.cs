@@ -30,7 +30,7 @@ public sealed record Commitment(Digest Value, long Size)
 
 /// <summary>
 /// What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, the rule
-/// that it rests on, and whose rule that is: the candidate's, or that of a policy next to it.
+/// that it rests on, and whose rule that is: the candidate's, or that of another policy.
 /// </summary>
 public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? RulePolicy = null)
 {

@@ -2,7 +2,7 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
-// What owners put in force, and the candidates for it.
+// The policies that owners put in force, and candidates for them.
 public static partial class Fold
 {
     static Outcome PutPolicy(Context c, PolicyStatement s)
@@ -100,7 +100,7 @@ public static partial class Fold
     {
         yield return (before?.Policy, after.Policy);
         var (share, old) = before is { Candidate: not null } ? (before.Share, before.Candidate) : (0, null);
-        // With a candidate that lost its force the policy in force decides too.
+        // Where the candidate lost its force, the policy in force decides too.
         if (share > 0 && after.Share > 0 && !c.State.StandsAsCandidate(before!))
             yield return (before!.Policy, after.Candidate);
         if (old == after.Candidate)

@@ -57,7 +57,7 @@ public sealed class Explanation
     public Judgement Judgement { get; }
     public ImmutableArray<ExplainedRule> Rules { get; }
 
-    /// <summary>What candidates next to the policies in force would have said.</summary>
+    /// <summary>What candidates for the policies in force would have said.</summary>
     public ImmutableArray<ExplainedRule> Would { get; }
 
     /// <summary>Null where no rule judged it.</summary>

@@ -29,8 +29,8 @@ public sealed record SystemFact(string Name, long Entry, string Owner, string Ri
 }
 
 /// <param name="Candidate">
-/// A policy that is judged next to the one in force and only recorded, but for <paramref name="Share"/> percent of the
-/// gateway's principals.
+/// A policy that is judged too, in addition to the one in force, and only recorded, except for
+/// <paramref name="Share"/> percent of the gateway's principals: for them it decides.
 /// </param>
 public sealed record PolicyFact(long Entry, ImmutableArray<Signed> By, Digest? Policy, Digest? Candidate = null,
     int Share = 0)

@@ -20,7 +20,7 @@ public sealed record Judgement(ImmutableArray<Digest> Policies, ImmutableArray<R
     public ImmutableArray<Sitting> Sittings { get; init; } = [];
 
     /// <summary>
-    /// What candidates next to the policies in force would have said, and how that came about. Nothing is refused by
+    /// What candidates for the policies in force would have said, and how that came about. Nothing is refused by
     /// it.
     /// </summary>
     public ImmutableArray<RuleOutcome> Would { get; init; } = [];

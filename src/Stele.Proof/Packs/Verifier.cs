@@ -62,7 +62,7 @@ public sealed partial class Verifier
         return verifier._report;
     }
 
-    /// <summary>A pack, and what a genuine receipt of one of its logs says as well.</summary>
+    /// <summary>A pack, and together with it what a genuine receipt of one of its logs says.</summary>
     internal static VerifyReport Verify(Stream pack, Trust trust, ProvenRecord receipt, out HeldReceipt compared)
     {
         var verifier = new Verifier(pack, trust, null, null) { _held = compared = new HeldReceipt(receipt) };

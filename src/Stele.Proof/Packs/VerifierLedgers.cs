@@ -118,7 +118,7 @@ public sealed partial class Verifier
                 }
                 catch (FormatException)
                 {
-                    // A log that is accused withholds tiles; the finding stands without them.
+                    // The accused may withhold tiles; the finding stands without them.
                 }
                 const string seen = "the ledger that is shown does not extend the one that its key signed before: ";
                 if (fork is not null) _report.Find("ledger-forked",

@@ -9,7 +9,7 @@ namespace Stele.Proof.Statements;
 /// Owners put a compiled policy in force for a scope: the whole ledger, a system, or one environment. It replaces the
 /// policy named by the entry
 /// <paramref name="Replaces"/> (null: the scope had none). A null <paramref name="Policy"/> leaves the scope without a
-/// policy. With it may stand a candidate, which is judged too and only recorded; at the gateway it decides in the
+/// policy. A candidate may stand with it, which is judged too and only recorded; at the gateway it decides in the
 /// policy's place for <paramref name="Share"/> percent of principals.
 /// </summary>
 /// <param name="Share">0 to 100; named exactly where there is a candidate.</param>

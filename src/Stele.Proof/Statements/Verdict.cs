@@ -78,7 +78,7 @@ public sealed record Verdict(
     /// <summary>The entries of the waivers that were used.</summary>
     public ImmutableArray<long> Waivers { get; init; } = [];
 
-    /// <summary>What candidates next to the policies in force would have said; nothing rests on it.</summary>
+    /// <summary>What candidates for the policies in force would have said; nothing rests on it.</summary>
     public ImmutableArray<RuleOutcome> Would { get; init; } = [];
 
     /// <summary>

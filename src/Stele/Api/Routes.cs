@@ -105,7 +105,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         }
         finally
         {
-            await ending.CancelAsync();   // nothing waits on for a client that went away
+            await ending.CancelAsync();   // nothing goes on waiting for a client that left
         }
         switch (answer)
         {

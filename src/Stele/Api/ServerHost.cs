@@ -13,7 +13,7 @@ namespace Stele.Api;
 
 /// <summary>
 /// A running server: ledger, blobs, admission and the HTTP API over them, put together by hand in the order of the
-/// rooms. For embedding in <c>stele up</c>. Its starter watches <see cref="Completion"/>: it ends only when the server
+/// rooms. For embedding in <c>stele up</c>. The caller watches <see cref="Completion"/>: it ends only when the server
 /// is stopped or something in it broke, and a broken server admits nothing.
 /// </summary>
 sealed class ServerHost : IAsyncDisposable

@@ -54,7 +54,7 @@ static class PolicyRollout
     public static Verb Promote => new("promote", "put a scope's candidate in force (owners)", """
         stele policy promote SCOPE [--draft NEW]
 
-        SCOPE is a system, one environment of it, or * for the whole ledger. The candidate takes the place of the policy in force; none is left.
+        SCOPE is a system, one environment of it, or * for the whole ledger. The candidate takes the place of the policy in force; no candidate is left.
         """, [Scope, Draft], PromoteIt) { Needs = "the role owner" };
 
     public static Verb Remove => new("remove", "take a scope's policy, or its candidate, away (owners)", """
@@ -126,7 +126,7 @@ static class PolicyRollout
                 "stele policy list");
         return asCandidate ? await Submit(call, desk, system, environment, present?.Policy, digest, share ?? 0,
             $"policy {name} {digest.Short} is the candidate for {Of(system, environment)}, {Words(share ?? 0)}")
-            // A candidate stays with the new one, but not with itself.
+            // The candidate stays when another policy is put in force, unless it is the one put in force.
             : await Submit(call, desk, system, environment, digest,
                 present?.Candidate == digest ? null : present?.Candidate, present?.Candidate == digest
                     ? 0

@@ -115,7 +115,7 @@ static class UpVerb
             new Option<string[]>("--host")
             {
                 HelpName = "NAME",
-                Description = "a name other than localhost under which clients ask the server or the gateway, as in "
+                Description = "a name, in addition to localhost, under which clients ask server or gateway, as in "
                     + "ledger.example behind a proxy, or localhost:9000 through a tunnel; requests for other hosts "
                     + "are refused",
             },

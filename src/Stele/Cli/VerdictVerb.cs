@@ -67,7 +67,7 @@ static class VerdictVerb
         await using var desk = await Desk.Open(call);
         var asked = call.Get<long>("entry");
         var again = Again(desk, asked);
-        // With the refusal of a deployment stands the verdict, which says more.
+        // The refusal of a deployment comes with a verdict, which says more.
         if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v
             && v.Envelope == r.Envelope && v.Size == r.Size) is { } explained) again = Again(desk, explained.Index);
         if (again.Told is not { Statement: Verdict verdict } found)

@@ -27,7 +27,7 @@ namespace Stele.Control;
 ///   7 wait until durable             the visible state advances, then a caller that asked for no more has its answer
 ///   8 answer the others              under a signed checkpoint, or a witnessed one
 ///
-/// Invariant: the visible state is the fold over durable entries; what a submitter is told happened stays.
+/// Invariant: the visible state is the fold over durable entries; what a submitter is told happened is never undone.
 /// A failed append leaves nobody knowing what the disk holds: both loops end, <see cref="Completion"/> faults, and
 /// recovery at the next start says what is there.
 /// </summary>

@@ -44,7 +44,7 @@ enum Holding
     /// <summary>As long as it is open: a node's.</summary>
     Throughout,
     /// <summary>While it opens the folder, and while it stores what is new; folding and reading need no lock. A
-    /// member's, whose commands run next to one another.</summary>
+    /// member's, whose commands run in parallel.</summary>
     WhileStoring,
 }
 

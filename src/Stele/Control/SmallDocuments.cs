@@ -6,7 +6,7 @@ namespace Stele.Control;
 
 /// <summary>
 /// The documents that the fold reads, out of a store: at most 1 MiB each, read at once, because the fold does not wait.
-/// Its digest is checked by the caller.
+/// The caller checks their digests.
 /// </summary>
 static class SmallDocuments
 {

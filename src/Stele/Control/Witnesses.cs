@@ -131,7 +131,7 @@ sealed class Witnesses : IAsyncDisposable
             {
                 await Task.WhenAny(_log.WaitCosigned(size - 1, limit.Token), Everyone(note, limit.Token)).Unwrap();
             }
-            // one that is slow finds the next round
+            // a slow one is asked again in the next round
             catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { }
             await limit.CancelAsync();
         }

@@ -552,7 +552,7 @@ sealed class Journal : IDisposable
         (_start, _end, _room, _sealed, _begins) = (start, header.Length, opened.Length, false, segment);
     }
 
-    /// <summary>Makes the room of the next segment, next to the writing. Without it all is well, only slower.</summary>
+    /// <summary>Makes room for the next segment during the writing. Without it all is well, only slower.</summary>
     FileStream? MakeRoom()
     {
         FileStream? file = null;

@@ -26,6 +26,10 @@ static unsafe partial class Libc
         {
             return new FileSystemEnumerable<int>("/proc/self/fd", static (ref _) => 0).LongCount();
         }
+        catch (IOException e) when (DiskTrouble.LacksDescriptors(e))
+        {
+            return Descriptors();
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return 0;

@@ -4,7 +4,7 @@ namespace Stele.Disk;
 
 /// <summary>
 /// Builds a directory tree aside and gives it its name when it is whole. Disposed before <see cref="Publish"/>, it
-/// leaves nothing behind. The content is not flushed to disk: a tree is a copy of blobs, and a user of one after a
+/// leaves nothing behind. The content is not flushed to disk: a tree is a copy of blobs, and what uses one after a
 /// restart digests it first.
 /// Callers hand in relative names that are already known to stay inside; <see cref="Link"/> comes last, so that nothing
 /// is ever written through a link.

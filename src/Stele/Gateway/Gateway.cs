@@ -239,7 +239,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
         return (hosted, inside);
     }
 
-    /// <summary>Enters one of the environment's releases, by weight; a request that enters leaves.</summary>
+    /// <summary>Enters one of the environment's releases, by weight; every request that enters must leave.</summary>
     (RoutingTable Table, Backend Leg) Enter(HostedEnvironment hosted)
     {
         for (var attempt = 0; attempt < 1000; attempt++)

@@ -35,7 +35,7 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 /// <summary>
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32
 /// bytes salt of the input, 32 bytes salt of the output</c>, 2: <c>u64 index</c> of a decision whose keys were erased,
-/// 3, next to some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
+/// 3, for some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
 /// (<see cref="DecisionKeys.SubjectMark"/>),
 /// and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and not all of keys and bodies; its client got
 /// no answer. Erasing writes the file again without keys and marks: what they opened is then noise, what they committed

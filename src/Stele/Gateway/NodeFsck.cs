@@ -150,7 +150,9 @@ static class NodeFsck
                 $"begins at {begins.Begins}: what was below was "
                 + $"{(begins.Cold.Moved is [{ From: var from }, ..] ? $"moved, from {from} on" : "pruned")}");
         var (keys, erased, lost) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>(), new HashSet<long>());
-        var (size, inOrder) = EndOf(log);
+        // Leaves alone: the journal also has checkpoints.
+        var size = committed.Count == 0 ? 0 : committed.Keys.Max(c => c.Item1) + 1;
+        var inOrder = IsInOrder(log);
         var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
         if (committed.Count > 0 && !File.Exists(table))
             found.Wrong(table, "not there: without it no body can be opened");
@@ -216,13 +218,9 @@ static class NodeFsck
         }
     }
 
-    /// <summary>A log's size as its journal has it, and whether it was closed in order.</summary>
-    static (long Size, bool InOrder) EndOf(string log)
-    {
-        if (Journal.Segments(Log.JournalPath(log)) is not [.., var last]) return (0, true);
-        var end = JournalScan.All([last], (_, _) => { }, null, out _, out _);
-        return (end.Records, end.Sealed);
-    }
+    /// <summary>Whether a log was closed in order.</summary>
+    static bool IsInOrder(string log) => Journal.Segments(Log.JournalPath(log)) is not [.., var last]
+        || JournalScan.All([last], (_, _) => { }, null, out _, out _).Sealed;
 
     static string Decisions(long n) => n == 1 ? "1 decision" : string.Create(CultureInfo.InvariantCulture,
         $"{n} decisions");

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.ComponentModel;
 using System.Globalization;
 using System.Threading.Channels;
 using Stele.Blobs;
@@ -237,6 +238,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             }
             catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
                 or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException
+                or Win32Exception   // no process can be started
                 || DiskTrouble.LacksDescriptors(e))
             {
                 if (stop.IsCancellationRequested) break;

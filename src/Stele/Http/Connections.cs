@@ -146,6 +146,9 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 
+    /// <summary>So many connections are had even where descriptors are scarce.</summary>
+    const int Few = 16;
+
     bool _unbound;
 
     bool AcceptsOn
@@ -206,7 +209,8 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
             lock (_gate)
             {
                 if (_unbound) return;
-                var scarce = Scarce();
+                // A few are let in whatever else is open: an order to halt must get through.
+                var scarce = _open >= Few && Scarce();
                 var strangers = _silent.Count + _strangers.Count;
                 if (_open < _limits.Most && strangers < _limits.Strangers && !scarce) return;
                 closed = Oldest();

@@ -31,7 +31,7 @@ sealed record ListenerOptions
     public int MaxHeaders { get; init; } = 32 * 1024;
 
     /// <summary>
-    /// The names that may be asked for other than this machine's own (see <see cref="RequestTarget"/>); null: any.
+    /// The names that may be asked for in addition to this machine's own (see <see cref="RequestTarget"/>); null: any.
     /// </summary>
     public ImmutableArray<string>? Hosts { get; init; } = [];
 

@@ -129,7 +129,7 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     /// </summary>
     public bool IsJudgement => Refusals.TryParse(Code, out _);
 
-    /// <summary>Whether this is that trouble.</summary>
+    /// <summary>Whether this is that problem.</summary>
     public bool Is(ProblemCode trouble) => Code == Table[trouble].Name;
 
     /// <summary>Of 405: the methods that the address takes, as the header Allow lists them.</summary>

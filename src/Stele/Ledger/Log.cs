@@ -899,7 +899,7 @@ sealed class Log : IDisposable
         if (_closed) throw new OperationCanceledException("the log was closed");
     }
 
-    /// <summary>Has those who wait look again.</summary>
+    /// <summary>Makes those who wait look again.</summary>
     void Wake()
     {
         Interlocked.Exchange(ref _advanced, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();

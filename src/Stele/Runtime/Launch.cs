@@ -76,5 +76,5 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
         })!;
         probe.WaitForExit();
         return probe.ExitCode == 0 ? Option : "";
-    });
+    }, LazyThreadSafetyMode.PublicationOnly);   // what failed once is tried again
 }

@@ -44,14 +44,20 @@ sealed class TreePlace : IDisposable
         folder ??= Folder;
         Open(folder);
         Sweep(folder);
-        while (true)
+        for (var tries = 0; tries < 1000; tries++)
         {
             var directory = Path.Combine(folder, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
             Files.CreateDirectory(directory, secret: true);
-            if (Libc.TryLockDirectory(directory) is not { } held) continue; // another's sweep was faster
+            if (Libc.TryLockDirectory(directory) is not { } held)
+            {
+                Files.Discard(directory); // another's sweep was faster
+                continue;
+            }
             if (Directory.Exists(directory)) return new TreePlace(directory, held);
             held.Dispose();
         }
+        throw new IOException($"no folder below {folder} can be locked: name another in {Variable}, the same for nodes "
+            + "and for checks");
     }
 
     /// <summary>
@@ -88,8 +94,14 @@ sealed class TreePlace : IDisposable
         folder ??= Folder;
         if (Objection(folder) is not null) return;
         foreach (var directory in Directory.EnumerateDirectories(folder))
-            if (IsPlace(Path.GetFileName(directory)) && Libc.TryLockDirectory(directory) is { } held)
-                using (held) Files.Discard(directory);
+            try
+            {
+                if (IsPlace(Path.GetFileName(directory)) && Libc.TryLockDirectory(directory) is { } held)
+                    using (held) Files.Discard(directory);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+            }
     }
 
     static bool IsPlace(string name) => name.Length == 32 && name.All(char.IsAsciiHexDigitLower);

@@ -38,9 +38,8 @@ sealed record Checking(string Place, Digest Policy, string Name, string Rule, st
 /// <para>It is reckoned over targets: each environment asked about, with each release that its head routes to (or none
 /// yet). A control that a machine can meet is <see cref="ControlStatus.Checked"/> when at each target a rule in force
 /// names it: of the policies for that place that stand, or frozen in the release. A rule of a policy that asks for
-/// people's
-/// words on the control (its <c>attestations</c>) demands that word and checks nothing; nor does a rule
-/// that the place's head had waived. A control that people can meet is <see cref="ControlStatus.Attested"/> when at
+/// people's words on the control (its <c>attestations</c>) demands that word and checks nothing; nor does a rule that
+/// the place's head had waived. A control that people can meet is <see cref="ControlStatus.Attested"/> when at
 /// each target a word counts. What can be met either way may be met here by one and there by the other.</para>
 /// </summary>
 sealed record Coverage(Catalogue Catalogue, string System, string? Environment, ImmutableArray<Coverage.Row> Rows)
