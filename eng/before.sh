@@ -50,7 +50,7 @@ for test in "$@"; do
     filter=(-method "*$test*")
     ! grep -rqE --include='*.cs' "class [A-Za-z_0-9]*$test" test || filter=(-class "*$test*")
     (cd "$there" && eng/test.sh Debug "${filter[@]}" -explicit on) >"$log" 2>&1 && said="passes before" || said=
-    sum=$(grep '^[0-9]* passed, ' "$log" | tail -n 1)
+    sum=$(grep '^[0-9]* passed, ' "$log" | tail -n 1 || :)
     failed=$(grep -c '^failed: ' "$log" || :)
     if [ -z "$said" ] && [ "$failed" -gt 0 ]; then said="fails before"; else said=${said:-"ran nowhere"} code=1; fi
     echo "$test: $said ($sum)"

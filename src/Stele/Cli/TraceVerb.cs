@@ -66,7 +66,8 @@ static class TraceVerb
     {
         "missing" => "The node misses this decision's keys, and nothing says why: what was asked and answered can't be "
             + "opened. What is proved is the record. stele status has the next step.",
-        "lost" => "A crash came before this decision's client got an answer: what was asked and answered is not kept.",
+        "lost" => "The node says that a crash came before this decision's client got an answer: what was asked and "
+            + "answered is not kept.",
         _ => null,
     };
 

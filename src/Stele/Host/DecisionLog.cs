@@ -47,15 +47,17 @@ sealed class DecisionLog : IDisposable
         var keyFile = Path.Combine(at, "key");
         Disk.Files.CreateDirectory(at, secret: true);
         var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
+        DecisionLog? log = null;
         try
         {
-            var log = new DecisionLog(at, folder.Tally(origin), signer, time, options);
+            log = new DecisionLog(at, folder.Tally(origin), signer, time, options);
             NoteSigner.Raise(keyFile);
             return log;
         }
         catch
         {
-            signer.Dispose();
+            if (log is null) signer.Dispose();
+            else log.Dispose();
             throw;
         }
     }
