@@ -80,6 +80,6 @@ static class AppendBench
     {
         const string Origin = "bench.example/log";
         key = NoteSigner.Create(Path.Combine(folder, "key"), Origin);
-        return Log.Open(Path.Combine(folder, "log"), Origin, key, TimeProvider.System);
+        return Log.Open(new FileStore(Path.Combine(folder, "log")), Origin, key, TimeProvider.System);
     }
 }

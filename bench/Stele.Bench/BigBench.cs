@@ -20,7 +20,7 @@ static class BigBench
     {
         var folder = scratch.Next();
         var key = NoteSigner.Create(Path.Combine(folder, "key"), Origin);
-        Log Open() => Log.Open(Path.Combine(folder, "log"), Origin, key, TimeProvider.System);
+        Log Open() => Log.Open(new FileStore(Path.Combine(folder, "log")), Origin, key, TimeProvider.System);
 
         // Half of it first: what memory grows with shows between the two.
         var began = Stopwatch.GetTimestamp();

@@ -106,12 +106,39 @@ static class JournalFrame
         return payload is >= 0 and <= MaxPayload && records >= 0 && first >= 0;
     }
 
+    /// <summary>A frame without records: nothing of what stands before it was torn.</summary>
+    public static byte[] SealOf(uint salt, long next)
+    {
+        var seal = new byte[Header];
+        Seal(seal, salt, 0, next);
+        return seal;
+    }
+
     public static int WriteRecord(Span<byte> to, uint salt, byte kind, ReadOnlySpan<byte> bytes)
     {
+        var length = LayRecord(to, kind, bytes);
+        Check(to[..length], salt, 1);
+        return length;
+    }
+
+    /// <summary>A record that has its checksum still to come.</summary>
+    public static int LayRecord(Span<byte> to, byte kind, ReadOnlySpan<byte> bytes)
+    {
         BinaryPrimitives.WriteUInt32BigEndian(to, (uint)kind << 24 | (uint)bytes.Length);
-        BinaryPrimitives.WriteUInt32BigEndian(to[4..], Checksum(salt, bytes));
         bytes.CopyTo(to[RecordHeader..]);
         return RecordHeader + bytes.Length;
+    }
+
+    /// <summary>Writes the checksum of each record of a payload.</summary>
+    public static void Check(Span<byte> payload, uint salt, int count)
+    {
+        for (; count > 0; count--)
+        {
+            var (_, length, _) = ReadRecordHeader(payload);
+            BinaryPrimitives.WriteUInt32BigEndian(payload[4..], Checksum(salt, payload.Slice(RecordHeader, length)));
+            payload = payload[(RecordHeader + length)..];
+        }
+        if (!payload.IsEmpty) throw new InvalidOperationException("a frame was made that does not read back");
     }
 
     public static (byte Kind, int Length, uint Checksum) ReadRecordHeader(ReadOnlySpan<byte> header)

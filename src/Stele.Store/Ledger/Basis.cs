@@ -5,9 +5,10 @@ using Stele.Proof;
 namespace Stele.Ledger;
 
 /// <summary>
-/// What a log needs to go on from the beginning of one of its journal's segments without reading what stands before it.
+/// What a log needs to go on from the beginning of one of its segments without reading what stands before it.
 /// <code>
-/// u32 length of the note, the note, the right edge of the tree (<see cref="Ledger.Tree.Save"/>)        the note: a replica's newest checkpoint; empty in one's own log
+/// u32 length of the note, the note, the right edge of the tree (<see cref="Ledger.Tree.Save"/>)
+///     the note: a replica's newest checkpoint; empty in one's own log
 /// </code>
 /// </summary>
 sealed record Basis(byte[] Tree, string? Note)
@@ -28,5 +29,27 @@ sealed record Basis(byte[] Tree, string? Note)
         if (bytes.Length < 4 || BinaryPrimitives.ReadInt32BigEndian(bytes) is not (>= 0 and var length)
             || length > bytes.Length - 4) throw new FormatException("not a log's basis");
         return new(bytes[(4 + length)..], length == 0 ? null : Encoding.UTF8.GetString(bytes, 4, length));
+    }
+
+    /// <summary>
+    /// The first entry that a log can give whose first segment is this one: the basis has the entries of the bundle
+    /// that the segment begins in.
+    /// </summary>
+    public static long FloorOf(ILedgerStore store, LedgerSegment first)
+    {
+        if (first.First == 0) return 0;
+        var size = first.First;   // of a log of one's own; a replica has more records than entries
+        try
+        {
+            if (store.Basis(first.First) is { } basis)
+            {
+                var tree = new Tree((_, _) => { });
+                tree.Restore(Parse(basis).Tree);
+                size = tree.Size;
+            }
+        }
+        // a damaged basis says nothing; in a log of one's own the segment's number says the same
+        catch (FormatException) { }
+        return size - size % Proof.Tile.Full;
     }
 }

@@ -38,27 +38,31 @@ sealed class Findings(string root)
     public void Did(string path, string what) => Repaired.Add($"{Below(path)}: {what}");
 
     /// <summary>A whole log, by <see cref="Fsck"/>; whether all of its truth is sound.</summary>
-    public bool Log(string folder, Proof.VerifierKey key, Action<long, byte[]>? entry = null)
+    public bool Log(ILedgerStore store, Proof.VerifierKey key, Action<long, byte[]>? entry = null)
     {
         Logs++;
-        var wrong = Fsck.Check(folder, key, (index, bytes) =>
+        var wrong = Fsck.Check(store, key, (index, bytes) =>
         {
             Entries++;
             entry?.Invoke(index, bytes);
         });
-        foreach (var line in wrong) Named(folder, line, (path, problem) => Wrong(path, problem, Fsck.IsDerived(line)));
+        foreach (var line in wrong) Named(store, line, (path, problem) => Wrong(path, problem, Fsck.IsDerived(line)));
         return wrong.All(Fsck.IsDerived);
     }
 
     /// <summary>
     /// Makes the derived files of a log again, unless its truth is not sound: then nothing of it is touched.
     /// </summary>
-    public void Repair(string folder, Proof.VerifierKey key, NoteSigner? signer)
+    public void Repair(ILedgerStore store, Proof.VerifierKey key, NoteSigner? signer)
     {
-        if (Disk.Journal.Segments(Ledger.Log.JournalPath(folder)).Count == 0
-            || Fsck.Check(folder, key).Any(w => !Fsck.IsDerived(w))) return;
-        foreach (var line in Fsck.Repair(folder, key, signer)) Named(folder, line, Did);
+        if (store.Segments().Count == 0 || Fsck.Check(store, key).Any(w => !Fsck.IsDerived(w))) return;
+        foreach (var line in Fsck.Repair(store, key, signer)) Named(store, line, Did);
     }
+
+    /// <summary>Something that is wrong with the records of a log.</summary>
+    public void WrongRecord(ILedgerStore store, string problem) => Wrong(RecordsOf(store), problem);
+
+    static string RecordsOf(ILedgerStore store) => System.IO.Path.Combine(store.Place, Fsck.Records);
 
     /// <summary>
     /// A journal that is no log's. One that is open has an end that moves: what it holds is checked, its end is not.
@@ -88,13 +92,13 @@ sealed class Findings(string root)
     }
 
     /// <summary>
-    /// What <see cref="Fsck"/> says begins with the file in the log's folder, or with an entry, which is in the
-    /// journal.
+    /// What <see cref="Fsck"/> says begins with what is wrong in the log's store, or with an entry, which is in its
+    /// records.
     /// </summary>
-    static void Named(string folder, string line, Action<string, string> say)
+    static void Named(ILedgerStore store, string line, Action<string, string> say)
     {
         var colon = line.IndexOf(": ", StringComparison.Ordinal);
-        if (line.StartsWith("entry ", StringComparison.Ordinal)) say(Ledger.Log.JournalPath(folder), line);
-        else say(System.IO.Path.Combine(folder, line[..colon]), line[(colon + 2)..]);
+        if (line.StartsWith("entry ", StringComparison.Ordinal)) say(RecordsOf(store), line);
+        else say(System.IO.Path.Combine(store.Place, line[..colon]), line[(colon + 2)..]);
     }
 }

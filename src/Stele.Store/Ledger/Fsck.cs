@@ -1,16 +1,18 @@
 using System.Text;
-using Stele.Disk;
 using Stele.Proof;
 
 namespace Stele.Ledger;
 
 /// <summary>
-/// Reads a log's folder from the first byte to the last and says everything that is wrong with it: journal, entries,
-/// tiles, bundles, checkpoint. It rests on no code path of <see cref="Log"/> but the tree's own arithmetic, and on
-/// nothing that the folder says about itself.
+/// Reads what is stored of a log from the first byte to the last and says everything that is wrong with it: records,
+/// entries, tiles, bundles, checkpoint. It rests on no code path of <see cref="Log"/> but the tree's own arithmetic,
+/// and on nothing that the store says about itself.
 /// </summary>
 static class Fsck
 {
+    /// <summary>What the records are called in what is said of them.</summary>
+    public const string Records = "journal";
+
     /// <summary>
     /// Every violation found, in the order of the folder; none when it is sound. While a process has the log open, what
     /// its published checkpoint covers is checked and what is newer is left alone.
@@ -18,14 +20,13 @@ static class Fsck
     /// <param name="entry">
     /// Handed each entry that was read, with its index: for those who know what entries are.
     /// </param>
-    public static IReadOnlyList<string> Check(string folder, VerifierKey key, Action<long, byte[]>? entry = null)
+    public static IReadOnlyList<string> Check(ILedgerStore store, VerifierKey key, Action<long, byte[]>? entry = null)
     {
         var wrong = new List<string>();
-        var files = new TreeFolder(folder);
-        var journal = Log.JournalPath(folder);
-        var segments = Journal.Segments(journal);
-        if (segments.Count == 0) return ["journal: not there"];
-        using var held = JournalFile.TryLockIfEverOpened(journal, out var inUse);
+        var files = new LogObjects(store);
+        var segments = store.Segments();
+        if (segments.Count == 0) return [$"{Records}: not there"];
+        using var held = store.Hold(out var inUse);
 
         var note = files.Checkpoint;
         Checkpoint? published = null;
@@ -44,11 +45,11 @@ static class Fsck
         Digest? root = published?.Size == 0 ? Merkle.EmptyRoot : null;
         string? lastNote = null;
         long provedTo = 0;
-        var end = Journal.Scan(journal, (segment, batch) =>
+        var end = store.Read(0, long.MaxValue, (segment, batch) =>
         {
             if (batch.IsEmpty && tree.Size < limit)
             {
-                CheckBasis(segment, tree, segment == segments[0], lastNote, wrong);
+                CheckBasis(store, segment, tree, segment.First == segments[0].First, lastNote, wrong);
                 if (tree.Size == published?.Size) root = tree.Root;
             }
             foreach (var record in batch)
@@ -56,10 +57,11 @@ static class Fsck
                 if (tree.Size >= limit) continue;
                 switch (record.Kind)
                 {
-                    case Log.EntryRecord:
-                        if (record.Bytes.Length > Log.MaxEntry)
+                    case LedgerRecord.Entry:
+                        if (record.Bytes.Length > LedgerRecord.MaxEntry)
                         {
-                            wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most {Log.MaxEntry} fit");
+                            wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most "
+                                + $"{LedgerRecord.MaxEntry} fit");
                             break;
                         }
                         entry?.Invoke(tree.Size, record.Bytes.ToArray());
@@ -70,7 +72,7 @@ static class Fsck
                             && !files.Exists(new Tile(tile.Level, tile.Index)))
                             wrong.Add($"{tile}: not there, though the checkpoint implies it");
                         break;
-                    case Log.CheckpointRecord:
+                    case LedgerRecord.Checkpoint:
                         (lastNote, provedTo) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
                         var stands = Checkpoint.Open(lastNote, key, out var own);
                         if (stands != CheckpointTrust.Verified)
@@ -80,7 +82,7 @@ static class Fsck
                                 $"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} "
                                 + $"entries before it");
                         break;
-                    case Log.AheadRecord:
+                    case LedgerRecord.Ahead:
                         provedTo = tree.Size;
                         var trust = Checkpoint.Open(Encoding.UTF8.GetString(record.Bytes.Span), key, out var covers);
                         if (trust != CheckpointTrust.Verified)
@@ -97,7 +99,7 @@ static class Fsck
             }
         });
         if (end.Problem is not null && !inUse)
-            wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+            wrong.Add($"journal: {(end.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
         if (provedTo > 0 && !inUse && provedTo != tree.Size)
             wrong.Add($"journal: {tree.Size - provedTo} entries stand after the last checkpoint of a replica");
 
@@ -109,11 +111,10 @@ static class Fsck
                 wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
-        CheckPruned(files, Log.FloorOf(segments[0]), tree.Size, wrong);
+        CheckPruned(files, Basis.FloorOf(store, segments[0]), tree.Size, wrong);
         // Of what a damaged journal does not give any more the tiles may be all that is left: they are no strays.
         if (!inUse && end.Problem is null)
-            foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p)))
-                wrong.Add($"{path}: no tile of this log");
+            foreach (var name in files.Stray(tree.Size)) wrong.Add($"{name}: no tile of this log");
         return wrong;
     }
 
@@ -121,13 +122,14 @@ static class Fsck
     /// What a segment's basis says must be what the entries before it give. Where those are gone, it is all there is to
     /// go on from; the checkpoint's root then says whether it was right.
     /// </summary>
-    static void CheckBasis(JournalSegment segment, Tree tree, bool first, string? note, List<string> wrong)
+    static void CheckBasis(ILedgerStore store, LedgerSegment segment, Tree tree, bool first, string? note,
+        List<string> wrong)
     {
         if (!segment.HasBasis && (!first || segment.First == 0)) return;
-        var name = Path.GetFileName(segment.BasisPath);
+        var name = $"{segment.Name}.basis";
         try
         {
-            var bytes = segment.Basis ?? throw new FormatException("damaged");
+            var bytes = store.Basis(segment.First) ?? throw new FormatException("damaged");
             if (first) tree.Restore(Basis.Parse(bytes).Tree);
             else if (!bytes.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), note)))
                 wrong.Add($"{name}: not what the journal's entries give");
@@ -145,18 +147,17 @@ static class Fsck
     /// Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to
     /// those that the journal gives.
     /// </summary>
-    static void CheckPruned(TreeFolder files, long floor, long size, List<string> wrong)
+    static void CheckPruned(LogObjects files, long floor, long size, List<string> wrong)
     {
         for (var level = 0; level < Tile.MaxLevel; level++)
             for (long n = 0; n < floor >> 8 * (level + 1); n++)
             {
                 var (tile, above) = (new Tile(level, n),
                     new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
-                if (!files.Exists(tile)) wrong.Add($"{tile}: {PrunedAway}");
-                else if (!files.Exists(above)) continue;   // that was said, or is made again
-                else if (files.Read(tile) is var bytes && bytes.Length != Tile.Full * Digest.Size
-                    || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above),
-                        above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
+                if (files.Find(tile) is not { } bytes) wrong.Add($"{tile}: {PrunedAway}");
+                else if (files.Find(above) is not { } over) continue;   // that was said, or is made again
+                else if (bytes.Length != Tile.Full * Digest.Size || Merkle.Perfect(Tile.Decode(bytes, Tile.Full))
+                    != Tile.Decode(over, above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
             }
     }
 
@@ -172,45 +173,44 @@ static class Fsck
     /// and another log's stays as it is.
     /// </param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
-    public static IReadOnlyList<string> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
+    public static IReadOnlyList<string> Repair(ILedgerStore store, VerifierKey key, NoteSigner? signer = null)
     {
-        var journal = Log.JournalPath(folder);
-        using var held = JournalFile.Lock(journal);
-        if (Journal.Scan(journal, _ => { }) is { Problem: { } problem })
-            throw new IOException($"{journal} is not sound: {problem}. Only derived files are repaired");
+        using var writer = store.Lock();
+        if (store.Read(0, long.MaxValue, (_, _) => { }) is { Problem: { } problem })
+            throw new IOException($"{store.Place} is not sound: {problem}. Only derived files are repaired");
 
         var done = new List<string>();
-        var segments = Journal.Segments(journal);
-        var files = new TreeFolder(folder);
+        var segments = store.Segments();
+        var files = new LogObjects(store, writer);
         string? note = null;
         var tree = new Tree((tile, bytes) =>
         {
             if (files.Ensure(tile, bytes.Span)) done.Add($"{tile}: written again");
         });
-        Journal.Scan(journal, (segment, batch) =>
+        store.Read(0, long.MaxValue, (segment, batch) =>
         {
-            if (batch.IsEmpty && segment.First > 0 && segment.HasBasis)
+            if (batch.IsEmpty && segment is { First: > 0, HasBasis: true })
             {
-                if (segment == segments[0])
-                    tree.Restore(
-                        Basis.Parse(segment.Basis ?? throw new IOException(
-                            $"{segment.BasisPath} is damaged, and what it was made from is not here")).Tree);
+                var stored = store.Basis(segment.First);
+                if (segment.First == segments[0].First)
+                    tree.Restore(Basis.Parse(stored ?? throw new IOException($"the basis of {store.Place}/"
+                        + $"{segment.Name} is damaged, and what it was made from is not here")).Tree);
                 else if (Basis.Encode(tree.Save(), note) is var basis
-                    && segment.Basis?.AsSpan().SequenceEqual(basis) is not true)
+                    && stored?.AsSpan().SequenceEqual(basis) is not true)
                 {
-                    Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis));
-                    done.Add($"{Path.GetFileName(segment.BasisPath)}: written again");
+                    writer.PutBasis(segment.First, basis);
+                    done.Add($"{segment.Name}.basis: written again");
                 }
             }
             foreach (var record in batch)
-                if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes.Span);
-                else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes.Span);
+                if (record.Kind == LedgerRecord.Entry) tree.Add(record.Bytes.Span);
+                else if (record.Kind == LedgerRecord.Checkpoint) note = Encoding.UTF8.GetString(record.Bytes.Span);
         });
         files.EnsureEdge(tree, tile => done.Add($"{tile}: written again"));
-        foreach (var path in files.Stray(tree.Size).ToList())
+        foreach (var name in files.Stray(tree.Size).ToList())
         {
-            files.Delete(path);
-            if (!Files.IsTemporary(path)) done.Add($"{path}: removed");
+            files.Delete(name);
+            done.Add($"{name}: removed");
         }
         var trust = files.Checkpoint is { } standing
             ? Checkpoint.Open(standing, key, out _)
@@ -245,7 +245,11 @@ static class Fsck
             && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint"
                 or "its signature is wrong";
 
-    static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
+    /// <summary>Whether the log's last writer closed it in order; so is one that has none.</summary>
+    public static bool EndedInOrder(ILedgerStore store) => store.Segments() is not [.., var last]
+        || store.Read(last.First, long.MaxValue, (_, _) => { }).Sealed;
+
+    static void Compare(LogObjects files, Tile tile, byte[] bytes, List<string> wrong)
     {
         if (!files.Exists(tile)) wrong.Add($"{tile}: not there");
         else if (!files.Same(tile, bytes)) wrong.Add($"{tile}: not what the journal's entries give");
@@ -253,7 +257,7 @@ static class Fsck
     }
 
     /// <summary>Partial files of a tile are prefixes of it.</summary>
-    static void ComparePartials(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
+    static void ComparePartials(LogObjects files, Tile tile, byte[] bytes, List<string> wrong)
     {
         foreach (var partial in files.Partials(tile.Level, tile.Index).Where(p => p.Width <= tile.Width)
             .OrderBy(p => p.Width).ToList())

@@ -38,8 +38,8 @@ namespace Stele.Api;
 /// </code>
 /// Every error is a <see cref="Problem"/>.
 /// </summary>
-sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned, Witnesses? witnesses,
-    ServerOptions options, TimeProvider time, CancellationToken stopping)
+sealed class Routes(LogReader log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned,
+    Witnesses? witnesses, ServerOptions options, TimeProvider time, CancellationToken stopping)
 {
     const int MaxEnvelope = 64 * 1024;
 

@@ -8,7 +8,7 @@ namespace Stele.Api;
 /// <summary>What keeps a server from taking, publishing, or having witnessed what is handed in.</summary>
 static class ServerFaults
 {
-    public static IEnumerable<Faulted> Of(Log log, Admission admission, Witnesses? witnesses)
+    public static IEnumerable<Faulted> Of(LogReader log, Admission admission, Witnesses? witnesses)
     {
         if (admission.Completion is { IsFaulted: true, Exception: { } e })
             yield return new Faulted(NodeFault.Stopped, DiskTrouble.Of(e) is { } disk

@@ -58,7 +58,7 @@ sealed class ServerHost : IAsyncDisposable
         var trust = folder.ReadTrust();
         var logKey = NoteSigner.Open(folder.LogKey);
         var serverKey = folder.ReadServerKey();
-        var log = Log.Open(folder.Ledger, trust.Origin, logKey, time, new LogOptions
+        var log = Log.Open(folder.LedgerStore, trust.Origin, logKey, time, new LogOptions
         {
             SignEvery = options.SignEvery,
             Quorum = options.Witnesses?.Quorum

@@ -94,7 +94,7 @@ sealed class Desk : IAsyncDisposable
         new(_replica.Checkpoint, State.Size, index => _replica.Log.InclusionProof(index, State.Size));
 
     /// <summary>The log as it was verified here.</summary>
-    public Ledger.Log Log => _replica.Log;
+    public Ledger.LogReader Log => _replica.Log;
 
     public Task Sync() => _replica.Sync(_call.Stop);
 

@@ -83,7 +83,7 @@ static class LogPruneVerbs
         var floor = call.Get<long?>("--floor") ?? log.Floor;
         var folder = Folder(call, log);
         using var alone = Alone(folder);
-        var before = Pruning.FloorOf(folder.Log(log.Origin)).Begins;
+        var before = Pruning.FloorOf(folder.LogStore(log.Origin)).Begins;
         if (NodePruning.Objection(log, state, before, floor) is { } objection)
             throw new CliError(objection,
                 floor > log.Floor || log.Floor == 0
@@ -116,9 +116,9 @@ static class LogPruneVerbs
         if (below < 0 || below > anchored)
             throw new CliError($"{anchored} records of {log.Origin} are anchored; only those are moved",
                 "--below N, at most that");
-        var before = Pruning.FloorOf(folder.Log(log.Origin)).Begins;
+        var before = Pruning.FloorOf(folder.LogStore(log.Origin)).Begins;
         call.Terminal.Progress("copying");
-        var moved = Pruning.Move(folder.Log(log.Origin), log.Origin, below, to);
+        var moved = Pruning.Move(folder.LogStore(log.Origin), below, NodeFolder.ColdStore(to, log.Origin));
         call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", moved.Begins),
             ("moved", moved.Begins - before), ("folder", to), ("next", moved.Next)),
             () => call.Terminal.Line(moved.Begins > before
@@ -135,9 +135,9 @@ static class LogPruneVerbs
         var (log, _) = await Known(call);
         var folder = Folder(call, log);
         using var alone = Alone(folder);
-        var before = Pruning.FloorOf(folder.Log(log.Origin)).Begins;
+        var before = Pruning.FloorOf(folder.LogStore(log.Origin)).Begins;
         call.Terminal.Progress("reading files");
-        var begins = Pruning.Attach(folder.Log(log.Origin), log.Origin, from);
+        var begins = Pruning.Attach(folder.LogStore(log.Origin), NodeFolder.ColdStore(from, log.Origin));
         call.Terminal.Result(Json.Object(("log", log.Origin), ("begins", begins), ("attached", before - begins)),
             () =>
                 call.Terminal.Line(before > begins

@@ -20,7 +20,8 @@ namespace Stele.Control;
 ///   3 stamp: max(now, last entry)    a clock that can't be believed: refused
 /// 4 Fold.Apply on the tentative state, which runs ahead of the durable one; it asks for each signature again, and is
 /// told what 1 computed
-///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes of members
+///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes of
+///                                    members
 /// 6 append once for everything that waited, standing or falling together; the next batch is judged while this one is
 /// flushed
 ///   the settling loop:
@@ -148,7 +149,7 @@ sealed class Admission : IAsyncDisposable
         if (envelope.Length > Entry.MaxBytes)
             return No(Problem.Of(RefusalCode.TooLarge,
                 $"an envelope of {envelope.Length} bytes; an entry has at most {Entry.MaxBytes}"));
-        if (until == Await.Witnessed && !_log.IsWitnessed)
+        if (until == Await.Witnessed && !_log.Cosignatures.AreWanted)
             return No(Problem.Of(ProblemCode.BadRequest,
                 "nobody witnesses this ledger: wait for 'integrated' instead"));
         Envelope parsed;
@@ -190,7 +191,7 @@ sealed class Admission : IAsyncDisposable
         try
         {
             await _log.WaitBeyond(entry, default);
-            if (until == Await.Witnessed) await _log.WaitCosigned(entry, stop);
+            if (until == Await.Witnessed) await _log.Cosignatures.WaitBeyond(entry, stop);
             return answer;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)

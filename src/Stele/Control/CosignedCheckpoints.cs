@@ -103,6 +103,6 @@ sealed class CosignedCheckpoints
         // From here on the world may see it.
         (_publishedSize, _published) = (size, text);
         foreach (var older in _notes.Keys.Where(k => k < size).ToList()) _notes.Remove(older);
-        if (_quorum is not null) _log.Cosigned(text);
+        if (_quorum is not null) _log.Cosignatures.Take(text);
     }
 }

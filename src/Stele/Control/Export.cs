@@ -49,7 +49,7 @@ static class Export
     }
 
     /// <summary>The pack of a running server: its ledger as it stands now.</summary>
-    public static (Digest Digest, long Size) Write(string file, Log ledger, Admission admission,
+    public static (Digest Digest, long Size) Write(string file, LogReader ledger, Admission admission,
         Func<Digest, byte[]?> find, IReadOnlyList<PackedLog> logs, Action<string>? progress = null)
     {
         // The ledger's checkpoint may be a moment ahead of the visible state; a replay of exactly what it covers is
@@ -65,13 +65,13 @@ static class Export
     }
 
     /// <summary>Where a log begins, as packs carry it; null = at 0.</summary>
-    public static PackedFloor? FloorOf(Log log)
+    public static PackedFloor? FloorOf(LogReader log)
     {
         return log.Beginning is { } begins ? new PackedFloor(begins.Size, [.. begins.Peaks]) : null;
     }
 
     /// <summary>A decision log out of its own folder, which must stay open until the pack is written.</summary>
-    public static PackedLog Of(Log log)
+    public static PackedLog Of(LogReader log)
     {
         var checkpoint = log.Checkpoint;
         if (!Checkpoint.TryOpen(checkpoint, log.Key, out var covers, out var error))

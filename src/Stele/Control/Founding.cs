@@ -57,7 +57,7 @@ static class Founding
         if (Fold.Apply(State.Empty, entry, Documents.None) is Outcome.Refused refused)
             throw new FormatException($"genesis does not stand: {refused.Code.Name()}: {refused.Message}");
 
-        using (var log = Log.Open(folder.Ledger, origin, logKey, time)) await log.Append(entry.Bytes);
+        using (var log = Log.Open(folder.LedgerStore, origin, logKey, time)) await log.Append(entry.Bytes);
         var token = TokenFile.Renew(folder.Tokens, "founder");
 
         // The trust file is last: where it stands, everything it rests on stands.

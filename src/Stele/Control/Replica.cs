@@ -119,7 +119,7 @@ sealed class Replica : IAsyncDisposable
         _cosigned is { } more && Note.Parse(more).Text == Note.Parse(_log.Checkpoint).Text ? more : _log.Checkpoint;
 
     /// <summary>The entries, as stored.</summary>
-    public Log Log => _log;
+    public LogReader Log => _log;
 
     /// <summary>
     /// When this copy was last seen to be all that the server has, and folded; milliseconds since 1970 UTC; null:
@@ -170,13 +170,16 @@ sealed class Replica : IAsyncDisposable
         }
     }
 
+    /// <summary>Where the replica in a folder is stored.</summary>
+    public static ILedgerStore StoreIn(string folder) => new FileStore(Path.Combine(folder, "ledger"));
+
     static async Task<Log> OpenLog(string folder, Trust trust, TimeProvider time, CancellationToken stop)
     {
         for (var start = time.GetTimestamp(); ;)
         {
             try
             {
-                return Log.OpenReplica(Path.Combine(folder, "ledger"), trust.Key, time);
+                return Ledger.Log.OpenReplica(StoreIn(folder), trust.Key, time);
             }
             catch (LogException e)
             {

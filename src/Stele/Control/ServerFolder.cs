@@ -30,6 +30,10 @@ sealed record ServerFolder(string Data)
     public string ServerKey => System.IO.Path.Combine(Keys, "server.pem");
     public string LogKey => System.IO.Path.Combine(Keys, "log.key");
     public string Ledger => System.IO.Path.Combine(Path, "ledger");
+
+    /// <summary>Where the ledger is stored.</summary>
+    public ILedgerStore LedgerStore => new FileStore(Ledger);
+
     public string Cosigned => System.IO.Path.Combine(Path, "cosigned");
     public string Blobs => System.IO.Path.Combine(Path, "blobs");
     public string Timestamps => System.IO.Path.Combine(Path, "timestamps");

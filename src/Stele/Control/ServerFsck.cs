@@ -26,7 +26,7 @@ static class ServerFsck
 
         var replay = new Replay(new Documents(Documents(folder)));
         string? halted = null;
-        found.Log(folder.Ledger, trust.Key, (index, bytes) =>
+        found.Log(folder.LedgerStore, trust.Key, (index, bytes) =>
         {
             stop.ThrowIfCancellationRequested();
             if (halted is not null) return;
@@ -41,7 +41,7 @@ static class ServerFsck
             }
             // What comes after an entry that does not fold can't be judged.
             if (halted is not null)
-                found.Wrong(Log.JournalPath(folder.Ledger), $"entry {index} does not fold: {halted}");
+                found.WrongRecord(folder.LedgerStore, $"entry {index} does not fold: {halted}");
         });
         if (File.Exists(folder.Cosigned)
             && Checkpoint.Open(File.ReadAllText(folder.Cosigned), trust.Key, out var cosigned) is var signed)
@@ -75,7 +75,7 @@ static class ServerFsck
             signer = NoteSigner.Open(folder.LogKey);
         }
         catch (Exception e) when (e is FormatException or IOException) { } // said when it is checked
-        using (signer) found.Repair(folder.Ledger, trust.Key, signer);
+        using (signer) found.Repair(folder.LedgerStore, trust.Key, signer);
         foreach (var done in BlobStore.Repair(folder.Blobs))
             found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
     }

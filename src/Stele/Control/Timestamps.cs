@@ -19,7 +19,7 @@ sealed record StampedCheckpoint(long Size, string Text, byte[] Token);
 /// its authority gave it. The server holds that a token is about the ledger's tree of that size; whose authority
 /// counts, and whether its signature is good, is for its verifiers.
 /// </summary>
-sealed class Timestamps(string folder, Log log)
+sealed class Timestamps(string folder, LogReader log)
 {
     /// <summary>More on one checkpoint help nobody.</summary>
     const int MaxEach = 16;

@@ -129,7 +129,8 @@ sealed class Witnesses : IAsyncDisposable
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(due.Token, _stop.Token);
             try
             {
-                await Task.WhenAny(_log.WaitCosigned(size - 1, limit.Token), Everyone(note, limit.Token)).Unwrap();
+                var quorum = _log.Cosignatures.WaitBeyond(size - 1, limit.Token);
+                await Task.WhenAny(quorum, Everyone(note, limit.Token)).Unwrap();
             }
             // a slow one is asked again in the next round
             catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { }

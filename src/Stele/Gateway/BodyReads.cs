@@ -57,7 +57,7 @@ sealed class BodyReads : IDisposable
             batch.Release();
         });
         // The process was killed between the beginning of a file and its basis.
-        foreach (var segment in unsealed) _journal.SealBefore(segment, []);
+        foreach (var segment in unsealed) _journal.SealBefore(segment.First, []);
     }
 
     /// <summary>Completes when it is durable.</summary>

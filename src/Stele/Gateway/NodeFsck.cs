@@ -1,5 +1,6 @@
 using System.Globalization;
 using Stele.Blobs;
+using Stele.Control;
 using Stele.Disk;
 using Stele.Host;
 using Stele.Identity;
@@ -34,14 +35,14 @@ static class NodeFsck
             found.Read(folder.CosignerKey, () => NoteSigner.Open(folder.CosignerKey))?.Dispose();
 
         // A node that never reached its server has no replica yet.
-        var replica = Path.Combine(folder.Replica, "ledger");
+        var replica = Replica.StoreIn(folder.Replica);
         var stated = new HashSet<Digest>();
-        if (Directory.Exists(replica)) found.Log(replica, trust.Key, (index, bytes) =>
+        if (Directory.Exists(replica.Place)) found.Log(replica, trust.Key, (index, bytes) =>
         {
             stop.ThrowIfCancellationRequested();
             if (ListOf(bytes) is { } list) stated.Add(list);
             if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis)
-                found.Wrong(Log.JournalPath(replica), "begins with another genesis than the trust file pins");
+                found.WrongRecord(replica, "begins with another genesis than the trust file pins");
         });
         foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs,
             () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem,
@@ -89,8 +90,8 @@ static class NodeFsck
     /// <exception cref="IOException">The node runs.</exception>
     public static void Repair(NodeFolder folder, Trust trust, Findings found)
     {
-        var replica = Path.Combine(folder.Replica, "ledger");
-        if (Directory.Exists(replica)) found.Repair(replica, trust.Key, null);
+        var replica = Replica.StoreIn(folder.Replica);
+        if (Directory.Exists(replica.Place)) found.Repair(replica, trust.Key, null);
         foreach (var done in BlobStore.Repair(folder.Blobs))
             found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
         foreach (var log in Logs(folder))
@@ -98,7 +99,7 @@ static class NodeFsck
             try
             {
                 using var signer = NoteSigner.Open(Path.Combine(log, "key"));
-                found.Repair(log, signer.Key, signer);
+                found.Repair(NodeFolder.LogStoreIn(log), signer.Key, signer);
             }
             catch (Exception e) when (e is FormatException or FileNotFoundException) { } // said when it is checked
         }
@@ -128,7 +129,8 @@ static class NodeFsck
             found.Wrong(keyFile, $"signs for {origin}, whose folder has another name");
 
         var committed = new Dictionary<(long, string), Commitment>();
-        found.Log(log, signer.Key, (index, bytes) =>
+        var store = NodeFolder.LogStoreIn(log);
+        found.Log(store, signer.Key, (index, bytes) =>
         {
             stop.ThrowIfCancellationRequested();
             found.Decisions++;
@@ -140,11 +142,11 @@ static class NodeFsck
             }
             catch (FormatException e)
             {
-                found.Wrong(Log.JournalPath(log), $"leaf {index} is no decision: {e.Message}");
+                found.WrongRecord(store, $"leaf {index} is no decision: {e.Message}");
             }
         });
 
-        var begins = Pruning.FloorOf(log);
+        var begins = Pruning.FloorOf(store);
         if (begins.Begins > 0)
             found.Remark(log,
                 $"begins at {begins.Begins}: what was below was "
@@ -152,7 +154,7 @@ static class NodeFsck
         var (keys, erased, lost) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>(), new HashSet<long>());
         // Leaves alone: the journal also has checkpoints.
         var size = committed.Count == 0 ? 0 : committed.Keys.Max(c => c.Item1) + 1;
-        var inOrder = IsInOrder(log);
+        var inOrder = Fsck.EndedInOrder(store);
         var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
         if (committed.Count > 0 && !File.Exists(table))
             found.Wrong(table, "not there: without it no body can be opened");
@@ -217,10 +219,6 @@ static class NodeFsck
             return end;
         }
     }
-
-    /// <summary>Whether a log was closed in order.</summary>
-    static bool IsInOrder(string log) => Journal.Segments(Log.JournalPath(log)) is not [.., var last]
-        || JournalScan.All([last], (_, _) => { }, null, out _, out _).Sealed;
 
     static string Decisions(long n) => n == 1 ? "1 decision" : string.Create(CultureInfo.InvariantCulture,
         $"{n} decisions");

@@ -36,9 +36,9 @@ static class NodePruning
     /// </summary>
     public static Pruned Prune(NodeFolder folder, string origin, long floor)
     {
-        var pruned = Pruning.Prune(folder.Log(origin), floor);
+        var pruned = Pruning.Prune(folder.LogStore(origin), floor);
         // What was moved lies elsewhere and is not destroyed: its keys stay.
-        var gone = Pruning.FloorOf(folder.Log(origin)).Cold.Moved.Select(m => m.From).Append(pruned.Begins).Min();
+        var gone = Pruning.FloorOf(folder.LogStore(origin)).Cold.Moved.Select(m => m.From).Append(pruned.Begins).Min();
         Drop(folder.KeyTable(origin), gone);
         Drop(folder.Bodies(origin), gone);
         return pruned;
@@ -75,8 +75,8 @@ static class NodePruning
     /// <exception cref="IOException">A segment is not what was moved.</exception>
     public static PackedLog WithCold(PackedLog log, string cold)
     {
-        if (log.Floor is not { } floor || ColdEntries.Leading(cold, log.Origin, floor.Frontier) is not { } entries)
-            return log;
+        if (log.Floor is not { } floor || ColdEntries.Leading(NodeFolder.ColdStore(cold, log.Origin), floor.Frontier)
+            is not { } entries) return log;
         return log with
         {
             Leaves = entries.All().Concat(log.Leaves),

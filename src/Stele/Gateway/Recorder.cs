@@ -60,7 +60,7 @@ sealed class Recorder : IDisposable
 
     /// <summary>The decisions at the log's end that a crash left incomplete: keys and bodies are written in the order
     /// of the leaves, so they are those behind the newest key or body.</summary>
-    List<long> LeftByCrash(Ledger.Log log)
+    List<long> LeftByCrash(LogReader log)
     {
         var (floor, size) = (log.Floor, log.Size);
         var (keys, bodies) = (TailOf(_keys.Newest, floor, size), TailOf(_bodies.Newest, floor, size));

@@ -16,10 +16,10 @@ sealed class DecisionLog : IDisposable
 {
     readonly NoteSigner _signer;
 
-    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time, LogOptions? options)
+    DecisionLog(ILedgerStore store, string tally, NoteSigner signer, TimeProvider time, LogOptions? options)
     {
         _signer = signer;
-        Log = Log.Open(folder, signer.Key.Name, signer, time, options);
+        Log = Log.Open(store, signer.Key.Name, signer, time, options);
         try
         {
             Counters = new GatewayCounters(tally, Log.Size);
@@ -50,7 +50,7 @@ sealed class DecisionLog : IDisposable
         DecisionLog? log = null;
         try
         {
-            log = new DecisionLog(at, folder.Tally(origin), signer, time, options);
+            log = new DecisionLog(folder.LogStore(origin), folder.Tally(origin), signer, time, options);
             NoteSigner.Raise(keyFile);
             return log;
         }

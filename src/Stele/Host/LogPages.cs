@@ -34,7 +34,7 @@ static class LogPages
     /// <param name="path">From <c>tile/</c> on.</param>
     /// <param name="open">Whether anybody may read it.</param>
     /// <returns>False: there is no such resource, and nothing was answered.</returns>
-    public static async Task<bool> Tile(HttpContext http, Log log, string path, bool open)
+    public static async Task<bool> Tile(HttpContext http, LogReader log, string path, bool open)
     {
         if (!Proof.Tile.TryParse(path, out var tile) || log.Tile(tile.Level, tile.Index, tile.Width) is not { } bytes)
             return false;

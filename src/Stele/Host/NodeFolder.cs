@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Stele.Disk;
 using Stele.Identity;
+using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -60,6 +61,16 @@ sealed record NodeFolder(string Path)
     public string Erasures => At("erasures");
 
     public string Log(string origin) => System.IO.Path.Combine(Logs, NameOf(origin));
+
+    /// <summary>Where one decision log is stored.</summary>
+    public ILedgerStore LogStore(string origin) => LogStoreIn(Log(origin));
+
+    /// <summary>The same, by the log's own folder.</summary>
+    public static ILedgerStore LogStoreIn(string folder) => new FileStore(folder);
+
+    /// <summary>Where what was moved out of a decision log is stored, in a folder of the operator's.</summary>
+    public static ILedgerStore ColdStore(string folder, string origin) => FileStore.Cold(folder, origin);
+
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
     public string Tally(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
     public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));

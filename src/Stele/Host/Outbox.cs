@@ -21,13 +21,7 @@ sealed class Outbox : IDisposable
 
     /// <exception cref="IOException">Another process has it open; nothing was changed.</exception>
     public Outbox(string path) => _journal = Journal.Open(path,
-        new JournalOptions { Secret = true, GoOnFrom = () => Compacted(path) },
-        (_, records) => { if (records.Length > 0) Take(records); },
-        batch =>
-        {
-            Take(batch.Records);
-            batch.Release();
-        });
+        new JournalOptions { Secret = true, GoOnFrom = () => Compacted(path) }, Take);
 
     public int Waiting
     {

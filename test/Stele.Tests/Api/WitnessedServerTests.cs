@@ -112,7 +112,7 @@ public sealed class WitnessedServerTests
         Assert.Equal(2, (await Published(town, one, two)).Length);
         Assert.All(town.Host.Witnesses,
             w => Assert.Equal((town.State.Size, null, false), (w.Size, w.LastError, w.Fork)));
-        Assert.Equal(town.State.Size, town.Host.Log.CosignedSize);
+        Assert.Equal(town.State.Size, town.Host.Log.Cosignatures.Size);
         // What was published is there again at once, with nobody to ask.
         await one.End();
         await two.End();

@@ -43,8 +43,8 @@ public sealed class AdmissionFaultTests
         {
             _key = NoteSigner.Open(_folder.LogKey);
             _serverKey = _folder.ReadServerKey();
-            Log = Log.Open(_folder.Ledger, _key.Key.Name, _key, TimeProvider.System,
-                new LogOptions { File = path => Disk = new FaultyFile(path) });
+            Log = Log.Open(new FileStore(_folder.Ledger, path => Disk = new FaultyFile(path)), _key.Key.Name, _key,
+                TimeProvider.System);
             Admission = Admission.Start(Log, new BlobStore(_folder.Blobs), _serverKey, TimeProvider.System);
         }
 
@@ -74,7 +74,7 @@ public sealed class AdmissionFaultTests
         public async Task<Admitted> Submit(byte[] envelope) =>
             await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(120));
 
-        public IReadOnlyList<string> Fsck() => Stele.Ledger.Fsck.Check(_folder.Ledger, _key.Key);
+        public IReadOnlyList<string> Fsck() => Stele.Ledger.Fsck.Check(new FileStore(_folder.Ledger), _key.Key);
 
         public async ValueTask DisposeAsync()
         {

@@ -146,7 +146,7 @@ public sealed class AdmissionTests
         await town.Deploy(await town.Release("v2", 0.84, "good"));
         var before = StateDigest.Of(town.State);
         await town.Stop();
-        Assert.Empty(Fsck.Check(town.Folder.Ledger, town.Trust.Key));
+        Assert.Empty(Fsck.Check(new FileStore(town.Folder.Ledger), town.Trust.Key));
         await town.Start();
         Assert.Equal(before, StateDigest.Of(town.State));
         await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
@@ -164,7 +164,7 @@ public sealed class AdmissionTests
         await town.Stop();
         // The crash: the deployment got into the log, its verdict did not.
         using (var key = NoteSigner.Open(town.Folder.LogKey))
-        using (var log = Log.Open(town.Folder.Ledger, town.Trust.Origin, key, town.Time))
+        using (var log = Log.Open(new FileStore(town.Folder.Ledger), town.Trust.Origin, key, town.Time))
             await log.Append(new Entry(town.Now, Envelope.Sign(deployment.Encode(), town.Deployer.Key)).Bytes);
         await town.Start();
         await town.Host.Admission.Beyond(size + 1, TestContext.Current.CancellationToken);

@@ -26,7 +26,7 @@ public sealed class ExportTests
         // A decision log of a node, opened in the ledger, with three decisions, anchored.
         var origin = Founding.NewOrigin("node");
         using var key = NoteSigner.Create(town.Path("node.key"), origin);
-        using var decisions = Log.Open(town.Path("decisions"), origin, key, town.Time);
+        using var decisions = Log.Open(new FileStore(town.Path("decisions")), origin, key, town.Time);
         await town.Admit(town.Act(new LogStatement(LogStatement.Open, origin, key.Key.ToString(), town.Node.Id,
             Town.System, Town.Environment, null)
         {

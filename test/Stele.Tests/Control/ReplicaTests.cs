@@ -40,7 +40,7 @@ public sealed class ReplicaTests
             Assert.Equal(state = StateDigest.Of(town.State), StateDigest.Of(replica.Replay.State));
             Assert.True(replica.Staleness < TimeSpan.FromMinutes(5));
         }
-        Assert.Empty(Fsck.Check(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key));
+        Assert.Empty(Fsck.Check(Replica.StoreIn(town.Path("replica")), town.Trust.Key));
         // Alone, without the server, it is what it was.
         using var nobody = new ServerClient(new Uri("http://127.0.0.1:1"), null);
         await using var again = await Open(town, server: nobody);
@@ -68,10 +68,10 @@ public sealed class ReplicaTests
         var ahead = 0;
         Stele.Disk.Journal.Scan(Path.Combine(town.Path("replica"), "ledger", "journal"), records =>
         {
-            foreach (var r in records) if (r.Kind == Log.AheadRecord) ahead++;
+            foreach (var r in records) if (r.Kind == LedgerRecord.Ahead) ahead++;
         });
         Assert.Equal(2, ahead);
-        Assert.Empty(Fsck.Check(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key));
+        Assert.Empty(Fsck.Check(Replica.StoreIn(town.Path("replica")), town.Trust.Key));
     }
 
     [Fact]
@@ -192,7 +192,7 @@ public sealed class ReplicaTests
         // The operator writes past admission: a deployment that no policy let pass, correctly placed and under a
         // correctly signed checkpoint.
         using (var key = NoteSigner.Open(town.Folder.LogKey))
-        using (var log = Log.Open(town.Folder.Ledger, town.Trust.Origin, key, town.Time))
+        using (var log = Log.Open(new FileStore(town.Folder.Ledger), town.Trust.Origin, key, town.Time))
         {
             await log.Append(new Entry(town.Now, Envelope.Sign(forced.Encode(), town.Deployer.Key)).Bytes);
             using var server = new ServerClient(new Uri("http://unguarded/"), null,
@@ -210,7 +210,7 @@ public sealed class ReplicaTests
         }
         // The server itself does not start over such a ledger either.
         await Assert.ThrowsAsync<FormatException>(() => town.Start());
-        File.Delete(Log.JournalPath(town.Folder.Ledger));
+        File.Delete(FileStore.JournalPath(town.Folder.Ledger));
         Directory.Delete(town.Folder.Ledger, true);
         await Repair(town);
     }
@@ -219,8 +219,8 @@ public sealed class ReplicaTests
     static async Task Repair(Town town)
     {
         using (var key = NoteSigner.Open(town.Folder.LogKey))
-        using (var log = Log.Open(town.Folder.Ledger, town.Trust.Origin, key, town.Time))
-        using (var replica = Log.OpenReplica(Path.Combine(town.Path("replica"), "ledger"), town.Trust.Key, town.Time))
+        using (var log = Log.Open(new FileStore(town.Folder.Ledger), town.Trust.Origin, key, town.Time))
+        using (var replica = Log.OpenReplica(Replica.StoreIn(town.Path("replica")), town.Trust.Key, town.Time))
             foreach (var entry in replica.ReadEntries(0, replica.Size - 1)) await log.Append(entry);
         await town.Start();
     }

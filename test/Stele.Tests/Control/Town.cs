@@ -89,7 +89,8 @@ sealed class Town : IAsyncDisposable
             recovery.Public, serverKey.Public, logKey.Key.ToString()) { Nonce = Founding.NewNonce(), Issued = now };
         var entry = new Entry(now, Envelope.Sign(genesis.Encode(), first.Key, second.Key));
         Assert.IsNotType<Outcome.Refused>(Fold.Apply(State.Empty, entry, Documents.None));
-        using (var log = Stele.Ledger.Log.Open(folder.Ledger, origin, logKey, time)) await log.Append(entry.Bytes);
+        using (var log = Stele.Ledger.Log.Open(folder.LedgerStore, origin, logKey, time))
+            await log.Append(entry.Bytes);
         var token = TokenFile.Renew(folder.Tokens, "founder");
         var trust = new Trust(origin, logKey.Key, entry.LeafHash, [], 0);
         Files.Write(folder.Trust, trust.ToJson().ToString() + "\n");

@@ -75,7 +75,7 @@ sealed class LogLife(int first) : Life
     static string At(string folder) => Path.Combine(folder, "log");
 
     Log Open(string folder) =>
-        Log.Open(At(folder), Ledgers.Origin, _signer, TimeProvider.System,
+        Log.Open(new FileStore(At(folder)), Ledgers.Origin, _signer, TimeProvider.System,
             new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
     public override async Task Before(string folder)
@@ -132,7 +132,7 @@ sealed class LogLife(int first) : Life
             var size = log.Size;
             Assert.Equal(size, await log.Append("afterwards"u8.ToArray()));
         }
-        Assert.Empty(Fsck.Check(Path.Combine(folder, "log"), _signer.Key));
+        Assert.Empty(Fsck.Check(new FileStore(Path.Combine(folder, "log")), _signer.Key));
     }
 
     protected override Task End()
@@ -154,7 +154,7 @@ sealed class SegmentsLife : Life
     long _told, _tried;
 
     static Log Open(string folder) =>
-        Log.Open(Path.Combine(folder, "log"), Ledgers.Origin, Signer, TimeProvider.System, new LogOptions
+        Log.Open(new FileStore(Path.Combine(folder, "log")), Ledgers.Origin, Signer, TimeProvider.System, new LogOptions
     {
         PublishEvery = TimeSpan.FromHours(1),
         SegmentBytes = 700
@@ -193,7 +193,7 @@ sealed class SegmentsLife : Life
             var size = log.Size;
             Assert.Equal(size, await log.Append(Ledgers.Entry(size)));
         }
-        Assert.Empty(Fsck.Check(Path.Combine(folder, "log"), Signer.Key));
+        Assert.Empty(Fsck.Check(new FileStore(Path.Combine(folder, "log")), Signer.Key));
     }
 }
 
@@ -209,7 +209,7 @@ sealed class ReplicaLife : Life
     long _told;
 
     static Log Open(string folder) =>
-        Log.OpenReplica(Path.Combine(folder, "replica"), Signer.Key, TimeProvider.System,
+        Log.OpenReplica(new FileStore(Path.Combine(folder, "replica")), Signer.Key, TimeProvider.System,
             new LogOptions { PublishEvery = TimeSpan.FromMilliseconds(1) });
 
     async Task Extend(string folder, Log log, int to)
@@ -240,7 +240,7 @@ sealed class ReplicaLife : Life
             await Extend(folder, log, Third);
             Assert.Equal(Source[Third - 1].Note, log.Checkpoint);
         }
-        Assert.Empty(Fsck.Check(Path.Combine(folder, "replica"), Signer.Key));
+        Assert.Empty(Fsck.Check(new FileStore(Path.Combine(folder, "replica")), Signer.Key));
     }
 }
 
@@ -472,12 +472,12 @@ sealed class FoundingLife : Life
         }
         else if (_founded is not null) Assert.Equal(_founded.Trust.Genesis, at.ReadTrust().Genesis);
         using (var signer = NoteSigner.Open(at.LogKey))
-        using (var log = Log.Open(at.Ledger, signer.Key.Name, signer, TimeProvider.System))
+        using (var log = Log.Open(new FileStore(at.Ledger), signer.Key.Name, signer, TimeProvider.System))
         {
             Assert.Equal(1, log.Size);
             Assert.Equal(at.ReadTrust().Genesis, Merkle.Leaf(log.ReadEntry(0)));
         }
-        Assert.Empty(Fsck.Check(at.Ledger, at.ReadTrust().Key));
+        Assert.Empty(Fsck.Check(new FileStore(at.Ledger), at.ReadTrust().Key));
         if (_founded is { } founded) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer "
             + founded.Token)?.Has(RightNames.OfServer));
         if (_token is not null) Assert.True(new TokenFile(at.Tokens, TimeProvider.System).Authenticate("Bearer "

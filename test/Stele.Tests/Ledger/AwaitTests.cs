@@ -18,7 +18,7 @@ public sealed class AwaitTests : IDisposable
     }
 
     /// <summary>A log whose policy asks for one other key's signature.</summary>
-    Log Witnessed(string name) => Log.Open(_ledgers.At(name), Ledgers.Origin, _ledgers.Signer, TimeProvider.System,
+    Log Witnessed(string name) => _ledgers.Open(name,
         new LogOptions { Quorum = note => note.Verify([_witness.Key], out _) == NoteTrust.Verified });
 
     string Cosign(string checkpoint)
@@ -40,21 +40,21 @@ public sealed class AwaitTests : IDisposable
         Assert.False(first.IsCompleted);
 
         // The log's own signature is not a witness's.
-        Assert.Equal(Cosigning.NoQuorum, log.Cosigned(log.Checkpoint));
+        Assert.Equal(Cosigning.NoQuorum, log.Cosignatures.Take(log.Checkpoint));
         Assert.False(first.IsCompleted);
-        Assert.Null(log.CosignedCheckpoint);
+        Assert.Null(log.Cosignatures.Checkpoint);
 
-        Assert.Equal(Cosigning.Taken, log.Cosigned(Cosign(small)));
+        Assert.Equal(Cosigning.Taken, log.Cosignatures.Take(Cosign(small)));
         Assert.Equal(0, await first.WaitAsync(Bound));
-        Assert.Equal((1, Cosign(small)), (log.CosignedSize, log.CosignedCheckpoint));
+        Assert.Equal((1, Cosign(small)), (log.Cosignatures.Size, log.Cosignatures.Checkpoint));
         Assert.False(second.IsCompleted);   // under no cosigned checkpoint yet
 
         var large = Cosign(log.Checkpoint);
-        Assert.Equal(Cosigning.Taken, log.Cosigned(large));
+        Assert.Equal(Cosigning.Taken, log.Cosignatures.Take(large));
         Assert.Equal(2, await second.WaitAsync(Bound));
-        Assert.Equal(Cosigning.Older, log.Cosigned(large));
-        Assert.Equal(Cosigning.Older, log.Cosigned(Cosign(small)));
-        Assert.Equal((3, large), (log.CosignedSize, log.CosignedCheckpoint));
+        Assert.Equal(Cosigning.Older, log.Cosignatures.Take(large));
+        Assert.Equal(Cosigning.Older, log.Cosignatures.Take(Cosign(small)));
+        Assert.Equal((3, large), (log.Cosignatures.Size, log.Cosignatures.Checkpoint));
     }
 
     [Fact]
@@ -62,16 +62,17 @@ public sealed class AwaitTests : IDisposable
     {
         using var log = Witnessed("log");
         await Ledgers.Fill(log, 3);
-        Assert.Equal(Cosigning.Malformed, log.Cosigned("no note"));
+        Assert.Equal(Cosigning.Malformed, log.Cosignatures.Take("no note"));
         Assert.Equal(Cosigning.NotOurs,
-            log.Cosigned(_witness.Sign(new Checkpoint(Ledgers.Origin, 3, log.Root).Text).ToString()));
+            log.Cosignatures.Take(_witness.Sign(new Checkpoint(Ledgers.Origin, 3, log.Root).Text).ToString()));
         // The same key on another history: of the same size, and of one that this log never had.
         foreach (var (size, root) in new[] { (3L, Ledgers.RootOf(2)), (2L, Ledgers.RootOf(3)),
             (4L, Ledgers.RootOf(4)) })
             Assert.Equal(Cosigning.Inconsistent,
-                log.Cosigned(Cosign(_ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, size, root).Text).ToString())));
-        Assert.Equal(0, log.CosignedSize);
-        Assert.Equal(Cosigning.Taken, log.Cosigned(Cosign(log.Checkpoint)));
+                log.Cosignatures.Take(
+                    Cosign(_ledgers.Signer.Sign(new Checkpoint(Ledgers.Origin, size, root).Text).ToString())));
+        Assert.Equal(0, log.Cosignatures.Size);
+        Assert.Equal(Cosigning.Taken, log.Cosignatures.Take(Cosign(log.Checkpoint)));
     }
 
     [Fact]
@@ -81,7 +82,7 @@ public sealed class AwaitTests : IDisposable
         var error = await Assert.ThrowsAsync<LogException>(() => log.Append(Ledgers.Entry(0), Await.Witnessed));
         Assert.Equal(LogError.NoWitnesses, error.Error);
         Assert.Equal(0, await log.Append(Ledgers.Entry(0)));   // nothing was taken before
-        Assert.Equal(Cosigning.NoQuorum, log.Cosigned(Cosign(log.Checkpoint)));
+        Assert.Equal(Cosigning.NoQuorum, log.Cosignatures.Take(Cosign(log.Checkpoint)));
     }
 
     [Fact]

@@ -66,17 +66,18 @@ public sealed class FsckTests : IDisposable
         await _ledgers.Make("log", 600);
         var good = _ledgers.Copy("log", "good");
         var folder = _ledgers.At("log");
-        var journal = File.ReadAllBytes(Log.JournalPath(folder));
-        Assert.Empty(Fsck.Repair(folder, _ledgers.Signer.Key));
+        var journal = File.ReadAllBytes(FileStore.JournalPath(folder));
+        Assert.Empty(Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key));
 
         File.Delete(Path.Combine(folder, "tile/0/000"));
         File.WriteAllText(Path.Combine(folder, "tile/entries/001"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/1/000.p/2"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/stray"), "x");
         Assert.Equal(["tile/0/000: written again", "tile/1/000.p/2: written again", "tile/entries/001: written again",
-            "tile/stray: removed"], Fsck.Repair(folder, _ledgers.Signer.Key).Order(StringComparer.Ordinal));
+            "tile/stray: removed"],
+            Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key).Order(StringComparer.Ordinal));
         Assert.Empty(_ledgers.Check("log"));
-        Assert.Equal(journal, File.ReadAllBytes(Log.JournalPath(folder)));
+        Assert.Equal(journal, File.ReadAllBytes(FileStore.JournalPath(folder)));
         foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories))
             Assert.Equal(File.ReadAllBytes(file),
                 File.ReadAllBytes(Path.Combine(folder, Path.GetRelativePath(good, file))));
@@ -84,13 +85,13 @@ public sealed class FsckTests : IDisposable
         // A checkpoint can't be made without the key, and is not.
         File.WriteAllText(Path.Combine(folder, "checkpoint"), "x");
         Assert.Equal(["checkpoint: left as it is; opening the log signs it again"],
-            Fsck.Repair(folder, _ledgers.Signer.Key));
+            Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key));
         Assert.Equal(["checkpoint: not a signed checkpoint"], _ledgers.Check("log"));
 
         journal[40] ^= 1;
-        File.WriteAllBytes(Log.JournalPath(folder), journal);
-        Assert.Throws<IOException>(() => Fsck.Repair(folder, _ledgers.Signer.Key));
-        Assert.Equal(journal, File.ReadAllBytes(Log.JournalPath(folder)));
+        File.WriteAllBytes(FileStore.JournalPath(folder), journal);
+        Assert.Throws<IOException>(() => Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key));
+        Assert.Equal(journal, File.ReadAllBytes(FileStore.JournalPath(folder)));
     }
 
     [Fact]
@@ -101,7 +102,8 @@ public sealed class FsckTests : IDisposable
         using (var replica = _ledgers.OpenReplica("replica"))
             Assert.Equal(Extension.Extended, await replica.Extend([.. own.ReadEntries(0, 3)], own.Checkpoint));
         File.WriteAllText(Path.Combine(_ledgers.At("replica"), "checkpoint"), "x");
-        Assert.Equal(["checkpoint: taken from the journal"], Fsck.Repair(_ledgers.At("replica"), _ledgers.Signer.Key));
+        Assert.Equal(["checkpoint: taken from the journal"],
+            Fsck.Repair(_ledgers.Store("replica"), _ledgers.Signer.Key));
         Assert.Empty(_ledgers.Check("replica"));
     }
 
@@ -117,9 +119,9 @@ public sealed class FsckTests : IDisposable
             Assert.Empty(_ledgers.Check("log"));   // the published checkpoint is older: what is newer is left alone
         }
         var copy = _ledgers.Copy("log", "copy");
-        File.Delete(Log.JournalPath(copy) + ".lock");
+        File.Delete(FileStore.JournalPath(copy) + ".lock");
         Assert.Empty(_ledgers.Check("copy"));
-        Assert.False(File.Exists(Log.JournalPath(copy) + ".lock"));
+        Assert.False(File.Exists(FileStore.JournalPath(copy) + ".lock"));
     }
 
     sealed class Closing(Log log) : IAsyncDisposable

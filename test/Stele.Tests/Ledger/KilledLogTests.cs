@@ -53,7 +53,7 @@ public sealed class KilledLogTests(ITestOutputHelper output)
                 before = size;
             }
             output.WriteLine(
-                $"seed {seed}: {Kills / 2} kills, {acknowledged.Count} acknowledged, {log.Size} entries in {Journal.Segments(Log.JournalPath(ledgers.At("log"))).Count} segments");
+                $"seed {seed}: {Kills / 2} kills, {acknowledged.Count} acknowledged, {log.Size} entries in {Journal.Segments(ledgers.Journal("log")).Count} segments");
         }
         Assert.Empty(ledgers.Check("log"));
     }
@@ -66,15 +66,15 @@ public sealed class KilledLogTests(ITestOutputHelper output)
         ledgers.Copy("log", "old");
         using (var log = ledgers.Open("log")) await Ledgers.Fill(log, 310);
         // Old journal under today's checkpoint; the same, cut to any batch; today's journal with its end zeroed.
-        var today = File.ReadAllBytes(Log.JournalPath(ledgers.At("log")));
-        var old = File.ReadAllBytes(Log.JournalPath(ledgers.At("old")));
+        var today = File.ReadAllBytes(ledgers.Journal("log"));
+        var old = File.ReadAllBytes(ledgers.Journal("old"));
         var zeroed = (byte[])today.Clone();
         zeroed.AsSpan(old.Length).Clear();
         foreach (var journal in new[] { old, zeroed, today[..old.Length],
             today[..(today.Length - JournalFrame.Header - 10)] })
         {
             var folder = ledgers.Copy("log", "put back");
-            File.WriteAllBytes(Log.JournalPath(folder), journal);
+            File.WriteAllBytes(FileStore.JournalPath(folder), journal);
             Assert.Equal(LogError.Truncated, Assert.Throws<LogException>(() => ledgers.Open("put back")).Error);
             Assert.Contains(ledgers.Check("put back"),
                 w => w.Contains("checkpoint: it covers 310 entries", StringComparison.Ordinal));

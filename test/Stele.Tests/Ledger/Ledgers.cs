@@ -1,4 +1,5 @@
 using System.Text;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Tests.Disk;
@@ -23,27 +24,29 @@ sealed class Ledgers : IDisposable
 
     public string At(string name) => Path.Combine(Root, name);
 
+    public FileStore Store(string name, Func<string, JournalFile>? file = null) => new(At(name), file);
+
+    /// <summary>The first file of a log's records.</summary>
+    public string Journal(string name) => FileStore.JournalPath(At(name));
+
     /// <param name="publishEvery">A minute unless given: so that the files change only at opening and closing.</param>
     public Log Open(string name, Action<FaultyFile>? file = null, TimeSpan? publishEvery = null) =>
-        Open(name, new LogOptions
+        Open(name, new LogOptions { PublishEvery = publishEvery ?? TimeSpan.FromMinutes(1) }, file);
+
+    /// <param name="file">Told of each file under the log, whose faults it may plan; null: there are none.</param>
+    public Log Open(string name, LogOptions options, Action<FaultyFile>? file = null) =>
+        Log.Open(Store(name, file is null ? null : path =>
         {
-            PublishEvery = publishEvery ?? TimeSpan.FromMinutes(1),
-            File = file is null ? null : p =>
-            {
-                var faulty = new FaultyFile(p);
-                file(faulty);
-                return faulty;
-            },
-        });
+            var faulty = new FaultyFile(path);
+            file(faulty);
+            return faulty;
+        }), Origin, Signer, TimeProvider.System, options);
 
-    public Log Open(string name, LogOptions options) =>
-        Log.Open(At(name), Origin, Signer, TimeProvider.System, options);
+    public Log OpenReplica(string name, LogOptions? options = null) =>
+        Log.OpenReplica(Store(name), Signer.Key, TimeProvider.System,
+            options ?? new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
 
-    public Log OpenReplica(string name) =>
-        Log.OpenReplica(At(name), Signer.Key, TimeProvider.System,
-            new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
-
-    public IReadOnlyList<string> Check(string name) => Fsck.Check(At(name), Signer.Key);
+    public IReadOnlyList<string> Check(string name) => Fsck.Check(Store(name), Signer.Key);
 
     public static byte[] Entry(long i) => Encoding.UTF8.GetBytes($"entry {i} {new string('.', (int)(i % 50))}");
 

@@ -180,7 +180,7 @@ public sealed class LogTests : IDisposable
             Assert.Equal(Enumerable.Range(0, 1280).Select(i => (long)i), indexes.SelectMany(i => i).Order());
             Assert.InRange(file.Syncs - before, 40, 800);
             Verify(log, 1280);
-            Assert.Empty(Fsck.Check(_ledgers.At("log"), _ledgers.Signer.Key));   // while it is open
+            Assert.Empty(Fsck.Check(_ledgers.Store("log"), _ledgers.Signer.Key));   // while it is open
         }
         Assert.Empty(_ledgers.Check("log"));
     }
@@ -259,7 +259,7 @@ public sealed class LogTests : IDisposable
         {
             Assert.Throws<IOException>(() => _ledgers.Open("log"));
             Assert.Throws<IOException>(() => _ledgers.OpenReplica("log"));
-            Assert.Throws<IOException>(() => Fsck.Repair(_ledgers.At("log"), _ledgers.Signer.Key));
+            Assert.Throws<IOException>(() => Fsck.Repair(_ledgers.Store("log"), _ledgers.Signer.Key));
             await log.Append(Ledgers.Entry(0));
         }
         using var again = _ledgers.Open("log");
@@ -283,17 +283,17 @@ public sealed class LogTests : IDisposable
         byte[] live;
         using (var log = _ledgers.Open("log", f => file = f))
         {
-            ends.Add(new FileInfo(Log.JournalPath(_ledgers.At("log"))).Length);
+            ends.Add(new FileInfo(_ledgers.Journal("log")).Length);
             for (var i = 260; i < 263; i++)
             {
                 await log.Append(Ledgers.Entry(i));
                 ends.Add(file!.FrameEnd);
             }
-            live = File.ReadAllBytes(Log.JournalPath(_ledgers.At("log")));
+            live = File.ReadAllBytes(_ledgers.Journal("log"));
         }
         for (var length = ends[0]; length <= ends[^1]; length += 2)
         {
-            File.WriteAllBytes(Log.JournalPath(_ledgers.Copy("closed", "crashed")), live[..(int)length]);
+            File.WriteAllBytes(FileStore.JournalPath(_ledgers.Copy("closed", "crashed")), live[..(int)length]);
             var size = 260 + ends.Skip(1).Count(e => e <= length);
             using (var log = _ledgers.Open("crashed"))
             {
@@ -307,7 +307,7 @@ public sealed class LogTests : IDisposable
         {
             var bytes = (byte[])live.Clone();
             bytes.AsSpan((int)from).Clear();
-            File.WriteAllBytes(Log.JournalPath(_ledgers.Copy("closed", "crashed")), bytes);
+            File.WriteAllBytes(FileStore.JournalPath(_ledgers.Copy("closed", "crashed")), bytes);
             using (var log = _ledgers.Open("crashed")) Assert.Equal(260 + ends.Skip(1).Count(e => e <= from), log.Size);
             Assert.Empty(_ledgers.Check("crashed"));
         }
@@ -356,7 +356,7 @@ public sealed class LogTests : IDisposable
         _ledgers.Copy("log", "old");
         using (var log = _ledgers.Open("log")) await Ledgers.Fill(log, 20);
         // Yesterday's journal under today's checkpoint.
-        File.Copy(Log.JournalPath(_ledgers.At("old")), Log.JournalPath(_ledgers.At("log")), overwrite: true);
+        File.Copy(_ledgers.Journal("old"), _ledgers.Journal("log"), overwrite: true);
         var lost = Assert.Throws<LogException>(() => _ledgers.Open("log"));
         Assert.Equal(LogError.Truncated, lost.Error);
         Assert.Contains(_ledgers.Check("log"),
@@ -365,7 +365,7 @@ public sealed class LogTests : IDisposable
         // Another history of the same length.
         using (var log = _ledgers.Open("other")) for (var i = 0; i < 20; i++)
             await log.Append(Encoding.UTF8.GetBytes($"other {i}"));
-        File.Copy(Log.JournalPath(_ledgers.At("other")), Log.JournalPath(_ledgers.At("log")), overwrite: true);
+        File.Copy(_ledgers.Journal("other"), _ledgers.Journal("log"), overwrite: true);
         Assert.Equal(LogError.Forked, Assert.Throws<LogException>(() => _ledgers.Open("log")).Error);
         Assert.Contains(_ledgers.Check("log"),
             w => w.StartsWith("checkpoint: its root is not", StringComparison.Ordinal));
@@ -378,10 +378,10 @@ public sealed class LogTests : IDisposable
         using var other = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 2));
         Assert.Equal(LogError.WrongLog,
             Assert.Throws<LogException>(() =>
-                Log.Open(_ledgers.At("log"), Ledgers.Origin, other, TimeProvider.System)).Error);
+                Log.Open(_ledgers.Store("log"), Ledgers.Origin, other, TimeProvider.System)).Error);
         Assert.Equal(LogError.WrongLog,
             Assert.Throws<LogException>(() =>
-                Log.Open(_ledgers.At("log"), "example.com/x", other, TimeProvider.System)).Error);
+                Log.Open(_ledgers.Store("log"), "example.com/x", other, TimeProvider.System)).Error);
         Assert.Equal(LogError.WrongLog, Assert.Throws<LogException>(() => _ledgers.OpenReplica("log")).Error);
         using (var log = _ledgers.Open("log"))
         using (var replica = _ledgers.OpenReplica("replica"))

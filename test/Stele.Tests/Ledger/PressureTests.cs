@@ -20,11 +20,7 @@ public sealed class PressureTests : IDisposable
     public async Task The_queue_is_bounded_in_entries_too()
     {
         var file = default(FaultyFile);
-        using var log = _ledgers.Open("log", new LogOptions
-        {
-            QueueEntries = 100,
-            File = p => file = new FaultyFile(p)
-        });
+        using var log = _ledgers.Open("log", new LogOptions { QueueEntries = 100 }, f => file = f);
         file!.Gate.Reset();
         var taken = new List<Task<long>>();
         Task<long> last;
@@ -111,7 +107,7 @@ public sealed class PressureTests : IDisposable
     public async Task A_slow_pace_of_checkpoints_is_waited_for_by_those_who_ask_for_one()
     {
         var time = new Control.ManualTime(DateTimeOffset.UnixEpoch);
-        using var log = Log.Open(_ledgers.At("log"), Ledgers.Origin, _ledgers.Signer, time,
+        using var log = Log.Open(_ledgers.Store("log"), Ledgers.Origin, _ledgers.Signer, time,
             new LogOptions { SignEvery = TimeSpan.FromHours(1) });
         Assert.Equal(0, await log.Append(Ledgers.Entry(0)).WaitAsync(Bound));      // the first is due at once
         Assert.Equal(1, await log.Append(Ledgers.Entry(1), Await.Durable).WaitAsync(Bound));
@@ -130,7 +126,7 @@ public sealed class PressureTests : IDisposable
         using var log = _ledgers.Open("log", f => file = f);
         await Ledgers.Fill(log, 3);
         var beyond = log.WaitBeyond(3, default);
-        var cosigned = log.WaitCosigned(0, default);
+        var cosigned = log.Cosignatures.WaitBeyond(0, default);
         Assert.False(beyond.IsCompleted || cosigned.IsCompleted);
         file!.Next = fault;
         var error = await Assert.ThrowsAsync<IOException>(() => log.Append(Ledgers.Entry(3)).WaitAsync(Bound));

@@ -19,6 +19,10 @@ public sealed class PruningTests : IDisposable
     Frontier _frontier = new();
 
     string Folder => _scratch.At("log");
+    FileStore Store => new(Folder);
+
+    static FileStore Cold(string folder) => FileStore.Cold(folder, Origin);
+
     long _segment = 4 << 10;
 
     public void Dispose()
@@ -27,7 +31,7 @@ public sealed class PruningTests : IDisposable
         _scratch.Dispose();
     }
 
-    Log Open() => Log.Open(Folder, Origin, _key, TimeProvider.System, new LogOptions
+    Log Open() => Log.Open(Store, Origin, _key, TimeProvider.System, new LogOptions
     {
         SegmentBytes = _segment,
         PublishEvery = TimeSpan.FromMilliseconds(1)
@@ -96,7 +100,7 @@ public sealed class PruningTests : IDisposable
             Assert.NotNull(log.Tile(0, 0, 256));
             Assert.Null(log.Bundle(0, 256));
         }
-        Assert.Equal([], Fsck.Check(Folder, _key.Key));
+        Assert.Equal([], Fsck.Check(Store, _key.Key));
     }
 
     [Theory]
@@ -111,7 +115,7 @@ public sealed class PruningTests : IDisposable
         var first = FirstAt(floor);
         var begins = Whole(first);
         Assert.InRange(begins, 256, floor);
-        var pruned = Pruning.Prune(Folder, floor);
+        var pruned = Pruning.Prune(Store, floor);
         Assert.Equal(begins, pruned.Begins);
         Assert.True(pruned.Next is null || pruned.Next > floor, $"{pruned.Next}");
         Assert.Equal(first, Segments[0].First);
@@ -120,10 +124,10 @@ public sealed class PruningTests : IDisposable
         var more = segment > 4096 ? 6000 : 600;
         await Grow(size + more);
         Holds(begins);
-        Assert.Equal(begins, Pruning.Prune(Folder, floor).Begins);   // again: nothing to do
+        Assert.Equal(begins, Pruning.Prune(Store, floor).Begins);   // again: nothing to do
         var further = Whole(FirstAt(size + more - 200));
         Assert.True(further > begins);
-        Assert.Equal(further, Pruning.Prune(Folder, size + more - 200).Begins);
+        Assert.Equal(further, Pruning.Prune(Store, size + more - 200).Begins);
         Holds(further);
         foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
             Assert.True(File.ReadAllBytes(file).AsSpan().IndexOf(Entry(7)) < 0, $"{file} still has a pruned entry");
@@ -135,8 +139,8 @@ public sealed class PruningTests : IDisposable
     {
         _segment = 64 << 20;
         await Grow(700);
-        Assert.Equal(new Pruned(0, null), Pruning.Prune(Folder, 600));
-        Assert.Equal(new Pruned(0, null), Pruning.Move(Folder, Origin, 600, _scratch.At("cold")));
+        Assert.Equal(new Pruned(0, null), Pruning.Prune(Store, 600));
+        Assert.Equal(new Pruned(0, null), Pruning.Move(Store, 600, Cold(_scratch.At("cold"))));
         Holds(0);
     }
 
@@ -151,9 +155,9 @@ public sealed class PruningTests : IDisposable
             File.Delete(gone.Path);
             // the bundles are still there
             using (var log = Open()) Assert.Equal(_entries, log.ReadEntries(0, log.Size));
-            Assert.Equal([], Fsck.Check(Folder, _key.Key));
+            Assert.Equal([], Fsck.Check(Store, _key.Key));
         }
-        Assert.Equal(whole, Pruning.Prune(Folder, 900).Begins);
+        Assert.Equal(whole, Pruning.Prune(Store, 900).Begins);
         Assert.All(Directory.EnumerateFiles(Folder, "*.basis"), b => Assert.True(File.Exists(b[..^6]), b));
         Holds(whole);
     }
@@ -162,13 +166,13 @@ public sealed class PruningTests : IDisposable
     public async Task Tiles_that_were_lost_are_made_again_from_the_floor_on()
     {
         await Grow(1100);
-        var begins = Pruning.Prune(Folder, 600).Begins;
+        var begins = Pruning.Prune(Store, 600).Begins;
         Directory.Delete(Path.Combine(Folder, "tile"), recursive: true);
-        Assert.NotEmpty(Fsck.Check(Folder, _key.Key));
-        Assert.NotEmpty(Fsck.Repair(Folder, _key.Key));
+        Assert.NotEmpty(Fsck.Check(Store, _key.Key));
+        Assert.NotEmpty(Fsck.Repair(Store, _key.Key));
         // What was below is lost for good, and said to be.
         Assert.Equal(Enumerable.Range(0, (int)begins / 256)
-            .Select(n => $"tile/0/00{n}: not there, nor the entries to make it again"), Fsck.Check(Folder, _key.Key));
+            .Select(n => $"tile/0/00{n}: not there, nor the entries to make it again"), Fsck.Check(Store, _key.Key));
         using var log = Open();
         Assert.Equal(_entries.Skip((int)begins), log.ReadEntries(begins, log.Size));
         Assert.True(Proofs.VerifyInclusion(begins, log.Size, Merkle.Leaf(_entries[(int)begins]),
@@ -181,13 +185,13 @@ public sealed class PruningTests : IDisposable
     public async Task A_hash_tile_below_the_floor_that_was_changed_is_found()
     {
         await Grow(1100);
-        Pruning.Prune(Folder, 900);
+        Pruning.Prune(Store, 900);
         var tile = Path.Combine(Folder, "tile", "0", "000");
         var bytes = File.ReadAllBytes(tile);
         bytes[77] ^= 1;
         File.WriteAllBytes(tile, bytes);
         Assert.Equal(["tile/0/000: not what the tile above it says, and the entries to make it again are not there"],
-            Fsck.Check(Folder, _key.Key));
+            Fsck.Check(Store, _key.Key));
     }
 
     [Fact]
@@ -200,18 +204,18 @@ public sealed class PruningTests : IDisposable
         var right = File.ReadAllBytes(second.BasisPath);
         File.WriteAllBytes(second.BasisPath, JournalFrame.Basis(second.First, basis));
         var before = Segments.Count;
-        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 900)).Message,
+        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Store, 900)).Message,
             StringComparison.Ordinal);
         Assert.Equal(before, Segments.Count);
         // After the pruning it is all there is to go on from, and the checkpoint's root says that it is not right.
         File.WriteAllBytes(second.BasisPath, right);
-        Pruning.Prune(Folder, 900);
+        Pruning.Prune(Store, 900);
         var first = Segments[0];
         basis = first.Basis!;
         basis[20] ^= 1;
         File.WriteAllBytes(first.BasisPath, JournalFrame.Basis(first.First, basis));
-        Assert.NotEmpty(Fsck.Check(Folder, _key.Key));
-        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 1000)).Message,
+        Assert.NotEmpty(Fsck.Check(Store, _key.Key));
+        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Store, 1000)).Message,
             StringComparison.Ordinal);
     }
 
@@ -221,14 +225,14 @@ public sealed class PruningTests : IDisposable
         await Grow(600);
         using (Open())
             Assert.Contains("open in another process",
-                Assert.Throws<IOException>(() => Pruning.Prune(Folder, 256)).Message, StringComparison.Ordinal);
-        Assert.Contains("it can't begin at 700", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 700)).Message,
+                Assert.Throws<IOException>(() => Pruning.Prune(Store, 256)).Message, StringComparison.Ordinal);
+        Assert.Contains("it can't begin at 700", Assert.Throws<IOException>(() => Pruning.Prune(Store, 700)).Message,
             StringComparison.Ordinal);
         var journal = Path.Combine(Folder, "journal");
         var bytes = File.ReadAllBytes(journal);
         bytes[1000] ^= 1;
         File.WriteAllBytes(journal, bytes);
-        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Folder, 500)).Message,
+        Assert.Contains("not sound", Assert.Throws<IOException>(() => Pruning.Prune(Store, 500)).Message,
             StringComparison.Ordinal);
         Assert.Equal(bytes, File.ReadAllBytes(journal));
     }
@@ -241,12 +245,12 @@ public sealed class PruningTests : IDisposable
         var (one, two) = (FirstAt(400), FirstAt(900));
         var tiles = Directory.EnumerateFiles(Path.Combine(Folder, "tile"), "*", SearchOption.AllDirectories)
             .ToDictionary(f => f, File.ReadAllBytes);
-        Assert.Equal(Whole(one), Pruning.Move(Folder, Origin, 400, cold).Begins);
-        Assert.Equal(Whole(two), Pruning.Move(Folder, Origin, 900, cold).Begins);
+        Assert.Equal(Whole(one), Pruning.Move(Store, 400, Cold(cold)).Begins);
+        Assert.Equal(Whole(two), Pruning.Move(Store, 900, Cold(cold)).Begins);
         Holds(Whole(two));
-        var moved = Pruning.FloorOf(Folder).Cold.Moved;
+        var moved = Pruning.FloorOf(Store).Cold.Moved;
         Assert.Equal((0, two), (moved[0].From, moved[^1].To));
-        var segments = Journal.Segments(ColdList.Journal(cold, Origin));
+        var segments = Journal.Segments(FileStore.ColdPath(cold, Origin));
         Assert.Equal(moved.Select(m => m.From), segments.Select(s => s.First));
         Assert.True(segments.Count(s => s.First >= one) >= 2 && one >= 256);
 
@@ -260,30 +264,30 @@ public sealed class PruningTests : IDisposable
                 var changed = (byte[])whole.Clone();
                 changed[at] ^= 1;
                 File.WriteAllBytes(path, changed);
-                Assert.Throws<IOException>(() => Pruning.Attach(Folder, Origin, cold));
+                Assert.Throws<IOException>(() => Pruning.Attach(Store, Cold(cold)));
             }
             File.WriteAllBytes(path, whole[..^1]);
-            Assert.Throws<IOException>(() => Pruning.Attach(Folder, Origin, cold));
+            Assert.Throws<IOException>(() => Pruning.Attach(Store, Cold(cold)));
             File.WriteAllBytes(path, whole);
         }
         Directory.CreateDirectory(elsewhere);
-        Assert.Throws<IOException>(() => Pruning.Attach(Folder, Origin, elsewhere));
-        Assert.Throws<IOException>(() => Pruning.Attach(Folder, Origin + "/other", cold));
+        Assert.Throws<IOException>(() => Pruning.Attach(Store, Cold(elsewhere)));
+        Assert.Throws<IOException>(() => Pruning.Attach(Store, FileStore.Cold(cold, Origin + "/other")));
         Assert.Equal(here, Directory.EnumerateFiles(Folder, "journal*").Order(StringComparer.Ordinal));
 
         // The last ones alone, then the rest.
         foreach (var segment in segments.Where(s => s.First >= one))
             foreach (var file in new[] { segment.Path, segment.BasisPath })
                 File.Copy(file, Path.Combine(elsewhere, Path.GetFileName(file)));
-        Assert.Equal(Whole(one), Pruning.Attach(Folder, Origin, elsewhere));
+        Assert.Equal(Whole(one), Pruning.Attach(Store, Cold(elsewhere)));
         Holds(Whole(one));
         await Grow(1200);
-        Assert.Equal(0, Pruning.Attach(Folder, Origin, cold));
-        Assert.Empty(Pruning.FloorOf(Folder).Cold.Moved);
+        Assert.Equal(0, Pruning.Attach(Store, Cold(cold)));
+        Assert.Empty(Pruning.FloorOf(Store).Cold.Moved);
         Holds(0);
         foreach (var (file, bytes) in tiles.Where(t => !t.Key.Contains(".p/", StringComparison.Ordinal))) Assert.Equal(
             bytes, File.ReadAllBytes(file));
-        Assert.Equal(0, Pruning.Attach(Folder, Origin, cold));
+        Assert.Equal(0, Pruning.Attach(Store, Cold(cold)));
     }
 
     [Fact]
@@ -292,26 +296,26 @@ public sealed class PruningTests : IDisposable
         await Grow(1100);
         var cold = _scratch.At("cold");
         var two = FirstAt(900);
-        Pruning.Move(Folder, Origin, 400, cold);
-        Pruning.Move(Folder, Origin, 900, cold);
+        Pruning.Move(Store, 400, Cold(cold));
+        Pruning.Move(Store, 900, Cold(cold));
         Frontier floor;
         using (var log = Open()) floor = log.Beginning!;
-        var entries = ColdEntries.Leading(cold, Origin, floor)!;
+        var entries = ColdEntries.Leading(Cold(cold), floor)!;
         Assert.Equal(0, entries.Beginning.Size);
         Assert.Equal(_entries.Take((int)Whole(two)), entries.All());
         // Without the oldest, from where the next one begins; without the newest, not at all.
-        var segments = Journal.Segments(ColdList.Journal(cold, Origin));
+        var segments = Journal.Segments(FileStore.ColdPath(cold, Origin));
         var later = segments.First(s => s.First >= 256);
         foreach (var segment in segments.Where(s => s.First < later.First)) File.Delete(segment.Path);
-        entries = ColdEntries.Leading(cold, Origin, floor)!;
+        entries = ColdEntries.Leading(Cold(cold), floor)!;
         Assert.Equal((Whole(later.First), Root(Whole(later.First))), (entries.Beginning.Size, entries.Beginning.Root));
         Assert.Equal(_entries.Skip((int)Whole(later.First)).Take((int)(Whole(two) - Whole(later.First))),
             entries.All());
-        Assert.Throws<IOException>(() => ColdEntries.Leading(cold, Origin,
+        Assert.Throws<IOException>(() => ColdEntries.Leading(Cold(cold),
             new Frontier(floor.Size, [.. floor.Peaks.ToArray().Select(p => Digest.Of("x"u8))])));
         var last = segments.Last(s => s.First < floor.Size);
         File.Delete(last.Path);
-        Assert.Null(ColdEntries.Leading(cold, Origin, floor));
+        Assert.Null(ColdEntries.Leading(Cold(cold), floor));
     }
 
     [Fact]
@@ -320,14 +324,14 @@ public sealed class PruningTests : IDisposable
         await Grow(1100);
         var cold = _scratch.At("cold");
         var (one, two) = (FirstAt(400), FirstAt(900));
-        Pruning.Move(Folder, Origin, 400, cold);
-        Pruning.Move(Folder, Origin, 900, cold);
-        Assert.Equal(Whole(two), Pruning.Prune(Folder, one).Begins);
+        Pruning.Move(Store, 400, Cold(cold));
+        Pruning.Move(Store, 900, Cold(cold));
+        Assert.Equal(Whole(two), Pruning.Prune(Store, one).Begins);
         Assert.Equal((one, two),
-            (Pruning.FloorOf(Folder).Cold.Moved[0].From, Pruning.FloorOf(Folder).Cold.Moved[^1].To));
+            (Pruning.FloorOf(Store).Cold.Moved[0].From, Pruning.FloorOf(Store).Cold.Moved[^1].To));
         Holds(Whole(two));
-        Pruning.Prune(Folder, 1100);
-        Assert.Empty(Pruning.FloorOf(Folder).Cold.Moved);
+        Pruning.Prune(Store, 1100);
+        Assert.Empty(Pruning.FloorOf(Store).Cold.Moved);
         Holds(Whole(Segments[0].First));
     }
 }

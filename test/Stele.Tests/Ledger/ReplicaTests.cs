@@ -102,7 +102,7 @@ public sealed class ReplicaTests : IDisposable
         {
             Assert.Equal(Extension.Extended, await replica.Extend(Entries(0, 3), Note(3)));
         }
-        var journal = Log.JournalPath(_ledgers.At("replica"));
+        var journal = _ledgers.Journal("replica");
         var before = new FileInfo(journal).Length;
         using (var replica = _ledgers.OpenReplica("replica"))
             Assert.Equal(Extension.Extended, await replica.Extend(Entries(3, 6), Note(6)));
@@ -112,7 +112,7 @@ public sealed class ReplicaTests : IDisposable
         for (var length = before; length < end; length += 3)
         {
             var crashed = _ledgers.Copy("replica", "crashed");
-            using (var file = File.OpenWrite(Log.JournalPath(crashed))) file.SetLength(length);
+            using (var file = File.OpenWrite(FileStore.JournalPath(crashed))) file.SetLength(length);
             using (var again = _ledgers.OpenReplica("crashed"))
             {
                 Assert.Equal((3, Note(3)), (again.Size, again.Checkpoint));
@@ -130,8 +130,8 @@ public sealed class ReplicaTests : IDisposable
         using var stranger = NoteSigner.Parse(Ledgers.KeyText("example.com/else", 9));
         Assert.Equal(LogError.WrongLog,
             Assert.Throws<LogException>(() =>
-                Log.OpenReplica(_ledgers.At("replica"), stranger.Key, TimeProvider.System)).Error);
-        Assert.NotEmpty(Fsck.Check(_ledgers.At("replica"), stranger.Key));
+                Log.OpenReplica(_ledgers.Store("replica"), stranger.Key, TimeProvider.System)).Error);
+        Assert.NotEmpty(Fsck.Check(_ledgers.Store("replica"), stranger.Key));
     }
 
     [Fact]
@@ -205,8 +205,8 @@ public sealed class ReplicaTests : IDisposable
     public async Task Closing_ends_an_extension_and_those_that_wait_for_it()
     {
         var file = default(Stele.Tests.Disk.FaultyFile);
-        var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System,
-            new LogOptions { File = path => file = new(path) });
+        var replica = Log.OpenReplica(_ledgers.Store("replica", path => file = new(path)), _ledgers.Signer.Key,
+            TimeProvider.System);
         file!.Gate.Reset();
         var first = replica.Extend(Entries(0, 3), Note(3));
         var others = Enumerable.Range(0, 3).Select(_ => replica.Extend(Entries(0, 4), Note(4))).ToArray();

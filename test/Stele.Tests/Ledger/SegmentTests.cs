@@ -15,7 +15,7 @@ public sealed class SegmentTests : IDisposable
 
     public void Dispose() => _ledgers.Dispose();
 
-    IReadOnlyList<JournalSegment> Segments(string name) => Journal.Segments(Log.JournalPath(_ledgers.At(name)));
+    IReadOnlyList<JournalSegment> Segments(string name) => Journal.Segments(_ledgers.Journal(name));
 
     async Task Make(string name, int size, LogOptions? options = null)
     {
@@ -57,11 +57,7 @@ public sealed class SegmentTests : IDisposable
     {
         await Make("log", 2000);
         var opened = new List<string>();
-        using (var log = _ledgers.Open("log", Small with { File = path =>
-        {
-            opened.Add(path);
-            return new Disk.FaultyFile(path);
-        } })) IsTheLog(log, 2000);
+        using (var log = _ledgers.Open("log", Small, file => opened.Add(file.Path))) IsTheLog(log, 2000);
         Assert.Equal([Segments("log")[^1].Path], opened);
         // Not even a look at the others: what is damaged there is for fsck to find.
         var bytes = File.ReadAllBytes(Segments("log")[1].Path);
@@ -104,7 +100,7 @@ public sealed class SegmentTests : IDisposable
             if (at > 700) break;
         }
         File.WriteAllBytes(segments[^1].BasisPath, whole[..^1]);
-        Assert.NotEmpty(Fsck.Repair(_ledgers.At("log"), _ledgers.Signer.Key));
+        Assert.NotEmpty(Fsck.Repair(_ledgers.Store("log"), _ledgers.Signer.Key));
         Assert.Equal(whole, File.ReadAllBytes(segments[^1].BasisPath));
         Assert.Empty(_ledgers.Check("log"));
 
@@ -145,7 +141,7 @@ public sealed class SegmentTests : IDisposable
         await Make("log", 1500);
         using var log = _ledgers.Open("log", Small);
         var options = Small with { SegmentBytes = 4 << 10 };
-        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options))
+        using (var replica = _ledgers.OpenReplica("replica", options))
             for (var at = 0; at < 1500; at += 150)
                 Assert.Equal(Extension.Extended,
                     await replica.Extend([.. log.ReadEntries(at, at + 150)],
@@ -153,10 +149,10 @@ public sealed class SegmentTests : IDisposable
                             .ToString()));
         Assert.True(Segments("replica").Count > 3);
         Assert.Empty(_ledgers.Check("replica"));
-        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options))
+        using (var replica = _ledgers.OpenReplica("replica", options))
             IsTheLog(replica, 1500);
         foreach (var segment in Segments("replica").Take(2).ToList()) File.Delete(segment.Path);
-        using (var replica = Log.OpenReplica(_ledgers.At("replica"), _ledgers.Signer.Key, TimeProvider.System, options))
+        using (var replica = _ledgers.OpenReplica("replica", options))
             IsTheLog(replica, 1500);
         Assert.Empty(_ledgers.Check("replica"));
     }

@@ -21,7 +21,7 @@ static class SeparateLog
     public static async Task Run(string folder)
     {
         using var signer = NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1));
-        using var log = Log.Open(folder, Ledgers.Origin, signer, TimeProvider.System, new LogOptions
+        using var log = Log.Open(new FileStore(folder), Ledgers.Origin, signer, TimeProvider.System, new LogOptions
         {
             PublishEvery = TimeSpan.FromMilliseconds(1),
             SegmentBytes = 64 << 10

@@ -103,7 +103,7 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
             await Task.Delay(random.Next(5));
             up.Kill();
             await Task.WhenAll([.. writing, watching]);
-            Assert.Empty(Fsck.Check(folder.Ledger, trust.Key));
+            Assert.Empty(Fsck.Check(new FileStore(folder.Ledger), trust.Key));
 
             int Size()
             {
@@ -160,7 +160,7 @@ public sealed class KilledServerTests(TourWorld tour, ITestOutputHelper output)
             Assert.Equal((0, ""), await last.Stop());
         Assert.Empty((await Programs.Say(home, "fsck", "--data", data))["violations"].AsArray);
         using var signer = NoteSigner.Open(folder.LogKey);
-        using var log = Log.Open(folder.Ledger, trust.Origin, signer, TimeProvider.System);
+        using var log = Log.Open(new FileStore(folder.Ledger), trust.Origin, signer, TimeProvider.System);
         var replay = new Replay(Documents.None);
         foreach (var bytes in log.ReadEntries(0, log.Size))
             Assert.IsType<Outcome.Accepted>(replay.Add(Entry.Parse(bytes)));

@@ -127,7 +127,7 @@ public sealed class SyscallTests(ITestOutputHelper output)
             // As a crash leaves it: no checkpoint file, a partial tile missing, room ahead of the journal's end.
             File.Delete(Path.Combine(folder.Ledger, "checkpoint"));
             Directory.Delete(Path.Combine(folder.Ledger, "tile", "0"), recursive: true);
-            using (var journal = new FileStream(Log.JournalPath(folder.Ledger), FileMode.Append))
+            using (var journal = new FileStream(FileStore.JournalPath(folder.Ledger), FileMode.Append))
                 journal.Write(new byte[1000]);
             founded.Recovery.Dispose();
             return new World(scratch, scratch.At("home"), founded.Token, founded.Trust,

@@ -1,26 +1,34 @@
 namespace Stele.Disk;
 
-/// <summary>One caller's records, side by side in the file: all of them are there after a crash, or none.</summary>
+/// <summary>
+/// One record as it is stored: a kind that its owner gives meaning, its number, and its bytes, which are lent: a caller
+/// that keeps them copies them.
+/// </summary>
+readonly record struct StoredRecord(byte Kind, long Index, ReadOnlyMemory<byte> Bytes);
+
+/// <summary>One caller's records, side by side: all of them are there after a crash, or none.</summary>
 sealed class Pending(long first, bool late)
     : TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     public readonly long First = first;
 
-    /// <summary>Completes when the journal's owner is done with the batch, not when it is durable.</summary>
+    /// <summary>Completes when the records' owner is done with the batch, not when it is durable.</summary>
     public readonly bool Late = late;
 }
 
 /// <summary>
-/// The records that share one flush, as the frame that is written. Callers' bytes are copied into it once, under the
-/// journal's lock; nothing else is allocated for a record but its task. Used again when its last user has let go of it.
+/// The records that share one flush. Callers' bytes are copied into it once, under the lock of <see
+/// cref="GroupCommit"/>; nothing else is allocated for a record but its task. They lie as a journal's frame has them,
+/// with room for its headers, so that a journal writes the batch as it is; other stores read <see cref="Records"/>.
+/// Used again when its last user has let go of it.
 /// </summary>
-sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
+sealed class RecordBatch(GroupCommit queue) : IThreadPoolWorkItem
 {
     const int SmallFrame = 64 << 10, KeptFrame = 4 << 20;
 
     readonly List<Pending> _waiting = [];
     byte[] _frame = new byte[SmallFrame];
-    JournalRecord[] _records = new JournalRecord[16];
+    StoredRecord[] _records = new StoredRecord[16];
     int _length = JournalFrame.Header, _users;
 
     /// <summary>The number of the first record.</summary>
@@ -31,13 +39,16 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
     /// <summary>Bytes of the frame so far.</summary>
     public int Length => _length;
 
-    /// <summary>Set where this batch is the first in a segment that has no basis yet.</summary>
-    public JournalSegment? Begins { get; set; }
+    /// <summary>The first record of a segment that has no basis yet, where this batch is the first in it.</summary>
+    public long? Begins { get; set; }
 
-    /// <summary>The records; their bytes are lent until <see cref="Release"/>.</summary>
-    public ReadOnlySpan<JournalRecord> Records => _records.AsSpan(0, Count);
+    /// <summary>The records of a batch that was closed; their bytes are lent until <see cref="Release"/>.</summary>
+    public ReadOnlySpan<StoredRecord> Records => _records.AsSpan(0, Count);
 
-    public ReadOnlyMemory<byte> Frame => _frame.AsMemory(0, _length);
+    /// <summary>
+    /// Room for a frame's header, then room for a record's header and the record, one after the other.
+    /// </summary>
+    public Memory<byte> Frame => _frame.AsMemory(0, _length);
 
     public Pending Add(long first, bool late)
     {
@@ -47,25 +58,29 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
         return pending;
     }
 
-    public void Write(uint salt, byte kind, ReadOnlySpan<byte> bytes)
+    public void Write(byte kind, ReadOnlySpan<byte> bytes)
     {
         var need = _length + JournalFrame.RecordHeader + bytes.Length;
         if (_frame.Length < need) Array.Resize(ref _frame, Math.Max(need, 2 * _frame.Length));
-        _length += JournalFrame.WriteRecord(_frame.AsSpan(_length), salt, kind, bytes);
+        _length += JournalFrame.LayRecord(_frame.AsSpan(_length), kind, bytes);
         Count++;
     }
 
-    /// <summary>Makes the frame whole, and finds the records in it as every later start will.</summary>
-    public void Seal(uint salt, long address)
+    /// <summary>Nothing more comes: finds the records, and counts the writer's claim and the owner's.</summary>
+    public void Close()
     {
-        JournalFrame.Seal(_frame.AsSpan(0, _length), salt, Count, First);
-        if (JournalFrame.Records(_frame.AsMemory(JournalFrame.Header, _length - JournalFrame.Header), Count, First,
-            address + JournalFrame.Header, ref _records) != Count)
-            throw new InvalidOperationException("a frame was made that does not read back");
+        _users = 2;
+        if (_records.Length < Count) _records = new StoredRecord[Math.Max(Count, 2 * _records.Length)];
+        var at = JournalFrame.Header;
+        for (var i = 0; i < Count; i++)
+        {
+            var (kind, length, _) = JournalFrame.ReadRecordHeader(_frame.AsSpan(at));
+            at += JournalFrame.RecordHeader;
+            _records[i] = new(kind, First + i, _frame.AsMemory(at, length));
+            at += length;
+        }
+        if (at != _length) throw new InvalidOperationException("a batch was made that does not read back");
     }
-
-    /// <summary>The writer's claim and the owner's.</summary>
-    public void Share() => _users = 2;
 
     /// <summary>The owner is done with it: what waited for that completes, and the bytes go back.</summary>
     public void Release() => Complete(late: true);
@@ -93,7 +108,7 @@ sealed class JournalBatch(Journal journal) : IThreadPoolWorkItem
     void Finish(bool late)
     {
         foreach (var pending in _waiting) if (pending.Late == late) pending.TrySetResult(pending.First);
-        if (Interlocked.Decrement(ref _users) == 0) journal.Done(this);
+        if (Interlocked.Decrement(ref _users) == 0) queue.Done(this);
     }
 
     /// <summary>Nobody knows what became of the records.</summary>
