@@ -26,9 +26,10 @@ sealed class FileStore : ILedgerStore
     readonly bool _isCold;
     readonly Func<string, JournalFile>? _file;
 
+    public FileStore(string folder) : this(folder, JournalPath(folder), isCold: false) { }
+
     /// <param name="file">Opens the journal's files; the tests' disk stands in here.</param>
-    public FileStore(string folder, Func<string, JournalFile>? file = null)
-        : this(folder, JournalPath(folder), isCold: false) => _file = file;
+    public FileStore(string folder, Func<string, JournalFile>? file) : this(folder) => _file = file;
 
     FileStore(string folder, string journal, bool isCold) => (Place, _journal, _isCold) = (folder, journal, isCold);
 

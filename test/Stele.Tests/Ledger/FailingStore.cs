@@ -1,0 +1,84 @@
+using Stele.Disk;
+using Stele.Ledger;
+using Stele.Proof;
+
+namespace Stele.Tests.Ledger;
+
+/// <summary>
+/// A ledger's storage whose writer fails at one step, before it is done or after, and at every step that follows, as if
+/// its process had been killed there.
+/// </summary>
+sealed class FailingStore(ILedgerStore inner, int step, bool isDone) : ILedgerStore
+{
+    int _steps;
+
+    /// <summary>How many steps were asked for.</summary>
+    public int Steps => Volatile.Read(ref _steps);
+
+    public string Place => inner.Place;
+    public IReadOnlyList<LedgerSegment> Segments() => inner.Segments();
+    public LedgerEnd Read(long from, long to, LedgerVisitor visit) => inner.Read(from, to, visit);
+    public byte[]? Basis(long first) => inner.Basis(first);
+    public void Export(long first, SegmentPart part, Stream to) => inner.Export(first, part, to);
+    public byte[]? Get(string name) => inner.Get(name);
+    public bool Has(string name) => inner.Has(name);
+    public IEnumerable<string> List(string folder) => inner.List(folder);
+    public IDisposable? Hold(out bool inUse) => inner.Hold(out inUse);
+    public ILedgerWriter Lock() => new Writer(this, inner.Lock());
+
+    sealed class Writer(FailingStore store, ILedgerWriter inner) : ILedgerWriter
+    {
+        readonly Lock _gate = new();
+
+        void Do(Action act)
+        {
+            lock (_gate)
+            {
+                var now = Interlocked.Increment(ref store._steps) - 1;
+                if (now > store.Step || now == store.Step && !store.IsDone)
+                    throw new IOException("the process is gone");
+                act();
+                if (now == store.Step) throw new IOException("the process is gone, and this is done");
+            }
+        }
+
+
+        public LedgerStart Open(long from, long segmentBytes, LedgerVisitor visit)
+        {
+            LedgerStart? start = null;
+            Do(() => start = inner.Open(from, segmentBytes, visit));
+            return start!;
+        }
+
+        public void Append(RecordBatch batch) => Do(() => inner.Append(batch));
+        public void Seal() => Do(inner.Seal);
+
+        public void PutBasis(long first, ReadOnlySpan<byte> basis)
+        {
+            var bytes = basis.ToArray();
+            Do(() => inner.PutBasis(first, bytes));
+        }
+
+        public void RemoveBefore(long first) => Do(() => inner.RemoveBefore(first));
+
+        public Digest Import(long first, SegmentPart part, Action<Stream> export)
+        {
+            var digest = default(Digest);
+            Do(() => digest = inner.Import(first, part, export));
+            return digest;
+        }
+
+        public void Put(string name, ReadOnlySpan<byte> put, Durability durability)
+        {
+            var bytes = put.ToArray();
+            Do(() => inner.Put(name, bytes, durability));
+        }
+
+        public void Delete(string name) => Do(() => inner.Delete(name));
+        public void Flush() => Do(inner.Flush);
+        public void Dispose() => inner.Dispose();
+    }
+
+    int Step => step;
+    bool IsDone => isDone;
+}
