@@ -165,7 +165,7 @@ static class Pruning
     /// <exception cref="IOException">
     /// They are damaged, not one's own log's, or a basis is not what the entries before it give.
     /// </exception>
-    static long Sound(ILedgerStore log, IReadOnlyList<(ILedgerStore Store, long From, long To)> parts,
+    static long Sound(ILedgerStore log, List<(ILedgerStore Store, long From, long To)> parts,
         Action<Tile, ReadOnlyMemory<byte>>? full)
     {
         var tree = new Tree((tile, bytes) => full?.Invoke(tile, bytes));

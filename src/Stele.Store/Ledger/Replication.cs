@@ -11,9 +11,9 @@ namespace Stele.Ledger;
 /// signature of the log's key and a proof do not lead to, and two histories under one key are never both taken.
 /// </summary>
 /// <param name="tree">Its lock also covers what is known here; the log's thread changes it.</param>
-sealed class Replication(VerifierKey key, LogTree tree)
+/// <param name="extending">One extension at a time. Never disposed: at closing its holder still gives it back.</param>
+sealed class Replication(VerifierKey key, LogTree tree, SemaphoreSlim extending)
 {
-    readonly SemaphoreSlim _extending = new(1);   // never disposed: at closing its holder still gives it back
     Frontier _lastFrontier = new();               // the tree at the newest checkpoint's record
     long _provedTo;                               // how far the entries were proved to be those of some checkpoint
     // sizes that are not here yet, and the roots that were signed for them
@@ -42,7 +42,7 @@ sealed class Replication(VerifierKey key, LogTree tree)
     public async Task<Extension> Extend(GroupCommit queue, IReadOnlyList<byte[]> entries, string checkpointNote,
         Digest[]? ahead, CancellationToken untilClosing)
     {
-        await _extending.WaitAsync(untilClosing);
+        await extending.WaitAsync(untilClosing);
         try
         {
             if (Refusal(entries, checkpointNote, ahead) is { } refusal) return refusal;
@@ -56,7 +56,7 @@ sealed class Replication(VerifierKey key, LogTree tree)
         }
         finally
         {
-            _extending.Release();
+            extending.Release();
         }
     }
 
