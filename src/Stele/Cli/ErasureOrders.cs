@@ -126,7 +126,7 @@ sealed class ErasureOrders : IDisposable
                 + $"draft is not known here");
             all = [.. json["envelopes"].AsArray.Select(Envelope.FromJson)];
             if (all.IsEmpty) throw new FormatException("it holds no order");
-            foreach (var statement in all.Select(e => Statement.Parse(e.Payload)))
+            foreach (var statement in all.Select(e => StatementKinds.Parse(e.Payload)))
                 if (statement is not (Erasure or Retention)) throw new FormatException($"a {statement.Kind} "
                     + $"statement is no order to erase");
                 else if (statement.Ledger != _desk.State.Ledger) throw new FormatException("it was made for another "
@@ -136,7 +136,7 @@ sealed class ErasureOrders : IDisposable
         {
             throw new CliError($"{file} is not what --draft writes: {e.Message}", "stele erase DECISION --draft NEW");
         }
-        foreach (var statement in all.Select(e => Statement.Parse(e.Payload)))
+        foreach (var statement in all.Select(e => StatementKinds.Parse(e.Payload)))
             _call.Terminal.Note(statement is Erasure x
                 ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by {x.Cause}; signed "
                     + $"first at {Terminal.Time(x.Issued)}"
@@ -151,7 +151,7 @@ sealed class ErasureOrders : IDisposable
     public async Task<(long Destroyed, long Entry)> Carry(Envelope order)
     {
         var destroyed = 0L;
-        if (Statement.Parse(order.Payload) is Erasure erasure)
+        if (StatementKinds.Parse(order.Payload) is Erasure erasure)
         {
             if (_desk.State.Erasures.TryGetValue(erasure.List, out var stated)) return (0, stated.Entry);
             _call.Terminal.Progress("erasing");

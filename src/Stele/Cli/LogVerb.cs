@@ -9,14 +9,6 @@ namespace Stele.Cli;
 
 static class LogVerb
 {
-    /// <summary>Every kind that an entry may have, as <see cref="Statement.Kind"/> says them.</summary>
-    static readonly string[] Kinds =
-    [
-        "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation",
-        "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
-        "erasure", "retention", "hold", "verdict", "refusal", "reconcile", "attestation",
-    ];
-
     // Made again for each verb: the parser ties a symbol to its command.
     static Symbol[] Listing =>
     [
@@ -76,8 +68,9 @@ static class LogVerb
     static async Task<int> List(Call call)
     {
         var kind = call.Get<string>("--kind");
-        if (kind is not null && !Kinds.Contains(kind))
-            throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", Kinds)}");
+        var kinds = StatementKinds.All.Select(k => k.Name);
+        if (kind is not null && !kinds.Contains(kind))
+            throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", kinds)}");
         if (call.Get<int?>("--last") < 1) throw call.Wrong("--last takes at least 1");
         await using var desk = await Desk.Open(call);
         if (call.Get<long?>("entry") is { } one)
@@ -104,8 +97,8 @@ static class LogVerb
             if (lines.Length == 0) call.Terminal.Note($"none of the {desk.State.Size} entries is of the kind {kind}");
             call.Terminal.Table(lines.Select(f =>
                 new[] { f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Entry.Time),
-                f.Statement.Kind, again.TryGetValue(f.Index, out var x) ? $"{LogLines.Line(f)}  [{x.Words()}]"
-                : LogLines.Line(f) }), "");
+                f.Statement.Kind, again.TryGetValue(f.Index, out var x) ? $"{StatementKinds.Line(f)}  [{x.Words()}]"
+                : StatementKinds.Line(f) }), "");
         });
         return again.Values.Any(x => x.IsLie()) ? CliError.Failed : 0;
     }

@@ -86,7 +86,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         lock (_one)
         {
             HasFolded(state, size);
-            if (Statement.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
+            if (StatementKinds.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
                 + "signed erasure statement");
 
             // 2. What was planned, as it was planned, and as the ledger would take it.
@@ -164,7 +164,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             $"the node has folded {state.Size} entries, and the holds among {size} are to be regarded");
     }
 
-    static bool IsTooOld(Envelope order, long now) => Statement.Parse(order.Payload).Issued + Fold.MaxDelay < now;
+    static bool IsTooOld(Envelope order, long now) => StatementKinds.Parse(order.Payload).Issued + Fold.MaxDelay < now;
 
     /// <summary>What has its keys yet keeps them if it is held; and what was planned must be there as it was planned,
     /// so that nothing is counted twice.</summary>

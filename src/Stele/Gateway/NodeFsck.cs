@@ -6,6 +6,7 @@ using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
 namespace Stele.Gateway;
@@ -62,7 +63,7 @@ static class NodeFsck
     {
         try
         {
-            return Statement.Parse(Entry.Parse(entry).Envelope.Payload) is Erasure e ? e.List : null;
+            return StatementKinds.Parse(Entry.Parse(entry).Envelope.Payload) is Erasure e ? e.List : null;
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)
         {

@@ -60,7 +60,7 @@ public sealed class GoldenNameTests
     {
         var found = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var payload in StatementTests.Payloads)
-            Walk($"statement {Statement.Parse(payload).Kind} ", CanonicalJson.Parse(payload, Envelope.MaxPayload));
+            Walk($"statement {StatementKinds.Parse(payload).Kind} ", CanonicalJson.Parse(payload, Envelope.MaxPayload));
         foreach (var kept in Kept.All())
         {
             var w = kept.World;

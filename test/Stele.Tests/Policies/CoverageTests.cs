@@ -214,7 +214,7 @@ public sealed class CoverageTests
     /// <summary>Control by control, from the signed statements and the policies' JSON alone.</summary>
     static ControlStatus[] Reckoned(World w, string? asked)
     {
-        var statements = w.Entries.Select(e => Statement.Parse(Entry.Parse(e).Envelope.Payload)).ToArray();
+        var statements = w.Entries.Select(e => StatementKinds.Parse(Entry.Parse(e).Envelope.Payload)).ToArray();
         Json Document(Digest digest) => CanonicalJson.Parse(w.Find(digest)!, 1 << 20);
         // Where, and what runs there.
         var targets = new List<(string Place, Digest? Release)>();
