@@ -82,8 +82,10 @@ internal sealed class Checker
             _resolutions[e.Id] = new LocalOf(e.Name);
             return local;
         }
-        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable,
-            $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, Known())}");
+        if (Global(e, e.Name, e.Rooted) is { } global) return global;
+        var reason = $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, Known())}";
+        if (_declared.Strict) throw new CelException(_source, e.Position, reason) { Undeclared = e.Name };
+        return Fail(e, CelErrorKind.NoSuchVariable, reason);
     }
 
     IEnumerable<string> Known() =>
