@@ -83,8 +83,10 @@ internal sealed class Checker
             _resolutions[e.Id] = new LocalOf(e.Name);
             return local;
         }
-        return Global(e, new DottedName(e.Name, e.Rooted)) ?? Fail(e, CelErrorKind.NoSuchVariable,
-            $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, _scope.Known)}");
+        if (Global(e, new DottedName(e.Name, e.Rooted)) is { } global) return global;
+        var reason = $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, _scope.Known)}";
+        if (_declared.Strict) throw new CelException(_source, e.Position, reason) { Undeclared = e.Name };
+        return Fail(e, CelErrorKind.NoSuchVariable, reason);
     }
 
     /// <summary>A variable or type under a possibly dotted name, looked up from the container outwards.</summary>

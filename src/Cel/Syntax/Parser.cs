@@ -34,8 +34,10 @@ internal sealed class Parser
                 $"the source has {source.Text.Length} characters, more than {Limits.Source}");
         var parser = new Parser(source);
         var root = parser.Expression();
-        if (parser.Current.Kind != TokenKind.End) throw parser.Unexpected("an operator or the end");
-        return (root, parser._ids);
+        if (parser.Current.Kind == TokenKind.End) return (root, parser._ids);
+        var unexpected = parser.Unexpected("an operator or the end");
+        unexpected.GoesOn = true;
+        throw unexpected;
     }
 
     Token Current => _tokens[_at];

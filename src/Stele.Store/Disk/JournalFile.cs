@@ -72,9 +72,9 @@ abstract class JournalFile : IDisposable
         return done;
     }
 
-    /// <exception cref="IOException">Another process, or another part of this one, has it open.</exception>
+    /// <exception cref="LockedException">Another process, or another part of this one, has it open.</exception>
     public static SafeFileHandle Lock(string path) =>
-        TryLock(path) ?? throw new IOException($"{path} is open in another process");
+        TryLock(path) ?? throw new LockedException(path);
 
     public static SafeFileHandle? TryLock(string path)
     {

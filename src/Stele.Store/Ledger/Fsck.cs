@@ -18,20 +18,21 @@ static class Fsck
     /// <param name="entry">
     /// Handed each entry that was read, with its index: for those who know what entries are.
     /// </param>
-    public static IReadOnlyList<string> Check(string folder, VerifierKey key, Action<long, byte[]>? entry = null)
+    public static IReadOnlyList<Violation> Check(string folder, VerifierKey key, Action<long, byte[]>? entry = null)
     {
-        var wrong = new List<string>();
+        var wrong = new List<Violation>();
         var files = new TreeFolder(folder);
         var journal = Log.JournalPath(folder);
         var segments = Journal.Segments(journal);
-        if (segments.Count == 0) return ["journal: not there"];
+        if (segments.Count == 0) return [Lost(JournalName, "not there")];
         using var held = JournalFile.TryLockIfEverOpened(journal, out var inUse);
 
         var note = files.Checkpoint;
         Checkpoint? published = null;
-        if (note is null) wrong.Add("checkpoint: not there");
+        if (note is null) wrong.Add(Derived(CheckpointName, "not there"));
         else if (Checkpoint.Open(note, key, out published) is not CheckpointTrust.Verified and var trust)
-            wrong.Add($"checkpoint: {Why(trust)}");
+            wrong.Add(trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature
+                ? Derived(CheckpointName, Why(trust)) : Lost(CheckpointName, Why(trust)));
         var limit = inUse ? published?.Size ?? 0 : long.MaxValue;
 
         // The journal is read once; each tile is compared as it fills up.
@@ -59,7 +60,8 @@ static class Fsck
                     case Log.EntryRecord:
                         if (record.Bytes.Length > Log.MaxEntry)
                         {
-                            wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most {Log.MaxEntry} fit");
+                            wrong.Add(Lost(JournalName,
+                                $"entry {tree.Size}: {record.Bytes.Length} bytes; at most {Log.MaxEntry} fit"));
                             break;
                         }
                         entry?.Invoke(tree.Size, record.Bytes.ToArray());
@@ -68,52 +70,55 @@ static class Fsck
                         root = tree.Root;
                         foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile)
                             && !files.Exists(new Tile(tile.Level, tile.Index)))
-                            wrong.Add($"{tile}: not there, though the checkpoint implies it");
+                            wrong.Add(Derived(tile, "not there, though the checkpoint implies it"));
                         break;
                     case Log.CheckpointRecord:
                         (lastNote, provedTo) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
                         var stands = Checkpoint.Open(lastNote, key, out var own);
                         if (stands != CheckpointTrust.Verified)
-                            wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(stands)}");
+                            wrong.Add(Lost(JournalName, $"the checkpoint in record {record.Index}: {Why(stands)}"));
                         else if (own!.Size != tree.Size || own.Root != tree.Root)
-                            wrong.Add(
-                                $"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} "
-                                + $"entries before it");
+                            wrong.Add(Lost(JournalName,
+                                $"the checkpoint in record {record.Index} is not that of the {tree.Size} entries "
+                                + "before it"));
                         break;
                     case Log.AheadRecord:
                         provedTo = tree.Size;
                         var trust = Checkpoint.Open(Encoding.UTF8.GetString(record.Bytes.Span), key, out var covers);
                         if (trust != CheckpointTrust.Verified)
-                            wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(trust)}");
+                            wrong.Add(Lost(JournalName, $"the checkpoint in record {record.Index}: {Why(trust)}"));
                         else if (covers!.Size <= tree.Size)
-                            wrong.Add(
-                                $"journal: the checkpoint in record {record.Index} is not ahead of the {tree.Size} "
-                                + $"entries before it");
+                            wrong.Add(Lost(JournalName,
+                                $"the checkpoint in record {record.Index} is not ahead of the {tree.Size} entries "
+                                + "before it"));
                         break;
                     default:
-                        wrong.Add($"journal: record {record.Index} is of an unknown kind {record.Kind}");
+                        wrong.Add(Lost(JournalName, $"record {record.Index} is of an unknown kind {record.Kind}"));
                         break;
                 }
             }
         });
         if (end.Problem is not null && !inUse)
-            wrong.Add($"journal: {(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+            wrong.Add(Violation.OfEnd(JournalName, end));
         if (provedTo > 0 && !inUse && provedTo != tree.Size)
-            wrong.Add($"journal: {tree.Size - provedTo} entries stand after the last checkpoint of a replica");
+            wrong.Add(Lost(JournalName,
+                $"{tree.Size - provedTo} entries stand after the last checkpoint of a replica"));
 
         if (published is not null)
         {
             if (published.Size > tree.Size)
-                wrong.Add($"checkpoint: it covers {published.Size} entries and the journal gives {tree.Size}");
+                wrong.Add(Lost(CheckpointName,
+                    $"it covers {published.Size} entries and the journal gives {tree.Size}"));
             else if (root != published.Root)
-                wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
+                wrong.Add(Lost(CheckpointName,
+                    $"its root is not that of the journal's first {published.Size} entries"));
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
         CheckPruned(files, Log.FloorOf(segments[0]), tree.Size, wrong);
         // Of what a damaged journal does not give any more the tiles may be all that is left: they are no strays.
         if (!inUse && end.Problem is null)
             foreach (var path in files.Stray(tree.Size).Where(p => !Files.IsTemporary(p)))
-                wrong.Add($"{path}: no tile of this log");
+                wrong.Add(Derived(path, "no tile of this log"));
         return wrong;
     }
 
@@ -121,7 +126,7 @@ static class Fsck
     /// What a segment's basis says must be what the entries before it give. Where those are gone, it is all there is to
     /// go on from; the checkpoint's root then says whether it was right.
     /// </summary>
-    static void CheckBasis(JournalSegment segment, Tree tree, bool first, string? note, List<string> wrong)
+    static void CheckBasis(JournalSegment segment, Tree tree, bool first, string? note, List<Violation> wrong)
     {
         if (!segment.HasBasis && (!first || segment.First == 0)) return;
         var name = Path.GetFileName(segment.BasisPath);
@@ -130,33 +135,32 @@ static class Fsck
             var bytes = segment.Basis ?? throw new FormatException("damaged");
             if (first) tree.Restore(Basis.Parse(bytes).Tree);
             else if (!bytes.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), note)))
-                wrong.Add($"{name}: not what the journal's entries give");
+                wrong.Add(Lost(name, "not what the journal's entries give"));
         }
         catch (FormatException e)
         {
-            wrong.Add($"{name}: {e.Message}");
+            wrong.Add(Lost(name, e.Message));
         }
     }
-
-    const string PrunedAway = "not there, nor the entries to make it again",
-        NotAsAbove = "not what the tile above it says, and the entries to make it again are not there";
 
     /// <summary>
     /// Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to
     /// those that the journal gives.
     /// </summary>
-    static void CheckPruned(TreeFolder files, long floor, long size, List<string> wrong)
+    static void CheckPruned(TreeFolder files, long floor, long size, List<Violation> wrong)
     {
         for (var level = 0; level < Tile.MaxLevel; level++)
             for (long n = 0; n < floor >> 8 * (level + 1); n++)
             {
                 var (tile, above) = (new Tile(level, n),
                     new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
-                if (!files.Exists(tile)) wrong.Add($"{tile}: {PrunedAway}");
+                if (!files.Exists(tile))
+                    wrong.Add(Lost(tile.ToString(), "not there, nor the entries to make it again"));
                 else if (!files.Exists(above)) continue;   // that was said, or is made again
                 else if (files.Read(tile) is var bytes && bytes.Length != Tile.Full * Digest.Size
                     || Merkle.Perfect(Tile.Decode(bytes, Tile.Full)) != Tile.Decode(files.Read(above),
-                        above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
+                        above.Width)[(int)(n & 255)]) wrong.Add(Lost(tile.ToString(),
+                        "not what the tile above it says, and the entries to make it again are not there"));
             }
     }
 
@@ -172,20 +176,20 @@ static class Fsck
     /// and another log's stays as it is.
     /// </param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
-    public static IReadOnlyList<string> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
+    public static IReadOnlyList<Repaired> Repair(string folder, VerifierKey key, NoteSigner? signer = null)
     {
         var journal = Log.JournalPath(folder);
         using var held = JournalFile.Lock(journal);
         if (Journal.Scan(journal, _ => { }) is { Problem: { } problem })
             throw new IOException($"{journal} is not sound: {problem}. Only derived files are repaired");
 
-        var done = new List<string>();
+        var done = new List<Repaired>();
         var segments = Journal.Segments(journal);
         var files = new TreeFolder(folder);
         string? note = null;
         var tree = new Tree((tile, bytes) =>
         {
-            if (files.Ensure(tile, bytes.Span)) done.Add($"{tile}: written again");
+            if (files.Ensure(tile, bytes.Span)) done.Add(new(tile.ToString(), "written again"));
         });
         Journal.Scan(journal, (segment, batch) =>
         {
@@ -199,18 +203,18 @@ static class Fsck
                     && segment.Basis?.AsSpan().SequenceEqual(basis) is not true)
                 {
                     Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis));
-                    done.Add($"{Path.GetFileName(segment.BasisPath)}: written again");
+                    done.Add(new(Path.GetFileName(segment.BasisPath), "written again"));
                 }
             }
             foreach (var record in batch)
                 if (record.Kind == Log.EntryRecord) tree.Add(record.Bytes.Span);
                 else if (record.Kind == Log.CheckpointRecord) note = Encoding.UTF8.GetString(record.Bytes.Span);
         });
-        files.EnsureEdge(tree, tile => done.Add($"{tile}: written again"));
+        files.EnsureEdge(tree, tile => done.Add(new(tile.ToString(), "written again")));
         foreach (var path in files.Stray(tree.Size).ToList())
         {
             files.Delete(path);
-            if (!Files.IsTemporary(path)) done.Add($"{path}: removed");
+            if (!Files.IsTemporary(path)) done.Add(new(path, "removed"));
         }
         var trust = files.Checkpoint is { } standing
             ? Checkpoint.Open(standing, key, out _)
@@ -219,41 +223,37 @@ static class Fsck
             && signer?.Key.ToString() == key.ToString())
         {
             files.WriteCheckpoint(signer.Sign(new Checkpoint(key.Name, tree.Size, tree.Root).Text).ToString());
-            done.Add("checkpoint: signed again");
+            done.Add(new(CheckpointName, "signed again"));
         }
         else if (trust != CheckpointTrust.Verified && note is not null
             && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
         {
             files.WriteCheckpoint(note);
-            done.Add("checkpoint: taken from the journal");
+            done.Add(new(CheckpointName, "taken from the journal"));
         }
         else if (trust != CheckpointTrust.Verified)
         {
-            done.Add("checkpoint: left as it is; opening the log signs it again");
+            done.Add(new(CheckpointName, "left as it is; opening the log signs it again"));
         }
         return done;
     }
 
-    /// <summary>
-    /// Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the
-    /// journal is not: then entries are missing, or others than they were.
-    /// </summary>
-    public static bool IsDerived(string violation) =>
-        violation.StartsWith("tile/", StringComparison.Ordinal) && !violation.EndsWith(PrunedAway,
-            StringComparison.Ordinal) && !violation.EndsWith(NotAsAbove, StringComparison.Ordinal)
-        || violation.StartsWith("checkpoint: ", StringComparison.Ordinal)
-            && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint"
-                or "its signature is wrong";
+    const string JournalName = "journal", CheckpointName = "checkpoint";
 
-    static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
+    // What a checkpoint says against the journal is not derived: then entries are missing, or others than they were.
+    static Violation Lost(string file, string problem) => new(file, problem, Damage.Truth);
+    static Violation Derived(string file, string problem) => new(file, problem, Damage.Derived);
+    static Violation Derived(Tile tile, string problem) => Derived(tile.ToString(), problem);
+
+    static void Compare(TreeFolder files, Tile tile, byte[] bytes, List<Violation> wrong)
     {
-        if (!files.Exists(tile)) wrong.Add($"{tile}: not there");
-        else if (!files.Same(tile, bytes)) wrong.Add($"{tile}: not what the journal's entries give");
+        if (!files.Exists(tile)) wrong.Add(Derived(tile, "not there"));
+        else if (!files.Same(tile, bytes)) wrong.Add(Derived(tile, "not what the journal's entries give"));
         ComparePartials(files, tile, bytes, wrong);
     }
 
     /// <summary>Partial files of a tile are prefixes of it.</summary>
-    static void ComparePartials(TreeFolder files, Tile tile, byte[] bytes, List<string> wrong)
+    static void ComparePartials(TreeFolder files, Tile tile, byte[] bytes, List<Violation> wrong)
     {
         foreach (var partial in files.Partials(tile.Level, tile.Index).Where(p => p.Width <= tile.Width)
             .OrderBy(p => p.Width).ToList())
@@ -262,7 +262,7 @@ static class Fsck
                 : tile.Level == Tile.Entries ? Tile.EncodeBundle(Tile.DecodeBundle(bytes, tile.Width)[..partial.Width])
                 : bytes[..(partial.Width * Digest.Size)];
             if (files.Exists(partial) && !files.Same(partial, want))
-                wrong.Add($"{partial}: not what the journal's entries give");
+                wrong.Add(Derived(partial, "not what the journal's entries give"));
         }
     }
 

@@ -148,7 +148,7 @@ sealed class Replica : IAsyncDisposable
                     e.Error == LogError.WrongLog ? ReplicaFault.WrongLedger : ReplicaFault.Forked,
                     $"the replica in {folder} can't be used: {e.Message}");
             }
-            catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal))
+            catch (LockedException)
             {
                 if (time.GetElapsedTime(start) > LockTimeout)
                     throw new ReplicaException(ReplicaFault.InUse,

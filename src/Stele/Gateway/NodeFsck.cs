@@ -44,9 +44,7 @@ static class NodeFsck
             if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis)
                 found.Wrong(Log.JournalPath(replica), "begins with another genesis than the trust file pins");
         });
-        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs,
-            () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem,
-                derived);
+        found.Wrong(folder.Blobs, BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop));
         var erasures = Erasures(folder, found).ToList();
         foreach (var log in Logs(folder)) CheckLog(folder, log, erasures, stated, found, stop);
         foreach (var file in OfLogs(folder))

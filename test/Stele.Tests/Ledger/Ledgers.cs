@@ -1,4 +1,5 @@
 using System.Text;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Tests.Disk;
@@ -43,7 +44,10 @@ sealed class Ledgers : IDisposable
         Log.OpenReplica(At(name), Signer.Key, TimeProvider.System,
             new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
 
-    public IReadOnlyList<string> Check(string name) => Fsck.Check(At(name), Signer.Key);
+    /// <summary>What is wrong, line by line.</summary>
+    public IReadOnlyList<string> Check(string name) => [.. Violations(name).Select(v => v.ToString())];
+
+    public IReadOnlyList<Violation> Violations(string name) => Fsck.Check(At(name), Signer.Key);
 
     public static byte[] Entry(long i) => Encoding.UTF8.GetBytes($"entry {i} {new string('.', (int)(i % 50))}");
 
