@@ -29,6 +29,7 @@ sealed class Guarded : IAsyncDisposable
 
     readonly NodeOptions _options;
     readonly TimeProvider _time;
+    readonly Shortage _shortage;
     readonly Action _wake, _falseAlarm;
     readonly Dimension _given;
     readonly object _gate = new();
@@ -44,14 +45,14 @@ sealed class Guarded : IAsyncDisposable
     /// <param name="instance">Was inspected and found to be its release.</param>
     /// <param name="wake">Called when it is condemned, or something was found.</param>
     /// <param name="falseAlarm">Called when a sign of change turned out to be none.</param>
-    public Guarded(
-        Instance instance, Inspected first, NodeOptions options, TimeProvider time, Action wake, Action falseAlarm)
+    public Guarded(Instance instance, Inspected first, NodeParts parts, Action wake, Action falseAlarm)
     {
-        (Instance, _options, _time, _wake, _falseAlarm) = (instance, options, time, wake, falseAlarm);
+        (Instance, _options, _time, _shortage) = (instance, parts.Options, parts.Time, parts.Shortage);
+        (_wake, _falseAlarm) = (wake, falseAlarm);
         _given = first.Dimensions.Single(d => d.Name == Inspection.GivenEnvironment);
-        Started = Observed = time.GetTimestamp();
+        Started = Observed = _time.GetTimestamp();
         instance.Trusted = true;
-        _watcher = new Watcher(instance.Provisioned.Tree, options.RehashEvery, time,
+        _watcher = new Watcher(instance.Provisioned.Tree, _options.RehashEvery, _time,
             new WatcherReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
         _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)),
             Task.Run(() => Watching(Looks)));
@@ -88,7 +89,7 @@ sealed class Guarded : IAsyncDisposable
         lock (_gate)
         {
             Instance.Trusted = false;
-            _sign = sign;
+            _sign = Differences.Shown(sign);
         }
         _look.Release();
     }
@@ -165,7 +166,9 @@ sealed class Guarded : IAsyncDisposable
             if (DiskTrouble.LacksDescriptors(e))
             {
                 lock (_gate) _sign ??= sign;
-                throw new InstanceException($"release {Release.Short} was not inspected: {e.Message}", e);
+                var lacking = $"release {Release.Short} was not inspected: {e.Message}";
+                _shortage.Met(lacking);
+                throw new InstanceException(lacking, e);
             }
             // What ended can't be looked at; that is another matter.
             if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null)
@@ -271,7 +274,10 @@ sealed class Guarded : IAsyncDisposable
                     // One that is busy with others' requests, and answers those, is alive.
                     failed = await Instance.IsHealthy(either.Token) || Instance.Answers != answers ? 0 : failed + 1;
                 }
-                catch (Exception e) when (DiskTrouble.LacksDescriptors(e)) { } // it was not asked
+                catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+                {
+                    _shortage.Met($"release {Release.Short} was not asked for its health: {e.Message}");
+                }
                 _stop.Token.ThrowIfCancellationRequested();
                 if (Instance.Exited.IsCompleted) return;
             }

@@ -33,6 +33,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     volatile Faulted? _fault;
     bool _assigned;
     string _unlogged = "the decision log was not opened yet";
+    /// <summary>Only descriptors were lacking to open it.</summary>
+    bool _reopens;
     int _falseAlarms;
 
     /// <summary>What the loop is about, and for which orders. Other orders call it off.</summary>
@@ -188,6 +190,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         var origin = DecisionLog.OriginFor(state, _parts.Folder, _parts.Identity.Member, System, Environment);
         if (_log?.Origin == origin) return;
+        _reopens = false;
         try
         {
             _log?.Dispose();
@@ -198,6 +201,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         catch (Exception e) when (e is IOException or LogException or FormatException)
         {
             _unlogged = $"the decision log can't be opened: {e.Message}";
+            _reopens = DiskTrouble.LacksDescriptors(e);
+            if (_reopens) _parts.Shortage.Met(_unlogged);
         }
     }
 
@@ -234,6 +239,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             try
             {
                 pause = await Step(step.Token);
+                if (_reopens && pause > _parts.Options.RetryAfter) pause = _parts.Options.RetryAfter;
                 _retry = _parts.Options.RetryAfter;
             }
             catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
@@ -306,7 +312,16 @@ sealed class HostedEnvironment : IAsyncDisposable
     async Task<TimeSpan> Step(CancellationToken stop)
     {
         RoutingTable? table;
-        lock (_gate) table = _table;
+        lock (_gate)
+        {
+            // No entry has to come to find out that there are descriptors again.
+            if (_reopens && _table is { } unlogged)
+            {
+                OpenLog(unlogged.State);
+                _table = Stands(unlogged with { Log = _log });
+            }
+            table = _table;
+        }
         if (table is null) return _parts.Options.InspectEvery;
         var head = table.State.Environment(System, Environment).Head;
 
@@ -533,8 +548,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             var started = instance;
             var found = await Task.Run(() => Inspection.Of(started, null, stop), stop).WaitAsync(stop);
             if (!found.Agrees) throw Otherwise($"release {provisioned.Release.Digest.Short} started", found);
-            var guarded = new Guarded(
-                instance, found, _parts.Options, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
+            var guarded = new Guarded(instance, found, _parts, Wake, () => Interlocked.Increment(ref _falseAlarms));
             lock (_gate) _running.Add(guarded);
             return (guarded, found);
         }

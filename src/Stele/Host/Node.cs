@@ -57,8 +57,8 @@ sealed class Node : IAsyncDisposable
             else if (state.Size > 0 && Unconfirmed is var age && age > _parts.Options.LagAfter.TotalMilliseconds)
                 found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
                     $"for {age / 1000} s the server has not confirmed this copy of the ledger, {state.Size} entries")));
-            if (_lacking is { } lacking && _parts.Time.GetElapsedTime(lacking.At) < LackingTold
-                && found.All(f => f.Fault != NodeFault.Descriptors)) found.Add(lacking.Fault);
+            if (_parts.Shortage.Words is { } lacking && found.All(f => f.Fault != NodeFault.Descriptors))
+                found.Add(new Faulted(NodeFault.Descriptors, lacking));
             foreach (var (origin, trouble) in Unpublished)
                 found.Add(new Faulted(NodeFault.Unpublished, $"the files of {origin} lag behind: {trouble}"));
             if (state.Size == 0) return found;
@@ -132,7 +132,7 @@ sealed class Node : IAsyncDisposable
             }
             catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
             {
-                _lacking = new(new Faulted(NodeFault.Descriptors, e.Message), _parts.Time.GetTimestamp());
+                _parts.Shortage.Met(e.Message);
             }
             catch (Exception e)
             {
@@ -143,13 +143,6 @@ sealed class Node : IAsyncDisposable
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    sealed record Lacking(Faulted Fault, long At);
-
-    volatile Lacking? _lacking;
-
-    /// <summary>For how long it is told that descriptors were lacking.</summary>
-    static readonly TimeSpan LackingTold = TimeSpan.FromSeconds(10);
 
     async Task Follow()
     {

@@ -22,7 +22,7 @@ enum NodeFault
     Unregistered,
     /// <summary>This node's key was revoked.</summary>
     KeyRevoked,
-    /// <summary>The process may open no more files, sockets or processes.</summary>
+    /// <summary>The process may open no more files, sockets or processes, or hold no more connections.</summary>
     Descriptors,
     /// <summary>Tiles and checkpoints of a log can't be written: its files lag behind its journal, and so do those who
     /// read them.</summary>
