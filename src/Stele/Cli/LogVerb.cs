@@ -75,9 +75,10 @@ static class LogVerb
 
     static async Task<int> List(Call call)
     {
-        var kind = call.Get<string>("--kind");
+        var kind = call.Get<string>("--kind") is { } typed ? FieldWords.Format(typed) : null;
         if (kind is not null && !Kinds.Contains(kind))
-            throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", Kinds)}");
+            throw call.Wrong($"no entry is of the kind '{kind}'",
+                $"one of: {string.Join(" ", Kinds.Select(FieldWords.Shown))}");
         if (call.Get<int?>("--last") < 1) throw call.Wrong("--last takes at least 1");
         await using var desk = await Desk.Open(call);
         if (call.Get<long?>("entry") is { } one)
@@ -101,10 +102,13 @@ static class LogVerb
             again.TryGetValue(f.Index, out var x) ? LogLines.One(f).With("execution", x.Name()) : LogLines.One(f))))),
             () =>
         {
-            if (lines.Length == 0) call.Terminal.Note($"none of the {desk.State.Size} entries is of the kind {kind}");
+            if (lines.Length == 0)
+                call.Terminal.Note(
+                    $"none of the {desk.State.Size} entries is of the kind {FieldWords.Shown(kind!)}");
             call.Terminal.Table(lines.Select(f =>
                 new[] { f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Entry.Time),
-                f.Statement.Kind, again.TryGetValue(f.Index, out var x) ? $"{LogLines.Line(f)}  [{x.Words()}]"
+                FieldWords.Shown(f.Statement.Kind),
+                again.TryGetValue(f.Index, out var x) ? $"{LogLines.Line(f)}  [{x.Words()}]"
                 : LogLines.Line(f) }), "");
         });
         return again.Values.Any(x => x.IsLie()) ? CliError.Failed : 0;

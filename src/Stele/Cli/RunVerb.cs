@@ -72,7 +72,8 @@ static class RunVerb
                 ("runs", s.Result.Runs.Count), ("agree", s.Result.Runs.Agree), ("entry", s.Entry)))))),
             () => call.Terminal.Table(stated.Select(s => new[]
             {
-                s.Result.Step, s.Result.Kind, s.Result.Name, s.Result.Output.ToString(), s.Result.Runs.Count == 1 ? ""
+                s.Result.Step, FieldWords.Shown(s.Result.Kind), s.Result.Name, s.Result.Output.ToString(),
+                s.Result.Runs.Count == 1 ? ""
                     : s.Result.Runs.Agree ? "twice, same bytes" : "TWICE, DIFFERENT BYTES", $"entry {s.Entry}",
             }), ""));
         return 0;

@@ -15,13 +15,13 @@ public sealed class BannedAnalyzerTests : IDisposable
     public void Dispose() => Directory.Delete(dir, recursive: true);
 
     [Theory]
-    [InlineData("Stele", "Ledger",
+    [InlineData("Stele.Store", "Ledger",
         new[] { "System.DateTime.UtcNow.ToString()", "System.Guid.NewGuid()", "new System.Random()",
             "System.TimeProvider.System", "System.StringComparison.CurrentCulture", "System.IO.File.OpenWrite(\"a\")",
             "System.IO.Directory.CreateDirectory(\"a\")" },
         new[] { "System.IO.File.OpenRead(\"a\")", "System.Security.Cryptography.RandomNumberGenerator.GetBytes(2)" })]
-    [InlineData("Stele", "Disk", new string[0], new[] { "System.IO.File.OpenWrite(\"a\")" })]
-    [InlineData("Stele", "Disk/Deeper", new string[0], new[] { "System.IO.File.OpenWrite(\"a\")" })]
+    [InlineData("Stele.Store", "Disk", new string[0], new[] { "System.IO.File.OpenWrite(\"a\")" })]
+    [InlineData("Stele.Store", "Disk/Deeper", new string[0], new[] { "System.IO.File.OpenWrite(\"a\")" })]
     [InlineData("Stele.Verify", "", new[] { "System.IO.File.OpenWrite(\"a\")", "System.DateTimeOffset.Now" },
         new[] { "System.IO.File.OpenRead(\"a\")" })]
     [InlineData("Stele.Proof", "Governance",
@@ -65,6 +65,7 @@ public sealed class BannedAnalyzerTests : IDisposable
     [Theory]
     [InlineData("Cel", "BannedSymbols.txt BannedSymbols.Pure.txt")]
     [InlineData("Stele.Proof", "BannedSymbols.txt BannedSymbols.Pure.txt")]
+    [InlineData("Stele.Store", "BannedSymbols.txt BannedSymbols.Writes.txt")]
     [InlineData("Stele.Verify", "BannedSymbols.txt BannedSymbols.Writes.txt")]
     [InlineData("Stele", "BannedSymbols.txt BannedSymbols.Writes.txt")]
     public void Each_project_hands_its_lists_to_the_analyzer(string project, string lists)

@@ -18,8 +18,9 @@ public sealed class DependencyTests
         ["Cel"] = new("Cel", [Base], [], [], []),
         ["Stele.Proof"] = new("Stele.Proof", [Base], ["Cel"], [], []),
         ["Stele.Verify"] = new("stele-verify", [Base], ["Cel", "Stele.Proof"], [], []),
-        ["Stele"] = new("stele", [Base, Web], ["Cel", "Stele.Proof"], ["System.CommandLine", "YamlDotNet"],
-            ["libc", "libcrypto.so.3"]),
+        ["Stele.Store"] = new("Stele.Store", [Base], ["Cel", "Stele.Proof"], [], ["libc", "libcrypto.so.3"]),
+        ["Stele"] = new("stele", [Base, Web], ["Cel", "Stele.Proof", "Stele.Store"],
+            ["System.CommandLine", "YamlDotNet"], ["libc"]),
     };
 
     /// <summary>Packages that work while building and leave nothing in what is built.</summary>

@@ -13,9 +13,9 @@ sealed record RoomOrder(string Root, params string[] Rooms)
         Entrance);
     public static readonly RoomOrder Proof = new("Stele.Proof", Entrance, "Interchange", "Statements", "Decisions",
         "Governance", "Packs");
-    public static readonly RoomOrder Stele = new("Stele", "Disk", "Blobs", "Ledger", "Http", "Identity", "Runtime",
-        "Build",
-        "Control", "Host", "Gateway", "Api", "Cli", Entrance);
+    public static readonly RoomOrder Store = new("Stele", "Disk", "Blobs", "Ledger");
+    public static readonly RoomOrder Stele = new("Stele", "Http", "Identity", "Runtime", "Build", "Control", "Host",
+        "Gateway", "Api", "Cli", Entrance);
 
     /// <summary>The type's room; null for what a compiler or generator put elsewhere.</summary>
     public string? RoomOf(Type type)

@@ -42,13 +42,19 @@ public sealed class RoomOrderTests
         Assert.Single(Order.Strays([typeof(RoomOrderTests)]));
     }
 
-    public static TheoryData<string> Houses() => ["Cel", "Stele.Proof", "stele"];
+    public static TheoryData<string> Houses() => ["Cel", "Stele.Proof", "Stele.Store", "stele"];
 
     [Theory, MemberData(nameof(Houses))]
     public void Rooms_are_in_order(string assembly)
     {
         var types = Product.Load(assembly).GetTypes();
-        var order = assembly switch { "Cel" => RoomOrder.Cel, "Stele.Proof" => RoomOrder.Proof, _ => RoomOrder.Stele };
+        var order = assembly switch
+        {
+            "Cel" => RoomOrder.Cel,
+            "Stele.Proof" => RoomOrder.Proof,
+            "Stele.Store" => RoomOrder.Store,
+            _ => RoomOrder.Stele,
+        };
         Rule.Holds(order.Violations(types).Concat(order.Strays(types)));
     }
 
@@ -67,7 +73,7 @@ public sealed class RoomOrderTests
                 var path = Path.GetRelativePath(folder, file);
                 if (path.StartsWith("obj/", StringComparison.Ordinal)
                     || path.StartsWith("bin/", StringComparison.Ordinal) || path == "Program.cs") continue;
-                var expected = string.Join('.', [project, .. path.Split('/')[..^1]]);
+                var expected = string.Join('.', [Product.Root(project), .. path.Split('/')[..^1]]);
                 var declared = File.ReadLines(file).FirstOrDefault(l =>
                     l.StartsWith("namespace ", StringComparison.Ordinal))?["namespace ".Length..].TrimEnd(';', ' ');
                 // Global usings and assembly attributes declare no namespace.
