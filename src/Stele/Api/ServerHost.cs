@@ -99,7 +99,7 @@ sealed class ServerHost : IAsyncDisposable
             await web.StartAsync();
             host.Address = Listener.AddressOf(web);
             // That it admits nothing more is for the process to say, which then decides what to do.
-            host._reporting = new FaultReports("server", () => Faults().Where(f => f.Fault != NodeFault.Stopped),
+            host._reporting = new FaultReports("server", () => Faults().Where(f => f.Fault != FaultCode.Stopped),
                 report, time).Run(stopping.Token);
             return host;
         }

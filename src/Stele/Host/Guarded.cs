@@ -9,7 +9,7 @@ namespace Stele.Host;
 
 /// <summary>Why an instance is to be replaced. <paramref name="Dimensions"/>: what an observation says of it.</summary>
 sealed record Condemnation(
-    NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
+    FaultCode Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
 
 /// <summary>
 /// A running release and those who watch it: over its files, by looks at its processes, by inspections, and by asking
@@ -110,7 +110,7 @@ sealed class Guarded : IAsyncDisposable
         }
     }
 
-    void Unwatched(Exception e) => Condemn(new Condemnation(NodeFault.Uninspected,
+    void Unwatched(Exception e) => Condemn(new Condemnation(FaultCode.Uninspected,
         $"release {Release.Short} is not watched any more, which is a bug: {e.GetType().Name}: {e.Message}", [],
         [new Dimension("inspection", "unavailable", false, null, null)]));
 
@@ -149,7 +149,7 @@ sealed class Guarded : IAsyncDisposable
                 }
             }
             if (!found.Agrees)
-                Condemn(new Condemnation(NodeFault.Drifted,
+                Condemn(new Condemnation(FaultCode.Drifted,
                     $"drift of release {Release.Short}{(sign is null ? "" : $" ({sign})")}: "
                     + string.Join("; ", found.Differences), found.Differences, found.Dimensions));
             return found;
@@ -183,7 +183,7 @@ sealed class Guarded : IAsyncDisposable
             var words = string.Create(CultureInfo.InvariantCulture,
                 $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
             if (failed >= InspectionsTried)
-                Condemn(new Condemnation(NodeFault.Uninspected, words, [],
+                Condemn(new Condemnation(FaultCode.Uninspected, words, [],
                     [new Dimension("inspection", "unavailable", false, null, null)]));
             throw new InstanceException(words, e);
         }
@@ -281,7 +281,7 @@ sealed class Guarded : IAsyncDisposable
                 _stop.Token.ThrowIfCancellationRequested();
                 if (Instance.Exited.IsCompleted) return;
             }
-            Condemn(new Condemnation(NodeFault.Hung, string.Create(CultureInfo.InvariantCulture,
+            Condemn(new Condemnation(FaultCode.Hung, string.Create(CultureInfo.InvariantCulture,
                 $"""
                 release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {
                     _options.ProbeTimeout.TotalSeconds:0.#} s, {ProbesTried} times in a row

@@ -45,7 +45,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     readonly List<Guarded> _running = [];
     readonly List<Task> _retiring = [];
     readonly HashSet<Digest> _drifted = [];
-    readonly Dictionary<(long Deployment, Digest Release, NodeFault Fault), int> _stated = [];
+    readonly Dictionary<(long Deployment, Digest Release, FaultCode Fault), int> _stated = [];
     TimeSpan _retry;
     long _waited;
     TimeSpan _wait;
@@ -275,8 +275,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>Keeps why the step failed; how long to wait before the next.</summary>
     TimeSpan Failed(Exception e)
     {
-        var fault = DiskTrouble.LacksDescriptors(e) ? NodeFault.Descriptors
-            : e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted;
+        var fault = DiskTrouble.LacksDescriptors(e) ? FaultCode.Descriptors
+            : e is IOException or UnauthorizedAccessException ? FaultCode.Storage : FaultCode.NotStarted;
         var pause = _retry;
         // A condemnation that came meanwhile says more, and is acted on now.
         if (e is InstanceException && _running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
@@ -351,7 +351,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     }
 
     static Condemnation Ended(Instance instance) =>
-        new(NodeFault.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [],
+        new(FaultCode.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [],
             [Guarded.Health]);
 
     static string Tail(string errors) =>
@@ -386,7 +386,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         var pause = _inARow == 0 ? TimeSpan.Zero
             : TimeSpan.FromTicks((long)Math.Min(
                 _parts.Options.RetryAtMost.Ticks, _parts.Options.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
-        var drift = why.Fault == NodeFault.Drifted;
+        var drift = why.Fault == FaultCode.Drifted;
         if (drift) _drifted.Add(release);
         if (drift || Once(deployment, release, why.Fault, 2))
             await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
@@ -399,7 +399,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         Tell(new Faulted(why.Fault, words, why.Differences));
     }
 
-    bool Once(long deployment, Digest release, NodeFault fault, int times = 1)
+    bool Once(long deployment, Digest release, FaultCode fault, int times = 1)
     {
         var before = _stated.GetValueOrDefault((deployment, release, fault));
         if (before >= times) return false;
@@ -470,7 +470,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             catch (Exception e)
                 when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException)
             {
-                if (Once(head.Entry, release.Digest, NodeFault.NotStarted))
+                if (Once(head.Entry, release.Digest, FaultCode.NotStarted))
                     await _parts.Observe(table.State, System, Environment, head.Entry,
                         "stopped", release.Digest, [Guarded.Health], "copy");
                 var idle = _running.Where(g =>

@@ -129,7 +129,7 @@ public sealed class NodeFaultTests
         using var stop = new CancellationTokenSource();
         IEnumerable<Faulted> Faults()
         {
-            if (!Volatile.Read(ref unknown)) return [new Faulted(NodeFault.Unreachable, "nobody answers")];
+            if (!Volatile.Read(ref unknown)) return [new Faulted(FaultCode.Unreachable, "nobody answers")];
             Interlocked.Increment(ref refused);
             throw new InvalidOperationException("not now");
         }
@@ -161,7 +161,7 @@ public sealed class NodeFaultTests
         Assert.Equal(
         [
             "node: faults could not be reported: IOException: the pipe is broken",
-            $"node: unreachable: nobody answers; {NodeFault.Unreachable.Row().Hint}",
+            $"node: unreachable: nobody answers; {FaultCode.Unreachable.Row().Hint}",
             "node: faults could not be reported: InvalidOperationException: not now",
         ], lines);
     }
@@ -186,7 +186,7 @@ public sealed class NodeFaultTests
     [Fact]
     public void Every_fault_has_a_name_of_its_own_a_next_step_and_a_row_in_the_docs()
     {
-        var rows = Enum.GetValues<NodeFault>().Select(f => f.Row()).ToArray();
+        var rows = Enum.GetValues<FaultCode>().Select(f => f.Row()).ToArray();
         Assert.Equal(rows.Length, rows.Select(r => r.Name).Distinct(StringComparer.Ordinal).Count());
         Assert.All(rows, r => Assert.Matches("^[a-z]+(-[a-z]+)*$", r.Name));
         Assert.All(rows, r => Assert.True(r.Hint.Length > 10, r.Name));
