@@ -39,7 +39,7 @@ namespace Stele.Api;
 /// Every error is a <see cref="Problem"/>.
 /// </summary>
 sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned, Witnesses? witnesses,
-    ServerOptions options, TimeProvider time, CancellationToken stopping)
+    Func<Faulted[]> faults, ServerOptions options, TimeProvider time, CancellationToken stopping)
 {
     const int MaxEnvelope = 64 * 1024;
 
@@ -169,7 +169,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     }
 
     Json Witnessing() => Json.Object(
-        ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))),
+        ("faults", Json.Array(faults().Select(f => f.ToJson()))),
         ("size", log.Size), ("policy", options.Witnesses is not null),
         ("published",
             cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),

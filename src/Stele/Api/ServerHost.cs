@@ -87,9 +87,11 @@ sealed class ServerHost : IAsyncDisposable
             var own = Token.New();
             var node = new TokenHolder("node", Token.DigestOf(own), Rights.Read | Rights.Submit);
             var tokens = new TokenFile(folder.Tokens, time);
-            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
+            var shortage = new Shortage(time);
+            Faulted[] Faults() => [.. ServerFaults.Of(log, admission, witnesses, shortage)];
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, Faults, options, time, stopping.Token),
                 new TimestampRoutes(new Timestamps(folder.Timestamps, log)),
-                header => IsOf(node, header) ? node : tokens.Authenticate(header), options, time, report);
+                header => IsOf(node, header) ? node : tokens.Authenticate(header), options, shortage, time, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping)
             {
                 OwnToken = own,
@@ -97,8 +99,8 @@ sealed class ServerHost : IAsyncDisposable
             await web.StartAsync();
             host.Address = Listener.AddressOf(web);
             // That it admits nothing more is for the process to say, which then decides what to do.
-            host._reporting = new FaultReports("server", () => ServerFaults.Of(log, admission, witnesses)
-                .Where(f => f.Fault != NodeFault.Stopped), report, time).Run(stopping.Token);
+            host._reporting = new FaultReports("server", () => Faults().Where(f => f.Fault != FaultCode.Stopped),
+                report, time).Run(stopping.Token);
             return host;
         }
         catch
@@ -118,11 +120,12 @@ sealed class ServerHost : IAsyncDisposable
         && CryptographicOperations.FixedTimeEquals(Token.DigestOf(token).ToArray(), holder.Digest.ToArray());
 
     static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, TokenHolder?> holderOf,
-        ServerOptions options, TimeProvider time, Action<string> report)
+        ServerOptions options, Shortage shortage, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
             Address = options.Listen, Port = options.Port, Hosts = options.Hosts, Connections = options.Connections,
+            Shortage = shortage,
             MaxBody = 1 << 20,            // blobs say their own
             MaxRequestLine = 4096, MaxHeaders = 16 * 1024,
         }, time, report, services => services.AddRoutingCore());

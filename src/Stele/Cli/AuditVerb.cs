@@ -112,7 +112,7 @@ static class AuditVerb
         {
             all.AddRange((await node.Status(call.Stop))["environments"].AsArray
                 .SelectMany(e => e.Find("faults")?.AsArray ?? [])
-                .Where(f => f["code"].AsString == NodeFault.KeysMissing.Row().Name).Select(f => f["message"].AsString));
+                .Where(f => f["code"].AsString == FaultCode.KeysMissing.Row().Name).Select(f => f["message"].AsString));
         }
         catch (NodeClient.SilentException) { }   // its folder was read
         return all;

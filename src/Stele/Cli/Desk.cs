@@ -301,8 +301,8 @@ sealed class Desk : IAsyncDisposable
     [
         .. new[]
         {
-            NodeFault.Rejected, NodeFault.Forked, NodeFault.Unverified, NodeFault.Unregistered, NodeFault.KeyRevoked,
-            NodeFault.NotStarted, NodeFault.Revoked,
+            FaultCode.Rejected, FaultCode.Forked, FaultCode.Unverified, FaultCode.Unregistered, FaultCode.KeyRevoked,
+            FaultCode.NotStarted, FaultCode.Revoked,
         }.Select(f => f.Row().Name),
     ];
 

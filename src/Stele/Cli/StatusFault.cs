@@ -7,7 +7,7 @@ namespace Stele.Cli;
 /// <summary>Something that is not as the ledger says, for <c>stele status</c>: the node's own word where it answers,
 /// else what the ledger has of it.</summary>
 /// <param name="Place">The environment; null: the node, or the server.</param>
-/// <param name="Code">A name of <see cref="NodeFault"/>, or one of this class.</param>
+/// <param name="Code">A name of <see cref="FaultCode"/>, or one of this class.</param>
 sealed record StatusFault(string? Place, string Code, string Message, string Hint, IReadOnlyList<string> Differences)
 {
     /// <summary>Who it is about, where it is about no environment.</summary>
@@ -54,14 +54,14 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
             if (live["size"].AsInt <= entry)
             {
                 if (now - head["time"].AsInt > FoldTimeout)
-                    yield return Row(place, NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
+                    yield return Row(place, FaultCode.Lagging, string.Create(CultureInfo.InvariantCulture,
                         $"the node has folded {live["size"].AsInt} entries, and not entry {entry} yet"));
                 yield break;
             }
             foreach (var fault in live.Find("faults")?.AsArray ?? []) yield return Said(place, fault);
             if (live["routes"].AsArray.Any(r => !r["trusted"].AsBool)
                 && live.Find("faults") is not { AsArray.IsEmpty: false })
-                yield return Row(place, NodeFault.Drifted,
+                yield return Row(place, FaultCode.Drifted,
                     "what runs is not trusted: it is being looked at, or replaced");
             yield break;
         }
@@ -76,7 +76,7 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
                 SilentHint, []);
     }
 
-    static StatusFault Row(string place, NodeFault fault, string message) =>
+    static StatusFault Row(string place, FaultCode fault, string message) =>
         new(place, fault.Row().Name, message, In(place, fault.Row().Hint), []);
 
     static StatusFault Said(string? place, Json fault) => new(

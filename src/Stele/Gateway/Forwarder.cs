@@ -58,7 +58,13 @@ static class Forwarder
                 if (Passes(name, closing))
                     foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl))
                         passed.Add(new(name, value));
-            return new Answer((int)response.StatusCode, passed, await Read(response.Content, maxBytes, limit.Token));
+            return new Answer((int)response.StatusCode, passed,
+                await Read(response.Content, maxBytes, BodyBudget.Of(request.HttpContext), limit.Token));
+        }
+        catch (ProblemException e)
+        {
+            throw new ForwardException(e.Problem.Is(ProblemCode.TooMuchAtOnce) ? GatewayError.TooMuchAtOnce
+                : GatewayError.Busy, $"the answer of the release was not kept: {e.Message}");
         }
         catch (OperationCanceledException)
         {
@@ -74,7 +80,9 @@ static class Forwarder
         }
     }
 
-    static async Task<byte[]> Read(HttpContent content, int maxBytes, CancellationToken stop)
+    /// <param name="taken">Takes what comes, as it comes; null: nobody counts.</param>
+    /// <exception cref="ProblemException">There is no room for more of it.</exception>
+    static async Task<byte[]> Read(HttpContent content, int maxBytes, BodyBudget.Share? taken, CancellationToken stop)
     {
         await using var stream = await content.ReadAsStreamAsync(stop);
         using var whole = new MemoryStream();
@@ -85,6 +93,7 @@ static class Forwarder
                 throw new ForwardException(GatewayError.BadUpstream,
                     string.Create(System.Globalization.CultureInfo.InvariantCulture,
                         $"the release answered with more than {maxBytes} bytes"));
+            taken?.Take(n);
             whole.Write(buffer, 0, n);
         }
         return whole.ToArray();

@@ -122,8 +122,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
         var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path, principal);
-        BodyBudget.Of(http)?.Expect(0);   // answers that are not taken count too
-        var input = await http.Body(options.MaxRequest);
+        var input = await http.Body(options.MaxRequest, options.MaxAnswer);
         var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input, options.MaxValues));
         var subject = Subject(http.Request);
         var (table, backend) = Enter(hosted);
@@ -150,7 +149,6 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
             {
                 // 4. What does the release say?
                 (var outcome, answer, var error, var forwarded) = await Reach();
-                BodyBudget.Of(http)?.Count(answer.Body.Length);
 
                 // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not
                 //    have it, even if the clock was put back.

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Disk;
 using Stele.Host;
 using Stele.Proof.Decisions;
 using Stele.Runtime;
@@ -61,7 +62,7 @@ sealed class NodeHost : IAsyncDisposable
         var begun = new Stack<IAsyncDisposable>();
         try
         {
-            Disk.FolderFormat.Demand(folder.Path);
+            FolderFormat.Demand(folder.Path);
             // Its lock keeps a second node out of the folder.
             // Invariant: nothing in the folder is written before it is held.
             var outbox = new Outbox(folder.Outbox);
@@ -73,10 +74,11 @@ sealed class NodeHost : IAsyncDisposable
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
-            if (Directory.Exists(folder.OldReleases)) Disk.Files.Discard(folder.OldReleases);
+            if (Directory.Exists(folder.OldReleases)) Files.Discard(folder.OldReleases);
             TreePlace.Sweep(nodeOptions.Trees);
-            var node = new Node(new NodeParts(folder, identity, nodeOptions, link, outbox,
-                new Provision(blobs, link.Blobs, nodeOptions.Trees), cosigner, time, report ?? (_ => { })));
+            var parts = new NodeParts(folder, identity, nodeOptions, link, outbox,
+                new Provision(blobs, link.Blobs, nodeOptions.Trees), cosigner, time, report ?? (_ => { }));
+            var node = new Node(parts);
             begun.Push(node);
             var access = new Access(folder, identity.Token, time);
             var reads = new BodyReads(folder.Reads);
@@ -93,7 +95,8 @@ sealed class NodeHost : IAsyncDisposable
             var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
             var web = Web(gatewayOptions, access, gateway, pages,
                 new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time),
-                new ReplayEndpoint(replays, access, reads, () => link.Replay, time), time, report ?? (_ => { }));
+                new ReplayEndpoint(replays, access, reads, () => link.Replay, time), parts.Shortage, time,
+                report ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
             var stopping = new CancellationTokenSource();
@@ -159,11 +162,12 @@ sealed class NodeHost : IAsyncDisposable
 
     static WebApplication Web(GatewayOptions options, Access access, Gateway gateway, ReadEndpoints pages,
         ErasureEndpoints erasures,
-        ReplayEndpoint replays, TimeProvider time, Action<string> report)
+        ReplayEndpoint replays, Shortage shortage, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
-            Port = options.Port, Hosts = options.Hosts, Connections = options.Connections,
+            Port = options.Port, Hosts = options.Hosts, Connections = options.Connections, Shortage = shortage,
+            Bodies = options.Bodies, BodiesOfOne = options.BodiesOfOne,
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             MaxBody = Math.Max(4L * options.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);

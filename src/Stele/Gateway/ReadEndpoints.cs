@@ -19,7 +19,7 @@ namespace Stele.Gateway;
 ///                                         what keeps node or environment from being as the ledger says is in "faults",
 ///                                         each {"code","message","hint","deployment"?,"differences"}: "differences"
 ///                                         names dimension and path, "deployment" the head's entry; the codes are those
-///                                         of <see cref="NodeFault"/>
+///                                         of <see cref="FaultCode"/>
 /// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
 /// GET HEAD logs/[hex]/tile/…
 /// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
@@ -241,13 +241,13 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         if (table is null) yield break;
         if (table.Status switch
         {
-            EnvironmentStatus.Unlogged => NodeFault.Unlogged,
-            EnvironmentStatus.Revoked => NodeFault.Revoked,
-            EnvironmentStatus.Unassigned => NodeFault.Unassigned,
-            _ => (NodeFault?)null,
+            EnvironmentStatus.Unlogged => FaultCode.Unlogged,
+            EnvironmentStatus.Revoked => FaultCode.Revoked,
+            EnvironmentStatus.Unassigned => FaultCode.Unassigned,
+            _ => (FaultCode?)null,
         } is { } standing) yield return new Faulted(standing, table.Reason) { Deployment = table.Deployment };
         if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)
-            yield return new Faulted(NodeFault.Stale, string.Create(CultureInfo.InvariantCulture,
+            yield return new Faulted(FaultCode.Stale, string.Create(CultureInfo.InvariantCulture,
                 $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
     }
 
@@ -256,12 +256,12 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         if (hosted.Log is not { } log) return null;
         try
         {
-            return gateway.RecorderOf(log).Unexplained is > 0 and var missing ? new Faulted(NodeFault.KeysMissing,
+            return gateway.RecorderOf(log).Unexplained is > 0 and var missing ? new Faulted(FaultCode.KeysMissing,
                 MissingKeys(missing, log.Origin)) : null;
         }
         catch (GatewayException e)
         {
-            return new Faulted(NodeFault.Storage, e.Message);
+            return new Faulted(FaultCode.Storage, e.Message);
         }
     }
 

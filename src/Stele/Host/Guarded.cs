@@ -9,7 +9,7 @@ namespace Stele.Host;
 
 /// <summary>Why an instance is to be replaced. <paramref name="Dimensions"/>: what an observation says of it.</summary>
 sealed record Condemnation(
-    NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
+    FaultCode Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
 
 /// <summary>
 /// A running release and those who watch it: over its files, by looks at its processes, by inspections, and by asking
@@ -29,6 +29,7 @@ sealed class Guarded : IAsyncDisposable
 
     readonly NodeOptions _options;
     readonly TimeProvider _time;
+    readonly Shortage _shortage;
     readonly Action _wake, _falseAlarm;
     readonly Dimension _given;
     readonly object _gate = new();
@@ -44,14 +45,14 @@ sealed class Guarded : IAsyncDisposable
     /// <param name="instance">Was inspected and found to be its release.</param>
     /// <param name="wake">Called when it is condemned, or something was found.</param>
     /// <param name="falseAlarm">Called when a sign of change turned out to be none.</param>
-    public Guarded(
-        Instance instance, Inspected first, NodeOptions options, TimeProvider time, Action wake, Action falseAlarm)
+    public Guarded(Instance instance, Inspected first, NodeParts parts, Action wake, Action falseAlarm)
     {
-        (Instance, _options, _time, _wake, _falseAlarm) = (instance, options, time, wake, falseAlarm);
+        (Instance, _options, _time, _shortage) = (instance, parts.Options, parts.Time, parts.Shortage);
+        (_wake, _falseAlarm) = (wake, falseAlarm);
         _given = first.Dimensions.Single(d => d.Name == Inspection.GivenEnvironment);
-        Started = Observed = time.GetTimestamp();
+        Started = Observed = _time.GetTimestamp();
         instance.Trusted = true;
-        _watcher = new Watcher(instance.Provisioned.Tree, options.RehashEvery, time,
+        _watcher = new Watcher(instance.Provisioned.Tree, _options.RehashEvery, _time,
             new WatcherReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
         _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)),
             Task.Run(() => Watching(Looks)));
@@ -88,7 +89,7 @@ sealed class Guarded : IAsyncDisposable
         lock (_gate)
         {
             Instance.Trusted = false;
-            _sign = sign;
+            _sign = Differences.Shown(sign);
         }
         _look.Release();
     }
@@ -109,7 +110,7 @@ sealed class Guarded : IAsyncDisposable
         }
     }
 
-    void Unwatched(Exception e) => Condemn(new Condemnation(NodeFault.Uninspected,
+    void Unwatched(Exception e) => Condemn(new Condemnation(FaultCode.Uninspected,
         $"release {Release.Short} is not watched any more, which is a bug: {e.GetType().Name}: {e.Message}", [],
         [new Dimension("inspection", "unavailable", false, null, null)]));
 
@@ -148,7 +149,7 @@ sealed class Guarded : IAsyncDisposable
                 }
             }
             if (!found.Agrees)
-                Condemn(new Condemnation(NodeFault.Drifted,
+                Condemn(new Condemnation(FaultCode.Drifted,
                     $"drift of release {Release.Short}{(sign is null ? "" : $" ({sign})")}: "
                     + string.Join("; ", found.Differences), found.Differences, found.Dimensions));
             return found;
@@ -165,7 +166,9 @@ sealed class Guarded : IAsyncDisposable
             if (DiskTrouble.LacksDescriptors(e))
             {
                 lock (_gate) _sign ??= sign;
-                throw new InstanceException($"release {Release.Short} was not inspected: {e.Message}", e);
+                var lacking = $"release {Release.Short} was not inspected: {e.Message}";
+                _shortage.Met(lacking);
+                throw new InstanceException(lacking, e);
             }
             // What ended can't be looked at; that is another matter.
             if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null)
@@ -180,7 +183,7 @@ sealed class Guarded : IAsyncDisposable
             var words = string.Create(CultureInfo.InvariantCulture,
                 $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
             if (failed >= InspectionsTried)
-                Condemn(new Condemnation(NodeFault.Uninspected, words, [],
+                Condemn(new Condemnation(FaultCode.Uninspected, words, [],
                     [new Dimension("inspection", "unavailable", false, null, null)]));
             throw new InstanceException(words, e);
         }
@@ -271,11 +274,14 @@ sealed class Guarded : IAsyncDisposable
                     // One that is busy with others' requests, and answers those, is alive.
                     failed = await Instance.IsHealthy(either.Token) || Instance.Answers != answers ? 0 : failed + 1;
                 }
-                catch (Exception e) when (DiskTrouble.LacksDescriptors(e)) { } // it was not asked
+                catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+                {
+                    _shortage.Met($"release {Release.Short} was not asked for its health: {e.Message}");
+                }
                 _stop.Token.ThrowIfCancellationRequested();
                 if (Instance.Exited.IsCompleted) return;
             }
-            Condemn(new Condemnation(NodeFault.Hung, string.Create(CultureInfo.InvariantCulture,
+            Condemn(new Condemnation(FaultCode.Hung, string.Create(CultureInfo.InvariantCulture,
                 $"""
                 release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {
                     _options.ProbeTimeout.TotalSeconds:0.#} s, {ProbesTried} times in a row

@@ -35,7 +35,7 @@ sealed class HostedEnvironment : IAsyncDisposable
 
     // The loop's own.
     readonly HashSet<Digest> _drifted = [];
-    readonly Dictionary<(long Deployment, Digest Release, NodeFault Fault), int> _stated = [];
+    readonly Dictionary<(long Deployment, Digest Release, FaultCode Fault), int> _stated = [];
     string _said = "";
 
     /// <param name="anchor">Asks for the log to be anchored now.</param>
@@ -105,6 +105,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             try
             {
                 pause = await Step(step.Token);
+                if (_routing.Reopens && pause > _parts.Options.RetryAfter) pause = _parts.Options.RetryAfter;
                 _backoff.Passed();
             }
             catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
@@ -142,8 +143,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         // A condemnation that came meanwhile says more, and is acted on now.
         if (e is InstanceException && _instances.Running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
         var pause = _backoff.Failed();
-        Tell(new Faulted(DiskTrouble.LacksDescriptors(e) ? NodeFault.Descriptors
-            : e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted,
+        Tell(new Faulted(DiskTrouble.LacksDescriptors(e) ? FaultCode.Descriptors
+            : e is IOException or UnauthorizedAccessException ? FaultCode.Storage : FaultCode.NotStarted,
             e.Message, e is InstanceException { Differences: var d } ? d : []));
         return pause;
     }
@@ -167,7 +168,7 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <returns>How long there is nothing to do unless something happens.</returns>
     async Task<TimeSpan> Step(CancellationToken stop)
     {
-        if (_routing.Table is not { } table) return _parts.Options.InspectEvery;
+        if (_routing.Current() is not { } table) return _parts.Options.InspectEvery;
         var head = table.State.Environment(System, Environment).Head;
 
         // 1. What may not run any more is stopped, whatever else is the matter.
@@ -223,7 +224,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             _backoff.Steady();
             foreach (var old in _stated.Keys.Where(k => k.Release == release).ToArray()) _stated.Remove(old);
         }
-        var drift = why.Fault == NodeFault.Drifted;
+        var drift = why.Fault == FaultCode.Drifted;
         if (drift) _drifted.Add(release);
         if (drift || Once(deployment, release, why.Fault, 2))
             await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
@@ -235,7 +236,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         Tell(new Faulted(why.Fault, words, why.Differences));
     }
 
-    bool Once(long deployment, Digest release, NodeFault fault, int times = 1)
+    bool Once(long deployment, Digest release, FaultCode fault, int times = 1)
     {
         var before = _stated.GetValueOrDefault((deployment, release, fault));
         if (before >= times) return false;
@@ -296,7 +297,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             catch (Exception e)
                 when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException)
             {
-                if (Once(head.Entry, release.Digest, NodeFault.NotStarted))
+                if (Once(head.Entry, release.Digest, FaultCode.NotStarted))
                     await _parts.Observe(table.State, System, Environment, head.Entry,
                         "stopped", release.Digest, [Guarded.Health], "copy");
                 foreach (var idle in _instances.Running.Where(g =>

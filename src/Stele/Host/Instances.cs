@@ -41,8 +41,7 @@ sealed class Instances(NodeParts parts, string place, Action wake)
             var started = instance;
             var found = await Task.Run(() => Inspection.Of(started, null, stop), stop).WaitAsync(stop);
             if (!found.Agrees) throw Otherwise($"release {provisioned.Release.Digest.Short} started", found);
-            var guarded = new Guarded(
-                instance, found, parts.Options, parts.Time, wake, () => Interlocked.Increment(ref _falseAlarms));
+            var guarded = new Guarded(instance, found, parts, wake, () => Interlocked.Increment(ref _falseAlarms));
             lock (_gate) _running.Add(guarded);
             return (guarded, found);
         }
@@ -72,7 +71,7 @@ sealed class Instances(NodeParts parts, string place, Action wake)
 
     /// <summary>Why an instance that has ended is replaced.</summary>
     public static Condemnation Ended(Instance instance) =>
-        new(NodeFault.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [],
+        new(FaultCode.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [],
             [Guarded.Health]);
 
     static string Tail(string errors) =>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -12,6 +13,9 @@ sealed record NodeParts(
     NodeFolder Folder, NodeIdentity Identity, NodeOptions Options, ServerLink Link, Outbox Outbox, Provision Provision,
     Cosigner Cosigner, TimeProvider Time, Action<string> Report)
 {
+    /// <summary>Told by every part that goes on for want of descriptors.</summary>
+    public Shortage Shortage { get; } = new(Time);
+
     public static string Nonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -10,7 +11,7 @@ namespace Stele.Host;
 /// The table that the gateway routes by, and the decision log that it names. Two hands write it: <see cref="Advance"/>,
 /// at once with every step of the ledger (new policies, a halt and a revocation must not wait for a release that is
 /// being made ready), and the environment's loop, which brings backends.
-/// Invariant: whoever writes, what the table's status says is judged by the newest state.
+/// Invariant: after either hand, what the table's status says is judged by the newest state.
 /// </summary>
 /// <param name="superseded">
 /// Called when the ledger orders something else than before, under the table's lock: before the new orders can be seen.
@@ -23,6 +24,7 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
     volatile Faulted? _fault;
     bool _assigned;
     string _unlogged = "the decision log was not opened yet";
+    volatile bool _reopens;
     Orders? _orders;
 
     /// <summary>What the ledger wants of this environment: a head, or nothing.</summary>
@@ -32,6 +34,9 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
     public RoutingTable? Table => _table;
 
     public DecisionLog? Log => _log;
+
+    /// <summary>Whether the log is not open because descriptors alone were lacking to open it.</summary>
+    public bool Reopens => _reopens;
 
     /// <summary>What keeps the environment from running what the ledger says; null while nothing does.</summary>
     public Faulted? Fault => _fault;
@@ -132,6 +137,7 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
     {
         var origin = DecisionLog.OriginFor(state, parts.Folder, parts.Identity.Member, system, environment);
         if (_log?.Origin == origin) return;
+        _reopens = false;
         try
         {
             _log?.Dispose();
@@ -142,6 +148,8 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
         catch (Exception e) when (e is IOException or LogException or FormatException)
         {
             _unlogged = $"the decision log can't be opened: {e.Message}";
+            _reopens = DiskTrouble.LacksDescriptors(e);
+            if (_reopens) parts.Shortage.Met(_unlogged);
         }
     }
 
@@ -162,6 +170,20 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
     }
 
     // ---- The loop's hand
+
+    /// <summary>
+    /// The table, with a log that could not be opened for want of descriptors tried again: no entry has to come to find
+    /// out that there are some.
+    /// </summary>
+    public RoutingTable? Current()
+    {
+        lock (_gate)
+        {
+            if (!_reopens || _table is not { } unlogged) return _table;
+            OpenLog(unlogged.State);
+            return _table = Judged(unlogged with { Log = _log });
+        }
+    }
 
     /// <summary>Keeps what is wrong, and shows it where nothing serves.</summary>
     public void Failed(Faulted fault)

@@ -84,6 +84,7 @@ static class Answers
         }
         catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
         {
+            http.Features.Get<Visitor>()?.Lacks();
             problem = Problem.Of(ProblemCode.Busy, "the server has too much open at once to answer this");
         }
         catch (IOException e) when (DiskTrouble.Of(e) is { } trouble)
