@@ -10,6 +10,12 @@ sealed record JournalOptions
     public bool Secret { get; init; }
 
     /// <summary>
+    /// It is opened to be read: no byte of any file changes, no file is made, and nothing is taken. Where there is no
+    /// journal it reads as an empty one. Default: false.
+    /// </summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>
     /// How many bytes may wait, from the call until the owner is done with them, before the answer is "busy". Default
     /// 64 MiB.
     /// </summary>
@@ -63,8 +69,8 @@ sealed class Journal : IDisposable
     readonly string _path;
     readonly JournalOptions _options;
     readonly Action<JournalBatch> _committed;
-    readonly SafeFileHandle _lock;
-    readonly Thread _writer;
+    readonly SafeFileHandle? _lock;   // null: nobody ever opened it to write, and it is read
+    readonly Thread? _writer;         // null where it is read alone
 
     // Under the lock on _gate:
     readonly object _gate = new();
@@ -79,7 +85,7 @@ sealed class Journal : IDisposable
 
     // Only the writer's, but for _segments, which is under its own lock:
     readonly List<Extent> _segments = [];
-    JournalFile _file;
+    JournalFile _file = null!;     // none where it is read and was never written
     // one for all segments: waiting records have their checksums already when it shows where they go
     uint _salt;
     long _start;                   // the address of the file's first byte
@@ -105,10 +111,11 @@ sealed class Journal : IDisposable
     /// </param>
     /// <exception cref="IOException">Open elsewhere, or damaged elsewhere than at its very end.</exception>
     public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false,
-        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null) =>
+        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null, bool readOnly = false) =>
         new(path, new JournalOptions
         {
             Secret = secret,
+            ReadOnly = readOnly,
             QueueBytes = queueBytes,
             File = file
         }, (_, records) => { if (records.Length > 0) committed(records); }, batch =>
@@ -133,53 +140,59 @@ sealed class Journal : IDisposable
     {
         (_path, _options, _committed) = (path, options, committed);
         _filling = new JournalBatch(this);
-        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, options.Secret);
-        _lock = JournalFile.Lock(path);
+        if (!options.ReadOnly) Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, options.Secret);
+        _lock = options.ReadOnly ? JournalFile.LockIfEverOpened(path) : JournalFile.Lock(path);
         try
         {
+            if (options.ReadOnly)
+            {
+                _closing = true;
+                if (JournalSegment.List(path) is { Count: > 0 } there) ReadAll(there, found);
+                return;
+            }
             if (options.GoOnFrom?.Invoke() is { } kept) ReplaceHeld(path, kept, options.Secret);
             var segments = JournalSegment.List(path);
             if (segments.Count == 0) segments.Add(JournalSegment.Of(path, 0));
-            _file = OpenFile(segments[^1].Path);
             // The process that made file and folder may have been killed before their names were durable.
             Files.SyncNames(path);
             Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
             foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
-            // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is
-            // built on that before it is on the disk too.
-            _file.Sync();
-            _file.Forget();
-            var from = StartFrom(segments);
-            var end = JournalScan.All(segments[from..], found, _file, out _salt, out _start);
-            if (end.Tail == JournalTail.Corrupt)
-                throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
-            (_end, _next, _sealed) = (end.Offset - _start, end.Records, end.Sealed);
-            EndedInOrder = end.Sealed;
-            _room = _end;
+            ReadAll(segments, found);
             if (_file.Length != _end)
             {
                 _file.Length = _end;
                 _file.Sync();
             }
-            foreach (var segment in segments) _segments.Add(new(segment, segment == segments[^1] ? _start : -1, -1));
         }
         catch
         {
             _file?.Dispose();
-            _lock.Dispose();
+            _lock?.Dispose();
             throw;
         }
         _writer = new Thread(Run) { IsBackground = true, Name = "journal" };
         _writer.Start();
     }
 
-    /// <summary>Whether, when it was opened, a seal was the last thing in it: its last owner closed it and was not
-    /// killed. False for a new one.</summary>
-    public bool EndedInOrder { get; }
+    /// <summary>Opens the last of the files, and reads all that the owner does not go on without.</summary>
+    void ReadAll(List<JournalSegment> segments, JournalScan.Visitor found)
+    {
+        _file = OpenFile(segments[^1].Path);
+        // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is built
+        // on that, and nothing signed over it, before it is on the disk too.
+        _file.Sync();
+        _file.Forget();
+        var from = StartFrom(segments);
+        var end = JournalScan.All(segments[from..], found, _file, out _salt, out _start);
+        if (end.Tail == JournalTail.Corrupt)
+            throw new IOException($"{_path} is damaged: {end.Problem}. Nothing was changed");
+        (_end, _next, _sealed) = (end.Offset - _start, end.Records, end.Sealed);
+        _room = _end;
+        foreach (var segment in segments) _segments.Add(new(segment, segment == segments[^1] ? _start : -1, -1));
+    }
 
-    JournalFile OpenFile(string path) => _options.File is { } open
-        ? open(path)
-        : JournalFile.Open(path, _options.Secret);
+    JournalFile OpenFile(string path) => _options.ReadOnly ? JournalFile.OpenToRead(path)
+        : _options.File is { } open ? open(path) : JournalFile.Open(path, _options.Secret);
 
     /// <summary>The newest segment that the owner can go on from.</summary>
     int StartFrom(List<JournalSegment> segments)
@@ -630,7 +643,7 @@ sealed class Journal : IDisposable
             _closing = true;
             Monitor.PulseAll(_gate);
         }
-        if (Thread.CurrentThread != _writer) _writer.Join();
+        if (Thread.CurrentThread != _writer) _writer?.Join();
     }
 
     /// <summary>Writes what still waits, then a seal, and closes the file.</summary>
@@ -641,6 +654,7 @@ sealed class Journal : IDisposable
         Stop();
         try
         {
+            if (_options.ReadOnly) return;
             if (_ahead?.GetAwaiter().GetResult() is { } unused) Discard(unused);
             if (_failure is not null) return;
             if (!_sealed)
@@ -653,8 +667,8 @@ sealed class Journal : IDisposable
         }
         finally
         {
-            _file.Dispose();
-            _lock.Dispose();
+            _file?.Dispose();
+            _lock?.Dispose();
         }
     }
 }

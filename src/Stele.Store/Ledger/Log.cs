@@ -44,6 +44,12 @@ sealed record LogOptions
     /// </summary>
     public Func<Note, bool>? Quorum { get; init; }
 
+    /// <summary>
+    /// It is opened to be read, while nobody writes it: nothing in its folder changes. Its newest checkpoint is signed
+    /// in memory, over all that the journal holds. Default: false.
+    /// </summary>
+    public bool ReadOnly { get; init; }
+
     /// <summary>Opens the journal's files; the tests' disk stands in here.</summary>
     public Func<string, JournalFile>? File { get; init; }
 }
@@ -96,8 +102,8 @@ sealed class Log : IDisposable
     readonly SemaphoreSlim _extending = new(1);   // never disposed: at closing its holder still gives it back
     readonly CancellationTokenSource _closing = new();
     readonly CancellationToken _untilClosing;
-    readonly Task _publishing;
-    readonly Thread _integrating;
+    readonly Task _publishing = Task.CompletedTask;
+    readonly Thread? _integrating;   // null where the log is read alone
 
     // Durable batches on their way from the journal's thread to the log's; bounded, because the journal counts them as
     // waiting until they are released.
@@ -142,7 +148,7 @@ sealed class Log : IDisposable
         _journal = Journal.Open(JournalPath(folder), new JournalOptions
         {
             QueueBytes = options.QueueBytes, QueueRecords = options.QueueEntries, SegmentBytes = options.SegmentBytes,
-            File = options.File,
+            File = options.File, ReadOnly = options.ReadOnly,
             StartFrom = basis => TryRestore(basis, published), Failed = _ => { Wake(); WakeWitnessed(); },
         }, (segment, records) =>
         {
@@ -151,12 +157,13 @@ sealed class Log : IDisposable
         }, Hand);
         try
         {
-            Files.Sweep(folder);
             CheckPublished(published);
+            Floor = Journal.Segments(JournalPath(folder)) is [var first, ..] ? FloorOf(first) : 0;
+            _head = Sign();
+            if (options.ReadOnly) return;
+            Files.Sweep(folder);
             foreach (var path in _files.Stray(_tree.Size).ToList()) _files.Delete(path);
             _opening = false;
-            Floor = FloorOf(Journal.Segments(JournalPath(folder))[0]);
-            _head = Sign();
             _files.EnsureEdge(_tree, _ => { });
             var size = Publish();
             SealBehind();
@@ -199,9 +206,6 @@ sealed class Log : IDisposable
 
     /// <summary>Entries that are durable and under <see cref="Checkpoint"/>.</summary>
     public long Size => _head.Size;
-
-    /// <summary>Whether its last owner closed it in order before it was opened here.</summary>
-    public bool EndedInOrder => _journal.EndedInOrder;
 
     /// <summary>
     /// The first entry that the journal can give, by whole bundles; those below were pruned or moved. 0 unless they
@@ -554,12 +558,12 @@ sealed class Log : IDisposable
 
     /// <summary>
     /// A tile or bundle is full: at opening it becomes a file at once, if what stands there is not it; later after the
-    /// checkpoint, and is read from memory until then.
+    /// checkpoint, and is read from memory until then. Of a log that is read, memory is all it gets.
     /// </summary>
     void Full(Tile tile, ReadOnlyMemory<byte> bytes)
     {
-        if (_opening) _files.Ensure(tile, bytes.Span);
-        else
+        if (_opening && !_options.ReadOnly) _files.Ensure(tile, bytes.Span);
+        else if (!_options.ReadOnly || !_files.Same(tile, bytes.Span))
         {
             var rented = ArrayPool<byte>.Shared.Rent(bytes.Length);
             bytes.CopyTo(rented);
@@ -1025,13 +1029,14 @@ sealed class Log : IDisposable
         _publishing.GetAwaiter().GetResult();
         try
         {
+            if (_options.ReadOnly) return;
             _journal.Stop();
             lock (_handover)
             {
                 _lastHanded = true;
                 Monitor.Pulse(_handover);
             }
-            _integrating.Join();
+            _integrating!.Join();
             _sealing.GetAwaiter().GetResult();
             _closed = true;
             Wake();   // no batch comes any more; those who wait are told

@@ -141,8 +141,8 @@ static class AuditVerb
     static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
         var folder = NodeFolder.In(call.DataHere);
-        if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
-        var open = folders.Keep(DecisionLog.Open(folder, log.Origin, call.Clock));
+        if (DecisionLog.OpenToRead(folder, log.Origin, call.Clock) is not { } open) return null;
+        folders.Keep(open);
         try
         {
             using var recorder = new Recorder(folder, open);

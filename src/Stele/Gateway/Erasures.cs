@@ -438,12 +438,12 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     }
 
     /// <summary>
-    /// A log of a node that does not run, opened for as long as it takes; null where it is not in that folder.
+    /// A log that no node has open, for as long as it takes; null where it is not in that folder. It is read: erasing
+    /// writes its key table, and nothing else of it.
     /// </summary>
     public static (Recorder, IDisposable?)? Open(NodeFolder folder, string origin, TimeProvider time)
     {
-        if (!File.Exists(Path.Combine(folder.Log(origin), "key"))) return null;
-        var log = DecisionLog.Open(folder, origin, time);
+        if (DecisionLog.OpenToRead(folder, origin, time) is not { } log) return null;
         try
         {
             var opened = new Recorder(folder, log);

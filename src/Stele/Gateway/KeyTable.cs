@@ -46,11 +46,8 @@ sealed class KeyTable : IDisposable
 {
     const byte Record = 1, Tombstone = 2, Subject = 3, Lost = 4;
 
-    /// <summary>How many decisions can be on their way to the disk at once: one a connection, and a crash loses no
-    /// more.</summary>
-    public const int MostUnderWay = 4096;
-
     readonly string _path;
+    readonly bool _readOnly;
     readonly object _gate = new();        // what Take changes; the journal's writer needs it
     readonly object _rewriting = new();   // held by readers of the journal, and while it is replaced
     readonly SortedDictionary<long, long> _addresses = [];
@@ -58,15 +55,17 @@ sealed class KeyTable : IDisposable
     long _newest = -1;
     Journal _journal;
 
-    public KeyTable(string path)
+    /// <param name="readOnly">Nothing is added, and the file changes by <see cref="Erase"/> alone.</param>
+    public KeyTable(string path, bool readOnly = false)
     {
-        _path = path;
-        _journal = Journal.Open(path, Take, secret: true);
-        EndedInOrder = _journal.EndedInOrder;
+        (_path, _readOnly) = (path, readOnly);
+        _journal = Open();
     }
 
-    /// <summary>Whether the file was closed in order before it was opened here.</summary>
-    public bool EndedInOrder { get; }
+    Journal Open() => Journal.Open(_path, Take, secret: true, readOnly: _readOnly);
+
+    /// <summary>Whether an error ended the writing: what was added may not be there.</summary>
+    public bool HasFailed => _journal.Failure is not null;
 
     /// <summary>The newest decision that the table knows anything of; -1: none.</summary>
     public long Newest
@@ -157,25 +156,36 @@ sealed class KeyTable : IDisposable
         lock (_gate) return _lost.Contains(index);
     }
 
-    /// <summary>How many decisions of a range have no keys here, though they were neither erased nor lost in a
-    /// crash.</summary>
-    public long Unexplained(long from, long to)
+    /// <summary>How many decisions of a range are missing, as <see cref="IsMissing"/> says it of one. Looks at all that
+    /// is known: for an opening, which has just read it.</summary>
+    public long Missing(long from, long to)
     {
         lock (_gate)
         {
             var known = 0L;
             foreach (var index in _addresses.Keys) if (index >= from && index < to) known++;
-            foreach (var index in _erased) if (index >= from && index < to && !_addresses.ContainsKey(index)) known++;
-            foreach (var index in _lost) if (index >= from && index < to && !_addresses.ContainsKey(index)
-                && !_erased.Contains(index)) known++;
-            return to - from - known;
+            foreach (var index in _erased.Union(_lost))
+                if (index >= from && index < to && !_addresses.ContainsKey(index)) known++;
+            return Math.Max(0, to - from) - known;
         }
     }
 
-    /// <summary>Writes down, durably, which decisions a crash left incomplete.</summary>
+    /// <summary>Whether a decision has no keys here, though it was neither erased nor lost in a crash.</summary>
+    public bool IsMissing(long index)
+    {
+        lock (_gate) return !_addresses.ContainsKey(index) && !_erased.Contains(index) && !_lost.Contains(index);
+    }
+
+    /// <summary>Writes down, durably, which decisions a crash left incomplete. Where the table is read alone, it is
+    /// known here and not written.</summary>
     public void NoteLost(IReadOnlyList<long> indices)
     {
         if (indices.Count == 0) return;
+        if (_readOnly)
+        {
+            lock (_gate) _lost.UnionWith(indices);
+            return;
+        }
         if (!_journal.TryAppend([.. indices.Select(i => (Lost, (ReadOnlyMemory<byte>)Number(i)))], out var durable))
             throw new IOException($"{_path}: too much waits to be written");
         durable.GetAwaiter().GetResult();
@@ -201,6 +211,7 @@ sealed class KeyTable : IDisposable
             _journal.Dispose();   // writes what waits; not under the gate, which that takes
             try
             {
+                foreach (var leftover in Files.LeftBeside(_path)) Files.Delete(leftover);
                 var (kept, marks) = (new SortedDictionary<long, byte[]>(), new SortedDictionary<long, byte[]>());
                 var (erased, lost) = (new SortedSet<long>(), new SortedSet<long>());
                 Journal.Scan(_path, records =>
@@ -236,9 +247,9 @@ sealed class KeyTable : IDisposable
                 lock (_gate)
                 {
                     _addresses.Clear();
-                    _lost.Clear();
+                    if (!_readOnly) _lost.Clear();
                 }
-                _journal = Journal.Open(_path, Take, secret: true);
+                _journal = Open();
             }
         }
     }

@@ -15,14 +15,15 @@ namespace Stele.Host;
 sealed class DecisionLog : IDisposable
 {
     readonly NoteSigner _signer;
+    readonly GatewayCounters? _counters;   // null where the log is read alone
 
-    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time, LogOptions? options)
+    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time, LogOptions options)
     {
-        _signer = signer;
+        (_signer, IsReadOnly) = (signer, options.ReadOnly);
         Log = Log.Open(folder, signer.Key.Name, signer, time, options);
         try
         {
-            Counters = new GatewayCounters(tally, Log.Size);
+            if (!IsReadOnly) _counters = new GatewayCounters(tally, Log.Size);
         }
         catch
         {
@@ -33,14 +34,39 @@ sealed class DecisionLog : IDisposable
 
     public Log Log { get; }
 
+    /// <summary>Whether nothing of it, nor of what belongs to it, may change here.</summary>
+    public bool IsReadOnly { get; }
+
     /// <summary>What the gateway counts of the log.</summary>
-    public GatewayCounters Counters { get; }
+    public GatewayCounters Counters => _counters
+        ?? throw new InvalidOperationException("nothing is counted of a log that is read");
 
     public string Origin => Log.Origin;
 
     /// <summary>What an owner opens in the ledger: <c>origin</c> and this key.</summary>
     public VerifierKey Key => _signer.Key;
 
+    /// <summary>Opens the log of a node that does not run, to be read; null where it is not in that folder.</summary>
+    /// <exception cref="IOException">It is open elsewhere, or damaged.</exception>
+    public static DecisionLog? OpenToRead(NodeFolder folder, string origin, TimeProvider time)
+    {
+        var at = folder.Log(origin);
+        var keyFile = Path.Combine(at, "key");
+        if (!File.Exists(keyFile)) return null;
+        var signer = NoteSigner.Open(keyFile);
+        try
+        {
+            return new DecisionLog(at, folder.Tally(origin), signer, time, new LogOptions { ReadOnly = true });
+        }
+        catch
+        {
+            signer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens or makes the log, for the node whose it is and no one else: files of earlier builds get this
+    /// build's format.</summary>
     public static DecisionLog Open(NodeFolder folder, string origin, TimeProvider time, LogOptions? options = null)
     {
         var at = folder.Log(origin);
@@ -50,7 +76,7 @@ sealed class DecisionLog : IDisposable
         DecisionLog? log = null;
         try
         {
-            log = new DecisionLog(at, folder.Tally(origin), signer, time, options);
+            log = new DecisionLog(at, folder.Tally(origin), signer, time, options ?? new());
             NoteSigner.Raise(keyFile);
             return log;
         }
@@ -126,7 +152,7 @@ sealed class DecisionLog : IDisposable
     public void Dispose()
     {
         Log.Dispose();
-        Counters.Dispose();
+        _counters?.Dispose();
         _signer.Dispose();
     }
 }

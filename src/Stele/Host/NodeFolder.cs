@@ -18,7 +18,8 @@ namespace Stele.Host;
 /// reads             who opened which bodies: a journal                          0600
 /// replica/          its own copy of the ledger; and next to that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
-/// logs/[hex]/       one decision log an environment: key, journal, tiles
+/// logs/[hex]/       one decision log an environment: key, journal, tiles; accounted.json: how far keys are
+///                   accounted for
 /// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
 /// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
 /// tally/[hex]       what the gateway has counted of a log, mapped into memory
@@ -61,6 +62,7 @@ sealed record NodeFolder(string Path)
 
     public string Log(string origin) => System.IO.Path.Combine(Logs, NameOf(origin));
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
+    public string Accounted(string origin) => System.IO.Path.Combine(Log(origin), "accounted.json");
     public string Tally(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
     public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));
 
