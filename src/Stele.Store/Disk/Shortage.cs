@@ -1,8 +1,8 @@
 namespace Stele.Disk;
 
 /// <summary>
-/// That descriptors were lacking, for a while after each time it was met: whoever goes on without says it here, and the
-/// faults of a server or node say it to people.
+/// That descriptors were lacking, for a while after each time it was met: each part that goes on without them says it
+/// here, and the faults of a server or node say it to people.
 /// </summary>
 sealed class Shortage(TimeProvider time)
 {

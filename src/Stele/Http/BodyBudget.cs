@@ -47,7 +47,7 @@ sealed class BodyBudget(long total, long each)
         bool _ended;
 
         /// <param name="bytes">What is taken now.</param>
-        /// <param name="expected">What the request may come to take: it is refused now where that would not fit.</param>
+        /// <param name="expected">What the request may come to take: refused now where that would not fit.</param>
         /// <exception cref="ProblemException">
         /// There is no room: <see cref="ProblemCode.TooMuchAtOnce"/> for this principal, <see cref="ProblemCode.Busy"/>
         /// for anybody.

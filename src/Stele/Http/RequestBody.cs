@@ -22,7 +22,7 @@ static class RequestBody
     /// The whole body, at most <paramref name="max"/> bytes of it. What it takes is given back when the request has
     /// ended.
     /// </summary>
-    /// <param name="answer">How many bytes the answer may take; it is refused now where there is no room for them.</param>
+    /// <param name="answer">How many bytes the answer may take; refused now where there is no room for them.</param>
     /// <exception cref="ProblemException">
     /// It is longer (<see cref="ProblemCode.TooLarge"/>; where it says so itself, before any of it was read), is not
     /// framed as

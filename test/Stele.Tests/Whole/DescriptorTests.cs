@@ -170,8 +170,8 @@ public sealed class DescriptorTests(ITestOutputHelper output)
     public Task Silent_sockets_beyond_3000_descriptors_end_nothing() => Bears(3000, 3600, 60, node: true);
 
     /// <summary>
-    /// No descriptor at all is left to a node for some seconds: it says what it could not look at, and goes on. Explicit,
-    /// as the runtime itself may end meanwhile: it needs descriptors to start threads.
+    /// No descriptor at all is left to a node for some seconds: it says what it could not look at, and goes on.
+    /// Explicit, as the runtime itself may end meanwhile: it needs descriptors to start threads.
     /// </summary>
     [Fact(Explicit = true)]
     public async Task A_node_that_may_open_nothing_says_so_and_goes_on()

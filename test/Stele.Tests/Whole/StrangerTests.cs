@@ -140,23 +140,23 @@ public sealed class StrangerTests(ITestOutputHelper output)
     /// <summary>
     /// Asks twenty times a second until it is stopped: how long each took, in milliseconds; what went wrong.
     /// </summary>
-    /// <param name="anew">
+    /// <param name="fresh">
     /// Four times, each over a new connection; which is a stranger's until the token is read, may be closed for
     /// another's, and is tried again then. All tries count.
     /// </param>
     static async Task<(List<double> Took, List<string> Wrong)> Ask(Target target, CancellationToken stop,
-        bool anew = false)
+        bool fresh = false)
     {
-        var (line, sent) = anew && target.New is { } its ? its : (target.Line, target.Body);
+        var (line, sent) = fresh && target.New is { } its ? its : (target.Line, target.Body);
         using var http = new HttpClient { BaseAddress = target.Address, Timeout = TimeSpan.FromSeconds(30) };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", target.Token);
-        http.DefaultRequestHeaders.ConnectionClose = anew;
+        http.DefaultRequestHeaders.ConnectionClose = fresh;
         var (took, wrong, asked) = (new List<double>(), new List<string>(), new List<Task>());
         async Task One()
         {
             var began = Stopwatch.GetTimestamp();
             while (await Try() is { } failed)
-                if (!anew || Stopwatch.GetElapsedTime(began) > http.Timeout)
+                if (!fresh || Stopwatch.GetElapsedTime(began) > http.Timeout)
                 {
                     lock (wrong) wrong.Add(failed);
                     break;
@@ -181,7 +181,7 @@ public sealed class StrangerTests(ITestOutputHelper output)
                 return e.GetBaseException().Message;
             }
         }
-        using var beat = new PeriodicTimer(TimeSpan.FromMilliseconds(anew ? 250 : 50));
+        using var beat = new PeriodicTimer(TimeSpan.FromMilliseconds(fresh ? 250 : 50));
         while (!stop.IsCancellationRequested)
         {
             asked.Add(One());
@@ -206,7 +206,7 @@ public sealed class StrangerTests(ITestOutputHelper output)
             var began = Stopwatch.GetTimestamp();
             using var stop = new CancellationTokenSource();
             var asking = Task.Run(() => Ask(target, stop.Token));
-            var coming = Task.Run(() => Ask(target, stop.Token, anew: true));
+            var coming = Task.Run(() => Ask(target, stop.Token, fresh: true));
             var peak = before;
             using var watch = new Timer(_ => peak = Math.Max(peak, Rss(target.Pid)), null, 0, 50);
             // From two processes.
@@ -325,7 +325,8 @@ public sealed class StrangerTests(ITestOutputHelper output)
         }.Encode(), owner);
         Assert.IsType<Admitted.Added>(await server.Submit(order));
         var statement = ("POST /statements", order.ToJson().ToString());
-        await Bears(new Target(up.Pid, up.Server, token, other, log, null, statement), Most, Attacks(whole, log, "POST /blobs",
+        await Bears(new Target(up.Pid, up.Server, token, other, log, null, statement), Most, Attacks(whole, log,
+            "POST /blobs",
             $"GET /blobs/{blob}",
             // Every address that makes a tree of JSON, with as much of it as it takes.
             new("objects", 600, 0, "POST /statements", 64 * 1024),
