@@ -8,8 +8,8 @@ namespace Stele.Proof.Governance;
 /// auditor over a pack. Given the state, an entry and the documents the entry names, it accepts or refuses. No clock,
 /// no randomness, no I/O.
 ///
-/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may · 6 the kind's own rule (both stand in the
-/// kind's row, <see cref="StatementKinds"/>) · 7 the policies in force, for what they govern.
+/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may · 6 the kind's own rule (both are in
+/// the kind's row, <see cref="StatementKinds"/>) · 7 the policies in force, for what they govern.
 /// </summary>
 public static partial class Fold
 {
@@ -112,8 +112,8 @@ public static partial class Fold
         new(code, message, null, statement, null);
 
     /// <summary>What the kinds' rules share.</summary>
-    internal sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers, Documents Documents,
-        Statement Statement)
+    internal sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers,
+        Documents Documents, Statement Statement)
     {
         public Signed Signer => Signers[0];
         public Outcome.Accepted Accept(State next, Judgement? judgement = null) =>

@@ -136,7 +136,8 @@ public static class StateDigest
         : map.StartsWith(Heads, StringComparison.Ordinal) ? s.Environments[map[Heads.Length..]].Heads.PathTo(key, Past)
         : StatementKinds.Parts.First(p => p.Name == map).Path!(s, key);
 
-    internal static Part Of<K, V>(string name, Func<State, FactMap<K, V>> facts, Func<V, Json> json) where K : notnull =>
+    internal static Part Of<K, V>(string name, Func<State, FactMap<K, V>> facts, Func<V, Json> json)
+        where K : notnull =>
         new(name, (s, whole) => MapOf(whole, facts(s), json), (s, key) => facts(s).PathTo(key, json));
 
     static Part Plain(string name, Func<State, Json?> json) => new(name, (s, _) => json(s), null);

@@ -51,7 +51,11 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
         if (statement is MemberStatement m && m.Keys.FirstOrDefault(
             k => State.KeyOwners.TryGetValue(k.Id, out var whose) && whose != m.Member) is { } taken)
             return $"{RefusalCode.KeyTaken.Name()}: the key {taken.Id} is another member's by the entries shown";
-        State = kind.Learned(new(State, index, entry.Time, signers, documents), statement) with { Size = index + 1, Time = entry.Time };
+        State = kind.Learned(new(State, index, entry.Time, signers, documents), statement) with
+        {
+            Size = index + 1,
+            Time = entry.Time
+        };
         return null;
 
         static string Text(long? n) =>
