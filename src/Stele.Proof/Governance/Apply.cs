@@ -8,7 +8,7 @@ namespace Stele.Proof.Governance;
 /// auditor over a pack. Given the state, an entry and the documents the entry names, it accepts or refuses. No clock,
 /// no randomness, no I/O.
 ///
-/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may · 6 the kind's own rule (both stand in
+/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may · 6 the kind's own rule (both are in
 /// the kind's row, <see cref="StatementKinds"/>) · 7 the policies in force, for what they govern.
 /// </summary>
 public static partial class Fold

@@ -53,7 +53,8 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
             return $"{RefusalCode.KeyTaken.Name()}: the key {taken.Id} is another member's by the entries shown";
         State = kind.Learned(new(State, index, entry.Time, signers, documents), statement) with
         {
-            Size = index + 1, Time = entry.Time,
+            Size = index + 1,
+            Time = entry.Time
         };
         return null;
 

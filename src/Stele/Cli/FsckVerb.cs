@@ -53,7 +53,8 @@ static class FsckVerb
         var violations = found.Violations;
         call.Terminal.Result(Json.Object(
             ("violations", Json.Array(
-                violations.Select(v => Json.Object(("path", v.Path), ("problem", v.Problem), ("derived", v.Damage == Damage.Derived))))),
+                violations.Select(v => Json.Object(("path", v.Path), ("problem", v.Problem),
+                    ("derived", v.Damage == Damage.Derived))))),
             ("repaired", Json.Array(found.Repaired.Select(Json.Of))),
             ("remarks", Json.Array(found.Remarks.Select(Json.Of))),
             ("entries", found.Entries), ("logs", found.Logs), ("decisions", found.Decisions), ("blobs", found.Blobs)),

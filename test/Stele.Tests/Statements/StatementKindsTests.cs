@@ -22,7 +22,7 @@ public sealed class StatementKindsTests
     static readonly ILookup<string, Folded> Entries = StatementTests.World.Replay.Entries.Concat(
         Worlds.Kept.All().Last().World.Replay.Entries).ToLookup(f => f.Statement.Kind);
 
-    /// <summary>What there must be of a kind besides its row, and the file in which it is still to be written.</summary>
+    /// <summary>What there must be of a kind next to its row, and the file that still lacks it.</summary>
     static IEnumerable<string> Lacks(StatementKind kind)
     {
         var (name, row) = (kind.Name, $"{kind.Name} {kind.PredicateType}");
@@ -98,7 +98,7 @@ public sealed class StatementKindsTests
         Assert.Equal(types.Count, StatementKinds.All.DistinctBy(k => k.Name).Count());
     }
 
-    /// <summary>The parts that a row names are those that its entries change: no other, and each by some entry.</summary>
+    /// <summary>The parts that a row names are those that its entries change: no other, each by some entry.</summary>
     [Fact]
     public void A_row_names_the_parts_of_the_state_that_its_kind_changes()
     {
@@ -123,7 +123,7 @@ public sealed class StatementKindsTests
         }
     }
 
-    /// <summary>Receipts learn from parts of a ledger: what they learn of a kind is what the fold makes of it.</summary>
+    /// <summary>Receipts learn from parts of a ledger: what they learn of a kind stands in its row.</summary>
     [Fact]
     public void A_kind_that_changes_facts_is_learned_or_said_not_to_be()
     {
