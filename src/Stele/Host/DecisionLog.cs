@@ -16,13 +16,13 @@ sealed class DecisionLog : IDisposable
 {
     readonly NoteSigner _signer;
 
-    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time, LogOptions? options)
+    DecisionLog(string folder, string counters, NoteSigner signer, TimeProvider time, LogOptions? options)
     {
         _signer = signer;
         Log = Log.Open(folder, signer.Key.Name, signer, time, options);
         try
         {
-            Counters = new GatewayCounters(tally, Log.Size);
+            Counters = new GatewayCounters(counters, Log.Size);
         }
         catch
         {
@@ -50,7 +50,7 @@ sealed class DecisionLog : IDisposable
         DecisionLog? log = null;
         try
         {
-            log = new DecisionLog(at, folder.Tally(origin), signer, time, options);
+            log = new DecisionLog(at, folder.Counters(origin), signer, time, options);
             NoteSigner.Raise(keyFile);
             return log;
         }
@@ -118,7 +118,7 @@ sealed class DecisionLog : IDisposable
         return new Anchor(Origin, note, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state), gateway)
         {
             Ledger = state.Ledger,
-            Nonce = NodeParts.Nonce(),
+            Nonce = Identity.RandomId.New(),
             Issued = now
         };
     }

@@ -7,10 +7,14 @@ namespace Stele.Host;
 /// <summary>A file mapped into a process, by the path it has inside, and its inode.</summary>
 readonly record struct Mapping(string Path, ulong Inode, bool Executable);
 
+/// <summary>The network of a sandbox.</summary>
+/// <param name="Own">It is not this machine's.</param>
+/// <param name="Listening">By protocol and address, ascending.</param>
+sealed record NetworkView(bool Own, IReadOnlyList<string> Listening);
+
 /// <summary>
 /// What the kernel says of the processes of one sandbox. Their own user, and root, may read this; a process can't
-/// change
-/// what is here, except its own memory: its arguments and its environment are in it.
+/// change what is here, except its own memory: its arguments and its environment are in it.
 /// Processes come and go while they are looked at: one that is gone, or has ended and waits for its parent (a zombie),
 /// is none of the population. Only the end of the first process is the end of all.
 /// </summary>
@@ -127,7 +131,7 @@ sealed class ProcessView(int pid, int init)
     /// <summary>
     /// Whether the sandbox has a network of its own, and everything in it that listens, by protocol and address.
     /// </summary>
-    public (bool Own, IReadOnlyList<string> Listening) Network()
+    public NetworkView Network()
     {
         var listening = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var columns in Table("net/unix"))
@@ -139,7 +143,7 @@ sealed class ProcessView(int pid, int init)
         foreach (var protocol in (string[])["udp", "udp6", "raw", "raw6"])
             foreach (var columns in Table("net/" + protocol))
                 if (columns.Length > 3) listening.Add($"{protocol}:{columns[1]}");
-        return (Link(At(pid, "ns/net")) is { } space && space != Link("/proc/self/ns/net"), [.. listening]);
+        return new(Link(At(pid, "ns/net")) is { } space && space != Link("/proc/self/ns/net"), [.. listening]);
     }
 
     /// <summary>

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Stele.Disk;
+using Stele.Identity;
 
 namespace Stele.Runtime;
 
@@ -26,16 +26,16 @@ sealed class TreePlace : IDisposable
     public string Tree => Path.Combine(_directory, "tree");
 
     /// <summary>The folder of this user's places.</summary>
-    public static string Folder => FolderOf(Environment.GetEnvironmentVariable(Variable), Libc.EffectiveUser == 0,
+    public static string Folder => FolderOf(Environment.GetEnvironmentVariable(Variable), Libc.EffectiveUser,
         Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify));
 
     /// <summary>
     /// Not below $XDG_CACHE_HOME, which a shell may have and a service of the same user has not; nor below a temporary
     /// folder, where hardened machines let nothing be executed.
     /// </summary>
-    internal static string FolderOf(string? given, bool root, string home) =>
+    internal static string FolderOf(string? given, uint user, string home) =>
         !string.IsNullOrEmpty(given) ? Path.GetFullPath(given)
-        : root ? "/var/cache/stele/trees" : Path.Combine(home, ".cache/stele/trees");
+        : user == 0 ? "/var/cache/stele/trees" : Path.Combine(home, ".cache/stele/trees");
 
     /// <param name="folder">Null: the user's. Another one is for tests that look at what is in it.</param>
     /// <exception cref="IOException">The folder can't be made, is not this user's, or takes no more.</exception>
@@ -46,7 +46,7 @@ sealed class TreePlace : IDisposable
         Sweep(folder);
         for (var tries = 0; tries < 1000; tries++)
         {
-            var directory = Path.Combine(folder, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+            var directory = Path.Combine(folder, RandomId.New());
             Files.CreateDirectory(directory, secret: true);
             if (Libc.TryLockDirectory(directory) is not { } held)
             {

@@ -15,9 +15,9 @@ public sealed class LengthTests
     static readonly string[] Long =
     [
         "src/Stele/Cli/TourVerb.cs",
-        "src/Stele/Disk/Journal.cs",
+        "src/Stele.Store/Disk/Journal.cs",
         "src/Stele/Gateway/Erasures.cs",
-        "src/Stele/Ledger/Log.cs",
+        "src/Stele.Store/Ledger/Log.cs",
     ];
 
     [Fact]
