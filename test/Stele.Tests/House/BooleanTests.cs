@@ -87,6 +87,7 @@ public sealed class BooleanTests
             .Select(b => Regex.Replace(b.Parameter.Split('+')[^1], @"g__Local\|\d+_\d+", ""))
             .Order(StringComparer.Ordinal));
 
+#pragma warning disable // What follows is wrong on purpose, so that the test can be seen to catch it.
     static class Fixtures
     {
         internal delegate void Asks(bool on);
