@@ -38,7 +38,7 @@ internal sealed class Checker
             throw new CelException(source, root.Position,
                 $"the expression is of type {checker.Show(type)}, not {expected}");
         return new Checked(root, checker._resolutions,
-            checker._types.Resolve(type, final: true)) { Height = checker._height - depth };
+            checker._types.Final(type)) { Height = checker._height - depth };
     }
 
     CelType Visit(Expr e)
@@ -416,7 +416,7 @@ internal sealed class Checker
         return body;
     }
 
-    string Show(CelType type) => _types.Resolve(type, final: true).ToString();
+    string Show(CelType type) => _types.Final(type).ToString();
 
     CelType Fail(Expr e, CelErrorKind kind, string reason) => Fail(e, e.Position, kind, reason);
 

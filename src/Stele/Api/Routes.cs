@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Stele.Blobs;
 using Stele.Control;
@@ -12,6 +11,7 @@ using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Api;
 
@@ -84,7 +84,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
         ? throw new ProblemException(ProblemCode.Stopped, "the server is not admitting statements")
         : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size),
-            ("publishing", log.LastPublishError is { } trouble ? Json.Of(trouble) : null)));
+            ("publishing", log.LastPublishError is { } error ? Json.Of(error) : null)));
 
     async Task Submit(HttpContext http)
     {
@@ -129,16 +129,15 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         {
             var beyond = http.Number("beyond")
                 ?? throw new ProblemException(ProblemCode.BadRequest, "'wait' needs 'beyond'");
-            using var due = new CancellationTokenSource(
-                TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping, due.Token);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
             try
             {
-                await log.WaitBeyond(beyond, limit.Token);
+                await time.Within(TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)),
+                    either => log.WaitBeyond(beyond, either), ending.Token);
             }
             catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
             {
-                // The time is up: the present one is the answer.
+                // The server stops: the present one is the answer, as it is when the time is up.
             }
         }
         if (http.Number("beyond") is not null) await LogPages.Checkpoint(http, cosigned.Newest);
@@ -183,7 +182,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     async Task Tile(HttpContext http)
     {
         var path = $"tile/{http.Request.RouteValues["path"]}";
-        if (!await LogPages.Tile(http, log, path, options.OpenLog))
+        if (!await LogPages.Tile(http, log, path, options.OpenLog ? Audience.Anyone : Audience.Holders))
             throw new ProblemException(ProblemCode.NotFound, $"the log of {log.Size} entries has no {path}");
     }
 
@@ -218,12 +217,12 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     {
         var next = http.Request.Headers["Last-Event-ID"] is [var last] && long.TryParse(last, NumberStyles.None,
             CultureInfo.InvariantCulture, out var seen) ? seen + 1 : http.Number("from") ?? admission.Replay.State.Size;
-        http.Response.ContentType = "text/event-stream";
+        http.Begin("text/event-stream");
         http.Response.Headers.CacheControl = "no-store";
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
         try
         {
-            await http.Response.Body.FlushAsync(ending.Token);
+            await http.Flush(ending.Token);
             while (!admission.Completion.IsCompleted)
             {
                 var entries = admission.Replay.Entries;
@@ -233,28 +232,13 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
                     await http.Give(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
                         $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
                 }
-                if (!await News(next, ending.Token)) await http.Give(": alive\n\n"u8.ToArray(), ending.Token);
+                if (!await time.Within(Heartbeat, either => admission.Beyond(next, either), ending.Token))
+                    await http.Give(": alive\n\n"u8.ToArray(), ending.Token);
             }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
             // The client left, or the server stops: a stream has no other end.
-        }
-    }
-
-    /// <summary>Waits for the state to grow beyond a size; false when a heartbeat is due first.</summary>
-    async Task<bool> News(long size, CancellationToken stop)
-    {
-        using var due = new CancellationTokenSource(Heartbeat, time);
-        using var pause = CancellationTokenSource.CreateLinkedTokenSource(stop, due.Token);
-        try
-        {
-            await admission.Beyond(size, pause.Token);
-            return true;
-        }
-        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-        {
-            return false;
         }
     }
 
@@ -342,8 +326,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         var digest = DigestOf(http);
         var length = blobs.SizeOf(digest)
             ?? throw new ProblemException(ProblemCode.UnknownBlob, $"no blob {digest} here");
-        http.Response.ContentType = "application/octet-stream";
-        http.Response.ContentLength = length;
+        http.Begin("application/octet-stream", length);
         http.Response.Headers.CacheControl = Answers.Immutable;
         http.Response.Headers.ETag = $"\"{digest}\"";
         if (HttpMethods.IsHead(http.Request.Method)) return;
@@ -369,7 +352,6 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         if (http.Request.ContentLength > options.MaxBlob)
             throw new ProblemException(ProblemCode.TooLarge,
                 $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
-        http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
         Digest stored = default;
         await Transfer(async () => stored = await blobs.Put(
             http.BodyStream(), expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted));

@@ -14,8 +14,8 @@ static class ServerFaults
             yield return new Faulted(FaultCode.Stopped, DiskTrouble.Of(e) is { } disk
                 ? $"the ledger takes no more statements: its disk {DiskTrouble.Says(disk)}"
                 : $"the ledger takes no more statements: {e.GetBaseException().Message}");
-        if (log.LastPublishError is { } trouble)
-            yield return new Faulted(FaultCode.Unpublished, $"the files of {log.Origin} lag behind: {trouble}");
+        if (log.LastPublishError is { } error)
+            yield return new Faulted(FaultCode.Unpublished, $"the files of {log.Origin} lag behind: {error}");
         if (shortage.Words is { } lacking) yield return new Faulted(FaultCode.Descriptors, lacking);
         if (witnesses?.LastError is { } ended)
             yield return new Faulted(FaultCode.Unwitnessed, $"witnesses are not asked any more: {ended}");

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
@@ -83,15 +82,14 @@ sealed class ServerHost : IAsyncDisposable
                 if (!by.IsEmpty) WallClock.Demand(time, by.Min(c => c.Milliseconds), "even the earliest cosignature " +
                     "of the ledger's last published checkpoint");
             }
-            witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
+            witnesses = options.Witnesses is { } asked ? new Witnesses(log, cosigned, asked, time, report) : null;
             var own = Token.New();
             var node = new TokenHolder("node", Token.DigestOf(own), Rights.Read | Rights.Submit);
-            var tokens = new TokenFile(folder.Tokens, time);
+            var tokens = new TokenFile(folder.Tokens, time, node);
             var shortage = new Shortage(time);
             Faulted[] Faults() => [.. ServerFaults.Of(log, admission, witnesses, shortage)];
             web = Web(new Routes(log, blobs, admission, cosigned, witnesses, Faults, options, time, stopping.Token),
-                new TimestampRoutes(new Timestamps(folder.Timestamps, log)),
-                header => IsOf(node, header) ? node : tokens.Authenticate(header), options, shortage, time, report);
+                new TimestampRoutes(new Timestamps(folder.Timestamps, log)), tokens, options, shortage, time, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping)
             {
                 OwnToken = own,
@@ -116,10 +114,7 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static bool IsOf(TokenHolder holder, string? authorization) => Token.Of(authorization) is { } token
-        && CryptographicOperations.FixedTimeEquals(Token.DigestOf(token).ToArray(), holder.Digest.ToArray());
-
-    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, TokenHolder?> holderOf,
+    static WebApplication Web(Routes routes, TimestampRoutes timestamps, TokenFile tokens,
         ServerOptions options, Shortage shortage, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
@@ -131,7 +126,7 @@ sealed class ServerHost : IAsyncDisposable
         }, time, report, services => services.AddRoutingCore());
         web.Use((http, next) =>
         {
-            var holder = holderOf(http.Request.Headers.Authorization);
+            var holder = tokens.Authenticate(http.Request.Headers.Authorization);
             if (holder is not null) http.Recognise(holder.Digest.Hex);
             if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
                 Demand(holder, http.Request);

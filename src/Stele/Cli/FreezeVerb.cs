@@ -109,7 +109,7 @@ static class FreezeVerb
         var closure = recipe switch
         {
             "dotnet" => Recipes.Dotnet(),
-            "dotnet-sdk" => Recipes.Dotnet(compiler: true),
+            "dotnet-sdk" => Recipes.DotnetSdk(),
             "native" => Recipes.Native(call.Need("path")),
             "python" => Recipes.Python(call.Get<string>("path") ?? "/usr/bin/python3"),
             _ => throw call.Wrong($"no recipe '{recipe}'", "dotnet, dotnet-sdk, native or python"),

@@ -54,11 +54,12 @@ static class RunVerb
         var number = 0;
         var results = await new PipelineRun(trees)
         {
+            Verify = call.Get<bool>("--verify"),
             Progress = (step, result) =>
             {
                 if (result is null) call.Terminal.Progress($"step {++number} of {pipeline.Steps.Length}: {step.Name}");
             },
-        }.Run(digest, inputs, call.Get<bool>("--verify"), call.Stop);
+        }.Run(digest, inputs, call.Stop);
 
         var stated = new List<(BuildResult Result, long Entry)>();
         foreach (var result in results)

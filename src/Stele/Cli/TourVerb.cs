@@ -106,7 +106,7 @@ sealed class Tour(TourStage stage, string sample, bool kept, Call call) : IAsync
             + "owner registers four members with their own keys and roles, declares the system, and opens the node's "
             + "decision log.");
         _running = await Running.Start(stage.World, stage.HomeOf(Owner),
-            new UpTerms { Port = 0, GatewayPort = 0, AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
+            new UpOptions { Port = 0, GatewayPort = 0, AnchorSeconds = 5, InspectSeconds = 2 }, call, _ => { });
         var trust = Home.Open(stage.HomeOf(Owner)).Trust!;
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());

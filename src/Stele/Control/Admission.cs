@@ -67,7 +67,7 @@ sealed class Admission : IAsyncDisposable
         FullMode = BoundedChannelFullMode.Wait
     });
     int _waiting, _witnessed;
-    readonly Dictionary<(Digest Envelope, string Code, string? Rule, Digest? RulePolicy), long> _refused = [];
+    readonly Dictionary<Reason, long> _refused = [];
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     readonly Staging _staging;
@@ -78,7 +78,7 @@ sealed class Admission : IAsyncDisposable
         (_log, _replay, _blobs, _staging) = (log, replay, blobs, new Staging(replay, serverKey));
         (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Refusal r) _refused[(r.Envelope, r.Code, r.Rule, r.RulePolicy)] = folded.Index;
+            if (folded.Statement is Refusal r) _refused[Reason.Of(r)] = folded.Index;
         Completion = Task.Run(Run);
     }
 
@@ -368,7 +368,7 @@ sealed class Admission : IAsyncDisposable
     {
         if (refused.Member is not { } member) return No(Problem.Of(refused));
         var refusal = Explain.Refusal(before, entry, refused);
-        var reason = (refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
+        var reason = Reason.Of(refusal);
         if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
         if (!_budget.TrySpend(member))
             return No(Problem.Of(ProblemCode.RateLimited,
@@ -430,6 +430,13 @@ sealed class Admission : IAsyncDisposable
     /// <summary>What was judged together, what came of it, and the task of its append.</summary>
     sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged, ImmutableArray<Staged> Staged,
         Task<long> First);
+
+    /// <summary>What was refused, and why: recorded once.</summary>
+    readonly record struct Reason(Digest Envelope, string Code, string? Rule, Digest? RulePolicy)
+    {
+        public static Reason Of(Refusal refusal) =>
+            new(refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
+    }
 
     static Admitted.Refused No(Problem problem) => new(problem);
 

@@ -54,7 +54,7 @@ sealed class ServerClient : IBlobs, IDisposable
         using var content = new ByteArrayContent(envelope.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "statements") { Content = content }, stop,
-            problems: true);
+            failures: Failures.Returned);
         if (!answer.IsSuccessStatusCode) return new Admitted.Refused(await ProblemOf(answer, stop));
         try
         {
@@ -134,7 +134,8 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task<bool> Has(Digest digest, CancellationToken stop = default)
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Head, $"blobs/{digest}"), stop, problems: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Head, $"blobs/{digest}"), stop,
+            failures: Failures.Returned);
         return answer.StatusCode switch
         {
             HttpStatusCode.OK => true,
@@ -149,7 +150,8 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
     {
-        var answer = await Send(new HttpRequestMessage(HttpMethod.Get, $"blobs/{digest}"), stop, blobs: true);
+        var answer = await Send(new HttpRequestMessage(HttpMethod.Get, $"blobs/{digest}"), stop,
+            failures: Failures.OfBlobs);
         return new VerifiedStream(await answer.Content.ReadAsStreamAsync(stop), digest);
     }
 
@@ -166,7 +168,7 @@ sealed class ServerClient : IBlobs, IDisposable
         using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put,
             expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
         request.Headers.ExpectContinue = declared is null or > AskFirst;
-        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan, blobs: true);
+        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan, Failures.OfBlobs);
         var stored = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
         if (sent.Digest is { } digest && digest != stored)
             throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
@@ -176,13 +178,22 @@ sealed class ServerClient : IBlobs, IDisposable
     public async Task List(Digest manifest, CancellationToken stop = default)
     {
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"artifacts/{manifest}"), stop,
-            blobs: true);
+            failures: Failures.OfBlobs);
     }
 
-    /// <param name="problems">Whether the caller looks at the status itself.</param>
-    /// <param name="blobs">Whether what is wrong with a blob is to be a <see cref="BlobException"/>.</param>
+    /// <summary>What comes of an answer that is no success.</summary>
+    enum Failures
+    {
+        /// <summary>A <see cref="ProblemException"/>.</summary>
+        Thrown,
+        /// <summary>What is wrong with a blob is a <see cref="BlobException"/>.</summary>
+        OfBlobs,
+        /// <summary>The caller looks at the status itself.</summary>
+        Returned,
+    }
+
     async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? timeout = null,
-        bool problems = false, bool blobs = false)
+        Failures failures = Failures.Thrown)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(timeout ?? Timeout);
@@ -205,11 +216,12 @@ sealed class ServerClient : IBlobs, IDisposable
         {
             request.Dispose();
         }
-        if (answer.IsSuccessStatusCode || problems) return answer;
+        if (answer.IsSuccessStatusCode || failures is Failures.Returned) return answer;
         using (answer)
         {
             var problem = await ProblemOf(answer, stop);
-            if (blobs && BlobErrorOf(problem) is { } error) throw new BlobException(error, problem.Message);
+            if (failures is Failures.OfBlobs && BlobErrorOf(problem) is { } error)
+                throw new BlobException(error, problem.Message);
             throw new ProblemException(problem);
         }
     }
@@ -240,16 +252,8 @@ sealed class ServerClient : IBlobs, IDisposable
         limit.CancelAfter(Timeout);
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(limit.Token);
-            using var whole = new MemoryStream();
-            var buffer = new byte[64 * 1024];
-            for (int n; (n = await stream.ReadAsync(buffer, limit.Token)) > 0;)
-            {
-                if (whole.Length + n > max)
-                    throw new ProblemException(ProblemCode.BadAnswer, $"{Address} answered with more than {max} bytes");
-                whole.Write(buffer, 0, n);
-            }
-            return whole.ToArray();
+            return await answer.Content.Read(max, limit.Token)
+                ?? throw new ProblemException(ProblemCode.BadAnswer, $"{Address} answered with more than {max} bytes");
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

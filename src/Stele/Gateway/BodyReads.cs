@@ -23,8 +23,7 @@ sealed record BodyRead(long Time, string Who, string What)
 /// <summary>
 /// Who opened which bodies of this node: a journal of records <code>1 {"decision","time","who"} as canonical
 /// JSON</code> which is only ever added to, in files of a mebibyte. A start reads the newest file, a page those that
-/// its reads are
-/// in: nothing costs more for what was read before.
+/// its reads are in: nothing costs more for what was read before.
 /// </summary>
 sealed class BodyReads : IDisposable
 {

@@ -24,50 +24,36 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
 
     long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public async Task Handle(HttpContext http)
+    public Task Handle(HttpContext http) => OwnFiles.Use(async () =>
     {
-        try
+        access.Demand(http.Request, HttpMethods.IsPost(http.Request.Method) ? Rights.Erase : Rights.Logs);
+        if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
         {
-            access.Demand(http.Request, HttpMethods.IsPost(http.Request.Method) ? Rights.Erase : Rights.Logs);
-            if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
-            {
-                var request = ErasureRequest.FromJson(CanonicalJson.Parse(
-                    await http.JsonBody(ErasureRequest.MaxBytes), ErasureRequest.MaxBytes));
-                var plan = await Task.Run(() => erasures.Plan(request, state(), Now));
-                if (plan.Waiting > 0 || !plan.Pending.IsEmpty) anchor();
-                await ReadEndpoints.Send(http, 200, "application/json", plan.ToJson().ToBytes());
-            }
-            else if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Orders)
-            {
-                var order = Envelope.Parse(await http.JsonBody(ErasureRequest.MaxBytes));
-                var size = http.Request.Query["size"] is [{ } text]
-                    && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
-                    : throw new FormatException("size says how much of the ledger is to be regarded");
-                var destroyed = await Task.Run(() => erasures.Carry(order, size, state(), Now));
-                await outbox.Add(order);
-                await ReadEndpoints.Send(http, 200, "application/json",
-                    Json.Object(("destroyed", destroyed)).ToBytes());
-            }
-            else if (HttpMethods.IsGet(http.Request.Method)
-                && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number]
-                && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
-                && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin
-                && erasures.Proof(origin, index, now) is var (list, record))
-                await ReadEndpoints.Send(http, 200, "application/json",
-                    Json.Object(("list", list), ("record", record.ToJson())).ToBytes());
-            else throw new GatewayException(GatewayError.NotFound, "no such page");
+            var request = ErasureRequest.FromJson(CanonicalJson.Parse(
+                await http.JsonBody(ErasureRequest.MaxBytes), ErasureRequest.MaxBytes));
+            var plan = await Task.Run(() => erasures.Plan(request, state(), Now));
+            if (plan.Waiting > 0 || !plan.Pending.IsEmpty) anchor();
+            await Send(http, plan.ToJson());
         }
-        catch (GatewayException e)
+        else if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Orders)
         {
-            await http.Write(e.Error, e.Message);
+            var order = Envelope.Parse(await http.JsonBody(ErasureRequest.MaxBytes));
+            var size = http.Request.Query["size"] is [{ } text]
+                && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+                : throw new FormatException("size says how much of the ledger is to be regarded");
+            var destroyed = await Task.Run(() => erasures.Carry(order, size, state(), Now));
+            await outbox.Add(order);
+            await Send(http, Json.Object(("destroyed", destroyed)));
         }
-        catch (Exception e) when (e is FormatException or Proof.Statements.UnknownKindException)
-        {
-            await http.Write(GatewayError.BadRequest, e.Message);
-        }
-        catch (Exception e) when (e is IOException or Ledger.LogException)
-        {
-            await http.Write(GatewayError.Unrecorded, $"the node's own files failed: {e.Message}");
-        }
-    }
+        else if (HttpMethods.IsGet(http.Request.Method)
+            && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number]
+            && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+            && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin
+            && erasures.Proof(origin, index, now) is var (list, record))
+            await Send(http, Json.Object(("list", list), ("record", record.ToJson())));
+        else throw new GatewayException(GatewayError.NotFound, "no such page");
+    });
+
+    static Task Send(HttpContext http, Json json) =>
+        http.Send(StatusCodes.Status200OK, "application/json", json.ToBytes());
 }

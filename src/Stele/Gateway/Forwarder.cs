@@ -59,7 +59,10 @@ static class Forwarder
                     foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl))
                         passed.Add(new(name, value));
             return new Answer((int)response.StatusCode, passed,
-                await Read(response.Content, maxBytes, BodyBudget.Of(request.HttpContext), limit.Token));
+                await response.Content.Read(maxBytes, limit.Token, BodyBudget.Of(request.HttpContext))
+                    ?? throw new ForwardException(GatewayError.BadUpstream,
+                        string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                            $"the release answered with more than {maxBytes} bytes")));
         }
         catch (ProblemException e)
         {
@@ -78,25 +81,6 @@ static class Forwarder
             throw new ForwardException(GatewayError.BadUpstream,
                 $"the release did not answer as HTTP does: {e.Message}");
         }
-    }
-
-    /// <param name="taken">Takes what comes, as it comes; null: nobody counts.</param>
-    /// <exception cref="ProblemException">There is no room for more of it.</exception>
-    static async Task<byte[]> Read(HttpContent content, int maxBytes, BodyBudget.Share? taken, CancellationToken stop)
-    {
-        await using var stream = await content.ReadAsStreamAsync(stop);
-        using var whole = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        for (int n; (n = await stream.ReadAsync(buffer, stop)) > 0;)
-        {
-            if (whole.Length + n > maxBytes)
-                throw new ForwardException(GatewayError.BadUpstream,
-                    string.Create(System.Globalization.CultureInfo.InvariantCulture,
-                        $"the release answered with more than {maxBytes} bytes"));
-            taken?.Take(n);
-            whole.Write(buffer, 0, n);
-        }
-        return whole.ToArray();
     }
 }
 

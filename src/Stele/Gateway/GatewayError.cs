@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace Stele.Gateway;
 
 /// <summary>
@@ -117,12 +115,11 @@ static class GatewayErrors
         _ => null,
     };
 
-    /// <summary>Answers with it, and with the header fields that it demands.</summary>
-    public static Task Write(this HttpContext http, GatewayError error, string message)
+    /// <summary>As it is answered.</summary>
+    public static Problem Problem(this GatewayError error, string message)
     {
-        var (name, status, _) = error.Row();
-        ProblemHeaders.Set(http, status, name, error.RetryAfter());
-        return http.Send(status, ProblemDocument.MediaType, error.Body(message));
+        var (name, status, hint) = error.Row();
+        return new(status, name, message, hint, []) { RetryAfter = error.RetryAfter() };
     }
 
     /// <summary>
@@ -137,7 +134,7 @@ static class GatewayErrors
 }
 
 /// <summary>A request that ends before anything was decided, or whose record failed.</summary>
-sealed class GatewayException(GatewayError error, string message) : Exception(message)
+sealed class GatewayException(GatewayError error, string message) : AnsweredException(error.Problem(message))
 {
     public GatewayError Error { get; } = error;
 }

@@ -36,10 +36,9 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32
 /// bytes salt of the input, 32 bytes salt of the output</c>, 2: <c>u64 index</c> of a decision whose keys were erased,
 /// 3, for some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
-/// (<see cref="DecisionKeys.SubjectMark"/>),
-/// and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and not all of keys and bodies; its client got
-/// no answer. Erasing writes the file again without keys and marks: what they opened is then noise, what they committed
-/// to can't be guessed at, and every proof still stands.
+/// (<see cref="DecisionKeys.SubjectMark"/>), and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and
+/// not all of keys and bodies; its client got no answer. Erasing writes the file again without keys and marks: what
+/// they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
 /// Where a crash left two records of an index, the later one counts.
 /// </summary>
 sealed class KeyTable : IDisposable

@@ -171,26 +171,14 @@ sealed class NodeHost : IAsyncDisposable
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             MaxBody = Math.Max(4L * options.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);
-        web.Use(async (http, next) =>
+        web.Use((http, next) =>
         {
             // What a release makes of its own parameters is its own matter; pages are ours.
-            if (!IsPage(http.Request.Path))
-            {
-                await next(http);
-                return;
-            }
+            if (!IsPage(http.Request.Path)) return next(http);
             if (access.Seen(http.Request) is { } holder) http.Recognise(holder.Name);
             RequestTarget.CheckQuery(http);
-            try
-            {
-                NodeRoutes.Demand(access, http.Request);
-            }
-            catch (GatewayException e)
-            {
-                await http.Write(e.Error, e.Message);
-                return;
-            }
-            await next(http);
+            NodeRoutes.Demand(access, http.Request);
+            return next(http);
         });
         web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal)
             ? erasures.Handle(http)

@@ -37,37 +37,26 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
 {
     public async Task Handle(HttpContext http)
     {
-        try
-        {
-            await Answer(http);
-        }
-        catch (GatewayException e)
-        {
-            await http.Write(e.Error, e.Message);
-        }
-    }
-
-    async Task Answer(HttpContext http)
-    {
         var path = http.Request.Path.Value!["/-/".Length..];
         if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
             throw Problem.MethodNotAllowed(http, "GET, HEAD");
         else if (path == "healthz")
             await (node.Failed.IsFaulted
-                ? Send(http, 503, "text/plain", "failed\n"u8.ToArray())
-                : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
+                ? http.Send(503, "text/plain", "failed\n"u8.ToArray())
+                : http.Send(200, "text/plain", "ok\n"u8.ToArray()));
         else if (path.StartsWith("receipts/", StringComparison.Ordinal))
-            await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
+            await http.Send(200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
         else if (path == "reads") await Reads(http);
         else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies
             : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource]
             && LogOf(hex) is { } log)
         {
             if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor)
-                await Send(http, 200, "application/json", floor.Encode());
+                await http.Send(200, "application/json", floor.Encode());
             else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
-            else if (!await LogPages.Tile(http, log.Log, resource, open: false))
-                await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
+            else if (!await LogPages.Tile(http, log.Log, resource, Audience.Holders))
+                throw new GatewayException(GatewayError.NotFound,
+                    $"the log of {log.Log.Size} leaves has no {resource}");
         }
         else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
             && Index(bodies, number) is { } index)
@@ -75,10 +64,10 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
             await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
                 Decision.Id(bodies.Origin, index)));
-            await Send(http, 200, "application/json", Bodies(bodies, index).ToBytes());
+            await http.Send(200, "application/json", Bodies(bodies, index).ToBytes());
         }
-        else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
-        else await http.Write(GatewayError.NotFound, "no such page");
+        else if (Find(path) is var (type, bytes)) await http.Send(200, type, bytes);
+        else throw new GatewayException(GatewayError.NotFound, "no such page");
     }
 
     (string Type, byte[] Bytes)? Find(string path)
@@ -227,7 +216,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
             : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;
         var (all, size) = reads.Page(from);
-        await Send(http, 200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))),
+        await http.Send(200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))),
             ("size", size)).ToBytes());
     }
 
@@ -269,7 +258,4 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     public static string MissingKeys(long count, string origin) => string.Create(CultureInfo.InvariantCulture,
         $"the keys of {(count == 1 ? "1 record" : $"{count} records")} of {origin} are missing, and nothing says why: "
         + $"no erasure lists them and no crash took them");
-
-    internal static Task Send(HttpContext http, int status, string type, byte[] bytes) =>
-        http.Send(status, type, bytes);
 }

@@ -17,13 +17,13 @@ sealed class DecisionLog : IDisposable
     readonly NoteSigner _signer;
     readonly GatewayCounters? _counters;   // null where the log is read alone
 
-    DecisionLog(string folder, string tally, NoteSigner signer, TimeProvider time, LogOptions options)
+    DecisionLog(string folder, string counters, NoteSigner signer, TimeProvider time, LogOptions options)
     {
         (_signer, IsReadOnly) = (signer, options.ReadOnly);
         Log = Log.Open(folder, signer.Key.Name, signer, time, options);
         try
         {
-            if (!IsReadOnly) _counters = new GatewayCounters(tally, Log.Size);
+            if (!IsReadOnly) _counters = new GatewayCounters(counters, Log.Size);
         }
         catch
         {
@@ -56,7 +56,7 @@ sealed class DecisionLog : IDisposable
         var signer = NoteSigner.Open(keyFile);
         try
         {
-            return new DecisionLog(at, folder.Tally(origin), signer, time, new LogOptions { ReadOnly = true });
+            return new DecisionLog(at, folder.Counters(origin), signer, time, new LogOptions { ReadOnly = true });
         }
         catch
         {
@@ -76,7 +76,7 @@ sealed class DecisionLog : IDisposable
         DecisionLog? log = null;
         try
         {
-            log = new DecisionLog(at, folder.Tally(origin), signer, time, options ?? new());
+            log = new DecisionLog(at, folder.Counters(origin), signer, time, options ?? new());
             NoteSigner.Raise(keyFile);
             return log;
         }
@@ -144,7 +144,7 @@ sealed class DecisionLog : IDisposable
         return new Anchor(Origin, note, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state), gateway)
         {
             Ledger = state.Ledger,
-            Nonce = NodeParts.Nonce(),
+            Nonce = Identity.RandomId.New(),
             Issued = now
         };
     }

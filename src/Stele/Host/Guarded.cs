@@ -4,6 +4,7 @@ using Stele.Blobs;
 using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Host;
 
@@ -39,7 +40,7 @@ sealed class Guarded : IAsyncDisposable
     readonly Task _watching;
     string? _sign;
     Condemnation? _condemned;
-    Inspected? _news;
+    Inspected? _found;
     int _failed;
 
     /// <param name="instance">Was inspected and found to be its release.</param>
@@ -73,13 +74,13 @@ sealed class Guarded : IAsyncDisposable
     }
 
     /// <summary>What the last inspection saw, once each; null when there was none since.</summary>
-    public Inspected? TakeNews()
+    public Inspected? TakeFound()
     {
         lock (_gate)
         {
-            var news = _news;
-            _news = null;
-            return news;
+            var found = _found;
+            _found = null;
+            return found;
         }
     }
 
@@ -140,7 +141,7 @@ sealed class Guarded : IAsyncDisposable
             lock (_gate)
             {
                 _failed = 0;
-                _news = found;
+                _found = found;
                 // Signs that came while it was looked at are looked into next.
                 if (found.Agrees && sign is not null && _sign is null && _condemned is null)
                 {
@@ -192,19 +193,13 @@ sealed class Guarded : IAsyncDisposable
     /// <summary>An inspection that reads a disk, or a process, that does not answer is not waited for.</summary>
     async Task<Inspected> Bounded(CancellationToken stop)
     {
-        using var limit = new CancellationTokenSource(_options.InspectTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _stop.Token);
-        var token = either.Token;
-        try
-        {
-            return await Task.Run(() => Inspection.Of(Instance, _given, token), token).WaitAsync(token);
-        }
-        catch (OperationCanceledException)
-            when (limit.IsCancellationRequested && !stop.IsCancellationRequested && !_stop.IsCancellationRequested)
-        {
-            throw new InstanceException(string.Create(CultureInfo.InvariantCulture,
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stop.Token);
+        Inspected? found = null;
+        return await _time.Within(_options.InspectTimeout, async token =>
+            found = await Task.Run(() => Inspection.Of(Instance, _given, token), token).WaitAsync(token), either.Token)
+            ? found!
+            : throw new InstanceException(string.Create(CultureInfo.InvariantCulture,
                 $"it was not done within {_options.InspectTimeout.TotalSeconds:0.#} s"));
-        }
     }
 
     async Task Inspections()
@@ -213,7 +208,7 @@ sealed class Guarded : IAsyncDisposable
         while (!_stop.IsCancellationRequested && Condemned is null)
             try
             {
-                await Wait(pause);
+                await _time.Within(pause, token => _look.WaitAsync(token), _stop.Token);
                 while (_look.Wait(0)) { }
                 await Inspect(_stop.Token);
                 pause = _options.InspectEvery;
@@ -226,19 +221,6 @@ sealed class Guarded : IAsyncDisposable
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
             }
-    }
-
-    async Task Wait(TimeSpan pause)
-    {
-        using var timer = new CancellationTokenSource(pause, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _stop.Token);
-        try
-        {
-            await _look.WaitAsync(either.Token);
-        }
-        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
-        {
-        }
     }
 
     async Task Looks()

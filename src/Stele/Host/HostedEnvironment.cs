@@ -9,6 +9,7 @@ using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Host;
 
@@ -78,10 +79,9 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// Takes a new state of the ledger in. What the gateway goes by is in force when this returns; releases follow in
     /// the loop.
     /// </summary>
-    /// <param name="assigned">Whether this node is to run this environment.</param>
-    public void Advance(State state, bool assigned)
+    public void Advance(State state)
     {
-        _routing.Advance(state, assigned);
+        _routing.Advance(state);
         Wake();
     }
 
@@ -118,23 +118,10 @@ sealed class HostedEnvironment : IAsyncDisposable
                 else pause = Failed(e);
             }
             lock (_gate) _step = null;
-            await Pause(pause, stop);
+            if (pause > TimeSpan.Zero)
+                await _parts.Time.Within(pause, either => _wake.Reader.ReadAsync(either).AsTask(), stop);
         }
         stop.ThrowIfCancellationRequested();
-    }
-
-    async Task Pause(TimeSpan pause, CancellationToken stop)
-    {
-        if (pause <= TimeSpan.Zero) return;
-        using var timer = new CancellationTokenSource(pause, _parts.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
-        try
-        {
-            await _wake.Reader.ReadAsync(either.Token);
-        }
-        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-        {
-        }
     }
 
     /// <summary>Keeps why the step failed; how long to wait before the next.</summary>
@@ -192,7 +179,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         foreach (var guarded in _instances.Running)
             if (guarded.Instance.Exited.IsCompleted) await Replace(guarded, Instances.Ended(guarded.Instance));
             else if (guarded.Condemned is { } why) await Replace(guarded, why);
-            else if (guarded.TakeNews() is { } found) await Watched(table, guarded, found);
+            else if (guarded.TakeFound() is { } found) await Watched(table, guarded, found);
 
         // 3. What the ledger says shall run.
         return await Follow(head!, stop);

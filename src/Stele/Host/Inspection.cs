@@ -53,10 +53,9 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as
 /// the file of that name in the root, same content as in the release;</item>
 /// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document
-/// declares, its directory (PWD) and its own digest. Looked at once, before
-/// the first request: from then on it is memory of the process, which it may write to. A process that has written a
-/// title over its arguments and environment by then is compared by length, and told as configured, not as
-/// verified;</item>
+/// declares, its directory (PWD) and its own digest. Looked at once, before the first request: from then on it is
+/// memory of the process, which it may write to. A process that has written a title over its arguments and environment
+/// by then is compared by length, and told as configured, not as verified;</item>
 /// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
 /// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
 /// </list>
@@ -242,15 +241,15 @@ static class Inspection
 
     static Dimension Network(ProcessView view, Instance instance, Differences differences)
     {
-        var (own, listening) = (view.HasOwnNetwork, new SortedSet<string>(view.Listening().Take(MaxListening),
-            StringComparer.Ordinal));
+        var network = new NetworkView(view.HasOwnNetwork,
+            [.. view.Listening().Take(MaxListening).Distinct().Order(StringComparer.Ordinal)]);
         var socket = "unix:" + instance.Provisioned.Document.Run.Socket;
-        if (!own) differences.Add("network: it shares this machine's");
-        foreach (var extra in listening) if (extra != socket) differences.Add($"network: {extra} listens");
-        return Compared("network", Found(true, [socket]), Found(own, listening));
+        if (!network.Own) differences.Add("network: it shares this machine's");
+        foreach (var extra in network.Listening) if (extra != socket) differences.Add($"network: {extra} listens");
+        return Compared("network", Found(new(true, [socket])), Found(network));
 
-        static Json Found(bool own, IEnumerable<string> listening) =>
-            Json.Object(("listening", Json.Array(listening.Select(Json.Of))), ("own", own));
+        static Json Found(NetworkView view) =>
+            Json.Object(("listening", Json.Array(view.Listening.Select(Json.Of))), ("own", view.Own));
     }
 
     static Dimension Confinement(IReadOnlyList<int> population, Differences differences)

@@ -59,14 +59,14 @@ sealed class Node : IAsyncDisposable
                     $"for {age / 1000} s the server has not confirmed this copy of the ledger, {state.Size} entries")));
             if (_parts.Shortage.Words is { } lacking && found.All(f => f.Fault != FaultCode.Descriptors))
                 found.Add(new Faulted(FaultCode.Descriptors, lacking));
-            foreach (var (origin, trouble) in Unpublished)
-                found.Add(new Faulted(FaultCode.Unpublished, $"the files of {origin} lag behind: {trouble}"));
+            foreach (var (origin, error) in Unpublished)
+                found.Add(new Faulted(FaultCode.Unpublished, $"the files of {origin} lag behind: {error}"));
             if (state.Size == 0) return found;
             var key = Identity.Key.Public;
             if (state.IsRevoked(key.Id))
                 found.Add(new Faulted(FaultCode.KeyRevoked,
                     $"the key of this node, {key}, was revoked: it runs nothing"));
-            else if (!IsMember(state))
+            else if (!_parts.IsMember(state))
                 found.Add(new Faulted(FaultCode.Unregistered,
                     $"no member of the ledger has the key of this node: {Identity.Member}, {key}"));
             else if (_server is null && _unanchored is { } why) found.Add(new Faulted(FaultCode.Unanchored, why));
@@ -84,9 +84,6 @@ sealed class Node : IAsyncDisposable
     /// <summary>How long ago the server last showed that this node's copy is all there is, or the node was started; in
     /// milliseconds.</summary>
     long Unconfirmed => _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, _started);
-
-    bool IsMember(State state) =>
-        state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
 
     public string? AnchorTrouble { get; private set; }
 
@@ -174,20 +171,17 @@ sealed class Node : IAsyncDisposable
     {
         var state = _parts.Link.Replay.State;
         if (state.Size == 0) return;
-        var me = state.Members.GetValueOrDefault(_parts.Identity.Member);
-        var good = IsMember(state) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
         foreach (var system in state.Systems.Values)
-            foreach (var terms in system.Environments)
-                if (good && me!.Has("node", system.Name, terms.Name)
-                    && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
+            foreach (var declared in system.Environments)
+                if (_parts.Runs(state, system.Name, declared.Name)
+                    && !_environments.ContainsKey(State.Place(system.Name, declared.Name)))
                 {
-                    var hosted = new HostedEnvironment(_parts, system.Name, terms.Name, () => _anchorNow.Release());
-                    hosted.Advance(state, assigned: true);
+                    var hosted = new HostedEnvironment(_parts, system.Name, declared.Name, () => _anchorNow.Release());
+                    hosted.Advance(state);
                     _environments[hosted.Place] = hosted;
                     _loops.Add(Own(() => hosted.Run(_stop.Token)));
                 }
-        foreach (var hosted in _environments.Values)
-            hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
+        foreach (var hosted in _environments.Values) hosted.Advance(state);
     }
 
     async Task AnchorLoop()

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Stele.Disk;
 using Stele.Identity;
 using Stele.Proof;
@@ -63,7 +62,7 @@ sealed record NodeFolder(string Path)
     public string Log(string origin) => System.IO.Path.Combine(Logs, NameOf(origin));
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
     public string Accounted(string origin) => System.IO.Path.Combine(Log(origin), "accounted.json");
-    public string Tally(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
+    public string Counters(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
     public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));
 
     const string OldRunText = "This node's folder has format 2 or newer: a build of stele that knows it is needed.\n";
@@ -99,7 +98,7 @@ sealed record NodeFolder(string Path)
             Files.Write(MemberKey, made.ToPem(), secret: true);
         }
         if (!File.Exists(MemberId))
-            Files.Write(MemberId, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
+            Files.Write(MemberId, RandomId.New() + "\n");
         var id = File.ReadAllText(MemberId).Trim();
         if (!Names.IsMember(id))
             throw new FormatException($"{MemberId} does not hold a member id (32 lower-case hex digits)");
@@ -109,9 +108,8 @@ sealed record NodeFolder(string Path)
     string? OwnToken()
     {
         if (!File.Exists(Token)) return null;
-        var text = File.ReadAllText(Token).Trim();
-        return Identity.Token.IsWellFormed(text) ? text
-            : throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make "
+        return Identity.Token.InFile(Token)
+            ?? throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make "
                 + $"tokens by name: stele token add NAME --node --right logs");
     }
 }

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using Stele.Disk;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -16,7 +16,14 @@ sealed record NodeParts(
     /// <summary>Told by every part that goes on for want of descriptors.</summary>
     public Shortage Shortage { get; } = new(Time);
 
-    public static string Nonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    /// <summary>Whether the ledger has this node's key.</summary>
+    public bool IsMember(State state) =>
+        state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
+
+    /// <summary>Whether the ledger assigns an environment to this node.</summary>
+    public bool Runs(State state, string system, string environment) =>
+        IsMember(state) && !state.IsRevoked(Identity.Key.Public.Id)
+        && state.Members[Identity.Member].Has("node", system, environment);
 
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -31,7 +38,7 @@ sealed record NodeParts(
             state.Size, StateDigest.Of(state))
         {
             Ledger = state.Ledger,
-            Nonce = Nonce(),
+            Nonce = RandomId.New(),
             Issued = Now
         }));
 }

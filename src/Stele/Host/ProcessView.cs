@@ -7,10 +7,14 @@ namespace Stele.Host;
 /// <summary>A file mapped into a process, by the path it has inside, and its inode.</summary>
 readonly record struct Mapping(string Path, ulong Inode, bool Executable);
 
+/// <summary>The network of a sandbox.</summary>
+/// <param name="Own">It is not this machine's.</param>
+/// <param name="Listening">By protocol and address, ascending.</param>
+sealed record NetworkView(bool Own, IReadOnlyList<string> Listening);
+
 /// <summary>
 /// What the kernel says of the processes of one sandbox. Their own user, and root, may read this; a process can't
-/// change
-/// what is here, except its own memory: its arguments and its environment are in it.
+/// change what is here, except its own memory: its arguments and its environment are in it.
 /// Processes come and go while they are looked at: one that is gone, or has ended and waits for its parent (a zombie),
 /// is none of the population. Only the end of the first process is the end of all.
 /// </summary>

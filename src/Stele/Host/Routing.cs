@@ -11,7 +11,7 @@ namespace Stele.Host;
 /// The table that the gateway routes by, and the decision log that it names. Two hands write it: <see cref="Advance"/>,
 /// at once with every step of the ledger (new policies, a halt and a revocation must not wait for a release that is
 /// being made ready), and the environment's loop, which brings backends.
-/// Invariant: after either hand, what the table's status says is judged by the newest state.
+/// Invariant: whichever of them writes, what the table's status says is judged by the newest state.
 /// </summary>
 /// <param name="superseded">
 /// Called when the ledger orders something else than before, under the table's lock: before the new orders can be seen.
@@ -45,13 +45,12 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
     /// Takes a new state of the ledger in. Policies, halts, revocations and the log's own standing are in force when
     /// this returns.
     /// </summary>
-    /// <param name="assigned">Whether this node is to run this environment.</param>
-    public void Advance(State state, bool assigned)
+    public void Advance(State state)
     {
         lock (_gate)
         {
             if (state.Systems.GetValueOrDefault(system) is not { } fact
-                || fact.Environment(environment) is not { } terms)
+                || fact.Environment(environment) is not { } declared)
             {
                 if (_table is { } last) _table = last with
                 {
@@ -64,16 +63,16 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
                 return;
             }
             OpenLog(state);
-            _assigned = assigned;
+            _assigned = parts.Runs(state, system, environment);
             var orders = OrdersOf(state);
             if (orders != _orders) superseded();
             _orders = orders;
             _table = Judged(
-                (_table ?? new RoutingTable(EnvironmentStatus.Waiting, "", state, fact, terms, null, 0, [])) with
+                (_table ?? new RoutingTable(EnvironmentStatus.Waiting, "", state, fact, declared, null, 0, [])) with
             {
                 State = state,
                 System = fact,
-                Terms = terms,
+                Terms = declared,
                 Log = _log
             });
         }

@@ -30,10 +30,8 @@ sealed record ConnectionLimits
 
 /// <summary>
 /// Accepts connections, and knows how many there are. Where there are too many, the stranger that has been silent
-/// longest
-/// is closed for the one that comes; who showed a good token is never closed for another. Where all are known, the next
-/// one
-/// waits until one leaves, and those after it in the kernel.
+/// longest is closed for the one that comes; who showed a good token is never closed for another. Where all are known,
+/// the next one waits until one leaves, and those after it in the kernel.
 /// Invariant: no more than <see cref="ConnectionLimits.Most"/> are open, and one that is just being accepted.
 /// </summary>
 sealed class Connections : IConnectionListenerFactory, IDisposable
@@ -45,8 +43,7 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
 
     /// <summary>
     /// After how many seconds of quiet it is given back: pools let go of what they keep only when it was not used for a
-    /// while,
-    /// and see that when the collector runs.
+    /// while, and see that when the collector runs.
     /// </summary>
     static readonly int[] QuietSeconds = [5, 35, 95];
 

@@ -1,7 +1,7 @@
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Stele.Disk;
+using Stele.Identity;
 using Stele.Proof;
 
 namespace Stele.Runtime;
@@ -31,7 +31,7 @@ sealed class TreePlace : IDisposable
 
     /// <summary>The folder of this user's places on this machine.</summary>
     public static string Folder => Path.Combine(
-        FolderOf(Environment.GetEnvironmentVariable(Variable), Libc.EffectiveUser == 0, Environment.GetFolderPath(
+        FolderOf(Environment.GetEnvironmentVariable(Variable), Libc.EffectiveUser, Environment.GetFolderPath(
             Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify)),
         MachineOf(MachineId(), Environment.MachineName));
 
@@ -39,9 +39,9 @@ sealed class TreePlace : IDisposable
     /// Not below $XDG_CACHE_HOME, which a shell may have and a service of the same user has not; nor below a temporary
     /// folder, where hardened machines let nothing be executed.
     /// </summary>
-    internal static string FolderOf(string? given, bool root, string home) =>
+    internal static string FolderOf(string? given, uint user, string home) =>
         !string.IsNullOrEmpty(given) ? Path.GetFullPath(given)
-        : root ? "/var/cache/stele/trees" : Path.Combine(home, ".cache/stele/trees");
+        : user == 0 ? "/var/cache/stele/trees" : Path.Combine(home, ".cache/stele/trees");
 
     /// <summary>
     /// Which machine this is, in 16 hexadecimal digits; the same after each boot. The id itself is not for others to
@@ -77,7 +77,7 @@ sealed class TreePlace : IDisposable
         Sweep(folder);
         for (var tries = 0; tries < 1000; tries++)
         {
-            var directory = Path.Combine(folder, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+            var directory = Path.Combine(folder, RandomId.New());
             Files.CreateDirectory(directory, secret: true);
             if (Libc.TryLockDirectory(directory) is not { } held)
             {

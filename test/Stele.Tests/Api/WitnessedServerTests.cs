@@ -53,7 +53,7 @@ public sealed class WitnessedServerTests
         public async ValueTask DisposeAsync() => await End();
     }
 
-    static WitnessTerms Terms(int quorum, params WitnessPlace[] places) =>
+    static WitnessOptions Terms(int quorum, params WitnessPlace[] places) =>
         new([.. places], note =>
         {
             note.Verify([.. places.Select(p => p.Key)], out var verified);
@@ -89,11 +89,11 @@ public sealed class WitnessedServerTests
         return verified;
     }
 
-    static Task Restart(Town town, WitnessTerms terms) => town.Restart(town.Options with { Witnesses = terms });
+    static Task Restart(Town town, WitnessOptions options) => town.Restart(town.Options with { Witnesses = options });
 
-    static Task StartWith(Town town, WitnessTerms terms)
+    static Task StartWith(Town town, WitnessOptions options)
     {
-        town.Options = town.Options with { Witnesses = terms };
+        town.Options = town.Options with { Witnesses = options };
         return town.Start();
     }
 

@@ -15,11 +15,11 @@ public sealed class TreePlaceTests : IDisposable
     [Fact]
     public void It_follows_from_user_and_machine_alone()
     {
-        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf(null, root: true, "/root"));
-        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf("", root: true, "/elsewhere"));
-        Assert.Equal("/var/lib/one/.cache/stele/trees", TreePlace.FolderOf(null, root: false, "/var/lib/one"));
-        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", root: true, "/root"));
-        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", root: false, "/var/lib/one"));
+        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf(null, user: 0, "/root"));
+        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf("", user: 0, "/elsewhere"));
+        Assert.Equal("/var/lib/one/.cache/stele/trees", TreePlace.FolderOf(null, user: 1000, "/var/lib/one"));
+        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", user: 0, "/root"));
+        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", user: 1000, "/var/lib/one"));
         Assert.Matches("/[0-9a-f]{16}$", TreePlace.Folder);
     }
 
