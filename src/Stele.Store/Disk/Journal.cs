@@ -111,11 +111,11 @@ sealed class Journal : IDisposable
     /// </param>
     /// <exception cref="IOException">Open elsewhere, or damaged elsewhere than at its very end.</exception>
     public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false,
-        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null, bool readOnly = false) =>
+        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null, FileAccess access = FileAccess.ReadWrite) =>
         new(path, new JournalOptions
         {
             Secret = secret,
-            ReadOnly = readOnly,
+            ReadOnly = access == FileAccess.Read,
             QueueBytes = queueBytes,
             File = file
         }, (_, records) => { if (records.Length > 0) committed(records); }, batch =>

@@ -25,9 +25,9 @@ sealed record Accounted(long From, long To)
     public const int MostUnderWay = 4096;
 
     /// <summary>What holds before the first accounting: an earlier build recorded what is there.</summary>
-    /// <param name="hasTable">Whether a key table is there. It is made before the first decision and no crash takes a
-    /// file away.</param>
-    public static Accounted None(bool hasTable, long size) => new(hasTable ? size : 0, size);
+    /// <param name="keyTable">The key table's file. It is made before the first decision, and no crash takes a file
+    /// away: where it is not there, all decisions are accounted for.</param>
+    public static Accounted None(string keyTable, long size) => new(File.Exists(keyTable) ? size : 0, size);
 
     /// <summary>Null where there is none.</summary>
     /// <exception cref="IOException">It is damaged.</exception>

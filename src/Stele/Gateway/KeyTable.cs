@@ -46,7 +46,7 @@ sealed class KeyTable : IDisposable
     const byte Record = 1, Tombstone = 2, Subject = 3, Lost = 4;
 
     readonly string _path;
-    readonly bool _readOnly;
+    readonly FileAccess _access;
     readonly object _gate = new();        // what Take changes; the journal's writer needs it
     readonly object _rewriting = new();   // held by readers of the journal, and while it is replaced
     readonly SortedDictionary<long, long> _addresses = [];
@@ -54,14 +54,14 @@ sealed class KeyTable : IDisposable
     long _newest = -1;
     Journal _journal;
 
-    /// <param name="readOnly">Nothing is added, and the file changes by <see cref="Erase"/> alone.</param>
-    public KeyTable(string path, bool readOnly = false)
+    /// <param name="access">To read: nothing is added, and the file changes by <see cref="Erase"/> alone.</param>
+    public KeyTable(string path, FileAccess access = FileAccess.ReadWrite)
     {
-        (_path, _readOnly) = (path, readOnly);
+        (_path, _access) = (path, access);
         _journal = Open();
     }
 
-    Journal Open() => Journal.Open(_path, Take, secret: true, readOnly: _readOnly);
+    Journal Open() => Journal.Open(_path, Take, secret: true, access: _access);
 
     /// <summary>Whether an error ended the writing: what was added may not be there.</summary>
     public bool HasFailed => _journal.Failure is not null;
@@ -180,7 +180,7 @@ sealed class KeyTable : IDisposable
     public void NoteLost(IReadOnlyList<long> indices)
     {
         if (indices.Count == 0) return;
-        if (_readOnly)
+        if (_access == FileAccess.Read)
         {
             lock (_gate) _lost.UnionWith(indices);
             return;
@@ -246,7 +246,7 @@ sealed class KeyTable : IDisposable
                 lock (_gate)
                 {
                     _addresses.Clear();
-                    if (!_readOnly) _lost.Clear();
+                    if (_access != FileAccess.Read) _lost.Clear();
                 }
                 _journal = Open();
             }

@@ -192,7 +192,7 @@ static class NodeFsck
         // writes down what a crash left incomplete at its next opening; until then it is what the log ends with.
         var crashed = File.Exists(table) && File.Exists(bodies);
         var accounted = (File.Exists(folder.Accounted(origin)) ? found.Read(folder.Accounted(origin), () =>
-            Accounted.Read(folder.Accounted(origin))!) : null) ?? Accounted.None(File.Exists(table), size);
+            Accounted.Read(folder.Accounted(origin))!) : null) ?? Accounted.None(table, size);
         var newestKey = keys.Keys.Concat(erased).Concat(lost).DefaultIfEmpty(-1).Max();
         bool IsAtEnd(long index, long newest) => crashed && index >= accounted.TailOf(newest, begins.Begins, size);
         var absent = committed.Keys.Select(c => c.Item1).Distinct().Where(i => !erased.Contains(i)

@@ -45,13 +45,13 @@ sealed class Recorder : IDisposable
         // A crash takes no file away.
         var (hasBodies, hasTable) = (File.Exists(folder.Bodies(log.Origin)), File.Exists(folder.KeyTable(log.Origin)));
         var before = Accounted.Read(_file);
-        _accounted = before ?? Accounted.None(hasTable, _opened);
+        _accounted = before ?? Accounted.None(folder.KeyTable(log.Origin), _opened);
         // Before the table is made: that it was not there is known now.
         if (before is null) Account(_accounted);
-        _bodies = new SealedBodies(folder.Bodies(log.Origin), log.Origin, log.IsReadOnly);
+        _bodies = new SealedBodies(folder.Bodies(log.Origin), log.Origin, log.Access);
         try
         {
-            _keys = new KeyTable(folder.KeyTable(log.Origin), log.IsReadOnly);
+            _keys = new KeyTable(folder.KeyTable(log.Origin), log.Access);
             if (hasBodies && hasTable) _keys.NoteLost(LeftByCrash(log.Log));
             _accounted = new Accounted(Math.Min(_accounted.From, _opened), _opened);
             if (_accounted != before) Account(_accounted);
@@ -67,7 +67,7 @@ sealed class Recorder : IDisposable
 
     void Account(Accounted accounted)
     {
-        if (!_log.IsReadOnly) accounted.Write(_file);
+        if (_log.Access != FileAccess.Read) accounted.Write(_file);
     }
 
     /// <summary>The first decision of which keys that are missing need an explanation.</summary>

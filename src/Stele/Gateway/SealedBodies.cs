@@ -28,10 +28,10 @@ sealed class SealedBodies : IDisposable
     readonly string _origin;
     long _newest = -1;
 
-    public SealedBodies(string path, string origin, bool readOnly = false)
+    public SealedBodies(string path, string origin, FileAccess access = FileAccess.ReadWrite)
     {
         _origin = origin;
-        _journal = Journal.Open(path, Take, secret: true, readOnly: readOnly);
+        _journal = Journal.Open(path, Take, secret: true, access: access);
     }
 
     /// <summary>Whether an error ended the writing: what was added may not be there.</summary>

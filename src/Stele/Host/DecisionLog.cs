@@ -19,11 +19,11 @@ sealed class DecisionLog : IDisposable
 
     DecisionLog(string folder, string counters, NoteSigner signer, TimeProvider time, LogOptions options)
     {
-        (_signer, IsReadOnly) = (signer, options.ReadOnly);
+        (_signer, Access) = (signer, options.ReadOnly ? FileAccess.Read : FileAccess.ReadWrite);
         Log = Log.Open(folder, signer.Key.Name, signer, time, options);
         try
         {
-            if (!IsReadOnly) _counters = new GatewayCounters(counters, Log.Size);
+            if (!options.ReadOnly) _counters = new GatewayCounters(counters, Log.Size);
         }
         catch
         {
@@ -34,8 +34,8 @@ sealed class DecisionLog : IDisposable
 
     public Log Log { get; }
 
-    /// <summary>Whether nothing of it, nor of what belongs to it, may change here.</summary>
-    public bool IsReadOnly { get; }
+    /// <summary>To read: nothing of it, nor of what belongs to it, changes here.</summary>
+    public FileAccess Access { get; }
 
     /// <summary>What the gateway counts of the log.</summary>
     public GatewayCounters Counters => _counters

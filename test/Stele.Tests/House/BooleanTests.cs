@@ -28,7 +28,7 @@ public sealed class BooleanTests
         ["Stele.Control.Views"] = 2,
         ["Stele.Disk"] = 21,
         ["Stele.Gateway"] = 2,
-        ["Stele.Ledger"] = 2,
+        ["Stele.Ledger"] = 1,
         ["Stele.Proof"] = 3,
         ["Stele.Proof.Governance"] = 6,
         ["Stele.Proof.Interchange"] = 6,

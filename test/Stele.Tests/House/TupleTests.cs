@@ -16,7 +16,6 @@ public sealed class TupleTests
         "Stele.Cli.Tour.Ask",
         "Stele.Proof.EcdsaKey.Curves",
         "Stele.Proof.Governance.Flips.Rules",
-        "Stele.Proof.Governance.StatePart.Replaced",
     ];
 
     static IEnumerable<string> Wide(IEnumerable<Type> types) =>
