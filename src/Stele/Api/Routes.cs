@@ -58,7 +58,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         web.MapMethods("/tile/{**path}", ["HEAD", "GET"], (RequestDelegate)Tile);
         web.MapPost("/cosignatures", (RequestDelegate)Cosign);
         web.MapGet("/witnesses", (RequestDelegate)(http => http.Write(Witnessing())));
-        web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(LogLines.Whole(Entry(http)))));
+        web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(WholeEntry.Of(Entry(http)))));
         web.MapGet("/proof/{n}", (RequestDelegate)Proof);
         web.MapGet("/log",
             (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0,
@@ -66,11 +66,11 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         web.MapGet("/events", (RequestDelegate)Events);
         web.MapGet("/status", (RequestDelegate)(http =>
             View(http, (state, now) => Status.Of(state, admission.Replay.Entries, now))));
-        web.MapGet("/members", (RequestDelegate)(http => View(http, (state, _) => Members.Of(state))));
-        web.MapGet("/releases", (RequestDelegate)(http => View(http, (state, _) => Releases.Of(state))));
+        web.MapGet("/members", (RequestDelegate)(http => View(http, (state, _) => MemberList.Of(state))));
+        web.MapGet("/releases", (RequestDelegate)(http => View(http, (state, _) => ReleaseList.Of(state))));
         web.MapGet("/state",
             (RequestDelegate)(http => View(http,
-                (state, _) => Json.Object(("digest", StateDigest.Of(state)), ("state", StateDigest.ToJson(state))))));
+                (state, _) => new WholeState(StateDigest.Of(state), StateDigest.ToJson(state)))));
         web.MapGet("/diff",
             (RequestDelegate)(http => View(http,
                 (state, _) => Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")))));
@@ -83,8 +83,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
 
     Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
         ? throw new ProblemException(ProblemCode.Stopped, "the server is not admitting statements")
-        : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size),
-            ("publishing", log.LastPublishError is { } trouble ? Json.Of(trouble) : null)));
+        : http.Write(new Health(Ok: true, admission.Replay.State.Size, log.LastPublishError));
 
     async Task Submit(HttpContext http)
     {
@@ -111,11 +110,11 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         {
             case Admitted.Added added:
                 http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/entries/{added.Entry}");
-                await http.Write(Json.Object(("entry", added.Entry), ("leaf", added.Leaf), ("time", added.Time)),
+                await http.Write(new AddedEntry(added.Entry, added.Leaf, added.Time),
                     StatusCodes.Status201Created);
                 break;
             case Admitted.Already already:
-                await http.Write(Json.Object(("entry", already.Entry), ("leaf", already.Leaf)));
+                await http.Write(new AddedEntry(already.Entry, already.Leaf, null));
                 break;
             case Admitted.Refused refused:
                 await http.Write(refused.Problem);
@@ -165,20 +164,16 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         if (!cosigned.Add(offer.Note, cosignature))
             throw new ProblemException(ProblemCode.NotANode,
                 "that checkpoint is not one of this ledger's, or has all the cosignatures that it takes");
-        await http.Write(Json.Object(("size", Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size)));
+        await http.Write(new CosignedSize(Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size));
     }
 
-    Json Witnessing() => Json.Object(
-        ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))),
-        ("size", log.Size), ("policy", options.Witnesses is not null),
-        ("published",
-            cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
-        ("cosigners", Json.Array(
-            Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
-        ("witnesses", Json.Array((witnesses?.Standings ?? []).Select(w => Json.Object(
-            ("name", w.Place.Name), ("key", w.Place.Key.ToString()), ("address", w.Place.Address!.ToString()),
-            ("size", w.Size is { } s ? Json.Of(s) : null), ("time", w.Size is null ? null : Json.Of(w.Time)),
-            ("trouble", w.LastError is { } t ? Json.Of(t) : null), ("fork", w.Fork))))));
+    WitnessedLedger Witnessing() => new(
+        [.. ServerFaults.Of(log, admission, witnesses).Select(f => f.Shown)], log.Size,
+        options.Witnesses is not null,
+        cosigned.Published is { } p ? Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size : null,
+        [.. Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => s.Name)],
+        [.. (witnesses?.Standings ?? []).Select(w => new ShownWitness(w.Place.Name, w.Place.Key.ToString(),
+            w.Place.Address!.ToString(), w.Size, w.Size is null ? null : w.Time, w.LastError, w.Fork))]);
 
     async Task Tile(HttpContext http)
     {
@@ -208,10 +203,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         if (size <= entry.Index || size > log.Size)
             throw new ProblemException(ProblemCode.BadRequest,
                 $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
-        await http.Write(Json.Object(
-            ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),
-            ("proof", Json.Array(log.InclusionProof(entry.Index, size).Select(d => Json.Of(d.Hex)))),
-            ("checkpoint", checkpoint)));
+        await http.Write(new EntryProof(entry.Index, entry.Entry.LeafHash, size, log.RootAt(size),
+            [.. log.InclusionProof(entry.Index, size).Select(d => d.Hex)], checkpoint));
     }
 
     async Task Events(HttpContext http)
@@ -229,7 +222,8 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
                 var entries = admission.Replay.Entries;
                 for (; next < entries.Count; next++)
                 {
-                    var line = LogLines.One(entries[(int)next]).ToString();   // canonical JSON has no line breaks
+                    // Canonical JSON has no line breaks.
+                    var line = LogLine.Of(entries[(int)next]).ToJson().ToString();
                     await http.Give(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
                         $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
                 }
@@ -259,7 +253,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
     }
 
     /// <summary>A view of the state now, or as of an entry or a time.</summary>
-    Task View(HttpContext http, Func<State, long, Json> view)
+    Task View(HttpContext http, Func<State, long, IView> view)
     {
         var replay = admission.Replay;
         var (at, ms) = (http.Number("at"), http.Number("time"));
@@ -278,7 +272,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
             throw new ProblemException(ProblemCode.BadRequest, $"'{name}' names a release");
         try
         {
-            return Releases.Find(state, text);
+            return ReleaseList.Find(state, text);
         }
         catch (FormatException e)
         {
@@ -374,7 +368,7 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         await Transfer(async () => stored = await blobs.Put(
             http.BodyStream(), expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted));
         http.Response.Headers.Location = $"/blobs/{stored}";
-        await http.Write(Json.Object(("digest", stored)), StatusCodes.Status201Created);
+        await http.Write(new StoredBlob(stored), StatusCodes.Status201Created);
     }
 
     async Task ListArtifact(HttpContext http)
@@ -395,6 +389,6 @@ sealed class Routes(Log log, BlobStore blobs, Admission admission, CosignedCheck
         {
             Listing.Release();
         }
-        await http.Write(Json.Object(("digest", digest)));
+        await http.Write(new StoredBlob(digest));
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Interchange;
 
@@ -17,8 +18,8 @@ sealed class TimestampRoutes(Timestamps timestamps)
     public void Map(IEndpointRouteBuilder web)
     {
         web.MapGet("/timestamps",
-            (RequestDelegate)(http => http.Write(Json.Object(("timestamps", Json.Array(timestamps.All().Select(t =>
-            Json.Object(("size", t.Size), ("checkpoint", t.Text), ("token", Base64.Encode(t.Token))))))))));
+            (RequestDelegate)(http => http.Write(new TimestampList([.. timestamps.All().Select(t =>
+                new ShownTimestamp(t.Size, t.Text, Base64.Encode(t.Token)))]))));
         web.MapPost("/timestamps", (RequestDelegate)Post);
     }
 
@@ -29,7 +30,7 @@ sealed class TimestampRoutes(Timestamps timestamps)
         var token = await http.Body(TimestampToken.MaxBytes);
         try
         {
-            await http.Write(Json.Object(("size", size), ("digest", timestamps.Put(size, token))),
+            await http.Write(new AttachedTimestamp(size, timestamps.Put(size, token)),
                 StatusCodes.Status201Created);
         }
         catch (FormatException e)

@@ -110,9 +110,8 @@ static class AuditVerb
         if (node is null) return all;
         try
         {
-            all.AddRange((await node.Status(call.Stop))["environments"].AsArray
-                .SelectMany(e => e.Find("faults")?.AsArray ?? [])
-                .Where(f => f["code"].AsString == NodeFault.KeysMissing.Row().Name).Select(f => f["message"].AsString));
+            all.AddRange((await node.Status(call.Stop)).Environments.SelectMany(e => e.Faults)
+                .Where(f => f.Code == NodeFault.KeysMissing.Row().Name).Select(f => f.Message));
         }
         catch (NodeClient.SilentException) { }   // its folder was read
         return all;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Stele.Control.Views;
@@ -86,7 +87,7 @@ static class LogVerb
                 throw new CliError(
                     $"there is no entry {one}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}",
                     "stele log list shows them");
-            var whole = LogLines.Whole(desk.Replay.Entries[(int)one]);
+            var whole = WholeEntry.Of(desk.Replay.Entries[(int)one]).ToJson();
             call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
             return 0;
         }
@@ -95,11 +96,8 @@ static class LogVerb
         // A listing of the whole ledger does not wait until all of it was judged again.
         var again = lines.Where(f => f.Statement is Verdict or Refusal)
             .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
-        call.Terminal.Result(Json.Object(
-            ("size", desk.State.Size),
-            ("lines", Json.Array(lines.Select(f =>
-            again.TryGetValue(f.Index, out var x) ? LogLines.One(f).With("execution", x.Name()) : LogLines.One(f))))),
-            () =>
+        call.Terminal.Result(new ListedEntries(desk.State.Size, [.. lines.Select(f => new ListedEntry(LogLine.Of(f),
+            again.TryGetValue(f.Index, out var x) ? x : null))]).ToJson(), () =>
         {
             if (lines.Length == 0) call.Terminal.Note($"none of the {desk.State.Size} entries is of the kind {kind}");
             call.Terminal.Table(lines.Select(f =>
@@ -181,3 +179,8 @@ static class LogVerb
         }, $"{action} {origin}");
     }
 }
+
+/// <param name="Execution">Of verdicts and refusals: what came of executing it again here.</param>
+sealed record ListedEntry([Inline] LogLine Line, Execution? Execution) : IView;
+
+sealed record ListedEntries(long Size, ImmutableArray<ListedEntry> Lines) : IView;

@@ -85,7 +85,8 @@ static class ReleaseVerb
         Parsing.Scope(system, desk.State);
         var releases = desk.State.Releases.Values.Where(r => system is null || r.System == system)
             .OrderByDescending(r => r.Entry).ToArray();
-        call.Terminal.Result(Json.Object(("releases", Json.Array(releases.Select(r => Releases.One(desk.State, r))))),
+        call.Terminal.Result(Json.Object(("releases",
+            Json.Array(releases.Select(r => ShownRelease.Of(desk.State, r).ToJson())))),
             () =>
         {
             if (releases.Length == 0)
@@ -108,7 +109,7 @@ static class ReleaseVerb
     {
         await using var desk = await Desk.Open(call);
         var release = desk.Release(call.Need("release"));
-        call.Terminal.Result(Releases.One(desk.State, release), () =>
+        call.Terminal.Result(ShownRelease.Of(desk.State, release).ToJson(), () =>
         {
             var t = call.Terminal;
             t.Line(

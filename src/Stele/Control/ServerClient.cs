@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using Stele.Blobs;
+using Stele.Control.Views;
 using Stele.Proof;
 
 namespace Stele.Control;
@@ -58,9 +59,9 @@ sealed class ServerClient : IBlobs, IDisposable
         if (!answer.IsSuccessStatusCode) return new Admitted.Refused(await ProblemOf(answer, stop));
         try
         {
-            var json = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson);
-            return json.Find("time") is { } time ? new Admitted.Added(json["entry"].AsInt, time.AsInt,
-                json["leaf"].AsDigest) : new Admitted.Already(json["entry"].AsInt, json["leaf"].AsDigest);
+            var added = await Read<AddedEntry>(answer, stop);
+            return added.Time is { } time ? new Admitted.Added(added.Entry, time, added.Leaf)
+                : new Admitted.Already(added.Entry, added.Leaf);
         }
         catch (FormatException e)
         {
@@ -69,19 +70,22 @@ sealed class ServerClient : IBlobs, IDisposable
         }
     }
 
-    /// <summary>One of the server's views, as JSON: <c>status</c>, <c>members</c>, <c>entries/7</c>, …</summary>
-    public async Task<Json> Get(string path, CancellationToken stop = default)
+    /// <summary>One of the server's views: <c>status</c>, <c>members</c>, <c>entries/7</c>, …</summary>
+    public async Task<T> Get<T>(string path, CancellationToken stop = default) where T : class, IView
     {
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop);
         try
         {
-            return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson);
+            return await Read<T>(answer, stop);
         }
         catch (FormatException e)
         {
             throw new ProblemException(ProblemCode.BadAnswer, $"{Address}{path}: {e.Message}");
         }
     }
+
+    async Task<T> Read<T>(HttpResponseMessage answer, CancellationToken stop) where T : class, IView =>
+        ViewJson.Read<T>(CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson));
 
     /// <summary>Hands in a node's cosignature. Safe to repeat.</summary>
     public async Task Cosign(CosignatureOffer offer, CancellationToken stop = default)
@@ -127,7 +131,7 @@ sealed class ServerClient : IBlobs, IDisposable
         content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-reply");
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Post,
             string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
-        return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
+        return (await Read<AttachedTimestamp>(answer, stop)).Digest;
     }
 
     // Blobs.
@@ -167,7 +171,7 @@ sealed class ServerClient : IBlobs, IDisposable
             expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
         request.Headers.ExpectContinue = declared is null or > AskFirst;
         using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan, blobs: true);
-        var stored = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
+        var stored = (await Read<StoredBlob>(answer, stop)).Digest;
         if (sent.Digest is { } digest && digest != stored)
             throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
         return stored;

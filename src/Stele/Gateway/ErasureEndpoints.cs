@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using Stele.Control.Views;
 using Stele.Host;
 using Stele.Identity;
 using Stele.Proof;
@@ -31,8 +32,7 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
             access.Demand(http.Request, HttpMethods.IsPost(http.Request.Method) ? Rights.Erase : Rights.Logs);
             if (HttpMethods.IsPost(http.Request.Method) && http.Request.Path == Path)
             {
-                var request = ErasureRequest.FromJson(CanonicalJson.Parse(
-                    await http.JsonBody(ErasureRequest.MaxBytes), ErasureRequest.MaxBytes));
+                var request = ErasureRequest.Parse(await http.JsonBody(ErasureRequest.MaxBytes));
                 var plan = await Task.Run(() => erasures.Plan(request, state(), Now));
                 if (plan.Waiting > 0 || !plan.Pending.IsEmpty) anchor();
                 await ReadEndpoints.Send(http, 200, "application/json", plan.ToJson().ToBytes());
@@ -46,7 +46,7 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
                 var destroyed = await Task.Run(() => erasures.Carry(order, size, state(), Now));
                 await outbox.Add(order);
                 await ReadEndpoints.Send(http, 200, "application/json",
-                    Json.Object(("destroyed", destroyed)).ToBytes());
+                    new CarriedErasure(destroyed).ToJson().ToBytes());
             }
             else if (HttpMethods.IsGet(http.Request.Method)
                 && http.Request.Path.Value!.Split('/') is [_, _, _, var hex, var number]
@@ -54,7 +54,7 @@ sealed class ErasureEndpoints(Erasures erasures, Access access, Outbox outbox, F
                 && state() is var now && now.Logs.Keys.FirstOrDefault(o => NodeFolder.NameOf(o) == hex) is { } origin
                 && erasures.Proof(origin, index, now) is var (list, record))
                 await ReadEndpoints.Send(http, 200, "application/json",
-                    Json.Object(("list", list), ("record", record.ToJson())).ToBytes());
+                    new ErasureProof(list, record).ToJson().ToBytes());
             else throw new GatewayException(GatewayError.NotFound, "no such page");
         }
         catch (GatewayException e)

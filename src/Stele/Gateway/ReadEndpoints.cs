@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Stele.Control.Views;
 using Stele.Host;
 using Stele.Identity;
 using Stele.Proof;
@@ -75,7 +76,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
             await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
                 Decision.Id(bodies.Origin, index)));
-            await Send(http, 200, "application/json", Bodies(bodies, index).ToBytes());
+            await Send(http, 200, "application/json", Bodies(bodies, index).ToJson().ToBytes());
         }
         else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
         else await http.Write(GatewayError.NotFound, "no such page");
@@ -86,9 +87,9 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         var parts = path.Split('/', 3);
         return parts switch
         {
-            ["status"] => ("application/json", CanonicalJson.EncodeShown(Status())),
+            ["status"] => ("application/json", CanonicalJson.EncodeShown(Status().ToJson())),
             ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index
-                ? ("application/json", Shown(log, index).ToBytes())
+                ? ("application/json", Shown(log, index).ToJson().ToBytes())
                 : null,
             _ => null,
         };
@@ -153,71 +154,52 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     }
 
     /// <summary>What shows the decision to those who have the log's key.</summary>
-    Json Shown(DecisionLog log, long index)
+    DecisionProof Shown(DecisionLog log, long index)
     {
         var note = log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error)
             ? checkpoint.Size
             : throw new IOException(error);
-        return Json.Object(
-            ("decision", Decision.Id(log.Origin, index)), ("key", log.Key.ToString()), ("checkpoint", note),
-            ("index", index), ("leaf", Encoding.UTF8.GetString(log.Log.ReadEntry(index))),
-            ("proof", Json.Array(log.Log.InclusionProof(index, size).Select(h => Json.Of(h.Hex)))),
-            ("keys", Named(gateway.RecorderOf(log).KeysOf(index))));
+        return new(Decision.Id(log.Origin, index), log.Key.ToString(), note, index,
+            Encoding.UTF8.GetString(log.Log.ReadEntry(index)),
+            [.. log.Log.InclusionProof(index, size).Select(h => h.Hex)], gateway.RecorderOf(log).KeysOf(index));
     }
 
-    static string Named(BodyState state) => state.ToString().ToLowerInvariant();
-
-    Json Bodies(DecisionLog log, long index)
+    OpenedBodies Bodies(DecisionLog log, long index)
     {
         var recorder = gateway.RecorderOf(log);
         var decision = Decision.Parse(log.Log.ReadEntry(index));
-        return Json.Object(SealedBodies.Fields.Where(f => f is SealedBodies.Input or SealedBodies.Output
-            || decision.Committed(f) is not null).Select(f => KeyValuePair.Create(f, Opened(f))));
+        return new(WhereCommitted(SealedBodies.Context), Opened(SealedBodies.Input),
+            WhereCommitted(SealedBodies.Masked), Opened(SealedBodies.Output));
 
-        Json Opened(string field)
+        OpenedBody? WhereCommitted(string field) => decision.Committed(field) is null ? null : Opened(field);
+
+        OpenedBody Opened(string field)
         {
             var (state, body) = recorder.Open(index, field, decision);
-            return Json.Object(("state", Named(state)),
-                ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
+            return new(state, body is null ? null : Convert.ToBase64String(body));
         }
     }
 
-    public Json Status() => Json.Object(
-        ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()),
-        ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
-        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()),
-        ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.LastError ?? "ok"),
-        ("confinement", Enforcement.ToJson()), ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size),
-        ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State,
-            time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
-        ("everywhere", access.Everywhere), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
-        ("environments",
-            Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
+    public NodeStatus Status() => new(node.Identity.Member, node.Identity.Key.Public.ToString(),
+        node.ServerTrouble ?? "ok", node.AnchorTrouble ?? "ok", node.Fork, node.Cosigner.Key.ToString(),
+        node.Cosigner.Size, node.Cosigner.LastError ?? "ok", Enforcement.ToJson(),
+        [.. node.Faults.Select(f => f.Shown)], link.Replay.State.Size, node.Waiting,
+        [.. erasures.Pending(link.Replay.State, time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.Shown)],
+        access.Everywhere, node.LastRefusal,
+        [.. node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment)]);
 
-    Json Environment(HostedEnvironment hosted)
+    HostedStatus Environment(HostedEnvironment hosted)
     {
         var table = hosted.Table;
-        return Json.Object(
-            ("system", hosted.System), ("environment", hosted.Environment), ("standing", table is null
-                ? "waiting"
-                : table.Status.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
-            ("faults", Faults(FaultsOf(hosted, table))), ("replaced", hosted.InARow),
-            ("trouble", hosted.LastError is { } t ? Json.Of(t) : null),
-            ("news", hosted.LastEvent is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
-            ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0),
-            ("staleness", table is null ? 0 : node.Staleness(table.State)),
-            ("routes",
-                Json.Array(
-                    (table?.Backends
-                        ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name),
-                        ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
-            ("log",
-                hosted.Log is { } log
-                    ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()),
-                        ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size),
-                        ("counted", log.Counters.Around(() => { }).ToJson()))
-                    : null));
+        return new(hosted.System, hosted.Environment, table is null ? "waiting" : ViewJson.Name(table.Status),
+            table?.Reason ?? "", [.. FaultsOf(hosted, table).Select(f => f.Shown)], hosted.InARow, hosted.LastError,
+            hosted.LastEvent, hosted.FalseAlarms, table?.Deployment ?? 0, table?.State.Size ?? 0,
+            table is null ? 0 : node.Staleness(table.State),
+            [.. (table?.Backends ?? []).Select(l => new HostedRoute(l.Release.Digest, l.Release.Name, l.Weight,
+                l.Instance.Trusted, l.Instance.Pid))],
+            hosted.Log is { } log ? new(log.Origin, log.Key.ToString(), NodeFolder.NameOf(log.Origin), log.Log.Size,
+                log.Counters.Around(() => { })) : null);
     }
 
     async Task Reads(HttpContext http)
@@ -227,11 +209,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
             : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;
         var (all, size) = reads.Page(from);
-        await Send(http, 200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))),
-            ("size", size)).ToBytes());
+        await Send(http, 200, "application/json", new ReadPage([.. all], size).ToJson().ToBytes());
     }
-
-    static Json Faults(IEnumerable<Faulted> faults) => Json.Array(faults.Select(f => f.ToJson()));
 
     /// <summary>What keeps an environment from running what the ledger says, or from answering.</summary>
     IEnumerable<Faulted> FaultsOf(HostedEnvironment hosted, RoutingTable? table)

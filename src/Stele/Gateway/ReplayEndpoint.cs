@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Stele.Control.Views;
 using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Governance;
@@ -28,7 +29,7 @@ sealed class ReplayEndpoint(DecisionReplays replays, Access access, BodyReads re
             await reads.Add(BodyRead.OfReplay(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name, request));
             var logs = await replays.Run(request, ledger, http.RequestAborted);
             await ReadEndpoints.Send(http, 200, "application/json",
-                CanonicalJson.EncodeShown(Json.Object(("logs", Json.Array(logs.Select(l => l.ToJson()))))));
+                CanonicalJson.EncodeShown(new ReplayedDecisions([.. logs]).ToJson()));
         }
         catch (GatewayException e)
         {
