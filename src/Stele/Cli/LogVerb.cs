@@ -149,7 +149,7 @@ static class LogVerb
         call.Terminal.Result(Json.Object(("reads", Json.Array(reads.Select(r => r.ToJson())))), () =>
         {
             if (reads.Count == 0) call.Terminal.Note("nobody has opened any");
-            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.What }), "");
+            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.Decision }), "");
         });
         return 0;
     }

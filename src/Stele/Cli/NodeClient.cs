@@ -20,6 +20,9 @@ sealed class NodeClient : IDisposable
     /// <summary>The most that is read of an answer that is one JSON value.</summary>
     const int MaxJson = 64 << 20, MaxReplay = 256 << 20;
 
+    /// <summary>Where pages are that no standard places; see <see cref="RoutePlace"/>.</summary>
+    const string V1 = ApiRoute.Version + "/";
+
     readonly HttpClient _http;
 
     public NodeClient(string gateway, string? token)
@@ -127,7 +130,7 @@ sealed class NodeClient : IDisposable
     {
         for (var begun = clock.GetTimestamp(); ;)
         {
-            using var answer = await Send(path, stop, body.ToBytes());
+            using var answer = await Send(V1 + path, stop, body.ToBytes());
             var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), maxBytes);
             if (answer.IsSuccessStatusCode) return ViewJson.Read<T>(said);
             var problem = Problem.FromJson((int)answer.StatusCode, said);
@@ -153,7 +156,7 @@ sealed class NodeClient : IDisposable
         var note = await answer.Content.ReadAsStringAsync(stop);
         if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error))
             throw new CliError($"the decision log {log.Origin}: {error}");
-        using var begins = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
+        using var begins = await Send($"{V1}logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
         var floor = begins.IsSuccessStatusCode
             ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop))
             : null;
@@ -219,7 +222,7 @@ sealed class NodeClient : IDisposable
 
     async Task<T?> Find<T>(string path, CancellationToken stop) where T : class, IView
     {
-        using var answer = await Send(path, stop);
+        using var answer = await Send(V1 + path, stop);
         if (answer.StatusCode == System.Net.HttpStatusCode.Forbidden)
             throw Refused(Problem.FromJson((int)answer.StatusCode,
                 CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), Problem.MaxBytes)));

@@ -58,7 +58,7 @@ static class ReleaseVerb
         var release = await ReleaseClosure.Build(desk.Blobs, document, call.Stop);
         if (desk.State.Releases.TryGetValue(release, out var known))
         {
-            call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", known.Entry)),
+            call.Terminal.Result(new DeclaredRelease(release, document.Name, known.Entry, null).ToJson(),
                 () => call.Terminal.Line(
                     $"release {document.Name}  {release}  {Terminal.Dim($"declared already in entry {known.Entry}")}"));
             return 0;
@@ -69,8 +69,8 @@ static class ReleaseVerb
             Nonce = Home.NewId(),
             Issued = call.Now
         });
-        call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", entry),
-            ("components", document.Components.Length)),
+        call.Terminal.Result(new DeclaredRelease(release, document.Name, entry,
+            document.Components.Length).ToJson(),
             () =>
                 call.Terminal.Line(
                     $"release {document.Name}  {release}  {document.Components.Length} components  "
@@ -132,3 +132,6 @@ static class ReleaseVerb
         return 0;
     }
 }
+
+/// <param name="Components">How many; nothing where it was declared before.</param>
+sealed record DeclaredRelease(Digest Release, string Name, long Entry, int? Components) : IView;

@@ -18,6 +18,9 @@ sealed class ServerClient : IBlobs, IDisposable
     /// <summary>The most that is read of an answer that is one JSON value.</summary>
     const int MaxJson = 64 << 20;
 
+    /// <summary>Where routes are that no standard places; see <see cref="RoutePlace"/>.</summary>
+    const string V1 = ApiRoute.Version + "/";
+
     /// <summary>From this size on a client asks before it sends, so that a refusal costs nothing.</summary>
     const long AskFirst = 1 << 20;
 
@@ -54,8 +57,8 @@ sealed class ServerClient : IBlobs, IDisposable
     {
         using var content = new ByteArrayContent(envelope.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "statements") { Content = content }, stop,
-            problems: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, V1 + "statements") { Content = content },
+            stop, problem: OnProblem.Give);
         if (!answer.IsSuccessStatusCode) return new Admitted.Refused(await ProblemOf(answer, stop));
         try
         {
@@ -73,14 +76,14 @@ sealed class ServerClient : IBlobs, IDisposable
     /// <summary>One of the server's views: <c>status</c>, <c>members</c>, <c>entries/7</c>, …</summary>
     public async Task<T> Get<T>(string path, CancellationToken stop = default) where T : class, IView
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, V1 + path), stop);
         try
         {
             return await Read<T>(answer, stop);
         }
         catch (FormatException e)
         {
-            throw new ProblemException(ProblemCode.BadAnswer, $"{Address}{path}: {e.Message}");
+            throw new ProblemException(ProblemCode.BadAnswer, $"{Address}{V1}{path}: {e.Message}");
         }
     }
 
@@ -92,8 +95,8 @@ sealed class ServerClient : IBlobs, IDisposable
     {
         using var content = new ByteArrayContent(offer.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "cosignatures") { Content = content },
-            stop);
+        using var answer = await Send(
+            new HttpRequestMessage(HttpMethod.Post, V1 + "cosignatures") { Content = content }, stop);
     }
 
     /// <summary>
@@ -130,7 +133,7 @@ sealed class ServerClient : IBlobs, IDisposable
         using var content = new ByteArrayContent(token);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-reply");
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Post,
-            string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
+            string.Create(CultureInfo.InvariantCulture, $"{V1}timestamps?size={size}")) { Content = content }, stop);
         return (await Read<AttachedTimestamp>(answer, stop)).Digest;
     }
 
@@ -138,7 +141,8 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task<bool> Has(Digest digest, CancellationToken stop = default)
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Head, $"blobs/{digest}"), stop, problems: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Head, $"{V1}blobs/{digest}"), stop,
+            problem: OnProblem.Give);
         return answer.StatusCode switch
         {
             HttpStatusCode.OK => true,
@@ -153,7 +157,8 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
     {
-        var answer = await Send(new HttpRequestMessage(HttpMethod.Get, $"blobs/{digest}"), stop, blobs: true);
+        var answer = await Send(new HttpRequestMessage(HttpMethod.Get, $"{V1}blobs/{digest}"), stop,
+            problem: OnProblem.ThrowOfBlob);
         return new VerifiedStream(await answer.Content.ReadAsStreamAsync(stop), digest);
     }
 
@@ -168,9 +173,10 @@ sealed class ServerClient : IBlobs, IDisposable
         if (expected is { } known && await Has(known, stop)) return known;
         var sent = new HashedContent(content, maxBytes, declared);
         using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put,
-            expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
+            expected is { } d ? $"{V1}blobs/{d}" : V1 + "blobs") { Content = sent };
         request.Headers.ExpectContinue = declared is null or > AskFirst;
-        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan, blobs: true);
+        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan,
+            OnProblem.ThrowOfBlob);
         var stored = (await Read<StoredBlob>(answer, stop)).Digest;
         if (sent.Digest is { } digest && digest != stored)
             throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
@@ -179,14 +185,21 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task List(Digest manifest, CancellationToken stop = default)
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"artifacts/{manifest}"), stop,
-            blobs: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"{V1}artifacts/{manifest}"), stop,
+            problem: OnProblem.ThrowOfBlob);
     }
 
-    /// <param name="problems">Whether the caller looks at the status itself.</param>
-    /// <param name="blobs">Whether what is wrong with a blob is to be a <see cref="BlobException"/>.</param>
+    enum OnProblem
+    {
+        Throw,
+        /// <summary>What is wrong with a blob is a <see cref="BlobException"/>.</summary>
+        ThrowOfBlob,
+        /// <summary>The caller looks at the status itself.</summary>
+        Give,
+    }
+
     async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? timeout = null,
-        bool problems = false, bool blobs = false)
+        OnProblem problem = OnProblem.Throw)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(timeout ?? Timeout);
@@ -209,12 +222,13 @@ sealed class ServerClient : IBlobs, IDisposable
         {
             request.Dispose();
         }
-        if (answer.IsSuccessStatusCode || problems) return answer;
+        if (answer.IsSuccessStatusCode || problem == OnProblem.Give) return answer;
         using (answer)
         {
-            var problem = await ProblemOf(answer, stop);
-            if (blobs && BlobErrorOf(problem) is { } error) throw new BlobException(error, problem.Message);
-            throw new ProblemException(problem);
+            var said = await ProblemOf(answer, stop);
+            if (problem == OnProblem.ThrowOfBlob && BlobErrorOf(said) is { } error)
+                throw new BlobException(error, said.Message);
+            throw new ProblemException(said);
         }
     }
 

@@ -11,96 +11,66 @@ using Stele.Runtime;
 
 namespace Stele.Gateway;
 
-/// <summary>
-/// What a node shows of itself, under <c>/-/</c>, by the rights of a token of this node: <c>logs</c> unless it says
-/// otherwise:
-/// <code>
-/// GET healthz                             200 while the node runs (no token needed)
-/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
-///                                         what keeps node or environment from being as the ledger says is in "faults",
-///                                         each {"code","message","hint","deployment"?,"differences"}: "differences"
-///                                         names dimension and path, "deployment" the head's entry; the codes are those
-///                                         of <see cref="NodeFault"/>
-/// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
-/// GET HEAD logs/[hex]/tile/…
-/// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
-/// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early;
-///                                         also for the principal who asked for the decision
-/// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone; and what became of its keys: "keys" is
-///                                         whole, erased, lost (in a crash, before its client got an answer) or missing
-/// GET bodies/[hex]/[index]                what was asked and answered, opened: {"context"?,"input","masked"?,"output"}, each {"state","base64"?};
-///                                         the right bodies; who opened it is recorded before it is answered
-/// GET reads?from=N                        who opened which bodies, oldest first: {"reads":[{"decision","time","who"}…],"size"}; the right administer
-/// </code>
-/// </summary>
+/// <summary>What a node shows of itself; <see cref="NodeRoutes"/> says under which paths, and to whom.</summary>
 sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads reads, ServerLink link,
     Erasures erasures, TimeProvider time)
 {
-    public async Task Handle(HttpContext http)
+    public Task Health(HttpContext http) => node.Failed.IsFaulted
+        ? Send(http, 503, "text/plain", "failed\n"u8.ToArray())
+        : Send(http, 200, "text/plain", "ok\n"u8.ToArray());
+
+    public Task ShowStatus(HttpContext http) => http.Write(Status());
+
+    public Task LogCheckpoint(HttpContext http) => LogPages.Checkpoint(http, LogOf(http).Log.Checkpoint);
+
+    public async Task LogTile(HttpContext http)
     {
-        try
-        {
-            await Answer(http);
-        }
-        catch (GatewayException e)
-        {
-            await http.Write(e.Error, e.Message);
-        }
+        var log = LogOf(http).Log;
+        var resource = "tile/" + http.Value("tile");
+        if (!await LogPages.Tile(http, log, resource, open: false)) throw Lacks(log, resource);
     }
 
-    async Task Answer(HttpContext http)
+    public Task LogFloor(HttpContext http)
     {
-        var path = http.Request.Path.Value!["/-/".Length..];
-        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
-            throw Problem.MethodNotAllowed(http, "GET, HEAD");
-        else if (path == "healthz")
-            await (node.Failed.IsFaulted
-                ? Send(http, 503, "text/plain", "failed\n"u8.ToArray())
-                : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
-        else if (path.StartsWith("receipts/", StringComparison.Ordinal))
-            await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
-        else if (path == "reads") await Reads(http);
-        else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies
-            : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource]
-            && LogOf(hex) is { } log)
-        {
-            if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor)
-                await Send(http, 200, "application/json", floor.Encode());
-            else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
-            else if (!await LogPages.Tile(http, log.Log, resource, open: false))
-                await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
-        }
-        else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
-            && Index(bodies, number) is { } index)
-        {
-            // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
-            await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
-                Decision.Id(bodies.Origin, index)));
-            await Send(http, 200, "application/json", Bodies(bodies, index).ToJson().ToBytes());
-        }
-        else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
-        else await http.Write(GatewayError.NotFound, "no such page");
+        var log = LogOf(http).Log;
+        return Control.Export.FloorOf(log) is { } floor
+            ? Send(http, 200, "application/json", floor.Encode()) : throw Lacks(log, "floor");
     }
 
-    (string Type, byte[] Bytes)? Find(string path)
+    static GatewayException Lacks(Ledger.Log log, string resource) =>
+        new(GatewayError.NotFound, $"the log of {log.Size} leaves has no {resource}");
+
+    public Task ShowDecision(HttpContext http)
     {
-        var parts = path.Split('/', 3);
-        return parts switch
-        {
-            ["status"] => ("application/json", CanonicalJson.EncodeShown(Status().ToJson())),
-            ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index
-                ? ("application/json", Shown(log, index).ToJson().ToBytes())
-                : null,
-            _ => null,
-        };
+        var (log, index) = Decided(http);
+        return Send(http, 200, "application/json", Shown(log, index).ToJson().ToBytes());
     }
 
-    DecisionLog? LogOf(string hex) =>
-        node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
+    public async Task ShowBodies(HttpContext http)
+    {
+        var holder = access.Demand(http.Request, Rights.Bodies);
+        var (log, index) = Decided(http);
+        // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
+        await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
+            Decision.Id(log.Origin, index)));
+        await Send(http, 200, "application/json", Bodies(log, index).ToJson().ToBytes());
+    }
 
-    static long? Index(DecisionLog log, string text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size
-            && index >= log.Log.Floor ? index : null;
+    /// <summary>The log that the path names.</summary>
+    DecisionLog LogOf(HttpContext http) => node.Environments.Select(e => e.Log).FirstOrDefault(l =>
+        l is not null && NodeFolder.NameOf(l.Origin) == http.Value("hex")) ?? throw NoPage;
+
+    (DecisionLog Log, long Index) Decided(HttpContext http)
+    {
+        var log = LogOf(http);
+        return long.TryParse(http.Value("index"), NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+            && index < log.Log.Size && index >= log.Log.Floor ? (log, index) : throw NoPage;
+    }
+
+    static GatewayException NoPage => new(GatewayError.NotFound, "no such page");
+
+    public async Task ShowReceipt(HttpContext http) =>
+        await Send(http, 200, "application/json", await Receipt(http.Value("decision"), http.Request));
 
     /// <summary>
     /// A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's
@@ -202,9 +172,8 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
                 log.Counters.Around(() => { })) : null);
     }
 
-    async Task Reads(HttpContext http)
+    public async Task Reads(HttpContext http)
     {
-        access.Demand(http.Request, Rights.Administer);
         var from = http.Request.Query["from"] is [{ } text]
             ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
             : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;

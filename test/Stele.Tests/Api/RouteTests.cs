@@ -37,7 +37,7 @@ public sealed class RouteTests
         Assert.Equal(checkpoint.Root, Merkle.Root(hashes));
         Assert.Equal(town.Trust.Genesis, hashes[0]);
 
-        var proof = await town.Server.Get<EntryProof>("proof/3?size=7", Stop);
+        var proof = await town.Server.Get<ShownProof>("proof/3?size=7", Stop);
         Assert.True(Proofs.VerifyInclusion(3, 7, hashes[3],
             [.. proof.Proof.Select(Digest.ParseHex)], Merkle.Root(hashes.Take(7))));
         var entry = await town.Server.Get<WholeEntry>("entries/3", Stop);
@@ -95,6 +95,26 @@ public sealed class RouteTests
         Assert.Equal(town.State.Size, lines.Length);
         Assert.Equal($"deploy mortgage/prod: v2 ({v2.Short})", lines[(int)deployment].Line);
         Assert.All(lines, l => Assert.NotEmpty(l.Line));
+    }
+
+    /// <summary>Who asks under a version is sent on under it; who asks as before it, as before.</summary>
+    [Theory, InlineData(""), InlineData("v1/")]
+    public async Task What_was_made_is_named_under_the_version_that_was_asked(string version)
+    {
+        await using var town = await Town.Found();
+        using var http = new HttpClient { BaseAddress = town.Host.Address };
+        http.DefaultRequestHeaders.Add("Authorization", "Bearer " + town.Founded.Token);
+        var statement = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key);
+        foreach (var (path, content, at) in new[] { ("statements", statement.ToJson().ToBytes(), "entries/1"),
+            ("blobs", "content"u8.ToArray(), $"blobs/{Digest.Of("content"u8)}") })
+        {
+            using var body = new ByteArrayContent(content);
+            using var answer = await http.PostAsync(version + path, body, Stop);
+            Assert.Equal(System.Net.HttpStatusCode.Created, answer.StatusCode);
+            Assert.Equal($"/{version}{at}", answer.Headers.Location!.ToString());
+            using var there = await http.GetAsync(answer.Headers.Location, Stop);
+            Assert.Equal(System.Net.HttpStatusCode.OK, there.StatusCode);
+        }
     }
 
     [Fact]

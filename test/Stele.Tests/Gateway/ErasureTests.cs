@@ -241,7 +241,7 @@ public sealed class ErasureTests
             Assert.Equal(HttpStatusCode.BadRequest, (await About(h, bad, "{}")).StatusCode);
         Assert.Equal(0, h.Hosted!.Log!.Log.Size);
         using var stranger = new HttpRequestMessage(HttpMethod.Post, new Uri(h.Node.Address,
-            ErasureEndpoints.Path)) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
+            NodeRoutes.Root + "erasures")) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
         Assert.Equal(HttpStatusCode.Forbidden, (await h.Client.SendAsync(stranger)).StatusCode);
     }
 
@@ -576,9 +576,9 @@ public sealed class ErasureTests
         using var owner = Client(h);
         var reads = await owner.Reads(null, default);
         Assert.Equal([("reader", Decision.Id(origin, 1)), ("owner", Decision.Id(origin, 0))],
-            reads.Select(r => (r.Who, r.What)));
+            reads.Select(r => (r.Who, r.Decision)));
         Assert.Equal(("owner", Decision.Id(origin, 0)), (await owner.Reads(1, default)).Select(r =>
-            (r.Who, r.What)).Single());
+            (r.Who, r.Decision)).Single());
         Assert.Equal(Files.Secret, File.GetUnixFileMode(h.Folder.Reads));
         await h.StopNode();
         await h.Restart();

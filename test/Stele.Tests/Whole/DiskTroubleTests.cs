@@ -165,7 +165,7 @@ public sealed class DiskTroubleTests
             // What was there is read and proved as before.
             Assert.False(up.Ended);
             foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf,
-                (await server.Get<EntryProof>($"proof/{entry}")).Leaf);
+                (await server.Get<ShownProof>($"proof/{entry}")).Leaf);
             Assert.Equal("before"u8.ToArray(), await server.Read(blob, 100));
             Assert.NotEqual(0, (await server.Get<Status>("status")).Size);
             using var http = new HttpClient();
@@ -185,7 +185,7 @@ public sealed class DiskTroubleTests
         {
             using var server = new ServerClient(back.Server, token);
             foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf,
-                (await server.Get<EntryProof>($"proof/{entry}")).Leaf);
+                (await server.Get<ShownProof>($"proof/{entry}")).Leaf);
             var size = (await server.Get<Status>("status")).Size;
             Assert.InRange(size, 1 + acknowledged.Count, 1 + acknowledged.Count + unanswered.Count);
             foreach (var envelope in unanswered) Assert.IsNotType<Admitted.Refused>(await server.Submit(envelope));

@@ -17,7 +17,7 @@ sealed record AddedEntry(long Entry, Digest Leaf, long? Time) : IView;
 /// <summary>An entry's inclusion proof.</summary>
 /// <param name="Proof">Hashes in hex, the leaf's sibling first (RFC 6962).</param>
 /// <param name="Checkpoint">The newest signed one, a note; the proof is for <paramref name="Size"/>.</param>
-sealed record EntryProof(long Entry, Digest Leaf, long Size, Digest Root, ImmutableArray<string> Proof,
+sealed record ShownProof(long Entry, Digest Leaf, long Size, Digest Root, ImmutableArray<string> Proof,
     string Checkpoint) : IView;
 
 /// <param name="State">As docs/spec/fold.md says it.</param>
