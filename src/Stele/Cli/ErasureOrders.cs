@@ -67,8 +67,8 @@ sealed class ErasureOrders : IDisposable
         var entries = ImmutableArray.CreateBuilder<(long, string, long)>();
         foreach (var claim in plan.Pending.Concat(plan.Planned))
         {
-            bool Stated() => _desk.State.Erasures.ContainsKey(claim["list"].AsDigest);
-            bool Anchored() => _desk.State.Logs[claim["log"].AsString].Anchor?.Size >= claim["to"].AsInt;
+            bool Stated() => _desk.State.Erasures.ContainsKey(claim.List);
+            bool Anchored() => _desk.State.Logs[claim.Log].Anchor?.Size >= claim.To;
             for (; !Stated() && !Anchored() && _folder is null && _call.Clock.GetUtcNow() < until; await _desk.Sync())
             {
                 _call.Terminal.Progress("waiting for the node to anchor its log");
@@ -77,13 +77,13 @@ sealed class ErasureOrders : IDisposable
             if (Stated()) continue;
             if (!Anchored())
             {
-                waiting += claim["count"].AsInt;
+                waiting += claim.Count;
                 continue;
             }
-            if (Sign(ErasureRecord.Statement(claim, _desk.State, Home.NewId(), _call.Now)) is not { } order) continue;
+            if (Sign(claim.Statement(_desk.State, Home.NewId(), _call.Now)) is not { } order) continue;
             var (gone, entry) = await Carry(order);
             destroyed += gone;
-            entries.Add((entry, claim["log"].AsString, claim["count"].AsInt));
+            entries.Add((entry, claim.Log, claim.Count));
         }
         return new Erased(plan, destroyed, entries.ToImmutable(), waiting);
     }

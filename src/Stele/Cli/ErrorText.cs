@@ -19,12 +19,12 @@ namespace Stele.Cli;
 /// </summary>
 static class ErrorText
 {
-    public static CliError Of(Exception e, bool trace)
-    {
-        var said = e is CliError own ? own : Say(e);
-        return trace && e is not CliError ? new CliError($"{said.Message}\n{e}", said.Hint,
-            said.Exit) { Problem = said.Problem, Lines = [.. said.Lines, .. e.ToString().Split('\n')] } : said;
-    }
+    public static CliError Of(Exception e) => e is CliError own ? own : Say(e);
+
+    /// <summary>The same with the stack, for an exception that is none of ours.</summary>
+    public static CliError WithStack(Exception e) => Of(e) is var said && e is CliError ? said
+        : new CliError($"{said.Message}\n{e}", said.Hint, said.Exit)
+        { Problem = said.Problem, Lines = [.. said.Lines, .. e.ToString().Split('\n')] };
 
     static CliError Say(Exception e) => e switch
     {

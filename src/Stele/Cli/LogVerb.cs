@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Stele.Control.Views;
@@ -80,7 +81,7 @@ static class LogVerb
                 throw new CliError(
                     $"there is no entry {one}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}",
                     "stele log list shows them");
-            var whole = LogLines.Whole(desk.Replay.Entries[(int)one]);
+            var whole = WholeEntry.Of(desk.Replay.Entries[(int)one]).ToJson();
             call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
             return 0;
         }
@@ -89,11 +90,8 @@ static class LogVerb
         // A listing of the whole ledger does not wait until all of it was judged again.
         var again = lines.Where(f => f.Statement is Verdict or Refusal)
             .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
-        call.Terminal.Result(Json.Object(
-            ("size", desk.State.Size),
-            ("lines", Json.Array(lines.Select(f =>
-            again.TryGetValue(f.Index, out var x) ? LogLines.One(f).With("execution", x.Name()) : LogLines.One(f))))),
-            () =>
+        call.Terminal.Result(new ListedEntries(desk.State.Size, [.. lines.Select(f => new ListedEntry(LogLine.Of(f),
+            again.TryGetValue(f.Index, out var x) ? x : null))]).ToJson(), () =>
         {
             if (lines.Length == 0)
                 call.Terminal.Note(
@@ -148,7 +146,7 @@ static class LogVerb
         call.Terminal.Result(Json.Object(("reads", Json.Array(reads.Select(r => r.ToJson())))), () =>
         {
             if (reads.Count == 0) call.Terminal.Note("nobody has opened any");
-            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.What }), "");
+            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.Decision }), "");
         });
         return 0;
     }
@@ -178,3 +176,8 @@ static class LogVerb
         }, $"{action} {origin}");
     }
 }
+
+/// <param name="Execution">Of verdicts and refusals: what came of executing it again here.</param>
+sealed record ListedEntry([Inline] LogLine Line, Execution? Execution) : IView;
+
+sealed record ListedEntries(long Size, ImmutableArray<ListedEntry> Lines) : IView;

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using Stele.Build;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -68,9 +70,8 @@ static class RunVerb
             stated.Add((result, entry));
         }
         call.Terminal.Result(
-            Json.Object(("pipeline", digest), ("outputs", Json.Array(stated.Select(s => Json.Object(
-                ("step", s.Result.Step), ("name", s.Result.Name), ("kind", s.Result.Kind), ("digest", s.Result.Output),
-                ("runs", s.Result.Runs.Count), ("agree", s.Result.Runs.Agree), ("entry", s.Entry)))))),
+            new RunOutputs(digest, [.. stated.Select(s => new RunOutput(s.Result.Step, s.Result.Name, s.Result.Kind,
+                s.Result.Output, s.Result.Runs.Count, s.Result.Runs.Agree, s.Entry))]).ToJson(),
             () => call.Terminal.Table(stated.Select(s => new[]
             {
                 s.Result.Step, FieldWords.Shown(s.Result.Kind), s.Result.Name, s.Result.Output.ToString(),
@@ -80,3 +81,9 @@ static class RunVerb
         return 0;
     }
 }
+
+sealed record RunOutputs(Digest Pipeline, ImmutableArray<RunOutput> Outputs) : IView;
+
+/// <param name="Agree">Whether the runs gave the same bytes.</param>
+sealed record RunOutput(string Step, string Name, string Kind, Digest Digest, long Runs, bool Agree, long Entry)
+    : IView;

@@ -240,7 +240,7 @@ static class UpVerb
             {
                 // Nothing more is admitted, and what was can be read and proved as before: that, and a node in the same
                 // process, go on until someone has seen to the disk.
-                var said = ErrorText.Of(e, false);
+                var said = ErrorText.Of(e);
                 t.Clear();
                 call.Terminal.Report($"stele: error: the ledger takes no more statements: {said.Message}");
                 call.Terminal.Report("stele: hint: it is still read from; "

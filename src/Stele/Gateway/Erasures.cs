@@ -56,11 +56,11 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             HasFolded(state, request.Size);
             var finished = Finish(state);
             Expire(now);
-            var floors = ImmutableArray.CreateBuilder<(string, long)>();
+            var floors = ImmutableArray.CreateBuilder<LogFloor>();
             var (found, already, held) = request.Overdue is { } system
                 ? Overdue(system, state, now, floors)
                 : Asked(request, state);
-            var (claims, waiting) = (ImmutableArray.CreateBuilder<Json>(), 0L);
+            var (claims, waiting) = (ImmutableArray.CreateBuilder<ErasureClaim>(), 0L);
             foreach (var (origin, indices) in found)
             {
                 // The ledger takes no word about what it does not anchor yet.
@@ -94,7 +94,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             var record = begun ?? Planned(statement.List)
                 ?? throw new GatewayException(GatewayError.NotFound,
                     "no plan with that list is here: one is kept for a day; have it planned again");
-            if (!ErasureRecord.ClaimOf(statement).Equals(record.Claim)) throw new FormatException("the order does "
+            if (ErasureClaim.Of(statement) != record.Claim) throw new FormatException("the order does "
                 + "not say what was planned");
             if (!state.Logs.TryGetValue(record.Log, out var log)) throw new GatewayException(GatewayError.NotFound,
                 $"the ledger knows no decision log '{record.Log}'");
@@ -261,7 +261,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     /// not; and how far their logs may be pruned.
     /// </summary>
     (SortedDictionary<string, SortedSet<long>> Found, long Already, long Held) Overdue(string system, State state,
-        long now, ImmutableArray<(string, long)>.Builder floors)
+        long now, ImmutableArray<LogFloor>.Builder floors)
     {
         var found = new SortedDictionary<string, SortedSet<long>>(StringComparer.Ordinal);
         var held = 0L;
@@ -294,7 +294,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                     floor++;
                 }
                 // Leaves are pruned by whole bundles: a floor in between would let nothing more go.
-                if ((floor -= floor % Tile.Full) > logFact.Floor) floors.Add((origin, floor));
+                if ((floor -= floor % Tile.Full) > logFact.Floor) floors.Add(new(origin, floor));
             });
         return (found, 0, held);
     }

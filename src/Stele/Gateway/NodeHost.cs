@@ -93,9 +93,9 @@ sealed class NodeHost : IAsyncDisposable
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
-            var web = Web(gatewayOptions, access, gateway, pages,
-                new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time),
-                new ReplayEndpoint(replays, access, reads, () => link.Replay, time), parts.Shortage, time,
+            var web = Web(gatewayOptions, access, gateway, new NodePages(pages,
+                new ErasureEndpoints(erasures, outbox, () => link.Replay.State, node.AnchorSoon, time),
+                new ReplayEndpoint(replays, access, reads, () => link.Replay, time)), parts.Shortage, time,
                 report ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
@@ -160,9 +160,8 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayOptions options, Access access, Gateway gateway, ReadEndpoints pages,
-        ErasureEndpoints erasures,
-        ReplayEndpoint replays, Shortage shortage, TimeProvider time, Action<string> report)
+    static WebApplication Web(GatewayOptions options, Access access, Gateway gateway, NodePages pages,
+        Shortage shortage, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
@@ -171,19 +170,18 @@ sealed class NodeHost : IAsyncDisposable
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             MaxBody = Math.Max(4L * options.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);
-        web.Use((http, next) =>
+        web.Run(async http =>
         {
             // What a release makes of its own parameters is its own matter; pages are ours.
-            if (!IsPage(http.Request.Path)) return next(http);
+            if (!IsPage(http.Request.Path))
+            {
+                await gateway.Handle(http);
+                return;
+            }
             if (access.Seen(http.Request) is { } holder) http.Recognise(holder.Name);
             RequestTarget.CheckQuery(http);
-            NodeRoutes.Demand(access, http.Request);
-            return next(http);
+            await NodeRoutes.Answer(http, access, pages);
         });
-        web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal)
-            ? erasures.Handle(http)
-            : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
-            : IsPage(http.Request.Path) ? pages.Handle(http) : gateway.Handle(http));
         return web;
 
         static bool IsPage(PathString path) => path.StartsWithSegments("/-", StringComparison.Ordinal)

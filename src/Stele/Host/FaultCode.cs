@@ -1,4 +1,4 @@
-using Stele.Proof;
+using Stele.Control.Views;
 
 namespace Stele.Host;
 
@@ -76,10 +76,7 @@ sealed record Faulted(FaultCode Fault, string Words, IReadOnlyList<string> Diffe
     public string Name => Fault.Row().Name;
     public string Hint => Fault.Row().Hint;
 
-    public Json ToJson() => Json.Object(
-        ("code", Name), ("message", Words), ("hint", Hint),
-        ("deployment", Deployment is { } d ? Json.Of(d) : null),
-        ("differences", Json.Array(Differences.Select(Json.Of))));
+    public ShownFault Shown => new(Name, Words, Hint, Deployment, [.. Differences]);
 }
 
 static class FaultCodes

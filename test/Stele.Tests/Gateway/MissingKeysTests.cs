@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Stele.Cli;
 using Stele.Disk;
+using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
@@ -53,16 +54,16 @@ public sealed class MissingKeysTests
 
     static async Task<Json> Page(Hamlet h, string path) => CanonicalJson.Parse((await h.Page(path))!, 1 << 22);
 
-    static async Task<Json> Fault(Hamlet h)
+    static async Task<ShownFault> Fault(Hamlet h)
     {
-        Json? fault = null;
-        await h.Eventually(() => (fault = h.Node.Pages.Status()["environments"].AsArray.Single()["faults"].AsArray
-            .FirstOrDefault(f => f["code"].AsString == "keys-missing")) is not null, "the node does not say so");
+        ShownFault? fault = null;
+        await h.Eventually(() => (fault = h.Node.Pages.Status().Environments.Single().Faults
+            .FirstOrDefault(f => f.Code == "keys-missing")) is not null, "the node does not say so");
         return fault!;
     }
 
-    static bool IsSaid(Hamlet h) => h.Node.Pages.Status()["environments"].AsArray
-        .Any(e => e["faults"].AsArray.Any(f => f["code"].AsString == "keys-missing"));
+    static bool IsSaid(Hamlet h) => h.Node.Pages.Status().Environments
+        .Any(e => e.Faults.Any(f => f.Code == "keys-missing"));
 
     [Fact]
     public async Task Erased_pending_and_missing_are_told_apart_and_owners_can_state_what_they_know()
@@ -100,7 +101,7 @@ public sealed class MissingKeysTests
         // The node says so, by a fault that ends stele status with 1; of each decision, and of its receipt.
         await h.Restart();
         var fault = await Fault(h);
-        Assert.Contains("the keys of 2 records", fault["message"].AsString, StringComparison.Ordinal);
+        Assert.Contains("the keys of 2 records", fault.Message, StringComparison.Ordinal);
         await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the pending one is not stated");
         foreach (var (index, keys, body) in new[] { (0, "erased", "erased"), (1, "erased", "erased"),
             (2, "missing", "missing"), (3, "whole", "missing"), (4, "whole", "whole"), (6, "missing", "missing") })
@@ -124,7 +125,7 @@ public sealed class MissingKeysTests
         using var owner = new NodeClient(h.Node.Address.ToString(), h.NodeToken);
         var stated = Assert.Single((await owner.Plan(new([Decision.Id(origin, 2), Decision.Id(origin, 6)], null, null,
             null, h.Town.State.Size), TimeProvider.System, default)).Planned);
-        Assert.Equal(2, stated["count"].AsInt);
+        Assert.Equal(2, stated.Count);
         await owner.Carry(Order(h, stated), 0, TimeProvider.System, default);
         await h.Eventually(() => h.Hosted!.Table!.State.Erasures.Count == 3, "it is not stated");
         Assert.False(IsSaid(h));
@@ -225,7 +226,7 @@ public sealed class MissingKeysTests
         Assert.Contains("the keys of 1 decision are missing (6), and nothing says why",
             Assert.Single(Check(h).Violations).Problem, StringComparison.Ordinal);
         await h.Restart();
-        Assert.Contains("the keys of 1 record ", (await Fault(h))["message"].AsString, StringComparison.Ordinal);
+        Assert.Contains("the keys of 1 record ", (await Fault(h)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -242,8 +243,8 @@ public sealed class MissingKeysTests
 
     static ErasureRequest Of(string origin, long index) => new([Decision.Id(origin, index)], null, null, null, 0);
 
-    static Envelope Order(Hamlet h, Json claim) => Envelope.Sign(
-        h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0)).Encode(), h.Town.Owner.Key);
+    static Envelope Order(Hamlet h, ErasureClaim claim) => Envelope.Sign(
+        h.Town.Act(claim.Statement(h.Town.State, "", 0)).Encode(), h.Town.Owner.Key);
 
     /// <summary>The owner's home, connected to server and node.</summary>
     internal static async Task<string> Home(Hamlet h)

@@ -14,7 +14,6 @@ public sealed class LengthTests
     /// <summary>Files that tell more than one story still.</summary>
     static readonly string[] Long =
     [
-        "src/Stele/Cli/TourVerb.cs",
         "src/Stele.Store/Disk/Journal.cs",
         "src/Stele/Gateway/Erasures.cs",
         "src/Stele.Store/Ledger/Log.cs",

@@ -41,7 +41,7 @@ public sealed class CoverageTests
         Coverage.Of(w.State, d => w.Replay.Documents.Policy(d), Small, World.Sys, environment, at ?? w.Now);
 
     static string Said(Coverage c) =>
-        string.Join(' ', c.Rows.Select(r => $"{r.Control.Id}:{Coverage.Name(r.Status)}"));
+        string.Join(' ', c.Rows.Select(r => $"{r.Control.Id}:{ViewJson.Name(r.Status)}"));
 
     [Fact]
     public void A_rule_in_force_checks_a_word_attests_and_the_rest_is_open()
