@@ -90,7 +90,7 @@ public sealed class OpenApiTests
         var blob = await town.Server.Put("content"u8.ToArray());
         var manifest = town.State.Releases[v2].Digest;
 
-        var asked = new Asked(ServerRoutes.Description.Value, ServerRoutes.Root, ServerRoutes.All, town.Host.Address,
+        using var asked = new Asked(ServerRoutes.Description.Value, ServerRoutes.Root, ServerRoutes.All, town.Host.Address,
             town.Founded.Token);
         var statement = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key)
             .ToJson().ToBytes();
@@ -160,7 +160,7 @@ public sealed class OpenApiTests
         Assert.Equal(HttpStatusCode.OK, (await h.Ask("/say")).Status);
         var origin = h.Hosted!.Log!.Origin;
         var hex = NodeFolder.NameOf(origin);
-        var asked = new Asked(NodeRoutes.Description.Value, NodeRoutes.Root, NodeRoutes.All, h.Node.Address,
+        using var asked = new Asked(NodeRoutes.Description.Value, NodeRoutes.Root, NodeRoutes.All, h.Node.Address,
             h.NodeToken);
         var nobody = new string('0', 64);
         foreach (var method in new[] { "GET", "HEAD" })
@@ -196,9 +196,12 @@ public sealed class OpenApiTests
 
     /// <summary>An API that is asked, and held to its document.</summary>
     sealed class Asked(Json document, string root, IEnumerable<ApiRoute> routes, Uri address, string token)
+        : IDisposable
     {
         readonly HttpClient _http = new() { BaseAddress = address };
         readonly HashSet<string> _asked = new(StringComparer.Ordinal);
+
+        public void Dispose() => _http.Dispose();
 
         /// <summary>Asked under every path that the route has, it answers the same, and as described.</summary>
         public async Task Holds(string method, string path, string query, int expected, byte[]? body = null,

@@ -64,7 +64,7 @@ static class OpenApi
     {
         var content = reply?.Content is { } own && method != "HEAD" ? ContentOf(own, schemas) : Json.EmptyObject;
         if (codes.Length == 0) return Json.Object(("description", reply!.Says),
-            ("content", content.AsObject.Any() ? content : null));
+            ("content", content.AsObject.Count > 0 ? content : null));
         var response = Json.Object(
             ("description", string.Join(", ", codes.Prepend(reply?.Says ?? "").Where(s => s.Length > 0))),
             ("x-codes", Json.Array(codes.Select(Json.Of))),

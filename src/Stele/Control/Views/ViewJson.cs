@@ -149,7 +149,7 @@ static class ViewJson
 
     static ImmutableArray<T> List<T>(Json json) => [.. json.AsArray.Select(x => (T)Read(x, typeof(T)))];
 
-    static object Value(string name, Type type)
+    static Enum Value(string name, Type type)
     {
         foreach (Enum value in Enum.GetValues(type)) if (Name(value) == name) return value;
         throw new FormatException($"'{name}' is none of "
