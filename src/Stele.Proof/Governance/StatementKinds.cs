@@ -88,7 +88,7 @@ public static class StatementKinds
             Rule = Fold.PutOrigin,
             Changes = [StateDigest.Origins],
             Learn = Fold.Learned,
-            Says = (s, _) => "origin of " + string.Join(", ",
+            Says = (s, _) => "provenance of " + string.Join(", ",
                 s.Outputs.Select(x => x.Name is null ? x.Digest.Short : $"{x.Name} ({x.Digest.Short})"))
                 + $": {How(s)}",
         },

@@ -56,9 +56,9 @@ sealed partial class Tour
 
     async Task Freeze()
     {
-        stage.Step("Data, code and environments are frozen");
+        stage.Step("Data, code and runtimes are frozen");
         stage.Say(
-            "2,380 mortgage applications of 1990, the sources, and two environments: the closure of this machine's "
+            "2,380 mortgage applications of 1990, the sources, and two runtimes: the closure of this machine's "
             + ".NET runtime and every shared library it loads, with and without the compiler. The same bytes have "
             + "the same digest anywhere; each gets a signed statement of where it comes from.");
         await stage.Do(Engineer, "freeze", In("data"), "--kind", "dataset", "--name", "data", "--origin",
@@ -67,8 +67,8 @@ sealed partial class Tour
             "Apache-2.0");
         await stage.Do(Engineer, "freeze", In("config"), "--kind", "config", "--name", "mortgage-config", "--licence",
             "Apache-2.0");
-        await stage.Do(Engineer, "freeze", "--environment", "dotnet-sdk", "--name", "sdk");
-        await stage.Do(Engineer, "freeze", "--environment", "dotnet", "--name", "runtime");
+        await stage.Do(Engineer, "freeze", "--runtime", "dotnet-sdk", "--name", "sdk");
+        await stage.Do(Engineer, "freeze", "--runtime", "dotnet", "--name", "runtime");
         stage.Without("\"the training data\" would be a path that someone can write to.");
     }
 

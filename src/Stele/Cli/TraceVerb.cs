@@ -90,7 +90,7 @@ static class TraceVerb
         {
             var d = asked.Decision.Decision;
             t.Line(
-                $"{"decision".PadRight(12)}{asked.Decision.Id}: {d.Outcome}, status {d.Status}, "
+                $"{"decision".PadRight(12)}{asked.Decision.Id}: {FieldWords.Outcome(d.Outcome)}, status {d.Status}, "
                 + $"{Terminal.Time(d.Time)}, principal {d.Principal[..8]}…");
             if (Missing(asked.Keys ?? Unknown) is { } why) t.Line(Terminal.Yellow(why));
         }

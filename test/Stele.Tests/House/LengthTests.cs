@@ -15,7 +15,6 @@ public sealed class LengthTests
     static readonly string[] Long =
     [
         "src/Stele.Store/Disk/Journal.cs",
-        "src/Stele/Gateway/Erasures.cs",
         "src/Stele.Store/Ledger/Log.cs",
     ];
 
