@@ -109,10 +109,9 @@ public sealed class CelTrace
 
     /// <summary>
     /// Of a value of true or false: the lists and maps it rests on that have nothing in them, where nothing being in
-    /// them is what decided. Those are what a true <c>all</c> or a false <c>exists</c>
-    /// walked, and what was filtered before it was counted or compared: in <c>size(reports.filter(r, r.ratio &lt; 1))
-    /// == 0</c> that is <c>reports</c>. What asks for their size itself is not
-    /// among them.
+    /// them is what decided. Those are what a true <c>all</c> or a false <c>exists</c> walked, and what was filtered
+    /// before it was counted or compared: in <c>size(reports.filter(r, r.ratio &lt; 1)) == 0</c> that is
+    /// <c>reports</c>. What asks for their size itself is not among them.
     /// </summary>
     public IReadOnlyList<CelTrace> RestsOnNothing()
     {

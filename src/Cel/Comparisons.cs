@@ -65,8 +65,8 @@ public static class Comparisons
                     Through(target, null);
                     break;
                 case Call { Function: "matches", Target: { } target, Args: [Literal { Value: string pattern }] }:
-                    if (!pattern.StartsWith("(?i", StringComparison.Ordinal)) Add(target, pattern, holds,
-                        isPattern: true);
+                    if (!pattern.StartsWith("(?i", StringComparison.Ordinal) && HasLetters(pattern))
+                        Add(target, pattern, holds);
                     Through(target, null);
                     break;
                 case Conditional c:
@@ -107,19 +107,19 @@ public static class Comparisons
             else _standing[c.Variable] = outer;
         }
 
-        void Add(Expr read, string text, bool? holds, bool isPattern = false)
+        void Add(Expr read, string text, bool? holds)
         {
-            if (HasLetters(text, isPattern) && Path(read) is { Length: > 0 } path) All.Add(new Comparison(path, text,
+            if (text.Any(char.IsAsciiLetter) && Path(read) is { Length: > 0 } path) All.Add(new Comparison(path, text,
                 holds));
         }
 
         /// <summary>In a regular expression the letter after a backslash is no letter of the text.</summary>
-        static bool HasLetters(string text, bool isPattern)
+        static bool HasLetters(string pattern)
         {
-            for (var i = 0; i < text.Length; i++)
+            for (var i = 0; i < pattern.Length; i++)
             {
-                if (isPattern && text[i] == '\\') i++;
-                else if (char.IsAsciiLetter(text[i])) return true;
+                if (pattern[i] == '\\') i++;
+                else if (char.IsAsciiLetter(pattern[i])) return true;
             }
             return false;
         }

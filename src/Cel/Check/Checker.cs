@@ -12,7 +12,7 @@ internal sealed class Checker
     readonly Declarations _declared;
     readonly Resolution?[] _resolutions;
     readonly Unifier _types;
-    readonly List<(string Name, CelType Type)> _locals = [];
+    readonly Scope _scope;
     int _depth, _height;
 
     Checker(SourceText source, Declarations declared, int ids)
@@ -21,6 +21,7 @@ internal sealed class Checker
         _declared = declared;
         _resolutions = new Resolution?[ids];
         _types = new Unifier(source);
+        _scope = new Scope(declared);
     }
 
     /// <param name="expected">What the program's value must be, if that matters.</param>
@@ -37,7 +38,7 @@ internal sealed class Checker
             throw new CelException(source, root.Position,
                 $"the expression is of type {checker.Show(type)}, not {expected}");
         return new Checked(root, checker._resolutions,
-            checker._types.Resolve(type, final: true)) { Height = checker._height - depth };
+            checker._types.Final(type)) { Height = checker._height - depth };
     }
 
     CelType Visit(Expr e)
@@ -77,29 +78,21 @@ internal sealed class Checker
 
     CelType VisitIdent(Ident e)
     {
-        if (!e.Rooted && Local(e.Name) is { } local)
+        if (!e.Rooted && _scope.Local(e.Name) is { } local)
         {
             _resolutions[e.Id] = new LocalOf(e.Name);
             return local;
         }
-        return Global(e, e.Name, e.Rooted) ?? Fail(e, CelErrorKind.NoSuchVariable,
-            $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, Known())}");
-    }
-
-    IEnumerable<string> Known() =>
-        _locals.Select(l => l.Name).Concat(_declared.Variables.Keys).Concat(_declared.Definitions?.Names ?? []);
-
-    CelType? Local(string name)
-    {
-        for (var i = _locals.Count - 1; i >= 0; i--)
-            if (string.Equals(_locals[i].Name, name)) return _locals[i].Type;
-        return null;
+        if (Global(e, new DottedName(e.Name, e.Rooted)) is { } global) return global;
+        var reason = $"undeclared reference to '{e.Name}'{Spelling.Hint(e.Name, _scope.Known)}";
+        if (_declared.Strict) throw new CelException(_source, e.Position, reason) { Undeclared = e.Name };
+        return Fail(e, CelErrorKind.NoSuchVariable, reason);
     }
 
     /// <summary>A variable or type under a possibly dotted name, looked up from the container outwards.</summary>
-    CelType? Global(Expr e, string name, bool rooted)
+    CelType? Global(Expr e, DottedName name)
     {
-        foreach (var candidate in Candidates(name, rooted))
+        foreach (var candidate in _scope.Candidates(name))
         {
             if (_declared.Variables.TryGetValue(candidate, out var type))
             {
@@ -137,32 +130,10 @@ internal sealed class Checker
         return found.Type;
     }
 
-    IEnumerable<string> Candidates(string name, bool rooted)
-    {
-        for (var container = rooted ? "" : _declared.Container; container.Length > 0; container =
-            container[..Math.Max(0, container.LastIndexOf('.'))])
-            yield return container + "." + name;
-        yield return name;
-    }
-
-    /// <summary>
-    /// <c>a.b.c</c> if the tree is just that, has no more dots than any name there is, and <c>a</c> is no comprehension
-    /// variable.
-    /// </summary>
-    (string Name, bool Rooted)? Qualified(Expr e) => Qualified(e, _declared.Dots);
-
-    (string Name, bool Rooted)? Qualified(Expr e, int dots) => e switch
-    {
-        Ident i when i.Rooted || Local(i.Name) is null => (i.Name, i.Rooted),
-        Select { Test: false, Quoted: false } s when dots > 0 && Qualified(s.Operand, dots - 1) is var (name, rooted) =>
-            ($"{name}.{s.Field}", rooted),
-        _ => null,
-    };
-
     CelType VisitSelect(Select e)
     {
         // The longest dotted name that is declared wins.
-        if (!e.Test && Qualified(e) is var (name, rooted) && Global(e, name, rooted) is { } global) return global;
+        if (!e.Test && _scope.Qualified(e) is { } name && Global(e, name) is { } global) return global;
 
         var operand = _types.Resolve(Visit(e.Operand));
         var field = operand.Kind == CelKind.Optional
@@ -202,12 +173,12 @@ internal sealed class Checker
     CelType VisitCall(Call e)
     {
         if (e.Function == Operators.OptionalSelect) return VisitOptionalSelect(e);
-        var isMethod = Overloads(e, out var overloads);
-        var first = isMethod ? 1 : 0;
+        var form = Overloads(e, out var overloads);
+        var first = form is CallForm.Method ? 1 : 0;
         var args = new CelType[e.Args.Length + first];
-        if (isMethod) args[0] = Visit(e.Target!);
+        if (form is CallForm.Method) args[0] = Visit(e.Target!);
         for (var i = 0; i < e.Args.Length; i++) args[i + first] = Visit(e.Args[i]);
-        var result = Resolve(e, overloads, isMethod, args);
+        var result = Resolve(e, overloads, form, args);
         return e switch
         {
             { Function: Operators.Index or Operators.OptionalIndex, Args: [_, Literal { Value: string name }] } =>
@@ -240,25 +211,24 @@ internal sealed class Checker
         return result;
     }
 
-    /// <summary>True if the call is a method's: else its target, if any, is part of the function's name.</summary>
-    bool Overloads(Call e, out IReadOnlyList<Overload>? overloads)
+    /// <summary>Where it is no method's, a call's target, if there is one, is part of the function's name.</summary>
+    CallForm Overloads(Call e, out IReadOnlyList<Overload>? overloads)
     {
         if (e.Target is null)
         {
-            var rooted = e.Function[0] == '.';
-            overloads = Function(rooted ? e.Function[1..] : e.Function, rooted);
-            return false;
+            overloads = _scope.Function(DottedName.Of(e.Function));
+            return CallForm.Function;
         }
-        if (Qualified(e.Target) is var (prefix, fromRoot) && Function($"{prefix}.{e.Function}", fromRoot) is { } found)
+        if (_scope.Qualified(e.Target) is { } prefix && _scope.Function(prefix.Then(e.Function)) is { } found)
         {
             overloads = found;
-            return false;
+            return CallForm.Function;
         }
         overloads = _declared.Functions.Find(e.Function);
-        return true;
+        return CallForm.Method;
     }
 
-    CelType Resolve(Call e, IReadOnlyList<Overload>? overloads, bool isMethod, CelType[] args)
+    CelType Resolve(Call e, IReadOnlyList<Overload>? overloads, CallForm form, CelType[] args)
     {
         if (overloads is null)
             return Fail(e, CelErrorKind.NoSuchOverload, $"undeclared function '{e.Function.TrimStart('.')}'");
@@ -267,7 +237,7 @@ internal sealed class Checker
         CelType? result = null;
         foreach (var overload in overloads)
         {
-            if (overload.IsMethod != isMethod || overload.Parameters.Length != args.Length) continue;
+            if (overload.Form != form || overload.Parameters.Length != args.Length) continue;
             if (!overload.MayTake(args)) continue;
             var fresh = overload.IsGeneric ? new Dictionary<string, CelType>(StringComparer.Ordinal) : null;
             var parameters = fresh is null
@@ -282,9 +252,9 @@ internal sealed class Checker
 
         if (candidates.Count == 0)
         {
-            if (_declared.Strict) return Fail(e, CelErrorKind.NoSuchOverload, NoOverload(e, isMethod, args));
+            if (_declared.Strict) return Fail(e, CelErrorKind.NoSuchOverload, NoOverload(e, form, args));
             foreach (var overload in overloads)
-                if (overload.IsMethod == isMethod && overload.Parameters.Length == args.Length)
+                if (overload.Form == form && overload.Parameters.Length == args.Length)
                     candidates.Add(overload);
             result = CelType.Dyn;
         }
@@ -300,21 +270,15 @@ internal sealed class Checker
                 candidates[i] = ready;
             }
         }
-        _resolutions[e.Id] = new OverloadsOf([.. candidates], e.Target is not null && !isMethod);
+        _resolutions[e.Id] = new OverloadsOf([.. candidates], e.Target is not null && form is CallForm.Function);
         return result!;
     }
 
-    IReadOnlyList<Overload>? Function(string name, bool rooted)
-    {
-        foreach (var candidate in Candidates(name, rooted))
-            if (_declared.Functions.Find(candidate) is { } found) return found;
-        return null;
-    }
-
-    string NoOverload(Call e, bool isMethod, CelType[] args)
+    string NoOverload(Call e, CallForm form, CelType[] args)
     {
         var shown = Array.ConvertAll(args, Show);
-        var call = isMethod ? $"{shown[0]}.({string.Join(", ", shown.Skip(1))})" : $"({string.Join(", ", shown)})";
+        var call = form is CallForm.Method ? $"{shown[0]}.({string.Join(", ", shown.Skip(1))})"
+            : $"({string.Join(", ", shown)})";
         return $"'{Operators.Spell(e.Function)}' can't be applied to {call}";
     }
 
@@ -387,9 +351,9 @@ internal sealed class Checker
         // One variable walks a list's elements, two its indexes and elements.
         var only = range.Kind == CelKind.List ? second : first;
 
-        var scope = _locals.Count;
-        _locals.Add((e.Variable, e.Second is null ? only : first));
-        if (e.Second is not null) _locals.Add((e.Second, second));
+        var outer = _scope.Depth;
+        _scope.Add(e.Variable, e.Second is null ? only : first);
+        if (e.Second is not null) _scope.Add(e.Second, second);
         if (e.Filter is not null) Demand(e.Filter, CelType.Bool, "the filter of a macro is");
         CelType result;
         if (e.Kind == MacroKind.Entries)
@@ -407,7 +371,7 @@ internal sealed class Checker
             Demand(e.Body!, CelType.Bool, "the predicate of a macro is");
             result = CelType.Bool;
         }
-        _locals.RemoveRange(scope, _locals.Count - scope);
+        _scope.Leave(outer);
         return result;
     }
 
@@ -426,16 +390,17 @@ internal sealed class Checker
     CelType VisitOptionalMap(Comprehension e)
     {
         var isFlat = e.Kind == MacroKind.OptionalFlatMap;
-        _locals.Add(
-            (e.Variable, VisitOptional(e.Range, isFlat ? "optFlatMap() is a method of" : "optMap() is a method of")));
+        var outer = _scope.Depth;
+        _scope.Add(e.Variable,
+            VisitOptional(e.Range, isFlat ? "optFlatMap() is a method of" : "optMap() is a method of"));
         var body = isFlat ? VisitOptional(e.Body!, "the body of optFlatMap() is") : Visit(e.Body!);
-        _locals.RemoveAt(_locals.Count - 1);
+        _scope.Leave(outer);
         return CelType.Optional(body);
     }
 
     CelType VisitBindings(Bindings e)
     {
-        var scope = _locals.Count;
+        var outer = _scope.Depth;
         // A value is computed where its name stands: below the body, and below the values behind it, which may use it.
         var above = e.Body.Height;
         foreach (var value in e.Values) above += value.Height;
@@ -443,15 +408,15 @@ internal sealed class Checker
         {
             above -= e.Values[i].Height;
             _depth += above;
-            _locals.Add((e.Names[i], Visit(e.Values[i])));
+            _scope.Add(e.Names[i], Visit(e.Values[i]));
             _depth -= above;
         }
         var body = Visit(e.Body);
-        _locals.RemoveRange(scope, _locals.Count - scope);
+        _scope.Leave(outer);
         return body;
     }
 
-    string Show(CelType type) => _types.Resolve(type, final: true).ToString();
+    string Show(CelType type) => _types.Final(type).ToString();
 
     CelType Fail(Expr e, CelErrorKind kind, string reason) => Fail(e, e.Position, kind, reason);
 

@@ -35,6 +35,9 @@ internal sealed class Allowance(long work)
     public bool Take(long work) => (Left -= work) >= 0;
 }
 
+/// <summary>How a call is written: <c>f(a, b)</c>, or <c>a.f(b)</c>.</summary>
+internal enum CallForm { Function, Method }
+
 /// <summary>
 /// One way to call a function: the types it takes (receiver first) and gives, what it does and what it costs.
 /// Implementations only ever see values of the kinds their parameters name, and return errors as values.
@@ -42,7 +45,7 @@ internal sealed class Allowance(long work)
 /// </summary>
 internal sealed class Overload
 {
-    public required bool IsMethod { get; init; }
+    public required CallForm Form { get; init; }
     public required CelType[] Parameters { get; init; }
     public required CelType Result { get; init; }
     public Unary? Unary { get; init; }

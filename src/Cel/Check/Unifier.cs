@@ -6,8 +6,7 @@ namespace Cel.Check;
 /// <summary>
 /// What is known about type variables, and whether one type can stand for another given that. The rules are those of
 /// the reference checker: <c>dyn</c> agrees with everything, a variable takes the more general of the types it must
-/// agree with, and null
-/// agrees with timestamps, durations, optionals, opaque types and objects.
+/// agree with, and null agrees with timestamps, durations, optionals, opaque types and objects.
 /// </summary>
 internal sealed class Unifier(SourceText source)
 {
@@ -50,13 +49,18 @@ internal sealed class Unifier(SourceText source)
     /// <summary>The type of elements that stand side by side: the general one of two that agree, else dyn.</summary>
     public CelType Join(CelType? a, CelType b) => a is null ? b : Assignable(a, b) ? General(a, b) : CelType.Dyn;
 
-    /// <summary>With what is known put in; variables nothing is known of stay, or become dyn at the end.</summary>
-    public CelType Resolve(CelType type, bool final = false)
+    /// <summary>With what is known put in; variables nothing is known of stay.</summary>
+    public CelType Resolve(CelType type) => Resolve(type, null);
+
+    /// <summary>At the end: variables nothing is known of become dyn.</summary>
+    public CelType Final(CelType type) => Resolve(type, CelType.Dyn);
+
+    CelType Resolve(CelType type, CelType? unknown)
     {
         Step();
         if (type.Kind == CelKind.Param)
-            return _known.TryGetValue(type.Name, out var known) ? Resolve(known, final) : final ? CelType.Dyn : type;
-        return Over(type, p => Resolve(p, final));
+            return _known.TryGetValue(type.Name, out var known) ? Resolve(known, unknown) : unknown ?? type;
+        return Over(type, p => Resolve(p, unknown));
     }
 
     /// <summary>A signature's own parameters replaced by fresh variables.</summary>

@@ -10,7 +10,7 @@ internal static class Declaring
         UnaryCost? cost = null)
         => t.Add(name, new Overload
         {
-            IsMethod = false,
+            Form = CallForm.Function,
             Parameters = [a],
             Result = result,
             Unary = f,
@@ -21,7 +21,7 @@ internal static class Declaring
         BinaryCost? cost = null)
         => t.Add(name, new Overload
         {
-            IsMethod = false,
+            Form = CallForm.Function,
             Parameters = [a, b],
             Result = result,
             Binary = f,
@@ -32,7 +32,7 @@ internal static class Declaring
         VariadicCost? cost = null)
         => t.Add(name, new Overload
         {
-            IsMethod = false,
+            Form = CallForm.Function,
             Parameters = parameters,
             Result = result,
             Variadic = f,
@@ -43,7 +43,7 @@ internal static class Declaring
         UnaryCost? cost = null)
         => t.Add(name, new Overload
         {
-            IsMethod = true,
+            Form = CallForm.Method,
             Parameters = [a],
             Result = result,
             Unary = f,
@@ -54,7 +54,7 @@ internal static class Declaring
         BinaryCost? cost = null)
         => t.Add(name, new Overload
         {
-            IsMethod = true,
+            Form = CallForm.Method,
             Parameters = [a, b],
             Result = result,
             Binary = f,
@@ -65,7 +65,7 @@ internal static class Declaring
         VariadicCost? cost = null)
         => t.Add(name, new Overload
         {
-            IsMethod = true,
+            Form = CallForm.Method,
             Parameters = parameters,
             Result = result,
             Variadic = f,
@@ -74,9 +74,9 @@ internal static class Declaring
 
     /// <summary>A method that the plan has its own node for.</summary>
     public static void OperatorMethod(this FunctionTable t, string name, CelType a, CelType b, CelType result)
-        => t.Add(name, new Overload { IsMethod = true, Parameters = [a, b], Result = result });
+        => t.Add(name, new Overload { Form = CallForm.Method, Parameters = [a, b], Result = result });
 
     /// <summary>An operator that the plan has its own node for; here are only its types.</summary>
     public static void Operator(this FunctionTable t, string name, CelType a, CelType b, CelType result)
-        => t.Add(name, new Overload { IsMethod = false, Parameters = [a, b], Result = result });
+        => t.Add(name, new Overload { Form = CallForm.Function, Parameters = [a, b], Result = result });
 }

@@ -84,9 +84,10 @@ internal static class Formatting
                 b.Append(verb == 'f' ? Numbers.Fixed(d, precision) : Numbers.Scientific(d, precision));
                 return null;
             case 'b' when v.Kind == CelKind.Bool: b.Append(v.RawBool ? '1' : '0'); return null;
-            case 'b' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 1, upper: false); return null;
-            case 'o' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 3, upper: false); return null;
-            case 'x' or 'X' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 4, verb == 'X'); return null;
+            case 'b' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 1, Small); return null;
+            case 'o' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 3, Small); return null;
+            case 'x' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 4, Small); return null;
+            case 'X' when v.Kind is CelKind.Int or CelKind.UInt: Radix(b, in v, 4, Capitals); return null;
             case 'x' or 'X' when v.Kind is CelKind.String or CelKind.Bytes:
                 var bytes = v.Kind == CelKind.Bytes ? v.RawBytes : Texts.Utf8(v.RawString);
                 b.Append(verb == 'X' ? Convert.ToHexString(bytes) : Convert.ToHexStringLower(bytes));
@@ -152,7 +153,9 @@ internal static class Formatting
         return problem;
     }
 
-    static void Radix(StringBuilder b, in CelValue v, int bits, bool upper)
+    const string Small = "0123456789abcdef", Capitals = "0123456789ABCDEF";
+
+    static void Radix(StringBuilder b, in CelValue v, int bits, string shown)
     {
         var negative = v.Kind == CelKind.Int && v.RawInt < 0;
         var magnitude = negative ? unchecked(0 - v.RawUInt) : v.RawUInt;
@@ -160,8 +163,7 @@ internal static class Formatting
         var digits = 1;
         while (digits * bits < 64 && magnitude >> digits * bits != 0) digits++;
         for (var i = digits - 1; i >= 0; i--)
-            b.Append(
-                (upper ? "0123456789ABCDEF" : "0123456789abcdef")[(int)(magnitude >> i * bits & (1ul << bits) - 1)]);
+            b.Append(shown[(int)(magnitude >> i * bits & (1ul << bits) - 1)]);
     }
 
     /// <summary>UTF-8 with each run of invalid bytes as one U+FFFD.</summary>

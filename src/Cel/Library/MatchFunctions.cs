@@ -13,19 +13,19 @@ internal static class MatchFunctions
 {
     public static void Declare(FunctionTable t)
     {
-        foreach (var isMethod in new[] { false, true }) t.Add("matches", Overload(isMethod));
+        foreach (var form in new[] { CallForm.Function, CallForm.Method }) t.Add("matches", Overload(form));
     }
 
-    static Overload Overload(bool isMethod) => new()
+    static Overload Overload(CallForm form) => new()
     {
-        IsMethod = isMethod,
+        Form = form,
         Parameters = [CelType.String, CelType.String],
         Result = CelType.Bool,
         Metered = Match,
-        Prepare = (constant, left) => Prepare(isMethod, constant, left),
+        Prepare = (constant, left) => Prepare(form, constant, left),
     };
 
-    static (Overload? Ready, int At, string? Refusal) Prepare(bool isMethod, string constant, Allowance left)
+    static (Overload? Ready, int At, string? Refusal) Prepare(CallForm form, string constant, Allowance left)
     {
         var steps = new Steps(PatternLimits.Steps);
         var isEnough =
@@ -36,7 +36,7 @@ internal static class MatchFunctions
             return (null, 0,
                 $"compiling the literal patterns of all expressions together takes more than "
                 + $"{PatternLimits.AllSteps} steps, and this one is too many: '{Shown(constant)}'");
-        return pattern is null ? (null, error!.At, Refusal(error)) : (Prepared(isMethod, pattern), 0, null);
+        return pattern is null ? (null, error!.At, Refusal(error)) : (Prepared(form, pattern), 0, null);
     }
 
     static string Shown(string pattern)
@@ -47,9 +47,9 @@ internal static class MatchFunctions
             : string.Concat(pattern.AsSpan(0, char.IsHighSurrogate(pattern[most - 1]) ? most - 1 : most), "…");
     }
 
-    static Overload Prepared(bool isMethod, Pattern pattern) => new()
+    static Overload Prepared(CallForm form, Pattern pattern) => new()
     {
-        IsMethod = isMethod,
+        Form = form,
         Parameters = [CelType.String, CelType.String],
         Result = CelType.Bool,
         Binary = (in CelValue text, in CelValue _) => CelValue.Bool(pattern.IsMatch(text.RawString)),

@@ -4,8 +4,7 @@ namespace Cel.Library;
 
 /// <summary>
 /// The functions every program may call: those of the language definition, and of the extensions <c>strings</c>,
-/// <c>math</c>,
-/// <c>encoders</c>, <c>network</c> and <c>optionals</c>. docs/CEL.md names them all.
+/// <c>math</c>, <c>encoders</c>, <c>network</c> and <c>optionals</c>. docs/CEL.md names them all.
 /// </summary>
 internal static class StandardLibrary
 {

@@ -15,11 +15,10 @@ internal static class StringExtension
     {
         CelType s = CelType.String, i = CelType.Int, list = CelType.List(s);
 
-        t.Method("charAt", s, i, s,
-            (in CelValue x, in CelValue n) => Slice(x.RawString, n.RawInt, n.RawInt + 1, clampEnd: true), First);
+        t.Method("charAt", s, i, s, (in CelValue x, in CelValue n) => CharAt(x.RawString, n.RawInt), First);
         t.Method("substring", s, i, s, (in CelValue x, in CelValue from) =>
-            Slice(x.RawString, from.RawInt, Texts.Length(x.RawString), clampEnd: false), First);
-        t.Method("substring", [s, i, i], s, x => Slice(x[0].RawString, x[1].RawInt, x[2].RawInt, clampEnd: false),
+            Slice(x.RawString, from.RawInt, Texts.Length(x.RawString)), First);
+        t.Method("substring", [s, i, i], s, x => Slice(x[0].RawString, x[1].RawInt, x[2].RawInt),
             x => First(in x[0], in x[1]));
 
         t.Method("indexOf", s, s, i, (in CelValue x, in CelValue y) => IndexOf(x.RawString, y.RawString, 0), Product);
@@ -30,9 +29,9 @@ internal static class StringExtension
         t.Method("lastIndexOf", [s, s, i], i, x => LastIndexOf(x[0].RawString, x[1].RawString, x[2].RawInt),
             x => Product(in x[0], in x[1]));
 
-        t.Method("lowerAscii", s, s, (in CelValue x) => CelValue.ValidString(MapAscii(x.RawString, lower: true)),
+        t.Method("lowerAscii", s, s, (in CelValue x) => CelValue.ValidString(Map(x.RawString, Lower)),
             Traverse);
-        t.Method("upperAscii", s, s, (in CelValue x) => CelValue.ValidString(MapAscii(x.RawString, lower: false)),
+        t.Method("upperAscii", s, s, (in CelValue x) => CelValue.ValidString(Map(x.RawString, Upper)),
             Traverse);
         t.Method("trim", s, s, (in CelValue x) => CelValue.ValidString(Trim(x.RawString)), Traverse);
         t.Method("reverse", s, s, (in CelValue x) => CelValue.ValidString(Reverse(x.RawString)), Traverse);
@@ -83,15 +82,22 @@ internal static class StringExtension
         return at;
     }
 
-    static CelValue Slice(string s, long from, long to, bool clampEnd)
+    /// <summary>The code point at a position; nothing at the end.</summary>
+    static CelValue CharAt(string s, long position)
+    {
+        var at = Offset(s, position);
+        if (at < 0) return OutOfRange(position);
+        return CelValue.ValidString(at == s.Length ? "" : s.Substring(at, char.IsHighSurrogate(s[at]) ? 2 : 1));
+    }
+
+    static CelValue Slice(string s, long from, long to)
     {
         var start = Offset(s, from);
         if (start < 0) return OutOfRange(from);
         if (to < from)
             return CelValue.Error(CelErrorKind.InvalidArgument, $"the range ends at {to}, before its start {from}");
         var end = Offset(s, to);
-        if (end < 0 && !clampEnd) return OutOfRange(to);
-        return CelValue.ValidString(end < 0 ? s[start..] : s[start..end]);
+        return end < 0 ? OutOfRange(to) : CelValue.ValidString(s[start..end]);
     }
 
     static CelValue IndexOf(string s, string part, long from)
@@ -121,15 +127,14 @@ internal static class StringExtension
         return n;
     }
 
-    static string MapAscii(string s, bool lower) => string.Create(s.Length, (s, lower), static (span, a) =>
+    static string Map(string s, Func<char, char> map) => string.Create(s.Length, (s, map), static (span, a) =>
     {
-        for (var i = 0; i < span.Length; i++)
-        {
-            var c = a.s[i];
-            span[i] = a.lower ? (char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c) : char.IsAsciiLetterLower(c)
-                ? (char)(c & ~0x20) : c;
-        }
+        for (var i = 0; i < span.Length; i++) span[i] = a.map(a.s[i]);
     });
+
+    static char Lower(char c) => char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c;
+
+    static char Upper(char c) => char.IsAsciiLetterLower(c) ? (char)(c & ~0x20) : c;
 
     /// <summary>Unicode's White_Space property, written out so that it can't change with a runtime.</summary>
     static bool IsSpace(char c) =>

@@ -1,3 +1,4 @@
+using Cel.Syntax;
 using Cel.Values;
 
 namespace Cel.Plan;
@@ -20,17 +21,17 @@ internal readonly struct Rounds
 
     public readonly int Count;
 
-    public Rounds(in CelValue range, bool two)
+    public Rounds(in CelValue range, Loop loop)
     {
         if (range.Kind == CelKind.List)
         {
             _first = range.ListItems;
-            _indexed = two;
+            _indexed = loop.HasTwo;
         }
         else
         {
             _first = range.RawMap.Keys;
-            _second = two ? range.RawMap.Values : null;
+            _second = loop.HasTwo ? range.RawMap.Values : null;
         }
         Count = _first.Length;
     }
@@ -55,7 +56,7 @@ internal abstract class ComprehensionNode(int position, Loop loop) : Node(positi
     public sealed override CelValue Eval(Frame f)
     {
         var range = Loop.Range.Eval(f);
-        if (range.Kind is CelKind.List or CelKind.Map) return Walk(f, new Rounds(in range, Loop.HasTwo));
+        if (range.Kind is CelKind.List or CelKind.Map) return Walk(f, new Rounds(in range, Loop));
         return range.IsError
             ? range
             : Fail(CelErrorKind.NoSuchOverload, $"a macro walks a list or a map, not {range.TypeOf()}");
@@ -83,28 +84,30 @@ internal abstract class ComprehensionNode(int position, Loop loop) : Node(positi
 }
 
 /// <summary><c>all</c> and <c>exists</c>: logical operators over the elements, absorbing errors as those do.</summary>
-internal sealed class QuantifierNode(int position, Loop loop, bool isAll, Node predicate)
+internal sealed class QuantifierNode(int position, Loop loop, MacroKind kind, Node predicate)
     : ComprehensionNode(position, loop)
 {
+    readonly bool _isAll = kind == MacroKind.All;
+
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
         CelValue error = default;
         f.Cost += Costs.Result;
         for (var i = 0; i < rounds.Count; i++)
         {
-            if (!f.Spend(isAll ? Costs.RoundOfAll : Costs.RoundOfExists)) return f.OverLimit(Position);
+            if (!f.Spend(_isAll ? Costs.RoundOfAll : Costs.RoundOfExists)) return f.OverLimit(Position);
             rounds.Bind(f, Loop, i);
             var value = predicate.Eval(f);
             if (value.Kind == CelKind.Bool)
             {
-                if (value.RawBool != isAll) return value;
+                if (value.RawBool != _isAll) return value;
             }
             else if (!error.IsError)
             {
                 error = NotBool(in value);
             }
         }
-        return error.IsError ? error : CelValue.Bool(isAll);
+        return error.IsError ? error : CelValue.Bool(_isAll);
     }
 }
 
@@ -167,16 +170,18 @@ internal sealed class EntriesNode(int position, Loop loop, Node? filter, Node bo
 }
 
 /// <summary><c>map</c>, <c>filter</c>, <c>transformList</c> and <c>transformMap</c>.</summary>
-internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? filter, Node? body)
+internal sealed class CollectNode(int position, Loop loop, MacroKind kind, Node? filter, Node? body)
     : ComprehensionNode(position, loop)
 {
+    readonly bool _toMap = kind == MacroKind.Map;
+
     protected override CelValue Walk(Frame f, Rounds rounds)
     {
-        if (!f.Spend((toMap ? Costs.Map : Costs.List) + Costs.Result)) return f.OverLimit(Position);
+        if (!f.Spend((_toMap ? Costs.Map : Costs.List) + Costs.Result)) return f.OverLimit(Position);
         if (rounds.Count > ValueLimits.Elements) return Placed(Arithmetic.TooLong("list"));
         // Grown with the rounds that are paid for, since an error may end them early.
         var values = new CelValue[Math.Min(rounds.Count, 8)];
-        var keys = toMap ? new CelValue[values.Length] : null;
+        var keys = _toMap ? new CelValue[values.Length] : null;
         var count = 0;
         for (var i = 0; i < rounds.Count; i++)
         {
@@ -190,7 +195,7 @@ internal sealed class CollectNode(int position, Loop loop, bool toMap, Node? fil
             if (body is null) f.Cost += Costs.Name;
             var value = body is null ? f.Slots[Loop.First] : body.Eval(f);
             if (value.IsError) return value;
-            if (!f.Spend(toMap ? Costs.KeepingInMap : Costs.KeepingInList)) return f.OverLimit(Position);
+            if (!f.Spend(_toMap ? Costs.KeepingInMap : Costs.KeepingInList)) return f.OverLimit(Position);
             if (count == values.Length)
             {
                 Array.Resize(ref values, Math.Min(rounds.Count, count * 2));

@@ -6,9 +6,9 @@ namespace Cel.Plan;
 /// <summary>
 /// What evaluation costs, in the units of cel-go's model: 1 a name, selection or call, more where the work grows with
 /// the values. Constants, conditionals, <c>&amp;&amp;</c>, <c>||</c> and parentheses are free. Where that model leaves
-/// out work that grows, as of <c>size</c>, list concatenation
-/// and comparing nested values, it is charged by the same rule, so that a limit bounds time and memory. Part of the
-/// language version: a change makes programs fail that passed.
+/// out work that grows, as of <c>size</c>, list concatenation and comparing nested values, it is charged by the same
+/// rule, so that a limit bounds time and memory. Part of the language version: a change makes programs fail that
+/// passed.
 /// </summary>
 internal static class Costs
 {

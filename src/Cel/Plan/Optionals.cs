@@ -1,3 +1,4 @@
+using Cel.Syntax;
 using Cel.Values;
 
 namespace Cel.Plan;
@@ -104,23 +105,26 @@ internal sealed class OrNode(int position, Node first, Node second, bool unwraps
 }
 
 /// <summary><c>optMap</c> and <c>optFlatMap</c>: something made of an optional's value, if there is one.</summary>
-internal sealed class OptionalMacroNode(int position, Node operand, int slot, Node body, bool isFlat) : Node(position)
+internal sealed class OptionalMacroNode(int position, Node operand, int slot, Node body, MacroKind kind)
+    : Node(position)
 {
+    readonly bool _isFlat = kind == MacroKind.OptionalFlatMap;
+
     public override CelValue Eval(Frame f)
     {
         var value = operand.Eval(f);
         if (value.IsError) return value;
         if (value.Kind != CelKind.Optional)
             return Fail(CelErrorKind.NoSuchOverload,
-                $"'{(isFlat ? "optFlatMap" : "optMap")}' can't be applied to {value.TypeOf()}");
+                $"'{(_isFlat ? "optFlatMap" : "optMap")}' can't be applied to {value.TypeOf()}");
         // As in what cel-go makes of it: hasValue(), none() or of(), value() and a binding.
-        if (!f.Spend(value.RawOptional is null ? 2 * Costs.Call : (isFlat ? 2 : 3) * Costs.Call + Costs.List))
+        if (!f.Spend(value.RawOptional is null ? 2 * Costs.Call : (_isFlat ? 2 : 3) * Costs.Call + Costs.List))
             return f.OverLimit(Position);
         if (value.RawOptional is not { } optional) return value;
         f.Slots[slot] = optional.Value;
         var result = body.Eval(f);
         if (result.IsError) return result;
-        if (!isFlat) return Placed(CelValue.OwnSome(in result));
+        if (!_isFlat) return Placed(CelValue.OwnSome(in result));
         return result.Kind == CelKind.Optional
             ? result
             : Fail(CelErrorKind.NoSuchOverload, $"the body of optFlatMap() is an optional, not {result.TypeOf()}");

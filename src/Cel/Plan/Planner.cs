@@ -183,14 +183,12 @@ internal sealed class Planner
         _locals.RemoveRange(scope, _locals.Count - scope);
         return e.Kind switch
         {
-            MacroKind.All => new QuantifierNode(e.Position, loop, isAll: true, body!),
-            MacroKind.Exists => new QuantifierNode(e.Position, loop, isAll: false, body!),
+            MacroKind.All or MacroKind.Exists => new QuantifierNode(e.Position, loop, e.Kind, body!),
             MacroKind.ExistsOne => new ExistsOneNode(e.Position, loop, body!),
             MacroKind.OptionalMap or MacroKind.OptionalFlatMap => new OptionalMacroNode(e.Position, range, loop.First,
-                body!, isFlat: e.Kind == MacroKind.OptionalFlatMap),
+                body!, e.Kind),
             MacroKind.Entries => new EntriesNode(e.Position, loop, filter, body!),
-            MacroKind.List => new CollectNode(e.Position, loop, toMap: false, filter, body),
-            _ => new CollectNode(e.Position, loop, toMap: true, filter, body),
+            _ => new CollectNode(e.Position, loop, e.Kind, filter, body),
         };
     }
 

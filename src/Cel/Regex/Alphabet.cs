@@ -23,10 +23,13 @@ internal sealed class Alphabet
     readonly List<Neighbour> _neighbours = [];
 
     /// <param name="sets">Those the pattern takes characters from.</param>
-    /// <param name="lines">Newlines are told apart.</param>
-    /// <param name="words">ASCII word characters are told apart.</param>
-    public Alphabet(List<CharSet> sets, bool lines, bool words)
+    /// <param name="asserted">
+    /// What it asserts: where lines begin or end, newlines are told apart, and at words ASCII word characters.
+    /// </param>
+    public Alphabet(List<CharSet> sets, Edge asserted)
     {
+        var lines = (asserted & (Edge.LineStart | Edge.LineEnd)) != 0;
+        var words = (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0;
         List<CharSet> all = [.. sets];
         if (lines) all.Add(CharSet.Newline);
         if (words) all.Add(PerlClasses.Word);

@@ -3,8 +3,7 @@ namespace Cel.Regex;
 /// <summary>
 /// What a <see cref="Simulation"/> was found to do, remembered: states are sets of threads, made when first reached,
 /// and a step from one known state to another is one look into an array. Many threads of the machine may walk it at
-/// once; making a state is locked,
-/// and a state that can be seen is whole.
+/// once; making a state is locked, and a state that can be seen is whole.
 /// </summary>
 internal sealed class Automaton
 {

@@ -23,16 +23,9 @@ internal sealed class ClassParser(string text, Steps steps)
         if (text[at] != '\\' || at + 1 >= text.Length) return null;
         var letter = text[at + 1];
         if (letter is 'p' or 'P') return Property(ref at, flags);
-        if (PerlClasses.Escape(letter) is not var (set, inverted)) return null;
+        if (PerlClasses.Escape(letter) is not { } named) return null;
         at += 2;
-        return Folded(set, inverted, flags);
-    }
-
-    static CharSet Folded(CharSet set, bool inverted, PatternFlags flags)
-    {
-        // What the folded class leaves out is the opposite of what it takes in.
-        if (flags.HasFlag(PatternFlags.Fold)) set = set.Folded();
-        return inverted ? set.Inverted() : set;
+        return named.Under(flags);
     }
 
     CharSet Property(ref int at, PatternFlags flags)
@@ -63,7 +56,7 @@ internal sealed class ClassParser(string text, Steps steps)
         if (Unicode.Class(name) is not { } set)
             throw new PatternException(start,
                 $"'{Shown(name)}' is no class: it is a general category such as L or Lu, a script such as Greek, or Any");
-        return Folded(set, inverted, flags);
+        return new NamedClass(set, inverted).Under(flags);
     }
 
     static string Shown(ReadOnlySpan<char> name)
@@ -87,7 +80,7 @@ internal sealed class ClassParser(string text, Steps steps)
         {
             if (at >= text.Length) throw NotClosed(start);
             if (text[at] == ']' && !first) break;
-            if (TryNamed(ref at) is var (named, opposite)) Add(Folded(named, opposite, flags), at);
+            if (TryNamed(ref at) is { } named) Add(named.Under(flags), at);
             else if (TryClass(ref at, flags) is { } escaped) Add(escaped, at);
             else
             {
@@ -169,7 +162,7 @@ internal sealed class ClassParser(string text, Steps steps)
     /// <summary>
     /// <c>[:alpha:]</c> or <c>[:^alpha:]</c>; without the closing half it is no more than its characters.
     /// </summary>
-    (CharSet Set, bool Inverted)? TryNamed(ref int at)
+    NamedClass? TryNamed(ref int at)
     {
         if (text[at] != '[' || at + 1 >= text.Length || text[at + 1] != ':') return null;
         var end = _noneNamed ? -1 : text.IndexOf(":]", at + 2, StringComparison.Ordinal);
@@ -180,7 +173,7 @@ internal sealed class ClassParser(string text, Steps steps)
         if (PerlClasses.Posix(inverted ? name[1..] : name) is not { } set)
             throw new PatternException(at, $"'[:{Shown(name)}:]' is no class");
         at = end + 2;
-        return (set, inverted);
+        return new(set, inverted);
     }
 
     /// <summary>An escape that stands for one character.</summary>

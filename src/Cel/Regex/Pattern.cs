@@ -5,8 +5,8 @@ namespace Cel.Regex;
 /// <summary>
 /// A regular expression with RE2's syntax and meaning: does it match anywhere in a text? Compiled once and used from
 /// any thread. Time is linear in the text, memory is bounded (<see cref="PatternLimits"/>), a match that has been
-/// walked before allocates nothing, and the answer
-/// depends on nothing but pattern and text: the character tables are <see cref="UnicodeTables"/>.
+/// walked before allocates nothing, and the answer depends on nothing but pattern and text: the character tables are
+/// <see cref="UnicodeTables"/>.
 /// </summary>
 internal sealed class Pattern
 {
@@ -40,8 +40,7 @@ internal sealed class Pattern
             if (i.Op == Op.Assert) asserted |= (Edge)i.A;
         }
         Size = atoms + Copy * Math.Max(0, copies);
-        _alphabet = new Alphabet(sets, (asserted & (Edge.LineStart | Edge.LineEnd)) != 0,
-            (asserted & (Edge.Boundary | Edge.NoBoundary)) != 0);
+        _alphabet = new Alphabet(sets, asserted);
         _plain = Plain(code, sets);
         _anchored = Simulation.IsAnchored(code);
         _automaton = new Automaton(NewSimulation(), _alphabet, room);

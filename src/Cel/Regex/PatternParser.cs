@@ -5,9 +5,8 @@ internal sealed record PatternError(int At, string Reason);
 
 /// <summary>
 /// RE2's syntax, straight into code. What is matched is only asked, never where: groups number nothing, and lazy forms
-/// and
-/// <c>(?U)</c> are read and change nothing. Groups are kept on a stack of our own, so that nesting costs no stack of
-/// the thread.
+/// and <c>(?U)</c> are read and change nothing. Groups are kept on a stack of our own, so that nesting costs no stack
+/// of the thread.
 /// <code>
 /// a|b  ab  x* x+ x? x{n} x{n,} x{n,m}, each also lazy with ?     (x) (?:x) (?P&lt;name&gt;x) (?&lt;name&gt;x) (?ims-U) (?ims-U:x)
 /// .  [xyz]  [^x-z]  [[:alpha:]]  \d \s \w \D \S \W  \pL \p{Greek} \P{Greek} \p{^Greek}     ^ $ \A \z \b \B

@@ -1,5 +1,16 @@
 namespace Cel.Regex;
 
+/// <summary>A class as it is written: what its name stands for, or everything else.</summary>
+internal readonly record struct NamedClass(CharSet Set, bool Inverted)
+{
+    public CharSet Under(PatternFlags flags)
+    {
+        // What the folded class leaves out is the opposite of what it takes in.
+        var set = flags.HasFlag(PatternFlags.Fold) ? Set.Folded() : Set;
+        return Inverted ? set.Inverted() : set;
+    }
+}
+
 /// <summary>
 /// The classes that are ASCII by definition: <c>\d \s \w</c> and those in brackets, as <c>[[:alpha:]]</c>.
 /// </summary>
@@ -8,11 +19,11 @@ internal static class PerlClasses
     public static readonly CharSet Word = CharSet.Ranges("09AZ__az");
 
     /// <summary>Of <c>d</c>, <c>s</c> and <c>w</c>, inverted if upper case. Null for any other letter.</summary>
-    public static (CharSet Set, bool Inverted)? Escape(char letter) => letter switch
+    public static NamedClass? Escape(char letter) => letter switch
     {
-        'd' or 'D' => (Digit, letter == 'D'),
-        's' or 'S' => (Blank, letter == 'S'),
-        'w' or 'W' => (Word, letter == 'W'),
+        'd' or 'D' => new(Digit, letter == 'D'),
+        's' or 'S' => new(Blank, letter == 'S'),
+        'w' or 'W' => new(Word, letter == 'W'),
         _ => null,
     };
 

@@ -55,7 +55,7 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
     public bool Take(int @class)
     {
         var after = @class == End ? Neighbour.None : alphabet.Seen(@class);
-        var edge = Between(_before, after, @class == End);
+        var edge = Between(_before, after);
         // Threads that waited at an assertion for what comes next; those it lets pass are in reach of this loop.
         for (var i = 0; i < _now.Count; i++)
             if (code[_now[i]] is { Op: Op.Assert } assert && (edge & (Edge)assert.A) != 0
@@ -74,12 +74,12 @@ internal sealed class Simulation(Instruction[] code, Alphabet alphabet, bool anc
         return !anchored && Follow(_now, 0, Edge.None);
     }
 
-    static Edge Between(Neighbour before, Neighbour after, bool end)
+    static Edge Between(Neighbour before, Neighbour after)
     {
         var edge = (before == Neighbour.Word) != (after == Neighbour.Word) ? Edge.Boundary : Edge.NoBoundary;
         if (before == Neighbour.None) edge |= Edge.TextStart | Edge.LineStart;
         if (before == Neighbour.Newline) edge |= Edge.LineStart;
-        if (end) edge |= Edge.TextEnd | Edge.LineEnd;
+        if (after == Neighbour.None) edge |= Edge.TextEnd | Edge.LineEnd;
         if (after == Neighbour.Newline) edge |= Edge.LineEnd;
         return edge;
     }

@@ -17,6 +17,12 @@ public sealed class CelException : Exception
     /// <summary>What is wrong, without place and source line.</summary>
     public string Reason { get; }
 
+    /// <summary>The name that nothing declares, where that is what is wrong.</summary>
+    public string? Undeclared { get; internal init; }
+
+    /// <summary>Whether an expression ended and text went on, as text does that lacks its quotes.</summary>
+    public bool GoesOn { get; internal set; }
+
     internal CelException(SourceText source, int position, string reason) : base(source.Describe(position, reason))
     {
         Reason = reason;

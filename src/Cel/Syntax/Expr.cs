@@ -112,8 +112,7 @@ internal sealed class MapLiteral : Expr
 /// <summary>
 /// Names for values: <c>cel.bind</c> has one, <c>cel.block</c> many, each of which may use those before it. A value is
 /// computed when it is first needed, at most once. Invariant: <see cref="Expr.Height"/> counts all values on top of one
-/// another, since that is how
-/// they may come to be computed.
+/// another, since that is how they may come to be computed.
 /// </summary>
 internal sealed class Bindings : Expr
 {

@@ -6,21 +6,30 @@ namespace Cel.Syntax;
 /// <summary>Values of literal tokens.</summary>
 internal static class Literals
 {
-    /// <summary>
-    /// The number of a token, with the minus sign that belongs to it (so that the smallest int can be written). Null
-    /// when out of range.
-    /// </summary>
-    public static object? Number(ReadOnlySpan<char> text, TokenKind kind, bool negative)
+    /// <summary>The number of a token. Null when out of range.</summary>
+    public static object? Number(ReadOnlySpan<char> text, TokenKind kind) => kind switch
     {
-        if (kind == TokenKind.Double)
-        {
-            var value = double.Parse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
-                CultureInfo.InvariantCulture);
-            if (double.IsInfinity(value)) return null;
-            return negative ? -value : value;
-        }
+        TokenKind.Double => (object?)Double(text),
+        TokenKind.UInt => (object?)Magnitude(text[..^1]),
+        _ => Magnitude(text) is { } n && n <= long.MaxValue ? (object)(long)n : null,
+    };
 
-        if (kind == TokenKind.UInt) text = text[..^1];
+    /// <summary>
+    /// The same with the minus sign before it that belongs to it, so that the smallest int can be written.
+    /// </summary>
+    public static object? Negated(ReadOnlySpan<char> text, TokenKind kind) => kind is TokenKind.Double
+        ? (object?)-Double(text)
+        : Magnitude(text) is { } n && n <= 1ul << 63 ? (object)unchecked(-(long)n) : null;
+
+    static double? Double(ReadOnlySpan<char> text)
+    {
+        var value = double.Parse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+            CultureInfo.InvariantCulture);
+        return double.IsInfinity(value) ? null : value;
+    }
+
+    static ulong? Magnitude(ReadOnlySpan<char> text)
+    {
         ulong magnitude = 0;
         var hex = text.Length > 2 && text[1] is 'x' or 'X';
         foreach (var c in hex ? text[2..] : text)
@@ -30,9 +39,7 @@ internal static class Literals
             if (magnitude > (ulong.MaxValue - digit) / radix) return null;
             magnitude = magnitude * radix + digit;
         }
-        if (kind == TokenKind.UInt) return magnitude;
-        if (negative) return magnitude <= 1ul << 63 ? unchecked(-(long)magnitude) : null;
-        return magnitude <= long.MaxValue ? (long)magnitude : null;
+        return magnitude;
     }
 
     /// <summary>The string or byte[] of a token.</summary>
@@ -49,7 +56,9 @@ internal static class Literals
         var quotes = token.End - start >= 6 && text[start + 1] == text[start] && text[start + 2] == text[start] ? 3 : 1;
         start += quotes;
         var body = text.AsSpan(start, token.End - quotes - start);
-        return bytes ? Bytes(source, body, start, raw) : Text(source, body, start, raw);
+        // The lexer refused lone surrogates, and no raw string cuts a pair either.
+        if (raw) return bytes ? Encoding.UTF8.GetBytes(body.ToString()) : body.ToString();
+        return bytes ? Bytes(source, body, start) : Text(source, body, start);
     }
 
     /// <summary>
@@ -71,9 +80,9 @@ internal static class Literals
         return Math.Min(at, text.Length);
     }
 
-    static string Text(SourceText source, ReadOnlySpan<char> body, int at, bool raw)
+    static string Text(SourceText source, ReadOnlySpan<char> body, int at)
     {
-        if (raw || !body.Contains('\\')) return body.ToString();
+        if (!body.Contains('\\')) return body.ToString();
         var b = new StringBuilder(body.Length);
         for (var i = 0; i < body.Length;)
         {
@@ -86,18 +95,17 @@ internal static class Literals
         return b.ToString();
     }
 
-    static byte[] Bytes(SourceText source, ReadOnlySpan<char> body, int at, bool raw)
+    static byte[] Bytes(SourceText source, ReadOnlySpan<char> body, int at)
     {
         var b = new List<byte>(body.Length);
         Span<byte> utf8 = stackalloc byte[4];
         for (var i = 0; i < body.Length;)
         {
-            if (!raw && body[i] == '\\')
+            if (body[i] == '\\')
             {
                 b.Add((byte)Escape(source, body, at, ref i, bytes: true));
                 continue;
             }
-            // The lexer refused lone surrogates; raw strings can't cut a pair either.
             Rune.DecodeFromUtf16(body[i..], out var rune, out var used);
             foreach (var x in utf8[..rune.EncodeToUtf8(utf8)]) b.Add(x);
             i += used;

@@ -13,7 +13,7 @@ internal static class Macros
         {
             if (function != "has" || args.Length != 1) return parser.MakeCall(at, function, null, args);
             return args[0] is Select { Test: false } s
-                ? parser.MakeSelect(at, s.Operand, s.Field, s.Quoted, test: true)
+                ? parser.MakeTest(at, s)
                 : throw parser.Fail(args[0].Position, "has() takes a field selection such as has(a.b)");
         }
 

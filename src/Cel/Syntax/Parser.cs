@@ -34,8 +34,10 @@ internal sealed class Parser
                 $"the source has {source.Text.Length} characters, more than {Limits.Source}");
         var parser = new Parser(source);
         var root = parser.Expression();
-        if (parser.Current.Kind != TokenKind.End) throw parser.Unexpected("an operator or the end");
-        return (root, parser._ids);
+        if (parser.Current.Kind == TokenKind.End) return (root, parser._ids);
+        var unexpected = parser.Unexpected("an operator or the end");
+        unexpected.GoesOn = true;
+        throw unexpected;
     }
 
     Token Current => _tokens[_at];
@@ -187,7 +189,7 @@ internal sealed class Parser
                 else
                 {
                     var quoted = name.Kind == TokenKind.QuotedIdent;
-                    operand = MakeSelect(at, operand, quoted ? TextOf(name)[1..^1] : TextOf(name), quoted, test: false);
+                    operand = MakeSelect(at, operand, quoted ? TextOf(name)[1..^1] : TextOf(name), quoted);
                 }
             }
             else if (Current.Kind == TokenKind.LeftBrace && operand is Ident or Select { Test: false })
@@ -218,7 +220,7 @@ internal sealed class Parser
                 return inner;
             case TokenKind.LeftBracket:
                 var marks = new List<bool>();
-                var elements = Sequence(TokenKind.RightBracket, "']'", trailingComma: true, marks);
+                var elements = Sequence(TokenKind.RightBracket, "']'", marks);
                 return new ListLiteral
                 {
                     Id = _ids++,
@@ -230,9 +232,9 @@ internal sealed class Parser
             case TokenKind.LeftBrace:
                 return Entries(token.Start);
             case TokenKind.Int or TokenKind.UInt or TokenKind.Double:
+                var digits = _source.Text.AsSpan(token.Start, token.End - token.Start);
                 return MakeLiteral(negative ?? token.Start,
-                    Literals.Number(_source.Text.AsSpan(token.Start, token.End - token.Start), token.Kind,
-                        negative is not null)
+                    (negative is null ? Literals.Number(digits, token.Kind) : Literals.Negated(digits, token.Kind))
                     ?? throw Fail(token.Start, "the number is out of range"));
             case TokenKind.String or TokenKind.Bytes:
                 return MakeLiteral(token.Start, Literals.Quoted(_source, token));
@@ -266,9 +268,10 @@ internal sealed class Parser
     }
 
     /// <summary>
-    /// Comma-separated expressions; where <paramref name="marks"/> is given, each may start with <c>?</c>.
+    /// Comma-separated expressions; where <paramref name="marks"/> is given, they are a list's: each may start with
+    /// <c>?</c>, and a comma may end them.
     /// </summary>
-    Expr[] Sequence(TokenKind close, string what, bool trailingComma = false, List<bool>? marks = null)
+    Expr[] Sequence(TokenKind close, string what, List<bool>? marks = null)
     {
         var items = new List<Expr>();
         while (Current.Kind != close)
@@ -278,7 +281,7 @@ internal sealed class Parser
             items.Add(Expression());
             if (Current.Kind != TokenKind.Comma) break;
             Take();
-            if (Current.Kind == close && !trailingComma) throw Unexpected("an expression");
+            if (Current.Kind == close && marks is null) throw Unexpected("an expression");
         }
         Expect(close, items.Count == 0 ? $"an expression or {what}" : $"',' or {what}");
         return [.. items];
@@ -327,17 +330,18 @@ internal sealed class Parser
         Value = value
     };
 
-    public Select MakeSelect(int at, Expr operand, string field, bool quoted, bool test)
-        => new()
-        {
-            Id = _ids++,
-            Position = at,
-            Height = Above(at, operand),
-            Operand = operand,
-            Field = field,
-            Quoted = quoted,
-            Test = test
-        };
+    Select MakeSelect(int at, Expr operand, string field, bool quoted) => new()
+    {
+        Id = _ids++, Position = at, Height = Above(at, operand),
+        Operand = operand, Field = field, Quoted = quoted, Test = false,
+    };
+
+    /// <summary>Whether a field is there, instead of what it holds.</summary>
+    public Select MakeTest(int at, Select field) => new()
+    {
+        Id = _ids++, Position = at, Height = Above(at, field.Operand),
+        Operand = field.Operand, Field = field.Field, Quoted = field.Quoted, Test = true,
+    };
 
     public Call MakeCall(int at, string function, Expr? target, Expr[] args)
         => new()

@@ -5,32 +5,27 @@ namespace Cel.Values;
 /// <summary>
 /// An IPv4 or IPv6 address, or a range of them (CIDR: an address and the length of a prefix). Text is read as RFC 4291
 /// and Go's netip do: four decimals without leading zeros; eight groups of up to four hexadecimal digits, one run of
-/// zeros as <c>::</c>,
-/// the last two groups also as four decimals. It is written as RFC 5952 has it. There are no zones (<c>%eth0</c>),
-/// which mean nothing off their machine. An IPv4 address mapped into IPv6 is the IPv4 address; written with decimals it
-/// is refused, as is a range of such.
+/// zeros as <c>::</c>, the last two groups also as four decimals. It is written as RFC 5952 has it. There are no zones
+/// (<c>%eth0</c>), which mean nothing off their machine. An IPv4 address mapped into IPv6 is the IPv4 address; written
+/// with decimals it is refused, as is a range of such.
 /// </summary>
 internal sealed class NetAddress : IEquatable<NetAddress>
 {
-    const int NoPrefix = -1;
+    const int NoPrefix = -1, V4 = 32, V6 = 128;
 
     readonly UInt128 _bits;
     readonly int _prefix;
 
-    NetAddress(UInt128 bits, bool isV6, int prefix)
-    {
-        _bits = bits;
-        IsV6 = isV6;
-        _prefix = prefix;
-    }
+    /// <param name="width">How many bits an address has: <see cref="V4"/> or <see cref="V6"/>.</param>
+    NetAddress(UInt128 bits, int width, int prefix) => (_bits, Width, _prefix) = (bits, width, prefix);
 
-    public bool IsV6 { get; }
+    public bool IsV6 => Width == V6;
 
     public bool IsRange => _prefix != NoPrefix;
 
     public int Prefix => _prefix;
 
-    int Width => IsV6 ? 128 : 32;
+    int Width { get; }
 
     UInt128 Mask => _prefix == 0 ? UInt128.Zero : UInt128.MaxValue >> 128 - Width & UInt128.MaxValue << Width - _prefix;
 
@@ -41,8 +36,8 @@ internal sealed class NetAddress : IEquatable<NetAddress>
         if (text.Contains('%', StringComparison.Ordinal)) problem = "an IP address with a zone is not allowed";
         else if (Read(text, out var bits, out var v6, out var dotted))
         {
-            if (!v6 || bits >> 32 != 0xffff) return new NetAddress(bits, v6, NoPrefix);
-            if (!dotted) return new NetAddress((uint)bits, false, NoPrefix);
+            if (!v6 || bits >> 32 != 0xffff) return new NetAddress(bits, v6 ? V6 : V4, NoPrefix);
+            if (!dotted) return new NetAddress((uint)bits, V4, NoPrefix);
             problem = "an IPv4 address mapped into IPv6 is not allowed: write the IPv4 address";
         }
         else problem = "not an IP address";
@@ -62,10 +57,10 @@ internal sealed class NetAddress : IEquatable<NetAddress>
             foreach (var c in length)
                 if (!char.IsAsciiDigit(c)) return null;
             var prefix = int.Parse(length, NumberStyles.None, CultureInfo.InvariantCulture);
-            if (prefix > (v6 ? 128 : 32)) problem = $"a prefix of {prefix} bits is longer than the address";
+            if (prefix > (v6 ? V6 : V4)) problem = $"a prefix of {prefix} bits is longer than the address";
             else if (v6 && bits >> 32 == 0xffff)
                 problem = "an IPv4 address mapped into IPv6 is not allowed: write the IPv4 network";
-            else return new NetAddress(bits, v6, prefix);
+            else return new NetAddress(bits, v6 ? V6 : V4, prefix);
         }
         return null;
     }
@@ -149,10 +144,10 @@ internal sealed class NetAddress : IEquatable<NetAddress>
     }
 
     /// <summary>The range's own address.</summary>
-    public NetAddress Ip => new(_bits, IsV6, NoPrefix);
+    public NetAddress Ip => new(_bits, Width, NoPrefix);
 
     /// <summary>The range with everything behind the prefix zero.</summary>
-    public NetAddress Masked => new(_bits & Mask, IsV6, _prefix);
+    public NetAddress Masked => new(_bits & Mask, Width, _prefix);
 
     /// <summary>Is the other address, or all of the other range, in this range? Never across the families.</summary>
     public bool Contains(NetAddress other) =>

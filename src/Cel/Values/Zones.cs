@@ -13,9 +13,9 @@ namespace Cel.Values;
 /// </code>
 /// Offsets are seconds east of UTC; the first holds before all transitions. A transition counts from the one before
 /// (the first from 1800-01-01) in quarters of an hour, after a point in seconds. After the last, the last offset holds
-/// forever, or every
-/// year has summer time: the standard offset, that of summer, and when it starts and ends, in local time before
-/// the change. Week 5 is a weekday's last in the month; weekday 0 is Sunday; seconds may lie outside the day.
+/// forever, or every year has summer time: the standard offset, that of summer, and when it starts and ends, in local
+/// time before the change. Week 5 is a weekday's last in the month; weekday 0 is Sunday; seconds may lie outside the
+/// day.
 /// </summary>
 internal static class Zones
 {

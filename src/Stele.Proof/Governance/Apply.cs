@@ -8,8 +8,8 @@ namespace Stele.Proof.Governance;
 /// auditor over a pack. Given the state, an entry and the documents the entry names, it accepts or refuses. No clock,
 /// no randomness, no I/O.
 ///
-/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may (table in <see cref="Authority"/>) · 6
-/// the kind's own rules · 7 the policies in force, for what they govern.
+/// Steps: 1 shape · 2 time · 3 ledger and identity · 4 signatures · 5 who may · 6 the kind's own rule (both are in
+/// the kind's row, <see cref="StatementKinds"/>) · 7 the policies in force, for what they govern.
 /// </summary>
 public static partial class Fold
 {
@@ -28,7 +28,7 @@ public static partial class Fold
         Statement statement;
         try
         {
-            statement = prepared.Statement ?? Statement.Parse(entry.Envelope.Payload);
+            statement = prepared.Statement ?? StatementKinds.Parse(entry.Envelope.Payload);
         }
         catch (FormatException e)
         {
@@ -56,39 +56,12 @@ public static partial class Fold
         if (state.Identities.TryGetValue(identity, out var first)) return new Outcome.Already(first);
 
         // 5. Who may.
-        if (Authority(state, statement, signers) is { } unauthorised) return unauthorised;
+        var kind = StatementKinds.Of(statement);
+        if (kind.Refuses(new Signing(state, statement, signers)) is { } unauthorised) return unauthorised;
 
-        // 6 and 7. The kind's rules.
+        // 6 and 7. The kind's rule.
         var context = new Context(state, entry.Time, state.Size, signers, documents, statement);
-        var outcome = statement switch
-        {
-            ProtocolStatement s => PutProtocol(context, s),
-            LogKeyStatement s => PutLogKey(context, s),
-            LogStatement s => PutLog(context, s),
-            MemberStatement s => PutMember(context, s),
-            SystemStatement s => PutSystem(context, s),
-            PolicyStatement s => PutPolicy(context, s),
-            Origin s => PutOrigin(context, s),
-            Release s => PutRelease(context, s),
-            Evaluation s => PutEvaluation(context, s),
-            Approval s => Approve(context, s),
-            Waiver s => Waive(context, s),
-            Deployment s => Deploy(context, s),
-            Observation s => Observe(context, s),
-            Anchor s => PutAnchor(context, s),
-            Alert s => PutAlert(context, s),
-            Revocation s => Revoke(context, s),
-            Erasure s => Erase(context, s),
-            Retention s => Retain(context, s),
-            Hold s => PutHold(context, s),
-            Verdict s => s.Size <= state.Size && s.Time <= entry.Time
-                ? context.Accept(state)
-                : context.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come"),
-            Refusal s => PutRefusal(context, s),
-            Reconcile s => PutReconcile(context, s),
-            Attestation s => Attest(context, s),
-            _ => throw new InvalidOperationException($"a statement kind without a rule: {statement.Kind}"),
-        };
+        var outcome = kind.Apply(context);
         if (outcome is not Outcome.Accepted accepted) return outcome;
         var next = accepted.Next;
         return accepted with
@@ -113,7 +86,7 @@ public static partial class Fold
         if (entry.Time < statement.Issued - MaxSkew)
             return Refuse(statement, RefusalCode.OutsideWindow,
                 $"issued {(statement.Issued - entry.Time) / 1000} s in the future");
-        return !MayComeLate(statement) && entry.Time > statement.Issued + MaxDelay
+        return !StatementKinds.Of(statement).MayComeLate && entry.Time > statement.Issued + MaxDelay
             ? Refuse(statement, RefusalCode.OutsideWindow,
                 $"issued {(entry.Time - statement.Issued) / 3_600_000} h ago") : null;
     }
@@ -123,9 +96,6 @@ public static partial class Fold
         entry.Time < last ? new(RefusalCode.TimeBackwards,
             $"the entry's time {Rfc3339.Format(entry.Time)} is before the last entry's, {Rfc3339.Format(last)}", null,
                 statement, null) : null;
-
-    /// <summary>Whether the entry's time may be any later than its signer's own.</summary>
-    internal static bool MayComeLate(Statement statement) => statement is Anchor or Observation or Alert;
 
     /// <summary>
     /// The half of step 3 that takes no more than the ledger's id. Null = it was made for this ledger.
@@ -142,8 +112,8 @@ public static partial class Fold
         new(code, message, null, statement, null);
 
     /// <summary>What the kinds' rules share.</summary>
-    sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers, Documents Documents,
-        Statement Statement)
+    internal sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers,
+        Documents Documents, Statement Statement)
     {
         public Signed Signer => Signers[0];
         public Outcome.Accepted Accept(State next, Judgement? judgement = null) =>

@@ -2,10 +2,23 @@ using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
+public sealed record AttestationFact(Signed By, Attestation Attestation);
+
+public sealed partial record State
+{
+    /// <summary>
+    /// Every word that members gave on controls, by its entry; also those that were replaced, ended or taken back.
+    /// </summary>
+    public FactMap<long, AttestationFact> Attestations { get; init; } = FactMap<long, AttestationFact>.Create();
+}
+
 // A person's word on a control: who gave it, and when it counts.
 public static partial class Fold
 {
-    static Outcome Attest(Context c, Attestation s)
+    internal static readonly StateDigest.Part AttestationPart = StateDigest.Of("attestations", s => s.Attestations, a =>
+        Json.Object(("by", StateDigest.By(a.By)), ("statement", a.Attestation.Identity)));
+
+    internal static Outcome Attest(Context c, Attestation s)
     {
         if (!c.State.Systems.ContainsKey(s.System))
             return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");
@@ -49,4 +62,6 @@ public static partial class Fold
         return c.Accept(
             c.State with { Attestations = c.State.Attestations.Add(c.Index, new AttestationFact(c.Signer, s)) });
     }
+    internal static State Learned(Lesson l, Attestation s) =>
+        l.State with { Attestations = l.State.Attestations.SetItem(l.Index, new(l.By[0], s)) };
 }

@@ -5,7 +5,7 @@ namespace Stele.Proof.Governance;
 // What nodes, services and the server state of what they saw and did.
 public static partial class Fold
 {
-    static Outcome Observe(Context c, Observation s)
+    internal static Outcome Observe(Context c, Observation s)
     {
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
         if (Ran(c, s.System, s.Environment, s.Release, s.Deployment) is { } never) return never;
@@ -19,7 +19,7 @@ public static partial class Fold
             c.State.Environment(s.System, s.Environment) with { Observation = fact }) });
     }
 
-    static Outcome PutAnchor(Context c, Anchor s)
+    internal static Outcome PutAnchor(Context c, Anchor s)
     {
         var log = c.State.Logs[s.Log];
         if (log.Status != LogStatement.Open)
@@ -65,7 +65,7 @@ public static partial class Fold
         }) });
     }
 
-    static Outcome PutAlert(Context c, Alert s)
+    internal static Outcome PutAlert(Context c, Alert s)
     {
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
         if (Ran(c, s.System, s.Environment, s.Release, s.Deployment) is { } never) return never;
@@ -80,7 +80,11 @@ public static partial class Fold
                 + $"after the node's next anchor");
     }
 
-    static Outcome PutRefusal(Context c, Refusal s)
+    internal static Outcome PutVerdict(Context c, Verdict s) => s.Size <= c.Index && s.Time <= c.Time
+        ? c.Accept(c.State)
+        : c.Refuse(RefusalCode.OutOfRange, "the verdict speaks of entries to come");
+
+    internal static Outcome PutRefusal(Context c, Refusal s)
     {
         if (s.Size > c.Index || s.Time > c.Time)
             return c.Refuse(RefusalCode.OutOfRange, "the refusal speaks of entries to come");

@@ -7,7 +7,7 @@ namespace Stele.Proof.Governance;
 // prune and hold is in ApplyRetention.
 public static partial class Fold
 {
-    static Outcome PutProtocol(Context c, ProtocolStatement s) =>
+    internal static Outcome PutProtocol(Context c, ProtocolStatement s) =>
         s.FoldVersion > c.State.FoldVersion && s.FoldVersion <= State.CurrentFold
             ? c.Accept(c.State with { FoldVersion = s.FoldVersion })
             : c.Refuse(RefusalCode.UnknownFoldVersion,
@@ -19,7 +19,7 @@ public static partial class Fold
     /// </summary>
     public const long MaxKeyAhead = 1L << 32;
 
-    static Outcome PutLogKey(Context c, LogKeyStatement s)
+    internal static Outcome PutLogKey(Context c, LogKeyStatement s)
     {
         if (!VerifierKey.TryParse(s.Key, out var key) || !IsLogKey(key, c.State.Origin))
             return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the ledger's origin as its name");
@@ -34,7 +34,7 @@ public static partial class Fold
         return c.Accept(c.State with { LogKeys = c.State.LogKeys.Add((s.FromSize, s.Key)) });
     }
 
-    static Outcome PutLog(Context c, LogStatement s)
+    internal static Outcome PutLog(Context c, LogStatement s)
     {
         var logs = c.State.Logs;
         if (s.Action != LogStatement.Open)
@@ -58,7 +58,7 @@ public static partial class Fold
                 s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
     }
 
-    static Outcome PutMember(Context c, MemberStatement s)
+    internal static Outcome PutMember(Context c, MemberStatement s)
     {
         var known = c.State.Members.TryGetValue(s.Member, out var present);
         if (s.Replaces != (known ? present!.Entry : null))
@@ -104,7 +104,7 @@ public static partial class Fold
 
     static Json Roles(ImmutableArray<Role> roles) => Rule.Set(roles.Select(r => r.ToString()));
 
-    static Outcome PutSystem(Context c, SystemStatement s)
+    internal static Outcome PutSystem(Context c, SystemStatement s)
     {
         var known = c.State.Systems.TryGetValue(s.System, out var present);
         if (s.Replaces != (known ? present!.Entry : null))
@@ -121,7 +121,7 @@ public static partial class Fold
             c.State with { Systems = c.State.Systems.SetItem(s.System, next) }, ("proposed", PolicyInput.System(next)));
     }
 
-    static Outcome Revoke(Context c, Revocation s)
+    internal static Outcome Revoke(Context c, Revocation s)
     {
         var from = s.FromEntry ?? c.Index;
         if (from > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {from} is still to come");

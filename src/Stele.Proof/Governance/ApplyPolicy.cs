@@ -5,7 +5,7 @@ namespace Stele.Proof.Governance;
 // The policies that owners put in force, and candidates for them.
 public static partial class Fold
 {
-    static Outcome PutPolicy(Context c, PolicyStatement s)
+    internal static Outcome PutPolicy(Context c, PolicyStatement s)
     {
         if (s.System is not null && !c.State.Systems.ContainsKey(s.System))
             return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");

@@ -9,7 +9,7 @@ public static partial class Fold
     /// differences that follow from the figures stated. What the leaves say is for those who have them. It changes
     /// nothing.
     /// </summary>
-    static Outcome PutReconcile(Context c, Reconcile s)
+    internal static Outcome PutReconcile(Context c, Reconcile s)
     {
         if (s is { System: { } system, Environment: { } environment } && Known(c, system, environment) is { } unknown)
             return unknown;

@@ -11,7 +11,7 @@ public static partial class Fold
     /// </summary>
     public const int MaxOrigins = 64;
 
-    static Outcome PutOrigin(Context c, Origin s)
+    internal static Outcome PutOrigin(Context c, Origin s)
     {
         if (!c.Signers.Any(x => x.Member == s.Builder))
             return c.Refuse(RefusalCode.RoleMissing, "the builder named is not who signed");
@@ -73,7 +73,7 @@ public static partial class Fold
         }
     }
 
-    static Outcome PutRelease(Context c, Release s)
+    internal static Outcome PutRelease(Context c, Release s)
     {
         if (!c.State.Systems.ContainsKey(s.System))
             return c.Refuse(RefusalCode.UnknownSystem, $"no system '{s.System}'");
@@ -133,7 +133,7 @@ public static partial class Fold
             fact.System));
     }
 
-    static Outcome PutEvaluation(Context c, Evaluation s)
+    internal static Outcome PutEvaluation(Context c, Evaluation s)
     {
         if (!c.State.Releases.ContainsKey(s.Release))
             return c.Refuse(RefusalCode.UnknownRelease, $"no release {s.Release}");
@@ -167,7 +167,7 @@ public static partial class Fold
     /// </summary>
     public const long MaxApproval = 90 * 24 * 60 * 60 * 1000L;
 
-    static Outcome Approve(Context c, Approval s)
+    internal static Outcome Approve(Context c, Approval s)
     {
         if (s.Replaces is { } given) return Withdraw(c, s, given);
         var expires = s.Expires!.Value;
@@ -228,7 +228,7 @@ public static partial class Fold
     /// <inheritdoc cref="MaxWaiver"/>
     public const int MaxWaivers = 256;
 
-    static Outcome Waive(Context c, Waiver s)
+    internal static Outcome Waive(Context c, Waiver s)
     {
         if (s.Replaces is { } given) return Withdraw(c, s, given);
         var expires = s.Expires!.Value;
@@ -300,7 +300,7 @@ public static partial class Fold
             && routes.Select(r => r.Release).Distinct().Count() == routes.Length
             && (action is Deployment.Deploy or Deployment.Rollback) == (routes.Length == 1);
 
-    static Outcome Deploy(Context c, Deployment s)
+    internal static Outcome Deploy(Context c, Deployment s)
     {
         if (Known(c, s.System, s.Environment) is { } unknown) return unknown;
         var place = State.Place(s.System, s.Environment);

@@ -5,7 +5,7 @@ namespace Stele.Proof.Governance;
 // What owners erase, prune and hold.
 public static partial class Fold
 {
-    static Outcome Erase(Context c, Erasure s)
+    internal static Outcome Erase(Context c, Erasure s)
     {
         if (!c.State.Logs.TryGetValue(s.Log, out var log))
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'");
@@ -30,7 +30,7 @@ public static partial class Fold
                 new ErasureFact(c.Index, s.Log, s.From, s.To, s.Count, s.Cause, s.Size)) });
     }
 
-    static Outcome Retain(Context c, Retention s)
+    internal static Outcome Retain(Context c, Retention s)
     {
         if (!c.State.Logs.TryGetValue(s.Log, out var log))
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{s.Log}'");
@@ -50,7 +50,7 @@ public static partial class Fold
             : c.Accept(c.State with { Logs = c.State.Logs.SetItem(s.Log, log with { Floor = s.Floor }) });
     }
 
-    static Outcome PutHold(Context c, Hold s)
+    internal static Outcome PutHold(Context c, Hold s)
     {
         if (s.Releases is { } entry)
             return c.State.Holds.ContainsKey(entry)

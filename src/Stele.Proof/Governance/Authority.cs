@@ -21,14 +21,14 @@ public static partial class Fold
         _ => state.Members[member].Keys.FirstOrDefault(k => k.Id == id),
     };
 
-    static (ImmutableArray<Signed> Signers, Outcome? Refusal) Signers(State state, Prepared prepared,
+    static (ImmutableArray<Signed> Signers, Outcome.Refused? Refusal) Signers(State state, Prepared prepared,
         Statement statement)
     {
         var envelope = prepared.Entry.Envelope;
         var signers = ImmutableArray.CreateBuilder<Signed>();
         foreach (var signature in envelope.Signatures)
         {
-            (ImmutableArray<Signed>, Outcome?) No(RefusalCode code, string message) =>
+            (ImmutableArray<Signed>, Outcome.Refused?) No(RefusalCode code, string message) =>
                 ([], Refuse(statement, code, message));
             if (!state.KeyOwners.TryGetValue(signature.KeyId, out var member))
                 return No(RefusalCode.UnknownSigner, $"the key {signature.KeyId} belongs to no member");
@@ -60,7 +60,7 @@ public static partial class Fold
         State part, Entry entry, Statement statement, out ImmutableArray<Signed> signers)
     {
         (signers, var refusal) = Signers(part, Prepared.Nothing(entry), statement);
-        return (Outcome.Refused?)(refusal ?? Authority(part, statement, signers));
+        return refusal ?? StatementKinds.Of(statement).Refuses(new(part, statement, signers));
     }
 
     /// <summary>
@@ -70,90 +70,36 @@ public static partial class Fold
     static bool IsOfItself(Revocation r, ImmutableArray<Signed> signers) =>
         signers is [var one] && r is { Target: Revocation.Key, FromEntry: null } && one.Key == r.Digest;
 
-    /// <summary>Who may sign what, with scopes. Null = they may.</summary>
-    static Outcome? Authority(State state, Statement statement, ImmutableArray<Signed> signers)
-    {
-        Outcome Refused(RefusalCode code, string message) =>
-            new Outcome.Refused(code, message, null, statement, signers[0].Member);
-        Outcome? Owners()
-        {
-            var count = signers.Count(s => state.Members.TryGetValue(s.Member, out var m) && m.IsOwner);
-            if (count != signers.Length)
-                return Refused(RefusalCode.RoleMissing, $"a {statement.Kind} statement is for owners alone");
-            return count >= state.Threshold
-                ? null
-                : Refused(RefusalCode.TooFewOwners, $"{count} of {state.Threshold} owners signed");
-        }
-        Outcome? Each(string role, string? system = null, string? environment = null)
-        {
-            foreach (var s in signers)
-                if (!(state.Members.TryGetValue(s.Member, out var m) && m.Has(role, system, environment)))
-                    return Refused(RefusalCode.RoleMissing,
-                        $"the member {s.Member} does not hold the role {new Role(role, system, environment)}");
-            return null;
-        }
-        Outcome? One(string role, string? system = null, string? environment = null) =>
-            signers.Length == 1
-                ? Each(role, system, environment)
-                : Refused(RefusalCode.Malformed, $"a {statement.Kind} statement has one signature");
-        // Of all that a null names, not of some part of it.
-        Outcome? Over(string role, string? system, string? environment) =>
-            One(role, system, environment) ?? (state.Members[signers[0].Member].Roles.Any(
-            r => r.Name == role
-                && (r.System is null
-                    || (r.System == system && (r.Environment is null || r.Environment == environment))))
-                ? null
-                : Refused(RefusalCode.RoleMissing,
-                    $"the member {signers[0].Member} holds the role {role} for a part of that scope alone"));
-        Outcome? Server() => signers is [{ Member: ServerMember }]
-            ? null
-            : Refused(RefusalCode.NotTheServer, $"a {statement.Kind} is the server's to sign");
+    /// <summary>Owners and the recovery key state members.</summary>
+    internal static Outcome.Refused? MayState(Signing by) => by.IsRecovery ? null : by.Owners();
 
-        return statement switch
-        {
-            // Without the one nothing could be explained any more, and without the other there is no way out: a thief
-            // of owners' keys would begin with them.
-            Revocation r when r.Digest == state.ServerKey?.Id =>
-                Refused(RefusalCode.RoleMissing,
-                    "nobody revokes the server's key: it only explains, anyone who re-executes the ledger finds out "
-                    + "a false explanation, and without it no deployment could be explained"),
-            Revocation r when r.Digest == state.RecoveryKey?.Id && signers is not [{ Member: RecoveryMember }] =>
-                Refused(RefusalCode.RoleMissing,
-                    "the recovery key is revoked by itself alone: it is the way out when owners' keys are lost or "
-                    + "stolen"),
-            MemberStatement or Revocation { Target: Revocation.Key } when signers is [{ Member: RecoveryMember }] =>
-                null,
-            Revocation r when IsOfItself(r, signers) => null,
-            Revocation r when signers is [var one] && one.Key == r.Digest && Owners() is Outcome.Refused no =>
-                Refused(no.Code,
-                    "a key revokes itself from that entry on, not from one before: leave fromEntry out; further back "
-                    + "it takes owners, or the recovery key"),
-            ProtocolStatement or LogKeyStatement or LogStatement or MemberStatement or SystemStatement
-                or PolicyStatement or Revocation or Erasure or Retention or Hold => Owners(),
-            Origin => Each("builder"),
-            Release r => Each("builder", r.System),
-            Evaluation e =>
-                state.Releases.TryGetValue(e.Release, out var of) ? One("evaluator", of.System) : One("evaluator"),
-            Approval a => One("approver", a.System, a.Environment),
-            Waiver w => One("approver", w.System, w.Environment),
-            Deployment d => One("deployer", d.System, d.Environment) is { } no
-                && One("node", d.System, d.Environment) is not null ? no : null,
-            Observation o => One("node", o.System, o.Environment),
-            Anchor a => state.Logs.TryGetValue(a.Log, out var log) && signers is [var one] && one.Member == log.Node
-                ? One("node", log.System, log.Environment)
-                : Refused(
-                state.Logs.ContainsKey(a.Log) ? RefusalCode.RoleMissing : RefusalCode.UnknownLog,
-                $"no decision log '{a.Log}' of this node"),
-            Alert a => One("node", a.System, a.Environment) is { } no
-                && One("service", a.System, a.Environment) is not null ? no : null,
-            // Never the node that is reckoned with.
-            Reconcile r => Over("owner", r.System, r.Environment) is { } no
-                && Over("service", r.System, r.Environment) is not null ? no : null,
-            // A word on a whole system: an approver for one environment alone can't give it.
-            Attestation a =>
-                Over("approver", a.System, null) is { } no && Over("owner", a.System, null) is not null ? no : null,
-            Verdict or Refusal => Server(),
-            _ => Refused(RefusalCode.RoleMissing, $"nobody may sign a {statement.Kind} here"),
-        };
+    /// <summary>
+    /// Owners revoke; the recovery key revokes keys, and itself alone; a key may give itself up. Nobody revokes the
+    /// server's: without the one nothing could be explained any more, and without the other there is no way out, so a
+    /// thief of owners' keys would begin with them.
+    /// </summary>
+    internal static Outcome.Refused? MayRevoke(Signing by, Revocation r)
+    {
+        if (r.Digest == by.State.ServerKey?.Id)
+            return by.Refused(RefusalCode.RoleMissing,
+                "nobody revokes the server's key: it only explains, anyone who re-executes the ledger finds out "
+                + "a false explanation, and without it no deployment could be explained");
+        if (r.Digest == by.State.RecoveryKey?.Id && !by.IsRecovery)
+            return by.Refused(RefusalCode.RoleMissing,
+                "the recovery key is revoked by itself alone: it is the way out when owners' keys are lost or "
+                + "stolen");
+        if ((by.IsRecovery && r.Target == Revocation.Key) || IsOfItself(r, by.Signers)) return null;
+        return by.Owners() is { } no && by.Signers is [var one] && one.Key == r.Digest
+            ? by.Refused(no.Code,
+                "a key revokes itself from that entry on, not from one before: leave fromEntry out; further back "
+                + "it takes owners, or the recovery key")
+            : by.Owners();
     }
+
+    /// <summary>The node whose log it is.</summary>
+    internal static Outcome.Refused? MayAnchor(Signing by, Anchor a) =>
+        by.State.Logs.TryGetValue(a.Log, out var log) && by.Signers is [var one] && one.Member == log.Node
+            ? by.One("node", log.System, log.Environment)
+            : by.Refused(by.State.Logs.ContainsKey(a.Log) ? RefusalCode.RoleMissing : RefusalCode.UnknownLog,
+                $"no decision log '{a.Log}' of this node");
 }

@@ -131,7 +131,7 @@ public static class Explain
     {
         try
         {
-            return Statement.Parse(verdict.Encode()) is Verdict;
+            return StatementKinds.Parse(verdict.Encode()) is Verdict;
         }
         catch (FormatException)
         {

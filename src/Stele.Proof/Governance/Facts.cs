@@ -106,8 +106,6 @@ public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = nu
     public long Expires => Waiver.Expires!.Value;
 }
 
-public sealed record AttestationFact(Signed By, Attestation Attestation);
-
 /// <summary>
 /// Where an environment stands: the deployment entry, what it routes to, the policies that let it pass and the waivers
 /// it leans on.

@@ -134,6 +134,8 @@ public sealed partial class Policy
         ? s
         : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[599]) ? 599 : 600), "…");
 
+    const string MessagePart = "message";
+
     sealed record Compiled(Rule Rule, CelProgram Expr, CelProgram? Message);
 
     /// <summary>
@@ -152,7 +154,7 @@ public sealed partial class Policy
             var expr = Try(rule, at + "/expr", rule.Effect.Name(), rule.Expr, CelType.Bool);
             var message = rule.Message is null
                 ? null
-                : Try(rule, at + "/message", "message", rule.Message, CelType.String);
+                : Try(rule, at + "/message", MessagePart, rule.Message, CelType.String);
             if (expr is not null) compiled.Add(new Compiled(rule, expr, message));
         }
         foreach (var name in d.Definitions.Keys)
@@ -242,13 +244,12 @@ public sealed partial class Policy
         // What to write instead, where the expression alone can't tell.
         static string Advice(CelException e, Rule rule, string part)
         {
-            if (part == "message" && e.Reason.StartsWith("expected an operator", StringComparison.Ordinal))
+            if (part == MessagePart && e.GoesOn)
                 return "; a message is a CEL expression: put text in quotes of its own, as in '\"too low\"'";
             foreach (var other in Enum.GetValues<Occasion>())
-                foreach (var name in InputSchema.Variables(other).Keys)
-                    if (e.Reason.StartsWith($"undeclared reference to '{name}'", StringComparison.Ordinal))
-                        return $"; it is an input of {other.Spell()}, and '{rule.On[0]}' has "
-                            + $"{string.Join(", ", InputSchema.Variables(rule.Occasion).Keys)}";
+                if (e.Undeclared is { } name && InputSchema.Variables(other).ContainsKey(name))
+                    return $"; it is an input of {other.Spell()}, and '{rule.On[0]}' has "
+                        + $"{string.Join(", ", InputSchema.Variables(rule.Occasion).Keys)}";
             return "";
         }
     }

@@ -112,7 +112,7 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     /// <returns>Null for a statement that no policy of the scope judges.</returns>
     public Rejudged? Act(string of, Verdict told, Envelope envelope)
     {
-        if (Statement.Parse(envelope.Payload) is not Deployment deployment
+        if (StatementKinds.Parse(envelope.Payload) is not Deployment deployment
             || !Covers(deployment.System, deployment.Environment)) return null;
         var failed = told.Rules.FirstOrDefault(r => !r.Allows);
         Rejudged Comes(string? now, string? rule = null, string? message = null) =>

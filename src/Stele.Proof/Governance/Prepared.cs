@@ -40,7 +40,7 @@ public sealed class Prepared
     {
         try
         {
-            return new(entry, Statement.Parse(entry.Envelope.Payload));
+            return new(entry, StatementKinds.Parse(entry.Envelope.Payload));
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)
         {

@@ -7,7 +7,7 @@ namespace Stele.Proof.Governance;
 /// The state of the governed world after some entries of the ledger: what <see cref="Fold.Apply"/> makes of it, and
 /// nothing else. Immutable and persistent, so old states stay at hand.
 /// </summary>
-public sealed record State
+public sealed partial record State
 {
     /// <summary>
     /// The fold version this code judges by. A version that was released is final: what it makes of a ledger never
@@ -110,11 +110,6 @@ public sealed record State
     public FactMap<long, EvaluationFact> Evaluations { get; init; } = FactMap<long, EvaluationFact>.Create();
     public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
     public FactMap<long, WaiverFact> Waivers { get; init; } = FactMap<long, WaiverFact>.Create();
-
-    /// <summary>
-    /// Every word that members gave on controls, by its entry; also those that were replaced, ended or taken back.
-    /// </summary>
-    public FactMap<long, AttestationFact> Attestations { get; init; } = FactMap<long, AttestationFact>.Create();
 
     /// <summary>By <c>system/environment</c>.</summary>
     public FactMap<string, EnvironmentFact> Environments { get; init; } =

@@ -19,70 +19,84 @@ public static class StateDigest
     /// <summary>All there is, for people to look at.</summary>
     public static Json ToJson(State state) => Form(state, whole: true);
 
+    // What every entry changes, and the parts that some kinds of statement do.
     static Json Form(State s, bool whole) => Json.Object([
-        ("fold", s.FoldVersion), ("size", s.Size), ("time", s.Time), ("ledger", s.Ledger), ("origin", s.Origin),
-        ("threshold", s.Threshold),
-        ("recoveryKey", s.RecoveryKey is { } rk ? Json.Of(rk.ToString()) : null),
-        ("serverKey", s.ServerKey is { } sk ? Json.Of(sk.ToString()) : null),
-        ("logKeys", List(s.LogKeys, k => Json.Object(("fromSize", k.FromSize), ("key", k.Key)))),
-        ("seen", s.Seen),
-        .. Maps.Select(m => (m.Name, (Json?)m.Form(s, whole))),
+        ("size", s.Size), ("time", s.Time), ("ledger", s.Ledger), ("seen", s.Seen),
+        .. StatementKinds.Parts.Select(p => (p.Name, p.Form(s, whole))),
     ]);
 
-    /// <summary>The maps of facts, by the names that they have in the form.</summary>
-    static readonly Map[] Maps =
-    [
-        Of("members", s => s.Members, m => Json.Object(
-            ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())),
-                ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name)))),
-        Of("statings", s => s.Statings, By),
-        Of("keyOwners", s => s.KeyOwners, m => Json.Of(m)),
-        Of("revocations", s => s.Revocations, r => Json.Object(
-            ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect),
-                ("recovery", r.Recovery is { } n ? Json.Of(n) : null))),
-        Of("systems", s => s.Systems, x => Json.Object(
-            ("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk),
-                ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson()))),
-        Of("erasures", s => s.Erasures, e => Json.Object(
-            ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause),
-                ("size", e.Size))),
-        Of("holds", s => s.Holds, h => Json.Object(
-            ("entry", h.Entry), ("time", h.Time), ("system", h.System),
-                ("environment", h.Environment is { } e ? Json.Of(e) : null),
-            ("log", h.Log is { } l ? Json.Of(l) : null), ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null),
-                ("reason", Optional(h.Reason)))),
-        Of("policies", s => s.Policies, p => Json.Object(
-            ("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)),
-                ("share", p.Share))),
-        Of("origins", s => s.Origins, all => List(all, o => Json.Object(
-            ("by", By(o.By)), ("builder", o.Builder), ("agrees", o.Agrees), ("type", o.BuildType), ("recipe", o.Recipe),
-                ("materials", List(o.Materials, Json.Of)),
-            ("source", o.Source is { } x
-                ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)),
-                ("licence", Text(x.Licence))) : null)))),
-        Of("releases", s => s.Releases, r =>
-            Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document))),
-        Of("evaluations", s => s.Evaluations, e => Json.Object(
-            ("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report),
-                ("supersededBy", e.SupersededBy is { } s ? By(s) : null))),
-        Of("approvals", s => s.Approvals, a =>
-            Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity),
-            ("withdrawn", a.Withdrawn is { } by ? By(by) : null))),
-        Of("waivers", s => s.Waivers, w =>
-            Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity),
-            ("withdrawn", w.Withdrawn is { } by ? By(by) : null))),
-        Of("attestations", s => s.Attestations, a =>
-            Json.Object(("by", By(a.By)), ("statement", a.Attestation.Identity))),
-        Environments,
-        Of("logs", s => s.Logs, l => Json.Object(
-            ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment),
-            ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
-            ("status", l.Status), ("floor", l.Floor),
-            ("anchor", l.Anchor is { } a ? Json.Object(
-                ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens),
-                    ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson()))
-                    : null))),
-    ];
+    /// <summary>A part of the form, which the rows of the kinds that change it name.</summary>
+    /// <param name="Path">Of maps of facts alone.</param>
+    internal sealed record Part(string Name, Func<State, bool, Json?> Form, Func<State, string, FactPath>? Path);
+
+    internal static readonly Part FoldVersion = Plain("fold", s => s.FoldVersion);
+    internal static readonly Part Origin = Plain("origin", s => s.Origin);
+    internal static readonly Part Threshold = Plain("threshold", s => s.Threshold);
+    internal static readonly Part RecoveryKey = Plain("recoveryKey", s => Text(s.RecoveryKey?.ToString()));
+    internal static readonly Part ServerKey = Plain("serverKey", s => Text(s.ServerKey?.ToString()));
+    internal static readonly Part LogKeys =
+        Plain("logKeys", s => List(s.LogKeys, k => Json.Object(("fromSize", k.FromSize), ("key", k.Key))));
+
+    internal static readonly Part Members = Of("members", s => s.Members, m => Json.Object(
+        ("entry", m.Entry), ("by", By(m.By)), ("keys", List(m.Keys, k => k.ToString())),
+            ("roles", List(m.Roles, r => r.ToJson())), ("name", Optional(m.Name))));
+
+    internal static readonly Part Statings = Of("statings", s => s.Statings, By);
+
+    internal static readonly Part KeyOwners = Of("keyOwners", s => s.KeyOwners, m => Json.Of(m));
+
+    internal static readonly Part Revocations = Of("revocations", s => s.Revocations, r => Json.Object(
+        ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect),
+            ("recovery", r.Recovery is { } n ? Json.Of(n) : null)));
+
+    internal static readonly Part Systems = Of("systems", s => s.Systems, x => Json.Object(
+        ("entry", x.Entry), ("owner", x.Owner), ("risk", x.Risk),
+            ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())));
+
+    internal static readonly Part Erasures = Of("erasures", s => s.Erasures, e => Json.Object(
+        ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause),
+            ("size", e.Size)));
+
+    internal static readonly Part Holds = Of("holds", s => s.Holds, h => Json.Object(
+        ("entry", h.Entry), ("time", h.Time), ("system", h.System),
+            ("environment", h.Environment is { } e ? Json.Of(e) : null),
+        ("log", h.Log is { } l ? Json.Of(l) : null), ("from", h.From), ("to", h.To is { } t ? Json.Of(t) : null),
+            ("reason", Optional(h.Reason))));
+
+    internal static readonly Part Policies = Of("policies", s => s.Policies, p => Json.Object(
+        ("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)),
+            ("share", p.Share)));
+
+    internal static readonly Part Origins = Of("origins", s => s.Origins, all => List(all, o => Json.Object(
+        ("by", By(o.By)), ("builder", o.Builder), ("agrees", o.Agrees), ("type", o.BuildType), ("recipe", o.Recipe),
+            ("materials", List(o.Materials, Json.Of)),
+        ("source", o.Source is { } x
+            ? Json.Object(("name", Text(x.Name)), ("kind", Text(x.Kind)), ("from", Text(x.From)),
+            ("licence", Text(x.Licence))) : null))));
+
+    internal static readonly Part Releases = Of("releases", s => s.Releases, r =>
+        Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)));
+
+    internal static readonly Part Evaluations = Of("evaluations", s => s.Evaluations, e => Json.Object(
+        ("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report),
+            ("supersededBy", e.SupersededBy is { } s ? By(s) : null)));
+
+    internal static readonly Part Approvals = Of("approvals", s => s.Approvals, a =>
+        Json.Object(("by", By(a.By)), ("statement", a.Approval.Identity),
+        ("withdrawn", a.Withdrawn is { } by ? By(by) : null)));
+
+    internal static readonly Part Waivers = Of("waivers", s => s.Waivers, w =>
+        Json.Object(("by", By(w.By)), ("statement", w.Waiver.Identity),
+        ("withdrawn", w.Withdrawn is { } by ? By(by) : null)));
+
+    internal static readonly Part Logs = Of("logs", s => s.Logs, l => Json.Object(
+        ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment),
+        ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
+        ("status", l.Status), ("floor", l.Floor),
+        ("anchor", l.Anchor is { } a ? Json.Object(
+            ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens),
+                ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson()))
+                : null)));
 
     /// <summary>
     /// Within an environment's fact two maps stand by their digests; the paths to their facts have a map's name of
@@ -90,14 +104,14 @@ public static class StateDigest
     /// </summary>
     public const string Deployed = "deployed:", Heads = "heads:";
 
-    static Map Environments => new("environments",
-        (s, whole) => MapOf(whole, s.Environments, whole ? e => Environment(e, true) : AsHashed),
-        (s, key) => s.Environments.PathTo(key, AsHashed));
-
     static readonly Func<EnvironmentFact, Json> AsHashed = e => Environment(e, false);
     static readonly Func<long, Json> Number = Json.Of;
     static readonly Func<PastHead, Json> Past = h =>
         Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
+
+    internal static readonly Part Environments = new("environments",
+        (s, whole) => MapOf(whole, s.Environments, whole ? e => Environment(e, true) : AsHashed),
+        (s, key) => s.Environments.PathTo(key, AsHashed));
 
     static Json Environment(EnvironmentFact e, bool whole) => Json.Object(
         ("head", e.Head is { } h ? Head(h) : null), ("deployed", MapOf(whole, e.Deployed, Number)),
@@ -120,16 +134,17 @@ public static class StateDigest
         map.StartsWith(Deployed, StringComparison.Ordinal)
             ? s.Environments[map[Deployed.Length..]].Deployed.PathTo(key, Number)
         : map.StartsWith(Heads, StringComparison.Ordinal) ? s.Environments[map[Heads.Length..]].Heads.PathTo(key, Past)
-        : Maps.First(m => m.Name == map).Path(s, key);
+        : StatementKinds.Parts.First(p => p.Name == map).Path!(s, key);
 
-    sealed record Map(string Name, Func<State, bool, Json> Form, Func<State, string, FactPath> Path);
-
-    static Map Of<K, V>(string name, Func<State, FactMap<K, V>> facts, Func<V, Json> json) where K : notnull =>
+    internal static Part Of<K, V>(string name, Func<State, FactMap<K, V>> facts, Func<V, Json> json)
+        where K : notnull =>
         new(name, (s, whole) => MapOf(whole, facts(s), json), (s, key) => facts(s).PathTo(key, json));
+
+    static Part Plain(string name, Func<State, Json?> json) => new(name, (s, _) => json(s), null);
 
     static Json? Optional(Digest? d) => d is { } x ? Json.Of(x) : null;
     static Json? Text(string? s) => s is null ? null : Json.Of(s);
-    static Json By(Signed s) =>
+    internal static Json By(Signed s) =>
         Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key), ("rests", s.Rests));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));

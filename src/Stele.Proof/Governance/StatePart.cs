@@ -40,7 +40,9 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
         State = State with { Size = index };
         if (Fold.SignedRightly(State, entry, statement,
             out var signers) is { } refused) return $"{refused.Code.Name()}: {refused.Message}";
-        if (Replaced(statement) is var (map, key, now, replaces) && now != replaces)
+        var kind = StatementKinds.Of(statement);
+        if (kind.Follows(statement) is var (map, key, replaces, standing) && standing(State, key) is var now
+            && now != replaces)
         {
             if (now is not null && linked && (statement is not Deployment || now >= deployment)) return $"it " +
                 $"replaces entry {Text(replaces)}, and what stands in the entries shown is entry {Text(now)}";
@@ -49,101 +51,16 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
         if (statement is MemberStatement m && m.Keys.FirstOrDefault(
             k => State.KeyOwners.TryGetValue(k.Id, out var whose) && whose != m.Member) is { } taken)
             return $"{RefusalCode.KeyTaken.Name()}: the key {taken.Id} is another member's by the entries shown";
-        State = With(State, index, entry.Time, statement, signers) with { Size = index + 1, Time = entry.Time };
+        State = kind.Learned(new(State, index, entry.Time, signers, documents), statement) with
+        {
+            Size = index + 1,
+            Time = entry.Time
+        };
         return null;
 
         static string Text(long? n) =>
             n?.ToString(global::System.Globalization.CultureInfo.InvariantCulture) ?? "(none)";
     }
-
-    /// <summary>What a statement replaces, as the part has it and as the statement says.</summary>
-    (string Map, string Key, long? Now, long? Replaces)? Replaced(Statement statement) => statement switch
-    {
-        MemberStatement m => ("members", m.Member, State.Members.TryGetValue(m.Member, out var f) ? f.Entry
-            : null, m.Replaces),
-        SystemStatement s => ("systems", s.System, State.Systems.TryGetValue(s.System, out var f) ? f.Entry
-            : null, s.Replaces),
-        PolicyStatement p when State.Scopes(p.System, p.Environment)[^1] is var scope =>
-            ("policies", scope, State.Policies.TryGetValue(scope, out var f) ? f.Entry : null, p.Replaces),
-        Deployment d => ("environments", State.Place(d.System, d.Environment),
-            State.Environment(d.System, d.Environment).Head?.Entry, d.Replaces),
-        _ => null,
-    };
-
-    State With(State s, long index, long time, Statement statement, ImmutableArray<Signed> by) => statement switch
-    {
-        MemberStatement m => s with
-        {
-            Members = s.Members.SetItem(m.Member, new(m.Member, index, by, m.Keys, m.Roles, m.Name)),
-            // Invariant: a key is one member's. A statement that says otherwise was not learned.
-            KeyOwners = m.Keys.Aggregate(s.KeyOwners, (owners, k) => owners.SetItem(k.Id, m.Member)),
-            Statings = s.Statings.SetItem(index, by),
-        },
-        SystemStatement x => s with { Systems =
-            s.Systems.SetItem(x.System,
-            new(x.System, index, x.Owner, x.Risk, x.Environments) { Retention = x.Retention }) },
-        PolicyStatement p => s with { Policies =
-            s.Policies.SetItem(State.Scopes(p.System, p.Environment)[^1],
-            new(index, by, p.Policy, p.Candidate, p.Share)) },
-        Origin o => s with
-        {
-            Origins = Fold.OriginFacts(o, by)
-                .Aggregate(s.Origins, (all, x) =>
-                all.SetItem(x.Output, (all.TryGetValue(x.Output, out var before) ? before : []).Add(x.Fact))),
-        },
-        Release r => s with { Releases = s.Releases.SetItem(r.Digest, Declared(r, by)) },
-        Evaluation e => s with
-        {
-            Evaluations = (e.Supersedes is { } earlier && s.Evaluations.TryGetValue(earlier, out var old)
-                ? s.Evaluations.SetItem(earlier, old with { SupersededBy = by[0] }) : s.Evaluations)
-                .SetItem(index, new(by[0], time, e.Release, e.Check, e.Report, null)),
-        },
-        Approval { Replaces: { } given } =>
-            s.Approvals.TryGetValue(given, out var a)
-            ? s with { Approvals = s.Approvals.SetItem(given, a with { Withdrawn = by[0] }) } : s,
-        Approval a => s with { Approvals = s.Approvals.SetItem(index, new(by[0], a)) },
-        Waiver { Replaces: { } given } =>
-            s.Waivers.TryGetValue(given, out var w)
-            ? s with { Waivers = s.Waivers.SetItem(given, w with { Withdrawn = by[0] }) } : s,
-        Waiver w => s with { Waivers = s.Waivers.SetItem(index, new(by[0], w)) },
-        Attestation a => s with { Attestations = s.Attestations.SetItem(index, new(by[0], a)) },
-        LogStatement { Action: LogStatement.Open, Key: { } key, Node: { } node, System: { } system,
-            Environment: { } environment } l =>
-            s with { Logs = s.Logs.SetItem(
-                l.Origin, new(l.Origin, key, node, system, environment, l.Predecessor, index, LogStatement.Open, null,
-                0)) },
-        LogStatement l => s.Logs.TryGetValue(l.Origin, out var open)
-            ? s with { Logs = s.Logs.SetItem(l.Origin, open with { Status = l.Action }) } : s,
-        LogKeyStatement k => s with { LogKeys = s.LogKeys.Add((k.FromSize, k.Key)) },
-        Revocation r => s with { Revocations = s.Revocations.SetItem(r.Digest, Fold.RevocationOf(s, r, index, by)) },
-        Deployment d => s with { Environments =
-            s.Environments.SetItem(State.Place(d.System, d.Environment),
-            Moved(s.Environment(d.System, d.Environment), d, index, time)) },
-        _ => s,
-    };
-
-    // Invariant: what is not known equals nothing that anyone may ask for.
-    static readonly ImmutableArray<Route> Unknown = [new(default, 0)];
-
-    /// <summary>
-    /// The policies that let it pass, and the waivers, are not the statement's to say: nobody asks a part for them.
-    /// </summary>
-    static EnvironmentFact Moved(EnvironmentFact e, Deployment d, long index, long time) => e with
-    {
-        Head = new(index, time, d.Action, d.Routes, [], [], d.Replaces is null ? [] : e.Head?.Entry == d.Replaces
-            ? e.Head.Routes : Unknown),
-        Deployed = d.Routes.Aggregate(e.Deployed, (all, r) => all.SetItem(r.Release, index)),
-        Heads = e.Heads.SetItem(index, new(d.Action, d.Routes)),
-    };
-
-    /// <summary>
-    /// A release as its document has it; as the statement has it alone, where the document is not at hand.
-    /// </summary>
-    ReleaseFact Declared(Release r, ImmutableArray<Signed> by) =>
-        documents.Find(r.Document) is not { } bytes ? new(r.Digest, by, r.System, "", r.Document, [], null)
-        : ReleaseDocument.Parse(bytes) is var d
-            ? new(r.Digest, by, r.System, d.Name, r.Document, d.Components, d.Policy)
-            : throw new InvalidOperationException();
 
     /// <summary>
     /// The same state, whose maps tell what they are asked for; of environments those of one system do, within them

@@ -149,8 +149,12 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
         }
     }
 
-    /// <summary>What a head replaced: a node alone goes back to that.</summary>
-    long? Replaced(long? head) => head is { } h ? ((Deployment)At(h).Statement).Replaces : null;
+    /// <summary>
+    /// What an entry's statement replaced, where its kind replaces anything. A head's is what a node alone goes back
+    /// to.
+    /// </summary>
+    long? Replaced(long? entry) =>
+        entry is { } e ? StatementKinds.Of(At(e).Statement).Follows(At(e).Statement)?.Replaces : null;
 
     /// <summary>
     /// The first state after the deployment that the decision's node signed: the entry in which it did, and the state.
@@ -218,26 +222,17 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             foreach (var entry in Entries.ToList())
             {
                 var statement = At(entry).Statement;
-                if (Named(statement) is not var (map, key, replaces)) continue;
+                if (StatementKinds.Of(statement).Follows(statement) is not var (map, key, replaces, _)) continue;
                 // What a first statement replaces came before the deployment, or is shown: or nobody sees that there
                 // was none then.
                 var known = last.TryGetValue((map, key), out var previous);
                 if (!known) previous = decision.Deployment - 1;
                 if (!known || statement is not Deployment || previous >= decision.Deployment)
-                    for (var r = replaces; r > previous; r = Named(At(r.Value).Statement)?.Replaces) Add(r.Value);
+                    for (var r = replaces; r > previous; r = Replaced(r)) Add(r.Value);
                 last[(map, key)] = entry;
             }
         }
     }
-
-    static (string Map, string Key, long? Replaces)? Named(Statement statement) => statement switch
-    {
-        MemberStatement m => ("members", m.Member, m.Replaces),
-        SystemStatement s => ("systems", s.System, s.Replaces),
-        PolicyStatement p => ("policies", State.Scopes(p.System, p.Environment)[^1], p.Replaces),
-        Deployment d => ("environments", State.Place(d.System, d.Environment), d.Replaces),
-        _ => null,
-    };
 }
 
 /// <summary>A state that a node signed by its size and digest.</summary>

@@ -133,7 +133,7 @@ sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing
         if (statement is null)
             try
             {
-                statement = Statement.Parse(entry.Envelope.Payload);
+                statement = StatementKinds.Parse(entry.Envelope.Payload);
             }
             catch (UnknownKindException)
             {

@@ -134,7 +134,7 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
 
     /// <summary>The entry that anchors the very tree that the leaf is proven in; null in an early receipt.</summary>
     public long? AnchoredBy =>
-        Entries.Where(e => Statement.Parse(e.Entry.Envelope.Payload) is Anchor a && a.Log == Log
+        Entries.Where(e => StatementKinds.Parse(e.Entry.Envelope.Payload) is Anchor a && a.Log == Log
             && TreeOf(a.Checkpoint) == TreeOf(LogCheckpoint)).Select(e => (long?)e.Index).FirstOrDefault();
 
     /// <summary>What is signed of a checkpoint, without the lines of those who signed it.</summary>

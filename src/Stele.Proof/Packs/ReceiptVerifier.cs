@@ -246,7 +246,7 @@ public sealed partial class ReceiptVerifier
     {
         try
         {
-            return Statement.Parse(e.Entry.Envelope.Payload);
+            return StatementKinds.Parse(e.Entry.Envelope.Payload);
         }
         catch (UnknownKindException x)
         {

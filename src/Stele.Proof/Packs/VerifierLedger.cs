@@ -114,7 +114,7 @@ public sealed partial class Verifier
                 "observations " +
             $"and alerts, which may arrive at any later time{bound}.");
         var late = replay.Entries.Where(f =>
-            Fold.MayComeLate(f.Statement) && f.Entry.Time > f.Statement.Issued + Fold.MaxDelay).ToList();
+            StatementKinds.Of(f.Statement).MayComeLate && f.Entry.Time > f.Statement.Issued + Fold.MaxDelay).ToList();
         if (late.Count == 0) return;
         var widest = late.MaxBy(f => f.Entry.Time - f.Statement.Issued)!;
         _report.Limit(LimitName.NodeClock,

@@ -189,13 +189,16 @@ sealed record Artifact(string Kind, Descriptor Config, ImmutableArray<Descriptor
         return all;
     }
 
-    internal static Descriptor FileLayer(string kind, Digest digest, long size, string path, bool executable)
+    internal static Descriptor FileLayer(string kind, Digest digest, long size, string path)
     {
         var annotations = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal).Add(Title, path);
         if (kind == "model") annotations = annotations.Add(ModelPath, path);
-        if (executable) annotations = annotations.Add(Executable, "true");
         return new Descriptor(kind == "model" ? ModelRaw : Raw, digest, size) { Annotations = annotations };
     }
+
+    /// <summary>The same layer, of a file that is to be executed.</summary>
+    internal static Descriptor AsExecutable(Descriptor layer) =>
+        layer with { Annotations = layer.Annotations.Add(Executable, "true") };
 
     internal static Descriptor TreeLayer(string kind, Digest digest, long size) =>
         new(kind == "model" ? ModelTar : TarLayer, digest, size);
@@ -203,12 +206,15 @@ sealed record Artifact(string Kind, Descriptor Config, ImmutableArray<Descriptor
     internal static bool IsTree(Descriptor layer) => layer.MediaType is TarLayer or ModelTar;
 
     /// <summary>The path and executable bit of a raw layer.</summary>
-    internal static (string Path, bool Executable) FileOf(Descriptor layer)
+    internal static RawFile FileOf(Descriptor layer)
     {
         if (layer.MediaType is not (Raw or ModelRaw))
             throw new BlobException(BlobError.Malformed, $"a layer of type '{layer.MediaType}' is not known here");
         if (!layer.Annotations.TryGetValue(Title, out var path))
             throw new BlobException(BlobError.Malformed, $"layer {layer.Digest} has no annotation {Title}");
-        return (path, layer.Annotations.GetValueOrDefault(Executable) == "true");
+        return new(path, layer.Annotations.GetValueOrDefault(Executable) == "true");
     }
 }
+
+/// <summary>The file that a raw layer is.</summary>
+readonly record struct RawFile(string Path, bool Executable);

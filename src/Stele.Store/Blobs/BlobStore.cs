@@ -184,14 +184,13 @@ sealed class BlobStore : IBlobs
     }
 
     /// <summary>
-    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store, and whether
-    /// <see cref="Repair"/> makes it again. A blob is repaired by putting it again.
+    /// Reads a store from end to end and changes nothing: what is wrong, by its path in the store. <see cref="Repair"/>
+    /// makes again what is derived. A blob is repaired by putting it again.
     /// </summary>
     /// <param name="each">Called once for each blob read, from any thread.</param>
-    public static IReadOnlyList<(string Path, string Problem, bool Derived)> Check(string directory, Action each,
-        CancellationToken stop)
+    public static IReadOnlyList<Violation> Check(string directory, Action each, CancellationToken stop)
     {
-        var wrong = new System.Collections.Concurrent.ConcurrentBag<(string Path, string Problem, bool Derived)>();
+        var wrong = new System.Collections.Concurrent.ConcurrentBag<Violation>();
         var blobs = Path.Combine(directory, "blobs", "sha256");
         if (!Directory.Exists(blobs)) return [];
         Parallel.ForEach(Directory.EnumerateFiles(blobs), new ParallelOptions
@@ -202,18 +201,18 @@ sealed class BlobStore : IBlobs
         {
             var name = Path.GetFileName(file);
             if (!Digest.TryParseHex(name, out var digest))
-                wrong.Add(($"blobs/sha256/{name}", "no blob of this store", false));
+                wrong.Add(new($"blobs/sha256/{name}", "no blob of this store", Damage.Truth));
             else
             {
                 each();
                 using var content = Libc.OpenRead(file);
                 if (Digest.From(SHA256.HashData(content)) != digest)
-                    wrong.Add(($"blobs/sha256/{name}", "its bytes have another digest", false));
+                    wrong.Add(new($"blobs/sha256/{name}", "its bytes have another digest", Damage.Truth));
             }
         });
         foreach (var (name, problem) in ((string, string?)[])[("oci-layout", LayoutProblem(directory)),
             ("index.json", IndexProblem(directory))])
-            if (problem is not null) wrong.Add((name, problem, true));
+            if (problem is not null) wrong.Add(new(name, problem, Damage.Derived));
         return [.. wrong.OrderBy(w => w.Path, StringComparer.Ordinal)];
     }
 

@@ -101,11 +101,11 @@ static class Materialise
                 }
                 return;
             }
-            var (path, executable) = Blobs.Artifact.FileOf(layer);
-            TreeShape.CheckPath(path);
-            path = Below(mount, path);
-            Parents(path, EntryType.File);
-            await File(path, executable, layer);
+            var file = Blobs.Artifact.FileOf(layer);
+            TreeShape.CheckPath(file.Path);
+            file = file with { Path = Below(mount, file.Path) };
+            Parents(file.Path, EntryType.File);
+            await File(file, layer);
         }
 
         async Task Entry(string mount, TarEntry entry, Stream content)
@@ -124,9 +124,9 @@ static class Materialise
             _entries.Add(new TreeEntry(path, EntryType.File, entry.Executable, entry.Size, digest, ""));
         }
 
-        async Task File(string path, bool executable, Descriptor layer)
+        async Task File(RawFile made, Descriptor layer)
         {
-            await using var file = writer.CreateFile(path);
+            await using var file = writer.CreateFile(made.Path);
             if (Clone(layer, file))
             {
                 _cloned++;
@@ -142,8 +142,8 @@ static class Materialise
                 await using var content = await Open(layer);
                 await Copy(content, file); // ends only if size and digest match
             }
-            TreeWriter.Seal(file.SafeFileHandle, executable);
-            _entries.Add(new TreeEntry(path, EntryType.File, executable, layer.Size, layer.Digest, ""));
+            TreeWriter.Seal(file.SafeFileHandle, made.Executable);
+            _entries.Add(new TreeEntry(made.Path, EntryType.File, made.Executable, layer.Size, layer.Digest, ""));
         }
 
         bool Clone(Descriptor layer, FileStream to)

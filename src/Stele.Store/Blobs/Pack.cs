@@ -44,7 +44,8 @@ static class Pack
             await using var content = new SizedStream(file.Open!(), file.Size,
                 () => new BlobException(BlobError.Changed, $"'{file.Path}' changed while it was being frozen"));
             var digest = await blobs.Put(content, null, MaxBlob, file.Size, stop);
-            layers.Add(Artifact.FileLayer(kind, digest, file.Size, file.Path, file.Executable));
+            var layer = Artifact.FileLayer(kind, digest, file.Size, file.Path);
+            layers.Add(file.Executable ? Artifact.AsExecutable(layer) : layer);
         }
         var rest = sorted.Where(e => !raw.Contains(e) && !(e.Type == EntryType.Directory && parents.Contains(e.Path)))
             .ToArray();

@@ -16,7 +16,7 @@ readonly record struct QueueLimits(long Bytes, long Records);
 /// <param name="write">Makes a batch durable before it returns. On the queue's thread.</param>
 /// <param name="committed">
 /// Told of each durable batch, in order, on the queue's thread; must be quick. The batch is the owner's until it calls
-/// <see cref="RecordBatch.Release"/>: what waits "late" completes then, and until then its bytes count as waiting.
+/// <see cref="RecordBatch.Release"/>, and until then its bytes count as waiting.
 /// </param>
 /// <param name="failed">Told once, when an error ended it.</param>
 sealed class GroupCommit(string name, long next, QueueLimits limits, Action<RecordBatch> write,
@@ -56,20 +56,17 @@ sealed class GroupCommit(string name, long next, QueueLimits limits, Action<Reco
         return this;
     }
 
-    /// <summary>
-    /// Queues one record. The task completes with its number once it is durable and <c>committed</c> has seen it, or
-    /// fails with what ended the queue.
-    /// </summary>
-    /// <param name="late">The task completes when the owner is done with the record instead.</param>
+    /// <summary>Queues one record. The task completes with its number, or fails with what ended the queue.</summary>
     /// <returns>False when too much is waiting already: nothing was queued.</returns>
-    public bool TryAppend(byte kind, ReadOnlySpan<byte> record, out Task<long> durable, bool late = false)
+    public bool TryAppend(byte kind, ReadOnlySpan<byte> record, out Task<long> durable,
+        Completion at = Completion.Durable)
     {
         var size = JournalFrame.RecordHeader + (long)Fits(record.Length);
         lock (_gate)
         {
             if (Refused(size, 1, out durable) is { } answer) return answer;
             var batch = Batch(size, 1);
-            var pending = batch.Add(_next++, late);
+            var pending = batch.Add(_next++, at);
             batch.Write(kind, record);
             durable = pending.Task;
             return true;
@@ -78,7 +75,7 @@ sealed class GroupCommit(string name, long next, QueueLimits limits, Action<Reco
 
     /// <summary>Queues records that must stand or fall together; the task's result is the first one's number.</summary>
     public bool TryAppend(IReadOnlyList<(byte Kind, ReadOnlyMemory<byte> Bytes)> records, out Task<long> durable,
-        bool late = false)
+        Completion at = Completion.Durable)
     {
         if (records.Count == 0) throw new ArgumentException("no records");
         long size = 0;
@@ -90,7 +87,7 @@ sealed class GroupCommit(string name, long next, QueueLimits limits, Action<Reco
         {
             if (Refused(size, records.Count, out durable) is { } answer) return answer;
             var batch = Batch(size, records.Count);
-            var pending = batch.Add(_next, late);
+            var pending = batch.Add(_next, at);
             _next += records.Count;
             foreach (var (kind, bytes) in records) batch.Write(kind, bytes.Span);
             durable = pending.Task;
@@ -102,7 +99,8 @@ sealed class GroupCommit(string name, long next, QueueLimits limits, Action<Reco
     /// Queues a record that is made knowing its own number. <paramref name="compose"/> runs in the order of the calls,
     /// alone, and must be quick; if it throws, nothing was queued.
     /// </summary>
-    public bool TryAppend(byte kind, Func<long, byte[]> compose, out Task<long> durable, bool late = false)
+    public bool TryAppend(byte kind, Func<long, byte[]> compose, out Task<long> durable,
+        Completion at = Completion.Durable)
     {
         lock (_gate)
         {
@@ -111,7 +109,7 @@ sealed class GroupCommit(string name, long next, QueueLimits limits, Action<Reco
             if (Refused(1, 1, out durable) is { } answer) return answer;
             var bytes = compose(_next);
             var batch = Batch(JournalFrame.RecordHeader + (long)Fits(bytes.Length), 1);
-            var pending = batch.Add(_next++, late);
+            var pending = batch.Add(_next++, at);
             batch.Write(kind, bytes);
             durable = pending.Task;
             return true;
@@ -234,7 +232,7 @@ sealed class GroupCommit(string name, long next, QueueLimits limits, Action<Reco
             _handedRecords += batch.Count;
         }
         committed(batch);
-        batch.Complete(late: false);
+        batch.Complete(Completion.Durable);
     }
 
     /// <summary>Whether half of what may wait is durable and the owner is not done with it.</summary>

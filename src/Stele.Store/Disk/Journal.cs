@@ -9,6 +9,12 @@ sealed record JournalOptions
     public bool Secret { get; init; }
 
     /// <summary>
+    /// To read: no byte of any file changes, no file is made, and nothing is taken; where there is no journal it reads
+    /// as an empty one. Default: to write.
+    /// </summary>
+    public FileAccess Access { get; init; } = FileAccess.ReadWrite;
+
+    /// <summary>
     /// How many bytes may wait, from the call until the owner is done with them, before the answer is "busy". Default
     /// 64 MiB.
     /// </summary>
@@ -50,7 +56,8 @@ sealed record JournalOptions
 sealed class Journal : IDisposable
 {
     readonly string _path;
-    readonly SafeFileHandle _lock;
+    readonly FileAccess _access;
+    readonly SafeFileHandle? _lock;   // null: nobody ever opened it to write, and it is read
     readonly JournalFiles _files;
     readonly GroupCommit _queue;
     bool _disposed;
@@ -61,12 +68,13 @@ sealed class Journal : IDisposable
     /// before the tasks complete. What it throws later is as fatal as an I/O error.
     /// </param>
     /// <param name="queueBytes">
-    /// How much may wait before <see cref="TryAppend(byte, ReadOnlySpan{byte}, out Task{long}, bool)"/> says busy.
+    /// How much may wait before <see cref="TryAppend(byte, ReadOnlySpan{byte}, out Task{long})"/> says busy.
     /// </param>
     /// <exception cref="IOException">Open elsewhere, or damaged elsewhere than at its very end.</exception>
     public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false,
-        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null) =>
-        Open(path, new JournalOptions { Secret = secret, QueueBytes = queueBytes, File = file }, committed);
+        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null, FileAccess access = FileAccess.ReadWrite) =>
+        Open(path, new JournalOptions { Secret = secret, Access = access, QueueBytes = queueBytes, File = file },
+            committed);
 
     public static Journal Open(string path, JournalOptions options, Action<ReadOnlySpan<JournalRecord>> committed)
     {
@@ -93,36 +101,34 @@ sealed class Journal : IDisposable
     /// </param>
     /// <param name="committed">
     /// Told of each durable batch, in order, on the writer's thread; must be quick. The batch is the owner's until it
-    /// calls <see cref="RecordBatch.Release"/>: what waits "late" completes then, and until then its bytes count as
-    /// waiting.
+    /// calls <see cref="RecordBatch.Release"/>, and until then its bytes count as waiting.
     /// </param>
     public static Journal Open(string path, JournalOptions options, JournalScan.Visitor found,
         Action<RecordBatch> committed) => new(path, options, found, (batch, _) => committed(batch));
 
     Journal(string path, JournalOptions options, JournalScan.Visitor found, Action<RecordBatch, long> committed)
     {
-        _path = path;
-        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, options.Secret);
-        _lock = JournalFile.Lock(path);
+        (_path, _access) = (path, options.Access);
+        if (!IsRead) Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, options.Secret);
+        _lock = IsRead ? JournalFile.LockIfEverOpened(path) : JournalFile.Lock(path);
         try
         {
-            if (options.GoOnFrom?.Invoke() is { } kept) ReplaceHeld(path, kept, options.Secret);
-            _files = new JournalFiles(path, options.Secret, options.SegmentBytes, options.File,
-                segments => StartFrom(segments, options.StartFrom), found);
+            if (!IsRead && options.GoOnFrom?.Invoke() is { } kept) ReplaceHeld(path, kept, options.Secret);
+            _files = new JournalFiles(path, options, segments => StartFrom(segments, options.StartFrom), found);
         }
         catch
         {
-            _lock.Dispose();
+            _lock?.Dispose();
             throw;
         }
         long address = 0;   // of the batch that was written last: it is handed over before the next is written
         _queue = new GroupCommit(path, _files.Next, new QueueLimits(options.QueueBytes, options.QueueRecords),
-            batch => address = _files.Append(batch), batch => committed(batch, address), options.Failed).Start();
+            batch => address = _files.Append(batch), batch => committed(batch, address), options.Failed);
+        if (IsRead) _queue.Stop();
+        else _queue.Start();
     }
 
-    /// <summary>Whether, when it was opened, a seal was the last thing in it: its last owner closed it and was not
-    /// killed. False for a new one.</summary>
-    public bool EndedInOrder => _files.EndedInOrder;
+    bool IsRead => _access == FileAccess.Read;
 
     /// <summary>The newest segment that the owner can go on from.</summary>
     int StartFrom(List<JournalSegment> segments, Func<byte[], bool>? accept)
@@ -196,21 +202,20 @@ sealed class Journal : IDisposable
     /// Queues one record. The task completes with its number once it is durable and <c>committed</c> has seen it, or
     /// fails with what broke the journal.
     /// </summary>
-    /// <param name="late">The task completes when the owner is done with the record instead.</param>
     /// <returns>False when too much is waiting already: nothing was queued.</returns>
-    public bool TryAppend(byte kind, ReadOnlySpan<byte> record, out Task<long> durable, bool late = false) =>
-        _queue.TryAppend(kind, record, out durable, late);
+    public bool TryAppend(byte kind, ReadOnlySpan<byte> record, out Task<long> durable) =>
+        _queue.TryAppend(kind, record, out durable);
 
     /// <summary>Queues records that must stand or fall together; the task's result is the first one's number.</summary>
-    public bool TryAppend(IReadOnlyList<(byte Kind, ReadOnlyMemory<byte> Bytes)> records, out Task<long> durable,
-        bool late = false) => _queue.TryAppend(records, out durable, late);
+    public bool TryAppend(IReadOnlyList<(byte Kind, ReadOnlyMemory<byte> Bytes)> records, out Task<long> durable) =>
+        _queue.TryAppend(records, out durable);
 
     /// <summary>
     /// Queues a record that is made knowing its own number. <paramref name="compose"/> runs in the order of the calls,
     /// alone, and must be quick; if it throws, nothing was queued.
     /// </summary>
-    public bool TryAppend(byte kind, Func<long, byte[]> compose, out Task<long> durable, bool late = false) =>
-        _queue.TryAppend(kind, compose, out durable, late);
+    public bool TryAppend(byte kind, Func<long, byte[]> compose, out Task<long> durable) =>
+        _queue.TryAppend(kind, compose, out durable);
 
     /// <summary>The bytes of the record at an address that <c>committed</c> was told.</summary>
     /// <exception cref="IOException">What stands there is not a whole record any more.</exception>
@@ -247,12 +252,12 @@ sealed class Journal : IDisposable
         Stop();
         try
         {
-            if (Failure is null) _files.Seal();
+            if (!IsRead && Failure is null) _files.Seal();
         }
         finally
         {
             _files.Dispose();
-            _lock.Dispose();
+            _lock?.Dispose();
         }
     }
 }

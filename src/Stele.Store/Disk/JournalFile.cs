@@ -13,8 +13,16 @@ abstract class JournalFile : IDisposable
 
     sealed class OnDisk(string path, bool secret) : JournalFile(path, secret);
 
+    sealed class Unwritable(string path) : JournalFile(path, File.OpenHandle(path, FileMode.Open, FileAccess.Read,
+        FileShare.ReadWrite));
+
     /// <summary>Opens the file, making it first if need be. A writer holds the journal's lock.</summary>
     public static JournalFile Open(string path, bool secret) => new OnDisk(path, secret);
+
+    /// <summary>Opens the file, which is there, to be read: it takes no writes.</summary>
+    public static JournalFile OpenToRead(string path) => new Unwritable(path);
+
+    JournalFile(string path, SafeFileHandle file) => (Path, _file) = (path, file);
 
     protected JournalFile(string path, bool secret = false)
     {
@@ -72,9 +80,9 @@ abstract class JournalFile : IDisposable
         return done;
     }
 
-    /// <exception cref="IOException">Another process, or another part of this one, has it open.</exception>
+    /// <exception cref="LockedException">Another process, or another part of this one, has it open.</exception>
     public static SafeFileHandle Lock(string path) =>
-        TryLock(path) ?? throw new IOException($"{path} is open in another process");
+        TryLock(path) ?? throw new LockedException(path);
 
     public static SafeFileHandle? TryLock(string path)
     {
@@ -100,6 +108,14 @@ abstract class JournalFile : IDisposable
         var held = File.Exists(path + ".lock") ? TryLock(path) : null;
         inUse = held is null && File.Exists(path + ".lock");
         return held;
+    }
+
+    /// <summary>The same, for readers of what nobody may write meanwhile.</summary>
+    /// <exception cref="LockedException">Another process, or another part of this one, has it open.</exception>
+    public static SafeFileHandle? LockIfEverOpened(string path)
+    {
+        var held = TryLockIfEverOpened(path, out var inUse);
+        return inUse ? throw new LockedException(path) : held;
     }
 
     const int WouldBlock = 11;

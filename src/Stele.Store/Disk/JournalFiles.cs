@@ -3,10 +3,10 @@ using Microsoft.Win32.SafeHandles;
 namespace Stele.Disk;
 
 /// <summary>
-/// The files under a journal, for the one who writes them: opened, read and cut to what is whole, then written to a
-/// batch at a time; a full file goes on in the next (segments). Invariant: what <see cref="Append"/> returned from is
-/// on the disk. Frames are never rewritten. One thread appends; <see cref="Read"/> and <see cref="SealBefore"/> may
-/// come from any other.
+/// The files under a journal, for its owner: opened, read and cut to what is whole, then written to a batch at a time;
+/// a full file goes on in the next (segments). Invariant: what <see cref="Append"/> returned from is on the disk.
+/// Frames are never rewritten. One thread appends; <see cref="Read"/> and <see cref="SealBefore"/> may come from any
+/// other.
 /// </summary>
 sealed class JournalFiles : IDisposable
 {
@@ -20,7 +20,7 @@ sealed class JournalFiles : IDisposable
 
     // Only the writer's, but for _segments, which is under its own lock:
     readonly List<Extent> _segments = [];
-    JournalFile _file;
+    JournalFile _file = null!;     // none where they are read and there are none
     readonly uint _salt;           // one for all segments
     long _start;                   // the address of the file's first byte
     long _end;                     // where in the file the next frame goes
@@ -39,34 +39,46 @@ sealed class JournalFiles : IDisposable
     /// Opens or creates them, cutting off what a torn write left. The caller holds the journal's lock
     /// (<see cref="JournalFile.Lock"/>).
     /// </summary>
+    /// <param name="options">
+    /// What is not its owner's queue's. Where <see cref="JournalOptions.Access"/> is to read, they stay as they are.
+    /// </param>
     /// <param name="from">Of the segments that are there, the oldest first: the one to begin reading at.</param>
     /// <param name="found">
     /// Told of what the files hold, in order; each segment first without records, as it begins.
     /// </param>
     /// <exception cref="IOException">Damaged elsewhere than at its very end.</exception>
-    public JournalFiles(string path, bool secret, long segmentBytes, Func<string, JournalFile>? open,
-        Func<List<JournalSegment>, int> from, JournalScan.Visitor found)
+    public JournalFiles(string path, JournalOptions options, Func<List<JournalSegment>, int> from,
+        JournalScan.Visitor found)
     {
-        (_path, _secret, _segmentBytes, _open) = (path, secret, segmentBytes, open);
+        var isRead = options.Access == FileAccess.Read;
+        (_path, _secret, _segmentBytes) = (path, options.Secret, options.SegmentBytes);
+        _open = isRead ? JournalFile.OpenToRead : options.File;
         var segments = JournalSegment.List(path);
-        if (segments.Count == 0) segments.Add(JournalSegment.Of(path, 0));
+        if (segments.Count == 0)
+        {
+            if (isRead) return;
+            segments.Add(JournalSegment.Of(path, 0));
+        }
         _file = OpenFile(segments[^1].Path);
         try
         {
-            // The process that made file and folder may have been killed before their names were durable.
-            Files.SyncNames(path);
-            Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
+            if (!isRead)
+            {
+                // The process that made file and folder may have been killed before their names were durable.
+                Files.SyncNames(path);
+                Files.SyncNames(Path.GetDirectoryName(Path.GetFullPath(path))!);
+                foreach (var leftover in Files.LeftBeside(path)) Files.Delete(leftover);
+            }
             // Killed between a write and its flush, a process leaves what only the kernel's memory has: nothing is
-            // built on that before it is on the disk too.
+            // built on that, and nothing signed over it, before it is on the disk too.
             _file.Sync();
             _file.Forget();
             var end = JournalScan.All(segments[from(segments)..], found, _file, out _salt, out _start);
             if (end.Tail == JournalTail.Corrupt)
                 throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
-            (_end, Next, _sealed, EndedInOrder) = (end.Offset - _start, end.Records, end.Sealed, end.Sealed);
+            (_end, Next, _sealed) = (end.Offset - _start, end.Records, end.Sealed);
             _room = _end;
-            if (_file.Length != _end)
+            if (!isRead && _file.Length != _end)
             {
                 _file.Length = _end;
                 _file.Sync();
@@ -82,10 +94,6 @@ sealed class JournalFiles : IDisposable
 
     /// <summary>The number that the next record gets.</summary>
     public long Next { get; private set; }
-
-    /// <summary>Whether, when it was opened, a seal was the last thing in it: its last owner closed it and was not
-    /// killed. False for a new one.</summary>
-    public bool EndedInOrder { get; }
 
     JournalFile OpenFile(string path) => _open is { } open ? open(path) : JournalFile.Open(path, _secret);
 
@@ -297,6 +305,6 @@ sealed class JournalFiles : IDisposable
         Stop();
         if (_ahead?.GetAwaiter().GetResult() is { } unused) Discard(unused);
         _ahead = null;
-        _file.Dispose();
+        _file?.Dispose();
     }
 }

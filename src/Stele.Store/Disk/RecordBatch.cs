@@ -6,14 +6,22 @@ namespace Stele.Disk;
 /// </summary>
 readonly record struct StoredRecord(byte Kind, long Index, ReadOnlyMemory<byte> Bytes);
 
+/// <summary>When the task of records completes.</summary>
+enum Completion
+{
+    /// <summary>When they are durable and their owner was told.</summary>
+    Durable,
+    /// <summary>When their owner is done with the batch.</summary>
+    Released,
+}
+
 /// <summary>One caller's records, side by side: all of them are there after a crash, or none.</summary>
-sealed class Pending(long first, bool late)
+sealed class Pending(long first, Completion at)
     : TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     public readonly long First = first;
 
-    /// <summary>Completes when the records' owner is done with the batch, not when it is durable.</summary>
-    public readonly bool Late = late;
+    public readonly Completion At = at;
 }
 
 /// <summary>
@@ -50,10 +58,10 @@ sealed class RecordBatch(GroupCommit queue) : IThreadPoolWorkItem
     /// </summary>
     public Memory<byte> Frame => _frame.AsMemory(0, _length);
 
-    public Pending Add(long first, bool late)
+    public Pending Add(long first, Completion at)
     {
         if (Count == 0) First = first;
-        var pending = new Pending(first, late);
+        var pending = new Pending(first, at);
         _waiting.Add(pending);
         return pending;
     }
@@ -83,31 +91,31 @@ sealed class RecordBatch(GroupCommit queue) : IThreadPoolWorkItem
     }
 
     /// <summary>The owner is done with it: what waited for that completes, and the bytes go back.</summary>
-    public void Release() => Complete(late: true);
+    public void Release() => Complete(Completion.Released);
 
     /// <summary>
     /// Completes the tasks of one kind. From a thread of the pool, where they are many: queueing a continuation costs
     /// least there, and the writer goes on meanwhile.
     /// </summary>
-    public void Complete(bool late)
+    public void Complete(Completion at)
     {
         var mine = 0;
-        foreach (var pending in _waiting) if (pending.Late == late) mine++;
+        foreach (var pending in _waiting) if (pending.At == at) mine++;
         if (mine <= 2)
         {
-            Finish(late);
+            Finish(at);
             return;
         }
-        _ = late
-            ? ThreadPool.UnsafeQueueUserWorkItem(static b => b.Finish(late: true), this, preferLocal: false)
+        _ = at == Completion.Released
+            ? ThreadPool.UnsafeQueueUserWorkItem(static b => b.Finish(Completion.Released), this, preferLocal: false)
             : ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    void IThreadPoolWorkItem.Execute() => Finish(late: false);
+    void IThreadPoolWorkItem.Execute() => Finish(Completion.Durable);
 
-    void Finish(bool late)
+    void Finish(Completion at)
     {
-        foreach (var pending in _waiting) if (pending.Late == late) pending.TrySetResult(pending.First);
+        foreach (var pending in _waiting) if (pending.At == at) pending.TrySetResult(pending.First);
         if (Interlocked.Decrement(ref _users) == 0) queue.Done(this);
     }
 
@@ -120,7 +128,7 @@ sealed class RecordBatch(GroupCommit queue) : IThreadPoolWorkItem
     /// <summary>What is durable stays so; those who wait for more are told that it will not come.</summary>
     public void FailLate(Exception failure)
     {
-        foreach (var pending in _waiting) if (pending.Late) pending.TrySetException(failure);
+        foreach (var pending in _waiting) if (pending.At == Completion.Released) pending.TrySetException(failure);
     }
 
     /// <summary>Empties it for the next; false when it is too large to be kept.</summary>

@@ -23,21 +23,22 @@ namespace Stele.Ledger;
 sealed class FileStore : ILedgerStore
 {
     readonly string _journal;
-    readonly bool _isCold;
     readonly Func<string, JournalFile>? _file;
 
-    public FileStore(string folder) : this(folder, JournalPath(folder), isCold: false) { }
+    public FileStore(string folder) : this(folder, JournalPath(folder)) { }
 
     /// <param name="file">Opens the journal's files; the tests' disk stands in here.</param>
     public FileStore(string folder, Func<string, JournalFile>? file) : this(folder) => _file = file;
 
-    FileStore(string folder, string journal, bool isCold) => (Place, _journal, _isCold) = (folder, journal, isCold);
+    FileStore(string folder, string journal) => (Place, _journal) = (folder, journal);
+
+    bool IsCold { get; init; }
 
     /// <summary>
     /// The segments that were moved out of a log. It has no lock: who writes there holds the lock of the log.
     /// </summary>
     public static FileStore Cold(string folder, string origin) =>
-        new(folder, ColdPath(folder, origin), isCold: true);
+        new(folder, ColdPath(folder, origin)) { IsCold = true };
 
     public static string ColdPath(string folder, string origin) =>
         Path.Combine(folder, Digest.Of(Encoding.UTF8.GetBytes(origin)).Hex + ".journal");
@@ -107,10 +108,18 @@ sealed class FileStore : ILedgerStore
 
     public IDisposable? Hold(out bool inUse) => JournalFile.TryLockIfEverOpened(_journal, out inUse);
 
+    public void Sync()
+    {
+        if (JournalSegment.List(_journal) is not [.., var last]) return;
+        using var file = JournalFile.OpenToRead(last.Path);
+        file.Sync();
+        file.Forget();
+    }
+
     public ILedgerWriter Lock()
     {
         Files.CreateDirectory(Place);
-        var held = _isCold ? null : JournalFile.Lock(_journal);
+        var held = IsCold ? null : JournalFile.Lock(_journal);
         try
         {
             if (held is not null) Files.Sweep(Place);   // nobody else writes there
@@ -127,11 +136,12 @@ sealed class FileStore : ILedgerStore
     {
         JournalFiles? _files;
 
-        public LedgerStart Open(long from, long segmentBytes, LedgerVisitor visit)
+        public long Open(long from, long segmentBytes, LedgerVisitor visit)
         {
-            _files = new JournalFiles(store._journal, secret: false, segmentBytes, store._file,
-                segments => segments.FindIndex(s => s.First == from), Visit(visit));
-            return new(_files.Next, _files.EndedInOrder);
+            var options = new JournalOptions { SegmentBytes = segmentBytes, File = store._file };
+            _files = new JournalFiles(store._journal, options, segments => segments.FindIndex(s => s.First == from),
+                Visit(visit));
+            return _files.Next;
         }
 
         public void Append(RecordBatch batch) => _files!.Append(batch);

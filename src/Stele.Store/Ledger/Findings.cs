@@ -2,15 +2,11 @@ using Stele.Disk;
 
 namespace Stele.Ledger;
 
-/// <summary>One thing that is wrong on the disk.</summary>
-/// <param name="Path">The file, below the data folder.</param>
-/// <param name="Derived">
-/// Whether it can be made again out of what is there: <c>stele fsck --repair</c>. Else it is the truth itself, and only
-/// a copy repairs it.
-/// </param>
-sealed record Violation(string Path, string Problem, bool Derived)
+/// <summary>A file that was made again, or taken away.</summary>
+/// <param name="Path">Below the folder that was repaired.</param>
+sealed record Repaired(string Path, string What)
 {
-    public override string ToString() => $"{Path}: {Problem}";
+    public override string ToString() => $"{Path}: {What}";
 }
 
 /// <summary>What an inspection of a data folder finds: all of it, however much is wrong.</summary>
@@ -30,8 +26,15 @@ sealed class Findings(string root)
 
     string Below(string path) => System.IO.Path.GetRelativePath(root, path);
 
-    public void Wrong(string path, string problem, bool derived = false) =>
-        Violations.Add(new(Below(path), problem, derived));
+    public void Wrong(string path, string problem) => Wrong(new(path, problem, Damage.Truth));
+
+    /// <param name="violations">By their paths below <paramref name="folder"/>.</param>
+    public void Wrong(string folder, IEnumerable<Violation> violations)
+    {
+        foreach (var one in violations) Wrong(one with { Path = System.IO.Path.Combine(folder, one.Path) });
+    }
+
+    void Wrong(Violation violation) => Violations.Add(violation with { Path = Below(violation.Path) });
 
     public void Remark(string path, string what) => Remarks.Add($"{Below(path)}: {what}");
 
@@ -46,8 +49,8 @@ sealed class Findings(string root)
             Entries++;
             entry?.Invoke(index, bytes);
         });
-        foreach (var line in wrong) Named(store, line, (path, problem) => Wrong(path, problem, Fsck.IsDerived(line)));
-        return wrong.All(Fsck.IsDerived);
+        Wrong(store.Place, wrong);
+        return wrong.All(v => v.Damage == Damage.Derived);
     }
 
     /// <summary>
@@ -55,8 +58,9 @@ sealed class Findings(string root)
     /// </summary>
     public void Repair(ILedgerStore store, Proof.VerifierKey key, NoteSigner? signer)
     {
-        if (store.Segments().Count == 0 || Fsck.Check(store, key).Any(w => !Fsck.IsDerived(w))) return;
-        foreach (var line in Fsck.Repair(store, key, signer)) Named(store, line, Did);
+        if (store.Segments().Count == 0 || Fsck.Check(store, key).Any(v => v.Damage != Damage.Derived)) return;
+        foreach (var done in Fsck.Repair(store, key, signer))
+            Did(System.IO.Path.Combine(store.Place, done.Path), done.What);
     }
 
     /// <summary>Something that is wrong with the records of a log.</summary>
@@ -72,7 +76,7 @@ sealed class Findings(string root)
         using var held = JournalFile.TryLockIfEverOpened(path, out var inUse);
         var end = scan();
         if (end.Problem is not null && !inUse)
-            Wrong(path, $"{(end.Tail == JournalTail.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+            Wrong(Violation.OfEnd(path, end));
     }
 
     /// <summary>A file that has to be there and be read without complaint.</summary>
@@ -89,16 +93,5 @@ sealed class Findings(string root)
                 e is FileNotFoundException or DirectoryNotFoundException ? "not there" : e.Message.TrimEnd('.'));
             return null;
         }
-    }
-
-    /// <summary>
-    /// What <see cref="Fsck"/> says begins with what is wrong in the log's store, or with an entry, which is in its
-    /// records.
-    /// </summary>
-    static void Named(ILedgerStore store, string line, Action<string, string> say)
-    {
-        var colon = line.IndexOf(": ", StringComparison.Ordinal);
-        if (line.StartsWith("entry ", StringComparison.Ordinal)) say(RecordsOf(store), line);
-        else say(System.IO.Path.Combine(store.Place, line[..colon]), line[(colon + 2)..]);
     }
 }

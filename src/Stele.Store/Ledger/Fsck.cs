@@ -1,4 +1,5 @@
 using System.Text;
+using Stele.Disk;
 using Stele.Proof;
 
 namespace Stele.Ledger;
@@ -20,19 +21,21 @@ static class Fsck
     /// <param name="entry">
     /// Handed each entry that was read, with its index: for those who know what entries are.
     /// </param>
-    public static IReadOnlyList<string> Check(ILedgerStore store, VerifierKey key, Action<long, byte[]>? entry = null)
+    public static IReadOnlyList<Violation> Check(ILedgerStore store, VerifierKey key,
+        Action<long, byte[]>? entry = null)
     {
-        var wrong = new List<string>();
+        var wrong = new List<Violation>();
         var files = new LogObjects(store);
         var segments = store.Segments();
-        if (segments.Count == 0) return [$"{Records}: not there"];
+        if (segments.Count == 0) return [Lost(Records, "not there")];
         using var held = store.Hold(out var inUse);
 
         var note = files.Checkpoint;
         Checkpoint? published = null;
-        if (note is null) wrong.Add("checkpoint: not there");
+        if (note is null) wrong.Add(Derived(CheckpointName, "not there"));
         else if (Checkpoint.Open(note, key, out published) is not CheckpointTrust.Verified and var trust)
-            wrong.Add($"checkpoint: {Why(trust)}");
+            wrong.Add(trust is CheckpointTrust.Malformed or CheckpointTrust.BadSignature
+                ? Derived(CheckpointName, Why(trust)) : Lost(CheckpointName, Why(trust)));
         var limit = inUse ? published?.Size ?? 0 : long.MaxValue;
 
         // The journal is read once; each tile is compared as it fills up.
@@ -60,8 +63,8 @@ static class Fsck
                     case LedgerRecord.Entry:
                         if (record.Bytes.Length > LedgerRecord.MaxEntry)
                         {
-                            wrong.Add($"entry {tree.Size}: {record.Bytes.Length} bytes; at most "
-                                + $"{LedgerRecord.MaxEntry} fit");
+                            wrong.Add(Lost(Records, $"entry {tree.Size}: {record.Bytes.Length} bytes; at most "
+                                + $"{LedgerRecord.MaxEntry} fit"));
                             break;
                         }
                         entry?.Invoke(tree.Size, record.Bytes.ToArray());
@@ -70,51 +73,54 @@ static class Fsck
                         root = tree.Root;
                         foreach (var (tile, bytes) in tree.Edge()) if (!files.Exists(tile)
                             && !files.Exists(new Tile(tile.Level, tile.Index)))
-                            wrong.Add($"{tile}: not there, though the checkpoint implies it");
+                            wrong.Add(Derived(tile, "not there, though the checkpoint implies it"));
                         break;
                     case LedgerRecord.Checkpoint:
                         (lastNote, provedTo) = (Encoding.UTF8.GetString(record.Bytes.Span), tree.Size);
                         var stands = Checkpoint.Open(lastNote, key, out var own);
                         if (stands != CheckpointTrust.Verified)
-                            wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(stands)}");
+                            wrong.Add(Lost(Records, $"the checkpoint in record {record.Index}: {Why(stands)}"));
                         else if (own!.Size != tree.Size || own.Root != tree.Root)
-                            wrong.Add(
-                                $"journal: the checkpoint in record {record.Index} is not that of the {tree.Size} "
-                                + $"entries before it");
+                            wrong.Add(Lost(Records,
+                                $"the checkpoint in record {record.Index} is not that of the {tree.Size} entries "
+                                + "before it"));
                         break;
                     case LedgerRecord.Ahead:
                         provedTo = tree.Size;
                         var trust = Checkpoint.Open(Encoding.UTF8.GetString(record.Bytes.Span), key, out var covers);
                         if (trust != CheckpointTrust.Verified)
-                            wrong.Add($"journal: the checkpoint in record {record.Index}: {Why(trust)}");
+                            wrong.Add(Lost(Records, $"the checkpoint in record {record.Index}: {Why(trust)}"));
                         else if (covers!.Size <= tree.Size)
-                            wrong.Add(
-                                $"journal: the checkpoint in record {record.Index} is not ahead of the {tree.Size} "
-                                + $"entries before it");
+                            wrong.Add(Lost(Records,
+                                $"the checkpoint in record {record.Index} is not ahead of the {tree.Size} entries "
+                                + "before it"));
                         break;
                     default:
-                        wrong.Add($"journal: record {record.Index} is of an unknown kind {record.Kind}");
+                        wrong.Add(Lost(Records, $"record {record.Index} is of an unknown kind {record.Kind}"));
                         break;
                 }
             }
         });
         if (end.Problem is not null && !inUse)
-            wrong.Add($"journal: {(end.Torn ? "a torn tail " : "damaged ")}{end.Problem}");
+            wrong.Add(Violation.OfEnd(Records, end.Problem, end.Torn ? Damage.TornTail : Damage.Truth));
         if (provedTo > 0 && !inUse && provedTo != tree.Size)
-            wrong.Add($"journal: {tree.Size - provedTo} entries stand after the last checkpoint of a replica");
+            wrong.Add(Lost(Records,
+                $"{tree.Size - provedTo} entries stand after the last checkpoint of a replica"));
 
         if (published is not null)
         {
             if (published.Size > tree.Size)
-                wrong.Add($"checkpoint: it covers {published.Size} entries and the journal gives {tree.Size}");
+                wrong.Add(Lost(CheckpointName,
+                    $"it covers {published.Size} entries and the journal gives {tree.Size}"));
             else if (root != published.Root)
-                wrong.Add($"checkpoint: its root is not that of the journal's first {published.Size} entries");
+                wrong.Add(Lost(CheckpointName,
+                    $"its root is not that of the journal's first {published.Size} entries"));
         }
         foreach (var (tile, bytes) in tree.Edge()) ComparePartials(files, tile, bytes, wrong);
         CheckPruned(files, Basis.FloorOf(store, segments[0]), tree.Size, wrong);
         // Of what a damaged journal does not give any more the tiles may be all that is left: they are no strays.
         if (!inUse && end.Problem is null)
-            foreach (var name in files.Stray(tree.Size)) wrong.Add($"{name}: no tile of this log");
+            foreach (var name in files.Stray(tree.Size)) wrong.Add(Derived(name, "no tile of this log"));
         return wrong;
     }
 
@@ -123,7 +129,7 @@ static class Fsck
     /// go on from; the checkpoint's root then says whether it was right.
     /// </summary>
     static void CheckBasis(ILedgerStore store, LedgerSegment segment, Tree tree, bool first, string? note,
-        List<string> wrong)
+        List<Violation> wrong)
     {
         if (!segment.HasBasis && (!first || segment.First == 0)) return;
         var name = $"{segment.Name}.basis";
@@ -132,32 +138,31 @@ static class Fsck
             var bytes = store.Basis(segment.First) ?? throw new FormatException("damaged");
             if (first) tree.Restore(Basis.Parse(bytes).Tree);
             else if (!bytes.AsSpan().SequenceEqual(Basis.Encode(tree.Save(), note)))
-                wrong.Add($"{name}: not what the journal's entries give");
+                wrong.Add(Lost(name, "not what the journal's entries give"));
         }
         catch (FormatException e)
         {
-            wrong.Add($"{name}: {e.Message}");
+            wrong.Add(Lost(name, e.Message));
         }
     }
-
-    const string PrunedAway = "not there, nor the entries to make it again",
-        NotAsAbove = "not what the tile above it says, and the entries to make it again are not there";
 
     /// <summary>
     /// Below where the journal begins, hash tiles are all there is: each must be what the tile above it says, up to
     /// those that the journal gives.
     /// </summary>
-    static void CheckPruned(LogObjects files, long floor, long size, List<string> wrong)
+    static void CheckPruned(LogObjects files, long floor, long size, List<Violation> wrong)
     {
         for (var level = 0; level < Tile.MaxLevel; level++)
             for (long n = 0; n < floor >> 8 * (level + 1); n++)
             {
                 var (tile, above) = (new Tile(level, n),
                     new Tile(level + 1, n >> 8, Tile.WidthAt(size, level + 1, n >> 8)));
-                if (files.Find(tile) is not { } bytes) wrong.Add($"{tile}: {PrunedAway}");
+                if (files.Find(tile) is not { } bytes)
+                    wrong.Add(Lost(tile.ToString(), "not there, nor the entries to make it again"));
                 else if (files.Find(above) is not { } over) continue;   // that was said, or is made again
                 else if (bytes.Length != Tile.Full * Digest.Size || Merkle.Perfect(Tile.Decode(bytes, Tile.Full))
-                    != Tile.Decode(over, above.Width)[(int)(n & 255)]) wrong.Add($"{tile}: {NotAsAbove}");
+                    != Tile.Decode(over, above.Width)[(int)(n & 255)]) wrong.Add(Lost(tile.ToString(),
+                        "not what the tile above it says, and the entries to make it again are not there"));
             }
     }
 
@@ -173,19 +178,19 @@ static class Fsck
     /// and another log's stays as it is.
     /// </param>
     /// <exception cref="IOException">The log is open elsewhere, or its journal is not sound.</exception>
-    public static IReadOnlyList<string> Repair(ILedgerStore store, VerifierKey key, NoteSigner? signer = null)
+    public static IReadOnlyList<Repaired> Repair(ILedgerStore store, VerifierKey key, NoteSigner? signer = null)
     {
         using var writer = store.Lock();
         if (store.Read(0, long.MaxValue, (_, _) => { }) is { Problem: { } problem })
             throw new IOException($"{store.Place} is not sound: {problem}. Only derived files are repaired");
 
-        var done = new List<string>();
+        var done = new List<Repaired>();
         var segments = store.Segments();
         var files = new LogObjects(store, writer);
         string? note = null;
         var tree = new Tree((tile, bytes) =>
         {
-            if (files.Ensure(tile, bytes.Span)) done.Add($"{tile}: written again");
+            if (files.Ensure(tile, bytes.Span)) done.Add(new(tile.ToString(), "written again"));
         });
         store.Read(0, long.MaxValue, (segment, batch) =>
         {
@@ -199,18 +204,18 @@ static class Fsck
                     && stored?.AsSpan().SequenceEqual(basis) is not true)
                 {
                     writer.PutBasis(segment.First, basis);
-                    done.Add($"{segment.Name}.basis: written again");
+                    done.Add(new($"{segment.Name}.basis", "written again"));
                 }
             }
             foreach (var record in batch)
                 if (record.Kind == LedgerRecord.Entry) tree.Add(record.Bytes.Span);
                 else if (record.Kind == LedgerRecord.Checkpoint) note = Encoding.UTF8.GetString(record.Bytes.Span);
         });
-        files.EnsureEdge(tree, tile => done.Add($"{tile}: written again"));
+        files.EnsureEdge(tree, tile => done.Add(new(tile.ToString(), "written again")));
         foreach (var name in files.Stray(tree.Size).ToList())
         {
             files.Delete(name);
-            done.Add($"{name}: removed");
+            done.Add(new(name, "removed"));
         }
         var trust = files.Checkpoint is { } standing
             ? Checkpoint.Open(standing, key, out _)
@@ -219,45 +224,37 @@ static class Fsck
             && signer?.Key.ToString() == key.ToString())
         {
             files.WriteCheckpoint(signer.Sign(new Checkpoint(key.Name, tree.Size, tree.Root).Text).ToString());
-            done.Add("checkpoint: signed again");
+            done.Add(new(CheckpointName, "signed again"));
         }
         else if (trust != CheckpointTrust.Verified && note is not null
             && Checkpoint.Open(note, key, out _) == CheckpointTrust.Verified)
         {
             files.WriteCheckpoint(note);
-            done.Add("checkpoint: taken from the journal");
+            done.Add(new(CheckpointName, "taken from the journal"));
         }
         else if (trust != CheckpointTrust.Verified)
         {
-            done.Add("checkpoint: left as it is; opening the log signs it again");
+            done.Add(new(CheckpointName, "left as it is; opening the log signs it again"));
         }
         return done;
     }
 
-    /// <summary>
-    /// Whether a violation is of a file that <see cref="Repair"/> makes again. What a checkpoint says against the
-    /// journal is not: then entries are missing, or others than they were.
-    /// </summary>
-    public static bool IsDerived(string violation) =>
-        violation.StartsWith("tile/", StringComparison.Ordinal) && !violation.EndsWith(PrunedAway,
-            StringComparison.Ordinal) && !violation.EndsWith(NotAsAbove, StringComparison.Ordinal)
-        || violation.StartsWith("checkpoint: ", StringComparison.Ordinal)
-            && violation["checkpoint: ".Length..] is "not there" or "not a signed checkpoint"
-                or "its signature is wrong";
+    const string CheckpointName = "checkpoint";
 
-    /// <summary>Whether the log's last writer closed it in order; so is one that has none.</summary>
-    public static bool EndedInOrder(ILedgerStore store) => store.Segments() is not [.., var last]
-        || store.Read(last.First, long.MaxValue, (_, _) => { }).Sealed;
+    // What a checkpoint says against the journal is not derived: then entries are missing, or others than they were.
+    static Violation Lost(string file, string problem) => new(file, problem, Damage.Truth);
+    static Violation Derived(string file, string problem) => new(file, problem, Damage.Derived);
+    static Violation Derived(Tile tile, string problem) => Derived(tile.ToString(), problem);
 
-    static void Compare(LogObjects files, Tile tile, byte[] bytes, List<string> wrong)
+    static void Compare(LogObjects files, Tile tile, byte[] bytes, List<Violation> wrong)
     {
-        if (!files.Exists(tile)) wrong.Add($"{tile}: not there");
-        else if (!files.Same(tile, bytes)) wrong.Add($"{tile}: not what the journal's entries give");
+        if (!files.Exists(tile)) wrong.Add(Derived(tile, "not there"));
+        else if (!files.Same(tile, bytes)) wrong.Add(Derived(tile, "not what the journal's entries give"));
         ComparePartials(files, tile, bytes, wrong);
     }
 
     /// <summary>Partial files of a tile are prefixes of it.</summary>
-    static void ComparePartials(LogObjects files, Tile tile, byte[] bytes, List<string> wrong)
+    static void ComparePartials(LogObjects files, Tile tile, byte[] bytes, List<Violation> wrong)
     {
         foreach (var partial in files.Partials(tile.Level, tile.Index).Where(p => p.Width <= tile.Width)
             .OrderBy(p => p.Width).ToList())
@@ -266,7 +263,7 @@ static class Fsck
                 : tile.Level == Tile.Entries ? Tile.EncodeBundle(Tile.DecodeBundle(bytes, tile.Width)[..partial.Width])
                 : bytes[..(partial.Width * Digest.Size)];
             if (files.Exists(partial) && !files.Same(partial, want))
-                wrong.Add($"{partial}: not what the journal's entries give");
+                wrong.Add(Derived(partial, "not what the journal's entries give"));
         }
     }
 

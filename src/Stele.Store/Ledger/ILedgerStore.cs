@@ -34,11 +34,6 @@ enum Durability
 /// <param name="Problem">What follows the last whole record; null: nothing.</param>
 sealed record LedgerEnd(long Records, bool Sealed, bool Torn, string? Problem);
 
-/// <summary>What a writer finds when it opens a ledger.</summary>
-/// <param name="Next">The number of the next record.</param>
-/// <param name="EndedInOrder">Whether the last writer sealed it.</param>
-sealed record LedgerStart(long Next, bool EndedInOrder);
-
 /// <summary>
 /// Told of each segment, without records, as it begins, then of its batches in order; the bytes are lent until it
 /// returns.
@@ -59,7 +54,8 @@ delegate void LedgerVisitor(LedgerSegment segment, ReadOnlySpan<StoredRecord> ba
 /// </list>
 /// Readers take no part in writing: at any time, and while another process writes, they see a prefix of the records, in
 /// whole batches, of which every acknowledged one is there; an object as it was put, old or new, or none. They may see
-/// records that are not durable yet: who builds on them opens a writer. A store in which readers see less than was
+/// records that are not durable yet: who builds on them opens a writer, or holds the store and calls
+/// <see cref="Sync"/>. A store in which readers see less than was
 /// acknowledged (a lagging copy) is none. One writer at a time: see <see cref="ILedgerWriter"/>.
 /// Errors: every call may throw an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> that says
 /// what failed; damage that is found by reading is never an exception but what the call answers.
@@ -99,10 +95,16 @@ interface ILedgerStore
     IDisposable? Hold(out bool inUse);
 
     /// <summary>
+    /// Makes durable whatever readers can see of the records; for a reader who holds it and answers for what it reads.
+    /// Makes nothing, and changes no byte.
+    /// </summary>
+    void Sync();
+
+    /// <summary>
     /// Becomes the writer. The lock is the writer: it is for this ledger, whatever process and host asks, lasts until
     /// it is disposed or its process ends, and who lost it (a connection, a lease) writes nothing more.
     /// </summary>
-    /// <exception cref="IOException">Another is the writer, or a reader holds it.</exception>
+    /// <exception cref="LockedException">Another is the writer, or a reader holds it.</exception>
     ILedgerWriter Lock();
 }
 
@@ -122,9 +124,10 @@ interface ILedgerWriter : IDisposable
     /// </summary>
     /// <param name="from">The first record of the segment to begin at; 0 where there is none.</param>
     /// <param name="segmentBytes">About how large a segment grows before the next begins.</param>
+    /// <returns>The number of the next record.</returns>
     /// <exception cref="IOException">The records are damaged elsewhere than at their end. Nothing was
     /// changed.</exception>
-    LedgerStart Open(long from, long segmentBytes, LedgerVisitor visit);
+    long Open(long from, long segmentBytes, LedgerVisitor visit);
 
     /// <summary>
     /// Stores a batch, whose first record is the next one, durably: all of it or nothing. Where it is the first in a

@@ -10,13 +10,14 @@ namespace Stele.Ledger;
 /// An append, numbered as below. It gets its index in the order of the calls. On the thread of the queue
 /// (<see cref="GroupCommit"/>): 1 it joins all that wait, in one batch; 2 the batch is stored durably; here appends
 /// that wait for "durable" complete. On the log's own thread, while the next batch is being stored: 3 the leaf hashes,
-/// and the batch joins the tree; 4 one checkpoint is signed for all that came so far; here appends that wait for
-/// "integrated" complete; 5 full tiles and bundles become objects (<see cref="Publisher"/>, as are all of 5 and 6). A
-/// paced loop stores 6 the partial tiles, then the checkpoint, so that the objects alone are always a consistent log,
-/// at most a moment behind. At the end of a segment 7: all that was derived is flushed, and the next gets its basis
-/// (<see cref="Sealer"/>). None of 3 to 6 is flushed: it derives from the records. Opening does 3 and 5 for the records
-/// from the last basis on, then 4 and 6, then 7, by the same functions. Waiting for witnesses comes after 4
-/// (<see cref="Cosignatures"/>); a replica's records come by <see cref="Replication"/>, and go the same way.
+/// and the batch joins the tree; 4 one checkpoint is signed for all that came so far (<see cref="Growth"/>, as is 3);
+/// here appends that wait for "integrated" complete; 5 full tiles and bundles become objects (<see cref="Publisher"/>,
+/// as are all of 5 and 6). A paced loop stores 6 the partial tiles, then the checkpoint, so that the objects alone are
+/// always a consistent log, at most a moment behind. At the end of a segment 7: all that was derived is flushed, and
+/// the next gets its basis (<see cref="Sealer"/>). None of 3 to 6 is flushed: it derives from the records. Opening does
+/// 3 and 5 for the records from the last basis on, then 4 and 6, then 7, by the same functions. Waiting for witnesses
+/// comes after 4 (<see cref="Cosignatures"/>); a replica's records come by <see cref="Replication"/>, and go the same
+/// way. <see cref="StoredLog"/> reads a log that nobody writes.
 /// Invariant: no signed checkpoint leaves this class that covers an entry which is not durable; hence after a crash the
 /// log is never smaller than what it signed for.
 /// </summary>
@@ -27,10 +28,10 @@ sealed class Log : LogReader, IDisposable
 
     readonly NoteSigner? _signer;
     readonly LogOptions _options;
-    readonly ILedgerStore _store;
     readonly TimeProvider _time;
     readonly LogTree _tree;
     readonly Replication _replication;
+    readonly Growth _growth;
     readonly Publisher _publisher;
     readonly Sealer _sealer;
     readonly ILedgerWriter _writer;
@@ -46,7 +47,6 @@ sealed class Log : LogReader, IDisposable
     List<RecordBatch> _handed = [];
     bool _lastHanded;
     volatile bool _closed;
-    Digest[] _leaves = new Digest[256];
 
     /// <summary>Opens or creates one's own log.</summary>
     /// <param name="origin">The log's name in its checkpoints; the signer's key has it too.</param>
@@ -85,32 +85,30 @@ sealed class Log : LogReader, IDisposable
     Log(ILedgerStore store, ILedgerWriter writer, LogObjects objects, LogTree tree, VerifierKey key, NoteSigner? signer,
         PublishedCheckpoint published, TimeProvider time, LogOptions options) : base(key, objects, tree)
     {
-        (_store, _writer, _tree, _signer, _time, _options) = (store, writer, tree, signer, time, options);
+        (_writer, _tree, _signer, _time, _options) = (writer, tree, signer, time, options);
         _untilClosing = _closing.Token;
         _replication = new Replication(key, tree, new SemaphoreSlim(1));
+        _growth = new Growth(store, key, tree, _replication, signer);
         _publisher = new Publisher(this, objects, tree, options, time);
         _sealer = new Sealer(writer, _publisher, options, time, e => _queue!.Fail(e), _untilClosing);
         Cosignatures = new Cosignatures(this, options.Quorum);
 
-        var start = writer.Open(StartFrom(published), options.SegmentBytes, (segment, records) =>
+        var next = writer.Open(_growth.StartFrom(published), options.SegmentBytes, (segment, records) =>
         {
-            if (records.IsEmpty) Begin(segment.First, store.Basis(segment.First) is not null, published);
-            else Add(records, published);
+            if (records.IsEmpty && store.Basis(segment.First) is null) Begin(segment.First);
+            _growth.Add(records, published);
         });
-        EndedInOrder = start.EndedInOrder;
-        if (signer is not null && _replication.IsKnown)
-            throw new LogException(LogError.WrongLog, "the folder is a replica's; it has no signing key of its own");
-        published.DemandAll(tree.Edge);
+        _growth.Opened(published);
         foreach (var name in objects.Stray(tree.Size).ToList()) objects.Delete(name);
         tree.Opened();
         Floor = store.Segments() is [var first, ..] ? Basis.FloorOf(store, first) : 0;
-        _queue = new GroupCommit($"{store.Place}/{Fsck.Records}", start.Next,
+        _queue = new GroupCommit($"{store.Place}/{Fsck.Records}", next,
             new QueueLimits(options.QueueBytes, options.QueueEntries), writer.Append, Hand, _ =>
             {
                 Wake();
                 Cosignatures.Wake();
             });
-        Show(Sign());
+        Show(_growth.Sign());
         objects.EnsureEdge(tree.Edge, _ => { });
         var size = _publisher.Publish();
         _sealer.SealBehind();
@@ -120,9 +118,6 @@ sealed class Log : LogReader, IDisposable
         _integrating.Start();
         _queue.Start();
     }
-
-    /// <summary>Whether its last owner closed it in order before it was opened here.</summary>
-    public bool EndedInOrder { get; }
 
     /// <summary>What the witnesses stand behind.</summary>
     public Cosignatures Cosignatures { get; }
@@ -145,7 +140,7 @@ sealed class Log : LogReader, IDisposable
     public Task<long> Append(ReadOnlyMemory<byte> entry, Await until = Await.Integrated)
     {
         if (Refusal(entry.Length, until) is { } refusal) return Task.FromException<long>(refusal);
-        return Owned().TryAppend(LedgerRecord.Entry, entry.Span, out var appended, late: until != Await.Durable)
+        return Owned().TryAppend(LedgerRecord.Entry, entry.Span, out var appended, At(until))
             ? Witnessed(appended, 1, until)
             : Task.FromException<long>(Busy());
     }
@@ -163,7 +158,7 @@ sealed class Log : LogReader, IDisposable
             {
                 var entry = compose(index);
                 return entry.Length <= LedgerRecord.MaxEntry ? entry : throw TooLarge(entry.Length);
-            }, out var appended, late: until != Await.Durable)
+            }, out var appended, At(until))
                 ? Witnessed(appended, 1, until)
                 : Task.FromException<long>(Busy());
         }
@@ -190,7 +185,7 @@ sealed class Log : LogReader, IDisposable
         if (bytes > MaxGroup)
             return Task.FromException<long>(new LogException(LogError.EntryTooLarge,
                 $"entries of {bytes} bytes to stand or fall together; at most {MaxGroup} can"));
-        return Owned().TryAppend(records, out var appended, late: until != Await.Durable)
+        return Owned().TryAppend(records, out var appended, At(until))
             ? Witnessed(appended, records.Length, until)
             : Task.FromException<long>(Busy());
     }
@@ -201,6 +196,8 @@ sealed class Log : LogReader, IDisposable
             ? new(LogError.NoWitnesses, "nobody witnesses this log; wait for 'integrated' instead")
         : until == Await.Witnessed && Cosignatures.IsBusy ? Busy()
         : null;
+
+    static Completion At(Await until) => until == Await.Durable ? Completion.Durable : Completion.Released;
 
     Task<long> Witnessed(Task<long> appended, int count, Await until) =>
         until == Await.Witnessed ? Cosignatures.Over(appended, count) : appended;
@@ -247,7 +244,7 @@ sealed class Log : LogReader, IDisposable
                 while (signed is { } last && _time.GetElapsedTime(last) < _options.SignEvery
                     && AddUntilDue(last, batches)) { }
                 // 4. From here on the batches are part of what this log has signed for.
-                Show(Sign());
+                Show(_growth.Sign());
                 signed = _time.GetTimestamp();
                 foreach (var batch in batches) batch.Release();
                 batches.Clear();   // no longer ours
@@ -296,96 +293,17 @@ sealed class Log : LogReader, IDisposable
 
     void Add(RecordBatch batch)
     {
-        if (batch.Begins is { } first) Begin(first, hasBasis: false, default);
-        Add(batch.Records, default);
+        if (batch.Begins is { } first) Begin(first);
+        _growth.Add(batch.Records, default);
     }
 
     /// <summary>
-    /// A segment begins after what is in the tree now. Where it has no basis, or a damaged one, it gets one when all
+    /// A segment without a basis, or with a damaged one, begins after what is in the tree now. It gets one when all
     /// that derives from what stands before it is durable.
     /// </summary>
-    void Begin(long first, bool hasBasis, PublishedCheckpoint published)
+    void Begin(long first)
     {
-        published.Compare(_tree.Edge);
-        if (first > 0 && !hasBasis) _sealer.Begin(first, Basis.Encode(_tree.Edge.Save(), _replication.LastNote));
-    }
-
-    /// <summary>
-    /// 3, for records that are durable: at run time, and at opening for those that the store holds.
-    /// </summary>
-    /// <param name="published">
-    /// At opening, what the published checkpoint says: its root is compared as the tree passes its size.
-    /// </param>
-    void Add(ReadOnlySpan<StoredRecord> batch, PublishedCheckpoint published)
-    {
-        // The costly half is done before readers of the tree are kept waiting.
-        if (_leaves.Length < batch.Length) _leaves = new Digest[Math.Max(batch.Length, 2 * _leaves.Length)];
-        for (var i = 0; i < batch.Length; i++) if (batch[i].Kind == LedgerRecord.Entry)
-            _leaves[i] = Merkle.Leaf(batch[i].Bytes.Span);
-        var tree = _tree.Edge;
-        lock (_tree.Gate)
-        {
-            for (var i = 0; i < batch.Length; i++)
-            {
-                switch (batch[i].Kind)
-                {
-                    case LedgerRecord.Entry when batch[i].Bytes.Length <= LedgerRecord.MaxEntry:
-                        tree.Add(batch[i].Bytes.Span, _leaves[i]);
-                        _replication.Passed(tree.Size);
-                        published.Compare(tree);
-                        break;
-                    case LedgerRecord.Checkpoint or LedgerRecord.Ahead:
-                        _replication.Note(batch[i]);
-                        break;
-                    default:
-                        throw new LogException(LogError.WrongLog,
-                            $"record {batch[i].Index} of the journal is not a log's");
-                }
-            }
-        }
-    }
-
-    /// <summary>4.</summary>
-    Moment Sign()
-    {
-        if (_signer is null) return _replication.Shown();
-        var frontier = _tree.Edge.Frontier;
-        var root = frontier.Root;
-        return new(frontier.Size, root, _signer.Sign(new Checkpoint(Origin, frontier.Size, root).Text).ToString(),
-            frontier);
-    }
-
-    // ---- Opening
-
-    /// <summary>The newest segment whose basis the tree can go on from; the tree is restored from it.</summary>
-    long StartFrom(PublishedCheckpoint published)
-    {
-        var segments = _store.Segments();
-        for (var i = segments.Count - 1; i >= 0; i--)
-            if (_store.Basis(segments[i].First) is { } basis && TryRestore(basis, published)) return segments[i].First;
-        return segments is not [{ First: > 0 and var first }, ..] ? 0 : throw new IOException(
-            $"{_store.Place}: what stood before record {first} is not here, nor a basis that fits to go on without it. "
-            + "Nothing was changed");
-    }
-
-    /// <summary>Whether the tree can go on from a basis; then it does.</summary>
-    bool TryRestore(byte[] bytes, PublishedCheckpoint published)
-    {
-        try
-        {
-            var basis = Basis.Parse(bytes);
-            var tree = new Tree((_, _) => { });
-            tree.Restore(basis.Tree);
-            if (!published.Allows(tree.Size)) return false;
-            if (_signer is null && !_replication.CanGoOnFrom(basis, tree.Size)) return false;
-            _tree.Edge.Restore(basis.Tree);
-            if (basis.Note is not null) _replication.Restore(basis.Note);
-            return true;
-        }
-        catch (FormatException)
-        {
-            return false;   // damaged: an older one, or the beginning, will do
-        }
+        if (first > 0) _sealer.Begin(first, Basis.Encode(_tree.Edge.Save(), _replication.LastNote));
     }
 
     // ---- Closing

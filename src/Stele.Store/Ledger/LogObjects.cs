@@ -54,6 +54,14 @@ sealed class LogObjects(ILedgerStore store, ILedgerWriter? writer = null)
         return !same;
     }
 
+    /// <summary>Whether it stands there now; those who write see to it that it does.</summary>
+    public bool Stands(Tile tile, ReadOnlySpan<byte> bytes)
+    {
+        if (writer is null) return Same(tile, bytes);
+        Ensure(tile, bytes);
+        return true;
+    }
+
     public bool Exists(Tile tile) => store.Has(tile.Path);
 
     public bool Same(Tile tile, ReadOnlySpan<byte> bytes) =>

@@ -34,17 +34,14 @@ sealed class LogTree
 
     /// <summary>
     /// A tile or bundle is full: at opening it is stored at once, if what stands there is not it; later after the
-    /// checkpoint, and is read from memory until then.
+    /// checkpoint, and is read from memory until then. Of a log that is only read, memory is all that it gets.
     /// </summary>
     void Full(Tile tile, ReadOnlyMemory<byte> bytes)
     {
-        if (_opening) _objects.Ensure(tile, bytes.Span);
-        else
-        {
-            var rented = ArrayPool<byte>.Shared.Rent(bytes.Length);
-            bytes.CopyTo(rented);
-            _unwritten.Add((tile.Level, tile.Index), (rented, bytes.Length));
-        }
+        if (_opening && _objects.Stands(tile, bytes.Span)) return;
+        var rented = ArrayPool<byte>.Shared.Rent(bytes.Length);
+        bytes.CopyTo(rented);
+        _unwritten.Add((tile.Level, tile.Index), (rented, bytes.Length));
     }
 
     /// <summary>How many full tiles and bundles are not stored yet.</summary>

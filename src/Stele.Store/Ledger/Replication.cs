@@ -50,7 +50,7 @@ sealed class Replication(VerifierKey key, LogTree tree, SemaphoreSlim extending)
             var records = entries.Select(e => (LedgerRecord.Entry, (ReadOnlyMemory<byte>)e)).Append(
                 (ahead is null ? LedgerRecord.Checkpoint : LedgerRecord.Ahead, Encoding.UTF8.GetBytes(checkpointNote)))
                 .ToArray();
-            if (!queue.TryAppend(records, out var integrated, late: true)) throw Log.Busy();
+            if (!queue.TryAppend(records, out var integrated, Completion.Released)) throw Log.Busy();
             await integrated;
             return Extension.Extended;
         }

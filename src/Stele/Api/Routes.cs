@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Stele.Blobs;
 using Stele.Control;
@@ -11,35 +10,19 @@ using Stele.Host;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
+using Stele.Proof.Interchange;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Api;
 
 /// <summary>
-/// The API, one line an address:
-/// <code>
-/// GET  /healthz                               200 while the server admits; no token
-/// POST /statements?await=LEVEL                a signed envelope, canonical, ≤ 64 KiB → 201 {"entry","leaf","time"}, 200 {"entry","leaf"} for a retry; answered when the entry is
-///                                             'durable' (on the disk), 'integrated' (under a signed checkpoint; so unless asked otherwise) or 'witnessed' (under a cosigned one)
-/// GET  /checkpoint                            the published checkpoint: with the cosignatures of a quorum, where witnesses are configured
-/// GET  /checkpoint?beyond=SIZE&amp;wait=SECONDS   the newest signed one, with what cosignatures there are; waits for one beyond SIZE
-/// POST /cosignatures                          a node's (see <see cref="CosignatureOffer"/>) → 200 {"size"}
-/// GET  /witnesses                             who cosigns, how far, and what keeps them from it; in "faults", what
-///                                             keeps the server from its work, as a node's status says it
-/// GET  /tile/…                                C2SP tlog-tiles: hash tiles and entry bundles
-/// GET  /entries/N    /proof/N?size=SIZE       an entry; its inclusion proof
-/// GET  /log?from=N&amp;count=N                    one readable line an entry
-/// GET  /events?from=N                         the same as server-sent events, as they are admitted
-/// GET  /status  /members  /releases  /state   the folded world; ?at=ENTRY or ?time=MS asks as of then
-/// GET  /diff?from=RELEASE&amp;to=RELEASE          what is different
-/// GET  /trace?release=RELEASE  ?deployment=N  from a head to its origins
-/// HEAD GET PUT /blobs/DIGEST   POST /blobs    content; PUT is checked against DIGEST
-/// PUT  /artifacts/DIGEST                      lists a stored manifest by its name
-/// </code>
-/// Every error is a <see cref="Problem"/>.
+/// What a server answers; <see cref="ServerRoutes"/> says under which paths, and to whom. Every error is a
+/// <see cref="Problem"/>.
 /// </summary>
 sealed class Routes(LogReader log, BlobStore blobs, Admission admission, CosignedCheckpoints cosigned,
-    Witnesses? witnesses, ServerOptions options, TimeProvider time, CancellationToken stopping)
+    Witnesses? witnesses, Timestamps timestamps, Func<Faulted[]> faults, ServerOptions options, TimeProvider time,
+    CancellationToken stopping)
 {
     const int MaxEnvelope = 64 * 1024;
 
@@ -52,41 +35,22 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
 
     public void Map(IEndpointRouteBuilder web)
     {
-        web.MapGet("/healthz", (RequestDelegate)Health);
-        web.MapPost("/statements", (RequestDelegate)Submit);
-        web.MapMethods("/checkpoint", ["HEAD", "GET"], (RequestDelegate)Checkpoint);
-        web.MapMethods("/tile/{**path}", ["HEAD", "GET"], (RequestDelegate)Tile);
-        web.MapPost("/cosignatures", (RequestDelegate)Cosign);
-        web.MapGet("/witnesses", (RequestDelegate)(http => http.Write(Witnessing())));
-        web.MapGet("/entries/{n}", (RequestDelegate)(http => http.Write(LogLines.Whole(Entry(http)))));
-        web.MapGet("/proof/{n}", (RequestDelegate)Proof);
-        web.MapGet("/log",
-            (RequestDelegate)(http => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0,
-                (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)))));
-        web.MapGet("/events", (RequestDelegate)Events);
-        web.MapGet("/status", (RequestDelegate)(http =>
-            View(http, (state, now) => Status.Of(state, admission.Replay.Entries, now))));
-        web.MapGet("/members", (RequestDelegate)(http => View(http, (state, _) => Members.Of(state))));
-        web.MapGet("/releases", (RequestDelegate)(http => View(http, (state, _) => Releases.Of(state))));
-        web.MapGet("/state",
-            (RequestDelegate)(http => View(http,
-                (state, _) => Json.Object(("digest", StateDigest.Of(state)), ("state", StateDigest.ToJson(state))))));
-        web.MapGet("/diff",
-            (RequestDelegate)(http => View(http,
-                (state, _) => Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")))));
-        web.MapGet("/trace", (RequestDelegate)Walk);
-        web.MapMethods("/blobs/{**digest}", ["HEAD", "GET"], (RequestDelegate)GetBlob);
-        web.MapPut("/blobs/{**digest}", (RequestDelegate)(http => PutBlob(http, DigestOf(http))));
-        web.MapPost("/blobs", (RequestDelegate)(http => PutBlob(http, null)));
-        web.MapPut("/artifacts/{**digest}", (RequestDelegate)ListArtifact);
+        foreach (var route in ServerRoutes.All)
+            foreach (var path in route.PathsUnder(ServerRoutes.Root))
+                web.MapMethods(path, route.Each, (RequestDelegate)(http => route.Handler(this, http)))
+                    .WithMetadata(route);
     }
 
-    Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
-        ? throw new ProblemException(ProblemCode.Stopped, "the server is not admitting statements")
-        : http.Write(Json.Object(("ok", true), ("size", admission.Replay.State.Size),
-            ("publishing", log.LastPublishError is { } trouble ? Json.Of(trouble) : null)));
+    /// <summary>A path of this API, of the version that the request asked.</summary>
+    static string PathAs(HttpContext http, string path) =>
+        http.Request.Path.StartsWithSegments("/" + ApiRoute.Version, StringComparison.Ordinal)
+            ? $"/{ApiRoute.Version}/{path}" : "/" + path;
 
-    async Task Submit(HttpContext http)
+    public Task Health(HttpContext http) => admission.Completion.IsCompleted || stopping.IsCancellationRequested
+        ? throw new ProblemException(ProblemCode.Stopped, "the server is not admitting statements")
+        : http.Write(new Health(Ok: true, admission.Replay.State.Size, log.LastPublishError));
+
+    public async Task Submit(HttpContext http)
     {
         var until = http.Request.Query["await"] switch
         {
@@ -110,12 +74,13 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         switch (answer)
         {
             case Admitted.Added added:
-                http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/entries/{added.Entry}");
-                await http.Write(Json.Object(("entry", added.Entry), ("leaf", added.Leaf), ("time", added.Time)),
+                http.Response.Headers.Location = PathAs(http,
+                    string.Create(CultureInfo.InvariantCulture, $"entries/{added.Entry}"));
+                await http.Write(new AddedEntry(added.Entry, added.Leaf, added.Time),
                     StatusCodes.Status201Created);
                 break;
             case Admitted.Already already:
-                await http.Write(Json.Object(("entry", already.Entry), ("leaf", already.Leaf)));
+                await http.Write(new AddedEntry(already.Entry, already.Leaf, null));
                 break;
             case Admitted.Refused refused:
                 await http.Write(refused.Problem);
@@ -123,22 +88,21 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         }
     }
 
-    async Task Checkpoint(HttpContext http)
+    public async Task Checkpoint(HttpContext http)
     {
         if (http.Number("wait") is { } seconds)
         {
             var beyond = http.Number("beyond")
                 ?? throw new ProblemException(ProblemCode.BadRequest, "'wait' needs 'beyond'");
-            using var due = new CancellationTokenSource(
-                TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)), time);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping, due.Token);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
             try
             {
-                await log.WaitBeyond(beyond, limit.Token);
+                await time.Within(TimeSpan.FromSeconds(Math.Min(seconds, (long)options.MaxWait.TotalSeconds)),
+                    either => log.WaitBeyond(beyond, either), ending.Token);
             }
             catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
             {
-                // The time is up: the present one is the answer.
+                // The server stops: the present one is the answer, as it is when the time is up.
             }
         }
         if (http.Number("beyond") is not null) await LogPages.Checkpoint(http, cosigned.Newest);
@@ -147,7 +111,7 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
                 "no checkpoint has the cosignatures yet that this ledger's witness policy asks for"));
     }
 
-    async Task Cosign(HttpContext http)
+    public async Task Cosign(HttpContext http)
     {
         CosignatureOffer offer;
         Cosignature? cosignature;
@@ -165,29 +129,27 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         if (!cosigned.Add(offer.Note, cosignature))
             throw new ProblemException(ProblemCode.NotANode,
                 "that checkpoint is not one of this ledger's, or has all the cosignatures that it takes");
-        await http.Write(Json.Object(("size", Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size)));
+        await http.Write(new CosignedSize(Stele.Proof.Checkpoint.Parse(Note.Parse(offer.Note).Text).Size));
     }
 
-    Json Witnessing() => Json.Object(
-        ("faults", Json.Array(ServerFaults.Of(log, admission, witnesses).Select(f => f.ToJson()))),
-        ("size", log.Size), ("policy", options.Witnesses is not null),
-        ("published",
-            cosigned.Published is { } p ? Json.Of(Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size) : null),
-        ("cosigners", Json.Array(
-            Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => Json.Of(s.Name)))),
-        ("witnesses", Json.Array((witnesses?.Standings ?? []).Select(w => Json.Object(
-            ("name", w.Place.Name), ("key", w.Place.Key.ToString()), ("address", w.Place.Address!.ToString()),
-            ("size", w.Size is { } s ? Json.Of(s) : null), ("time", w.Size is null ? null : Json.Of(w.Time)),
-            ("trouble", w.LastError is { } t ? Json.Of(t) : null), ("fork", w.Fork))))));
+    public WitnessedLedger Witnessing() => new(
+        [.. faults().Select(f => f.Shown)], log.Size,
+        options.Witnesses is not null,
+        cosigned.Published is { } p ? Stele.Proof.Checkpoint.Parse(Note.Parse(p).Text).Size : null,
+        [.. Note.Parse(cosigned.Newest).Signatures.Where(s => s.Name != log.Origin).Select(s => s.Name)],
+        [.. (witnesses?.Standings ?? []).Select(w => new ShownWitness(w.Place.Name, w.Place.Key.ToString(),
+            w.Place.Address!.ToString(), w.Size, w.Size is null ? null : w.Time, w.LastError, w.Fork))]);
 
-    async Task Tile(HttpContext http)
+    public async Task Tile(HttpContext http)
     {
         var path = $"tile/{http.Request.RouteValues["path"]}";
-        if (!await LogPages.Tile(http, log, path, options.OpenLog))
+        if (!await LogPages.Tile(http, log, path, options.OpenLog ? Audience.Anyone : Audience.Holders))
             throw new ProblemException(ProblemCode.NotFound, $"the log of {log.Size} entries has no {path}");
     }
 
-    Folded Entry(HttpContext http)
+    public Task Entry(HttpContext http) => http.Write(WholeEntry.Of(EntryOf(http)));
+
+    Folded EntryOf(HttpContext http)
     {
         var text = (string?)http.Request.RouteValues["n"];
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n))
@@ -198,9 +160,9 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
             : throw new ProblemException(ProblemCode.NotFound, $"the ledger has {entries.Count} entries");
     }
 
-    async Task Proof(HttpContext http)
+    public async Task Proof(HttpContext http)
     {
-        var entry = Entry(http);
+        var entry = EntryOf(http);
         await log.WaitBeyond(entry.Index, http.RequestAborted);   // it is durable; its checkpoint is a moment behind
         // The checkpoint first: whatever size it covers, the log can prove.
         var checkpoint = log.Checkpoint;
@@ -208,32 +170,32 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         if (size <= entry.Index || size > log.Size)
             throw new ProblemException(ProblemCode.BadRequest,
                 $"a tree that holds entry {entry.Index} has {entry.Index + 1} to {log.Size} entries");
-        await http.Write(Json.Object(
-            ("entry", entry.Index), ("leaf", entry.Entry.LeafHash), ("size", size), ("root", log.RootAt(size)),
-            ("proof", Json.Array(log.InclusionProof(entry.Index, size).Select(d => Json.Of(d.Hex)))),
-            ("checkpoint", checkpoint)));
+        await http.Write(new ShownProof(entry.Index, entry.Entry.LeafHash, size, log.RootAt(size),
+            [.. log.InclusionProof(entry.Index, size).Select(d => d.Hex)], checkpoint));
     }
 
-    async Task Events(HttpContext http)
+    public async Task Events(HttpContext http)
     {
         var next = http.Request.Headers["Last-Event-ID"] is [var last] && long.TryParse(last, NumberStyles.None,
             CultureInfo.InvariantCulture, out var seen) ? seen + 1 : http.Number("from") ?? admission.Replay.State.Size;
-        http.Response.ContentType = "text/event-stream";
+        http.Begin("text/event-stream");
         http.Response.Headers.CacheControl = "no-store";
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
         try
         {
-            await http.Response.Body.FlushAsync(ending.Token);
+            await http.Flush(ending.Token);
             while (!admission.Completion.IsCompleted)
             {
                 var entries = admission.Replay.Entries;
                 for (; next < entries.Count; next++)
                 {
-                    var line = LogLines.One(entries[(int)next]).ToString();   // canonical JSON has no line breaks
+                    // Canonical JSON has no line breaks.
+                    var line = LogLine.Of(entries[(int)next]).ToJson().ToString();
                     await http.Give(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
                         $"id: {next}\nevent: entry\ndata: {line}\n\n")), ending.Token);
                 }
-                if (!await News(next, ending.Token)) await http.Give(": alive\n\n"u8.ToArray(), ending.Token);
+                if (!await time.Within(Heartbeat, either => admission.Beyond(next, either), ending.Token))
+                    await http.Give(": alive\n\n"u8.ToArray(), ending.Token);
             }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
@@ -242,24 +204,36 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         }
     }
 
-    /// <summary>Waits for the state to grow beyond a size; false when a heartbeat is due first.</summary>
-    async Task<bool> News(long size, CancellationToken stop)
+    public Task Log(HttpContext http) => http.Write(LogLines.Of(admission.Replay, http.Number("from") ?? 0,
+        (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)));
+
+    public Task Status(HttpContext http) =>
+        View(http, (state, now) => Control.Views.Status.Of(state, admission.Replay.Entries, now));
+
+    public Task Differences(HttpContext http) => View(http, (state, _) =>
+        Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")));
+
+    public Task Timestamps(HttpContext http) => http.Write(new TimestampList([.. timestamps.All().Select(t =>
+        new ShownTimestamp(t.Size, t.Text, Base64.Encode(t.Token)))]));
+
+    public async Task AttachTimestamp(HttpContext http)
     {
-        using var due = new CancellationTokenSource(Heartbeat, time);
-        using var pause = CancellationTokenSource.CreateLinkedTokenSource(stop, due.Token);
+        var size = http.Number("size")
+            ?? throw new ProblemException(ProblemCode.BadRequest, "'size' says which checkpoint was stamped");
+        var token = await http.Body(TimestampToken.MaxBytes);
         try
         {
-            await admission.Beyond(size, pause.Token);
-            return true;
+            await http.Write(new AttachedTimestamp(size, timestamps.Put(size, token)),
+                StatusCodes.Status201Created);
         }
-        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        catch (FormatException e)
         {
-            return false;
+            throw new ProblemException(ProblemCode.BadRequest, e.Message);
         }
     }
 
     /// <summary>A view of the state now, or as of an entry or a time.</summary>
-    Task View(HttpContext http, Func<State, long, Json> view)
+    public Task View(HttpContext http, Func<State, long, IView> view)
     {
         var replay = admission.Replay;
         var (at, ms) = (http.Number("at"), http.Number("time"));
@@ -278,7 +252,7 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
             throw new ProblemException(ProblemCode.BadRequest, $"'{name}' names a release");
         try
         {
-            return Releases.Find(state, text);
+            return ReleaseList.Find(state, text);
         }
         catch (FormatException e)
         {
@@ -286,7 +260,7 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         }
     }
 
-    Task Walk(HttpContext http)
+    public Task Walk(HttpContext http)
     {
         try
         {
@@ -304,7 +278,7 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         }
     }
 
-    static Digest DigestOf(HttpContext http) =>
+    public static Digest DigestOf(HttpContext http) =>
         Digest.TryParse((string?)http.Request.RouteValues["digest"], out var digest)
         ? digest
         : throw new ProblemException(ProblemCode.BadRequest, "a blob is named sha256: and 64 lower-case hex digits");
@@ -337,13 +311,12 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         }
     }
 
-    async Task GetBlob(HttpContext http)
+    public async Task GetBlob(HttpContext http)
     {
         var digest = DigestOf(http);
         var length = blobs.SizeOf(digest)
             ?? throw new ProblemException(ProblemCode.UnknownBlob, $"no blob {digest} here");
-        http.Response.ContentType = "application/octet-stream";
-        http.Response.ContentLength = length;
+        http.Begin("application/octet-stream", length);
         http.Response.Headers.CacheControl = Answers.Immutable;
         http.Response.Headers.ETag = $"\"{digest}\"";
         if (HttpMethods.IsHead(http.Request.Method)) return;
@@ -363,21 +336,20 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         });
     }
 
-    async Task PutBlob(HttpContext http, Digest? expected)
+    public async Task PutBlob(HttpContext http, Digest? expected)
     {
         // What it says of itself is judged before a byte is read; what it is, while it is read.
         if (http.Request.ContentLength > options.MaxBlob)
             throw new ProblemException(ProblemCode.TooLarge,
                 $"the blob has {http.Request.ContentLength} bytes; at most {options.MaxBlob} are taken here");
-        http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
         Digest stored = default;
         await Transfer(async () => stored = await blobs.Put(
             http.BodyStream(), expected, options.MaxBlob, http.Request.ContentLength, http.RequestAborted));
-        http.Response.Headers.Location = $"/blobs/{stored}";
-        await http.Write(Json.Object(("digest", stored)), StatusCodes.Status201Created);
+        http.Response.Headers.Location = PathAs(http, $"blobs/{stored}");
+        await http.Write(new StoredBlob(stored), StatusCodes.Status201Created);
     }
 
-    async Task ListArtifact(HttpContext http)
+    public async Task ListArtifact(HttpContext http)
     {
         var digest = DigestOf(http);
         // One at a time: each waits for the lock of the folder, by a thread, and makes a tree of what may be 4 MiB.
@@ -395,6 +367,6 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         {
             Listing.Release();
         }
-        await http.Write(Json.Object(("digest", digest)));
+        await http.Write(new StoredBlob(digest));
     }
 }

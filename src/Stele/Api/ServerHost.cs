@@ -1,8 +1,8 @@
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Disk;
 using Stele.Host;
 using Stele.Identity;
@@ -83,13 +83,14 @@ sealed class ServerHost : IAsyncDisposable
                 if (!by.IsEmpty) WallClock.Demand(time, by.Min(c => c.Milliseconds), "even the earliest cosignature " +
                     "of the ledger's last published checkpoint");
             }
-            witnesses = options.Witnesses is { } terms ? new Witnesses(log, cosigned, terms, time, report) : null;
+            witnesses = options.Witnesses is { } asked ? new Witnesses(log, cosigned, asked, time, report) : null;
             var own = Token.New();
             var node = new TokenHolder("node", Token.DigestOf(own), Rights.Read | Rights.Submit);
-            var tokens = new TokenFile(folder.Tokens, time);
-            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, options, time, stopping.Token),
-                new TimestampRoutes(new Timestamps(folder.Timestamps, log)),
-                header => IsOf(node, header) ? node : tokens.Authenticate(header), options, time, report);
+            var tokens = new TokenFile(folder.Tokens, time, node);
+            var shortage = new Shortage(time);
+            Faulted[] Faults() => [.. ServerFaults.Of(log, admission, witnesses, shortage)];
+            web = Web(new Routes(log, blobs, admission, cosigned, witnesses, new Timestamps(folder.Timestamps, log),
+                Faults, options, time, stopping.Token), tokens, options, shortage, time, report);
             var host = new ServerHost(logKey, serverKey, log, blobs, admission, witnesses, web, stopping)
             {
                 OwnToken = own,
@@ -97,8 +98,8 @@ sealed class ServerHost : IAsyncDisposable
             await web.StartAsync();
             host.Address = Listener.AddressOf(web);
             // That it admits nothing more is for the process to say, which then decides what to do.
-            host._reporting = new FaultReports("server", () => ServerFaults.Of(log, admission, witnesses)
-                .Where(f => f.Fault != NodeFault.Stopped), report, time).Run(stopping.Token);
+            host._reporting = new FaultReports("server", () => Faults().Where(f => f.Fault != FaultCode.Stopped),
+                report, time).Run(stopping.Token);
             return host;
         }
         catch
@@ -114,42 +115,45 @@ sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    static bool IsOf(TokenHolder holder, string? authorization) => Token.Of(authorization) is { } token
-        && CryptographicOperations.FixedTimeEquals(Token.DigestOf(token).ToArray(), holder.Digest.ToArray());
-
-    static WebApplication Web(Routes routes, TimestampRoutes timestamps, Func<string?, TokenHolder?> holderOf,
-        ServerOptions options, TimeProvider time, Action<string> report)
+    static WebApplication Web(Routes routes, TokenFile tokens, ServerOptions options, Shortage shortage,
+        TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
             Address = options.Listen, Port = options.Port, Hosts = options.Hosts, Connections = options.Connections,
+            Shortage = shortage,
             MaxBody = 1 << 20,            // blobs say their own
             MaxRequestLine = 4096, MaxHeaders = 16 * 1024,
         }, time, report, services => services.AddRoutingCore());
+        web.UseRouting();
         web.Use((http, next) =>
         {
-            var holder = holderOf(http.Request.Headers.Authorization);
+            var holder = tokens.Authenticate(http.Request.Headers.Authorization);
             if (holder is not null) http.Recognise(holder.Digest.Hex);
-            if (http.Request.Path != "/healthz" && !(options.OpenLog && OfTheLog(http.Request)))
-                Demand(holder, http.Request);
+            var right = RightOf(http);
+            if (right != Rights.None && !(options.OpenLog && OfTheLog(http.Request)))
+                Demand(holder, http.Request, right);
             RequestTarget.CheckQuery(http);
             return next(http);
         });
-        web.UseRouting();
         routes.Map(web);
-        timestamps.Map(web);
         return web;
     }
 
-    static void Demand(TokenHolder? known, HttpRequest request)
+    /// <summary>The right that opens the route that was asked; where there is none, that of one that might be: a
+    /// stranger does not learn what is there.</summary>
+    static Rights RightOf(HttpContext http) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<ApiRoute>() is { } route ? route.Rights
+            : HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) ? Rights.Read
+            : ServerRoutes.All.Any(r => r.Rights == Rights.Upload && r.PathsUnder(ServerRoutes.Root).Any(p =>
+                http.Request.Path.StartsWithSegments(p.Split("/{")[0], StringComparison.Ordinal))) ? Rights.Upload
+            : Rights.Submit;
+
+    static void Demand(TokenHolder? known, HttpRequest request, Rights right)
     {
         var holder = known
             ?? throw new ProblemException(ProblemCode.Unauthorized, request.Headers.Authorization.Count == 0
                 ? "this needs a token" : "this token is not known here");
-        var right = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) ? Rights.Read
-            : request.Path.StartsWithSegments("/blobs", StringComparison.Ordinal)
-                || request.Path.StartsWithSegments("/artifacts", StringComparison.Ordinal) ? Rights.Upload
-            : Rights.Submit;
         if (!holder.Has(right)) throw new ProblemException(ProblemCode.Forbidden,
             $"the token '{holder.Name}' does not have the right {right.Names()[0]}");
     }

@@ -42,7 +42,7 @@ sealed record ServerOptions
     /// <summary>
     /// Who witnesses the ledger; null: nobody is asked, and what the log signs is published as it is.
     /// </summary>
-    public WitnessTerms? Witnesses { get; init; }
+    public WitnessOptions? Witnesses { get; init; }
 
     /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);

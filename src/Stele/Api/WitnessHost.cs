@@ -82,10 +82,8 @@ sealed class WitnessHost : IAsyncDisposable
                 var refused = (WitnessAnswer.Refused)answer;
                 if (refused.Refusal is WitnessRefusal.Fork or WitnessRefusal.Inconsistent)
                     report($"not cosigned: {refused.Message}");
-                var status = refused.Refusal.Status(dialect);
-                return http.Write(ProblemDocument.Of(status, refused.Refusal.Name(), refused.Message,
-                    refused.Refusal.Hint()),
-                    status, ProblemDocument.MediaType);
+                return http.Write(new Problem(refused.Refusal.Status(dialect), refused.Refusal.Name(),
+                    refused.Message, refused.Refusal.Hint(), []));
         }
     }
 

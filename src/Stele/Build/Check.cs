@@ -18,9 +18,8 @@ sealed class CheckException(string message) : Exception(message);
 /// <summary>
 /// Runs a check on the release itself, not on a copy of its model: 1. the release's own tree starts in its own sandbox,
 /// as a host starts it; 2. once it is healthy, the check program runs in a second sandbox, in its own environment, with
-/// the dataset at /in/dataset, the parameters at /in/parameters.json and
-/// a way to the release's socket at /run/release.sock: the only thing
-/// the two share; 3. what it writes to /out/report.json is frozen.
+/// the dataset at /in/dataset, the parameters at /in/parameters.json and a way to the release's socket at
+/// /run/release.sock: the only thing the two share; 3. what it writes to /out/report.json is frozen.
 /// </summary>
 sealed class Check(Trees trees)
 {

@@ -41,7 +41,7 @@ sealed class EnvironmentClosure
     public void AddFile(string path)
     {
         var real = Place(Path.GetFullPath(path));
-        Follow(real, [], required: true);
+        Follow(real, [], Lacking.Refused);
     }
 
     /// <summary>A library as the loader would find it by this name, with all that it loads.</summary>
@@ -49,7 +49,7 @@ sealed class EnvironmentClosure
     {
         var found = _libraries.Find(soname, 0, null, "/", [])
             ?? throw new FileNotFoundException($"the library {soname} is not on this machine");
-        Found(soname, found, [], required: true);
+        Found(soname, found, [], Lacking.Refused);
     }
 
     /// <summary>
@@ -70,13 +70,16 @@ sealed class EnvironmentClosure
             var (full, path) = (Path.Combine(here, name.Path), $"{there}/{name.Path}");
             switch (name.Type)
             {
-                case EntryType.File: _entries[path] = Entry(path, full, name.Executable, name.Size); break;
+                case EntryType.File:
+                    _entries[path] = new PackEntry(path, EntryType.File, name.Executable, name.Size,
+                        Open: () => Libc.OpenRead(full));
+                    break;
                 case EntryType.Link: AddLinked(here, full, path, name.Target); break;
                 default: if (only is null) _entries.TryAdd(path, new PackEntry(path, EntryType.Directory)); break;
             }
         }
         foreach (var name in names)
-            if (name.Type == EntryType.File) Follow(Path.Combine(here, name.Path), [], required: false);
+            if (name.Type == EntryType.File) Follow(Path.Combine(here, name.Path), [], Lacking.Listed);
     }
 
     public void AddText(string path, string content)
@@ -109,9 +112,6 @@ sealed class EnvironmentClosure
         return Pack.Tree(blobs, "environment", about, _entries.Values, stop);
     }
 
-    static PackEntry Entry(string path, string full, bool executable, long size) =>
-        new(path, EntryType.File, executable, size, Open: () => Libc.OpenRead(full));
-
     void AddLinked(string root, string full, string path, string target)
     {
         var aim = Path.GetFullPath(target, Path.GetDirectoryName(full)!);
@@ -124,7 +124,7 @@ sealed class EnvironmentClosure
         {
             case null or NodeType.Special: return; // leads nowhere here, so it may lead nowhere there
             case NodeType.Directory: AddDirectory(aim); break;
-            default: Follow(Place(aim), [], required: false); break;
+            default: Follow(Place(aim), [], Lacking.Listed); break;
         }
         AddLink(path, Path.GetRelativePath("/" + Path.GetDirectoryName(path), aim));
     }
@@ -136,7 +136,8 @@ sealed class EnvironmentClosure
         var stat = Libc.StatOf(real);
         if (stat is not { Type: NodeType.File }) throw new FileNotFoundException($"{path} is not a file", path);
         if (!_moved.Any(m => real.StartsWith(m.Here + "/", StringComparison.Ordinal)))
-            _entries[real[1..]] = Entry(real[1..], real, stat.Value.Executable, stat.Value.Size);
+            _entries[real[1..]] = new PackEntry(real[1..], EntryType.File, stat.Value.Executable, stat.Value.Size,
+                Open: () => Libc.OpenRead(real));
         return real;
     }
 
@@ -171,18 +172,26 @@ sealed class EnvironmentClosure
         return string.Join('/', at);
     }
 
-    void Follow(string real, IReadOnlyList<string> inherited, bool required)
+    /// <summary>What is done about a library that is not on this machine.</summary>
+    enum Lacking
+    {
+        Refused,
+        /// <summary>In <see cref="Unresolved"/>.</summary>
+        Listed,
+    }
+
+    void Follow(string real, IReadOnlyList<string> inherited, Lacking lacking)
     {
         if (!_followed.Add(real)) return;
         if (ElfFile.Read(real) is not { } elf)
         {
-            if (required && Script(real) is { } interpreter) AddFile(interpreter);
+            if (lacking is Lacking.Refused && Script(real) is { } interpreter) AddFile(interpreter);
             return;
         }
         if (elf.Interpreter is { } loader)
         {
             if (File.Exists(loader)) Place(loader);
-            else if (required)
+            else if (lacking is Lacking.Refused)
                 throw new FileNotFoundException($"{real} needs the loader {loader}, which is not on this machine");
             else _unresolved.Add(loader);
         }
@@ -191,16 +200,17 @@ sealed class EnvironmentClosure
         foreach (var name in elf.Needed)
         {
             if (_libraries.Find(name, elf.Machine, elf, origin, inherited) is { } found)
-                Found(name, found, chain, required);
-            else if (required) throw new FileNotFoundException($"{real} needs {name}, which is not on this machine");
+                Found(name, found, chain, lacking);
+            else if (lacking is Lacking.Refused)
+                throw new FileNotFoundException($"{real} needs {name}, which is not on this machine");
             else _unresolved.Add(name);
         }
     }
 
-    void Found(string name, (string Path, bool ByDefault) found, IReadOnlyList<string> chain, bool required)
+    void Found(string name, (string Path, bool ByDefault) found, IReadOnlyList<string> chain, Lacking lacking)
     {
         var real = Place(found.Path);
-        Follow(real, chain, required);
+        Follow(real, chain, lacking);
         if (found.ByDefault || _libraries.Find("libc.so.6", 0, null, "/", []) is not { } libc) return;
         // Found here only by /etc/ld.so.conf; the sandbox has none, so the library gets a name where any loader looks.
         var folder = PlaceDirectory(Path.GetDirectoryName(libc.Path)!);

@@ -36,20 +36,22 @@ sealed class BuildException(string step, string message) : Exception($"step '{st
 
 /// <summary>
 /// Runs a pipeline. Each step: 1. its environment, inputs and nothing else are materialised; 2. its command runs in the
-/// sandbox, no network, an empty environment but its own;
-/// 3. the tree at /out is frozen; 4. its provenance names the pipeline, the step, the environment and every input by
-///    digest.
-/// With verify, 2 and 3 happen twice and the output digests are compared.
+/// sandbox, no network, an empty environment but its own; 3. the tree at /out is frozen; 4. its provenance names the
+/// pipeline, the step, the environment and every input by digest. With <see cref="Verify"/>, 2 and 3 happen twice and
+/// the output digests are compared.
 /// </summary>
 sealed class PipelineRun(Trees trees)
 {
     public TimeSpan StepTimeout { get; init; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>Whether each step runs twice, and what came out is compared.</summary>
+    public bool Verify { get; init; }
+
     /// <summary>Called when a step begins and when it is done.</summary>
     public Action<Step, BuildResult?>? Progress { get; init; }
 
     public async Task<IReadOnlyList<BuildResult>> Run(Digest pipeline, IReadOnlyDictionary<string, Digest> artifacts,
-        bool verify = false, CancellationToken stop = default)
+        CancellationToken stop = default)
     {
         var manifest = await Artifact.Read(trees.Blobs, pipeline, stop);
         if (manifest.Config.MediaType != Pipeline.MediaType)
@@ -66,7 +68,7 @@ sealed class PipelineRun(Trees trees)
         {
             Progress?.Invoke(step, null);
             var outputs = ImmutableArray.CreateBuilder<Digest>();
-            for (var i = 0; i < (verify ? 2 : 1); i++) outputs.Add(await Once(step, known, stop));
+            for (var i = 0; i < (Verify ? 2 : 1); i++) outputs.Add(await Once(step, known, stop));
             known[step.Name] = outputs[0];
             var result = new BuildResult(step.Name, outputs[0], step.Output.Kind, step.Output.Name,
                 Json.Object(("pipeline", pipeline), ("step", step.Name), ("kind", step.Output.Kind),

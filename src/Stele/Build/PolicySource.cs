@@ -49,14 +49,22 @@ sealed class PolicySource
     /// <exception cref="FormatException">
     /// Everything that is wrong, each with file, line, column, and the line with a caret.
     /// </exception>
-    /// <param name="draft">
-    /// Parameters that are not given are made up, as digests: to try a policy before there is anything it could name.
-    /// </param>
-    public static Policy Compile(string file, string text, ImmutableSortedDictionary<string, string> parameters,
-        bool draft = false)
+    public static Policy Compile(string file, string text, ImmutableSortedDictionary<string, string> parameters) =>
+        Compile(file, text, parameters, null);
+
+    /// <summary>
+    /// The same, where parameters that are not given are made up, as digests: to try a policy before there is anything
+    /// it could name.
+    /// </summary>
+    /// <exception cref="FormatException"/>
+    public static Policy Draft(string file, string text, ImmutableSortedDictionary<string, string> parameters) =>
+        Compile(file, text, parameters, Made);
+
+    static Policy Compile(string file, string text, ImmutableSortedDictionary<string, string> parameters,
+        Func<string, string>? made)
     {
         var yaml = new YamlText(file, text);
-        var (value, marks) = Yaml.Read(yaml, parameters, draft ? Made : null);
+        var (value, marks) = Yaml.Read(yaml, parameters, made);
         var source = new PolicySource(yaml, marks);
         var document = source.Document(value);
         source.Stop();
@@ -76,7 +84,7 @@ sealed class PolicySource
     public static (ImmutableArray<(PolicyRemark Remark, int Line, int Column)> Remarks, Policy Policy) Lint(string file,
         string text, ImmutableSortedDictionary<string, string> parameters)
     {
-        var policy = Compile(file, text, parameters, draft: true);
+        var policy = Draft(file, text, parameters);
         var yaml = new YamlText(file, text);
         var source = new PolicySource(yaml, Yaml.Read(yaml, parameters, Made).Marks);
         return ([.. PolicyLint.Read(policy).Select(r => (r, source.MarkOf(r.Path)))

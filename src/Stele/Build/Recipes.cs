@@ -27,31 +27,21 @@ static class Recipes
     /// </summary>
     static readonly string[] LoadedAtRunTime = ["libssl.so.3", "libcrypto.so.3"];
 
-    /// <summary>
-    /// The .NET host and runtime with ASP.NET Core; with the C# compiler and the reference assemblies if programs are
-    /// to be compiled inside.
-    /// </summary>
-    public static EnvironmentClosure Dotnet(bool compiler = false, string? root = null)
+    /// <summary>The .NET host and runtime with ASP.NET Core.</summary>
+    public static EnvironmentClosure Dotnet() => Dotnet(DotnetRoot(), out _);
+
+    const string DotnetAt = "usr/share/dotnet";
+
+    static EnvironmentClosure Dotnet(string root, out string version)
     {
-        root ??= DotnetRoot();
-        const string at = "usr/share/dotnet";
+        const string at = DotnetAt;
         var closure = new EnvironmentClosure();
         Framework("host/fxr");
-        var runtime = Framework("shared/Microsoft.NETCore.App");
+        version = Framework("shared/Microsoft.NETCore.App");
         Framework("shared/Microsoft.AspNetCore.App");
         closure.AddDirectory(root, at, only: name => name == "dotnet");
         closure.AddLink("usr/bin/dotnet", "../share/dotnet/dotnet");
         foreach (var soname in LoadedAtRunTime) closure.AddLibrary(soname);
-        if (!compiler) return closure;
-
-        // Messages in other languages and documentation stay behind: no one reads them in a sandbox.
-        closure.AddDirectory(Path.Combine(Newest(root, "sdk"), "Roslyn", "bincore"), $"{at}/csc",
-            only: name => !name.Contains('/', StringComparison.Ordinal));
-        var moniker = $"net{string.Join('.', runtime.Split('.').Take(2))}";
-        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.NETCore.App.Ref"), "ref", moniker),
-            $"{at}/ref/netcore", only: IsAssembly);
-        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.AspNetCore.App.Ref"), "ref", moniker),
-            $"{at}/ref/aspnetcore", only: IsAssembly);
         return closure;
 
         string Framework(string name)
@@ -60,6 +50,23 @@ static class Recipes
             closure.AddDirectory(newest, $"{at}/{name}/{Path.GetFileName(newest)}");
             return Path.GetFileName(newest);
         }
+    }
+
+    /// <summary>The same with the C# compiler and the reference assemblies, to compile programs inside.</summary>
+    public static EnvironmentClosure DotnetSdk()
+    {
+        const string at = DotnetAt;
+        var root = DotnetRoot();
+        var closure = Dotnet(root, out var version);
+        // Messages in other languages and documentation stay behind: no one reads them in a sandbox.
+        closure.AddDirectory(Path.Combine(Newest(root, "sdk"), "Roslyn", "bincore"), $"{at}/csc",
+            only: name => !name.Contains('/', StringComparison.Ordinal));
+        var moniker = $"net{string.Join('.', version.Split('.').Take(2))}";
+        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.NETCore.App.Ref"), "ref", moniker),
+            $"{at}/ref/netcore", only: IsAssembly);
+        closure.AddDirectory(Path.Combine(Newest(root, "packs/Microsoft.AspNetCore.App.Ref"), "ref", moniker),
+            $"{at}/ref/aspnetcore", only: IsAssembly);
+        return closure;
 
         static bool IsAssembly(string name) => name.EndsWith(".dll", StringComparison.Ordinal);
     }

@@ -73,8 +73,8 @@ static class ReleaseSource
             }
             var run = yaml["run"];
             PolicySource.Only(run, "args", "env", "directory", "socket", "health");
-            var terms = RunTerms.FromJson(run.Find("env") is null ? run.With("env", Json.EmptyObject) : run);
-            return new ReleaseDocument(Names.Label(yaml["name"]), Names.Label(yaml["system"]), [.. components], terms,
+            var options = RunTerms.FromJson(run.Find("env") is null ? run.With("env", Json.EmptyObject) : run);
+            return new ReleaseDocument(Names.Label(yaml["name"]), Names.Label(yaml["system"]), [.. components], options,
                 rules).Sorted();
         }
         catch (FormatException e)

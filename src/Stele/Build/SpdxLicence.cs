@@ -6,8 +6,8 @@ namespace Stele.Build;
 
 /// <summary>
 /// An SPDX licence expression (SPDX 2.3, annex D), held to the lists of licences and exceptions that this build knows.
-/// The
-/// fold holds a licence to its characters alone, as lists grow; who freezes something is told of a name that is none.
+/// The fold holds a licence to its characters alone, as lists grow; who freezes something is told of a name that is
+/// none.
 /// <code>
 /// expression = term *("OR" term)
 /// term = part *("AND" part)

@@ -9,8 +9,8 @@ namespace Stele.Build;
 /// <summary>
 /// What people write (policies, pipelines, checks, releases) as a JSON value: one YAML document, plain scalars by
 /// YAML's core schema (true, false, null, numbers), everything quoted is a string. Lines end with LF or CRLF. Anchors,
-/// aliases, tags, directives, duplicate keys,
-/// several documents, and words that other parsers take for something else are refused.
+/// aliases, tags, directives, duplicate keys, several documents, and words that other parsers take for something else
+/// are refused.
 /// <c>${name}</c> in a string or key is replaced by a parameter; <c>${name:-text}</c> by that text, if the parameter is
 /// not given.
 /// </summary>

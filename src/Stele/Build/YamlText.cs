@@ -44,8 +44,8 @@ sealed class YamlText(string file, string text)
 
     /// <summary>
     /// Refuses what YAML 1.2 has no place for, and what parsers take for different things. Invariant: behind it, LF and
-    /// CRLF end lines and nothing else does, whichever YAML one goes by
-    /// (1.1, by which our scanner goes, breaks lines at CR, U+0085, U+2028 and U+2029 as well).
+    /// CRLF end lines and nothing else does, whichever YAML one goes by (1.1, by which our scanner goes, breaks lines
+    /// at CR, U+0085, U+2028 and U+2029 as well).
     /// </summary>
     public void Hold()
     {
@@ -78,17 +78,17 @@ sealed class YamlText(string file, string text)
     /// Characters that reorder what one reads, or that one does not see, each with its place: in a text that people are
     /// to judge they are seldom meant.
     /// </summary>
-    public IEnumerable<(int Line, int Column, string Code, string Message)> Hidden()
+    public IEnumerable<HiddenCharacter> Hidden()
     {
         var (line, start) = (1, 0);
         for (var i = 0; i < text.Length;)
         {
             var (c, length) = ForeignText.At(text, i);
             if (c == '\n') (line, start) = (line + 1, i + 1);
-            else if (ForeignText.Reorders(c)) yield return (line, i - start + 1, "bidi",
+            else if (ForeignText.Reorders(c)) yield return new(line, i - start + 1, "bidi",
                 $"U+{c:X4} reorders what is read here: what one sees is not what is judged; take it away, or write "
                 + $"it as \\u{c:X4} in double quotes");
-            else if (c is not ('\t' or '\r') && ForeignText.Hides(c)) yield return (line, i - start + 1, "invisible",
+            else if (c is not ('\t' or '\r') && ForeignText.Hides(c)) yield return new(line, i - start + 1, "invisible",
                 $"U+{c:X4} is not seen here, and counts: take it away, or write it as "
                 + $"{(c > 0xFFFF ? $"\\U{c:X8}" : $"\\u{c:X4}")} in double quotes");
             i += length;
@@ -225,3 +225,6 @@ sealed class YamlText(string file, string text)
         return (line, offset - start + 1);
     }
 }
+
+/// <summary>A character that people do not see, or that reorders what they see. Line and column count from 1.</summary>
+sealed record HiddenCharacter(int Line, int Column, string Code, string Message);

@@ -108,19 +108,21 @@ static class ApproveVerb
                 new[] { c.Role, c.Name, c.Digest.Short, PolicyInput.Name(desk.State.StrengthOf(c.Digest)) }), "  ");
             t.Line("evaluations");
             t.Table(desk.Metrics(release).DefaultIfEmpty(["none: no check of it is stated"]), "  ");
-            if (shown["waivers"].AsArray is { IsEmpty: false } waivers)
+            // Both as the document has them, whose digest is signed.
+            if (PolicyInput.ValidWaivers(desk.State, release, place.System, place.Environment, now).ToArray()
+                is { Length: > 0 } waivers)
             {
                 t.Line("waived");
-                t.Table(
-                    waivers.Select(w =>
-                        new[] { $"rule {w["rule"].AsString}", $"until {Terminal.Time(w["expires"].AsInt)}",
-                            $"by {w["member"].AsString[..8]}…", $"entry {w["entry"].AsInt}" }), "  ");
+                t.Table(waivers.Select(w => new[] { $"rule {w.Waiver.Rule}", $"until {Terminal.Time(w.Expires)}",
+                    $"by {w.By.Member[..8]}…", $"entry {w.By.Entry}" }), "  ");
             }
-            if (shown["attestations"].AsArray is { IsEmpty: false } words)
+            if (Attestations.InForce(desk.State, place.System, release.Digest, now).ToArray()
+                is { Length: > 0 } words)
             {
                 t.Line("people's words on controls");
-                t.Table(words.Select(w => new[] { w["control"].AsString, $"until {Terminal.Time(w["expires"].AsInt)}",
-                    $"by {w["member"].AsString[..8]}…", $"entry {w["entry"].AsInt}" }), "  ");
+                t.Table(words.Select(w => new[] { w.Attestation.Control,
+                    $"until {Terminal.Time(w.Attestation.Expires!.Value)}", $"by {w.By.Member[..8]}…",
+                    $"entry {w.By.Entry}" }), "  ");
             }
             if (routes.Length > 1) t.Line($"shares  {Shares(routes, desk)}");
             t.Line(

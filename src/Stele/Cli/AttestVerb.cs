@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Stele.Build;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -144,7 +145,7 @@ static class AttestVerb
         call.Terminal.Result(
             Json.Object(
                 ("attestations",
-                    Json.Array(words.Select(a => Control.Views.Words.One(a, counting.Contains(a.By.Entry)).With("text",
+                    Json.Array(words.Select(a => ShownWord.Of(a, counting.Contains(a.By.Entry)).ToJson().With("text",
                         Reasons.Find(desk.Home, a.Attestation.Reason) is { } text ? Json.Of(text) : Json.Null))))),
             () =>
             {

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.CommandLine;
+using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
@@ -51,9 +53,8 @@ static class AuditVerb
             logs, what => call.Terminal.Progress(what)), call.Stop);
         var page = Control.Export.WritePage(file);
         var missing = await MissingKeys(call, node, folders);
-        call.Terminal.Result(Json.Object(("file", file), ("page", page), ("bytes", size), ("digest", digest),
-            ("entries", desk.State.Size), ("logs", logs.Count), ("missingKeys", Json.Array(missing.Select(Json.Of)))),
-            () =>
+        call.Terminal.Result(new ExportedPack(file, page, size, digest, desk.State.Size, logs.Count,
+            [.. missing]).ToJson(), () =>
         {
             foreach (var log in missing) call.Terminal.Line(Terminal.Yellow(
                 $"{log}; the pack proves the records, and not that what was asked and answered is kept"));
@@ -110,9 +111,8 @@ static class AuditVerb
         if (node is null) return all;
         try
         {
-            all.AddRange((await node.Status(call.Stop))["environments"].AsArray
-                .SelectMany(e => e.Find("faults")?.AsArray ?? [])
-                .Where(f => f["code"].AsString == NodeFault.KeysMissing.Row().Name).Select(f => f["message"].AsString));
+            all.AddRange((await node.Status(call.Stop)).Environments.SelectMany(e => e.Faults)
+                .Where(f => f.Code == FaultCode.KeysMissing.Row().Name).Select(f => f.Message));
         }
         catch (NodeClient.SilentException) { }   // its folder was read
         return all;
@@ -141,8 +141,8 @@ static class AuditVerb
     static PackedLog? OnDisk(Call call, LogFact log, Folders folders)
     {
         var folder = NodeFolder.In(call.DataHere);
-        if (!File.Exists(System.IO.Path.Combine(folder.Log(log.Origin), "key"))) return null;
-        var open = folders.Keep(DecisionLog.Open(folder, log.Origin, call.Clock));
+        if (DecisionLog.OpenToRead(folder, log.Origin) is not { } open) return null;
+        folders.Keep(open);
         try
         {
             using var recorder = new Recorder(folder, open);
@@ -156,3 +156,8 @@ static class AuditVerb
         return open.Key.ToString() == log.Key ? Control.Export.Of(open.Log) : null;
     }
 }
+
+/// <param name="Page">Shows any pack in a browser.</param>
+/// <param name="MissingKeys">The logs of which keys are missing and nothing says why, in words.</param>
+sealed record ExportedPack(string File, string Page, long Bytes, Digest Digest, long Entries, int Logs,
+    ImmutableArray<string> MissingKeys) : IView;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Stele.Build;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Statements;
 using Stele.Runtime;
@@ -32,7 +33,7 @@ static class CheckVerb
         var check = CheckSource.Read(file, await PolicyText.Yaml(call, file), Sets.Of(call, desk), desk.Artifact);
         if (call.Get<bool>("--digest"))
         {
-            call.Terminal.Result(Json.Object(("check", check.Digest), ("name", check.Name)),
+            call.Terminal.Result(new NamedCheck(check.Digest, check.Name).ToJson(),
                 () => call.Terminal.Line(check.Digest.ToString()));
             return 0;
         }
@@ -48,9 +49,8 @@ static class CheckVerb
             Issued = call.Now
         });
         call.Terminal.Result(
-            Json.Object(("release", release.Digest), ("check", check.Digest), ("report", result.Report),
-                ("entry", entry), ("metrics", result.Figures.Metrics),
-                ("confinement", Enforcement.ToJson())),
+            new CheckedRelease(release.Digest, check.Digest, result.Report, entry, result.Figures.Metrics,
+                Enforcement.ToJson()).ToJson(),
             () =>
             {
                 call.Terminal.Line($"check {check.Name} of {release.Name}  {Terminal.Dim($"entry {entry}")}");
@@ -59,3 +59,9 @@ static class CheckVerb
         return 0;
     }
 }
+
+sealed record NamedCheck(Digest Check, string Name) : IView;
+
+/// <param name="Confinement">What confined the release and the check while they ran.</param>
+sealed record CheckedRelease(Digest Release, Digest Check, Digest Report, long Entry, Json Metrics, Json Confinement)
+    : IView;

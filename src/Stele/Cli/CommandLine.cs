@@ -47,7 +47,7 @@ static class CommandLine
                 if (known[command] is { Run: null } group && parsed.UnmatchedTokens.Count == 0
                     && !ReferenceEquals(group, top))
                 {
-                    stage.Output.Write(HelpText.Of(group, false));
+                    stage.Output.Write(HelpText.Of(group, HelpOf.Verb));
                     return 0;
                 }
                 if (UsageError.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
@@ -67,7 +67,8 @@ static class CommandLine
         }
         catch (Exception e)
         {
-            failure = ErrorText.Of(e, Environment.GetEnvironmentVariable("STELE_TRACE") == "1");
+            failure = Environment.GetEnvironmentVariable("STELE_TRACE") == "1" ? ErrorText.WithStack(e)
+                : ErrorText.Of(e);
         }
         var json = args.Contains("--json") && call is not { Terminal.Answered: true };
         Terminal.Failed(call, stage, failure, json);
@@ -99,7 +100,7 @@ static class CommandLine
         public override int Invoke(ParseResult parsed)
         {
             var verb = known[parsed.CommandResult.Command];
-            output.Write(HelpText.Of(verb, ReferenceEquals(verb, top)));
+            output.Write(HelpText.Of(verb, ReferenceEquals(verb, top) ? HelpOf.Program : HelpOf.Verb));
             return 0;
         }
     }

@@ -188,7 +188,7 @@ sealed class Desk : IAsyncDisposable
     {
         try
         {
-            return Releases.Find(State, text);
+            return ReleaseList.Find(State, text);
         }
         catch (FormatException e)
         {
@@ -301,8 +301,8 @@ sealed class Desk : IAsyncDisposable
     [
         .. new[]
         {
-            NodeFault.Rejected, NodeFault.Forked, NodeFault.Unverified, NodeFault.Unregistered, NodeFault.KeyRevoked,
-            NodeFault.NotStarted, NodeFault.Revoked,
+            FaultCode.Rejected, FaultCode.Forked, FaultCode.Unverified, FaultCode.Unregistered, FaultCode.KeyRevoked,
+            FaultCode.NotStarted, FaultCode.Revoked,
         }.Select(f => f.Row().Name),
     ];
 
@@ -313,14 +313,11 @@ sealed class Desk : IAsyncDisposable
         try
         {
             var status = await node.Status(_call.Stop);
-            var environment = status["environments"].AsArray.FirstOrDefault(e =>
-                e["system"].AsString == place.System && e["environment"].AsString == place.Environment);
-            if (environment is null) return default;
-            var faults = (environment.Find("faults")?.AsArray ?? []).Where(f => f.Find("deployment")?.AsInt == head)
-                .Concat(status.Find("faults")?.AsArray ?? []).ToArray();
-            var last = faults.FirstOrDefault(f => Final.Contains(f["code"].AsString, StringComparer.Ordinal));
+            if (status.Of(place.System, place.Environment) is not { } environment) return default;
+            ShownFault[] faults = [.. environment.Faults.Where(f => f.Deployment == head), .. status.Faults];
+            var last = faults.FirstOrDefault(f => Final.Contains(f.Code, StringComparer.Ordinal));
             return (last ?? faults.FirstOrDefault()) is { } fault
-                ? ($"{fault["code"].AsString}: {fault["message"].AsString}", last is not null) : default;
+                ? ($"{fault.Code}: {fault.Message}", last is not null) : default;
         }
         catch (Exception e) when (e is CliError or NodeClient.SilentException or FormatException)
         {

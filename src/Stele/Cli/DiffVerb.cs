@@ -17,38 +17,32 @@ static class DiffVerb
         var (from, to) = (desk.Release(call.Need("from")), desk.Release(call.Need("to")));
         var diff = Diff.Of(desk.State, desk.Small, from, to);
         var all = call.Get<bool>("--all");
-        call.Terminal.Result(diff, () =>
+        call.Terminal.Result(diff.ToJson(), () =>
         {
             var t = call.Terminal;
             t.Line($"{from.Name} {from.Digest.Short} → {to.Name} {to.Digest.Short}");
-            var components = diff["components"].AsArray;
-            t.Table(components.Where(c => all || c["change"].AsString != "same").Select(c => new[]
+            t.Table(diff.Components.Where(c => all || c.Change != Change.Same).Select(c => new[]
             {
-                c["change"].AsString, c["role"].AsString, c["name"].AsString,
-                $"{Short(c.Find("from"))} → {Short(c.Find("to"))}", c.Find("toStrength")?.AsString ?? "",
+                ViewJson.Name(c.Change), c.Role, c.Name, $"{Short(c.From)} → {Short(c.To)}", c.ToStrength ?? "",
             }));
             t.Line(
-                $"  {components.Count(c => c["change"].AsString == "same")} of {components.Length} components are "
+                $"  {diff.Components.Count(c => c.Change == Change.Same)} of {diff.Components.Length} components are "
                 + $"the same bytes");
-            if (diff["policy"]["change"].AsString != "same") t.Line($"  policy {diff["policy"]["change"].AsString}");
-            foreach (var change in diff["run"].Find("changes")?.AsArray ?? [])
-                t.Line($"  run.{change["member"].AsString}: {change["from"]} → {change["to"]}");
-            foreach (var check in diff["checks"].AsArray)
+            if (diff.Policy.Change != Change.Same) t.Line($"  policy {ViewJson.Name(diff.Policy.Change)}");
+            foreach (var change in diff.Run.Changes ?? [])
+                t.Line($"  run.{change.Member}: {change.From} → {change.To}");
+            foreach (var check in diff.Checks)
             {
-                t.Line($"  check {check["check"].AsDigest.Short}");
-                t.Table(
-                    check["figures"].AsArray
-                        .Where(f => all
-                            || (f["change"].AsString != "same"
-                                && f["name"].AsString.StartsWith("metrics.", StringComparison.Ordinal)))
-                        .Select(f => new[] { f["name"].AsString, Figure(f.Find("from")), "→", Figure(f.Find("to")) }),
-                    "    ");
+                t.Line($"  check {check.Check.Short}");
+                t.Table(check.Figures.Where(f => all || (f.Change != Change.Same
+                    && f.Name.StartsWith("metrics.", StringComparison.Ordinal)))
+                    .Select(f => new[] { f.Name, Figure(f.From), "→", Figure(f.To) }), "    ");
             }
         });
         return 0;
     });
 
-    static string Short(Json? digest) => digest?.AsDigest.Short ?? "(none)";
+    static string Short(Digest? digest) => digest?.Short ?? "(none)";
     static string Figure(Json? j) => j is null ? "–" : j.Kind is JsonKind.Double or JsonKind.Int ? Desk.Number(j)
         : j.ToString();
 }

@@ -67,8 +67,8 @@ sealed class ErasureOrders : IDisposable
         var entries = ImmutableArray.CreateBuilder<(long, string, long)>();
         foreach (var claim in plan.Pending.Concat(plan.Planned))
         {
-            bool Stated() => _desk.State.Erasures.ContainsKey(claim["list"].AsDigest);
-            bool Anchored() => _desk.State.Logs[claim["log"].AsString].Anchor?.Size >= claim["to"].AsInt;
+            bool Stated() => _desk.State.Erasures.ContainsKey(claim.List);
+            bool Anchored() => _desk.State.Logs[claim.Log].Anchor?.Size >= claim.To;
             for (; !Stated() && !Anchored() && _folder is null && _call.Clock.GetUtcNow() < until; await _desk.Sync())
             {
                 _call.Terminal.Progress("waiting for the node to anchor its log");
@@ -77,13 +77,13 @@ sealed class ErasureOrders : IDisposable
             if (Stated()) continue;
             if (!Anchored())
             {
-                waiting += claim["count"].AsInt;
+                waiting += claim.Count;
                 continue;
             }
-            if (Sign(ErasureRecord.Statement(claim, _desk.State, Home.NewId(), _call.Now)) is not { } order) continue;
+            if (Sign(claim.Statement(_desk.State, Home.NewId(), _call.Now)) is not { } order) continue;
             var (gone, entry) = await Carry(order);
             destroyed += gone;
-            entries.Add((entry, claim["log"].AsString, claim["count"].AsInt));
+            entries.Add((entry, claim.Log, claim.Count));
         }
         return new Erased(plan, destroyed, entries.ToImmutable(), waiting);
     }
@@ -126,7 +126,7 @@ sealed class ErasureOrders : IDisposable
                 + $"draft is not known here");
             all = [.. json["envelopes"].AsArray.Select(Envelope.FromJson)];
             if (all.IsEmpty) throw new FormatException("it holds no order");
-            foreach (var statement in all.Select(e => Statement.Parse(e.Payload)))
+            foreach (var statement in all.Select(e => StatementKinds.Parse(e.Payload)))
                 if (statement is not (Erasure or Retention)) throw new FormatException($"a {statement.Kind} "
                     + $"statement is no order to erase");
                 else if (statement.Ledger != _desk.State.Ledger) throw new FormatException("it was made for another "
@@ -136,7 +136,7 @@ sealed class ErasureOrders : IDisposable
         {
             throw new CliError($"{file} is not what --draft writes: {e.Message}", "stele erase DECISION --draft NEW");
         }
-        foreach (var statement in all.Select(e => Statement.Parse(e.Payload)))
+        foreach (var statement in all.Select(e => StatementKinds.Parse(e.Payload)))
             _call.Terminal.Note(statement is Erasure x
                 ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by {x.Cause}; signed "
                     + $"first at {Terminal.Time(x.Issued)}"
@@ -151,7 +151,7 @@ sealed class ErasureOrders : IDisposable
     public async Task<(long Destroyed, long Entry)> Carry(Envelope order)
     {
         var destroyed = 0L;
-        if (Statement.Parse(order.Payload) is Erasure erasure)
+        if (StatementKinds.Parse(order.Payload) is Erasure erasure)
         {
             if (_desk.State.Erasures.TryGetValue(erasure.List, out var stated)) return (0, stated.Entry);
             _call.Terminal.Progress("erasing");
@@ -198,7 +198,7 @@ sealed class ErasureOrders : IDisposable
         _alone = NodePruning.Alone(folder);
         // Opened once for all steps; none of them closes it.
         return new Erasures(folder, origin => (_opened.TryGetValue(origin, out var there) ? there : _opened[origin] =
-            Erasures.Open(folder, origin, _call.Clock)) is var (recorder, _) ? (recorder, null) : null);
+            Erasures.Open(folder, origin)) is var (recorder, _) ? (recorder, null) : null);
     }
 
     public void Dispose()

@@ -19,12 +19,12 @@ namespace Stele.Cli;
 /// </summary>
 static class ErrorText
 {
-    public static CliError Of(Exception e, bool trace)
-    {
-        var said = e is CliError own ? own : Say(e);
-        return trace && e is not CliError ? new CliError($"{said.Message}\n{e}", said.Hint,
-            said.Exit) { Problem = said.Problem, Lines = [.. said.Lines, .. e.ToString().Split('\n')] } : said;
-    }
+    public static CliError Of(Exception e) => e is CliError own ? own : Say(e);
+
+    /// <summary>The same with the stack, for an exception that is none of ours.</summary>
+    public static CliError WithStack(Exception e) => Of(e) is var said && e is CliError ? said
+        : new CliError($"{said.Message}\n{e}", said.Hint, said.Exit)
+        { Problem = said.Problem, Lines = [.. said.Lines, .. e.ToString().Split('\n')] };
 
     static CliError Say(Exception e) => e switch
     {
@@ -44,9 +44,7 @@ static class ErrorText
         // What these tell of another program is the end of what it wrote, line by line.
         InstanceException or CheckException or BuildException => Quoted(e.Message, null),
         LinkException or ForwardException or GatewayException => new CliError(e.Message),
-        IOException { Message: var m } when m.IndexOf(" is open in another process",
-            StringComparison.Ordinal) is > 0 and var at =>
-            new CliError($"{System.IO.Path.GetDirectoryName(m[..at])} is in use by another process",
+        LockedException locked => new CliError($"{locked.Folder} is in use by another process",
                 "does a stele up or a stele witness run on this folder already? stop it first, or use another "
                 + "folder: --data DIR"),
         IOException

@@ -9,16 +9,16 @@ namespace Stele.Cli;
 
 static class FreezeVerb
 {
-    public static Verb Verb => new("freeze", "freeze a file, a folder or an environment under a digest (builders)", """
+    public static Verb Verb => new("freeze", "freeze a file, a folder or a runtime under a digest (builders)", """
         stele freeze PATH --kind KIND --name NAME [--origin URL] [--licence ID] [--note NAME=TEXT]...
-        stele freeze --environment RECIPE [PROGRAM] --name NAME [--also PATH]... [--library SONAME]...
+        stele freeze --runtime RECIPE [PROGRAM] --name NAME [--also PATH]... [--library SONAME]...
 
         Makes an OCI artifact of the bytes, uploads what the server does not have, and states where it comes from: frozen as found, so
         its origin is a claim of yours until something better is stated. The same bytes and words give the same digest on any machine.
         Kinds: model dataset code pipeline prompt tools config policy report.
 
-        An environment is the closure of a program and all it loads: its runtime, and every shared library that the loader would find
-        (ELF). It becomes the root of a sandbox, with nothing else in it. RECIPE: dotnet is the .NET runtime of this machine; dotnet-sdk
+        A runtime is the closure of a program and all it loads: its interpreter, and every shared library that the loader would find
+        (ELF); its artifact's kind is called environment in formats, and --environment is the option's older name. It becomes the root of a sandbox, with nothing else in it. RECIPE: dotnet is the .NET runtime of this machine; dotnet-sdk
         has the C# compiler too; python is Python 3 with its library; native is any PROGRAM.
         """,
         [
@@ -40,15 +40,15 @@ static class FreezeVerb
                 HelpName = "NAME=TEXT",
                 Description = "an annotation of the artifact; part of what its digest covers"
             },
-            new Option<string>("--environment")
+            new Option<string>("--runtime", "--environment")
             {
                 HelpName = "RECIPE",
-                Description = "freeze an environment: dotnet, dotnet-sdk, native or python"
+                Description = "freeze a runtime: dotnet, dotnet-sdk, native or python"
             },
             new Option<string[]>("--also")
             {
                 HelpName = "PATH",
-                Description = "a file or folder that the environment has, too"
+                Description = "a file or folder that the runtime has, too"
             },
             new Option<string[]>("--library")
             {
@@ -72,12 +72,12 @@ static class FreezeVerb
                 "as in MIT, CC0-1.0, or Apache-2.0 OR MIT");
         if (about.Origin?.Length > SourceTerms.MaxFrom)
             throw call.Wrong($"--origin takes at most {SourceTerms.MaxFrom} characters");
-        var recipe = call.Get<string>("--environment");
-        var kind = recipe is null ? call.Need("--kind") : "environment";
+        var recipe = call.Get<string>("--runtime");
+        var kind = recipe is null ? FieldWords.Format(call.Need("--kind")) : "environment";
         if (!Artifacts.Kinds.Contains(kind) || (recipe is null && kind is "environment" or "release"))
-            throw call.Wrong($"'{kind}' is not a kind that is frozen from a path", kind switch
+            throw call.Wrong($"'{FieldWords.Shown(kind)}' is not a kind that is frozen from a path", kind switch
             {
-                "environment" => "stele freeze --environment RECIPE --name NAME",
+                "environment" => "stele freeze --runtime RECIPE --name NAME",
                 "release" => "stele release FILE makes one",
                 _ => $"one of: {string.Join(" ", Artifacts.Kinds.Where(k => k is not ("environment" or "release")))}",
             });
@@ -98,7 +98,7 @@ static class FreezeVerb
             ("entry", entry is { } n ? Json.Of(n) : null)),
             () =>
                 call.Terminal.Line(
-                    $"{kind} {name}  {digest}  "
+                    $"{FieldWords.Shown(kind)} {name}  {digest}  "
                     + $"{Terminal.Dim(entry is { } n ? $"entry {n}" : "its origin is stated already")}"));
         return 0;
     }
@@ -109,7 +109,7 @@ static class FreezeVerb
         var closure = recipe switch
         {
             "dotnet" => Recipes.Dotnet(),
-            "dotnet-sdk" => Recipes.Dotnet(compiler: true),
+            "dotnet-sdk" => Recipes.DotnetSdk(),
             "native" => Recipes.Native(call.Need("path")),
             "python" => Recipes.Python(call.Get<string>("path") ?? "/usr/bin/python3"),
             _ => throw call.Wrong($"no recipe '{recipe}'", "dotnet, dotnet-sdk, native or python"),

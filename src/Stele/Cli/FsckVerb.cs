@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Stele.Control;
+using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
@@ -52,7 +53,8 @@ static class FsckVerb
         var violations = found.Violations;
         call.Terminal.Result(Json.Object(
             ("violations", Json.Array(
-                violations.Select(v => Json.Object(("path", v.Path), ("problem", v.Problem), ("derived", v.Derived))))),
+                violations.Select(v => Json.Object(("path", v.Path), ("problem", v.Problem),
+                    ("derived", v.Damage == Damage.Derived))))),
             ("repaired", Json.Array(found.Repaired.Select(Json.Of))),
             ("remarks", Json.Array(found.Remarks.Select(Json.Of))),
             ("entries", found.Entries), ("logs", found.Logs), ("decisions", found.Decisions), ("blobs", found.Blobs)),
@@ -67,10 +69,10 @@ static class FsckVerb
             call.Terminal.Line(violations.Count == 0
                 ? $"all is whole: {read}"
                 : $"{Count(violations.Count, "violation", "violations")}; read {read}");
-            if (violations.Any(v => v.Derived))
+            if (violations.Any(v => v.Damage == Damage.Derived))
                 call.Terminal.Note(
                     "What is derived can be made again, with server and node stopped: stele fsck --repair.");
-            if (violations.Any(v => !v.Derived))
+            if (violations.Any(v => v.Damage != Damage.Derived))
                 call.Terminal.Note(
                     "A blob is repaired by uploading it again; a journal, a key or a table only by a copy.");
         });

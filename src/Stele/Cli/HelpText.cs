@@ -20,7 +20,8 @@ static class HelpText
     /// <summary>How a paragraph begins that is printed as it stands: something to type or to write.</summary>
     const string Example = "    ";
 
-    public static string Of(Verb verb, bool top)
+    /// <param name="of">Of the whole program it says which verbs there are.</param>
+    public static string Of(Verb verb, HelpOf of)
     {
         var width = Console.IsOutputRedirected || Console.WindowWidth <= 0
             ? Widest
@@ -54,7 +55,7 @@ static class HelpText
             text.Append('\n');
             Wrap(text, $"Needs {verb.Needs}.", width, "", "");
         }
-        if (top)
+        if (of == HelpOf.Program)
         {
             text.Append('\n');
             Wrap(text, Common.Replace('\n', ' '), width, "", "");
@@ -89,3 +90,5 @@ static class HelpText
         text.Append(line.ToString().TrimEnd()).Append('\n');
     }
 }
+
+enum HelpOf { Verb, Program }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -111,7 +112,7 @@ static class HoldVerb
         call.Terminal.Result(
             Json.Object(
                 ("holds",
-                    Json.Array(holds.Select(h => Control.Views.Status.Hold(h).With("text",
+                    Json.Array(holds.Select(h => ShownHold.Of(h).ToJson().With("text",
                         Reasons.Find(desk.Home, h.Reason) is { } text ? Json.Of(text) : Json.Null))))),
             () =>
             {

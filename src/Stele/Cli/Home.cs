@@ -138,5 +138,5 @@ sealed class Home
         Files.Write(KeyFile(name), key.ToPem(), secret: true);
     }
 
-    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    public static string NewId() => Identity.RandomId.New();
 }

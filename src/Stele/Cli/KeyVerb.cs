@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -47,8 +48,7 @@ static class KeyVerb
         var home = Home.Open(call.HomePath);
         var first = home.Member is null;
         using var key = home.NewKey(call.Get<string>("name") ?? home.KeyName);
-        call.Terminal.Result(Json.Object(("member", home.Member!), ("key", key.Public.Id),
-            ("public", key.Public.ToString())), () =>
+        call.Terminal.Result(new NewKey(home.Member!, key.Public.Id, key.Public.ToString()).ToJson(), () =>
         {
             call.Terminal.Line($"member  {home.Member}");
             call.Terminal.Line($"key     {key.Public.Id}");
@@ -102,3 +102,5 @@ static class KeyVerb
             from is null ? own : null);
     }
 }
+
+sealed record NewKey(string Member, Digest Key, string Public) : IView;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Stele.Control.Views;
@@ -9,14 +10,6 @@ namespace Stele.Cli;
 
 static class LogVerb
 {
-    /// <summary>Every kind that an entry may have, as <see cref="Statement.Kind"/> says them.</summary>
-    static readonly string[] Kinds =
-    [
-        "genesis", "protocol", "log-key", "log", "member", "system", "policy", "origin", "release", "evaluation",
-        "approval", "waiver", "deployment", "observation", "anchor", "alert", "revocation",
-        "erasure", "retention", "hold", "verdict", "refusal", "reconcile", "attestation",
-    ];
-
     // Made again for each verb: the parser ties a symbol to its command.
     static Symbol[] Listing =>
     [
@@ -75,9 +68,11 @@ static class LogVerb
 
     static async Task<int> List(Call call)
     {
-        var kind = call.Get<string>("--kind");
-        if (kind is not null && !Kinds.Contains(kind))
-            throw call.Wrong($"no entry is of the kind '{kind}'", $"one of: {string.Join(" ", Kinds)}");
+        var kind = call.Get<string>("--kind") is { } typed ? FieldWords.Format(typed) : null;
+        var kinds = StatementKinds.All.Select(k => k.Name);
+        if (kind is not null && !kinds.Contains(kind))
+            throw call.Wrong($"no entry is of the kind '{kind}'",
+                $"one of: {string.Join(" ", kinds.Select(FieldWords.Shown))}");
         if (call.Get<int?>("--last") < 1) throw call.Wrong("--last takes at least 1");
         await using var desk = await Desk.Open(call);
         if (call.Get<long?>("entry") is { } one)
@@ -86,7 +81,7 @@ static class LogVerb
                 throw new CliError(
                     $"there is no entry {one}: the ledger has {desk.State.Size}, from 0 to {desk.State.Size - 1}",
                     "stele log list shows them");
-            var whole = LogLines.Whole(desk.Replay.Entries[(int)one]);
+            var whole = WholeEntry.Of(desk.Replay.Entries[(int)one]).ToJson();
             call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
             return 0;
         }
@@ -95,17 +90,17 @@ static class LogVerb
         // A listing of the whole ledger does not wait until all of it was judged again.
         var again = lines.Where(f => f.Statement is Verdict or Refusal)
             .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
-        call.Terminal.Result(Json.Object(
-            ("size", desk.State.Size),
-            ("lines", Json.Array(lines.Select(f =>
-            again.TryGetValue(f.Index, out var x) ? LogLines.One(f).With("execution", x.Name()) : LogLines.One(f))))),
-            () =>
+        call.Terminal.Result(new ListedEntries(desk.State.Size, [.. lines.Select(f => new ListedEntry(LogLine.Of(f),
+            again.TryGetValue(f.Index, out var x) ? x : null))]).ToJson(), () =>
         {
-            if (lines.Length == 0) call.Terminal.Note($"none of the {desk.State.Size} entries is of the kind {kind}");
+            if (lines.Length == 0)
+                call.Terminal.Note(
+                    $"none of the {desk.State.Size} entries is of the kind {FieldWords.Shown(kind!)}");
             call.Terminal.Table(lines.Select(f =>
                 new[] { f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Entry.Time),
-                f.Statement.Kind, again.TryGetValue(f.Index, out var x) ? $"{LogLines.Line(f)}  [{x.Words()}]"
-                : LogLines.Line(f) }), "");
+                FieldWords.Shown(f.Statement.Kind),
+                again.TryGetValue(f.Index, out var x) ? $"{StatementKinds.Line(f)}  [{x.Words()}]"
+                : StatementKinds.Line(f) }), "");
         });
         return again.Values.Any(x => x.IsLie()) ? CliError.Failed : 0;
     }
@@ -151,7 +146,7 @@ static class LogVerb
         call.Terminal.Result(Json.Object(("reads", Json.Array(reads.Select(r => r.ToJson())))), () =>
         {
             if (reads.Count == 0) call.Terminal.Note("nobody has opened any");
-            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.What }), "");
+            call.Terminal.Table(reads.Select(r => new[] { Terminal.Time(r.Time), r.Who, r.Decision }), "");
         });
         return 0;
     }
@@ -181,3 +176,8 @@ static class LogVerb
         }, $"{action} {origin}");
     }
 }
+
+/// <param name="Execution">Of verdicts and refusals: what came of executing it again here.</param>
+sealed record ListedEntry([Inline] LogLine Line, Execution? Execution) : IView;
+
+sealed record ListedEntries(long Size, ImmutableArray<ListedEntry> Lines) : IView;

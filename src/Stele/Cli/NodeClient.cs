@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net.Http.Headers;
-using System.Text;
+using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Proof;
@@ -16,6 +17,12 @@ namespace Stele.Cli;
 /// </summary>
 sealed class NodeClient : IDisposable
 {
+    /// <summary>The most that is read of an answer that is one JSON value.</summary>
+    const int MaxJson = 64 << 20, MaxReplay = 256 << 20;
+
+    /// <summary>Where pages are that no standard places; see <see cref="RoutePlace"/>.</summary>
+    const string V1 = ApiRoute.Version + "/";
+
     readonly HttpClient _http;
 
     public NodeClient(string gateway, string? token)
@@ -34,28 +41,26 @@ sealed class NodeClient : IDisposable
     /// <summary>The member that the node is, and its public key.</summary>
     public async Task<(string Member, PublicKey Key)> Identity(CancellationToken stop)
     {
-        var status = await Get("status", stop);
-        return (status["member"].AsString, PublicKey.Parse(status["key"].AsString));
+        var status = await Status(stop);
+        return (status.Member, PublicKey.Parse(status.Key));
     }
 
     /// <summary>Everything that the node says of itself.</summary>
-    public Task<Json> Status(CancellationToken stop) => Get("status", stop);
+    public Task<NodeStatus> Status(CancellationToken stop) => Get<NodeStatus>("status", stop);
 
     /// <summary>The decision log that the node would write for a place, once an owner opens it.</summary>
     public async Task<LogOffer> Offer(Place place, CancellationToken stop)
     {
         for (var attempt = 0; ; attempt++)
         {
-            var status = await Get("status", stop);
-            var environment = status["environments"].AsArray.FirstOrDefault(e => e["system"].AsString == place.System
-                && e["environment"].AsString == place.Environment);
-            if (environment?.Find("log") is { } log)
-                return new LogOffer(log["origin"].AsString, log["key"].AsString, status["member"].AsString);
+            var status = await Status(stop);
+            if (status.Of(place.System, place.Environment)?.Log is { } log)
+                return new LogOffer(log.Origin, log.Key, status.Member);
             // The node folds the assignment a moment after the ledger has it.
             if (attempt == 100)
                 throw new CliError($"the node does not run {place}",
-                    $"give it the role: stele member add --member {status["member"].AsString} --key "
-                    + $"{status["key"].AsString} --role node@{place}");
+                    $"give it the role: stele member add --member {status.Member} --key {status.Key} --role "
+                    + $"node@{place}");
             await Task.Delay(100, stop);
         }
     }
@@ -63,91 +68,81 @@ sealed class NodeClient : IDisposable
     /// <summary>
     /// A decision's leaf, its inclusion proof and the node's own checkpoint; null if the node does not have it.
     /// </summary>
-    public Task<Json?> Early(string log, long index, CancellationToken stop) =>
-        Find($"decisions/{NodeFolder.NameOf(log)}/{index}", stop);
+    public Task<DecisionProof?> Early(string log, long index, CancellationToken stop) =>
+        Find<DecisionProof>($"decisions/{NodeFolder.NameOf(log)}/{index}", stop);
 
     /// <summary>Who opened bodies, oldest first; the last so many, or all.</summary>
     public async Task<IReadOnlyList<BodyRead>> Reads(int? last, CancellationToken stop)
     {
-        Task<Json> Page(long first) =>
-            Get(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"reads?from={first}"), stop);
+        Task<ReadPage> Page(long first) =>
+            Get<ReadPage>(string.Create(CultureInfo.InvariantCulture, $"reads?from={first}"), stop);
         // A page behind the last read says how many there are, and costs no more.
-        var from = last is { } n ? Math.Max(0, (await Page(long.MaxValue))["size"].AsInt - n) : 0;
+        var from = last is { } n ? Math.Max(0, (await Page(long.MaxValue)).Size - n) : 0;
         var all = new List<BodyRead>();
         for (var size = long.MaxValue; from < size;)
         {
             var page = await Page(from);
-            size = page["size"].AsInt;
-            var reads = page["reads"].AsArray;
-            if (reads.IsEmpty) break;
-            all.AddRange(reads.Select(BodyRead.FromJson));
-            from += reads.Length;
+            size = page.Size;
+            if (page.Reads.IsEmpty) break;
+            all.AddRange(page.Reads);
+            from += page.Reads.Length;
         }
         return all;
     }
 
     /// <summary>What was asked and answered; a token with the right bodies opens it, and the node records that it
     /// did.</summary>
-    public Task<Json?> Bodies(string log, long index, CancellationToken stop) =>
-        Find($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
+    public Task<OpenedBodies?> Bodies(string log, long index, CancellationToken stop) =>
+        Find<OpenedBodies>($"bodies/{NodeFolder.NameOf(log)}/{index}", stop);
 
     /// <summary>
     /// What shows that a decision's keys were erased, and the root of the list that the ledger has of it; null where
     /// nothing does.
     /// </summary>
     public async Task<(Digest List, ErasedRecord Record)?> Erased(string log, long index, CancellationToken stop) =>
-        await Find($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } j
-            ? (j["list"].AsDigest, ErasedRecord.FromJson(j["record"]))
+        await Find<ErasureProof>($"erasures/{NodeFolder.NameOf(log)}/{index}", stop) is { } shown
+            ? (shown.List, shown.Record)
             : null;
 
     /// <summary>Has the node plan an erasure; it destroys nothing.</summary>
     /// <exception cref="CliError">It would not.</exception>
     public async Task<ErasurePlan> Plan(ErasureRequest request, TimeProvider clock, CancellationToken stop) =>
-        ErasurePlan.FromJson(await Patiently("erasures", request.ToJson().ToBytes(), clock, stop));
+        await Patiently<ErasurePlan>("erasures", request.ToJson(), clock, stop);
 
     /// <summary>Has the node carry out what owners ordered; how many decisions lost their keys.</summary>
     /// <param name="size">As much of the ledger the node has to have folded.</param>
     /// <exception cref="CliError">It would not.</exception>
     public async Task<long> Carry(Envelope order, long size, TimeProvider clock, CancellationToken stop) =>
-        (await Patiently(string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"erasures/orders?size={size}"), order.ToJson().ToBytes(), clock, stop))["destroyed"].AsInt;
-
-    /// <summary>Posts it, again while the node has not folded what this desk has.</summary>
-    async Task<Json> Patiently(string path, byte[] body, TimeProvider clock, CancellationToken stop)
-    {
-        for (var begun = clock.GetTimestamp(); ;)
-        {
-            using var answer = await Send(path, stop, body);
-            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 64 << 20);
-            if (answer.IsSuccessStatusCode) return said;
-            // It folds what this desk has folded a moment later.
-            if (said["code"].AsString != GatewayError.Behind.Row().Name
-                || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
-                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
-                    said["hint"].AsString);
-            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
-        }
-    }
+        (await Patiently<CarriedErasure>(string.Create(CultureInfo.InvariantCulture,
+            $"erasures/orders?size={size}"), order.ToJson(), clock, stop)).Destroyed;
 
     /// <summary>
     /// Has the node judge its decisions again under another policy. It is its own word: the bodies stay there.
     /// </summary>
     /// <exception cref="CliError">It would not.</exception>
     public async Task<ImmutableArray<ReplayedLog>> Replay(ReplayRequest request, TimeProvider clock,
-        CancellationToken stop)
+        CancellationToken stop) =>
+        (await Patiently<ReplayedDecisions>("replay", request.ToJson(), clock, stop, MaxReplay)).Logs;
+
+    /// <summary>Posts it, again while the node has not folded what this desk has.</summary>
+    async Task<T> Patiently<T>(string path, Json body, TimeProvider clock, CancellationToken stop,
+        int maxBytes = MaxJson) where T : class, IView
     {
         for (var begun = clock.GetTimestamp(); ;)
         {
-            using var answer = await Send("replay", stop, request.ToJson().ToBytes());
-            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 256 << 20);
-            if (answer.IsSuccessStatusCode) return [.. said["logs"].AsArray.Select(ReplayedLog.FromJson)];
-            if (said["code"].AsString != GatewayError.Behind.Row().Name
-                || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60))
-                throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
-                    said["hint"].AsString);
+            using var answer = await Send(V1 + path, stop, body.ToBytes());
+            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), maxBytes);
+            if (answer.IsSuccessStatusCode) return ViewJson.Read<T>(said);
+            var problem = Problem.FromJson((int)answer.StatusCode, said);
+            // It folds what this desk has folded a moment later.
+            if (problem.Code != GatewayError.Behind.Row().Name
+                || clock.GetElapsedTime(begun) > TimeSpan.FromSeconds(60)) throw Refused(problem);
             await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stop);
         }
     }
+
+    static CliError Refused(Problem problem) =>
+        new($"the node would not ({problem.Code}): {problem.Message}", problem.Hint);
 
     /// <summary>
     /// A whole decision log under its newest checkpoint, asked for bundle by bundle as it is walked; null if the node
@@ -161,7 +156,7 @@ sealed class NodeClient : IDisposable
         var note = await answer.Content.ReadAsStringAsync(stop);
         if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error))
             throw new CliError($"the decision log {log.Origin}: {error}");
-        using var begins = await Send($"logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
+        using var begins = await Send($"{V1}logs/{NodeFolder.NameOf(log.Origin)}/floor", stop);
         var floor = begins.IsSuccessStatusCode
             ? PackedFloor.Parse(await begins.Content.ReadAsByteArrayAsync(stop))
             : null;
@@ -220,22 +215,19 @@ sealed class NodeClient : IDisposable
         return Tile.Decode(await answer.Content.ReadAsByteArrayAsync(stop), tile.Width);
     }
 
-    async Task<Json> Get(string path, CancellationToken stop) => await Find(path, stop)
+    async Task<T> Get<T>(string path, CancellationToken stop) where T : class, IView => await Find<T>(path, stop)
         ?? throw new CliError($"the node at {_http.BaseAddress} does not show {path}",
         "is it the node's gateway, and a token of that node with the right for it? stele login … --gateway URL "
         + "--node-token-file FILE");
 
-    async Task<Json?> Find(string path, CancellationToken stop)
+    async Task<T?> Find<T>(string path, CancellationToken stop) where T : class, IView
     {
-        using var answer = await Send(path, stop);
+        using var answer = await Send(V1 + path, stop);
         if (answer.StatusCode == System.Net.HttpStatusCode.Forbidden)
-        {
-            var said = CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), 1 << 20);
-            throw new CliError($"the node would not ({said["code"].AsString}): {said["message"].AsString}",
-                said["hint"].AsString);
-        }
+            throw Refused(Problem.FromJson((int)answer.StatusCode,
+                CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), Problem.MaxBytes)));
         return answer.IsSuccessStatusCode
-            ? CanonicalJson.Parse(Encoding.UTF8.GetBytes(await answer.Content.ReadAsStringAsync(stop)), 64 << 20)
+            ? ViewJson.Read<T>(CanonicalJson.Parse(await answer.Content.ReadAsByteArrayAsync(stop), MaxJson))
             : null;
     }
 

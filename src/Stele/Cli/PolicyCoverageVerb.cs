@@ -80,7 +80,7 @@ static class PolicyCoverageVerb
         t.Line($"{Terminal.Bold(Place(c))}  {c.Catalogue.Title}. {c.Catalogue.Caveat}");
         foreach (var row in c.Rows)
         {
-            var standing = Coverage.Name(row.Status).PadRight(8);
+            var standing = ViewJson.Name(row.Status).PadRight(8);
             t.Line(
                 $"  {(row.Status switch { ControlStatus.Checked or ControlStatus.Attested => Terminal.Green(standing), ControlStatus.Lapsed => Terminal.Yellow(standing), _ => standing })}  {c.Catalogue.Reference(row.Control)}  {row.Control.Title}");
             foreach (var rules in row.Rules.GroupBy(r => (r.Policy, r.Name, r.Rule, r.Demands, r.Waived)))

@@ -14,8 +14,8 @@ static class PolicyDraft
     /// <summary>A policy by its file, its digest, or the scope it is in force for.</summary>
     static async Task<Policy> Read(Call call, string given)
     {
-        if (PolicyText.Is(given)) return PolicySource.Compile(given, await PolicyText.Read(call, given),
-            Sets.Plain(call), draft: true);
+        if (PolicyText.Is(given)) return PolicySource.Draft(given, await PolicyText.Read(call, given),
+            Sets.Plain(call));
         if (!Digest.TryParse(given, out _) && Path.GetExtension(given) is ".yaml" or ".yml")
             throw call.Wrong($"there is no file {given}");
         await using var desk = await Desk.Open(call);

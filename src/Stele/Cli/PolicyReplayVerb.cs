@@ -93,7 +93,7 @@ static class PolicyReplayVerb
         using var alone = NodePruning.Alone(folder);
         using var reads = new BodyReads(folder.Reads);
         await reads.Add(BodyRead.OfReplay(call.Now, Access.LocalName, request));
-        using var replays = new DecisionReplays(origin => Erasures.Open(folder, origin, call.Clock));
+        using var replays = new DecisionReplays(origin => Erasures.Open(folder, origin));
         return await replays.Run(request, () => desk.Replay, call.Stop);
     }
 

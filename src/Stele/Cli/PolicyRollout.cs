@@ -164,7 +164,7 @@ static class PolicyRollout
         try
         {
             envelope = Envelope.Parse(await File.ReadAllBytesAsync(file, call.Stop));
-            statement = Statement.Parse(envelope.Payload) as PolicyStatement
+            statement = StatementKinds.Parse(envelope.Payload) as PolicyStatement
                 ?? throw new FormatException("it is no change of a policy");
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)

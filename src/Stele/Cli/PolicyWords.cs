@@ -46,7 +46,7 @@ static class PolicyWords
         (_, Effect.Allow) => "A request is answered only if this, or another rule that allows, is true:",
         (_, Effect.Deny) => "A request is denied when this is true:",
         (_, Effect.Hold) =>
-            "A request waits for a person's approval when this is true (until a gateway can wait, it is refused):",
+            "A request needs approval by a person when this is true (until a gateway can wait for it, it is refused):",
         _ => "A request is answered with fields masked when this is true:",
     };
 

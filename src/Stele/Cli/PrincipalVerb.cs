@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Stele.Control.Views;
 using Stele.Host;
 using Stele.Identity;
 using Stele.Proof;
@@ -41,7 +42,7 @@ static class PrincipalVerb
         var roles = (call.Get<string[]>("--role") ?? []).Select(r => Parsing.Label(r, "a role")).ToArray();
         var (id, token) = TokenFile.AddPrincipal(File(call), roles, places);
         call.Terminal.Line($"principal {id}");
-        Secrets.Give(call, "token    ", token, Json.Object(("principal", id)),
+        Secrets.Give(call, "token    ", token, new NewPrincipal(id, null, null).ToJson(),
             "It goes into a request to the gateway as 'Authorization: Bearer TOKEN'.");
         return Task.FromResult(0);
     }
@@ -88,3 +89,6 @@ static class PrincipalVerb
                 "run this on the node's machine, with the folder it runs from: --data DIR");
     }
 }
+
+/// <param name="Token">Where it was not written to <paramref name="File"/>.</param>
+sealed record NewPrincipal(string Principal, string? Token, string? File) : IView;

@@ -21,7 +21,7 @@ static class ReceiptVerb
 
         A decision that the ledger does not anchor yet has an early receipt: the node's signed word, which proves fraud
         if the log ever says otherwise (stele-verify fraud). The caller who asked the gateway can fetch the same from
-        the node with their own token: GET /-/receipts/DECISION.
+        the node with their own token: GET /-/v1/receipts/DECISION.
         """,
         [
             new Argument<string>("decision"),

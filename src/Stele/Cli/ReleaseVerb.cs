@@ -58,7 +58,7 @@ static class ReleaseVerb
         var release = await ReleaseClosure.Build(desk.Blobs, document, call.Stop);
         if (desk.State.Releases.TryGetValue(release, out var known))
         {
-            call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", known.Entry)),
+            call.Terminal.Result(new DeclaredRelease(release, document.Name, known.Entry, null).ToJson(),
                 () => call.Terminal.Line(
                     $"release {document.Name}  {release}  {Terminal.Dim($"declared already in entry {known.Entry}")}"));
             return 0;
@@ -69,8 +69,8 @@ static class ReleaseVerb
             Nonce = Home.NewId(),
             Issued = call.Now
         });
-        call.Terminal.Result(Json.Object(("release", release), ("name", document.Name), ("entry", entry),
-            ("components", document.Components.Length)),
+        call.Terminal.Result(new DeclaredRelease(release, document.Name, entry,
+            document.Components.Length).ToJson(),
             () =>
                 call.Terminal.Line(
                     $"release {document.Name}  {release}  {document.Components.Length} components  "
@@ -85,7 +85,8 @@ static class ReleaseVerb
         Parsing.Scope(system, desk.State);
         var releases = desk.State.Releases.Values.Where(r => system is null || r.System == system)
             .OrderByDescending(r => r.Entry).ToArray();
-        call.Terminal.Result(Json.Object(("releases", Json.Array(releases.Select(r => Releases.One(desk.State, r))))),
+        call.Terminal.Result(Json.Object(("releases",
+            Json.Array(releases.Select(r => ShownRelease.Of(desk.State, r).ToJson())))),
             () =>
         {
             if (releases.Length == 0)
@@ -108,7 +109,7 @@ static class ReleaseVerb
     {
         await using var desk = await Desk.Open(call);
         var release = desk.Release(call.Need("release"));
-        call.Terminal.Result(Releases.One(desk.State, release), () =>
+        call.Terminal.Result(ShownRelease.Of(desk.State, release).ToJson(), () =>
         {
             var t = call.Terminal;
             t.Line(
@@ -131,3 +132,6 @@ static class ReleaseVerb
         return 0;
     }
 }
+
+/// <param name="Components">How many; nothing where it was declared before.</param>
+sealed record DeclaredRelease(Digest Release, string Name, long Entry, int? Components) : IView;

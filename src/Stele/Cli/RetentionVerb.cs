@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Stele.Gateway;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -159,15 +160,15 @@ static class RetentionVerb
     {
         await using var desk = await Desk.Open(call);
         var state = desk.State;
-        var logs = Control.Views.Status.Of(state, desk.Replay.Entries, call.Now)["logs"].AsArray;
+        var logs = Status.Of(state, desk.Replay.Entries, call.Now).Logs;
         call.Terminal.Result(Json.Object(
             ("systems",
                 Json.Array(
                     state.Systems.Values
                         .Select(s => Json.Object(("system", s.Name), ("retention",
                             s.Retention?.ToJson() ?? Json.Null))))), ("logs", Json.Array(logs.Select(l => Json.Object(
-                ("log", l["log"]), ("place", l["place"]), ("erased", l["erased"]), ("floor", l["floor"]),
-                ("holds", l["holds"])))))), () =>
+                ("log", l.Log), ("place", l.Place), ("erased", l.Erased), ("floor", l.Floor),
+                ("holds", Json.Array(l.Holds.Select(h => Json.Of(h))))))))), () =>
         {
             var t = call.Terminal;
             if (state.Systems.IsEmpty)
@@ -175,8 +176,8 @@ static class RetentionVerb
             foreach (var system in state.Systems.Values)
             {
                 t.Line($"{Terminal.Bold(system.Name)}  keeps {Words(system.Retention)}");
-                t.Table(logs.Where(l => state.Logs[l["log"].AsString].System == system.Name)
-                    .Select(l => new[] { l["log"].AsString, StatusVerb.Gone(l) }));
+                t.Table(logs.Where(l => state.Logs[l.Log].System == system.Name)
+                    .Select(l => new[] { l.Log, StatusVerb.Gone(l) }));
             }
         });
         return 0;

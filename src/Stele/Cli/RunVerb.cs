@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using Stele.Build;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Statements;
 
@@ -54,11 +56,12 @@ static class RunVerb
         var number = 0;
         var results = await new PipelineRun(trees)
         {
+            Verify = call.Get<bool>("--verify"),
             Progress = (step, result) =>
             {
                 if (result is null) call.Terminal.Progress($"step {++number} of {pipeline.Steps.Length}: {step.Name}");
             },
-        }.Run(digest, inputs, call.Get<bool>("--verify"), call.Stop);
+        }.Run(digest, inputs, call.Stop);
 
         var stated = new List<(BuildResult Result, long Entry)>();
         foreach (var result in results)
@@ -67,14 +70,20 @@ static class RunVerb
             stated.Add((result, entry));
         }
         call.Terminal.Result(
-            Json.Object(("pipeline", digest), ("outputs", Json.Array(stated.Select(s => Json.Object(
-                ("step", s.Result.Step), ("name", s.Result.Name), ("kind", s.Result.Kind), ("digest", s.Result.Output),
-                ("runs", s.Result.Runs.Count), ("agree", s.Result.Runs.Agree), ("entry", s.Entry)))))),
+            new RunOutputs(digest, [.. stated.Select(s => new RunOutput(s.Result.Step, s.Result.Name, s.Result.Kind,
+                s.Result.Output, s.Result.Runs.Count, s.Result.Runs.Agree, s.Entry))]).ToJson(),
             () => call.Terminal.Table(stated.Select(s => new[]
             {
-                s.Result.Step, s.Result.Kind, s.Result.Name, s.Result.Output.ToString(), s.Result.Runs.Count == 1 ? ""
+                s.Result.Step, FieldWords.Shown(s.Result.Kind), s.Result.Name, s.Result.Output.ToString(),
+                s.Result.Runs.Count == 1 ? ""
                     : s.Result.Runs.Agree ? "twice, same bytes" : "TWICE, DIFFERENT BYTES", $"entry {s.Entry}",
             }), ""));
         return 0;
     }
 }
+
+sealed record RunOutputs(Digest Pipeline, ImmutableArray<RunOutput> Outputs) : IView;
+
+/// <param name="Agree">Whether the runs gave the same bytes.</param>
+sealed record RunOutput(string Step, string Name, string Kind, Digest Digest, long Runs, bool Agree, long Entry)
+    : IView;

@@ -1,13 +1,15 @@
+using System.Collections.Immutable;
 using System.Globalization;
+using Stele.Control.Views;
+using Stele.Gateway;
 using Stele.Host;
-using Stele.Proof;
 
 namespace Stele.Cli;
 
 /// <summary>Something that is not as the ledger says, for <c>stele status</c>: the node's own word where it answers,
 /// else what the ledger has of it.</summary>
 /// <param name="Place">The environment; null: the node, or the server.</param>
-/// <param name="Code">A name of <see cref="NodeFault"/>, or one of this class.</param>
+/// <param name="Code">A name of <see cref="FaultCode"/>, or one of this class.</param>
 sealed record StatusFault(string? Place, string Code, string Message, string Hint, IReadOnlyList<string> Differences)
 {
     /// <summary>Who it is about, where it is about no environment.</summary>
@@ -25,71 +27,60 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
     const string SilentHint = "start it: stele up; or look at its own output";
 
     /// <summary>All of a status that is not as the ledger says.</summary>
-    public static IReadOnlyList<StatusFault> Of(Json status, Witnessing witnessing, long now)
+    public static IReadOnlyList<StatusFault> Of(Status status, Witnessing witnessing, long now)
     {
         var found = new List<StatusFault>();
-        var environments = status["systems"].AsArray.SelectMany(s => s["environments"].AsArray).ToArray();
-        foreach (var fault in witnessing.Server?.Find("faults")?.AsArray ?? [])
-            found.Add(Said(null, fault) with { Whom = "server" });
-        foreach (var fault in witnessing.Node?.Find("faults")?.AsArray ?? []) found.Add(Said(null, fault));
-        if (witnessing.Silent is { } silent && environments.Any(Runs))
+        foreach (var fault in witnessing.Server?.Faults ?? []) found.Add(Said(null, fault) with { Whom = "server" });
+        foreach (var fault in witnessing.Node?.Faults ?? []) found.Add(Said(null, fault));
+        if (witnessing.Silent is { } silent && status.Systems.Any(s => s.Environments.Any(e => e.Runs)))
             found.Add(new StatusFault(null, Silent, silent, SilentHint, []));
-        foreach (var e in environments)
-            if (e.Find("head") is { } head) found.AddRange(OfEnvironment(e, head, Live(witnessing.Node, e), now));
+        foreach (var system in status.Systems)
+            foreach (var e in system.Environments)
+                if (e.Head is { } head)
+                    found.AddRange(OfEnvironment(e, head, witnessing.Node?.Of(system.System, e.Environment), now));
         return found;
     }
 
-    static bool Runs(Json environment) => environment.Find("head") is { } head && !head["routes"].AsArray.IsEmpty;
-
-    /// <summary>What the node says of an environment; null where it is none of its own.</summary>
-    static Json? Live(Json? node, Json environment) =>
-        node?["environments"].AsArray.FirstOrDefault(l =>
-            $"{l["system"].AsString}/{l["environment"].AsString}" == environment["place"].AsString);
-
-    static IEnumerable<StatusFault> OfEnvironment(Json e, Json head, Json? live, long now)
+    /// <param name="live">What the node says of it; null where it is none of its own.</param>
+    static IEnumerable<StatusFault> OfEnvironment(ShownEnvironment e, ShownHead head, HostedStatus? live, long now)
     {
-        var (place, entry) = (e["place"].AsString, head["entry"].AsInt);
+        var (place, entry) = (e.Place, head.Entry);
         if (live is not null)
         {
-            if (live["size"].AsInt <= entry)
+            if (live.Size <= entry)
             {
-                if (now - head["time"].AsInt > FoldTimeout)
-                    yield return Row(place, NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
-                        $"the node has folded {live["size"].AsInt} entries, and not entry {entry} yet"));
+                if (now - head.Time > FoldTimeout)
+                    yield return Row(place, FaultCode.Lagging, string.Create(CultureInfo.InvariantCulture,
+                        $"the node has folded {live.Size} entries, and not entry {entry} yet"));
                 yield break;
             }
-            foreach (var fault in live.Find("faults")?.AsArray ?? []) yield return Said(place, fault);
-            if (live["routes"].AsArray.Any(r => !r["trusted"].AsBool)
-                && live.Find("faults") is not { AsArray.IsEmpty: false })
-                yield return Row(place, NodeFault.Drifted,
+            foreach (var fault in live.Faults) yield return Said(place, fault);
+            if (live.Faults.IsEmpty && live.Routes.Any(r => !r.Trusted))
+                yield return Row(place, FaultCode.Drifted,
                     "what runs is not trusted: it is being looked at, or replaced");
             yield break;
         }
-        if (!Runs(e)) yield break;
-        if (e.Find("observation") is { } o && o["current"].AsBool
-            && (!o["agrees"].AsBool || o["event"].AsString is "stopped" or "drift"))
+        if (!e.Runs) yield break;
+        if (e.Observation is { Current: true } o && (!o.Agrees || o.Event is "stopped" or "drift"))
             yield return new StatusFault(place, Observed, $"the last that was seen of this head: {StatusVerb.Seen(o)}",
-                $"stele log show {o["entry"].AsInt}", []);
-        else if (e["silent"].AsBool)
+                $"stele log show {o.Entry}", []);
+        else if (e.Silent)
             yield return new StatusFault(
-                place, Silent, $"no node has said anything for longer than {e["observationGap"].AsInt / 1000} s",
-                SilentHint, []);
+                place, Silent, $"no node has said anything for longer than {e.ObservationGap / 1000} s", SilentHint,
+                []);
     }
 
-    static StatusFault Row(string place, NodeFault fault, string message) =>
+    static StatusFault Row(string place, FaultCode fault, string message) =>
         new(place, fault.Row().Name, message, In(place, fault.Row().Hint), []);
 
-    static StatusFault Said(string? place, Json fault) => new(
-        place, fault["code"].AsString, fault["message"].AsString, In(place, fault["hint"].AsString),
-        [.. fault["differences"].AsArray.Select(d => d.AsString)]);
+    static StatusFault Said(string? place, ShownFault fault) =>
+        new(place, fault.Code, fault.Message, In(place, fault.Hint), fault.Differences);
 
     static string In(string? place, string hint) =>
         place is null ? hint : hint.Replace("SYSTEM/ENV", place, StringComparison.Ordinal);
 
-    public Json ToJson() => Json.Object(
-        ("place", Place is { } p ? Json.Of(p) : null), ("of", Place is null ? Json.Of(Whom) : null),
-        ("code", Code), ("message", Message), ("hint", Hint),
-        ("differences", Json.Array(Differences.Select(Json.Of))));
+    public ToldFault Shown =>
+        new(Place, Place is null ? Whom : null, Code, Message, Hint, [.. Differences]);
 
     public IEnumerable<string[]> Rows() =>
     [
@@ -98,3 +89,8 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
         ["next", Hint],
     ];
 }
+
+/// <param name="Place">The environment that it is about; else <paramref name="Of"/>: <c>node</c> or
+/// <c>server</c>.</param>
+sealed record ToldFault(string? Place, string? Of, string Code, string Message, string Hint,
+    ImmutableArray<string> Differences) : IView;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Stele.Control.Views;
@@ -38,24 +39,20 @@ static class StatusVerb
         if (call.Get<string>("system/env") is { } only)
         {
             Parsing.Scope(only, state);
-            bool Shown(Json place) =>
-                place.AsString == only || place.AsString.StartsWith(only + "/", StringComparison.Ordinal);
-            status = status
-                .With("systems", Json.Array(status["systems"].AsArray
-                    .Select(s =>
-                        s.With("environments", Json.Array(s["environments"].AsArray.Where(e => Shown(e["place"])))))
-                    .Where(s => s["system"].AsString == only || !s["environments"].AsArray.IsEmpty)))
-                .With("logs", Json.Array(status["logs"].AsArray.Where(l => Shown(l["place"]))));
+            bool Shown(string place) => place == only || place.StartsWith(only + "/", StringComparison.Ordinal);
+            status = status with
+            {
+                Systems = [.. status.Systems
+                    .Select(s => s with { Environments = s.Environments.RemoveAll(e => !Shown(e.Place)) })
+                    .Where(s => s.System == only || !s.Environments.IsEmpty)],
+                Logs = status.Logs.RemoveAll(l => !Shown(l.Place)),
+            };
         }
         var witnessing = call.Get<string>("--at") is null ? await Witnessing.Of(desk, call) : null;
-        IReadOnlyList<StatusFault> faults = [];
-        if (witnessing is not null)
-        {
-            faults = StatusFault.Of(status, witnessing, now);
-            status = status.With("witnessing", witnessing.ToJson())
-                .With("faults", Json.Array(faults.Select(f => f.ToJson())));
-        }
-        call.Terminal.Result(status, () => Print(call.Terminal, state, status, witnessing, faults));
+        var faults = witnessing is null ? [] : StatusFault.Of(status, witnessing, now);
+        call.Terminal.Result(new ToldStatus(status, witnessing?.Shown,
+            witnessing is null ? null : [.. faults.Select(f => f.Shown)]).ToJson(),
+            () => Print(call.Terminal, state, status, witnessing, faults));
         return witnessing is { Forks.Count: > 0 } || faults.Count > 0 ? CliError.Failed : 0;
     }
 
@@ -80,79 +77,78 @@ static class StatusVerb
     }
 
     /// <summary>What is not there any more of a log, and what must stay, as the ledger declares it.</summary>
-    public static string Gone(Json log) => string.Join("; ", new[]
+    public static string Gone(ShownLog log) => string.Join("; ", new[]
     {
-        log["erased"].AsInt > 0 ? $"{log["erased"].AsInt} erased" : "",
-        log["floor"].AsInt > 0 ? $"may be pruned below {log["floor"].AsInt}" : "",
-        log["holds"].AsArray is { IsEmpty: false } holds
-            ? $"held by {string.Join(", ", holds.Select(h => $"entry {h.AsInt}"))}"
-            : "",
+        log.Erased > 0 ? $"{log.Erased} erased" : "",
+        log.Floor > 0 ? $"may be pruned below {log.Floor}" : "",
+        log.Holds.IsEmpty ? "" : $"held by {string.Join(", ", log.Holds.Select(h => $"entry {h}"))}",
     }.Where(s => s.Length > 0));
 
     /// <summary>An observation in words: of what it was, and whether it agreed.</summary>
-    public static string Seen(Json o)
+    public static string Seen(ShownObservation o)
     {
-        var differs = string.Join(", ", o["differs"].AsArray.Select(d => d.AsString));
-        var said = (o["event"].AsString, o["agrees"].AsBool) switch
+        var differs = string.Join(", ", o.Differs);
+        var said = (o.Event, o.Agrees) switch
         {
             ("stopped", true) => "stopped",
             ("stopped", false) => $"stopped, not by order ({differs})",
             (var seen, true) => $"{seen}, everything agrees with the release",
             var (seen, _) => $"{seen}: {differs} DIFFERS from the release",
         };
-        var name = o.Find("name")?.AsString ?? o["release"].AsString;
-        return o["current"].AsBool ? said : $"{said}: {name} of entry {o["deployment"].AsInt}, before this head";
+        return o.Current ? said
+            : $"{said}: {o.Name ?? o.Release.ToString()} of entry {o.Deployment}, before this head";
     }
 
-    static void Print(Terminal t, State state, Json status, Witnessing? witnessing, IReadOnlyList<StatusFault> faults)
+    static void Print(Terminal t, State state, Status status, Witnessing? witnessing, IReadOnlyList<StatusFault> faults)
     {
         t.Line(
-            $"ledger {status["origin"].AsString}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of "
-            + $"{Terminal.Time(status["asOf"].AsInt)}");
+            $"ledger {status.Origin}  {state.Size} {(state.Size == 1 ? "entry" : "entries")}  as of "
+            + $"{Terminal.Time(status.AsOf)}");
         witnessing?.Print(t);
         t.Table(faults.Where(f => f.Place is null).SelectMany(f => f.Rows()), "");
         if (state.Systems.IsEmpty)
             t.Line("no system is declared yet; an owner does: stele system add NAME --env prod --stale-after 24h");
-        foreach (var system in status["systems"].AsArray)
+        foreach (var system in status.Systems)
         {
-            var environments = system["environments"].AsArray;
             t.Line();
             t.Line(
-                $"{Terminal.Bold(system["system"].AsString)}  {system["risk"].AsString} "
-                + $"risk{(state.Systems[system["system"].AsString].Retention is { } kept ? "  keeps " + RetentionVerb.Words(kept) : "")}");
-            foreach (var e in environments)
+                $"{Terminal.Bold(system.System)}  {system.Risk} "
+                + $"risk{(system.Retention is { } kept ? "  keeps " + RetentionVerb.Words(kept) : "")}");
+            foreach (var e in system.Environments)
             {
-                t.Line("  " + Terminal.Bold(e["place"].AsString));
-                var rows = new List<string[]>();
-                if (e.Find("head") is { } head)
-                {
-                    foreach (var r in head["routes"].AsArray)
-                        rows.Add(["runs",
-                            $"{r.Find("name")?.AsString} "
-                            + $"{r["release"].AsString}{(r["weight"].AsInt == 100 ? "" : $"  {r["weight"].AsInt} %")}"]);
-                    if (head["routes"].AsArray.IsEmpty) rows.Add(["runs", "nothing: halted"]);
-                    rows.Add(["since",
-                        $"{Terminal.Time(head["since"].AsInt)}, entry {head["entry"].AsInt} ({head["action"].AsString})"]);
-                    foreach (var w in head["waivers"].AsArray) rows.Add(WaiverVerbs.Row(w));
-                    if (head["revoked"].AsBool) rows.Add(["revoked", "something in its closure was revoked"]);
-                }
-                else rows.Add(["runs", "nothing yet"]);
-                rows.Add(["policies",
-                    e["policies"].AsArray is { IsEmpty: false } p
-                        ? string.Join(", ", p.Select(d => d.AsDigest.Short))
-                        : "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for "
-                            + "SYSTEM"]);
-                if (e.Find("observation") is { } o)
-                    rows.Add(["node", $"{Seen(o)}, {Terminal.Time(o["time"].AsInt)}, entry {o["entry"].AsInt}"]);
-                foreach (var fault in faults.Where(f => f.Place == e["place"].AsString)) rows.AddRange(fault.Rows());
-                rows.Add(["stale after",
-                    e.Find("staleAfter") is { } s ? Terminal.Lasting(s.AsInt) : "never (unlimited)"]);
-                foreach (var log in status["logs"].AsArray.Where(l => l["place"].AsString == e["place"].AsString))
-                    rows.Add(["decisions",
-                        $"{log["log"].AsString}: "
-                        + $"{(log.Find("anchor") is { } a ? $"{a["size"].AsInt} anchored, entry {a["entry"].AsInt}" : "nothing anchored yet")}{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"]);
-                t.Table(rows, "    ");
+                t.Line("  " + Terminal.Bold(e.Place));
+                t.Table(Rows(e, status.Logs.Where(l => l.Place == e.Place), faults.Where(f => f.Place == e.Place)),
+                    "    ");
             }
         }
     }
+
+    static IEnumerable<string[]> Rows(ShownEnvironment e, IEnumerable<ShownLog> logs, IEnumerable<StatusFault> faults)
+    {
+        if (e.Head is { } head)
+        {
+            foreach (var r in head.Routes)
+                yield return ["runs", $"{r.Name} {r.Release}{(r.Weight == 100 ? "" : $"  {r.Weight} %")}"];
+            if (head.Routes.IsEmpty) yield return ["runs", "nothing: halted"];
+            yield return ["since", $"{Terminal.Time(head.Since)}, entry {head.Entry} ({head.Action})"];
+            foreach (var w in head.Waivers) yield return WaiverVerbs.Row(w);
+            if (head.Revoked) yield return ["revoked", "something in its closure was revoked"];
+        }
+        else yield return ["runs", "nothing yet"];
+        yield return ["policies", e.Policies.IsEmpty
+            ? "none in force: nothing can be deployed; an owner sets one: stele policy set FILE --for SYSTEM"
+            : string.Join(", ", e.Policies.Select(d => d.Short))];
+        if (e.Observation is { } o) yield return ["node", $"{Seen(o)}, {Terminal.Time(o.Time)}, entry {o.Entry}"];
+        foreach (var row in faults.SelectMany(f => f.Rows())) yield return row;
+        yield return ["stale after", e.StaleAfter is { } s ? Terminal.Lasting(s) : "never (unlimited)"];
+        foreach (var log in logs)
+            yield return ["decisions",
+                $"{log.Log}: "
+                + $"{(log.Anchor is { } a ? $"{a.Size} anchored, entry {a.Entry}" : "nothing anchored yet")}"
+                + $"{(Gone(log) is { Length: > 0 } gone ? "; " + gone : "")}"];
+    }
 }
+
+/// <summary>What <c>stele status</c> answers: the folded state, and what server and node say now.</summary>
+/// <param name="Witnessing">Nothing where one asked as of then.</param>
+sealed record ToldStatus([Inline] Status Status, ShownWitnessing? Witnessing, ImmutableArray<ToldFault>? Faults) : IView;

@@ -77,19 +77,19 @@ static class SystemVerb
             throw call.Wrong("say how long a node may serve without news of the ledger: --stale-after TIME|unlimited",
                 $"stele system add {name} --env {environments[0]} --stale-after 24h");
         var (stale, gap) = (Limit("--stale-after"), Limit("--observation-gap"));
-        var terms = environments
+        var declared = environments
             .Select(e => new EnvironmentTerms(e, stale, gap, call.Get<bool>("--node-return"))).ToImmutableArray();
 
         await using var desk = await Desk.Open(call);
         var owner = call.Get<string>("--owner") ?? desk.Member;
         if (desk.State.Systems.TryGetValue(name, out var s) && s.Owner == owner && s.Risk == risk
-            && s.Environments.SequenceEqual(terms))
+            && s.Environments.SequenceEqual(declared))
         {
             call.Terminal.Result(Json.Object(("entry", s.Entry), ("done", "nothing: it is so already")),
                 () => call.Terminal.Line($"system {name} is just so already, since entry {s.Entry}"));
             return 0;
         }
-        return await desk.Submit(new SystemStatement(name, s?.Entry, owner, risk, terms)
+        return await desk.Submit(new SystemStatement(name, s?.Entry, owner, risk, declared)
         {
             Retention = s?.Retention,
             Ledger = desk.State.Ledger,

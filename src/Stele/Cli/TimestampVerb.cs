@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using Stele.Control.Views;
 using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Interchange;
@@ -132,9 +133,8 @@ static class TimestampVerb
     static async Task<int> List(Call call)
     {
         await using var desk = await Desk.Open(call);
-        var all =
-            (await desk.Server.Get("timestamps", call.Stop))["timestamps"].AsArray.Select(t => (Size: t["size"].AsInt,
-                Text: t["checkpoint"].AsString, Bytes: Base64.Decode(t["token"].AsString))).ToList();
+        var all = (await desk.Server.Get<TimestampList>("timestamps", call.Stop)).Timestamps.Select(t =>
+            (t.Size, Text: t.Checkpoint, Bytes: Base64.Decode(t.Token))).ToList();
         var rows = all.Select((t, i) =>
         {
             // The server is believed in nothing: each is held to the ledger as it was verified here.

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Stele.Control.Views;
 using Stele.Proof;
 
 namespace Stele.Cli;
@@ -77,6 +78,10 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
         return json;
     }
 
+    /// <summary>The same, with its result as the view that the command gives.</summary>
+    public async Task<T> Do<T>(string member, params string[] command) where T : class, IView =>
+        ViewJson.Read<T>(await Do(member, command));
+
     CliError Broken(string[] command, string error, string? hint)
     {
         string[] lines = [$"the tour's step failed: stele {Shown(command)}", .. error.Trim().Split('\n')];
@@ -99,6 +104,9 @@ sealed class TourStage(string world, string sample, TimeProvider clock, TextWrit
         var (code, json, error) = await Run(member, command);
         return code == 0 && json is not null ? json : throw Broken(command, error, null);
     }
+
+    public async Task<T> Quietly<T>(string member, params string[] command) where T : class, IView =>
+        ViewJson.Read<T>(await Quietly(member, command));
 
     async Task<(int Code, Json? Json, string Error)> Run(string member, string[] command)
     {

@@ -18,20 +18,27 @@ static class TraceVerb
     {
         await using var desk = await Desk.Open(call);
         var what = call.Need("decision|release");
-        Json trace;
+        Trace trace;
         if (Decision.TryParseId(what, out var log, out var index) && desk.State.Logs.TryGetValue(log, out var fact))
         {
             using var node = NodeOf(desk);
             var shown = await Leaf(node, fact, index, call);
-            trace = Trace.OfDecision(desk.Replay, desk.Small, what, shown.Decision).With("keys", shown.Keys);
-            if (call.Get<bool>("--body"))
-                trace = trace.With("bodies", await node.Bodies(log, index, call.Stop) ?? Json.Null);
+            trace = Trace.OfDecision(desk.Replay, desk.Small, what, shown.Decision);
+            var bodies = call.Get<bool>("--body") ? await node.Bodies(log, index, call.Stop) : null;
+            trace = trace with
+            {
+                Asked = trace.Asked! with
+                {
+                    Keys = shown.Keys,
+                    Bodies = bodies?.ToJson() ?? (call.Get<bool>("--body") ? Json.Null : null),
+                },
+            };
         }
         else if (what.Contains('/', StringComparison.Ordinal))
             throw new CliError($"'{what}' is not a decision of a log that this ledger knows",
                 "take it from the answer's Stele-Decision header");
         else trace = Trace.OfRelease(desk.Replay, desk.Small, desk.Release(what).Digest);
-        call.Terminal.Result(trace, () => Print(call.Terminal, trace));
+        call.Terminal.Result(trace.ToJson(), () => Print(call.Terminal, trace));
         return 0;
     });
 
@@ -47,15 +54,15 @@ static class TraceVerb
     {
         var shown = await node.Early(log.Origin, index, call.Stop) ?? throw new CliError(
             $"the node does not have the decision {Decision.Id(log.Origin, index)}", "stele status shows its logs");
-        var note = shown["checkpoint"].AsString;
-        if (!Checkpoint.TryOpen(note, VerifierKey.Parse(log.Key), out var checkpoint, out var error))
+        if (!Checkpoint.TryOpen(shown.Checkpoint, VerifierKey.Parse(log.Key), out var checkpoint, out var error))
             throw new CliError($"the node's checkpoint: {error}");
-        var leaf = Encoding.UTF8.GetBytes(shown["leaf"].AsString);
+        var leaf = Encoding.UTF8.GetBytes(shown.Leaf);
         if (!Proofs.VerifyInclusion(index, checkpoint.Size, Merkle.Leaf(leaf),
-            shown["proof"].AsArray.Select(h => Digest.ParseHex(h.AsString)).ToArray(), checkpoint.Root))
+            shown.Proof.Select(Digest.ParseHex).ToArray(), checkpoint.Root))
             throw new CliError("what the node shows is not in its log",
                 "this is worth an investigation: the node signed something else");
-        return new ShownDecision(Decision.Parse(leaf), note, checkpoint.Size, shown.Find("keys")?.AsString ?? Unknown);
+        return new ShownDecision(Decision.Parse(leaf), shown.Checkpoint, checkpoint.Size,
+            shown.Keys is { } keys ? ViewJson.Name(keys) : Unknown);
     }
 
     /// <summary>What a node of an earlier build says of a decision's keys.</summary>
@@ -71,52 +78,50 @@ static class TraceVerb
         _ => null,
     };
 
-    static void Print(Terminal t, Json trace)
+    static void Print(Terminal t, Trace trace)
     {
-        void Step(string name, Json? j)
+        void Step(string name, LogLine? line)
         {
-            if (j is null || j.Kind != JsonKind.Object) return;
-            t.Line(
-                $"{name.PadRight(12)}{j["line"].AsString}  "
-                + $"{Terminal.Dim($"entry {j["entry"].AsInt}, {Terminal.Time(j["time"].AsInt)}")}");
+            if (line is null) return;
+            t.Line($"{name.PadRight(12)}{line.Line}  "
+                + $"{Terminal.Dim($"entry {line.Entry}, {Terminal.Time(line.Time)}")}");
         }
-        if (trace.Find("decision") is { } d)
+        if (trace.Asked is { } asked)
         {
+            var d = asked.Decision.Decision;
             t.Line(
-                $"{"decision".PadRight(12)}{d["id"].AsString}: {d["outcome"].AsString}, status {d["status"].AsInt}, "
-                + $"{Terminal.Time(d["time"].AsInt)}, principal {d["principal"].AsString[..8]}…");
-            if (Missing(trace["keys"].AsString) is { } why) t.Line(Terminal.Yellow(why));
+                $"{"decision".PadRight(12)}{asked.Decision.Id}: {FieldWords.Outcome(d.Outcome)}, status {d.Status}, "
+                + $"{Terminal.Time(d.Time)}, principal {d.Principal[..8]}…");
+            if (Missing(asked.Keys ?? Unknown) is { } why) t.Line(Terminal.Yellow(why));
         }
-        Step("deployment", trace.Find("deployment"));
-        Step("verdict", trace.Find("verdict"));
-        foreach (var a in trace.Find("approvals")?.AsArray ?? []) Step("approval", a);
-        Step("observed", trace.Find("observed"));
-        Step("release", trace["release"]);
-        foreach (var e in trace["evaluations"].AsArray) Step("evaluation", e);
-        foreach (var a in trace["attestations"].AsArray) Step("attested", a);
-        foreach (var c in trace["components"].AsArray)
+        Step("deployment", trace.Way?.Deployment.Line);
+        Step("verdict", trace.Way?.Verdict?.Line);
+        foreach (var a in trace.Way?.Approvals ?? []) Step("approval", a.Line);
+        Step("observed", trace.Way?.Observed);
+        var closure = trace.Closure;
+        Step("release", closure.Release.Line);
+        foreach (var e in closure.Evaluations) Step("evaluation", e.Line);
+        foreach (var a in closure.Attestations) Step("attested", a.Line);
+        foreach (var c in closure.Components)
         {
-            t.Line(
-                $"  {c["role"].AsString} {c["name"].AsString} {c["digest"].AsDigest.Short}  {c["strength"].AsString}");
-            Origins(t, c["origins"], "    ");
+            t.Line($"  {c.Component.Role} {c.Component.Name} {c.Component.Digest.Short}  {c.Strength}");
+            Origins(t, c.Origins, "    ");
         }
         t.Line("sources, where the walk ends");
-        t.Table(trace["sources"].AsArray.Select(s => new[] { s.Find("name")?.AsString ?? "", s["digest"].AsDigest.Short,
-            s["strength"].AsString, $"entry {s["entry"].AsInt}", s["parameters"].Find("origin")?.AsString ?? "" }));
+        t.Table(closure.Sources.Select(s => new[] { s.Name ?? "", s.Digest.Short, s.Strength, $"entry {s.Entry}",
+            s.Parameters.Find("origin")?.AsString ?? "" }));
     }
 
-    static void Origins(Terminal t, Json origins, string indent)
+    static void Origins(Terminal t, TracedOrigins origins, string indent)
     {
-        if (origins.Kind != JsonKind.Array) return;
-        foreach (var o in origins.AsArray)
+        foreach (var o in origins.All)
         {
-            t.Line($"{indent}{o["line"].AsString}  {Terminal.Dim($"entry {o["entry"].AsInt}")}");
-            foreach (var m in o["materials"].AsArray)
+            t.Line($"{indent}{o.Line.Line}  {Terminal.Dim($"entry {o.Line.Entry}")}");
+            foreach (var m in o.Materials)
             {
-                t.Line(
-                    $"{indent}  {m.Find("name")?.AsString} {m["digest"].AsObject["sha256"].AsString[..12]}  "
-                    + $"{m["strength"].AsString}{(m["origins"].Kind == JsonKind.String ? "  (" + m["origins"].AsString + ")" : "")}");
-                Origins(t, m["origins"], indent + "    ");
+                t.Line($"{indent}  {m.Subject.Name} {m.Subject.Digest.Hex[..12]}  {m.Strength}"
+                    + (m.Origins.Cut is { } cut ? $"  ({cut})" : ""));
+                Origins(t, m.Origins, indent + "    ");
             }
         }
     }

@@ -15,7 +15,7 @@ using Stele.Runtime;
 namespace Stele.Cli;
 
 /// <summary>How <c>stele up</c> runs. This is the whole configuration; each flag is a field.</summary>
-sealed record UpTerms
+sealed record UpOptions
 {
     /// <summary>Port of the server's API on the loopback interface. Default 7070; 0 takes a free one.</summary>
     public int Port { get; init; } = 7070;
@@ -177,7 +177,7 @@ static class UpVerb
         await Task.Yield();
         var only = call.Get<string>("--only");
         if (only is not (null or "server" or "node")) throw call.Wrong($"--only takes server or node, not '{only}'");
-        var terms = new UpTerms
+        var options = new UpOptions
         {
             Port = call.Get<int>("--port"), GatewayPort = call.Get<int>("--gateway-port"), Server = only != "node",
             Node = only != "server",
@@ -188,22 +188,22 @@ static class UpVerb
             Hosts = [.. call.Get<string[]>("--host") ?? []], SegmentBytes = call.Get<long>("--segment"),
                 Headers = [.. call.Get<string[]>("--header") ?? []],
         };
-        foreach (var name in terms.Headers) if (RequestHeaders.Objection(name) is { } why)
+        foreach (var name in options.Headers) if (RequestHeaders.Objection(name) is { } why)
             throw call.Wrong($"--header: {why}");
-        if (terms.Port is < 0 or > 65535 || terms.GatewayPort is < 0 or > 65535)
+        if (options.Port is < 0 or > 65535 || options.GatewayPort is < 0 or > 65535)
             throw call.Wrong("a port is 0 to 65535");
-        if (terms.AnchorSeconds < 0.1 || terms.InspectSeconds < 0.1)
+        if (options.AnchorSeconds < 0.1 || options.InspectSeconds < 0.1)
             throw call.Wrong("--anchor and --inspect take at least 0.1 seconds");
-        if (terms.CheckpointSeconds is not (>= 0 and <= 60)) throw call.Wrong("--checkpoint takes 0 to 60 seconds");
-        if (terms.SegmentBytes < 4096) throw call.Wrong("--segment takes at least 4096 bytes");
-        if (terms.Node && !Sandbox.Available)
+        if (options.CheckpointSeconds is not (>= 0 and <= 60)) throw call.Wrong("--checkpoint takes 0 to 60 seconds");
+        if (options.SegmentBytes < 4096) throw call.Wrong("--segment takes at least 4096 bytes");
+        if (options.Node && !Sandbox.Available)
             throw new CliError("bubblewrap is not installed, and releases run in it",
                 "apt-get install bubblewrap; or run the server alone: stele up --only server");
-        foreach (var name in terms.Invite) Parsing.Label(name, "a token");
-        Parsing.Descriptors(terms.Node ? FewestWithNode : FewestDescriptors);
-        var first = terms.Server && !new ServerFolder(call.Data).IsFounded;
+        foreach (var name in options.Invite) Parsing.Label(name, "a token");
+        Parsing.Descriptors(options.Node ? FewestWithNode : FewestDescriptors);
+        var first = options.Server && !new ServerFolder(call.Data).IsFounded;
         call.Terminal.Progress(first ? "founding a ledger" : "starting");
-        await using var running = await Running.Start(call.Data, call.HomePath, terms, call, said =>
+        await using var running = await Running.Start(call.Data, call.HomePath, options, call, said =>
             call.Terminal.Report(said));
         var t = call.Terminal;
         t.Result(running.ToJson(), () =>
@@ -219,7 +219,7 @@ static class UpVerb
             if (first)
                 t.Note("A ledger was founded: your key, in your home, is its first owner. "
                     + InitVerb.MoveRecovery(call));
-            if (terms.Server
+            if (options.Server
                 && Home.Open(call.HomePath).Trust?.Genesis != new ServerFolder(call.Data).ReadTrust().Genesis)
                 t.Note($"This home is not connected to that ledger: stele token add NAME --data {call.Data}; then "
                     + $"stele login {running.Server.Address} --token-file FILE --trust "
@@ -240,7 +240,7 @@ static class UpVerb
             {
                 // Nothing more is admitted, and what was can be read and proved as before: that, and a node in the same
                 // process, go on until someone has seen to the disk.
-                var said = ErrorText.Of(e, false);
+                var said = ErrorText.Of(e);
                 t.Clear();
                 call.Terminal.Report($"stele: error: the ledger takes no more statements: {said.Message}");
                 call.Terminal.Report("stele: hint: it is still read from; "
@@ -284,7 +284,7 @@ sealed class Running : IAsyncDisposable
     /// <summary>Ends when a part of it broke.</summary>
     public Task Ended => Task.WhenAny(new[] { ServerOrNull?.Completion, NodeOrNull?.Failed }.OfType<Task>()).Unwrap();
 
-    public static async Task<Running> Start(string data, string homePath, UpTerms terms, Call call,
+    public static async Task<Running> Start(string data, string homePath, UpOptions options, Call call,
         Action<string> report)
     {
         var home = Home.Open(homePath);
@@ -294,25 +294,25 @@ sealed class Running : IAsyncDisposable
             var folder = new ServerFolder(data);
             // Invariant: a folder is written to only by the process that holds its lock, which starting the server
             // or the node takes first.
-            if (terms.Server)
+            if (options.Server)
             {
                 if (!folder.IsFounded) await InitVerb.Found(call, folder, home, null);
                 running.ServerOrNull = await ServerHost.Start(folder, new ServerOptions
                 {
-                    Port = terms.Port,
-                    Hosts = terms.Hosts,
-                    OpenLog = terms.OpenLog,
-                    SignEvery = TimeSpan.FromSeconds(terms.CheckpointSeconds),
-                    Witnesses = terms.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null
+                    Port = options.Port,
+                    Hosts = options.Hosts,
+                    OpenLog = options.OpenLog,
+                    SignEvery = TimeSpan.FromSeconds(options.CheckpointSeconds),
+                    Witnesses = options.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null
                 }, call.Clock, report);
-                running.Invited = [.. terms.Invite.Select(name => (name, TokenFile.Renew(folder.Tokens, name)))];
+                running.Invited = [.. options.Invite.Select(name => (name, TokenFile.Renew(folder.Tokens, name)))];
             }
-            if (terms.Node)
+            if (options.Node)
             {
-                var trust = terms.Server ? folder.ReadTrust() : home.Trust
+                var trust = options.Server ? folder.ReadTrust() : home.Trust
                     ?? throw new CliError("which ledger is the node to follow? none is pinned here",
                     "stele login URL --token-file FILE --trust FILE");
-                var follow = running.ServerOrNull?.Address ?? terms.Follow
+                var follow = running.ServerOrNull?.Address ?? options.Follow
                     ?? (home.Server is { } s
                         ? new Uri(s)
                         : throw new CliError("which server is the node to follow?", "--follow URL"));
@@ -321,24 +321,24 @@ sealed class Running : IAsyncDisposable
                     running.ServerOrNull?.OwnToken ?? home.Token,
                     new NodeOptions
                     {
-                        AnchorEvery = TimeSpan.FromSeconds(terms.AnchorSeconds),
-                        InspectEvery = TimeSpan.FromSeconds(terms.InspectSeconds),
-                        SegmentBytes = terms.SegmentBytes
+                        AnchorEvery = TimeSpan.FromSeconds(options.AnchorSeconds),
+                        InspectEvery = TimeSpan.FromSeconds(options.InspectSeconds),
+                        SegmentBytes = options.SegmentBytes
                     },
                     new GatewayOptions
                     {
-                        Port = terms.GatewayPort,
-                        Headers = terms.Headers,
-                        Hosts = terms.Hosts
+                        Port = options.GatewayPort,
+                        Headers = options.Headers,
+                        Hosts = options.Hosts
                     }, call.Clock, report);
             }
             if (running.ServerOrNull is { } server && home.Trust?.Genesis == folder.ReadTrust().Genesis)
                 home.Set(("server", server.Address.ToString()), ("data", data));
-            if (terms.Node)
+            if (options.Node)
             {
                 var node = NodeFolder.In(data);
                 home.Set(("gateway", running.Gateway), ("nodeToken", TokenOf(node, home)), ("data", data));
-                if (terms.Server) await Register(running, home, call);
+                if (options.Server) await Register(running, home, call);
             }
             return running;
         }
@@ -357,11 +357,11 @@ sealed class Running : IAsyncDisposable
         : TokenFile.Renew(node.Principals, new TokenHolder($"up-{home.Member?[..8] ?? "home"}", default,
             RightNames.OfNode));
 
-    static WitnessTerms Policy(string file, VerifierKey log)
+    static WitnessOptions Policy(string file, VerifierKey log)
     {
         try
         {
-            return WitnessTerms.Of(WitnessPolicy.Parse(File.ReadAllBytes(file)), log);
+            return WitnessOptions.Of(WitnessPolicy.Parse(File.ReadAllBytes(file)), log);
         }
         catch (FormatException e)
         {

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
@@ -75,14 +77,10 @@ static class VerdictVerb
                 ? "stele verdict list shows the verdicts"
                 : $"stele verdict explain {asked} judges it again");
         call.Terminal.Result(
-            Json.Object(("entry", found.Index), ("passed", verdict.Passed), ("release", verdict.Releases.IsEmpty
-                ? null
-                : Json.Of(verdict.Releases[0])), ("releases", Json.Array(verdict.Releases.Select(Json.Of))),
-                ("place", State.Place(verdict.System, verdict.Environment)), ("size", verdict.Size),
-                ("rules", Json.Array(verdict.Rules.Select(x => x.ToJson()))),
-                ("waivers", Json.Array(verdict.Waivers.Select(w => Json.Of(w)))),
-                ("would", Json.Array(verdict.Would.Select(x => x.ToJson()))), ("cut", verdict.Cut),
-                ("payload", Digest.Of(found.Entry.Envelope.Payload)), ("reexecuted", again.Agrees)),
+            new ToldVerdict(found.Index, verdict.Passed, verdict.Releases.IsEmpty ? null : verdict.Releases[0],
+                verdict.Releases, State.Place(verdict.System, verdict.Environment), verdict.Size, verdict.Rules,
+                verdict.Waivers, verdict.Would, verdict.Cut, Digest.Of(found.Entry.Envelope.Payload),
+                again.Agrees).ToJson(),
             () =>
             {
                 var t = call.Terminal;
@@ -237,3 +235,11 @@ static class VerdictVerb
         return found.Any(f => f.Again.IsLie()) ? CliError.Failed : 0;
     }
 }
+
+/// <param name="Would">What the candidate policy would have said.</param>
+/// <param name="Cut">How much of it did not fit an entry.</param>
+/// <param name="Payload">The digest of the verdict's own bytes.</param>
+/// <param name="Reexecuted">Whether executing it again here gave the same bytes.</param>
+sealed record ToldVerdict(long Entry, bool Passed, Digest? Release, ImmutableArray<Digest> Releases, string Place,
+    long Size, ImmutableArray<RuleOutcome> Rules, ImmutableArray<long> Waivers, ImmutableArray<RuleOutcome> Would,
+    long Cut, Digest Payload, bool Reexecuted) : IView;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using Stele.Control.Views;
 using Stele.Proof;
@@ -139,71 +140,67 @@ static class WaiverVerbs
         await using var desk = await Desk.Open(call);
         var place = call.Get<string>("system/env") is { } text ? Place.Known(text, desk.State) : null;
         var all = call.Get<bool>("--all");
-        var found = Waivers.Of(desk.Replay, call.Now, w => place is null
-            || (w.Waiver.System, w.Waiver.Environment) == (place.System, place.Environment))["waivers"].AsArray
-            .Where(w => all || w["standing"].AsString == Waivers.Stands || w["head"].Kind != JsonKind.Null)
-            .Select(w => w.With("text",
-                Reasons.Find(desk.Home, w["reason"].AsDigest) is { } why ? Json.Of(why) : Json.Null)).ToArray();
-        call.Terminal.Result(Json.Object(("waivers", Json.Array(found))), () =>
+        ReadWaiver[] found = [.. WaiverList.Of(desk.Replay, call.Now, w => place is null
+            || (w.Waiver.System, w.Waiver.Environment) == (place.System, place.Environment)).Waivers
+            .Where(w => all || w.Waiver.Standing == WaiverStanding.Stands || w.Head is not null)
+            .Select(w => new ReadWaiver(w, Reasons.Find(desk.Home, w.Waiver.Reason)))];
+        call.Terminal.Result(new ReadWaivers([.. found]).ToJson(), () =>
         {
             var t = call.Terminal;
             if (found.Length == 0)
                 t.Line(all
                     ? "no waiver was given"
                     : "no waiver stands, and nothing leans on one; --all shows those that have ended");
-            foreach (var w in found)
+            foreach (var (listed, text) in found)
             {
-                var stands = w["standing"].AsString == Waivers.Stands;
+                var w = listed.Waiver;
+                var stands = w.Standing == WaiverStanding.Stands;
                 t.Line(
-                    $"{(stands ? Terminal.Bold("stands") : Terminal.Red(w["standing"].AsString))}  rule "
-                    + $"{w["rule"].AsString} for {w.Find("name")?.AsString ?? w["release"].AsDigest.Short} in "
-                    + $"{w["place"].AsString}  {Terminal.Dim($"entry {w["entry"].AsInt}")}");
-                var rows = new List<string[]> { new[] { stands ? "until" : "was until",
-                    Terminal.Time(w["expires"].AsInt) }, new[] { "policy", w["policy"].AsDigest.ToString() },
-                    new[] { "given by", w["by"].AsString } };
+                    $"{(stands ? Terminal.Bold("stands") : Terminal.Red(ViewJson.Name(w.Standing)))}  rule "
+                    + $"{w.Rule} for {w.Name ?? w.Release.Short} in {w.Place}  {Terminal.Dim($"entry {w.Entry}")}");
+                var rows = new List<string[]> { new[] { stands ? "until" : "was until", Terminal.Time(w.Expires) },
+                    new[] { "policy", w.Policy.ToString() }, new[] { "given by", w.By } };
                 if (Why(w) is { } why) rows.Add(["counts", why]);
-                if (w["text"].Kind == JsonKind.String) rows.Add(["reason", w["text"].AsString]);
-                rows.Add(["used by",
-                    w["deployments"].AsArray is { IsEmpty: false } d
-                        ? string.Join(", ",
-                            d.Select(e =>
-                                $"entry {e.AsInt}{(w["head"].Equals(e) ? ", on which the environment stands" : "")}"))
-                        : "nothing"]);
+                if (text is not null) rows.Add(["reason", text]);
+                rows.Add(["used by", listed.Deployments.IsEmpty ? "nothing" : string.Join(", ",
+                    listed.Deployments.Select(e =>
+                        $"entry {e}{(listed.Head == e ? ", on which the environment stands" : "")}"))]);
                 t.Table(rows, "    ");
             }
         });
         return 0;
     }
 
-    static string? Why(Json w) => w["standing"].AsString switch
+    static string? Why(ShownWaiver w) => w.Standing switch
     {
-        Waivers.Revoked =>
+        WaiverStanding.Revoked =>
             "no more: its giver's key or role was taken away, or the giver became an author of the release",
-        Waivers.Replaced => "no more: another policy is in force",
-        Waivers.Withdrawn => $"no more: taken back in entry {w["withdrawn"]["entry"].AsInt}",
+        WaiverStanding.Replaced => "no more: another policy is in force",
+        WaiverStanding.Withdrawn => $"no more: taken back in entry {w.Withdrawn!.Entry}",
         _ => null,
     };
 
     /// <summary>A waiver that an environment stands on, as a row of its status.</summary>
-    public static string[] Row(Json w) => w["standing"].AsString switch
+    public static string[] Row(ShownWaiver w) => w.Standing switch
     {
-        Waivers.Stands =>
+        WaiverStanding.Stands =>
+            ["waived", $"rule {w.Rule}, until {Terminal.Time(w.Expires)}, by the waiver in entry {w.Entry}"],
+        WaiverStanding.Replaced =>
             ["waived",
-                $"rule {w["rule"].AsString}, until {Terminal.Time(w["expires"].AsInt)}, by the waiver in entry "
-                + $"{w["entry"].AsInt}"],
-        Waivers.Replaced =>
-            ["waived",
-                $"rule {w["rule"].AsString} of a policy that is no longer in force, by the waiver in entry "
-                + $"{w["entry"].AsInt}"],
-        Waivers.Withdrawn =>
+                $"rule {w.Rule} of a policy that is no longer in force, by the waiver in entry {w.Entry}"],
+        WaiverStanding.Withdrawn =>
             ["lapsed",
-                $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which entry "
-                + $"{w["withdrawn"]["entry"].AsInt} took back"],
-        Waivers.Lapsed =>
+                $"it stands on the waiver of rule {w.Rule} in entry {w.Entry}, which entry {w.Withdrawn!.Entry} "
+                + "took back"],
+        WaiverStanding.Lapsed =>
             ["lapsed",
-                $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which ended "
-                + $"{Terminal.Time(w["expires"].AsInt)}"],
-        _ => ["lapsed",
-            $"it stands on the waiver of rule {w["rule"].AsString} in entry {w["entry"].AsInt}, which counts no more"],
+                $"it stands on the waiver of rule {w.Rule} in entry {w.Entry}, which ended "
+                + $"{Terminal.Time(w.Expires)}"],
+        _ => ["lapsed", $"it stands on the waiver of rule {w.Rule} in entry {w.Entry}, which counts no more"],
     };
 }
+
+/// <param name="Text">The reason, where this home has it.</param>
+sealed record ReadWaiver([Inline] ListedWaiver Waiver, [WrittenNull] string? Text) : IView;
+
+sealed record ReadWaivers(ImmutableArray<ReadWaiver> Waivers) : IView;

@@ -1,6 +1,7 @@
+using System.Collections.Immutable;
 using System.Globalization;
-using Stele.Control;
-using Stele.Proof;
+using Stele.Control.Views;
+using Stele.Gateway;
 
 namespace Stele.Cli;
 
@@ -10,7 +11,7 @@ namespace Stele.Cli;
 /// </summary>
 /// <param name="Silent">Why the node of this home said nothing; null where it did, or where the home knows
 /// none.</param>
-sealed record Witnessing(Json? Server, Json? Node, string? Silent)
+sealed record Witnessing(WitnessedLedger? Server, NodeStatus? Node, string? Silent)
 {
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -18,11 +19,12 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(call.Stop);
         limit.CancelAfter(Timeout);
-        Json? server = null, node = null;
+        WitnessedLedger? server = null;
+        NodeStatus? node = null;
         string? silent = null;
         try
         {
-            server = await desk.Server.Get("witnesses", limit.Token);
+            server = await desk.Server.Get<WitnessedLedger>("witnesses", limit.Token);
         }
         // said elsewhere, or an older server
         catch (Exception e) when (e is ProblemException
@@ -44,40 +46,42 @@ sealed record Witnessing(Json? Server, Json? Node, string? Silent)
     /// <summary>Everyone who says that there are two histories.</summary>
     public IReadOnlyList<string> Forks =>
     [
-        .. (Server?.Find("witnesses")?.AsArray ?? []).Where(w => w["fork"].AsBool).Select(w => w["trouble"].AsString),
-        .. Node?.Find("fork") is { } fork
-            ? [$"FORK: node {Node["member"].AsString} does not follow this ledger any more: {fork.AsString}"]
+        .. (Server?.Witnesses ?? []).Where(w => w.Fork).Select(w => w.Trouble ?? ""),
+        .. Node?.Fork is { } fork
+            ? [$"FORK: node {Node.Member} does not follow this ledger any more: {fork}"]
             : Array.Empty<string>(),
     ];
 
-    public Json ToJson() => Json.Object(
-        ("published", Server?.Find("published")), ("cosigners", Server?.Find("cosigners")),
-        ("witnesses", Server?.Find("witnesses")),
-        ("node", Node?.Find("cosigner") is { } key ? Json.Object(("key", key), ("cosigned", Node["cosigned"]),
-            ("cosigning", Node["cosigning"])) : null),
-        ("erasures", Node?.Find("erasures")), ("everywhere", Node?.Find("everywhere")),
-            ("forks", Json.Array(Forks.Select(Json.Of))));
+    public ShownWitnessing Shown => new(Server?.Published, Server?.Cosigners, Server?.Witnesses,
+        Node?.Cosigner is { } key ? new(key, Node.Cosigned, Node.Cosigning) : null, Node?.Erasures, Node?.Everywhere,
+        [.. Forks]);
 
     public void Print(Terminal t)
     {
-        foreach (var erasure in Node?.Find("erasures")?.AsArray
-            ?? []) t.Line(Terminal.Yellow(erasure["says"].AsString));
-        if (Node?.Find("everywhere") is { AsInt: > 0 and var n }) t.Line(Terminal.Yellow(PrincipalVerb.Everywhere(n)));
+        foreach (var erasure in Node?.Erasures ?? []) t.Line(Terminal.Yellow(erasure.Says));
+        if (Node is { Everywhere: > 0 and var n }) t.Line(Terminal.Yellow(PrincipalVerb.Everywhere(n)));
         foreach (var fork in Forks) t.Line(Terminal.Red(fork));
         if (Server is null) return;
-        var witnesses = Server["witnesses"].AsArray;
-        if (Server["policy"].AsBool)
-            t.Line(
-                $"published {(Server.Find("published") is { } p ? $"{p.AsInt} of {Server["size"].AsInt} entries, with the cosignatures that the witness policy asks for" : "nothing yet: the witness policy is not met")}");
-        t.Table(witnesses.Where(w => !w["fork"].AsBool)
-            .Select(w =>
-                new[] { "witness", w["name"].AsString,
-                    w.Find("size") is { } size
-                        ? string.Create(CultureInfo.InvariantCulture,
-                            $"cosigned {size.AsInt} entries, {Terminal.Time(w["time"].AsInt * 1000)}")
-                        : "has cosigned nothing yet", w.Find("trouble")?.AsString ?? "" }), "");
-        if (Node?.Find("cosigner") is { } key)
-            t.Line(
-                $"node cosigns as {key.AsString}{(Node["cosigning"].AsString is "ok" ? "" : $"; {Node["cosigning"].AsString}")}");
+        if (Server.Policy)
+            t.Line($"published {(Server.Published is { } p
+                ? $"{p} of {Server.Size} entries, with the cosignatures that the witness policy asks for"
+                : "nothing yet: the witness policy is not met")}");
+        t.Table(Server.Witnesses.Where(w => !w.Fork).Select(w => new[]
+        {
+            "witness", w.Name, w.Size is { } size
+                ? string.Create(CultureInfo.InvariantCulture,
+                    $"cosigned {size} entries, {Terminal.Time((w.Time ?? 0) * 1000)}")
+                : "has cosigned nothing yet", w.Trouble ?? "",
+        }), "");
+        if (Node?.Cosigner is { } key)
+            t.Line($"node cosigns as {key}{(Node.Cosigning is "ok" ? "" : $"; {Node.Cosigning}")}");
     }
 }
+
+/// <summary>A <see cref="Witnessing"/>, as it is shown; of server or node nothing where it said nothing.</summary>
+/// <param name="Everywhere">How many principals may ask every environment of the node.</param>
+sealed record ShownWitnessing(long? Published, ImmutableArray<string>? Cosigners,
+    ImmutableArray<ShownWitness>? Witnesses, ShownCosigning? Node, ImmutableArray<ShownErasure>? Erasures,
+    int? Everywhere, ImmutableArray<string> Forks) : IView;
+
+sealed record ShownCosigning(string Key, long Cosigned, string Cosigning) : IView;

@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Stele.Blobs;
@@ -13,17 +13,17 @@ namespace Stele.Control;
 /// <summary>
 /// The only way into the ledger. Two loops own it, one behind the other; those who submit wait in a bounded queue.
 ///
-/// 1 cap the size, parse, check on the submitter's thread, many at once: the signatures are computed here, under the
-/// keys that the visible state knows
+///   1 cap the size, parse, check     on the submitter's thread, many at once: the signatures are computed here,
+///                                    under the keys that the visible state knows
 ///   2 queue                          full: busy
 ///   the judging loop:
 ///   3 stamp: max(now, last entry)    a clock that can't be believed: refused
-/// 4 Fold.Apply on the tentative state, which runs ahead of the durable one; it asks for each signature again, and is
-/// told what 1 computed
-///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes of
-///                                    members
-/// 6 append once for everything that waited, standing or falling together; the next batch is judged while this one is
-/// flushed
+///   4 Fold.Apply                     on the tentative state, which runs ahead of the durable one (Staging); it asks
+///                                    for each signature again, and is told what 1 computed
+///   5 explain                        a verdict for every judged deployment; a refusal entry for refused envelopes
+///                                    of members
+///   6 append once                    for everything that waited, standing or falling together; the next batch is
+///                                    judged while this one is flushed
 ///   the settling loop:
 ///   7 wait until durable             the visible state advances, then a caller that asked for no more has its answer
 ///   8 answer the others              under a signed checkpoint, or a witnessed one
@@ -57,7 +57,6 @@ sealed class Admission : IAsyncDisposable
     readonly Log _log;
     readonly Replay _replay;
     readonly IBlobs _blobs;
-    readonly PrivateKey _serverKey;
     readonly WallClock _clock;
     readonly RefusalBudget _budget;
     readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
@@ -68,24 +67,18 @@ sealed class Admission : IAsyncDisposable
         FullMode = BoundedChannelFullMode.Wait
     });
     int _waiting, _witnessed;
-    readonly Dictionary<(Digest Envelope, string Code, string? Rule, Digest? RulePolicy), long> _refused = [];
+    readonly Dictionary<Reason, long> _refused = [];
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // The judging loop's own: what was applied, but is not appended yet.
-    State _tentative;
-    List<(Entry Entry, Outcome.Accepted Outcome)> _staged = [];
-    int _stagedBytes;
-
-    // Written by the judging loop, emptied by the settling one: what is not in the replay yet.
-    readonly ConcurrentDictionary<long, Entry> _unsettled = new();
+    readonly Staging _staging;
 
     /// <param name="replay">Every entry of the log, folded.</param>
     Admission(Log log, Replay replay, IBlobs blobs, PrivateKey serverKey, TimeProvider time)
     {
-        (_log, _replay, _blobs, _serverKey, _tentative) = (log, replay, blobs, serverKey, replay.State);
+        (_log, _replay, _blobs, _staging) = (log, replay, blobs, new Staging(replay, serverKey));
         (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
         foreach (var folded in replay.Entries)
-            if (folded.Statement is Refusal r) _refused[(r.Envelope, r.Code, r.Rule, r.RulePolicy)] = folded.Index;
+            if (folded.Statement is Refusal r) _refused[Reason.Of(r)] = folded.Index;
         Completion = Task.Run(Run);
     }
 
@@ -115,7 +108,8 @@ sealed class Admission : IAsyncDisposable
         if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
         if (!replay.State.ServerKey!.Equals(serverKey.Public))
             throw new FormatException(
-                $"the server's key {serverKey.Public.Id} is not the one that genesis names, {replay.State.ServerKey.Id}");
+                $"the server's key {serverKey.Public.Id} is not the one that genesis names, "
+                + $"{replay.State.ServerKey.Id}");
         var last = replay.Entries[^1];
         WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
         return new Admission(log, replay, blobs, serverKey, time);
@@ -134,7 +128,8 @@ sealed class Admission : IAsyncDisposable
         {
             if (Interlocked.Increment(ref _witnessed) > MaxWitnessed)
                 return No(Problem.Of(ProblemCode.Busy,
-                    $"{MaxWitnessed} statements are waiting for witnesses already; 'integrated' does not wait for them"));
+                    $"{MaxWitnessed} statements are waiting for witnesses already; 'integrated' does not wait for "
+                    + "them"));
             return await Take(envelope, until, stop);
         }
         finally
@@ -235,7 +230,7 @@ sealed class Admission : IAsyncDisposable
             while (await _queue.Reader.WaitToReadAsync())
             {
                 judged = [];
-                while (judged.Count < MaxBatch && _stagedBytes < MaxBatchBytes
+                while (judged.Count < MaxBatch && _staging.Bytes < MaxBatchBytes
                     && _queue.Reader.TryRead(out var submission))
                 {
                     judged.Add((submission, null));
@@ -270,16 +265,13 @@ sealed class Admission : IAsyncDisposable
             {
                 try
                 {
-                    if (batch.Staged.Count > 0 && await batch.First != _replay.State.Size)
+                    if (!batch.Staged.IsEmpty && await batch.First != _replay.State.Size)
                         throw new InvalidOperationException(
-                            $"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to it");
+                            $"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to "
+                            + "it");
                     // Here the entries are durable: from now on they happened.
-                    foreach (var (entry, accepted) in batch.Staged)
-                    {
-                        _replay.Add(entry, accepted);
-                        _unsettled.TryRemove(_replay.State.Size - 1, out _);
-                    }
-                    if (batch.Staged.Count > 0)
+                    _staging.Settle(batch.Staged);
+                    if (!batch.Staged.IsEmpty)
                         Interlocked.Exchange(ref _advanced, new TaskCompletionSource(
                             TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
                     foreach (var (submission, answer) in batch.Judged) Answer(submission, answer!);
@@ -301,9 +293,9 @@ sealed class Admission : IAsyncDisposable
     void Stop(List<(Submission Submission, Admitted? Answer)> judged, Exception failure)
     {
         _queue.Writer.TryComplete();
-        var answer =
-            No(Problem.Of(ProblemCode.Stopped,
-                $"the ledger failed{(DiskTrouble.Of(failure) is { } trouble ? $": its disk {DiskTrouble.Says(trouble)}" : "")}; whether this statement got in will be seen when the server was restarted"));
+        var why = DiskTrouble.Of(failure) is { } fault ? $": its disk {DiskTrouble.Says(fault)}" : "";
+        var answer = No(Problem.Of(ProblemCode.Stopped,
+            $"the ledger failed{why}; whether this statement got in will be seen when the server was restarted"));
         foreach (var (submission, _) in judged) Answer(submission, answer);
         while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
     }
@@ -317,7 +309,7 @@ sealed class Admission : IAsyncDisposable
     async Task<Admitted> Admit(Envelope envelope)
     {
         // 3.
-        var before = _tentative;
+        var before = _staging.State;
         if (!_clock.TryStamp(before.Time, out var stamp, out var reason))
             return No(Problem.Of(ProblemCode.Clock, reason!));
         Entry entry;
@@ -348,21 +340,21 @@ sealed class Admission : IAsyncDisposable
         {
             case Outcome.Accepted accepted:
                 // 5. What can't be explained does not happen; and whatever is wrong with it, it stops nobody else.
-                (Entry Entry, Outcome.Accepted Outcome)? explained = null;
+                Staged? explained = null;
                 try
                 {
                     if (Explain.Verdict(before, entry, outcome) is { } verdict)
-                        explained = Own(accepted.Next, verdict, stamp);
+                        explained = _staging.Own(accepted.Next, verdict, stamp);
                 }
                 catch (Exception e) when (e is FormatException or InvalidOperationException)
                 {
                     return No(Problem.Of(ProblemCode.Internal, $"the statement could not be explained: {e.Message}"));
                 }
-                Stage(entry, accepted);
-                if (explained is var (its, next)) Stage(its, next);
+                _staging.Add(new Staged(entry, accepted));
+                if (explained is not null) _staging.Add(explained);
                 return new Admitted.Added(before.Size, stamp, entry.LeafHash);
             case Outcome.Already already:
-                return new Admitted.Already(already.Entry, EntryAt(already.Entry).LeafHash);
+                return new Admitted.Already(already.Entry, _staging.EntryAt(already.Entry).LeafHash);
             default:
                 return await Refuse(before, entry, (Outcome.Refused)outcome);
         }
@@ -370,14 +362,13 @@ sealed class Admission : IAsyncDisposable
 
     /// <summary>
     /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it
-    ///    again. The same envelope refused again for the same reason is told
-    /// where it was recorded first.
+    ///    again. The same envelope refused again for the same reason is told where it was recorded first.
     /// </summary>
     async Task<Admitted> Refuse(State before, Entry entry, Outcome.Refused refused)
     {
         if (refused.Member is not { } member) return No(Problem.Of(refused));
         var refusal = Explain.Refusal(before, entry, refused);
-        var reason = (refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
+        var reason = Reason.Of(refusal);
         if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
         if (!_budget.TrySpend(member))
             return No(Problem.Of(ProblemCode.RateLimited,
@@ -396,8 +387,8 @@ sealed class Admission : IAsyncDisposable
         }
         try
         {
-            if (Explain.Verdict(before, entry, refused) is { } verdict) Sign(verdict, entry.Time);
-            _refused[reason] = Sign(refusal, entry.Time);
+            if (Explain.Verdict(before, entry, refused) is { } verdict) _staging.Sign(verdict, entry.Time);
+            _refused[reason] = _staging.Sign(refusal, entry.Time);
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException)
         {
@@ -405,37 +396,6 @@ sealed class Admission : IAsyncDisposable
         }
         return No(Problem.Of(refused, _refused[reason]));
     }
-
-    /// <summary>Stages a statement of the server's own and returns its entry number.</summary>
-    long Sign(Statement statement, long stamp)
-    {
-        var index = _tentative.Size;
-        var (entry, accepted) = Own(_tentative, statement, stamp);
-        Stage(entry, accepted);
-        return index;
-    }
-
-    /// <exception cref="FormatException">It can't be written.</exception>
-    /// <exception cref="InvalidOperationException">The fold refuses it.</exception>
-    (Entry Entry, Outcome.Accepted Outcome) Own(State before, Statement statement, long stamp)
-    {
-        var entry = new Entry(stamp, Envelope.Sign(statement.Encode(), _serverKey));
-        return Fold.Apply(before, entry, _replay.Documents) is Outcome.Accepted accepted
-            ? (entry, accepted)
-            : throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
-    }
-
-    void Stage(Entry entry, Outcome.Accepted accepted)
-    {
-        _unsettled[_tentative.Size] = entry;
-        _staged.Add((entry, accepted));
-        _stagedBytes += entry.Bytes.Length;
-        _tentative = accepted.Next;
-    }
-
-    Entry EntryAt(long index) => _unsettled.TryGetValue(index, out var entry)
-        ? entry
-        : _replay.Entries[(int)index].Entry;
 
     /// <summary>
     /// A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is
@@ -446,11 +406,11 @@ sealed class Admission : IAsyncDisposable
         var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
         foreach (var folded in _replay.Entries)
             if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index)
-                && _clock.TryStamp(_tentative.Time, out var stamp, out _))
+                && _clock.TryStamp(_staging.State.Time, out var stamp, out _))
                 try
                 {
                     if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After,
-                        folded.Statement, folded.Judgement)) is { } verdict) Sign(verdict, stamp);
+                        folded.Statement, folded.Judgement)) is { } verdict) _staging.Sign(verdict, stamp);
                 }
                 // it stays unexplained, as it was: no reason to admit nothing any more
                 catch (Exception e) when (e is FormatException or InvalidOperationException) { }
@@ -459,18 +419,24 @@ sealed class Admission : IAsyncDisposable
     /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>
     async Task Append(List<(Submission Submission, Admitted? Answer)> judged)
     {
-        if (_staged.Count == 0 && judged.Count == 0) return;
-        var first = _staged.Count == 0
+        var staged = _staging.Take();
+        if (staged.IsEmpty && judged.Count == 0) return;
+        var first = staged.IsEmpty
             ? Task.FromResult(0L)
-            : _log.Append([.. _staged.Select(s => (ReadOnlyMemory<byte>)s.Entry.Bytes)], Await.Durable);
-        var batch = new Batch(judged, _staged, first);
-        (_staged, _stagedBytes) = ([], 0);
-        await _appended.Writer.WriteAsync(batch);
+            : _log.Append([.. staged.Select(s => (ReadOnlyMemory<byte>)s.Entry.Bytes)], Await.Durable);
+        await _appended.Writer.WriteAsync(new Batch(judged, staged, first));
     }
 
     /// <summary>What was judged together, what came of it, and the task of its append.</summary>
-    sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged,
-        List<(Entry Entry, Outcome.Accepted Outcome)> Staged, Task<long> First);
+    sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged, ImmutableArray<Staged> Staged,
+        Task<long> First);
+
+    /// <summary>What was refused, and why: recorded once.</summary>
+    readonly record struct Reason(Digest Envelope, string Code, string? Rule, Digest? RulePolicy)
+    {
+        public static Reason Of(Refusal refusal) =>
+            new(refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
+    }
 
     static Admitted.Refused No(Problem problem) => new(problem);
 

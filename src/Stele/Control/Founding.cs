@@ -67,5 +67,5 @@ static class Founding
     }
 
     /// <summary>128 random bits in lower-case hex: a statement's nonce, or a new member's id.</summary>
-    public static string NewNonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    public static string NewNonce() => RandomId.New();
 }

@@ -9,35 +9,6 @@ using Stele.Proof.Statements;
 
 namespace Stele.Control;
 
-/// <summary>
-/// What is wrong with the ledger that a server shows. A closed set: each is a reason not to follow it.
-/// </summary>
-enum ReplicaFault
-{
-    /// <summary>Its genesis or its key is not the one that is pinned.</summary>
-    WrongLedger,
-    /// <summary>The checkpoint is not one, or is not signed by the pinned key.</summary>
-    BadCheckpoint,
-    /// <summary>
-    /// Correctly signed, and smaller than what this replica was shown before: an old copy, or a rewritten log.
-    /// </summary>
-    Shrunk,
-    /// <summary>Correctly signed, and not an extension of what this replica has: a second history.</summary>
-    Forked,
-    /// <summary>The tiles do not hold what they should.</summary>
-    BadTile,
-    /// <summary>
-    /// An entry stands in the ledger that the rules refuse: the replica stays at the entry before it for good.
-    /// </summary>
-    Refused,
-    /// <summary>
-    /// A document that an entry names is not to be had. The replica stays before that entry until it is.
-    /// </summary>
-    MissingDocument,
-    /// <summary>Another process keeps the folder.</summary>
-    InUse,
-}
-
 /// <summary>How long a replica keeps other processes out of its folder.</summary>
 enum Holding
 {
@@ -48,15 +19,6 @@ enum Holding
     WhileStoring,
 }
 
-/// <param name="evidence">
-/// What convicts the server: its signed checkpoint, or the proof of a <see cref="Fork"/>.
-/// </param>
-sealed class ReplicaException(ReplicaFault fault, string message, string? evidence = null) : Exception(message)
-{
-    public ReplicaFault Fault { get; } = fault;
-    public string? Evidence { get; } = evidence;
-}
-
 /// <summary>
 /// Somebody's own copy of a ledger, believed only as far as it was checked: signed by the pinned key, an extension of
 /// everything seen before, and folded here by the same rules.
@@ -64,7 +26,8 @@ sealed class ReplicaException(ReplicaFault fault, string message, string? eviden
 /// folder/ledger/   the entries and signed checkpoints, durable (a <see cref="Log"/> without a key)
 /// folder/blobs/    the documents that the fold reads
 /// folder/synced    when the server last confirmed it: milliseconds since 1970 UTC
-/// folder/fork.json the proof that the ledger's key signed a second history (<see cref="Fork"/>). While it stands here nothing more is followed: people have to look at it
+/// folder/fork.json the proof that the ledger's key signed a second history (<see cref="Fork"/>). While it stands here
+///                  nothing more is followed: people have to look at it
 /// </code>
 /// Invariant: the state moves only over entries that are stored here under a checkpoint of the pinned key and that the
 /// fold accepted. Entries that it refused are kept as evidence.
@@ -80,6 +43,7 @@ sealed class Replica : IAsyncDisposable
     readonly string _folder;
     readonly BlobStore _store;
     readonly ServerClient _server;
+    readonly ServerTree _tree;
     readonly TimeProvider _time;
     readonly string _synced;
     readonly SemaphoreSlim _one = new(1);
@@ -96,7 +60,7 @@ sealed class Replica : IAsyncDisposable
         long step)
     {
         (_trust, _log, _holding, _folder, _store) = (trust, log, holding, folder, store);
-        (_server, _time, _step) = (server, time, step);
+        (_server, _tree, _time, _step) = (server, new ServerTree(server), time, step);
         _synced = Path.Combine(folder, "synced");
         _forkFile = Path.Combine(folder, "fork.json");
         LookForFork();
@@ -155,7 +119,7 @@ sealed class Replica : IAsyncDisposable
             replica.LetOthersStore();
             try
             {
-                await replica.Fold(fetch: false, default);
+                await replica.Fold(Lacking.Reported, default);
             }
             catch (ReplicaException e) when (e.Fault is ReplicaFault.Refused or ReplicaFault.MissingDocument)
             {
@@ -187,7 +151,7 @@ sealed class Replica : IAsyncDisposable
                     e.Error == LogError.WrongLog ? ReplicaFault.WrongLedger : ReplicaFault.Forked,
                     $"the replica in {folder} can't be used: {e.Message}");
             }
-            catch (IOException e) when (e.Message.Contains("open in another process", StringComparison.Ordinal))
+            catch (LockedException)
             {
                 if (time.GetElapsedTime(start) > LockTimeout)
                     throw new ReplicaException(ReplicaFault.InUse,
@@ -252,7 +216,7 @@ sealed class Replica : IAsyncDisposable
             {
                 LetOthersStore();
             }
-            await Fold(fetch: true, stop);
+            await Fold(Lacking.Fetched, stop);
             LastSync = _time.GetUtcNow().ToUnixTimeMilliseconds();
             Derived.TryWrite(_synced, System.Text.Encoding.ASCII.GetBytes(
                 LastSync.Value.ToString(CultureInfo.InvariantCulture)));
@@ -300,20 +264,22 @@ sealed class Replica : IAsyncDisposable
         while (true)
         {
             var held = _log.Held;
-            var entries = await Entries(held, checkpoint.Size, stop);
+            var entries = await _tree.Entries(held, checkpoint.Size, _step, stop);
             if (held == 0 && (entries.Count == 0 || Merkle.Leaf(entries[0]) != _trust.Genesis))
                 throw new ReplicaException(ReplicaFault.WrongLedger,
                     $"the server's ledger does not begin with the genesis that is pinned, {_trust.Genesis}", note);
             var size = held + entries.Count;
             var done = size == checkpoint.Size;
-            switch (await _log.Extend(entries, note, done ? null : await Consistency(size, checkpoint.Size, stop)))
+            var proof = done ? null : await _tree.Consistency(size, checkpoint.Size, stop);
+            switch (await _log.Extend(entries, note, proof))
             {
                 case Extension.Extended when done:
                     return;
                 case Extension.Extended:
                     continue;
                 case Extension.Fork or Extension.NoProof:
-                    if (known > 0 && await Other(known, checkpoint, note, stop) is { } fork) throw Halt(fork);
+                    if (known > 0 && await _tree.Contradiction(
+                        _log.Checkpoint, known, checkpoint, note, _trust.Key, stop) is { } fork) throw Halt(fork);
                     throw held == known
                         ? new ReplicaException(ReplicaFault.BadTile,
                             $"the server's entries are not those of its checkpoint over {checkpoint.Size}", note)
@@ -324,34 +290,6 @@ sealed class Replica : IAsyncDisposable
                     throw new ReplicaException(ReplicaFault.BadTile, $"the server's entries can't be taken: {other}",
                         note);
             }
-        }
-    }
-
-    /// <summary>
-    /// The proof that a larger checkpoint does not extend what is here, out of the hashes that the server itself gives:
-    /// they lead to its checkpoint, and to another root at our size. Null: they do not lead there, so it is the server
-    /// that errs, and no history.
-    /// </summary>
-    async Task<Fork?> Other(long known, Checkpoint larger, string note, CancellationToken stop)
-    {
-        var tiles = new Dictionary<Tile, Digest[]>();
-        Digest Subtree(int level, long index)
-        {
-            var tile = Tile.Holding(level, index, larger.Size);
-            if (!tiles.TryGetValue(tile, out var hashes))
-                tiles[tile] = hashes = Tile.Decode(_server.Fetch(tile, stop).GetAwaiter().GetResult(), tile.Width);
-            return Tile.Subtree(level, index, hashes);
-        }
-        try
-        {
-            // Proofs are made by plain calls; this happens once in a ledger's life, if ever.
-            var fork = await Task.Run(() => new Fork(_log.Checkpoint, note, Proofs.TreeHash(known, Subtree),
-                [.. Proofs.Consistency(known, larger.Size, Subtree)]), stop);
-            return fork.Holds(_trust.Key) ? fork : null;
-        }
-        catch (FormatException)
-        {
-            return null;
         }
     }
 
@@ -366,61 +304,11 @@ sealed class Replica : IAsyncDisposable
                 + $"it signed as well: this is a fork; the proof is in {_forkFile}", fork.ToJson().ToString());
     }
 
-    /// <summary>
-    /// Proves one size to be the beginning of another, out of the server's tiles. Whether it does is judged by those
-    /// who are given it.
-    /// </summary>
-    async Task<Digest[]> Consistency(long from, long to, CancellationToken stop)
-    {
-        var tiles = new Dictionary<(int, long), Digest[]>();
-        while (true)
-        {
-            Tile? wanted = null;
-            var proof = Proofs.Consistency(from, to, (level, index) =>
-            {
-                var tile = Tile.Holding(level, index, to);
-                if (tiles.TryGetValue((tile.Level, tile.Index), out var hashes))
-                    return Tile.Subtree(level, index, hashes);
-                wanted ??= tile;
-                return default;
-            });
-            if (wanted is not { } missing) return proof;
-            try
-            {
-                tiles.Add((missing.Level, missing.Index),
-                    Tile.Decode(await _server.Fetch(missing, stop), missing.Width));
-            }
-            catch (FormatException e)
-            {
-                throw new ReplicaException(ReplicaFault.BadTile, $"the server's {missing}: {e.Message}");
-            }
-        }
-    }
+    /// <summary>What is done about documents that the fold reads and that are not here.</summary>
+    enum Lacking { Reported, Fetched }
 
-    /// <summary>The entries [from, to), or as many of them as make a step, out of the server's bundles.</summary>
-    async Task<IReadOnlyList<byte[]>> Entries(long from, long to, CancellationToken stop)
-    {
-        var entries = new List<byte[]>();
-        var bytes = 0L;
-        for (var n = from / Tile.Full; n * Tile.Full < to && bytes < _step; n++)
-        {
-            var tile = new Tile(Tile.Entries, n, Tile.WidthAt(to, Tile.Entries, n));
-            try
-            {
-                var bundle = Tile.DecodeBundle(await _server.Fetch(tile, stop), tile.Width);
-                bytes += bundle.Sum(e => (long)e.Length);
-                entries.AddRange(bundle.Skip((int)Math.Max(0, from - n * Tile.Full)));
-            }
-            catch (FormatException e)
-            {
-                throw new ReplicaException(ReplicaFault.BadTile, $"the server's {tile}: {e.Message}");
-            }
-        }
-        return entries;
-    }
-
-    /// <summary>Folds what is stored and not folded yet, fetching the documents it reads.</summary>
-    async Task Fold(bool fetch, CancellationToken stop)
+    /// <summary>Folds what is stored and not folded yet.</summary>
+    async Task Fold(Lacking lacking, CancellationToken stop)
     {
         foreach (var bytes in _log.ReadEntries(Replay.State.Size, _log.Size))
         {
@@ -440,7 +328,7 @@ sealed class Replica : IAsyncDisposable
                 var outcome = Replay.Try(entry);
                 Digest[] missing;
                 lock (_missing) missing = [.. _missing];
-                if (missing.Length > 0 && fetch && await Fetch(missing, stop)) continue;
+                if (missing.Length > 0 && lacking is Lacking.Fetched && await Fetch(missing, stop)) continue;
                 switch (outcome)
                 {
                     case Outcome.Accepted accepted:
@@ -455,7 +343,8 @@ sealed class Replica : IAsyncDisposable
                             + $"admitted what the rules refuse; nothing after entry {index - 1} is followed");
                     case Outcome.Already already:
                         throw Halt(
-                            $"entry {index} repeats entry {already.Entry}; nothing after entry {index - 1} is followed");
+                            $"entry {index} repeats entry {already.Entry}; nothing after entry {index - 1} is "
+                            + "followed");
                 }
                 break;
             }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using Stele.Blobs;
+using Stele.Control.Views;
 using Stele.Proof;
 
 namespace Stele.Control;
@@ -16,6 +17,9 @@ sealed class ServerClient : IBlobs, IDisposable
 {
     /// <summary>The most that is read of an answer that is one JSON value.</summary>
     const int MaxJson = 64 << 20;
+
+    /// <summary>Where routes are that no standard places; see <see cref="RoutePlace"/>.</summary>
+    const string V1 = ApiRoute.Version + "/";
 
     /// <summary>From this size on a client asks before it sends, so that a refusal costs nothing.</summary>
     const long AskFirst = 1 << 20;
@@ -53,14 +57,14 @@ sealed class ServerClient : IBlobs, IDisposable
     {
         using var content = new ByteArrayContent(envelope.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "statements") { Content = content }, stop,
-            problems: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, V1 + "statements") { Content = content },
+            stop, problem: OnProblem.Give);
         if (!answer.IsSuccessStatusCode) return new Admitted.Refused(await ProblemOf(answer, stop));
         try
         {
-            var json = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson);
-            return json.Find("time") is { } time ? new Admitted.Added(json["entry"].AsInt, time.AsInt,
-                json["leaf"].AsDigest) : new Admitted.Already(json["entry"].AsInt, json["leaf"].AsDigest);
+            var added = await Read<AddedEntry>(answer, stop);
+            return added.Time is { } time ? new Admitted.Added(added.Entry, time, added.Leaf)
+                : new Admitted.Already(added.Entry, added.Leaf);
         }
         catch (FormatException e)
         {
@@ -69,27 +73,30 @@ sealed class ServerClient : IBlobs, IDisposable
         }
     }
 
-    /// <summary>One of the server's views, as JSON: <c>status</c>, <c>members</c>, <c>entries/7</c>, …</summary>
-    public async Task<Json> Get(string path, CancellationToken stop = default)
+    /// <summary>One of the server's views: <c>status</c>, <c>members</c>, <c>entries/7</c>, …</summary>
+    public async Task<T> Get<T>(string path, CancellationToken stop = default) where T : class, IView
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, path), stop);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Get, V1 + path), stop);
         try
         {
-            return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson);
+            return await Read<T>(answer, stop);
         }
         catch (FormatException e)
         {
-            throw new ProblemException(ProblemCode.BadAnswer, $"{Address}{path}: {e.Message}");
+            throw new ProblemException(ProblemCode.BadAnswer, $"{Address}{V1}{path}: {e.Message}");
         }
     }
+
+    async Task<T> Read<T>(HttpResponseMessage answer, CancellationToken stop) where T : class, IView =>
+        ViewJson.Read<T>(CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson));
 
     /// <summary>Hands in a node's cosignature. Safe to repeat.</summary>
     public async Task Cosign(CosignatureOffer offer, CancellationToken stop = default)
     {
         using var content = new ByteArrayContent(offer.ToJson().ToBytes());
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Post, "cosignatures") { Content = content },
-            stop);
+        using var answer = await Send(
+            new HttpRequestMessage(HttpMethod.Post, V1 + "cosignatures") { Content = content }, stop);
     }
 
     /// <summary>
@@ -126,15 +133,16 @@ sealed class ServerClient : IBlobs, IDisposable
         using var content = new ByteArrayContent(token);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-reply");
         using var answer = await Send(new HttpRequestMessage(HttpMethod.Post,
-            string.Create(CultureInfo.InvariantCulture, $"timestamps?size={size}")) { Content = content }, stop);
-        return CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
+            string.Create(CultureInfo.InvariantCulture, $"{V1}timestamps?size={size}")) { Content = content }, stop);
+        return (await Read<AttachedTimestamp>(answer, stop)).Digest;
     }
 
     // Blobs.
 
     public async Task<bool> Has(Digest digest, CancellationToken stop = default)
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Head, $"blobs/{digest}"), stop, problems: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Head, $"{V1}blobs/{digest}"), stop,
+            problem: OnProblem.Give);
         return answer.StatusCode switch
         {
             HttpStatusCode.OK => true,
@@ -149,7 +157,8 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task<Stream> OpenRead(Digest digest, CancellationToken stop = default)
     {
-        var answer = await Send(new HttpRequestMessage(HttpMethod.Get, $"blobs/{digest}"), stop, blobs: true);
+        var answer = await Send(new HttpRequestMessage(HttpMethod.Get, $"{V1}blobs/{digest}"), stop,
+            problem: OnProblem.ThrowOfBlob);
         return new VerifiedStream(await answer.Content.ReadAsStreamAsync(stop), digest);
     }
 
@@ -164,10 +173,11 @@ sealed class ServerClient : IBlobs, IDisposable
         if (expected is { } known && await Has(known, stop)) return known;
         var sent = new HashedContent(content, maxBytes, declared);
         using var request = new HttpRequestMessage(expected is null ? HttpMethod.Post : HttpMethod.Put,
-            expected is { } d ? $"blobs/{d}" : "blobs") { Content = sent };
+            expected is { } d ? $"{V1}blobs/{d}" : V1 + "blobs") { Content = sent };
         request.Headers.ExpectContinue = declared is null or > AskFirst;
-        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan, blobs: true);
-        var stored = CanonicalJson.Parse(await Bytes(answer, MaxJson, stop), MaxJson)["digest"].AsDigest;
+        using var answer = await Send(request, stop, System.Threading.Timeout.InfiniteTimeSpan,
+            OnProblem.ThrowOfBlob);
+        var stored = (await Read<StoredBlob>(answer, stop)).Digest;
         if (sent.Digest is { } digest && digest != stored)
             throw new BlobException(BlobError.WrongDigest, $"{digest} was sent and the server stored {stored}");
         return stored;
@@ -175,14 +185,21 @@ sealed class ServerClient : IBlobs, IDisposable
 
     public async Task List(Digest manifest, CancellationToken stop = default)
     {
-        using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"artifacts/{manifest}"), stop,
-            blobs: true);
+        using var answer = await Send(new HttpRequestMessage(HttpMethod.Put, $"{V1}artifacts/{manifest}"), stop,
+            problem: OnProblem.ThrowOfBlob);
     }
 
-    /// <param name="problems">Whether the caller looks at the status itself.</param>
-    /// <param name="blobs">Whether what is wrong with a blob is to be a <see cref="BlobException"/>.</param>
+    enum OnProblem
+    {
+        Throw,
+        /// <summary>What is wrong with a blob is a <see cref="BlobException"/>.</summary>
+        ThrowOfBlob,
+        /// <summary>The caller looks at the status itself.</summary>
+        Give,
+    }
+
     async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken stop, TimeSpan? timeout = null,
-        bool problems = false, bool blobs = false)
+        OnProblem problem = OnProblem.Throw)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(timeout ?? Timeout);
@@ -205,12 +222,13 @@ sealed class ServerClient : IBlobs, IDisposable
         {
             request.Dispose();
         }
-        if (answer.IsSuccessStatusCode || problems) return answer;
+        if (answer.IsSuccessStatusCode || problem == OnProblem.Give) return answer;
         using (answer)
         {
-            var problem = await ProblemOf(answer, stop);
-            if (blobs && BlobErrorOf(problem) is { } error) throw new BlobException(error, problem.Message);
-            throw new ProblemException(problem);
+            var said = await ProblemOf(answer, stop);
+            if (problem == OnProblem.ThrowOfBlob && BlobErrorOf(said) is { } error)
+                throw new BlobException(error, said.Message);
+            throw new ProblemException(said);
         }
     }
 
@@ -240,16 +258,8 @@ sealed class ServerClient : IBlobs, IDisposable
         limit.CancelAfter(Timeout);
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(limit.Token);
-            using var whole = new MemoryStream();
-            var buffer = new byte[64 * 1024];
-            for (int n; (n = await stream.ReadAsync(buffer, limit.Token)) > 0;)
-            {
-                if (whole.Length + n > max)
-                    throw new ProblemException(ProblemCode.BadAnswer, $"{Address} answered with more than {max} bytes");
-                whole.Write(buffer, 0, n);
-            }
-            return whole.ToArray();
+            return await answer.Content.Read(max, limit.Token)
+                ?? throw new ProblemException(ProblemCode.BadAnswer, $"{Address} answered with more than {max} bytes");
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

@@ -60,9 +60,7 @@ static class ServerFsck
                 found.Wrong(folder.ServerKey, "not the key that genesis names");
         }
         serverKey?.Dispose();
-        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs,
-            () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem,
-                derived);
+        found.Wrong(folder.Blobs, BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop));
     }
 
     /// <summary>Makes what is derived again.</summary>

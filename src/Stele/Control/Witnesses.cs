@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Stele.Ledger;
 using Stele.Proof;
+using Stele.Runtime;
 
 namespace Stele.Control;
 
@@ -15,11 +16,11 @@ sealed record WitnessPlace(string Name, VerifierKey Key, Uri? Address);
 /// <summary>
 /// Who witnesses a ledger, and when that is enough; no quorum: whatever comes is shown, and nothing waits for it.
 /// </summary>
-sealed record WitnessTerms(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bool>? Quorum)
+sealed record WitnessOptions(ImmutableArray<WitnessPlace> Witnesses, Func<Note, bool>? Quorum)
 {
     /// <summary>What a policy file says, for this log. An address is a witness's submission prefix.</summary>
     /// <exception cref="FormatException">It names other logs than this one, or an address that is none.</exception>
-    public static WitnessTerms Of(WitnessPolicy policy, VerifierKey log)
+    public static WitnessOptions Of(WitnessPolicy policy, VerifierKey log)
     {
         if (!policy.Logs.IsEmpty && !policy.Logs.Any(l => l.Key.Equals(log)))
             throw new FormatException($"it names {policy.Logs.Length} logs, and not this ledger: log {log}");
@@ -86,11 +87,11 @@ sealed class Witnesses : IAsyncDisposable
     }
 
     /// <param name="report">Told of every fork; for the operator's log.</param>
-    public Witnesses(Log log, CosignedCheckpoints cosigned, WitnessTerms terms, TimeProvider time,
+    public Witnesses(Log log, CosignedCheckpoints cosigned, WitnessOptions options, TimeProvider time,
         Action<string> report)
     {
         (_log, _cosigned, _time, _report) = (log, cosigned, time, report);
-        _members = [.. terms.Witnesses.Where(w => w.Address is not null).Select(w => new Member(w))];
+        _members = [.. options.Witnesses.Where(w => w.Address is not null).Select(w => new Member(w))];
         foreach (var member in _members) member.Loop = Task.Run(() => Ended(() => Serve(member)));
         _rounds = _members.Length == 0 ? Task.CompletedTask : Task.Run(() => Ended(Rounds));
     }
@@ -125,16 +126,9 @@ sealed class Witnesses : IAsyncDisposable
             size = Checkpoint.Parse(Note.Parse(note).Text).Size;
             _target = note;
             Interlocked.Exchange(ref _begun, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
-            using var due = new CancellationTokenSource(Round, _time);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(due.Token, _stop.Token);
-            try
-            {
-                var quorum = _log.Cosignatures.WaitBeyond(size - 1, limit.Token);
-                await Task.WhenAny(quorum, Everyone(note, limit.Token)).Unwrap();
-            }
-            // a slow one is asked again in the next round
-            catch (OperationCanceledException) when (!_stop.IsCancellationRequested) { }
-            await limit.CancelAsync();
+            // A slow one is asked again in the next round.
+            await _time.Within(Round, limit => Task.WhenAny(_log.Cosignatures.WaitBeyond(size - 1, limit),
+                Everyone(note, limit)).Unwrap(), _stop.Token);
         }
     }
 
@@ -161,24 +155,24 @@ sealed class Witnesses : IAsyncDisposable
                 await begun.Task.WaitAsync(_stop.Token);
                 continue;
             }
-            string? trouble;
+            string? error;
             try
             {
-                trouble = await Submit(member, note);
+                error = await Submit(member, note);
             }
             catch (Exception e)
                 when (e is HttpRequestException or IOException or FormatException or InvalidOperationException
                     or ArgumentException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
             {
-                trouble = e is OperationCanceledException ? "it did not answer in time" : e.GetBaseException().Message;
+                error = e is OperationCanceledException ? "it did not answer in time" : e.GetBaseException().Message;
             }
-            if (trouble is null)
+            if (error is null)
             {
                 (member.Answered, pause) = (note, FirstPause);
                 Answered();
                 continue;
             }
-            member.Status = member.Status with { LastError = trouble };
+            member.Status = member.Status with { LastError = error };
             if (member.Status.Fork)
             {
                 Answered();

@@ -18,21 +18,17 @@ sealed class Access(NodeFolder folder, string? own, TimeProvider time)
     /// <summary>Who is recorded where the node's folder was opened on its machine, with the node stopped.</summary>
     public const string LocalName = "local";
 
-    readonly TokenFile _tokens = new(folder.Principals, time);
-    readonly TokenHolder? _own = own is null ? null : new TokenHolder(OwnName, Token.DigestOf(own), RightNames.OfNode);
+    readonly TokenFile _tokens = new(folder.Principals, time,
+        own is null ? null : new TokenHolder(OwnName, Token.DigestOf(own), RightNames.OfNode));
 
     /// <summary>Who asks; null for strangers.</summary>
     /// <exception cref="GatewayException"><see cref="GatewayError.NotServing"/>: the file of tokens can't be
     /// read.</exception>
     public TokenHolder? Of(HttpRequest request)
     {
-        string? header = request.Headers.Authorization;
-        if (_own is not null && Token.Of(header) is { } token && Token.DigestOf(token) is var given
-            && System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(given.ToArray(),
-                _own.Digest.ToArray())) return _own;
         try
         {
-            return _tokens.Authenticate(header);
+            return _tokens.Authenticate(request.Headers.Authorization);
         }
         catch (Exception e) when (e is FormatException or IOException)
         {

@@ -1,3 +1,4 @@
+using Stele.Control.Views;
 using Stele.Disk;
 using Stele.Proof;
 
@@ -6,25 +7,20 @@ namespace Stele.Gateway;
 /// <summary>One opening of bodies.</summary>
 /// <param name="Time">Milliseconds since 1970 UTC.</param>
 /// <param name="Who">The name of the token.</param>
-/// <param name="What">A decision's id; or in words, where many were opened at once.</param>
-sealed record BodyRead(long Time, string Who, string What)
+/// <param name="Decision">Its id; or in words, where many were opened at once.</param>
+sealed record BodyRead(long Time, string Who, string Decision) : IView
 {
-    public Json ToJson() => Json.Object(("decision", What), ("time", Time), ("who", Who));
-
     /// <summary>Every body of a time, opened to be judged again.</summary>
     public static BodyRead OfReplay(long time, string who, ReplayRequest request) =>
         new(time, who,
             $"all of {request.Scope} from {request.Since} to {request.Until}, judged again by policy "
             + $"{request.Policy.Digest}");
-
-    public static BodyRead FromJson(Json j) => new(j["time"].AsInt, j["who"].AsString, j["decision"].AsString);
 }
 
 /// <summary>
 /// Who opened which bodies of this node: a journal of records <code>1 {"decision","time","who"} as canonical
 /// JSON</code> which is only ever added to, in files of a mebibyte. A start reads the newest file, a page those that
-/// its reads are
-/// in: nothing costs more for what was read before.
+/// its reads are in: nothing costs more for what was read before.
 /// </summary>
 sealed class BodyReads : IDisposable
 {
@@ -108,7 +104,7 @@ sealed class BodyReads : IDisposable
     }
 
     static BodyRead Parse(JournalRecord record) =>
-        BodyRead.FromJson(CanonicalJson.ParseCanonical(record.Bytes.Span, MaxRecord));
+        ViewJson.Read<BodyRead>(CanonicalJson.ParseCanonical(record.Bytes.Span, MaxRecord));
 
     public void Dispose() => _journal.Dispose();
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Control.Views;
 using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Decisions;
@@ -26,18 +27,9 @@ sealed record ReplayRequest(Policy Policy, string Scope, long Since, long Until,
 }
 
 /// <summary>
-/// What came of one decision log: the flips, and how many requests were not held whole, and why:
-/// <c>{"damaged","erased","flips","log","missing"}</c>.
+/// What came of one decision log: the flips, and how many requests were not held whole, and why.
 /// </summary>
-sealed record ReplayedLog(string Log, Flips Flips, long Erased, long Missing, long Damaged)
-{
-    public Json ToJson() =>
-        Json.Object(("log", Log), ("flips", Flips.ToJson()), ("erased", Erased), ("missing", Missing),
-            ("damaged", Damaged));
-
-    public static ReplayedLog FromJson(Json j) =>
-        new(j["log"].AsString, Flips.FromJson(j["flips"]), j["erased"].AsInt, j["missing"].AsInt, j["damaged"].AsInt);
-}
+sealed record ReplayedLog(string Log, Flips Flips, long Erased, long Missing, long Damaged) : IView;
 
 /// <summary>
 /// Judges recorded decisions again where their bodies are: what was asked is opened here, read by the rules, and goes

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
@@ -43,21 +44,19 @@ sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long>
         && Indices.SequenceEqual(other.Indices);
 
     /// <summary>What owners sign; no list.</summary>
-    public Json Claim => Json.Object(
-        ("log", Log), ("from", From), ("to", To), ("list", List.Root), ("count", Indices.Length), ("cause", Cause),
-        ("size", Size), ("reason", Reason is { } r ? Json.Of(r) : null));
+    public ErasureClaim Claim => new(Log, From, To, List.Root, Indices.Length, Cause, Size, Reason);
+}
 
-    /// <summary>The claim that a statement makes.</summary>
-    public static Json ClaimOf(Erasure s) => Json.Object(
-        ("log", s.Log), ("from", s.From), ("to", s.To), ("list", s.List), ("count", s.Count), ("cause", s.Cause),
-            ("size", s.Size), ("reason", s.Reason is { } r ? Json.Of(r) : null));
+/// <summary>What an erasure states, and owners sign: the root of the list, not the list.</summary>
+sealed record ErasureClaim(string Log, long From, long To, Digest List, long Count, string Cause, long Size,
+    Digest? Reason) : IView
+{
+    public static ErasureClaim Of(Erasure s) => new(s.Log, s.From, s.To, s.List, s.Count, s.Cause, s.Size, s.Reason);
 
-    /// <summary>The statement of a claim, for this ledger.</summary>
-    public static Erasure Statement(Json claim, State state, string nonce, long issued) => new(
-        claim["log"].AsString, Names.Entry(claim["from"]), Names.Entry(claim["to"]), claim["list"].AsDigest,
-        Names.Entry(claim["count"]), claim["cause"].AsString, Names.Entry(claim["size"]),
-        claim.Find("reason")?.AsDigest)
-    { Ledger = state.Ledger, Nonce = nonce, Issued = issued };
+    /// <summary>Its statement, for this ledger.</summary>
+    public Erasure Statement(State state, string nonce, long issued) =>
+        new(Log, From, To, List, Count, Cause, Size, Reason)
+        { Ledger = state.Ledger, Nonce = nonce, Issued = issued };
 }
 
 /// <summary>An erasure that waits for owners' signatures: <c>{"made","record","version"}</c>, the record as
@@ -88,8 +87,7 @@ sealed record UnstatedErasure(string Log, Digest List, long Count, bool Ordered)
         + (Ordered ? "the node has the owners' order and hands it to the server"
             : "owners sign for it: stele erase --pending");
 
-    public Json ToJson() => Json.Object(("log", Log), ("list", List), ("count", Count), ("ordered", Ordered),
-        ("says", Words));
+    public ShownErasure Shown => new(Log, List, Count, Ordered, Words);
 }
 
 /// <summary>What is to be erased: some decisions by id, all about one person (a tag, or a principal's pseudonym), or
@@ -98,40 +96,31 @@ sealed record UnstatedErasure(string Log, Digest List, long Count, bool Ordered)
 /// As much of the ledger the node must have folded, so that it knows the holds that the asker knows.
 /// </param>
 sealed record ErasureRequest(ImmutableArray<string> Decisions, string? Subject, string? Overdue, string? Reason,
-    long Size)
+    long Size) : IView
 {
     public const int MaxBytes = 4 << 20, MaxReason = 4096;
 
-    public Json ToJson() => Json.Object(
-        ("decisions", Json.Array(Decisions.Select(Json.Of))), ("subject", Subject is null ? null : Json.Of(Subject)),
-        ("overdue", Overdue is null ? null : Json.Of(Overdue)),
-        ("reason", Reason is null ? null : Json.Of(Reason)), ("size", Size));
-
-    public static ErasureRequest FromJson(Json j) =>
-        new([.. j["decisions"].AsArray.Select(d => d.AsString)], j.Find("subject")?.AsString,
-        j.Find("overdue")?.AsString,
-        j.Find("reason")?.AsString is { Length: > MaxReason }
-            ? throw new FormatException($"a reason has at most {MaxReason} characters")
-            : j.Find("reason")?.AsString, Names.Entry(j["size"]));
+    /// <exception cref="FormatException">It is none, or its reason is too long.</exception>
+    public static ErasureRequest Parse(ReadOnlySpan<byte> utf8)
+    {
+        var json = CanonicalJson.Parse(utf8, MaxBytes);
+        var request = ViewJson.Read<ErasureRequest>(json);
+        Names.Entry(json["size"]);
+        return request.Reason is { Length: > MaxReason }
+            ? throw new FormatException($"a reason has at most {MaxReason} characters") : request;
+    }
 }
 
 /// <summary>What owners have to sign.</summary>
-/// <param name="Planned">The claims of what is to be destroyed. Nothing of it was.</param>
-/// <param name="Pending">The claims of what was destroyed before and is not stated.</param>
+/// <param name="Planned">What is to be destroyed. Nothing of it was.</param>
+/// <param name="Pending">What was destroyed before and is not stated.</param>
 /// <param name="Already">How many of those that were named had lost their keys before.</param>
 /// <param name="Held">How many were left because a hold covers them, though their time is over.</param>
 /// <param name="Finished">How many that an interrupted call had begun were finished now.</param>
 /// <param name="Waiting">How many could not be planned, as the ledger does not anchor them yet.</param>
 /// <param name="Floors">How far each log may be pruned, where its leaves' time is over.</param>
-sealed record ErasurePlan(ImmutableArray<Json> Planned, ImmutableArray<Json> Pending, long Already, long Held,
-    long Finished, long Waiting, ImmutableArray<(string Log, long Floor)> Floors)
-{
-    public Json ToJson() => Json.Object(
-        ("planned", Json.Array(Planned)), ("pending", Json.Array(Pending)), ("already", Already), ("held", Held),
-            ("finished", Finished), ("waiting", Waiting),
-        ("floors", Json.Array(Floors.Select(f => Json.Object(("log", f.Log), ("floor", f.Floor))))));
+sealed record ErasurePlan(ImmutableArray<ErasureClaim> Planned, ImmutableArray<ErasureClaim> Pending, long Already,
+    long Held, long Finished, long Waiting, ImmutableArray<LogFloor> Floors) : IView;
 
-    public static ErasurePlan FromJson(Json j) => new(j["planned"].AsArray, j["pending"].AsArray, j["already"].AsInt,
-        j["held"].AsInt, j["finished"].AsInt, j["waiting"].AsInt,
-        [.. j["floors"].AsArray.Select(f => (f["log"].AsString, f["floor"].AsInt))]);
-}
+/// <param name="Floor">What is below may be pruned.</param>
+sealed record LogFloor(string Log, long Floor) : IView;

@@ -36,10 +36,8 @@ namespace Stele.Gateway;
 /// </param>
 sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDisposable? Opened)?> recorder)
 {
-    /// <summary>How many plans may wait for their orders at once.</summary>
-    public const int MaxPlans = 256;
-
     readonly Lock _one = new();
+    readonly ErasureFiles _files = new(folder.Erasures);
 
     /// <summary>For tests: called when a step is done, and may throw as a crash would stop it there.</summary>
     internal Action<string>? Reached { get; init; }
@@ -55,19 +53,20 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         {
             HasFolded(state, request.Size);
             var finished = Finish(state);
-            Expire(now);
-            var floors = ImmutableArray.CreateBuilder<(string, long)>();
+            _files.Expire(now);
+            var floors = ImmutableArray.CreateBuilder<LogFloor>();
             var (found, already, held) = request.Overdue is { } system
                 ? Overdue(system, state, now, floors)
                 : Asked(request, state);
-            var (claims, waiting) = (ImmutableArray.CreateBuilder<Json>(), 0L);
+            var (claims, waiting) = (ImmutableArray.CreateBuilder<ErasureClaim>(), 0L);
             foreach (var (origin, indices) in found)
             {
                 // The ledger takes no word about what it does not anchor yet.
                 var anchored = state.Logs[origin].Anchor?.Size ?? 0;
                 waiting += indices.Count(i => i >= anchored);
-                foreach (var record in Stretches(origin, indices, anchored, request, state)) claims.Add(Write(record,
-                    request.Reason, state, now).Claim);
+                foreach (var record in Stretches(origin, indices, anchored, request, state))
+                    claims.Add(_files.Plan(record, request.Reason, now, p =>
+                        !state.HoldsOn(state.Logs[record.Log], p.From, p.To).Any()).Claim);
             }
             Reached?.Invoke("plan");
             return new ErasurePlan(claims.ToImmutable(), [.. Unstated(state).Where(IsDestroyed).Select(r => r.Claim)],
@@ -86,15 +85,15 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         lock (_one)
         {
             HasFolded(state, size);
-            if (Statement.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
+            if (StatementKinds.Parse(order.Payload) is not Erasure statement) throw new FormatException("an order is a "
                 + "signed erasure statement");
 
             // 2. What was planned, as it was planned, and as the ledger would take it.
-            var begun = Begun(statement.List);
-            var record = begun ?? Planned(statement.List)
+            var begun = _files.Begun(statement.List);
+            var record = begun ?? _files.Planned(statement.List)
                 ?? throw new GatewayException(GatewayError.NotFound,
                     "no plan with that list is here: one is kept for a day; have it planned again");
-            if (!ErasureRecord.ClaimOf(statement).Equals(record.Claim)) throw new FormatException("the order does "
+            if (ErasureClaim.Of(statement) != record.Claim) throw new FormatException("the order does "
                 + "not say what was planned");
             if (!state.Logs.TryGetValue(record.Log, out var log)) throw new GatewayException(GatewayError.NotFound,
                 $"the ledger knows no decision log '{record.Log}'");
@@ -112,11 +111,11 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                 $"{why}; nothing was destroyed by it");
 
             // 3.
-            Files.Write(PathOf(record.List.Root) + OrderSuffix, order.ToJson().ToBytes(), secret: true);
+            _files.Order(record, order);
             Reached?.Invoke("order");
-            if (begun is null) Files.Write(PathOf(record.List.Root), record.ToJson().ToBytes(), secret: true);
+            if (begun is null) _files.Begin(record);
             Reached?.Invoke("intend");
-            if (File.Exists(PathOf(record.List.Root) + PlanSuffix)) Files.Delete(PathOf(record.List.Root) + PlanSuffix);
+            _files.DropPlan(record.List.Root);
 
             // 4 and 5.
             Destroy(record);
@@ -135,16 +134,15 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         {
             var orders = ImmutableArray.CreateBuilder<Envelope>();
             var left = 0;
-            foreach (var list in Directory.EnumerateFiles(folder.Erasures, "*" + OrderSuffix).Select(f =>
-                Digest.ParseHex(Path.GetFileNameWithoutExtension(f))).Order().ToList())
-                if (state.Erasures.ContainsKey(list)) Files.Delete(PathOf(list) + OrderSuffix);
+            foreach (var list in _files.Ordered())
+                if (state.Erasures.ContainsKey(list)) _files.DropOrder(list);
                 // stopped before it was begun: the plan waits as before
-                else if (Begun(list) is not { } record) continue;
+                else if (_files.Begun(list) is not { } record) continue;
                 else if (!state.Logs.ContainsKey(record.Log) || !open(record.Log)) left++;
                 else
                 {
                     Finish(record, state);
-                    if (OrderOf(record) is { } order && !IsTooOld(order, now)) orders.Add(order);
+                    if (_files.OrderOf(record) is { } order && !IsTooOld(order, now)) orders.Add(order);
                 }
             return (orders.ToImmutable(), left);
         }
@@ -155,7 +153,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     public ImmutableArray<UnstatedErasure> Pending(State state, long now)
     {
         lock (_one) return [.. Unstated(state).Select(r => new UnstatedErasure(r.Log, r.List.Root, r.Indices.Length,
-            OrderOf(r) is { } order && !IsTooOld(order, now)))];
+            _files.OrderOf(r) is { } order && !IsTooOld(order, now)))];
     }
 
     static void HasFolded(State state, long size)
@@ -164,7 +162,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             $"the node has folded {state.Size} entries, and the holds among {size} are to be regarded");
     }
 
-    static bool IsTooOld(Envelope order, long now) => Statement.Parse(order.Payload).Issued + Fold.MaxDelay < now;
+    static bool IsTooOld(Envelope order, long now) => StatementKinds.Parse(order.Payload).Issued + Fold.MaxDelay < now;
 
     /// <summary>What has its keys yet keeps them if it is held; and what was planned must be there as it was planned,
     /// so that nothing is counted twice.</summary>
@@ -172,14 +170,14 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     {
         if (record.Indices.SelectMany(i => state.HoldsOn(log, i, i + 1)).FirstOrDefault() is { } hold)
         {
-            Drop(record.List.Root);
+            _files.Drop(record.List.Root);
             throw new GatewayException(GatewayError.OnHold,
                 $"the hold of entry {hold.Entry} on {hold} came meanwhile: nothing was erased");
         }
         var gone = 0L;
-        With(record.Log, recorded => gone = record.Indices.Count(i => recorded.Keys.IsErased(i)), must: true);
+        Demand(record.Log, recorded => gone = record.Indices.Count(i => recorded.Keys.IsErased(i)));
         if (gone == 0) return;
-        Drop(record.List.Root);
+        _files.Drop(record.List.Root);
         throw new GatewayException(GatewayError.NotFound,
             $"{gone} of the {record.Indices.Length} decisions planned were erased meanwhile by another order: have "
             + $"it planned again");
@@ -195,7 +193,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         {
             if (record.Indices.Any(i => state.HoldsOn(state.Logs[record.Log], i, i + 1).Any()))
             {
-                Drop(record.List.Root);
+                _files.Drop(record.List.Root);
                 return 0;
             }
             finished = record.Indices.Length;
@@ -222,13 +220,13 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             if (!Decision.TryParseId(id, out var origin, out var index) || !state.Logs.ContainsKey(origin))
                 throw new GatewayException(GatewayError.NotFound,
                     $"'{id}' is not a decision of a log that the ledger knows");
-            With(origin, log =>
+            Demand(origin, log =>
             {
                 if (index < 0 || index >= log.Log.Log.Size)
                     throw new GatewayException(GatewayError.NotFound,
                         $"there is no decision {id}: the log has {log.Log.Log.Size} records");
                 Take(origin, log, index);
-            }, must: true);
+            });
         }
         if (request.Subject is { } subject)
             foreach (var origin in state.Logs.Keys)
@@ -261,7 +259,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
     /// not; and how far their logs may be pruned.
     /// </summary>
     (SortedDictionary<string, SortedSet<long>> Found, long Already, long Held) Overdue(string system, State state,
-        long now, ImmutableArray<(string, long)>.Builder floors)
+        long now, ImmutableArray<LogFloor>.Builder floors)
     {
         var found = new SortedDictionary<string, SortedSet<long>>(StringComparer.Ordinal);
         var held = 0L;
@@ -294,7 +292,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
                     floor++;
                 }
                 // Leaves are pruned by whole bundles: a floor in between would let nothing more go.
-                if ((floor -= floor % Tile.Full) > logFact.Floor) floors.Add((origin, floor));
+                if ((floor -= floor % Tile.Full) > logFact.Floor) floors.Add(new(origin, floor));
             });
         return (found, 0, held);
     }
@@ -319,71 +317,6 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         }
     }
 
-    const string ReasonSuffix = ".reason", PlanSuffix = ".plan", OrderSuffix = ".order";
-
-    string PathOf(Digest list) => Path.Combine(folder.Erasures, list.Hex);
-
-    /// <summary>Writes a plan down, durably; or gives the one that waits for the same, so that owners who sign one
-    /// after the other sign one statement.</summary>
-    ErasureRecord Write(ErasureRecord record, string? reason, State state, long now)
-    {
-        var plans = Plans().ToList();
-        if (plans.FirstOrDefault(p => p.Record.Means(record) && IsReason(p.Record, reason)
-            && !state.HoldsOn(state.Logs[record.Log], p.Record.From,
-            p.Record.To).Any()) is { } same) return same.Record;
-        if (plans.Count >= MaxPlans) throw new GatewayException(GatewayError.TooLarge,
-            $"{MaxPlans} plans of erasures wait for owners' signatures; each is kept for a day");
-        if (reason is not null)
-        {
-            var salt = RandomNumberGenerator.GetBytes(Commitment.SaltBytes);
-            record = record with { Reason = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value };
-            Files.Write(PathOf(record.List.Root) + ReasonSuffix,
-                Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), secret: true);
-        }
-        Files.Write(PathOf(record.List.Root) + PlanSuffix, new PlannedErasure(now, record).ToJson().ToBytes(),
-            secret: true);
-        return record;
-    }
-
-    bool IsReason(ErasureRecord record, string? reason)
-    {
-        var file = PathOf(record.List.Root) + ReasonSuffix;
-        if (reason is null || record.Reason is null || !File.Exists(file)) return reason is null
-            && record.Reason is null;
-        var salt = Convert.FromHexString(CanonicalJson.Parse(File.ReadAllBytes(file), 64 * 1024)["salt"].AsString);
-        return Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value == record.Reason;
-    }
-
-    IEnumerable<PlannedErasure> Plans() => !Directory.Exists(folder.Erasures) ? []
-        : Directory.EnumerateFiles(folder.Erasures, "*" + PlanSuffix).Order(StringComparer.Ordinal).Select(f =>
-            PlannedErasure.Parse(File.ReadAllBytes(f)));
-
-    ErasureRecord? Planned(Digest list) => File.Exists(PathOf(list) + PlanSuffix)
-        ? PlannedErasure.Parse(File.ReadAllBytes(PathOf(list) + PlanSuffix)).Record : null;
-
-    ErasureRecord? Begun(Digest list) => File.Exists(PathOf(list))
-        ? ErasureRecord.Parse(File.ReadAllBytes(PathOf(list))) : null;
-
-    Envelope? OrderOf(ErasureRecord record) => File.Exists(PathOf(record.List.Root) + OrderSuffix)
-        ? Envelope.Parse(File.ReadAllBytes(PathOf(record.List.Root) + OrderSuffix)) : null;
-
-    /// <summary>
-    /// Plans that nobody ordered in time; and what a crash left of one that was begun, whose record stays.
-    /// </summary>
-    void Expire(long now)
-    {
-        foreach (var plan in Plans().ToList())
-            if (Begun(plan.Record.List.Root) is not null) Files.Delete(PathOf(plan.Record.List.Root) + PlanSuffix);
-            else if (plan.Made + Fold.MaxDelay < now) Drop(plan.Record.List.Root);
-    }
-
-    /// <summary>Takes away all of a plan, or of what was begun and keeps its keys.</summary>
-    void Drop(Digest list)
-    {
-        foreach (var suffix in (string[])[ReasonSuffix, OrderSuffix, PlanSuffix, ""])
-            if (File.Exists(PathOf(list) + suffix)) Files.Delete(PathOf(list) + suffix);
-    }
-
     bool IsDestroyed(ErasureRecord record)
     {
         var destroyed = false;
@@ -393,7 +326,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
 
     void Destroy(ErasureRecord record)
     {
-        With(record.Log, log => log.Erase(record.Indices.ToHashSet()), must: true);
+        Demand(record.Log, log => log.Erase(record.Indices.ToHashSet()));
         Reached?.Invoke("destroy");
         if (record.Principal is { } principal) TokenFile.Remove(folder.Principals, principal);
         Reached?.Invoke("forget");
@@ -404,16 +337,7 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         !state.Erasures.ContainsKey(r.List.Root));
 
     /// <summary>Every erasure of this node that was begun.</summary>
-    IEnumerable<ErasureRecord> Stand(State state)
-    {
-        if (!Directory.Exists(folder.Erasures)) yield break;
-        foreach (var file in Directory.EnumerateFiles(folder.Erasures)
-            .Where(f => Path.GetFileName(f).Length == 2 * Digest.Size).Order(StringComparer.Ordinal))
-        {
-            var record = ErasureRecord.Parse(File.ReadAllBytes(file));
-            if (state.Logs.ContainsKey(record.Log)) yield return record;
-        }
-    }
+    IEnumerable<ErasureRecord> Stand(State state) => _files.All().Where(r => state.Logs.ContainsKey(r.Log));
 
     /// <summary>
     /// What shows that a decision's keys were erased, and by which list; null when nothing here does.
@@ -426,24 +350,27 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
         return null;
     }
 
-    void With(string origin, Action<Recorder> act, bool must = false)
+    /// <summary>Acts on a log, if it is on this node.</summary>
+    bool With(string origin, Action<Recorder> act)
     {
-        if (recorder(origin) is not var (log, opened))
-        {
-            if (must)
-                throw new GatewayException(GatewayError.NotFound, $"the decision log '{origin}' is not on this node");
-            return;
-        }
+        if (recorder(origin) is not var (log, opened)) return false;
         using (opened) act(log);
+        return true;
+    }
+
+    void Demand(string origin, Action<Recorder> act)
+    {
+        if (!With(origin, act))
+            throw new GatewayException(GatewayError.NotFound, $"the decision log '{origin}' is not on this node");
     }
 
     /// <summary>
-    /// A log of a node that does not run, opened for as long as it takes; null where it is not in that folder.
+    /// A log that no node has open, for as long as it takes; null where it is not in that folder. It is read: erasing
+    /// writes its key table, and nothing else of it.
     /// </summary>
-    public static (Recorder, IDisposable?)? Open(NodeFolder folder, string origin, TimeProvider time)
+    public static (Recorder, IDisposable?)? Open(NodeFolder folder, string origin)
     {
-        if (!File.Exists(Path.Combine(folder.Log(origin), "key"))) return null;
-        var log = DecisionLog.Open(folder, origin, time);
+        if (DecisionLog.OpenToRead(folder, origin) is not { } log) return null;
         try
         {
             var opened = new Recorder(folder, log);

@@ -58,7 +58,16 @@ static class Forwarder
                 if (Passes(name, closing))
                     foreach (var value in values) if (Ascii.IsValid(value) && !value.Any(char.IsControl))
                         passed.Add(new(name, value));
-            return new Answer((int)response.StatusCode, passed, await Read(response.Content, maxBytes, limit.Token));
+            return new Answer((int)response.StatusCode, passed,
+                await response.Content.Read(maxBytes, limit.Token, BodyBudget.Of(request.HttpContext))
+                    ?? throw new ForwardException(GatewayError.BadUpstream,
+                        string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                            $"the release answered with more than {maxBytes} bytes")));
+        }
+        catch (ProblemException e)
+        {
+            throw new ForwardException(e.Problem.Is(ProblemCode.TooMuchAtOnce) ? GatewayError.TooMuchAtOnce
+                : GatewayError.Busy, $"the answer of the release was not kept: {e.Message}");
         }
         catch (OperationCanceledException)
         {
@@ -72,22 +81,6 @@ static class Forwarder
             throw new ForwardException(GatewayError.BadUpstream,
                 $"the release did not answer as HTTP does: {e.Message}");
         }
-    }
-
-    static async Task<byte[]> Read(HttpContent content, int maxBytes, CancellationToken stop)
-    {
-        await using var stream = await content.ReadAsStreamAsync(stop);
-        using var whole = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        for (int n; (n = await stream.ReadAsync(buffer, stop)) > 0;)
-        {
-            if (whole.Length + n > maxBytes)
-                throw new ForwardException(GatewayError.BadUpstream,
-                    string.Create(System.Globalization.CultureInfo.InvariantCulture,
-                        $"the release answered with more than {maxBytes} bytes"));
-            whole.Write(buffer, 0, n);
-        }
-        return whole.ToArray();
     }
 }
 

@@ -71,25 +71,15 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
         catch (Exception e)
         {
             counted.Ended();
-            // Half an answer went out already, or nobody waits for one.
+            // Half an answer went out already, or there is nobody who waits for one.
             if (http.Response.HasStarted
                 || (http.RequestAborted.IsCancellationRequested && e is IOException or OperationCanceledException))
             {
                 http.Abort();
                 return;
             }
-            http.Response.Clear();
-            if (e is ProblemException { Problem: var problem })
-            {
-                await http.Write(problem);
-                return;
-            }
-            var (error, message) = e switch
-            {
-                GatewayException g => (g.Error, g.Message),
-                _ => (GatewayError.Internal, Bug(e)),
-            };
-            await http.Write(error, message);
+            if (e is AnsweredException) throw;
+            throw new GatewayException(GatewayError.Internal, Bug(e));
         }
     }
 
@@ -122,8 +112,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
 
         // 2. For what? One table throughout: the policies and the ledger size that are recorded are those that decided.
         var (hosted, path) = Match(Address.Method(http.Request.Method), http.Request.Path, principal);
-        BodyBudget.Of(http)?.Expect(0);   // answers that are not taken count too
-        var input = await http.Body(options.MaxRequest);
+        var input = await http.Body(options.MaxRequest, options.MaxAnswer);
         var (query, body) = (Query(http.Request), JsonBody.Parse(http.Request, input, options.MaxValues));
         var subject = Subject(http.Request);
         var (table, backend) = Enter(hosted);
@@ -150,7 +139,6 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
             {
                 // 4. What does the release say?
                 (var outcome, answer, var error, var forwarded) = await Reach();
-                BodyBudget.Of(http)?.Count(answer.Body.Length);
 
                 // 5. Nobody hears of it before it is written down. No record is dated before an anchor that does not
                 //    have it, even if the clock was put back.
@@ -185,22 +173,22 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
             counters.Answered();
             http.Response.Headers[DecisionHeader] = Decision.Id(recorder.Log.Origin, index);
             http.Response.Headers[ReleaseHeader] = backend.Release.Digest.ToString();
-            await Respond(http.Response, answer);
+            await http.Relay(answer.Status, answer.Headers, answer.Body);
 
-            async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Reach()
+            async Task<Reached> Reach()
             {
                 try
                 {
                     if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
                     // The rules let it through; what came of it is an error.
                     if (masked?.Length > options.MaxRequest)
-                        return (Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule),
+                        return new(Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule),
                             GatewayError.TooLarge, false);
                     return await Forward(http.Request, principal.Name, path, masked ?? input, backend);
                 }
                 catch (Exception e)
                 {
-                    return (Decision.Error, Problem(GatewayError.Internal, Bug(e)), GatewayError.Internal, true);
+                    return new(Decision.Error, Problem(GatewayError.Internal, Bug(e)), GatewayError.Internal, true);
                 }
             }
         }
@@ -240,7 +228,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
     }
 
     /// <summary>Enters one of the environment's releases, by weight; every request that enters must leave.</summary>
-    (RoutingTable Table, Backend Leg) Enter(HostedEnvironment hosted)
+    (RoutingTable Table, Backend Backend) Enter(HostedEnvironment hosted)
     {
         for (var attempt = 0; attempt < 1000; attempt++)
         {
@@ -297,16 +285,20 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
     const string TooMuchMasked =
         "with values masked the body is larger than this gateway takes, so it was not forwarded";
 
-    static (string Outcome, Answer Answer, GatewayError? Error, bool Forwarded) Refused(Ruling ruling)
+    /// <summary>What came of a request that was decided.</summary>
+    /// <param name="Forwarded">Whether the release may have seen it.</param>
+    sealed record Reached(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded);
+
+    static Reached Refused(Ruling ruling)
     {
         var because = ruling.Effect == Effect.Hold ? GatewayError.Held : GatewayError.Denied;
         var message = ruling.Message ?? (because == GatewayError.Held
             ? $"the rule '{ruling.Rule}' demands a person's approval"
             : $"the rule '{ruling.Rule}' says no");
-        return (ruling.Effect.Name(), Problem(because, message, ruling.Rule), because, false);
+        return new(ruling.Effect.Name(), Problem(because, message, ruling.Rule), because, false);
     }
 
-    async Task<(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded)> Forward(HttpRequest request,
+    async Task<Reached> Forward(HttpRequest request,
         string principal, string path, byte[] input, Backend backend)
     {
         try
@@ -315,15 +307,15 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
                 options.MaxAnswer, options.Timeout, time);
             backend.Instance.Answered();
             // Drift seen while it answered: whose answer that was, nobody can say.
-            return backend.Instance.Trusted ? (Decision.Allow, answer, null, true)
-                : (Decision.Error,
+            return backend.Instance.Trusted ? new(Decision.Allow, answer, null, true)
+                : new(Decision.Error,
                     Problem(GatewayError.DriftedMeanwhile,
                         $"release {backend.Release.Digest.Short} changed, or ended, while it answered"),
                     GatewayError.DriftedMeanwhile, true);
         }
         catch (ForwardException e)
         {
-            return (Decision.Error, Problem(e.Error, e.Message), e.Error, true);
+            return new(Decision.Error, Problem(e.Error, e.Message), e.Error, true);
         }
     }
 
@@ -333,20 +325,6 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
             .. error.RetryAfter() is { } seconds
                 ? [new("Retry-After", seconds.ToString(CultureInfo.InvariantCulture))]
                 : Array.Empty<KeyValuePair<string, string>>()], error.Body(message, rule));
-
-    static async Task Respond(HttpResponse response, Answer answer)
-    {
-        response.StatusCode = answer.Status;
-        foreach (var (name, value) in answer.Headers) response.Headers.Append(name, value);
-        if (answer.Status is 204 or 205 or 304) return;
-        response.ContentLength = answer.Body.Length;
-        try
-        {
-            if (!HttpMethods.IsHead(response.HttpContext.Request.Method)) await response.Body.WriteAsync(answer.Body);
-        }
-        // the client is gone; what it asked is recorded
-        catch (Exception e) when (e is IOException or OperationCanceledException) { }
-    }
 
     public void Dispose()
     {

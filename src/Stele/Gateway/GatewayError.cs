@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace Stele.Gateway;
 
 /// <summary>
@@ -41,6 +39,10 @@ enum GatewayError
     UpstreamTimeout,
     /// <summary>The release was found changed while it answered.</summary>
     DriftedMeanwhile,
+    /// <summary>The release answered, and what one principal has in flight left no room for it.</summary>
+    TooMuchAtOnce,
+    /// <summary>The release answered, and what all have in flight left no room for it.</summary>
+    Busy,
     /// <summary>A bug of the gateway's own. Recorded where it was let through before.</summary>
     Internal,
 
@@ -90,6 +92,9 @@ static class GatewayErrors
             ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
         GatewayError.DriftedMeanwhile =>
             ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
+        GatewayError.TooMuchAtOnce =>
+            ("too-much-at-once", 429, "take the answers that came before you ask for more at once"),
+        GatewayError.Busy => ("busy", 503, "ask again in a moment; its operator finds the record by the decision's id"),
         GatewayError.Internal => ("internal", 500,
             "this is a fault of the gateway itself: tell its operator, with the decision's id if there is one"),
         GatewayError.OnHold =>
@@ -104,17 +109,17 @@ static class GatewayErrors
     /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
     public static int? RetryAfter(this GatewayError error) => error switch
     {
-        GatewayError.Drifted or GatewayError.DriftedMeanwhile or GatewayError.Behind => 1,
+        GatewayError.Drifted or GatewayError.DriftedMeanwhile or GatewayError.Behind
+            or GatewayError.TooMuchAtOnce or GatewayError.Busy => 1,
         GatewayError.Undecidable or GatewayError.Unrecorded => 10,
         _ => null,
     };
 
-    /// <summary>Answers with it, and with the header fields that it demands.</summary>
-    public static Task Write(this HttpContext http, GatewayError error, string message)
+    /// <summary>As it is answered.</summary>
+    public static Problem Problem(this GatewayError error, string message)
     {
-        var (name, status, _) = error.Row();
-        ProblemHeaders.Set(http, status, name, error.RetryAfter());
-        return http.Send(status, ProblemDocument.MediaType, error.Body(message));
+        var (name, status, hint) = error.Row();
+        return new(status, name, message, hint, []) { RetryAfter = error.RetryAfter() };
     }
 
     /// <summary>
@@ -129,7 +134,7 @@ static class GatewayErrors
 }
 
 /// <summary>A request that ends before anything was decided, or whose record failed.</summary>
-sealed class GatewayException(GatewayError error, string message) : Exception(message)
+sealed class GatewayException(GatewayError error, string message) : AnsweredException(error.Problem(message))
 {
     public GatewayError Error { get; } = error;
 }

@@ -26,6 +26,12 @@ sealed record GatewayOptions
     /// <summary>The most bytes of a release's answer.</summary>
     public int MaxAnswer { get; init; } = 1 << 20;
 
+    /// <summary>How much the requests that are being answered, and their answers, may take, in bytes.</summary>
+    public long Bodies { get; init; } = ListenerOptions.DefaultBodies;
+
+    /// <summary>Of that, those of one principal.</summary>
+    public long BodiesOfOne { get; init; } = ListenerOptions.DefaultBodiesOfOne;
+
     /// <summary>How long a release may take to answer.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -36,21 +36,17 @@ sealed record DecisionKeys(byte[] Key, byte[] InputSalt, byte[] OutputSalt)
 /// The keys and salts of one decision log, in a file of its own: a journal of records 1: <c>u64 index, 32 bytes key, 32
 /// bytes salt of the input, 32 bytes salt of the output</c>, 2: <c>u64 index</c> of a decision whose keys were erased,
 /// 3, for some of the first: <c>u64 index, 32 bytes</c> that tell whom the decision is about, to who knows the tag
-/// (<see cref="DecisionKeys.SubjectMark"/>),
-/// and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and not all of keys and bodies; its client got
-/// no answer. Erasing writes the file again without keys and marks: what they opened is then noise, what they committed
-/// to can't be guessed at, and every proof still stands.
+/// (<see cref="DecisionKeys.SubjectMark"/>), and 4: <c>u64 index</c> of a decision of which a crash left the leaf, and
+/// not all of keys and bodies; its client got no answer. Erasing writes the file again without keys and marks: what
+/// they opened is then noise, what they committed to can't be guessed at, and every proof still stands.
 /// Where a crash left two records of an index, the later one counts.
 /// </summary>
 sealed class KeyTable : IDisposable
 {
     const byte Record = 1, Tombstone = 2, Subject = 3, Lost = 4;
 
-    /// <summary>How many decisions can be on their way to the disk at once: one a connection, and a crash loses no
-    /// more.</summary>
-    public const int MostUnderWay = 4096;
-
     readonly string _path;
+    readonly FileAccess _access;
     readonly object _gate = new();        // what Take changes; the journal's writer needs it
     readonly object _rewriting = new();   // held by readers of the journal, and while it is replaced
     readonly SortedDictionary<long, long> _addresses = [];
@@ -58,15 +54,17 @@ sealed class KeyTable : IDisposable
     long _newest = -1;
     Journal _journal;
 
-    public KeyTable(string path)
+    /// <param name="access">To read: nothing is added, and the file changes by <see cref="Erase"/> alone.</param>
+    public KeyTable(string path, FileAccess access = FileAccess.ReadWrite)
     {
-        _path = path;
-        _journal = Journal.Open(path, Take, secret: true);
-        EndedInOrder = _journal.EndedInOrder;
+        (_path, _access) = (path, access);
+        _journal = Open();
     }
 
-    /// <summary>Whether the file was closed in order before it was opened here.</summary>
-    public bool EndedInOrder { get; }
+    Journal Open() => Journal.Open(_path, Take, secret: true, access: _access);
+
+    /// <summary>Whether an error ended the writing: what was added may not be there.</summary>
+    public bool HasFailed => _journal.Failure is not null;
 
     /// <summary>The newest decision that the table knows anything of; -1: none.</summary>
     public long Newest
@@ -157,25 +155,36 @@ sealed class KeyTable : IDisposable
         lock (_gate) return _lost.Contains(index);
     }
 
-    /// <summary>How many decisions of a range have no keys here, though they were neither erased nor lost in a
-    /// crash.</summary>
-    public long Unexplained(long from, long to)
+    /// <summary>How many decisions of a range are missing, as <see cref="IsMissing"/> says it of one. Looks at all that
+    /// is known: for an opening, which has just read it.</summary>
+    public long Missing(long from, long to)
     {
         lock (_gate)
         {
             var known = 0L;
             foreach (var index in _addresses.Keys) if (index >= from && index < to) known++;
-            foreach (var index in _erased) if (index >= from && index < to && !_addresses.ContainsKey(index)) known++;
-            foreach (var index in _lost) if (index >= from && index < to && !_addresses.ContainsKey(index)
-                && !_erased.Contains(index)) known++;
-            return to - from - known;
+            foreach (var index in _erased.Union(_lost))
+                if (index >= from && index < to && !_addresses.ContainsKey(index)) known++;
+            return Math.Max(0, to - from) - known;
         }
     }
 
-    /// <summary>Writes down, durably, which decisions a crash left incomplete.</summary>
+    /// <summary>Whether a decision has no keys here, though it was neither erased nor lost in a crash.</summary>
+    public bool IsMissing(long index)
+    {
+        lock (_gate) return !_addresses.ContainsKey(index) && !_erased.Contains(index) && !_lost.Contains(index);
+    }
+
+    /// <summary>Writes down, durably, which decisions a crash left incomplete. Where the table is read alone, it is
+    /// known here and not written.</summary>
     public void NoteLost(IReadOnlyList<long> indices)
     {
         if (indices.Count == 0) return;
+        if (_access == FileAccess.Read)
+        {
+            lock (_gate) _lost.UnionWith(indices);
+            return;
+        }
         if (!_journal.TryAppend([.. indices.Select(i => (Lost, (ReadOnlyMemory<byte>)Number(i)))], out var durable))
             throw new IOException($"{_path}: too much waits to be written");
         durable.GetAwaiter().GetResult();
@@ -201,6 +210,7 @@ sealed class KeyTable : IDisposable
             _journal.Dispose();   // writes what waits; not under the gate, which that takes
             try
             {
+                foreach (var leftover in Files.LeftBeside(_path)) Files.Delete(leftover);
                 var (kept, marks) = (new SortedDictionary<long, byte[]>(), new SortedDictionary<long, byte[]>());
                 var (erased, lost) = (new SortedSet<long>(), new SortedSet<long>());
                 Journal.Scan(_path, records =>
@@ -236,9 +246,9 @@ sealed class KeyTable : IDisposable
                 lock (_gate)
                 {
                     _addresses.Clear();
-                    _lost.Clear();
+                    if (_access != FileAccess.Read) _lost.Clear();
                 }
-                _journal = Journal.Open(_path, Take, secret: true);
+                _journal = Open();
             }
         }
     }

@@ -7,6 +7,7 @@ using Stele.Identity;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Decisions;
+using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 
 namespace Stele.Gateway;
@@ -44,9 +45,7 @@ static class NodeFsck
             if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis)
                 found.WrongRecord(replica, "begins with another genesis than the trust file pins");
         });
-        foreach (var (path, problem, derived) in BlobStore.Check(folder.Blobs,
-            () => Interlocked.Increment(ref found.Blobs), stop)) found.Wrong(Path.Combine(folder.Blobs, path), problem,
-                derived);
+        found.Wrong(folder.Blobs, BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop));
         var erasures = Erasures(folder, found).ToList();
         foreach (var log in Logs(folder)) CheckLog(folder, log, erasures, stated, found, stop);
         foreach (var file in OfLogs(folder))
@@ -63,7 +62,7 @@ static class NodeFsck
     {
         try
         {
-            return Statement.Parse(Entry.Parse(entry).Envelope.Payload) is Erasure e ? e.List : null;
+            return StatementKinds.Parse(Entry.Parse(entry).Envelope.Payload) is Erasure e ? e.List : null;
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)
         {
@@ -154,11 +153,10 @@ static class NodeFsck
         var (keys, erased, lost) = (new Dictionary<long, DecisionKeys>(), new HashSet<long>(), new HashSet<long>());
         // Leaves alone: the journal also has checkpoints.
         var size = committed.Count == 0 ? 0 : committed.Keys.Max(c => c.Item1) + 1;
-        var inOrder = Fsck.EndedInOrder(store);
         var (table, bodies) = (folder.KeyTable(origin), folder.Bodies(origin));
         if (committed.Count > 0 && !File.Exists(table))
             found.Wrong(table, "not there: without it no body can be opened");
-        if (File.Exists(table)) found.Journal(table, () => Ends(KeyTable.Scan(table, keys, erased, lost)));
+        if (File.Exists(table)) found.Journal(table, () => KeyTable.Scan(table, keys, erased, lost));
         foreach (var index in erased)
             if (keys.ContainsKey(index))
                 found.Wrong(table, $"the keys of decision {index}, which were erased, are there");
@@ -178,7 +176,7 @@ static class NodeFsck
         var newestBody = -1L;
         if (committed.Keys.Any(c => keys.ContainsKey(c.Item1)) && !File.Exists(bodies))
             found.Wrong(bodies, "not there, and its keys are");
-        if (File.Exists(bodies)) found.Journal(bodies, () => Ends(SealedBodies.Scan(bodies, origin, index =>
+        if (File.Exists(bodies)) found.Journal(bodies, () => SealedBodies.Scan(bodies, origin, index =>
         {
             newestBody = Math.Max(newestBody, index);
             return keys.GetValueOrDefault(index);
@@ -188,15 +186,17 @@ static class NodeFsck
             if (committed.TryGetValue((index, field), out var commitment))
                 seen[(index, field)] = body is not null
                     && Commitment.To(field, keys[index].Salt(field), body) == commitment;
-        })));
+        }));
         foreach (var ((index, field), whole) in seen.OrderBy(s => s.Key.Item1))
             if (!whole) found.Wrong(bodies, $"the {field} of decision {index} is not what its leaf commits to");
 
         // What is not here was pruned or moved (and is no leaf of the log's), erased, or lost in a crash. The node
         // writes down what a crash left incomplete at its next opening; until then it is what the log ends with.
-        var crashed = !inOrder && File.Exists(table) && File.Exists(bodies);
+        var crashed = File.Exists(table) && File.Exists(bodies);
+        var accounted = (File.Exists(folder.Accounted(origin)) ? found.Read(folder.Accounted(origin), () =>
+            Accounted.Read(folder.Accounted(origin))!) : null) ?? Accounted.None(table, size);
         var newestKey = keys.Keys.Concat(erased).Concat(lost).DefaultIfEmpty(-1).Max();
-        bool IsAtEnd(long index, long newest) => crashed && index >= Recorder.TailOf(newest, begins.Begins, size);
+        bool IsAtEnd(long index, long newest) => crashed && index >= accounted.TailOf(newest, begins.Begins, size);
         var absent = committed.Keys.Select(c => c.Item1).Distinct().Where(i => !erased.Contains(i)
             && !lost.Contains(i)).ToList();
         var keyless = absent.Where(i => !keys.ContainsKey(i)).ToLookup(i => IsAtEnd(i, newestKey));
@@ -207,16 +207,26 @@ static class NodeFsck
         if (keyless[true].Union(bodiless[true]).Count() is > 0 and var ending) found.Remark(table,
             $"the log ends with {Decisions(ending)} that are being written, or that a crash left incomplete: their "
             + "clients were not answered");
-        if (keyless[false].ToList() is { Count: > 0 } missing) found.Wrong(table,
+        // What was recorded before this build accounted for it can have been lost in a crash that nobody noted.
+        var (missing, before) = Split(keyless[false]);
+        var (stripped, strippedBefore) = Split(bodiless[false]);
+        if (before.Count > 0) found.Remark(table,
+            $"the keys of {Decisions(before.Count)} before {accounted.From} are missing ({Listed(before)}); the build "
+            + "that recorded them did not note what a crash took");
+        if (strippedBefore.Count > 0) found.Remark(bodies,
+            $"bodies of {Decisions(strippedBefore.Count)} before {accounted.From} are missing "
+            + $"({Listed(strippedBefore)}), and their keys are here; the build that recorded them did not note what a "
+            + "crash took");
+        if (missing.Count > 0) found.Wrong(table,
             $"the keys of {Decisions(missing.Count)} are missing ({Listed(missing)}), and nothing says why: no erasure "
             + "lists them and no crash took them; owners who know why state it: stele erase DECISION");
-        if (bodiless[false].ToList() is { Count: > 0 } stripped) found.Wrong(bodies,
+        if (stripped.Count > 0) found.Wrong(bodies,
             $"bodies of {Decisions(stripped.Count)} are missing ({Listed(stripped)}), and their keys are here");
 
-        JournalEnd Ends(JournalEnd end)
+        (List<long> Since, List<long> Before) Split(IEnumerable<long> indices)
         {
-            inOrder &= end.Sealed;
-            return end;
+            var all = indices.ToLookup(i => i < accounted.From);
+            return ([.. all[false]], [.. all[true]]);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Disk;
 using Stele.Host;
 using Stele.Proof.Decisions;
 using Stele.Runtime;
@@ -61,7 +62,7 @@ sealed class NodeHost : IAsyncDisposable
         var begun = new Stack<IAsyncDisposable>();
         try
         {
-            Disk.FolderFormat.Demand(folder.Path);
+            FolderFormat.Demand(folder.Path);
             // Its lock keeps a second node out of the folder.
             // Invariant: nothing in the folder is written before it is held.
             var outbox = new Outbox(folder.Outbox);
@@ -73,10 +74,11 @@ sealed class NodeHost : IAsyncDisposable
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.
-            if (Directory.Exists(folder.OldReleases)) Disk.Files.Discard(folder.OldReleases);
+            if (Directory.Exists(folder.OldReleases)) Files.Discard(folder.OldReleases);
             TreePlace.Sweep(nodeOptions.Trees);
-            var node = new Node(new NodeParts(folder, identity, nodeOptions, link, outbox,
-                new Provision(blobs, link.Blobs, nodeOptions.Trees), cosigner, time, report ?? (_ => { })));
+            var parts = new NodeParts(folder, identity, nodeOptions, link, outbox,
+                new Provision(blobs, link.Blobs, nodeOptions.Trees), cosigner, time, report ?? (_ => { }));
+            var node = new Node(parts);
             begun.Push(node);
             var access = new Access(folder, identity.Token, time);
             var reads = new BodyReads(folder.Reads);
@@ -86,14 +88,15 @@ sealed class NodeHost : IAsyncDisposable
             (Recorder, IDisposable?)? Recorded(string origin) =>
                 node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin) is { } hosted
                     ? (gateway.RecorderOf(hosted), null)
-                    : Erasures.Open(folder, origin, time);
+                    : Erasures.Open(folder, origin);
             var erasures = new Erasures(folder, Recorded);
             var replays = new DecisionReplays(Recorded);
             begun.Push(new Closing(replays));
             var pages = new ReadEndpoints(node, gateway, access, reads, link, erasures, time);
-            var web = Web(gatewayOptions, access, gateway, pages,
-                new ErasureEndpoints(erasures, access, outbox, () => link.Replay.State, node.AnchorSoon, time),
-                new ReplayEndpoint(replays, access, reads, () => link.Replay, time), time, report ?? (_ => { }));
+            var web = Web(gatewayOptions, access, gateway, new NodePages(pages,
+                new ErasureEndpoints(erasures, outbox, () => link.Replay.State, node.AnchorSoon, time),
+                new ReplayEndpoint(replays, access, reads, () => link.Replay, time)), parts.Shortage, time,
+                report ?? (_ => { }));
             begun.Push(web);
             await web.StartAsync();
             var stopping = new CancellationTokenSource();
@@ -157,41 +160,28 @@ sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    static WebApplication Web(GatewayOptions options, Access access, Gateway gateway, ReadEndpoints pages,
-        ErasureEndpoints erasures,
-        ReplayEndpoint replays, TimeProvider time, Action<string> report)
+    static WebApplication Web(GatewayOptions options, Access access, Gateway gateway, NodePages pages,
+        Shortage shortage, TimeProvider time, Action<string> report)
     {
         var web = Listener.Build(new ListenerOptions
         {
-            Port = options.Port, Hosts = options.Hosts, Connections = options.Connections,
+            Port = options.Port, Hosts = options.Hosts, Connections = options.Connections, Shortage = shortage,
+            Bodies = options.Bodies, BodiesOfOne = options.BodiesOfOne,
             // The gateway counts bytes itself; this bounds what is read and thrown away after a refusal.
             MaxBody = Math.Max(4L * options.MaxRequest, ReplayRequest.MaxBytes),
         }, time, report);
-        web.Use(async (http, next) =>
+        web.Run(async http =>
         {
             // What a release makes of its own parameters is its own matter; pages are ours.
             if (!IsPage(http.Request.Path))
             {
-                await next(http);
+                await gateway.Handle(http);
                 return;
             }
             if (access.Seen(http.Request) is { } holder) http.Recognise(holder.Name);
             RequestTarget.CheckQuery(http);
-            try
-            {
-                NodeRoutes.Demand(access, http.Request);
-            }
-            catch (GatewayException e)
-            {
-                await http.Write(e.Error, e.Message);
-                return;
-            }
-            await next(http);
+            await NodeRoutes.Answer(http, access, pages);
         });
-        web.Run(http => http.Request.Path.StartsWithSegments(ErasureEndpoints.Path, StringComparison.Ordinal)
-            ? erasures.Handle(http)
-            : http.Request.Path == ReplayEndpoint.Path ? replays.Handle(http)
-            : IsPage(http.Request.Path) ? pages.Handle(http) : gateway.Handle(http));
         return web;
 
         static bool IsPage(PathString path) => path.StartsWithSegments("/-", StringComparison.Ordinal)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Stele.Control.Views;
 using Stele.Host;
 using Stele.Identity;
 using Stele.Proof;
@@ -10,96 +11,66 @@ using Stele.Runtime;
 
 namespace Stele.Gateway;
 
-/// <summary>
-/// What a node shows of itself, under <c>/-/</c>, by the rights of a token of this node: <c>logs</c> unless it says
-/// otherwise:
-/// <code>
-/// GET healthz                             200 while the node runs (no token needed)
-/// GET status                              every environment: standing, releases, log, staleness; the node's cosigning key; a fork that it saw
-///                                         what keeps node or environment from being as the ledger says is in "faults",
-///                                         each {"code","message","hint","deployment"?,"differences"}: "differences"
-///                                         names dimension and path, "deployment" the head's entry; the codes are those
-///                                         of <see cref="NodeFault"/>
-/// GET HEAD logs/[hex]/checkpoint          the decision log as C2SP tlog-tiles serves it (see <see cref="LogPages"/>); [hex] is the SHA-256 of its origin
-/// GET HEAD logs/[hex]/tile/…
-/// GET logs/[hex]/floor                    where a log begins whose oldest leaves are not here any more; 404 where it begins at 0
-/// GET receipts/[log origin]/[index]       the whole receipt of a decision: full once the ledger anchors it, early before that, or with ?early;
-///                                         also for the principal who asked for the decision
-/// GET decisions/[hex]/[index]             a decision's leaf, inclusion proof and checkpoint alone; and what became of its keys: "keys" is
-///                                         whole, erased, lost (in a crash, before its client got an answer) or missing
-/// GET bodies/[hex]/[index]                what was asked and answered, opened: {"context"?,"input","masked"?,"output"}, each {"state","base64"?};
-///                                         the right bodies; who opened it is recorded before it is answered
-/// GET reads?from=N                        who opened which bodies, oldest first: {"reads":[{"decision","time","who"}…],"size"}; the right administer
-/// </code>
-/// </summary>
+/// <summary>What a node shows of itself; <see cref="NodeRoutes"/> says under which paths, and to whom.</summary>
 sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads reads, ServerLink link,
     Erasures erasures, TimeProvider time)
 {
-    public async Task Handle(HttpContext http)
+    public Task Health(HttpContext http) => node.Failed.IsFaulted
+        ? http.Send(503, "text/plain", "failed\n"u8.ToArray())
+        : http.Send(200, "text/plain", "ok\n"u8.ToArray());
+
+    public Task ShowStatus(HttpContext http) => http.Write(Status());
+
+    public Task LogCheckpoint(HttpContext http) => LogPages.Checkpoint(http, LogOf(http).Log.Checkpoint);
+
+    public async Task LogTile(HttpContext http)
     {
-        try
-        {
-            await Answer(http);
-        }
-        catch (GatewayException e)
-        {
-            await http.Write(e.Error, e.Message);
-        }
+        var log = LogOf(http).Log;
+        var resource = "tile/" + http.Value("tile");
+        if (!await LogPages.Tile(http, log, resource, Audience.Holders)) throw Lacks(log, resource);
     }
 
-    async Task Answer(HttpContext http)
+    public Task LogFloor(HttpContext http)
     {
-        var path = http.Request.Path.Value!["/-/".Length..];
-        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
-            throw Problem.MethodNotAllowed(http, "GET, HEAD");
-        else if (path == "healthz")
-            await (node.Failed.IsFaulted
-                ? Send(http, 503, "text/plain", "failed\n"u8.ToArray())
-                : Send(http, 200, "text/plain", "ok\n"u8.ToArray()));
-        else if (path.StartsWith("receipts/", StringComparison.Ordinal))
-            await Send(http, 200, "application/json", await Receipt(path["receipts/".Length..], http.Request));
-        else if (path == "reads") await Reads(http);
-        else if (access.Demand(http.Request, path.StartsWith("bodies/", StringComparison.Ordinal) ? Rights.Bodies
-            : Rights.Logs) is var holder && path.Split('/', 3) is ["logs", var hex, var resource]
-            && LogOf(hex) is { } log)
-        {
-            if (resource == "floor" && Control.Export.FloorOf(log.Log) is { } floor)
-                await Send(http, 200, "application/json", floor.Encode());
-            else if (resource == "checkpoint") await LogPages.Checkpoint(http, log.Log.Checkpoint);
-            else if (!await LogPages.Tile(http, log.Log, resource, open: false))
-                await http.Write(GatewayError.NotFound, $"the log of {log.Log.Size} leaves has no {resource}");
-        }
-        else if (path.Split('/') is ["bodies", var of, var number] && LogOf(of) is { } bodies
-            && Index(bodies, number) is { } index)
-        {
-            // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
-            await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
-                Decision.Id(bodies.Origin, index)));
-            await Send(http, 200, "application/json", Bodies(bodies, index).ToBytes());
-        }
-        else if (Find(path) is var (type, bytes)) await Send(http, 200, type, bytes);
-        else await http.Write(GatewayError.NotFound, "no such page");
+        var log = LogOf(http).Log;
+        return Control.Export.FloorOf(log) is { } floor
+            ? http.Send(200, "application/json", floor.Encode()) : throw Lacks(log, "floor");
     }
 
-    (string Type, byte[] Bytes)? Find(string path)
+    static GatewayException Lacks(Ledger.LogReader log, string resource) =>
+        new(GatewayError.NotFound, $"the log of {log.Size} leaves has no {resource}");
+
+    public Task ShowDecision(HttpContext http)
     {
-        var parts = path.Split('/', 3);
-        return parts switch
-        {
-            ["status"] => ("application/json", CanonicalJson.EncodeShown(Status())),
-            ["decisions", var hex, var number] => LogOf(hex) is { } log && Index(log, number) is { } index
-                ? ("application/json", Shown(log, index).ToBytes())
-                : null,
-            _ => null,
-        };
+        var (log, index) = Decided(http);
+        return http.Send(200, "application/json", Shown(log, index).ToJson().ToBytes());
     }
 
-    DecisionLog? LogOf(string hex) =>
-        node.Environments.Select(e => e.Log).FirstOrDefault(l => l is not null && NodeFolder.NameOf(l.Origin) == hex);
+    public async Task ShowBodies(HttpContext http)
+    {
+        var holder = access.Demand(http.Request, Rights.Bodies);
+        var (log, index) = Decided(http);
+        // Invariant: nothing is opened for anyone before it is durably recorded who opens it.
+        await reads.Add(new BodyRead(time.GetUtcNow().ToUnixTimeMilliseconds(), holder.Name,
+            Decision.Id(log.Origin, index)));
+        await http.Send(200, "application/json", Bodies(log, index).ToJson().ToBytes());
+    }
 
-    static long? Index(DecisionLog log, string text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < log.Log.Size
-            && index >= log.Log.Floor ? index : null;
+    /// <summary>The log that the path names.</summary>
+    DecisionLog LogOf(HttpContext http) => node.Environments.Select(e => e.Log).FirstOrDefault(l =>
+        l is not null && NodeFolder.NameOf(l.Origin) == http.Value("hex")) ?? throw NoPage;
+
+    (DecisionLog Log, long Index) Decided(HttpContext http)
+    {
+        var log = LogOf(http);
+        return long.TryParse(http.Value("index"), NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+            && index < log.Log.Size && index >= log.Log.Floor ? (log, index) : throw NoPage;
+    }
+
+    static GatewayException NoPage => new(GatewayError.NotFound, "no such page");
+
+    public async Task ShowReceipt(HttpContext http) =>
+        await http.Send(200, "application/json", await Receipt(http.Value("decision"), http.Request));
 
     /// <summary>
     /// A receipt that needs nothing else: this node has folded the ledger, and keeps the log. What is another's
@@ -153,85 +124,62 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     }
 
     /// <summary>What shows the decision to those who have the log's key.</summary>
-    Json Shown(DecisionLog log, long index)
+    DecisionProof Shown(DecisionLog log, long index)
     {
         var note = log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error)
             ? checkpoint.Size
             : throw new IOException(error);
-        return Json.Object(
-            ("decision", Decision.Id(log.Origin, index)), ("key", log.Key.ToString()), ("checkpoint", note),
-            ("index", index), ("leaf", Encoding.UTF8.GetString(log.Log.ReadEntry(index))),
-            ("proof", Json.Array(log.Log.InclusionProof(index, size).Select(h => Json.Of(h.Hex)))),
-            ("keys", Named(gateway.RecorderOf(log).KeysOf(index))));
+        return new(Decision.Id(log.Origin, index), log.Key.ToString(), note, index,
+            Encoding.UTF8.GetString(log.Log.ReadEntry(index)),
+            [.. log.Log.InclusionProof(index, size).Select(h => h.Hex)], gateway.RecorderOf(log).KeysOf(index));
     }
 
-    static string Named(BodyState state) => state.ToString().ToLowerInvariant();
-
-    Json Bodies(DecisionLog log, long index)
+    OpenedBodies Bodies(DecisionLog log, long index)
     {
         var recorder = gateway.RecorderOf(log);
         var decision = Decision.Parse(log.Log.ReadEntry(index));
-        return Json.Object(SealedBodies.Fields.Where(f => f is SealedBodies.Input or SealedBodies.Output
-            || decision.Committed(f) is not null).Select(f => KeyValuePair.Create(f, Opened(f))));
+        return new(WhereCommitted(SealedBodies.Context), Opened(SealedBodies.Input),
+            WhereCommitted(SealedBodies.Masked), Opened(SealedBodies.Output));
 
-        Json Opened(string field)
+        OpenedBody? WhereCommitted(string field) => decision.Committed(field) is null ? null : Opened(field);
+
+        OpenedBody Opened(string field)
         {
             var (state, body) = recorder.Open(index, field, decision);
-            return Json.Object(("state", Named(state)),
-                ("base64", body is null ? null : Json.Of(Convert.ToBase64String(body))));
+            return new(state, body is null ? null : Convert.ToBase64String(body));
         }
     }
 
-    public Json Status() => Json.Object(
-        ("member", node.Identity.Member), ("key", node.Identity.Key.Public.ToString()),
-        ("server", node.ServerTrouble ?? "ok"), ("anchoring", node.AnchorTrouble ?? "ok"),
-        ("fork", node.Fork is { } fork ? Json.Of(fork) : null), ("cosigner", node.Cosigner.Key.ToString()),
-        ("cosigned", node.Cosigner.Size), ("cosigning", node.Cosigner.LastError ?? "ok"),
-        ("confinement", Enforcement.ToJson()), ("faults", Faults(node.Faults)), ("size", link.Replay.State.Size),
-        ("waiting", node.Waiting), ("erasures", Json.Array(erasures.Pending(link.Replay.State,
-            time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.ToJson()))),
-        ("everywhere", access.Everywhere), ("lastRefusal", node.LastRefusal is { } refused ? Json.Of(refused) : null),
-        ("environments",
-            Json.Array(node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment))));
+    public NodeStatus Status() => new(node.Identity.Member, node.Identity.Key.Public.ToString(),
+        node.ServerTrouble ?? "ok", node.AnchorTrouble ?? "ok", node.Fork, node.Cosigner.Key.ToString(),
+        node.Cosigner.Size, node.Cosigner.LastError ?? "ok", Enforcement.ToJson(),
+        [.. node.Faults.Select(f => f.Shown)], link.Replay.State.Size, node.Waiting,
+        [.. erasures.Pending(link.Replay.State, time.GetUtcNow().ToUnixTimeMilliseconds()).Select(e => e.Shown)],
+        access.Everywhere, node.LastRefusal,
+        [.. node.Environments.OrderBy(e => e.Place, StringComparer.Ordinal).Select(Environment)]);
 
-    Json Environment(HostedEnvironment hosted)
+    HostedStatus Environment(HostedEnvironment hosted)
     {
         var table = hosted.Table;
-        return Json.Object(
-            ("system", hosted.System), ("environment", hosted.Environment), ("standing", table is null
-                ? "waiting"
-                : table.Status.ToString().ToLowerInvariant()), ("reason", table?.Reason ?? ""),
-            ("faults", Faults(FaultsOf(hosted, table))), ("replaced", hosted.InARow),
-            ("trouble", hosted.LastError is { } t ? Json.Of(t) : null),
-            ("news", hosted.LastEvent is { } n ? Json.Of(n) : null), ("falseAlarms", hosted.FalseAlarms),
-            ("deployment", table?.Deployment ?? 0), ("size", table?.State.Size ?? 0),
-            ("staleness", table is null ? 0 : node.Staleness(table.State)),
-            ("routes",
-                Json.Array(
-                    (table?.Backends
-                        ?? []).Select(l => Json.Object(("release", l.Release.Digest), ("name", l.Release.Name),
-                        ("weight", l.Weight), ("trusted", l.Instance.Trusted), ("pid", l.Instance.Pid))))),
-            ("log",
-                hosted.Log is { } log
-                    ? Json.Object(("origin", log.Origin), ("key", log.Key.ToString()),
-                        ("folder", NodeFolder.NameOf(log.Origin)), ("size", log.Log.Size),
-                        ("counted", log.Counters.Around(() => { }).ToJson()))
-                    : null));
+        return new(hosted.System, hosted.Environment, table is null ? "waiting" : ViewJson.Name(table.Status),
+            table?.Reason ?? "", [.. FaultsOf(hosted, table).Select(f => f.Shown)], hosted.InARow, hosted.LastError,
+            hosted.LastEvent, hosted.FalseAlarms, table?.Deployment ?? 0, table?.State.Size ?? 0,
+            table is null ? 0 : node.Staleness(table.State),
+            [.. (table?.Backends ?? []).Select(l => new HostedRoute(l.Release.Digest, l.Release.Name, l.Weight,
+                l.Instance.Trusted, l.Instance.Pid))],
+            hosted.Log is { } log ? new(log.Origin, log.Key.ToString(), NodeFolder.NameOf(log.Origin), log.Log.Size,
+                log.Counters.Around(() => { })) : null);
     }
 
-    async Task Reads(HttpContext http)
+    public async Task Reads(HttpContext http)
     {
-        access.Demand(http.Request, Rights.Administer);
         var from = http.Request.Query["from"] is [{ } text]
             ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
             : throw new GatewayException(GatewayError.BadRequest, "from is the number of a read") : 0;
         var (all, size) = reads.Page(from);
-        await Send(http, 200, "application/json", Json.Object(("reads", Json.Array(all.Select(r => r.ToJson()))),
-            ("size", size)).ToBytes());
+        await http.Send(200, "application/json", new ReadPage([.. all], size).ToJson().ToBytes());
     }
-
-    static Json Faults(IEnumerable<Faulted> faults) => Json.Array(faults.Select(f => f.ToJson()));
 
     /// <summary>What keeps an environment from running what the ledger says, or from answering.</summary>
     IEnumerable<Faulted> FaultsOf(HostedEnvironment hosted, RoutingTable? table)
@@ -241,13 +189,13 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         if (table is null) yield break;
         if (table.Status switch
         {
-            EnvironmentStatus.Unlogged => NodeFault.Unlogged,
-            EnvironmentStatus.Revoked => NodeFault.Revoked,
-            EnvironmentStatus.Unassigned => NodeFault.Unassigned,
-            _ => (NodeFault?)null,
+            EnvironmentStatus.Unlogged => FaultCode.Unlogged,
+            EnvironmentStatus.Revoked => FaultCode.Revoked,
+            EnvironmentStatus.Unassigned => FaultCode.Unassigned,
+            _ => (FaultCode?)null,
         } is { } standing) yield return new Faulted(standing, table.Reason) { Deployment = table.Deployment };
         if (table.Terms.StaleAfter is { } limit && node.Staleness(table.State) is var age && age > limit)
-            yield return new Faulted(NodeFault.Stale, string.Create(CultureInfo.InvariantCulture,
+            yield return new Faulted(FaultCode.Stale, string.Create(CultureInfo.InvariantCulture,
                 $"the newest checkpoint is {age / 1000} s old; {hosted.Place} allows {limit / 1000} s"));
     }
 
@@ -256,12 +204,12 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         if (hosted.Log is not { } log) return null;
         try
         {
-            return gateway.RecorderOf(log).Unexplained is > 0 and var missing ? new Faulted(NodeFault.KeysMissing,
+            return gateway.RecorderOf(log).Unexplained is > 0 and var missing ? new Faulted(FaultCode.KeysMissing,
                 MissingKeys(missing, log.Origin)) : null;
         }
         catch (GatewayException e)
         {
-            return new Faulted(NodeFault.Storage, e.Message);
+            return new Faulted(FaultCode.Storage, e.Message);
         }
     }
 
@@ -269,7 +217,4 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
     public static string MissingKeys(long count, string origin) => string.Create(CultureInfo.InvariantCulture,
         $"the keys of {(count == 1 ? "1 record" : $"{count} records")} of {origin} are missing, and nothing says why: "
         + $"no erasure lists them and no crash took them");
-
-    internal static Task Send(HttpContext http, int status, string type, byte[] bytes) =>
-        http.Send(status, type, bytes);
 }

@@ -25,8 +25,9 @@ enum BodyState
 /// Writes decisions down, each in three files at once: the leaf in the log, the sealed bodies, their keys. Each file's
 /// writers share its flushes; a decision is recorded when all three have it. A crash may leave a leaf without bodies,
 /// or bodies without a leaf, whose number the next decision then takes: only of requests that were never answered.
-/// Invariant: after a crash the first opening writes down which decisions it left incomplete, before any other is
-/// recorded. So what is not here otherwise was taken away.
+/// Invariant: after a crash the first opening by a node writes down which decisions it left incomplete, before any
+/// other is recorded (<see cref="Accounted"/>). So what is not here otherwise was taken away.
+/// A log that is read only is read with all that belongs to it: nothing is written then, but by <see cref="Erase"/>.
 /// </summary>
 sealed class Recorder : IDisposable
 {
@@ -34,19 +35,26 @@ sealed class Recorder : IDisposable
     readonly SealedBodies _bodies;
     readonly KeyTable _keys;
     readonly ReaderWriterLockSlim _erasing = new();
+    readonly string _file;   // of what is accounted for
     readonly long _opened;   // the log's size then: what came later was recorded here
+    readonly Accounted _accounted;
 
     public Recorder(NodeFolder folder, DecisionLog log)
     {
-        _log = log;
+        (_log, _file, _opened) = (log, folder.Accounted(log.Origin), log.Log.Size);
         // A crash takes no file away.
-        var were = File.Exists(folder.Bodies(log.Origin)) && File.Exists(folder.KeyTable(log.Origin));
-        _bodies = new SealedBodies(folder.Bodies(log.Origin), log.Origin);
+        var (hasBodies, hasTable) = (File.Exists(folder.Bodies(log.Origin)), File.Exists(folder.KeyTable(log.Origin)));
+        var before = Accounted.Read(_file);
+        _accounted = before ?? Accounted.None(folder.KeyTable(log.Origin), _opened);
+        // Before the table is made: that it was not there is known now.
+        if (before is null) Account(_accounted);
+        _bodies = new SealedBodies(folder.Bodies(log.Origin), log.Origin, log.Access);
         try
         {
-            _keys = new KeyTable(folder.KeyTable(log.Origin));
-            if (were && !(log.Log.EndedInOrder && _bodies.EndedInOrder && _keys.EndedInOrder)) _keys.NoteLost(
-                LeftByCrash(log.Log));
+            _keys = new KeyTable(folder.KeyTable(log.Origin), log.Access);
+            if (hasBodies && hasTable) _keys.NoteLost(LeftByCrash(log.Log));
+            _accounted = new Accounted(Math.Min(_accounted.From, _opened), _opened);
+            if (_accounted != before) Account(_accounted);
         }
         catch
         {
@@ -54,16 +62,24 @@ sealed class Recorder : IDisposable
             _bodies.Dispose();
             throw;
         }
-        _opened = log.Log.Size;
-        Unexplained = _keys.Unexplained(log.Log.Floor, _opened);
+        Unexplained = _keys.Missing(First, _opened);
     }
+
+    void Account(Accounted accounted)
+    {
+        if (_log.Access != FileAccess.Read) accounted.Write(_file);
+    }
+
+    /// <summary>The first decision of which keys that are missing need an explanation.</summary>
+    long First => Math.Max(_accounted.From, _log.Log.Floor);
 
     /// <summary>The decisions at the log's end that a crash left incomplete: keys and bodies are written in the order
     /// of the leaves, so they are those behind the newest key or body.</summary>
     List<long> LeftByCrash(LogReader log)
     {
         var (floor, size) = (log.Floor, log.Size);
-        var (keys, bodies) = (TailOf(_keys.Newest, floor, size), TailOf(_bodies.Newest, floor, size));
+        var (keys, bodies) = (_accounted.TailOf(_keys.Newest, floor, size),
+            _accounted.TailOf(_bodies.Newest, floor, size));
         var left = new List<long>();
         for (var index = Math.Min(keys, bodies); index < size; index++)
         {
@@ -75,18 +91,9 @@ sealed class Recorder : IDisposable
         return left;
     }
 
-    /// <summary>The first decision that a crash can have left without what comes in their order, of which this was the
-    /// newest: the log's size where more are without it than can have been under way.</summary>
-    public static long TailOf(long newest, long floor, long size)
-    {
-        var from = Math.Max(newest + 1, floor);
-        return size - from <= KeyTable.MostUnderWay ? Math.Min(from, size) : size;
-    }
-
-    /// <summary>How many decisions of the log have no keys here, though nothing says that they were erased or that a
-    /// crash took them; as of the opening, or the last erasure.</summary>
+    /// <summary>How many decisions of the log, of those that are accounted for, have no keys here, though nothing says
+    /// that they were erased or that a crash took them; as of the opening, or the last erasure.</summary>
     public long Unexplained { get; private set; }
-
 
     /// <summary>What became of a decision's keys: <see cref="BodyState.Whole"/> where they are here.</summary>
     public BodyState KeysOf(long index) => _keys.IsErased(index) ? BodyState.Erased
@@ -118,7 +125,7 @@ sealed class Recorder : IDisposable
             _erasing.EnterReadLock();
             try
             {
-                leaf = _log.Log.Append(index =>
+                leaf = _log.Own.Append(index =>
                 {
                     if (!_bodies.TryAdd(index, keys, bodies, out sealed_) || !_keys.TryAdd(index, keys, subject,
                         out table)) throw new LogException(LogError.Busy, "too much is waiting to be written");
@@ -179,8 +186,9 @@ sealed class Recorder : IDisposable
         _erasing.EnterWriteLock();
         try
         {
+            var explained = indices.Count(i => i >= First && i < _opened && _keys.IsMissing(i));
             var erased = _keys.Erase(indices);
-            Unexplained = _keys.Unexplained(_log.Log.Floor, _opened);
+            Unexplained -= explained;
             return erased;
         }
         finally
@@ -194,5 +202,13 @@ sealed class Recorder : IDisposable
         _bodies.Dispose();
         _keys.Dispose();
         _erasing.Dispose();
+        // Keys and bodies were handed over before their leaf, so those of each leaf that is there are on the disk.
+        if (_bodies.HasFailed || _keys.HasFailed) return;
+        try
+        {
+            Account(_accounted with { To = _log.Log.Size });
+        }
+        // The next opening looks at what was recorded since this one, as after a crash.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 }

@@ -28,15 +28,14 @@ sealed class SealedBodies : IDisposable
     readonly string _origin;
     long _newest = -1;
 
-    public SealedBodies(string path, string origin)
+    public SealedBodies(string path, string origin, FileAccess access = FileAccess.ReadWrite)
     {
         _origin = origin;
-        _journal = Journal.Open(path, Take, secret: true);
-        EndedInOrder = _journal.EndedInOrder;
+        _journal = Journal.Open(path, Take, secret: true, access: access);
     }
 
-    /// <summary>Whether the file was closed in order before it was opened here.</summary>
-    public bool EndedInOrder { get; }
+    /// <summary>Whether an error ended the writing: what was added may not be there.</summary>
+    public bool HasFailed => _journal.Failure is not null;
 
     /// <summary>The newest decision of which a body is here; -1: none.</summary>
     public long Newest

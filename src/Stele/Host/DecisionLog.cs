@@ -15,32 +15,63 @@ namespace Stele.Host;
 sealed class DecisionLog : IDisposable
 {
     readonly NoteSigner _signer;
+    readonly IDisposable _opened;
+    readonly GatewayCounters? _counters;   // null where the log is read alone
 
-    DecisionLog(ILedgerStore store, string tally, NoteSigner signer, TimeProvider time, LogOptions? options)
+    DecisionLog(NoteSigner signer, Ledger.Log log, string counters)
     {
-        _signer = signer;
-        Log = Log.Open(store, signer.Key.Name, signer, time, options);
+        (_signer, _opened, Log) = (signer, log, log);
         try
         {
-            Counters = new GatewayCounters(tally, Log.Size);
+            _counters = new GatewayCounters(counters, Log.Size);
         }
         catch
         {
-            Log.Dispose();
+            log.Dispose();
             throw;
         }
     }
 
-    public Log Log { get; }
+    DecisionLog(NoteSigner signer, StoredLog log) => (_signer, _opened, Log) = (signer, log, log);
+
+    public LogReader Log { get; }
+
+    /// <summary>The same, to append to.</summary>
+    public Ledger.Log Own => Log as Ledger.Log
+        ?? throw new InvalidOperationException("nothing is appended to a log that is read");
+
+    /// <summary>To read: nothing of it, nor of what belongs to it, changes here.</summary>
+    public FileAccess Access => Log is Ledger.Log ? FileAccess.ReadWrite : FileAccess.Read;
 
     /// <summary>What the gateway counts of the log.</summary>
-    public GatewayCounters Counters { get; }
+    public GatewayCounters Counters => _counters
+        ?? throw new InvalidOperationException("nothing is counted of a log that is read");
 
     public string Origin => Log.Origin;
 
     /// <summary>What an owner opens in the ledger: <c>origin</c> and this key.</summary>
     public VerifierKey Key => _signer.Key;
 
+    /// <summary>Opens the log of a node that does not run, to be read; null where it is not in that folder.</summary>
+    /// <exception cref="IOException">It is open elsewhere, or damaged.</exception>
+    public static DecisionLog? OpenToRead(NodeFolder folder, string origin)
+    {
+        var keyFile = Path.Combine(folder.Log(origin), "key");
+        if (!File.Exists(keyFile)) return null;
+        var signer = NoteSigner.Open(keyFile);
+        try
+        {
+            return new DecisionLog(signer, StoredLog.Open(folder.LogStore(origin), signer));
+        }
+        catch
+        {
+            signer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens or makes the log, for the node whose it is and no one else: files of earlier builds get this
+    /// build's format.</summary>
     public static DecisionLog Open(NodeFolder folder, string origin, TimeProvider time, LogOptions? options = null)
     {
         var at = folder.Log(origin);
@@ -50,7 +81,8 @@ sealed class DecisionLog : IDisposable
         DecisionLog? log = null;
         try
         {
-            log = new DecisionLog(folder.LogStore(origin), folder.Tally(origin), signer, time, options);
+            log = new DecisionLog(signer, Ledger.Log.Open(folder.LogStore(origin), signer.Key.Name, signer, time,
+                options), folder.Counters(origin));
             NoteSigner.Raise(keyFile);
             return log;
         }
@@ -118,15 +150,15 @@ sealed class DecisionLog : IDisposable
         return new Anchor(Origin, note, [.. proof], 0, 0, checkpoint.Size, state.Size, StateDigest.Of(state), gateway)
         {
             Ledger = state.Ledger,
-            Nonce = NodeParts.Nonce(),
+            Nonce = Identity.RandomId.New(),
             Issued = now
         };
     }
 
     public void Dispose()
     {
-        Log.Dispose();
-        Counters.Dispose();
+        _opened.Dispose();
+        _counters?.Dispose();
         _signer.Dispose();
     }
 }

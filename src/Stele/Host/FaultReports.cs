@@ -8,25 +8,43 @@ sealed class FaultReports(string who, Func<IEnumerable<Faulted>> faults, Action<
 {
     static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    /// <summary>Until it is stopped.</summary>
+    /// <summary>
+    /// Until it is stopped.
+    /// Invariant: it ends for no other reason. Where a line can't be written, or faults can't be asked for, that is
+    /// said, once, and it is tried again each second.
+    /// </summary>
     /// <exception cref="OperationCanceledException"/>
     public async Task Run(CancellationToken stop)
     {
         Faulted[] before = [];
         var said = new SortedSet<string>(StringComparer.Ordinal);
+        string? missed = null;
+        var told = false;
         while (true)
         {
             await Task.Delay(Every, time, stop);
-            Faulted[] now = [.. faults()];
-            foreach (var fault in now)
-                if (before.Any(f => f.Fault == fault.Fault) && said.Add(fault.Name))
-                    report($"{who}: {fault.Name}: {fault.Words}; {fault.Hint}");
-            foreach (var over in said.Where(name => now.All(f => f.Name != name)).ToArray())
+            try
             {
-                said.Remove(over);
-                report($"{who}: no longer {over}");
+                if (missed is not null && !told) report($"{who}: faults could not be reported: {missed}");
+                told = missed is not null;
+                Faulted[] now = [.. faults()];
+                foreach (var fault in now)
+                    if (before.Any(f => f.Fault == fault.Fault) && !said.Contains(fault.Name))
+                    {
+                        report($"{who}: {fault.Name}: {fault.Words}; {fault.Hint}");
+                        said.Add(fault.Name);
+                    }
+                foreach (var over in said.Where(name => now.All(f => f.Name != name)).ToArray())
+                {
+                    report($"{who}: no longer {over}");
+                    said.Remove(over);
+                }
+                (before, missed) = (now, null);
             }
-            before = now;
+            catch (Exception e)
+            {
+                missed ??= $"{e.GetType().Name}: {e.Message}";
+            }
         }
     }
 }

@@ -4,12 +4,13 @@ using Stele.Blobs;
 using Stele.Disk;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Host;
 
 /// <summary>Why an instance is to be replaced. <paramref name="Dimensions"/>: what an observation says of it.</summary>
 sealed record Condemnation(
-    NodeFault Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
+    FaultCode Fault, string Words, ImmutableArray<string> Differences, ImmutableArray<Dimension> Dimensions);
 
 /// <summary>
 /// A running release and those who watch it: over its files, by looks at its processes, by inspections, and by asking
@@ -29,6 +30,7 @@ sealed class Guarded : IAsyncDisposable
 
     readonly NodeOptions _options;
     readonly TimeProvider _time;
+    readonly Shortage _shortage;
     readonly Action _wake, _falseAlarm;
     readonly Dimension _given;
     readonly object _gate = new();
@@ -38,20 +40,20 @@ sealed class Guarded : IAsyncDisposable
     readonly Task _watching;
     string? _sign;
     Condemnation? _condemned;
-    Inspected? _news;
+    Inspected? _found;
     int _failed;
 
     /// <param name="instance">Was inspected and found to be its release.</param>
     /// <param name="wake">Called when it is condemned, or something was found.</param>
     /// <param name="falseAlarm">Called when a sign of change turned out to be none.</param>
-    public Guarded(
-        Instance instance, Inspected first, NodeOptions options, TimeProvider time, Action wake, Action falseAlarm)
+    public Guarded(Instance instance, Inspected first, NodeParts parts, Action wake, Action falseAlarm)
     {
-        (Instance, _options, _time, _wake, _falseAlarm) = (instance, options, time, wake, falseAlarm);
+        (Instance, _options, _time, _shortage) = (instance, parts.Options, parts.Time, parts.Shortage);
+        (_wake, _falseAlarm) = (wake, falseAlarm);
         _given = first.Dimensions.Single(d => d.Name == Inspection.GivenEnvironment);
-        Started = Observed = time.GetTimestamp();
+        Started = Observed = _time.GetTimestamp();
         instance.Trusted = true;
-        _watcher = new Watcher(instance.Provisioned.Tree, options.RehashEvery, time,
+        _watcher = new Watcher(instance.Provisioned.Tree, _options.RehashEvery, _time,
             new WatcherReports(Suspect, _ => _look.Release(), falseAlarm, Unwatched));
         _watching = Task.WhenAll(Task.Run(() => Watching(Inspections)), Task.Run(() => Watching(Probes)),
             Task.Run(() => Watching(Looks)));
@@ -72,13 +74,13 @@ sealed class Guarded : IAsyncDisposable
     }
 
     /// <summary>What the last inspection saw, once each; null when there was none since.</summary>
-    public Inspected? TakeNews()
+    public Inspected? TakeFound()
     {
         lock (_gate)
         {
-            var news = _news;
-            _news = null;
-            return news;
+            var found = _found;
+            _found = null;
+            return found;
         }
     }
 
@@ -88,7 +90,7 @@ sealed class Guarded : IAsyncDisposable
         lock (_gate)
         {
             Instance.Trusted = false;
-            _sign = sign;
+            _sign = Differences.Shown(sign);
         }
         _look.Release();
     }
@@ -109,7 +111,7 @@ sealed class Guarded : IAsyncDisposable
         }
     }
 
-    void Unwatched(Exception e) => Condemn(new Condemnation(NodeFault.Uninspected,
+    void Unwatched(Exception e) => Condemn(new Condemnation(FaultCode.Uninspected,
         $"release {Release.Short} is not watched any more, which is a bug: {e.GetType().Name}: {e.Message}", [],
         [new Dimension("inspection", "unavailable", false, null, null)]));
 
@@ -139,7 +141,7 @@ sealed class Guarded : IAsyncDisposable
             lock (_gate)
             {
                 _failed = 0;
-                _news = found;
+                _found = found;
                 // Signs that came while it was looked at are looked into next.
                 if (found.Agrees && sign is not null && _sign is null && _condemned is null)
                 {
@@ -148,7 +150,7 @@ sealed class Guarded : IAsyncDisposable
                 }
             }
             if (!found.Agrees)
-                Condemn(new Condemnation(NodeFault.Drifted,
+                Condemn(new Condemnation(FaultCode.Drifted,
                     $"drift of release {Release.Short}{(sign is null ? "" : $" ({sign})")}: "
                     + string.Join("; ", found.Differences), found.Differences, found.Dimensions));
             return found;
@@ -165,7 +167,9 @@ sealed class Guarded : IAsyncDisposable
             if (DiskTrouble.LacksDescriptors(e))
             {
                 lock (_gate) _sign ??= sign;
-                throw new InstanceException($"release {Release.Short} was not inspected: {e.Message}", e);
+                var lacking = $"release {Release.Short} was not inspected: {e.Message}";
+                _shortage.Met(lacking);
+                throw new InstanceException(lacking, e);
             }
             // What ended can't be looked at; that is another matter.
             if (Instance.Exited.IsCompleted || ProcessView.Alive(Instance.Pid) is null)
@@ -180,7 +184,7 @@ sealed class Guarded : IAsyncDisposable
             var words = string.Create(CultureInfo.InvariantCulture,
                 $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
             if (failed >= InspectionsTried)
-                Condemn(new Condemnation(NodeFault.Uninspected, words, [],
+                Condemn(new Condemnation(FaultCode.Uninspected, words, [],
                     [new Dimension("inspection", "unavailable", false, null, null)]));
             throw new InstanceException(words, e);
         }
@@ -189,19 +193,13 @@ sealed class Guarded : IAsyncDisposable
     /// <summary>An inspection that reads a disk, or a process, that does not answer is not waited for.</summary>
     async Task<Inspected> Bounded(CancellationToken stop)
     {
-        using var limit = new CancellationTokenSource(_options.InspectTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _stop.Token);
-        var token = either.Token;
-        try
-        {
-            return await Task.Run(() => Inspection.Of(Instance, _given, token), token).WaitAsync(token);
-        }
-        catch (OperationCanceledException)
-            when (limit.IsCancellationRequested && !stop.IsCancellationRequested && !_stop.IsCancellationRequested)
-        {
-            throw new InstanceException(string.Create(CultureInfo.InvariantCulture,
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stop.Token);
+        Inspected? found = null;
+        return await _time.Within(_options.InspectTimeout, async token =>
+            found = await Task.Run(() => Inspection.Of(Instance, _given, token), token).WaitAsync(token), either.Token)
+            ? found!
+            : throw new InstanceException(string.Create(CultureInfo.InvariantCulture,
                 $"it was not done within {_options.InspectTimeout.TotalSeconds:0.#} s"));
-        }
     }
 
     async Task Inspections()
@@ -210,7 +208,7 @@ sealed class Guarded : IAsyncDisposable
         while (!_stop.IsCancellationRequested && Condemned is null)
             try
             {
-                await Wait(pause);
+                await _time.Within(pause, token => _look.WaitAsync(token), _stop.Token);
                 while (_look.Wait(0)) { }
                 await Inspect(_stop.Token);
                 pause = _options.InspectEvery;
@@ -223,19 +221,6 @@ sealed class Guarded : IAsyncDisposable
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
             }
-    }
-
-    async Task Wait(TimeSpan pause)
-    {
-        using var timer = new CancellationTokenSource(pause, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _stop.Token);
-        try
-        {
-            await _look.WaitAsync(either.Token);
-        }
-        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
-        {
-        }
     }
 
     async Task Looks()
@@ -271,11 +256,14 @@ sealed class Guarded : IAsyncDisposable
                     // One that is busy with others' requests, and answers those, is alive.
                     failed = await Instance.IsHealthy(either.Token) || Instance.Answers != answers ? 0 : failed + 1;
                 }
-                catch (Exception e) when (DiskTrouble.LacksDescriptors(e)) { } // it was not asked
+                catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
+                {
+                    _shortage.Met($"release {Release.Short} was not asked for its health: {e.Message}");
+                }
                 _stop.Token.ThrowIfCancellationRequested();
                 if (Instance.Exited.IsCompleted) return;
             }
-            Condemn(new Condemnation(NodeFault.Hung, string.Create(CultureInfo.InvariantCulture,
+            Condemn(new Condemnation(FaultCode.Hung, string.Create(CultureInfo.InvariantCulture,
                 $"""
                 release {Release.Short} did not answer {Instance.Provisioned.Document.Run.Health} with 200 within {
                     _options.ProbeTimeout.TotalSeconds:0.#} s, {ProbesTried} times in a row

@@ -9,55 +9,43 @@ using Stele.Ledger;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Stele.Runtime;
 
 namespace Stele.Host;
 
 /// <summary>
-/// One environment on this node: its decision log, what runs for it, and the table the gateway routes by. Two hands
-/// write the table, under one lock:
-/// <see cref="Advance"/>, at once with every step of the ledger (new policies, a halt and a revocation must not wait
-/// for a release that is being made ready), and the one loop that starts, watches, heals and stops releases.
+/// One environment on this node: the table the gateway routes by (<see cref="Routing"/>), and the one loop that starts,
+/// watches, heals and stops what the ledger wants to run.
 /// </summary>
 sealed class HostedEnvironment : IAsyncDisposable
 {
     readonly NodeParts _parts;
     readonly Action _anchor;
-    readonly object _gate = new();
+    readonly Routing _routing;
+    readonly Instances _instances;
+    readonly Backoff _backoff;
+    readonly Lock _gate = new();
     readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1)
     {
         FullMode = BoundedChannelFullMode.DropWrite,
         SingleReader = true
     });
-    volatile RoutingTable? _table;
-    volatile DecisionLog? _log;
-    volatile Faulted? _fault;
-    bool _assigned;
-    string _unlogged = "the decision log was not opened yet";
-    int _falseAlarms;
 
-    /// <summary>What the loop is about, and for which orders. Other orders call it off.</summary>
+    /// <summary>What the loop is about. Other orders of the ledger call it off.</summary>
     CancellationTokenSource? _step;
-    Orders? _orders;
 
     // The loop's own.
-    readonly List<Guarded> _running = [];
-    readonly List<Task> _retiring = [];
     readonly HashSet<Digest> _drifted = [];
-    readonly Dictionary<(long Deployment, Digest Release, NodeFault Fault), int> _stated = [];
-    TimeSpan _retry;
-    long _waited;
-    TimeSpan _wait;
-    long _tried = -1;
-    int _inARow;
+    readonly Dictionary<(long Deployment, Digest Release, FaultCode Fault), int> _stated = [];
     string _said = "";
-
-    /// <summary>What the ledger wants of this environment: a head, or nothing.</summary>
-    sealed record Orders(bool Assigned, long? Head, bool Stopped);
 
     /// <param name="anchor">Asks for the log to be anchored now.</param>
     public HostedEnvironment(NodeParts parts, string system, string environment, Action anchor)
     {
-        (_parts, System, Environment, _anchor, _retry) = (parts, system, environment, anchor, parts.Options.RetryAfter);
+        (_parts, System, Environment, _anchor) = (parts, system, environment, anchor);
+        _routing = new Routing(parts, system, environment, CallOff);
+        _instances = new Instances(parts, Place, Wake);
+        _backoff = new Backoff(parts.Options, parts.Time);
     }
 
     public string System { get; }
@@ -65,159 +53,42 @@ sealed class HostedEnvironment : IAsyncDisposable
     public string Place => State.Place(System, Environment);
 
     /// <summary>What the gateway goes by; null until the ledger was first folded.</summary>
-    public RoutingTable? Table => _table;
+    public RoutingTable? Table => _routing.Table;
 
-    public DecisionLog? Log => _log;
+    public DecisionLog? Log => _routing.Log;
 
     /// <summary>What keeps this environment from running what the ledger says, if anything does. It stays while a
     /// release ends again and again, also between two ends.</summary>
-    public Faulted? Fault => _fault;
+    public Faulted? Fault => _routing.Fault;
 
     /// <summary>The same in words.</summary>
-    public string? LastError => _fault?.Words;
+    public string? LastError => Fault?.Words;
 
     /// <summary>The last thing of note that happened here, in words.</summary>
     public string? LastEvent { get; private set; }
 
     /// <summary>How many signs of change turned out to be none.</summary>
-    public int FalseAlarms => Volatile.Read(ref _falseAlarms);
+    public int FalseAlarms => _instances.FalseAlarms;
 
     /// <summary>How often in a row what runs here had to be replaced.</summary>
-    public int InARow => Volatile.Read(ref _inARow);
+    public int InARow => _backoff.InARow;
 
-    public IEnumerable<(Digest Release, int Pid, bool Trusted)> Running
-    {
-        get { lock (_gate) return [.. _running.Select(g => (g.Instance.Release, g.Instance.Pid, g.Instance.Trusted))]; }
-    }
-
-    // ---- With the ledger
+    public IEnumerable<Instance> Running => _instances.Running.Select(g => g.Instance);
 
     /// <summary>
-    /// Takes a new state of the ledger in. Policies, halts, revocations and the log's own standing are in force when
-    /// this returns; releases follow in the loop.
+    /// Takes a new state of the ledger in. What the gateway goes by is in force when this returns; releases follow in
+    /// the loop.
     /// </summary>
-    /// <param name="assigned">Whether this node is to run this environment.</param>
-    public void Advance(State state, bool assigned)
+    public void Advance(State state)
     {
-        lock (_gate)
-        {
-            if (state.Systems.GetValueOrDefault(System) is not { } system
-                || system.Environment(Environment) is not { } terms)
-            {
-                if (_table is { } last) _table = last with
-                {
-                    State = state,
-                    Status = EnvironmentStatus.Unassigned,
-                    Reason = "the environment is no more",
-                    Backends = []
-                };
-                _ = _step?.CancelAsync();
-                Wake();
-                return;
-            }
-            OpenLog(state);
-            _assigned = assigned;
-            var orders = OrdersOf(state);
-            if (orders != _orders) _ = _step?.CancelAsync();
-            _orders = orders;
-            _table = Stands(
-                (_table ?? new RoutingTable(EnvironmentStatus.Waiting, "", state, system, terms, null, 0, [])) with
-            {
-                State = state,
-                System = system,
-                Terms = terms,
-                Log = _log
-            });
-        }
+        _routing.Advance(state);
         Wake();
     }
 
-    Orders OrdersOf(State state) => state.Environment(System, Environment).Head is { } head
-        ? new(_assigned, head.Entry, head.Routes.Any(r => Stopped(state, state.Releases[r.Release]) is not null))
-            : new(_assigned, null, false);
-
-    /// <summary>
-    /// How a table stands as the ledger is now: asked under the gate whenever the state or the backends have changed.
-    /// What brings new backends is judged by what the ledger said meanwhile.
-    /// </summary>
-    RoutingTable Stands(RoutingTable table)
+    void CallOff()
     {
-        var head = table.State.Environment(System, Environment).Head;
-        return !_assigned ? table with
-        {
-            Status = EnvironmentStatus.Unassigned,
-            Reason = "the ledger does not assign it to this node",
-            Backends = []
-        }
-            : head is null ? table with
-            {
-                Status = EnvironmentStatus.Waiting,
-                Reason = "nothing was deployed yet",
-                Backends = []
-            }
-            : head.Routes.IsEmpty ? table with
-            {
-                Status = EnvironmentStatus.Halted,
-                Reason = $"halted by entry {Number(head.Entry)}",
-                Deployment = head.Entry,
-                Backends = []
-            }
-            : table.Backends.Select(l => Stopped(table.State, l.Release))
-                .FirstOrDefault(why => why is not null) is { } stopped ? table with
-            {
-                Status = EnvironmentStatus.Revoked,
-                Reason = stopped,
-                Backends = []
-            }
-            : (table.Log is null ? _unlogged : table.Log.Objection(table.State)) is { } objection ? table with
-            {
-                Status = EnvironmentStatus.Unlogged,
-                Reason = objection
-            }
-            : table.Backends.IsEmpty && table.Status == EnvironmentStatus.Revoked && table.Deployment == head.Entry
-                ? table
-            : table.Backends.IsEmpty ? table with
-            {
-                Status = EnvironmentStatus.Waiting,
-                Reason = _fault?.Words ?? $"the release of entry {Number(head.Entry)} is being made ready",
-            }
-            : table with { Status = EnvironmentStatus.Serving, Reason = "" };
+        lock (_gate) _ = _step?.CancelAsync();
     }
-
-    void OpenLog(State state)
-    {
-        var origin = DecisionLog.OriginFor(state, _parts.Folder, _parts.Identity.Member, System, Environment);
-        if (_log?.Origin == origin) return;
-        try
-        {
-            _log?.Dispose();
-            _log = null;
-            _log = DecisionLog.Open(_parts.Folder, origin, _parts.Time,
-                new LogOptions { SegmentBytes = _parts.Options.SegmentBytes });
-        }
-        catch (Exception e) when (e is IOException or LogException or FormatException)
-        {
-            _unlogged = $"the decision log can't be opened: {e.Message}";
-        }
-    }
-
-    /// <summary>Why nothing of this release may run any more; null when nothing stops it.</summary>
-    static string? Stopped(State state, ReleaseFact release)
-    {
-        if (state.Revocations.IsEmpty) return null;
-        foreach (var digest in state.Closure(release))
-            if (state.Revocations.TryGetValue(digest, out var r) && r.Effect == Revocation.Stop
-                && r.FromEntry <= state.Size)
-                return $"{digest}, in the closure of release {release.Digest.Short}, was revoked by entry "
-                    + $"{Number(r.Entry)}";
-        foreach (var by in release.By)
-            if (state.Revocations.TryGetValue(by.Key, out var r) && r.Effect == Revocation.Stop
-                && r.FromEntry <= by.Entry)
-                return $"the key that declared release {release.Digest.Short} was revoked by entry {Number(r.Entry)}";
-        return null;
-    }
-
-    // ---- The loop
 
     void Wake() => _wake.Writer.TryWrite(true);
 
@@ -234,7 +105,8 @@ sealed class HostedEnvironment : IAsyncDisposable
             try
             {
                 pause = await Step(step.Token);
-                _retry = _parts.Options.RetryAfter;
+                if (_routing.Reopens && pause > _parts.Options.RetryAfter) pause = _parts.Options.RetryAfter;
+                _backoff.Passed();
             }
             catch (Exception e) when (e is InstanceException or BlobException or ProblemException or IOException
                 or UnauthorizedAccessException or FormatException or HttpRequestException or OperationCanceledException
@@ -246,49 +118,27 @@ sealed class HostedEnvironment : IAsyncDisposable
                 else pause = Failed(e);
             }
             lock (_gate) _step = null;
-            _retiring.RemoveAll(t => t.IsCompleted);
-            await Pause(pause, stop);
+            if (pause > TimeSpan.Zero)
+                await _parts.Time.Within(pause, either => _wake.Reader.ReadAsync(either).AsTask(), stop);
         }
         stop.ThrowIfCancellationRequested();
-    }
-
-    async Task Pause(TimeSpan pause, CancellationToken stop)
-    {
-        if (pause <= TimeSpan.Zero) return;
-        using var timer = new CancellationTokenSource(pause, _parts.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
-        try
-        {
-            await _wake.Reader.ReadAsync(either.Token);
-        }
-        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-        {
-        }
     }
 
     /// <summary>Keeps why the step failed; how long to wait before the next.</summary>
     TimeSpan Failed(Exception e)
     {
-        var fault = DiskTrouble.LacksDescriptors(e) ? NodeFault.Descriptors
-            : e is IOException or UnauthorizedAccessException ? NodeFault.Storage : NodeFault.NotStarted;
-        var pause = _retry;
         // A condemnation that came meanwhile says more, and is acted on now.
-        if (e is InstanceException && _running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
-        _retry = Doubled(_retry);
-        Delay(pause);
-        Tell(new Faulted(fault, e.Message, e is InstanceException { Differences: var d } ? d : []));
+        if (e is InstanceException && _instances.Running.Any(g => g.Condemned is not null)) return TimeSpan.Zero;
+        var pause = _backoff.Failed();
+        Tell(new Faulted(DiskTrouble.LacksDescriptors(e) ? FaultCode.Descriptors
+            : e is IOException or UnauthorizedAccessException ? FaultCode.Storage : FaultCode.NotStarted,
+            e.Message, e is InstanceException { Differences: var d } ? d : []));
         return pause;
     }
 
-    TimeSpan Doubled(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _parts.Options.RetryAtMost.Ticks));
-
-    /// <summary>Nothing is started before so much time has gone by, unless the head moves.</summary>
-    void Delay(TimeSpan pause) => (_waited, _wait) = (_parts.Time.GetTimestamp(), pause);
-
     void Tell(Faulted fault)
     {
-        _fault = fault with { Deployment = _tried < 0 ? null : _tried };
-        lock (_gate) if (_table is { } table) _table = Stands(table);
+        _routing.Failed(fault with { Deployment = _backoff.Head });
         Report($"{fault.Name}: {fault.Words}; {fault.Hint.Replace("SYSTEM/ENV", Place, StringComparison.Ordinal)}");
     }
 
@@ -305,42 +155,35 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <returns>How long there is nothing to do unless something happens.</returns>
     async Task<TimeSpan> Step(CancellationToken stop)
     {
-        RoutingTable? table;
-        lock (_gate) table = _table;
-        if (table is null) return _parts.Options.InspectEvery;
+        if (_routing.Current() is not { } table) return _parts.Options.InspectEvery;
         var head = table.State.Environment(System, Environment).Head;
 
         // 1. What may not run any more is stopped, whatever else is the matter.
         var nothing = head is null || head.Routes.IsEmpty
             || table.Status is EnvironmentStatus.Unassigned or EnvironmentStatus.Halted
             || (table.Status == EnvironmentStatus.Revoked && table.Backends.IsEmpty && table.Deployment == head.Entry);
-        var over = _running
-            .Where(g => nothing || Stopped(table.State, g.Instance.Provisioned.Release) is not null).ToArray();
-        foreach (var guarded in over) Retire(guarded, _parts.Options.HaltTimeout, _parts.Options.HaltTimeout);
+        var over = _instances.Running
+            .Where(g => nothing || Routing.Stopped(table.State, g.Instance.Provisioned.Release) is not null).ToArray();
+        var limit = _parts.Options.HaltTimeout;
+        foreach (var guarded in over) _instances.Retire(guarded, limit, limit);
         if (nothing)
         {
-            (_fault, _inARow, _tried, _wait) = (null, 0, -1, default);
+            _routing.Recovered();
+            _backoff.Clear();
             if (over.Length > 0 || table.Status == EnvironmentStatus.Halted) Report($"{table.Reason}: nothing runs");
         }
         foreach (var guarded in over) await Observe("stopped", guarded.Instance.Provisioned, []);
         if (nothing) return _parts.Options.InspectEvery;
 
         // 2. What ended, or can't be trusted any more, makes room.
-        foreach (var guarded in _running.ToArray())
-            if (guarded.Instance.Exited.IsCompleted) await Replace(guarded, Ended(guarded.Instance));
+        foreach (var guarded in _instances.Running)
+            if (guarded.Instance.Exited.IsCompleted) await Replace(guarded, Instances.Ended(guarded.Instance));
             else if (guarded.Condemned is { } why) await Replace(guarded, why);
-            else if (guarded.TakeNews() is { } found) await Watched(table, guarded, found);
+            else if (guarded.TakeFound() is { } found) await Watched(table, guarded, found);
 
         // 3. What the ledger says shall run.
         return await Follow(head!, stop);
     }
-
-    static Condemnation Ended(Instance instance) =>
-        new(NodeFault.Ended, $"release {instance.Release.Short} ended by itself: {Tail(instance.Errors)}", [],
-            [Guarded.Health]);
-
-    static string Tail(string errors) =>
-        errors.Trim() is { Length: > 0 } text ? text.Length > 400 ? "…" + text[^400..] : text : "it wrote nothing";
 
     /// <summary>An inspection that found nothing is stated now and then: before the environment's gap is
     /// over.</summary>
@@ -363,28 +206,24 @@ sealed class HostedEnvironment : IAsyncDisposable
     {
         var release = guarded.Release;
         var deployment = DeploymentOf(release);
-        if (_parts.Time.GetElapsedTime(guarded.Started) >= _parts.Options.SteadyAfter)
+        if (_backoff.IsSteady(guarded.Started))
         {
-            _inARow = 0;
+            _backoff.Steady();
             foreach (var old in _stated.Keys.Where(k => k.Release == release).ToArray()) _stated.Remove(old);
         }
-        var pause = _inARow == 0 ? TimeSpan.Zero
-            : TimeSpan.FromTicks((long)Math.Min(
-                _parts.Options.RetryAtMost.Ticks, _parts.Options.RetryAfter.Ticks * Math.Pow(2, _inARow - 1)));
-        var drift = why.Fault == NodeFault.Drifted;
+        var drift = why.Fault == FaultCode.Drifted;
         if (drift) _drifted.Add(release);
         if (drift || Once(deployment, release, why.Fault, 2))
             await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
-        Retire(guarded, TimeSpan.Zero, drift ? _parts.Options.EndTimeout : TimeSpan.Zero);
-        _inARow++;
-        Delay(pause);
+        _instances.Retire(guarded, TimeSpan.Zero, drift ? _parts.Options.EndTimeout : TimeSpan.Zero);
+        var pause = _backoff.Replaced();
         LastEvent = why.Words;
-        var words = _inARow == 1 ? why.Words : string.Create(CultureInfo.InvariantCulture,
-            $"{why.Words}; replaced {_inARow} times in a row, again in {pause.TotalSeconds:0.#} s");
+        var words = InARow == 1 ? why.Words : string.Create(CultureInfo.InvariantCulture,
+            $"{why.Words}; replaced {InARow} times in a row, again in {pause.TotalSeconds:0.#} s");
         Tell(new Faulted(why.Fault, words, why.Differences));
     }
 
-    bool Once(long deployment, Digest release, NodeFault fault, int times = 1)
+    bool Once(long deployment, Digest release, FaultCode fault, int times = 1)
     {
         var before = _stated.GetValueOrDefault((deployment, release, fault));
         if (before >= times) return false;
@@ -395,22 +234,18 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>Makes ready what the head names and switches to it.</summary>
     async Task<TimeSpan> Follow(HeadFact head, CancellationToken stop)
     {
-        RoutingTable table;
-        lock (_gate) table = _table!;
+        var table = Table!;
         var current = table.Deployment == head.Entry;
-        if (current && !table.Backends.IsEmpty && table.Backends.All(l => _running.Any(g => g.Instance == l.Instance)))
+        if (current && !table.Backends.IsEmpty && table.Backends.All(l => _instances.Has(l.Instance)))
         {
             // A release that keeps running is no trouble any more.
-            if (_fault is not null
-                && _running.All(g => _parts.Time.GetElapsedTime(g.Started) >= _parts.Options.SteadyAfter))
-                Settled(table);
+            if (Fault is not null && _instances.Running.All(g => _backoff.IsSteady(g.Started))) Settled(table);
             return _parts.Options.InspectEvery;
         }
-        if (_tried != head.Entry)
-            (_tried, _wait, _inARow, _retry) = (head.Entry, default, 0, _parts.Options.RetryAfter);
-        if (_wait - _parts.Time.GetElapsedTime(_waited) is { Ticks: > 0 } rest)
+        _backoff.Turn(head.Entry);
+        if (_backoff.Rest is { Ticks: > 0 } rest)
         {
-            ClearGone();
+            _routing.ClearGone(_instances.Has);
             return rest;
         }
 
@@ -421,24 +256,18 @@ sealed class HostedEnvironment : IAsyncDisposable
         foreach (var route in head.Routes)
         {
             var release = table.State.Releases[route.Release];
-            if (Stopped(table.State, release) is { } stopped)
+            if (Routing.Stopped(table.State, release) is { } stopped)
             {
-                lock (_gate) if (_table == table) _table = table with
-                {
-                    Status = EnvironmentStatus.Revoked,
-                    Reason = stopped,
-                    Backends = [],
-                    Deployment = head.Entry
-                };
+                _routing.Revoke(table, head, stopped);
                 Wake();
                 return _parts.Options.InspectEvery;
             }
-            if (_running.FirstOrDefault(g => g.Release == route.Release && g.Instance.Trusted) is { } there)
+            if (_instances.Running.FirstOrDefault(g => g.Release == route.Release && g.Instance.Trusted) is { } there)
             {
                 if (!current)
                 {
                     var found = await there.Inspect(stop);
-                    if (!found.Agrees) throw Otherwise($"release {route.Release.Short} is running", found);
+                    if (!found.Agrees) throw Instances.Otherwise($"release {route.Release.Short} is running", found);
                     observed.Add((there.Instance.Provisioned, found.Dimensions));
                 }
                 backends.Add(new Backend(release, route.Weight, there.Instance));
@@ -446,23 +275,22 @@ sealed class HostedEnvironment : IAsyncDisposable
             }
             try
             {
-                var (guarded, found) = await Start(await Make(release, stop), stop);
+                var (guarded, found) = await _instances.Start(await Make(release, stop), stop);
                 backends.Add(new Backend(release, route.Weight, guarded.Instance));
                 // Of a release that ends again and again only the ends were stated, and not each.
-                if (_inARow <= 1 || _drifted.Contains(release.Digest))
+                if (InARow <= 1 || _drifted.Contains(release.Digest))
                     observed.Add((guarded.Instance.Provisioned, found.Dimensions));
             }
             catch (Exception e)
                 when (!stop.IsCancellationRequested && e is InstanceException or BlobException or ProblemException)
             {
-                if (Once(head.Entry, release.Digest, NodeFault.NotStarted))
+                if (Once(head.Entry, release.Digest, FaultCode.NotStarted))
                     await _parts.Observe(table.State, System, Environment, head.Entry,
                         "stopped", release.Digest, [Guarded.Health], "copy");
-                var idle = _running.Where(g =>
-                    backends.Any(l => l.Instance == g.Instance) && table.Backends.All(l => l.Instance != g.Instance))
-                    .ToArray();
-                foreach (var guarded in idle) Retire(guarded, TimeSpan.Zero, _parts.Options.EndTimeout);
-                ClearGone();
+                foreach (var idle in _instances.Running.Where(g =>
+                    backends.Any(l => l.Instance == g.Instance) && table.Backends.All(l => l.Instance != g.Instance)))
+                    _instances.Retire(idle, TimeSpan.Zero, _parts.Options.EndTimeout);
+                _routing.ClearGone(_instances.Has);
                 throw;
             }
         }
@@ -472,29 +300,14 @@ sealed class HostedEnvironment : IAsyncDisposable
             head.Entry, Event(provisioned.Release.Digest), provisioned.Release.Digest, dimensions,
             MeansOf(provisioned));
         if (!current) _anchor();
-        lock (_gate)
+        if (_routing.Switch(head, backends.ToImmutable()) is not { } switched) return TimeSpan.Zero;
+        foreach (var old in _instances.Running.Where(g => backends.All(l => l.Instance != g.Instance)))
         {
-            // The ledger may have gone on meanwhile: a head that is not the newest any more is not switched to.
-            if (_table!.State.Environment(System, Environment).Head?.Entry != head.Entry
-                || _table.Status is EnvironmentStatus.Unassigned) return TimeSpan.Zero;
-            _table = Stands(_table with { Deployment = head.Entry, Backends = backends.ToImmutable() });
-            table = _table;
-        }
-        foreach (var old in _running.Where(g => backends.All(l => l.Instance != g.Instance)).ToArray())
-        {
-            Retire(old, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
+            _instances.Retire(old, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
             await Observe("stopped", old.Instance.Provisioned, []);
         }
-        if (_inARow <= 1) Settled(table);
+        if (InARow <= 1) Settled(switched);
         return _parts.Options.InspectEvery;
-    }
-
-    /// <summary>Where nothing of what the table names runs any more, that is what it says.</summary>
-    void ClearGone()
-    {
-        lock (_gate)
-            if (_table!.Backends.All(l => _running.All(g => g.Instance != l.Instance)))
-                _table = Stands(_table with { Backends = [] });
     }
 
     /// <summary>
@@ -502,8 +315,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// </summary>
     void Settled(RoutingTable table)
     {
-        if (_fault is null) return;
-        _fault = null;
+        if (Fault is null) return;
+        _routing.Recovered();
         var releases = string.Join(", ", table.Backends.Select(l => $"{l.Release.Name} ({l.Release.Digest.Short})"));
         var how = table.Status == EnvironmentStatus.Serving ? "serves"
             : $"runs, {table.Status.ToString().ToLowerInvariant()}: {table.Reason}";
@@ -522,84 +335,20 @@ sealed class HostedEnvironment : IAsyncDisposable
         return provisioned;
     }
 
-    /// <summary>Starts a release and has it inspected; one that is not what the release says is not kept.</summary>
-    async Task<(Guarded, Inspected)> Start(Provisioned provisioned, CancellationToken stop)
-    {
-        Instance? instance = null;
-        try
-        {
-            instance = await Instance.Start(provisioned, _parts.Options.HealthTimeout, stop);
-            // Nothing but other orders ends this one: nothing is served from it yet.
-            var started = instance;
-            var found = await Task.Run(() => Inspection.Of(started, null, stop), stop).WaitAsync(stop);
-            if (!found.Agrees) throw Otherwise($"release {provisioned.Release.Digest.Short} started", found);
-            var guarded = new Guarded(
-                instance, found, _parts.Options, _parts.Time, Wake, () => Interlocked.Increment(ref _falseAlarms));
-            lock (_gate) _running.Add(guarded);
-            return (guarded, found);
-        }
-        catch (IOException e) when (instance is not null)
-        {
-            await Remove();
-            throw new InstanceException($"release {provisioned.Release.Digest.Short} could not be inspected when it "
-                + $"had started: {e.Message}; {Tail(instance.Errors)}", e);
-        }
-        catch
-        {
-            await Remove();
-            throw;
-        }
-
-        async Task Remove()
-        {
-            if (instance is not null) await instance.DisposeAsync();
-            provisioned.Place.Dispose();
-        }
-    }
-
-    static InstanceException Otherwise(string what, Inspected found) =>
-        new($"{what}, and not as it should: {string.Join("; ", found.Differences)}")
-        { Differences = found.Differences };
-
     /// <summary>
     /// A release that was found drifted and is whole again was healed; any other that runs again was started.
     /// </summary>
     string Event(Digest release) => _drifted.Remove(release) ? "healed" : "started";
 
     /// <summary>The entry that put a release here: of one that is being replaced, that is not the head.</summary>
-    long DeploymentOf(Digest release)
-    {
-        lock (_gate) return _table!.State.Environment(System, Environment).Deployed[release];
-    }
+    long DeploymentOf(Digest release) => Table!.State.Environment(System, Environment).Deployed[release];
 
     Task Observe(string @event, Provisioned provisioned, ImmutableArray<Dimension> dimensions)
     {
-        RoutingTable table;
-        lock (_gate) table = _table!;
         var release = provisioned.Release.Digest;
         return _parts.Observe(
-            table.State, System, Environment, DeploymentOf(release), @event, release, dimensions, MeansOf(provisioned));
-    }
-
-    /// <summary>Takes an instance out. It ends by itself from here on, whatever fails elsewhere.</summary>
-    void Retire(Guarded guarded, TimeSpan drain, TimeSpan grace)
-    {
-        lock (_gate) _running.Remove(guarded);
-        guarded.Stop();
-        _retiring.Add(End());
-
-        async Task End()
-        {
-            try
-            {
-                await guarded.Instance.Retire(drain, grace, _parts.Time);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                _parts.Report($"{Place}: what release {guarded.Release.Short} left could not be removed: {e.Message}");
-            }
-            await guarded.DisposeAsync();
-        }
+            Table!.State, System, Environment, DeploymentOf(release), @event, release, dimensions,
+            MeansOf(provisioned));
     }
 
     static string MeansOf(Provisioned provisioned) => provisioned.Tree.Means switch
@@ -614,20 +363,15 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>Stops everything that runs, and says so. The loop must have ended.</summary>
     public async ValueTask DisposeAsync()
     {
-        lock (_gate) if (_table is { } table) _table = table with
+        _routing.Close("the node is stopping");
+        foreach (var guarded in _instances.Running)
         {
-            Status = EnvironmentStatus.Waiting,
-            Reason = "the node is stopping",
-            Backends = []
-        };
-        foreach (var guarded in _running.ToArray())
-        {
-            Retire(guarded, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
+            _instances.Retire(guarded, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
             await Observe("stopped", guarded.Instance.Provisioned, []);
         }
-        await Task.WhenAll(_retiring);
+        await _instances.Retired();
     }
 
     /// <summary>Closes the decision log: when nothing can be recorded any more, and the last anchor was made.</summary>
-    public void CloseLog() => _log?.Dispose();
+    public void CloseLog() => _routing.CloseLog();
 }

@@ -9,6 +9,33 @@ using Stele.Runtime;
 
 namespace Stele.Host;
 
+/// <summary>
+/// What differs from a release, in words that go into lines and pages: so many, and so long each. The rest is counted.
+/// </summary>
+sealed class Differences
+{
+    const int Most = 64, MostLetters = 300;
+
+    readonly ImmutableArray<string>.Builder _told = ImmutableArray.CreateBuilder<string>();
+    long _more;
+
+    /// <summary>More is not told.</summary>
+    public bool IsFull => _more > 0;
+
+    public void Add(string difference)
+    {
+        if (_told.Count < Most) _told.Add(Shown(difference));
+        else _more++;
+    }
+
+    public ImmutableArray<string> ToImmutable() => _more == 0 ? _told.ToImmutable()
+        : [.. _told, $"and more than these {_told.Count}"];
+
+    /// <summary>The beginning of a text that is as long as a release makes it.</summary>
+    public static string Shown(string text) => text.Length <= MostLetters ? text
+        : text[..(char.IsHighSurrogate(text[MostLetters - 1]) ? MostLetters - 1 : MostLetters)] + "…";
+}
+
 /// <summary>What a look at a running release showed, dimension by dimension, and in words what did not agree.</summary>
 sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<string> Differences)
 {
@@ -26,10 +53,9 @@ sealed record Inspected(ImmutableArray<Dimension> Dimensions, ImmutableArray<str
 /// <item><c>libraries</c>: every executable mapping of a file, and every mapping of the release's files: same inode as
 /// the file of that name in the root, same content as in the release;</item>
 /// <item><c>environment</c>: what the first process was given when it was started, exactly what the release's document
-/// declares, its directory (PWD) and its own digest. Looked at once, before
-/// the first request: from then on it is memory of the process, which it may write to. A process that has written a
-/// title over its arguments and environment by then is compared by length, and told as configured, not as
-/// verified;</item>
+/// declares, its directory (PWD) and its own digest. Looked at once, before the first request: from then on it is
+/// memory of the process, which it may write to. A process that has written a title over its arguments and environment
+/// by then is compared by length, and told as configured, not as verified;</item>
 /// <item><c>network</c>: a network of its own, in which nothing listens but the release's socket;</item>
 /// <item><c>confinement</c>: no capabilities, and no way to gain any.</item>
 /// </list>
@@ -44,6 +70,9 @@ static class Inspection
     static readonly string[] Powerless = ["CapInh:0000000000000000", "CapPrm:0000000000000000",
         "CapEff:0000000000000000", "CapBnd:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1"];
 
+    /// <summary>One may listen; of what listens besides, so much is told apart.</summary>
+    const int MaxListening = 1000;
+
     /// <summary>The dimension that is looked at once.</summary>
     public const string GivenEnvironment = "environment";
 
@@ -53,7 +82,7 @@ static class Inspection
     {
         var view = new ProcessView(instance.Pid, instance.Init);
         var expected = instance.Provisioned.Tree.Tree;
-        var differences = ImmutableArray.CreateBuilder<string>();
+        var differences = new Differences();
         var found = Files(view, expected, differences, stop);
         var content = found?.Entries.Where(e => e.Type == EntryType.File).ToDictionary(e => e.Path, e => e.Content,
             StringComparer.Ordinal) ?? [];
@@ -77,17 +106,21 @@ static class Inspection
     /// release's tree, and nothing may listen but the release's socket. What the files hold is watched by itself.
     /// </summary>
     /// <param name="files">The paths of the release's files, without the first slash.</param>
+    /// <param name="most">So many mappings and sockets are looked at: a release has as many as it likes, and the look
+    /// is to be quick. An inspection looks at all.</param>
     /// <returns>What differs, which an inspection will find too; null when nothing does.</returns>
-    public static string? Sign(Instance instance, IReadOnlySet<string> files)
+    public static string? Sign(Instance instance, IReadOnlySet<string> files, int most = 1 << 17)
     {
         var view = new ProcessView(instance.Pid, instance.Init);
         try
         {
-            foreach (var mapping in view.Population().SelectMany(ProcessView.Mappings).Where(m => m.Executable))
-                if (!files.Contains(mapping.Path.TrimStart('/')) || view.InodeOf(mapping.Path) != mapping.Inode)
-                    return $"a process executes {mapping.Path}";
+            foreach (var mapping in view.Population().SelectMany(ProcessView.Mapped).Take(most))
+                if (mapping.Executable && (!files.Contains(mapping.Path.TrimStart('/'))
+                    || view.InodeOf(mapping.Path) != mapping.Inode))
+                    return Differences.Shown($"a process executes {mapping.Path}");
             var socket = "unix:" + instance.Provisioned.Document.Run.Socket;
-            return view.Network().Listening.FirstOrDefault(l => l != socket) is { } extra ? $"{extra} listens" : null;
+            return view.Listening(most).FirstOrDefault(l => l != socket) is { } extra
+                ? Differences.Shown($"{extra} listens") : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -96,7 +129,7 @@ static class Inspection
     }
 
     static TreeDigest? Files(
-        ProcessView view, TreeDigest expected, ImmutableArray<string>.Builder differences, CancellationToken stop)
+        ProcessView view, TreeDigest expected, Differences differences, CancellationToken stop)
     {
         try
         {
@@ -113,7 +146,7 @@ static class Inspection
     }
 
     static Dimension Executables(IReadOnlyList<int> population, Dictionary<string, Digest> release,
-        ImmutableArray<string>.Builder differences)
+        Differences differences)
     {
         var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
@@ -157,14 +190,16 @@ static class Inspection
     }
 
     static Dimension Libraries(ProcessView view, IReadOnlyList<int> population, Dictionary<string, Digest> release,
-        Dictionary<string, Digest> content, ImmutableArray<string>.Builder differences)
+        Dictionary<string, Digest> content, Differences differences)
     {
         var wanted = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         var seen = new SortedDictionary<string, Json>(StringComparer.Ordinal);
-        foreach (var mapping in population.SelectMany(id => Of(id, () => ProcessView.Mappings(id)) ?? []))
+        // Not: data that it made itself, in its scratch.
+        bool Matters(Mapping mapping) => mapping.Executable || release.ContainsKey(mapping.Path.TrimStart('/'));
+        foreach (var mapping in population.SelectMany(id => Of(id, () => ProcessView.Mappings(id, Matters)) ?? []))
         {
+            if (differences.IsFull) break;
             var known = release.TryGetValue(mapping.Path.TrimStart('/'), out var digest);
-            if (!known && !mapping.Executable) continue; // data that it made itself, in its scratch
             wanted[mapping.Path] = known ? Json.Of(digest) : Json.Null;
             var same = view.InodeOf(mapping.Path) == mapping.Inode
                 && content.TryGetValue(mapping.Path.TrimStart('/'), out digest);
@@ -177,7 +212,7 @@ static class Inspection
         return Compared("libraries", Json.Object(wanted), Json.Object(seen));
     }
 
-    static Dimension Environment(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
+    static Dimension Environment(ProcessView view, Instance instance, Differences differences)
     {
         var wanted = RunningRelease.EnvironmentOf(instance.Release, instance.Provisioned.Document.Run)
             .SetItem("PWD", instance.Provisioned.Document.Run.Directory);
@@ -204,19 +239,20 @@ static class Inspection
         return !view.Arguments().AsSpan().EndsWith(last);
     }
 
-    static Dimension Network(ProcessView view, Instance instance, ImmutableArray<string>.Builder differences)
+    static Dimension Network(ProcessView view, Instance instance, Differences differences)
     {
-        var (own, listening) = view.Network();
+        var network = new NetworkView(view.HasOwnNetwork,
+            [.. view.Listening().Take(MaxListening).Distinct().Order(StringComparer.Ordinal)]);
         var socket = "unix:" + instance.Provisioned.Document.Run.Socket;
-        if (!own) differences.Add("network: it shares this machine's");
-        foreach (var extra in listening) if (extra != socket) differences.Add($"network: {extra} listens");
-        return Compared("network", Found(true, [socket]), Found(own, listening));
+        if (!network.Own) differences.Add("network: it shares this machine's");
+        foreach (var extra in network.Listening) if (extra != socket) differences.Add($"network: {extra} listens");
+        return Compared("network", Found(new(true, [socket])), Found(network));
 
-        static Json Found(bool own, IEnumerable<string> listening) =>
-            Json.Object(("listening", Json.Array(listening.Select(Json.Of))), ("own", own));
+        static Json Found(NetworkView view) =>
+            Json.Object(("listening", Json.Array(view.Listening.Select(Json.Of))), ("own", view.Own));
     }
 
-    static Dimension Confinement(IReadOnlyList<int> population, ImmutableArray<string>.Builder differences)
+    static Dimension Confinement(IReadOnlyList<int> population, Differences differences)
     {
         var seen = Json.Array(population.Select(id => Of(id, () => ProcessView.Powers(id)))
             .OfType<IReadOnlyList<string>>().Select(powers => Json.Array(powers.Select(Json.Of))).Distinct());

@@ -5,6 +5,9 @@ using Stele.Proof;
 
 namespace Stele.Host;
 
+/// <summary>Who may read a log: where a token opens it, no shared cache may give it to others.</summary>
+enum Audience { Anyone, Holders }
+
 /// <summary>
 /// A log as C2SP tlog-tiles serves it, under any prefix, to GET and HEAD:
 /// <code>
@@ -17,28 +20,24 @@ namespace Stele.Host;
 /// </summary>
 static class LogPages
 {
-    /// <summary>
-    /// For what never changes under its address; <c>private</c> where a token opens it, so that no shared cache gives
-    /// it to others.
-    /// </summary>
-    public static string Immutable(bool open) => open
+    /// <summary>For what never changes under its address.</summary>
+    public static string Immutable(Audience audience) => audience is Audience.Anyone
         ? "public, max-age=31536000, immutable"
-        : "private, max-age=31536000, immutable";
+        : Answers.Immutable;
 
     public static Task Checkpoint(HttpContext http, string note)
     {
         http.Response.Headers.CacheControl = "no-cache";
-        return Send(http, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(note));
+        return http.Send(StatusCodes.Status200OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(note));
     }
 
     /// <param name="path">From <c>tile/</c> on.</param>
-    /// <param name="open">Whether anybody may read it.</param>
     /// <returns>False: there is no such resource, and nothing was answered.</returns>
-    public static async Task<bool> Tile(HttpContext http, LogReader log, string path, bool open)
+    public static async Task<bool> Tile(HttpContext http, LogReader log, string path, Audience audience)
     {
         if (!Proof.Tile.TryParse(path, out var tile) || log.Tile(tile.Level, tile.Index, tile.Width) is not { } bytes)
             return false;
-        http.Response.Headers.CacheControl = Immutable(open);
+        http.Response.Headers.CacheControl = Immutable(audience);
         if (tile.Level == Proof.Tile.Entries)
         {
             // Hashes do not compress; entries do, to about a third.
@@ -49,17 +48,8 @@ static class LogPages
                 bytes = Zipped(bytes);
             }
         }
-        await Send(http, "application/octet-stream", bytes);
+        await http.Send(StatusCodes.Status200OK, "application/octet-stream", bytes);
         return true;
-    }
-
-    static Task Send(HttpContext http, string type, byte[] bytes)
-    {
-        http.Response.ContentType = type;
-        http.Response.ContentLength = bytes.Length;
-        return HttpMethods.IsHead(http.Request.Method)
-            ? Task.CompletedTask
-            : http.Response.Body.WriteAsync(bytes, 0, bytes.Length, http.RequestAborted);
     }
 
     static byte[] Zipped(byte[] bytes)

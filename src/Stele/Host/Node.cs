@@ -52,24 +52,24 @@ sealed class Node : IAsyncDisposable
         {
             var found = new List<Faulted>();
             var state = _parts.Link.Replay.State;
-            if (Fork is { } fork) found.Add(new Faulted(NodeFault.Forked, fork));
+            if (Fork is { } fork) found.Add(new Faulted(FaultCode.Forked, fork));
             else if (_server is { } fault) found.Add(fault);
             else if (state.Size > 0 && Unconfirmed is var age && age > _parts.Options.LagAfter.TotalMilliseconds)
-                found.Add(new Faulted(NodeFault.Lagging, string.Create(CultureInfo.InvariantCulture,
+                found.Add(new Faulted(FaultCode.Lagging, string.Create(CultureInfo.InvariantCulture,
                     $"for {age / 1000} s the server has not confirmed this copy of the ledger, {state.Size} entries")));
-            if (_lacking is { } lacking && _parts.Time.GetElapsedTime(lacking.At) < LackingTold
-                && found.All(f => f.Fault != NodeFault.Descriptors)) found.Add(lacking.Fault);
-            foreach (var (origin, trouble) in Unpublished)
-                found.Add(new Faulted(NodeFault.Unpublished, $"the files of {origin} lag behind: {trouble}"));
+            if (_parts.Shortage.Words is { } lacking && found.All(f => f.Fault != FaultCode.Descriptors))
+                found.Add(new Faulted(FaultCode.Descriptors, lacking));
+            foreach (var (origin, error) in Unpublished)
+                found.Add(new Faulted(FaultCode.Unpublished, $"the files of {origin} lag behind: {error}"));
             if (state.Size == 0) return found;
             var key = Identity.Key.Public;
             if (state.IsRevoked(key.Id))
-                found.Add(new Faulted(NodeFault.KeyRevoked,
+                found.Add(new Faulted(FaultCode.KeyRevoked,
                     $"the key of this node, {key}, was revoked: it runs nothing"));
-            else if (!IsMember(state))
-                found.Add(new Faulted(NodeFault.Unregistered,
+            else if (!_parts.IsMember(state))
+                found.Add(new Faulted(FaultCode.Unregistered,
                     $"no member of the ledger has the key of this node: {Identity.Member}, {key}"));
-            else if (_server is null && _unanchored is { } why) found.Add(new Faulted(NodeFault.Unanchored, why));
+            else if (_server is null && _unanchored is { } why) found.Add(new Faulted(FaultCode.Unanchored, why));
             return found;
         }
     }
@@ -84,9 +84,6 @@ sealed class Node : IAsyncDisposable
     /// <summary>How long ago the server last showed that this node's copy is all there is, or the node was started; in
     /// milliseconds.</summary>
     long Unconfirmed => _parts.Now - Math.Max(_parts.Link.SyncedAt ?? 0, _started);
-
-    bool IsMember(State state) =>
-        state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
 
     public string? AnchorTrouble { get; private set; }
 
@@ -132,7 +129,7 @@ sealed class Node : IAsyncDisposable
             }
             catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
             {
-                _lacking = new(new Faulted(NodeFault.Descriptors, e.Message), _parts.Time.GetTimestamp());
+                _parts.Shortage.Met(e.Message);
             }
             catch (Exception e)
             {
@@ -143,13 +140,6 @@ sealed class Node : IAsyncDisposable
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    sealed record Lacking(Faulted Fault, long At);
-
-    volatile Lacking? _lacking;
-
-    /// <summary>For how long it is told that descriptors were lacking.</summary>
-    static readonly TimeSpan LackingTold = TimeSpan.FromSeconds(10);
 
     async Task Follow()
     {
@@ -181,20 +171,17 @@ sealed class Node : IAsyncDisposable
     {
         var state = _parts.Link.Replay.State;
         if (state.Size == 0) return;
-        var me = state.Members.GetValueOrDefault(_parts.Identity.Member);
-        var good = IsMember(state) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
         foreach (var system in state.Systems.Values)
-            foreach (var terms in system.Environments)
-                if (good && me!.Has("node", system.Name, terms.Name)
-                    && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
+            foreach (var declared in system.Environments)
+                if (_parts.Runs(state, system.Name, declared.Name)
+                    && !_environments.ContainsKey(State.Place(system.Name, declared.Name)))
                 {
-                    var hosted = new HostedEnvironment(_parts, system.Name, terms.Name, () => _anchorNow.Release());
-                    hosted.Advance(state, assigned: true);
+                    var hosted = new HostedEnvironment(_parts, system.Name, declared.Name, () => _anchorNow.Release());
+                    hosted.Advance(state);
                     _environments[hosted.Place] = hosted;
                     _loops.Add(Own(() => hosted.Run(_stop.Token)));
                 }
-        foreach (var hosted in _environments.Values)
-            hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
+        foreach (var hosted in _environments.Values) hosted.Advance(state);
     }
 
     async Task AnchorLoop()
@@ -272,7 +259,7 @@ sealed class Node : IAsyncDisposable
         }
         catch (Exception e) when (e is LinkException or OperationCanceledException)
         {
-            _server = new Faulted(e is LinkException link ? link.Fault : NodeFault.Unreachable, e.Message);
+            _server = new Faulted(e is LinkException link ? link.Fault : FaultCode.Unreachable, e.Message);
         }
         foreach (var hosted in _environments.Values) hosted.CloseLog();
     }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Stele.Disk;
 using Stele.Identity;
 using Stele.Ledger;
@@ -19,7 +18,8 @@ namespace Stele.Host;
 /// reads             who opened which bodies: a journal                          0600
 /// replica/          its own copy of the ledger; and next to that memory, cosigner.key, which cosigns what the memory holds    0600
 /// blobs/            its own store of blobs: an OCI image layout
-/// logs/[hex]/       one decision log an environment: key, journal, tiles
+/// logs/[hex]/       one decision log an environment: key, journal, tiles; accounted.json: how far keys are
+///                   accounted for
 /// bodies/[hex]      what was asked and answered, sealed, one journal a log      0600
 /// keytable/[hex]    the keys of the bodies and the salts of the commitments     0600
 /// tally/[hex]       what the gateway has counted of a log, mapped into memory
@@ -72,7 +72,8 @@ sealed record NodeFolder(string Path)
     public static ILedgerStore ColdStore(string folder, string origin) => FileStore.Cold(folder, origin);
 
     public string Bodies(string origin) => System.IO.Path.Combine(At("bodies"), NameOf(origin));
-    public string Tally(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
+    public string Accounted(string origin) => System.IO.Path.Combine(Log(origin), "accounted.json");
+    public string Counters(string origin) => System.IO.Path.Combine(At("tally"), NameOf(origin));
     public string KeyTable(string origin) => System.IO.Path.Combine(At("keytable"), NameOf(origin));
 
     const string OldRunText = "This node's folder has format 2 or newer: a build of stele that knows it is needed.\n";
@@ -108,7 +109,7 @@ sealed record NodeFolder(string Path)
             Files.Write(MemberKey, made.ToPem(), secret: true);
         }
         if (!File.Exists(MemberId))
-            Files.Write(MemberId, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
+            Files.Write(MemberId, RandomId.New() + "\n");
         var id = File.ReadAllText(MemberId).Trim();
         if (!Names.IsMember(id))
             throw new FormatException($"{MemberId} does not hold a member id (32 lower-case hex digits)");
@@ -118,9 +119,8 @@ sealed record NodeFolder(string Path)
     string? OwnToken()
     {
         if (!File.Exists(Token)) return null;
-        var text = File.ReadAllText(Token).Trim();
-        return Identity.Token.IsWellFormed(text) ? text
-            : throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make "
+        return Identity.Token.InFile(Token)
+            ?? throw new FormatException($"{Token} does not hold a token: put back a copy, or remove it and make "
                 + $"tokens by name: stele token add NAME --node --right logs");
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
+using Stele.Disk;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -12,7 +13,17 @@ sealed record NodeParts(
     NodeFolder Folder, NodeIdentity Identity, NodeOptions Options, ServerLink Link, Outbox Outbox, Provision Provision,
     Cosigner Cosigner, TimeProvider Time, Action<string> Report)
 {
-    public static string Nonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    /// <summary>Told by every part that goes on for want of descriptors.</summary>
+    public Shortage Shortage { get; } = new(Time);
+
+    /// <summary>Whether the ledger has this node's key.</summary>
+    public bool IsMember(State state) =>
+        state.Members.GetValueOrDefault(Identity.Member) is { } me && me.Keys.Contains(Identity.Key.Public);
+
+    /// <summary>Whether the ledger assigns an environment to this node.</summary>
+    public bool Runs(State state, string system, string environment) =>
+        IsMember(state) && !state.IsRevoked(Identity.Key.Public.Id)
+        && state.Members[Identity.Member].Has("node", system, environment);
 
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -27,7 +38,7 @@ sealed record NodeParts(
             state.Size, StateDigest.Of(state))
         {
             Ledger = state.Ledger,
-            Nonce = Nonce(),
+            Nonce = RandomId.New(),
             Issued = Now
         }));
 }

@@ -17,7 +17,7 @@ sealed class Outbox : IDisposable
     readonly Journal _journal;
     readonly object _gate = new();
     readonly SortedDictionary<long, byte[]> _waiting = [];
-    TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    TaskCompletionSource _added = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <exception cref="IOException">Another process has it open; nothing was changed.</exception>
     public Outbox(string path) => _journal = Journal.Open(path,
@@ -45,8 +45,8 @@ sealed class Outbox : IDisposable
     {
         while (true)
         {
-            Task news;
-            lock (_gate) news = _news.Task;
+            Task added;
+            lock (_gate) added = _added.Task;
             try
             {
                 await SendAll(link, stop);
@@ -56,7 +56,7 @@ sealed class Outbox : IDisposable
                 await Task.Delay(pause, time, stop);
                 continue;
             }
-            await news.WaitAsync(stop);
+            await added.WaitAsync(stop);
         }
     }
 
@@ -87,8 +87,8 @@ sealed class Outbox : IDisposable
             foreach (var record in records)
                 if (record.Kind == Waits) _waiting[record.Index] = record.Bytes.ToArray();
                 else _waiting.Remove(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span));
-            _news.TrySetResult();
-            _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _added.TrySetResult();
+            _added = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 

@@ -7,10 +7,14 @@ namespace Stele.Host;
 /// <summary>A file mapped into a process, by the path it has inside, and its inode.</summary>
 readonly record struct Mapping(string Path, ulong Inode, bool Executable);
 
+/// <summary>The network of a sandbox.</summary>
+/// <param name="Own">It is not this machine's.</param>
+/// <param name="Listening">By protocol and address, ascending.</param>
+sealed record NetworkView(bool Own, IReadOnlyList<string> Listening);
+
 /// <summary>
 /// What the kernel says of the processes of one sandbox. Their own user, and root, may read this; a process can't
-/// change
-/// what is here, except its own memory: its arguments and its environment are in it.
+/// change what is here, except its own memory: its arguments and its environment are in it.
 /// Processes come and go while they are looked at: one that is gone, or has ended and waits for its parent (a zombie),
 /// is none of the population. Only the end of the first process is the end of all.
 /// </summary>
@@ -105,41 +109,52 @@ sealed class ProcessView(int pid, int init)
         (Link(At(id, "exe")) ?? throw new IOException($"process {id} is gone"), File.OpenRead(At(id, "exe")));
 
     /// <summary>
-    /// Files mapped into a process. Memory without a file, and files without a name (memfd, which just-in-time
-    /// compilers write code to) are left out.
+    /// Files mapped into a process, a mapping at a time, read as they are asked for. Memory without a file, and files
+    /// without a name (memfd, which just-in-time compilers write code to) are left out.
     /// </summary>
-    public static IReadOnlyList<Mapping> Mappings(int id)
+    public static IEnumerable<Mapping> Mapped(int id)
     {
-        var found = new Dictionary<(string, ulong), bool>();
         foreach (var line in File.ReadLines(At(id, "maps")))
         {
             var parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
             if (parts.Length < 6 || parts[4] == "0") continue;
             var path = parts[5].TrimStart();
             if (path.StartsWith("/memfd:", StringComparison.Ordinal) || path == "/dev/zero (deleted)") continue;
-            var key = (path, ulong.Parse(parts[4], CultureInfo.InvariantCulture));
-            found[key] = found.GetValueOrDefault(key) || parts[1].Contains('x', StringComparison.Ordinal);
+            yield return new Mapping(path, ulong.Parse(parts[4], CultureInfo.InvariantCulture),
+                parts[1].Contains('x', StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>Files mapped into a process, each once, in the order of their paths.</summary>
+    /// <param name="which">Those that are kept: a process can have more than anyone should hold in memory.</param>
+    public static IReadOnlyList<Mapping> Mappings(int id, Func<Mapping, bool> which)
+    {
+        var found = new Dictionary<(string, ulong), bool>();
+        foreach (var mapping in Mapped(id).Where(which))
+        {
+            var key = (mapping.Path, mapping.Inode);
+            found[key] = found.GetValueOrDefault(key) || mapping.Executable;
         }
         return [.. found.Select(f => new Mapping(f.Key.Item1, f.Key.Item2, f.Value)).OrderBy(m => m.Path,
             StringComparer.Ordinal)];
     }
 
-    /// <summary>
-    /// Whether the sandbox has a network of its own, and everything in it that listens, by protocol and address.
-    /// </summary>
-    public (bool Own, IReadOnlyList<string> Listening) Network()
+    /// <summary>Whether the sandbox has a network of its own.</summary>
+    public bool HasOwnNetwork => Link(At(pid, "ns/net")) is { } space && space != Link("/proc/self/ns/net");
+
+    /// <summary>What listens in the sandbox's network, by protocol and address, read as it is asked for.</summary>
+    /// <param name="most">So many sockets of each protocol are looked at.</param>
+    public IEnumerable<string> Listening(int most = int.MaxValue)
     {
-        var listening = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var columns in Table("net/unix"))
+        foreach (var columns in Table("net/unix", most))
             if (columns.Length >= 7 && columns[3] == "00010000")
-                listening.Add("unix:" + (columns.Length > 7 ? columns[7] : ""));
+                yield return "unix:" + (columns.Length > 7 ? columns[7] : "");
         foreach (var protocol in (string[])["tcp", "tcp6"])
-            foreach (var columns in Table("net/" + protocol))
-                if (columns.Length > 3 && columns[3] == "0A") listening.Add($"{protocol}:{columns[1]}");
+            foreach (var columns in Table("net/" + protocol, most))
+                if (columns.Length > 3 && columns[3] == "0A") yield return $"{protocol}:{columns[1]}";
         foreach (var protocol in (string[])["udp", "udp6", "raw", "raw6"])
-            foreach (var columns in Table("net/" + protocol))
-                if (columns.Length > 3) listening.Add($"{protocol}:{columns[1]}");
-        return (Link(At(pid, "ns/net")) is { } space && space != Link("/proc/self/ns/net"), [.. listening]);
+            foreach (var columns in Table("net/" + protocol, most))
+                if (columns.Length > 3) yield return $"{protocol}:{columns[1]}";
     }
 
     /// <summary>
@@ -149,8 +164,9 @@ sealed class ProcessView(int pid, int init)
         .Where(l => l.StartsWith("Cap", StringComparison.Ordinal) || l.StartsWith("NoNewPrivs:",
             StringComparison.Ordinal)).Select(l => l.Replace("\t", "", StringComparison.Ordinal))];
 
-    IEnumerable<string[]> Table(string name) => File.Exists(At(pid, name))
-        ? File.ReadLines(At(pid, name)).Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)) : [];
+    IEnumerable<string[]> Table(string name, int most) => File.Exists(At(pid, name))
+        ? File.ReadLines(At(pid, name)).Skip(1).Take(most)
+            .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)) : [];
 
     static string At(int id, string name) => string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/{name}");
 

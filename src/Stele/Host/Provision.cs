@@ -28,13 +28,13 @@ sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
     {
         try
         {
-            await Fetch(release, thorough: false, stop);
+            await Fetch(release, Present.ByName, stop);
             return await Materialised(release, stop);
         }
         catch (BlobException)
         {
             // Whatever it looked like: a damaged blob may be too long, or no manifest any more.
-            await Fetch(release, thorough: true, stop);
+            await Fetch(release, Present.Digested, stop);
             return await Materialised(release, stop);
         }
     }
@@ -47,7 +47,7 @@ sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
     public async Task<(Provisioned Provisioned, IReadOnlyList<Digest> Replaced)> Heal(ReleaseFact release,
         CancellationToken stop)
     {
-        var replaced = await Fetch(release, thorough: true, stop);
+        var replaced = await Fetch(release, Present.Digested, stop);
         return (await Materialised(release, stop), replaced);
     }
 
@@ -67,11 +67,18 @@ sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
         }
     }
 
+    /// <summary>When a blob counts as being there.</summary>
+    enum Present
+    {
+        /// <summary>Its name is: those who read it digest it.</summary>
+        ByName,
+        /// <summary>Its content is, which is digested now.</summary>
+        Digested,
+    }
+
     /// <summary>Brings every blob of the release into the node's own store.</summary>
-    /// <param name="thorough">
-    /// Whether a blob that is there is digested; otherwise its name is enough, because its reader digests it.
-    /// </param>
-    async Task<IReadOnlyList<Digest>> Fetch(ReleaseFact release, bool thorough, CancellationToken stop)
+    /// <returns>Those that were there under their names and were replaced.</returns>
+    async Task<IReadOnlyList<Digest>> Fetch(ReleaseFact release, Present present, CancellationToken stop)
     {
         var replaced = new List<Digest>();
         await Bring(release.Digest, Artifact.MaxManifest);
@@ -88,7 +95,7 @@ sealed class Provision(BlobStore own, IBlobs server, string? trees = null)
         async Task Bring(Digest digest, long maxBytes)
         {
             var there = await own.Has(digest, stop);
-            if (there && (!thorough || own.Intact(digest))) return;
+            if (there && (present is Present.ByName || own.Intact(digest))) return;
             await using var content = await server.OpenRead(digest, stop);
             await own.Put(content, digest, Math.Min(maxBytes, MaxBlob), null, stop);
             if (there) replaced.Add(digest);

@@ -102,8 +102,8 @@ sealed class ServerLink : IAsyncDisposable
     /// </summary>
     public byte[]? Document(Digest digest) => _documents(digest);
 
-    static NodeFault FaultOf(Problem problem) =>
-        problem.Status is 401 or 403 ? NodeFault.Rejected : NodeFault.Unreachable;
+    static FaultCode FaultOf(Problem problem) =>
+        problem.Status is 401 or 403 ? FaultCode.Rejected : FaultCode.Unreachable;
 
     static async Task<T> Ask<T>(Func<Task<T>> question)
     {
@@ -117,12 +117,12 @@ sealed class ServerLink : IAsyncDisposable
         }
         catch (ReplicaException e)
         {
-            var fault = e.Fault == ReplicaFault.Forked ? NodeFault.Forked : NodeFault.Unverified;
+            var fault = e.Fault == ReplicaFault.Forked ? FaultCode.Forked : FaultCode.Unverified;
             throw new LinkException(fault, e.Message, e);
         }
         catch (IOException e) when (Disk.DiskTrouble.LacksDescriptors(e))
         {
-            throw new LinkException(NodeFault.Descriptors, e.Message, e);
+            throw new LinkException(FaultCode.Descriptors, e.Message, e);
         }
     }
 
@@ -134,7 +134,7 @@ sealed class ServerLink : IAsyncDisposable
 }
 
 /// <summary>The server did not answer, or did not let this node in, or what it said does not verify.</summary>
-sealed class LinkException(NodeFault fault, string message, Exception? cause = null) : Exception(message, cause)
+sealed class LinkException(FaultCode fault, string message, Exception? cause = null) : Exception(message, cause)
 {
-    public NodeFault Fault { get; } = fault;
+    public FaultCode Fault { get; } = fault;
 }

@@ -18,8 +18,8 @@ sealed record WatcherReports(
 /// <summary>
 /// Watches the files of a running release: the kernel's word on every change (inotify), and a round over all files,
 /// little by little, for changes the kernel does not tell of (through a mapping, another link, or below the file
-/// system). A sign of change is looked into at once, at the name
-/// that was touched: its type, size and content are compared with the release.
+/// system). A sign of change is looked into at once, at the name that was touched: its type, size and content are
+/// compared with the release.
 /// </summary>
 sealed class Watcher : IAsyncDisposable
 {

@@ -6,7 +6,10 @@ using Stele.Proof;
 
 namespace Stele.Http;
 
-/// <summary>Answers in one form: canonical JSON, and every error a <see cref="Problem"/>.</summary>
+/// <summary>
+/// The one way to answer: canonical JSON, a text, a stream in pieces, what somebody else answered; and every error as a
+/// <see cref="Problem"/>.
+/// </summary>
 static class Answers
 {
     public const string Immutable = "private, max-age=31536000, immutable";
@@ -24,6 +27,32 @@ static class Answers
         return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask
             : http.Response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
     }
+
+    /// <summary>Passes on what somebody else answered; a client that is gone changes nothing.</summary>
+    /// <param name="headers">All of them but the length.</param>
+    public static async Task Relay(
+        this HttpContext http, int status, IEnumerable<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte> body)
+    {
+        var response = http.Response;
+        response.StatusCode = status;
+        foreach (var (name, value) in headers) response.Headers.Append(name, value);
+        if (status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent
+            or StatusCodes.Status304NotModified) return;
+        response.ContentLength = body.Length;
+        try
+        {
+            if (!HttpMethods.IsHead(http.Request.Method)) await response.Body.WriteAsync(body);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException) { }
+    }
+
+    /// <summary>Says what comes in pieces, each by <see cref="Give"/>.</summary>
+    /// <param name="length">Of all pieces together; null: the end is seen when it comes.</param>
+    public static void Begin(this HttpContext http, string type, long? length = null) =>
+        (http.Response.ContentType, http.Response.ContentLength) = (type, length);
+
+    /// <summary>Sends what was said of the answer so far: status and headers, before the first piece.</summary>
+    public static Task Flush(this HttpContext http, CancellationToken stop) => http.Response.Body.FlushAsync(stop);
 
     /// <summary>A piece of an answer whose length is too large for one.</summary>
     /// <exception cref="ConnectionAbortedException">
@@ -65,7 +94,7 @@ static class Answers
                 var status => Problem.Of(ProblemCode.BadRequest, $"the request was not understood ({status})"),
             };
         }
-        catch (ProblemException e)
+        catch (AnsweredException e)
         {
             problem = e.Problem;
         }
@@ -84,13 +113,14 @@ static class Answers
         }
         catch (Exception e) when (DiskTrouble.LacksDescriptors(e))
         {
+            http.Features.Get<Visitor>()?.Lacks();
             problem = Problem.Of(ProblemCode.Busy, "the server has too much open at once to answer this");
         }
-        catch (IOException e) when (DiskTrouble.Of(e) is { } trouble)
+        catch (IOException e) when (DiskTrouble.Of(e) is { } fault)
         {
             bug(e);
             problem = Problem.Of(
-                ProblemCode.Storage, $"the server's disk {DiskTrouble.Says(trouble)}; nothing of this was kept");
+                ProblemCode.Storage, $"the server's disk {DiskTrouble.Says(fault)}; nothing of this was kept");
         }
         catch (Exception e)
         {

@@ -46,35 +46,19 @@ sealed class BodyBudget(long total, long each)
         long _own;
         bool _ended;
 
-        /// <summary>Refuses what would not fit now, and takes nothing.</summary>
-        public void Expect(long bytes)
-        {
-            lock (of._gate) of.Fits(principal, bytes, _own);
-        }
-
+        /// <param name="bytes">What is taken now.</param>
+        /// <param name="expected">What the request may come to take: refused now where that would not fit.</param>
         /// <exception cref="ProblemException">
         /// There is no room: <see cref="ProblemCode.TooMuchAtOnce"/> for this principal, <see cref="ProblemCode.Busy"/>
         /// for anybody.
         /// </exception>
-        public void Take(long bytes)
+        public void Take(long bytes, long expected = 0)
         {
             lock (of._gate)
             {
                 ObjectDisposedException.ThrowIf(_ended, this);
-                of.Fits(principal, bytes, _own);
+                of.Fits(principal, Math.Max(bytes, expected), _own);
                 Put(bytes);
-            }
-        }
-
-        /// <summary>
-        /// Counts what is there already, an answer that came, and refuses nothing: those who ask next are refused
-        /// until it is given back.
-        /// </summary>
-        public void Count(long bytes)
-        {
-            lock (of._gate)
-            {
-                if (!_ended) Put(bytes);
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Win32.SafeHandles;
@@ -29,10 +30,8 @@ sealed record ConnectionLimits
 
 /// <summary>
 /// Accepts connections, and knows how many there are. Where there are too many, the stranger that has been silent
-/// longest
-/// is closed for the one that comes; who showed a good token is never closed for another. Where all are known, the next
-/// one
-/// waits until one leaves, and those after it in the kernel.
+/// longest is closed for the one that comes; who showed a good token is never closed for another. Where all are known,
+/// the next one waits until one leaves, and those after it in the kernel.
 /// Invariant: no more than <see cref="ConnectionLimits.Most"/> are open, and one that is just being accepted.
 /// </summary>
 sealed class Connections : IConnectionListenerFactory, IDisposable
@@ -44,8 +43,7 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
 
     /// <summary>
     /// After how many seconds of quiet it is given back: pools let go of what they keep only when it was not used for a
-    /// while,
-    /// and see that when the collector runs.
+    /// while, and see that when the collector runs.
     /// </summary>
     static readonly int[] QuietSeconds = [5, 35, 95];
 
@@ -61,6 +59,7 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
 
     readonly IConnectionListenerFactory _transport;
     readonly ConnectionLimits _limits;
+    readonly Shortage _shortage;
     readonly TimeProvider _time;
     readonly ITimer _timer;
 
@@ -71,10 +70,11 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
     SafeFileHandle? _spare;
     TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <param name="shortage">Told where newcomers wait, or the process may open nothing more.</param>
     public Connections(IConnectionListenerFactory transport, ConnectionLimits limits, BodyBudget budget,
-        TimeProvider time)
+        Shortage shortage, TimeProvider time)
     {
-        (_transport, _limits, Budget, _time) = (transport, limits, budget, time);
+        (_transport, _limits, Budget, _shortage, _time) = (transport, limits, budget, shortage, time);
         KeepSpare();
         _timer = time.CreateTimer(_ =>
         {
@@ -179,6 +179,7 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
                 _spare = null;
             }
         }
+        Lacks();
         for (var n = 0; n < ClosedAtOnce; n++)
         {
             Visitor? oldest;
@@ -215,6 +216,9 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
                 if (_open < _limits.Most && strangers < _limits.Strangers && !scarce) return;
                 closed = Oldest();
                 if (closed is null && _open < _limits.Most && !scarce) return;
+                if (scarce) Lacks();
+                else if (closed is null) _shortage.Met(string.Create(CultureInfo.InvariantCulture,
+                    $"{_open} connections are open, all of known clients, and no more may be: others wait"));
                 left = _left.Task;
             }
             // Its descriptor is free when it has left.
@@ -237,6 +241,10 @@ sealed class Connections : IConnectionListenerFactory, IDisposable
         _uncounted = Math.Clamp(left / 4, 0, 64);
         return left <= 0;
     }
+
+    /// <summary>Descriptors are lacking: that is said.</summary>
+    internal void Lacks() => _shortage.Met(string.Create(CultureInfo.InvariantCulture,
+        $"of {_descriptors} descriptors too few are left: newcomers wait, and strangers' connections are closed"));
 
     /// <summary>
     /// Takes the stranger out of the lists that is closed next: one that never asked anything before one that did.

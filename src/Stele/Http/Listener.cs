@@ -38,11 +38,16 @@ sealed record ListenerOptions
     /// <summary>How many connections are held; null: as the process's descriptors allow.</summary>
     public ConnectionLimits? Connections { get; init; }
 
+    /// <summary>Told when there is no room for newcomers; null: nobody asks.</summary>
+    public Shortage? Shortage { get; init; }
+
     /// <summary>How much the bodies that are being answered may take, in bytes.</summary>
-    public long Bodies { get; init; } = 256 << 20;
+    public long Bodies { get; init; } = DefaultBodies;
 
     /// <summary>Of that, those of one principal.</summary>
-    public long BodiesOfOne { get; init; } = 64 << 20;
+    public long BodiesOfOne { get; init; } = DefaultBodiesOfOne;
+
+    public const long DefaultBodies = 256 << 20, DefaultBodiesOfOne = 64 << 20;
 
     /// <summary>
     /// How slowly a body may come and an answer be taken, in bytes a second, after a few seconds of grace.
@@ -88,7 +93,7 @@ static class Listener
             new SocketTransportFactory(provider.GetRequiredService<IOptions<SocketTransportOptions>>(),
                 provider.GetRequiredService<ILoggerFactory>()),
             options.Connections ?? ConnectionLimits.OfProcess, provider.GetRequiredService<BodyBudget>(),
-                time));
+            options.Shortage ?? new Shortage(time), time));
         builder.Services.Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(p =>
             p.GetRequiredService<Connections>()));
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = Grace);

@@ -103,8 +103,8 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
             "check the address: something else than a stele server answers there"),
     };
 
-    public static Problem Of(ProblemCode trouble, string message) => new(Table[trouble].Status, Table[trouble].Name,
-        message, Table[trouble].Hint, []);
+    public static Problem Of(ProblemCode code, string message) => new(Table[code].Status, Table[code].Name,
+        message, Table[code].Hint, []);
 
     public static Problem Of(RefusalCode code, string message) => new(code.Status(), code.Name(), message, code.Hint(),
         []);
@@ -130,7 +130,7 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
     public bool IsJudgement => Refusals.TryParse(Code, out _);
 
     /// <summary>Whether this is that problem.</summary>
-    public bool Is(ProblemCode trouble) => Code == Table[trouble].Name;
+    public bool Is(ProblemCode code) => Code == Table[code].Name;
 
     /// <summary>Of 405: the methods that the address takes, as the header Allow lists them.</summary>
     public string? Allow { get; init; }
@@ -141,8 +141,12 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
         $"{http.Request.Path} takes {allow}, not {http.Request.Method}") with { Allow = allow });
 
     /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
-    public int? RetryAfter => Status is StatusCodes.Status429TooManyRequests ? Is(ProblemCode.TooMuchAtOnce) ? 1 : 60
-        : Is(ProblemCode.Busy) ? 1 : null;
+    public int? RetryAfter
+    {
+        get => field ?? (Status is StatusCodes.Status429TooManyRequests ? Is(ProblemCode.TooMuchAtOnce) ? 1 : 60
+            : Is(ProblemCode.Busy) ? 1 : null);
+        init;
+    }
 
     public Json ToJson() => ProblemDocument.Of(Status, Code, Message, Hint,
         ("rules", Rules.IsDefaultOrEmpty ? null : Json.Array(Rules.Select(r => r.ToJson()))),
@@ -155,10 +159,14 @@ sealed record Problem(int Status, string Code, string Message, string Hint, Immu
             ? Names.Entry(n) : null);
 }
 
-/// <summary>A problem on its way to the caller.</summary>
-sealed class ProblemException(Problem problem) : Exception(problem.Message)
+/// <summary>What a request ends with where it is answered by a problem: a server's own, or a gateway's.</summary>
+abstract class AnsweredException(Problem problem) : Exception(problem.Message)
 {
-    public ProblemException(ProblemCode trouble, string message) : this(Problem.Of(trouble, message)) { }
-
     public Problem Problem { get; } = problem;
+}
+
+/// <summary>A problem on its way to the caller.</summary>
+sealed class ProblemException(Problem problem) : AnsweredException(problem)
+{
+    public ProblemException(ProblemCode code, string message) : this(Problem.Of(code, message)) { }
 }

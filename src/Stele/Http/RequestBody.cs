@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
 using Stele.Blobs;
 using Stele.Proof;
 
@@ -22,18 +23,18 @@ static class RequestBody
     /// The whole body, at most <paramref name="max"/> bytes of it. What it takes is given back when the request has
     /// ended.
     /// </summary>
+    /// <param name="answer">How many bytes the answer may take; refused now where there is no room for them.</param>
     /// <exception cref="ProblemException">
     /// It is longer (<see cref="ProblemCode.TooLarge"/>; where it says so itself, before any of it was read), is not
-    /// framed as
-    /// HTTP says (<see cref="ProblemCode.BadRequest"/>), came too slowly (<see cref="ProblemCode.Timeout"/>), or more
-    /// is being read than may be (<see cref="ProblemCode.TooMuchAtOnce"/>, <see cref="ProblemCode.Busy"/>).
+    /// framed as HTTP says (<see cref="ProblemCode.BadRequest"/>), came too slowly (<see cref="ProblemCode.Timeout"/>),
+    /// or more is being read than may be (<see cref="ProblemCode.TooMuchAtOnce"/>, <see cref="ProblemCode.Busy"/>).
     /// </exception>
-    public static async Task<byte[]> Body(this HttpContext http, int max)
+    public static async Task<byte[]> Body(this HttpContext http, int max, int answer = 0)
     {
         if (http.Request.ContentLength > max) throw TooLong(max);
         var taken = BodyBudget.Of(http);
         // What says its length is refused before it is read, where there is no room for it now.
-        if (http.Request.ContentLength is { } length) taken?.Expect(length);
+        var expected = (http.Request.ContentLength ?? 0) + answer;
         var whole = Array.Empty<byte>();
         var count = 0;
         try
@@ -46,7 +47,8 @@ static class RequestBody
                     var room = (int)Math.Min(Math.Max(FirstBuffer, 2L * whole.Length), (http.Request.ContentLength
                         ?? max) + 1);
                     if (room <= count) room = count + 1;
-                    taken?.Take(room - whole.Length);
+                    taken?.Take(room - whole.Length, expected);
+                    expected = 0;
                     Array.Resize(ref whole, room);
                 }
                 var n = await http.Request.Body.ReadAsync(whole.AsMemory(count), http.RequestAborted);
@@ -61,8 +63,15 @@ static class RequestBody
         return whole.Length == count ? whole : whole[..count];
     }
 
-    /// <summary>The body as a stream, for what goes to the disk as it comes; nothing of it stays in memory.</summary>
-    public static Stream BodyStream(this HttpContext http) => new Incoming(http.Request.Body);
+    /// <summary>
+    /// The body as a stream, for what goes to the disk as it comes; nothing of it stays in memory. It may be longer
+    /// than what the listener takes: those who read it hold its length to a bound.
+    /// </summary>
+    public static Stream BodyStream(this HttpContext http)
+    {
+        http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
+        return new Incoming(http.Request.Body);
+    }
 
     /// <summary>Counts the values of JSON before any of it is made a tree, and takes what the tree will.</summary>
     /// <returns>False: there are more than <paramref name="max"/>. What is no JSON is for its parser to say.</returns>

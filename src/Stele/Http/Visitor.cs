@@ -22,6 +22,9 @@ sealed class Visitor(Connections of, Action close)
 
     internal void Close() => close();
 
+    /// <summary>A request could not be answered for want of descriptors.</summary>
+    internal void Lacks() => of.Lacks();
+
     /// <summary>A request's headers came.</summary>
     internal void Asks() => of.Asks(this);
 

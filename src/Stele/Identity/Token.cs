@@ -34,6 +34,10 @@ static class Token
             System.Buffers.SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
         HexDigits = System.Buffers.SearchValues.Create("0123456789abcdef");
 
+    /// <summary>The token that a file holds, and nothing else but space around it; null: it holds none.</summary>
+    public static string? InFile(string path) =>
+        File.ReadAllText(path).Trim() is var text && IsWellFormed(text) ? text : null;
+
     /// <summary>What is kept of it: SHA-256 of its characters.</summary>
     public static Digest DigestOf(string token) => Digest.Of(Encoding.UTF8.GetBytes(token));
 

@@ -52,7 +52,11 @@ sealed record TokenHolder(string Name, Digest Digest, Rights Rights)
 /// lost. An instance reads it again when it has changed: a new token is known at once, one that was taken away is out
 /// within a second.
 /// </summary>
-sealed class TokenFile(string path, TimeProvider time)
+/// <param name="own">
+/// The holder of a token that is in no file and opens the same; null: there is none. It is known even while the file is
+/// damaged.
+/// </param>
+sealed class TokenFile(string path, TimeProvider time, TokenHolder? own = null)
 {
     public const int Version = 2;
     const int FirstVersion = 1, MaxFile = 16 << 20;
@@ -73,7 +77,8 @@ sealed class TokenFile(string path, TimeProvider time)
     {
         if (Token.Of(authorization) is not { } token) return null;
         var given = Token.DigestOf(token).ToArray();
-        return Among(Known(atOnce: false)) ?? Among(Known(atOnce: true));
+        if (own is not null && CryptographicOperations.FixedTimeEquals(given, own.Digest.ToArray())) return own;
+        return Among(Known()) ?? Among(Look());
 
         TokenHolder? Among(ImmutableArray<(TokenHolder Holder, byte[] Digest)> known)
         {
@@ -91,7 +96,7 @@ sealed class TokenFile(string path, TimeProvider time)
         {
             try
             {
-                return Known(atOnce: false).Select(k => k.Item1);
+                return Known().Select(k => k.Item1);
             }
             catch (FormatException)
             {
@@ -100,11 +105,16 @@ sealed class TokenFile(string path, TimeProvider time)
         }
     }
 
-    ImmutableArray<(TokenHolder, byte[])> Known(bool atOnce)
+    ImmutableArray<(TokenHolder, byte[])> Known()
+    {
+        lock (_gate) return _everLooked && time.GetElapsedTime(_looked) < ReadAgain ? _known : Look();
+    }
+
+    /// <summary>As the file is now.</summary>
+    ImmutableArray<(TokenHolder, byte[])> Look()
     {
         lock (_gate)
         {
-            if (!atOnce && _everLooked && time.GetElapsedTime(_looked) < ReadAgain) return _known;
             if (Libc.StatOf(path) is not { } stat) (_known, _read) = ([], default);
             else if ((stat.Inode, stat.ModifiedNanoseconds) != _read)
             {
@@ -190,7 +200,7 @@ sealed class TokenFile(string path, TimeProvider time)
     public static (string Id, string Token) AddPrincipal(string path, IEnumerable<string> roles,
         IEnumerable<string> places)
     {
-        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var id = RandomId.New();
         var holder = new TokenHolder(id, default, Rights.Decide)
         {
             Roles = [.. roles], Places = [.. places.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],

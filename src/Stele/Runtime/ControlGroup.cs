@@ -5,8 +5,8 @@ namespace Stele.Runtime;
 
 /// <summary>
 /// The cgroups of one sandbox, of version 1 (one for each of memory, pids and cpu) or 2 (one), made below or next to
-/// this
-/// process's own. Where they can't be made, as for an ordinary user, there are none, and <see cref="Why"/> says so.
+/// this process's own. Where they can't be made, as for an ordinary user, there are none, and <see cref="Why"/> says
+/// so.
 /// </summary>
 sealed class ControlGroup
 {
@@ -16,7 +16,10 @@ sealed class ControlGroup
     static int _made;
 
     /// <summary>Where groups are made, and the controllers that hold there.</summary>
-    sealed record Place(string Directory, string[] Controllers, bool Unified);
+    sealed record Place(string Directory, string[] Controllers, Generation Generation);
+
+    /// <summary>Version 1 of the kernel's groups, one tree a controller; version 2, one tree for all.</summary>
+    enum Generation { One, Two }
 
     readonly List<string> _directories = [];
 
@@ -41,7 +44,7 @@ sealed class ControlGroup
             if (!KernelFiles.TryMake(directory)) throw Failed(directory);
             group._directories.Add(directory);
             foreach (var controller in place.Controllers)
-                if (!Set(directory, controller, place.Unified, limits)) throw Failed(directory);
+                if (!Set(directory, controller, place.Generation, limits)) throw Failed(directory);
         }
         return group;
     }
@@ -64,8 +67,9 @@ sealed class ControlGroup
     }
 
     /// <summary>Whether the limit was set. That swap counts too is not known to every kernel.</summary>
-    static bool Set(string directory, string controller, bool unified, Limits limits)
+    static bool Set(string directory, string controller, Generation generation, Limits limits)
     {
+        var unified = generation is Generation.Two;
         const int Period = 100_000; // microseconds
         var quota = Number((long)(limits.Processors * Period));
         if (controller == "memory") // after the limit itself, which it may not be below
@@ -97,8 +101,8 @@ sealed class ControlGroup
             if (own.FirstOrDefault(p => p[1].Split(',').Contains(controller)) is not { } line) continue;
             var directory = Mounted(o => o is ["cgroup", _, var options] && options.Split(',').Contains(controller),
                 line[2]);
-            if (directory is not null && Holds(directory, [controller], unified: false)) places.Add(
-                new Place(directory, [controller], Unified: false));
+            if (directory is not null && Holds(directory, [controller], Generation.One)) places.Add(
+                new Place(directory, [controller], Generation.One));
         }
         var rest = Controllers.Except(places.SelectMany(p => p.Controllers)).ToArray();
         if (rest.Length > 0 && own.FirstOrDefault(p => p[0] == "0") is { } whole
@@ -108,8 +112,8 @@ sealed class ControlGroup
             var parent = File.Exists(Path.Combine(home, "cgroup.type")) ? Path.GetDirectoryName(home)! : home;
             foreach (var controller in rest) KernelFiles.TryWrite(Path.Combine(parent, "cgroup.subtree_control"),
                 "+" + controller);
-            var held = rest.Where(c => Holds(parent, [c], unified: true)).ToArray();
-            if (held.Length > 0) places.Add(new Place(parent, held, Unified: true));
+            var held = rest.Where(c => Holds(parent, [c], Generation.Two)).ToArray();
+            if (held.Length > 0) places.Add(new Place(parent, held, Generation.Two));
         }
         foreach (var place in places) Sweep(place.Directory);
         missing.AddRange(Controllers.Except(places.SelectMany(p => p.Controllers)));
@@ -117,8 +121,9 @@ sealed class ControlGroup
     }
 
     /// <summary>Whether a group made there has the files of these controllers, and they take values.</summary>
-    static bool Holds(string parent, string[] controllers, bool unified)
+    static bool Holds(string parent, string[] controllers, Generation generation)
     {
+        var unified = generation is Generation.Two;
         var directory = Path.Combine(parent, string.Create(CultureInfo.InvariantCulture,
             $"{Name}{Environment.ProcessId}-probe"));
         if (!KernelFiles.TryMake(directory)) return false;

@@ -9,8 +9,8 @@ namespace Stele.Runtime;
 
 /// <summary>
 /// Who a sandbox is to the host. Where root runs this, a user that owns nothing and is nobody else's: one of a range
-/// that no
-/// account is given, by the name of what runs, so that two releases are two users. Else the user that runs this.
+/// that no account is given, by the name of what runs, so that two releases are two users. Else the user that runs
+/// this.
 /// </summary>
 static class HostUser
 {

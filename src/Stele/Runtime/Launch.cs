@@ -29,11 +29,9 @@ sealed record Launch(string Program, IReadOnlyList<string> Arguments, IReadOnlyL
 
     /// <summary>
     /// The same for root, in a mount namespace of its own: makes a small file system in memory where everyone may go,
-    /// mounts
-    /// there what the sandbox mounts, and goes on as another user. Arguments before those of <see cref="Script"/>:
-    /// where that
-    /// file system is made; the user's number; <see cref="PlainSignals"/>; how many things are mounted; each of them.
-    /// Then without <see cref="PlainSignals"/>.
+    /// mounts there what the sandbox mounts, and goes on as another user. Arguments before those of <see
+    /// cref="Script"/>: where that file system is made; the user's number; <see cref="PlainSignals"/>; how many things
+    /// are mounted; each of them. Then without <see cref="PlainSignals"/>.
     /// </summary>
     public const string RootScript = """
         set -e

@@ -29,8 +29,7 @@ sealed record Limits(long Memory, double Processors, int Processes, int Descript
 
     /// <summary>
     /// Sets every limit that the kernel has for a process, so that none depends on who started this one. A hard limit
-    /// that this
-    /// user can't raise stays.
+    /// that this user can't raise stays.
     /// </summary>
     public void Set(int pid)
     {

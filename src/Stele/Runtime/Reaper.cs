@@ -7,8 +7,7 @@ namespace Stele.Runtime;
 /// <summary>
 /// Sees to it that no sandbox outlives this process, however it ends. Once a sandbox runs, bubblewrap itself does
 /// (PR_SET_PDEATHSIG); but a process that is killed while bubblewrap is still starting leaves one behind whose parent
-/// is
-/// gone before that was asked for. So:
+/// is gone before that was asked for. So:
 /// 1 every bubblewrap waits, before it begins the command, for a byte from here (--block-fd), which is given once its
 ///   process is known;
 /// 2 every bubblewrap, and the init inside for as long as it lives (--sync-fd), holds a pipe of this process open, of
@@ -41,8 +40,7 @@ sealed class Reaper
     readonly Stream _leave;
 
     // Kept: closing its standard input is what tells it, and only the end of this process is to close it. So is the
-    // other
-    // end of the mark, which nobody else has.
+    // other end of the mark, which nobody else has.
     readonly Process _shell;
     readonly SafeFileHandle _otherEnd;
 

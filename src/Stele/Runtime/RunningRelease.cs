@@ -28,8 +28,7 @@ sealed class StartException(StartError error, string message) : Exception(messag
 /// <summary>
 /// A release, running in its sandbox from its own tree, healthy when it was started, reached by its Unix socket alone.
 /// Invariant: checks and hosts start a release by these lines and no others, and hand it nothing that says which of the
-/// two
-/// it is in: the same arguments, environment, directory, mounts, limits, user, socket and health rule.
+/// two it is in: the same arguments, environment, directory, mounts, limits, user, socket and health rule.
 /// </summary>
 sealed class RunningRelease : IAsyncDisposable
 {
@@ -144,9 +143,8 @@ sealed class RunningRelease : IAsyncDisposable
 
     /// <summary>
     /// A handle on the release's socket, by the root of its sandbox: /run is a file system of its own in there and has
-    /// no name
-    /// outside. No link is followed: /run is a directory that the release can't replace, and the last name is opened as
-    /// it is.
+    /// no name outside. No link is followed: /run is a directory that the release can't replace, and the last name is
+    /// opened as it is.
     /// </summary>
     static SafeFileHandle? TryOpen(SandboxProcess process, RunTerms run)
     {

@@ -30,19 +30,14 @@ sealed record Ran(int ExitCode, string Output, string Errors, bool TimedOut);
 
 /// <summary>
 /// A command in a root of its own, by bubblewrap: the materialised tree alone, read-only; own user, process, network
-/// (nothing
-/// but its own loopback), IPC, host-name and cgroup namespaces and no way to make further ones; no capability, the
-/// system
-/// calls of <see cref="SystemCalls"/> refused, no terminal, an environment of exactly <see cref="Env"/> (and PWD);
-/// writable
-/// only /tmp, /run, /dev/shm, each a file system of its own in memory and of a size, and what is bound so; bubblewrap
-/// is its
-/// init and reaps what the command leaves behind; it dies with this process.
+/// (nothing but its own loopback), IPC, host-name and cgroup namespaces and no way to make further ones; no capability,
+/// the system calls of <see cref="SystemCalls"/> refused, no terminal, an environment of exactly <see cref="Env"/> (and
+/// PWD); writable only /tmp, /run, /dev/shm, each a file system of its own in memory and of a size, and what is bound
+/// so; bubblewrap is its init and reaps what the command leaves behind; it dies with this process.
 /// <para>
 /// Inside, everyone is <see cref="User"/>; for the host it is a user of its own where root runs this (<see
-/// cref="HostUser"/>),
-/// else the user that runs this. It has <see cref="Limits"/>; <see cref="Enforcement"/> says which of them hold on this
-/// machine.
+/// cref="HostUser"/>), else the user that runs this. It has <see cref="Limits"/>; <see cref="Enforcement"/> says which
+/// of them hold on this machine.
 /// </para>
 /// </summary>
 sealed record Sandbox(string Root, ImmutableArray<string> Args)
@@ -117,9 +112,8 @@ sealed record Sandbox(string Root, ImmutableArray<string> Args)
 
     /// <summary>
     /// How bubblewrap is started. Where root runs this, bubblewrap itself runs as another user from its first moment;
-    /// as that
-    /// user can't reach into folders that are private, what is mounted is put in reach before, in a mount namespace of
-    /// its own.
+    /// as that user can't reach into folders that are private, what is mounted is put in reach before, in a mount
+    /// namespace of its own.
     /// </summary>
     Launch Prepare(string command)
     {

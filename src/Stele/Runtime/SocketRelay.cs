@@ -5,8 +5,7 @@ namespace Stele.Runtime;
 
 /// <summary>
 /// A socket of the host that leads to a release's own: what a check is given, as the release's /run is in no folder
-/// that
-/// could be mounted elsewhere. Bytes go through as they come, each direction for itself.
+/// that could be mounted elsewhere. Bytes go through as they come, each direction for itself.
 /// </summary>
 sealed class SocketRelay : IAsyncDisposable
 {

@@ -5,11 +5,9 @@ namespace Stele.Runtime;
 
 /// <summary>
 /// The system calls a sandboxed program is refused, as a classic BPF program for seccomp(2): the kernel's own keys,
-/// tracing,
-/// modules, mounts, namespaces, clocks and asynchronous rings; sockets of other families than Unix, IPv4, IPv6 and
-/// netlink,
-/// as some of those are shared with the host whatever the namespace (AF_VSOCK, AF_ALG); whatever podman's default
-/// profile of
+/// tracing, modules, mounts, namespaces, clocks and asynchronous rings; sockets of other families than Unix, IPv4, IPv6
+/// and netlink, as some of those are shared with the host whatever the namespace (AF_VSOCK, AF_ALG); whatever podman's
+/// default profile of
 /// 2023 denies; and every call that is newer than this list, which is said not to be there (ENOSYS). None is needed to
 /// compute, listen on a socket and read files; most need a capability that is not there either. A second fence, not the
 /// first.
@@ -83,26 +81,27 @@ static class SystemCalls
     public static byte[]? Filter() => RuntimeInformation.OSArchitecture switch
     {
         Architecture.X64 => Program(AuditX64, [.. X64, .. Common], socket: 41, socketPair: 53, personality: 135,
-            x32: true),
+            foreign: X32),
         Architecture.Arm64 => Program(AuditArm64, [.. Arm64, .. Common], socket: 198, socketPair: 199, personality: 92,
-            x32: false),
+            foreign: null),
         _ => null,
     };
 
     /// <summary>
     /// <c>struct sock_filter</c>s, eight bytes each: code, jump if true, jump if false, operand. What is loaded is
     /// <c>struct seccomp_data</c>: number at 0, architecture at 4, arguments from 16, eight bytes each, of which the
-    /// kernel
-    /// reads the lower four of those that are looked at here.
+    /// kernel reads the lower four of those that are looked at here.
     /// </summary>
-    static byte[] Program(uint architecture, uint[] refused, uint socket, uint socketPair, uint personality, bool x32)
+    /// <param name="foreign">From which number on calls are those of another interface; null: there is none.</param>
+    static byte[] Program(
+        uint architecture, uint[] refused, uint socket, uint socketPair, uint personality, uint? foreign)
     {
         const uint First = 16, Third = 32;
         var code = new List<(ushort Code, byte True, byte False, uint Operand)>
         {
             (Load, 0, 0, 4), (JumpIfEqual, 1, 0, architecture), (Return, 0, 0, Kill), (Load, 0, 0, 0),
         };
-        if (x32) code.AddRange([(JumpIfAtLeast, 0, 1, X32), (Return, 0, 0, Kill)]);
+        if (foreign is { } from) code.AddRange([(JumpIfAtLeast, 0, 1, from), (Return, 0, 0, Kill)]);
         code.AddRange([(JumpIfAtLeast, 0, 1, Newer), (Return, 0, 0, Error | ENOSYS)]);
         foreach (var number in refused) code.AddRange([(JumpIfEqual, 0, 1, number), (Return, 0, 0, Error | EPERM)]);
         foreach (var number in Absent) code.AddRange([(JumpIfEqual, 0, 1, number), (Return, 0, 0, Error | ENOSYS)]);

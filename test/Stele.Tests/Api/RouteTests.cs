@@ -1,5 +1,6 @@
 using System.Text;
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -36,12 +37,12 @@ public sealed class RouteTests
         Assert.Equal(checkpoint.Root, Merkle.Root(hashes));
         Assert.Equal(town.Trust.Genesis, hashes[0]);
 
-        var proof = await town.Server.Get("proof/3?size=7", Stop);
+        var proof = await town.Server.Get<ShownProof>("proof/3?size=7", Stop);
         Assert.True(Proofs.VerifyInclusion(3, 7, hashes[3],
-            [.. proof["proof"].AsArray.Select(p => Digest.ParseHex(p.AsString))], Merkle.Root(hashes.Take(7))));
-        var entry = await town.Server.Get("entries/3", Stop);
-        Assert.Equal(hashes[3], entry["leaf"].AsDigest);
-        Assert.Equal(CanonicalJson.Parse(Entry.Parse(entries[3]).Envelope.Payload, 65536), entry["statement"]);
+            [.. proof.Proof.Select(Digest.ParseHex)], Merkle.Root(hashes.Take(7))));
+        var entry = await town.Server.Get<WholeEntry>("entries/3", Stop);
+        Assert.Equal(hashes[3], entry.Leaf);
+        Assert.Equal(CanonicalJson.Parse(Entry.Parse(entries[3]).Envelope.Payload, 65536), entry.Statement);
     }
 
     [Fact]
@@ -49,51 +50,71 @@ public sealed class RouteTests
     {
         var (town, v1, v2, deployment) = await World();
         await using var _town = town;
-        static Json Environment(Json status) => status["systems"].AsArray[0]["environments"].AsArray[0];
+        static ShownEnvironment Environment(Status status) => status.Systems[0].Environments[0];
 
-        var now = await town.Server.Get("status", Stop);
-        Assert.Equal(v2, Environment(now)["head"]["routes"].AsArray[0]["release"].AsDigest);
-        Assert.Equal("v2", Environment(now)["head"]["routes"].AsArray[0]["name"].AsString);
-        Assert.Equal(StateDigest.Of(town.State), now["state"].AsDigest);
-        var before = await town.Server.Get($"status?at={deployment - 1}", Stop);
-        Assert.Null(Environment(before).Find("head"));
-        Assert.Equal(deployment, before["size"].AsInt);
+        var now = await town.Server.Get<Status>("status", Stop);
+        Assert.Equal(v2, Environment(now).Head!.Routes[0].Release);
+        Assert.Equal("v2", Environment(now).Head!.Routes[0].Name);
+        Assert.Equal(StateDigest.Of(town.State), now.State);
+        var before = await town.Server.Get<Status>($"status?at={deployment - 1}", Stop);
+        Assert.Null(Environment(before).Head);
+        Assert.Equal(deployment, before.Size);
         var time = town.Host.Admission.Replay.Entries[3].Entry.Time;
         Assert.Equal(town.Host.Admission.Replay.AsOf(time).Size,
-            (await town.Server.Get($"status?time={time}", Stop))["size"].AsInt);
+            (await town.Server.Get<Status>($"status?time={time}", Stop)).Size);
 
-        var state = await town.Server.Get("state", Stop);
+        var state = await town.Server.Get<WholeState>("state", Stop);
         Assert.Equal((StateDigest.Of(town.State), StateDigest.ToJson(town.State)),
-            (state["digest"].AsDigest, state["state"]));
-        Assert.Equal(6, (await town.Server.Get("members", Stop))["members"].AsArray.Length);
-        var releases = (await town.Server.Get("releases", Stop))["releases"].AsArray;
-        Assert.Equal([v1, v2], releases.Select(r => r["release"].AsDigest));
-        Assert.Equal("claimed", releases[0]["components"].AsArray[0]["strength"].AsString);
+            (state.Digest, state.State));
+        Assert.Equal(6, (await town.Server.Get<MemberList>("members", Stop)).Members.Length);
+        var releases = (await town.Server.Get<ReleaseList>("releases", Stop)).Releases;
+        Assert.Equal([v1, v2], releases.Select(r => r.Release));
+        Assert.Equal("claimed", releases[0].Components[0].Strength);
 
-        var diff = await town.Server.Get("diff?from=v1&to=v2", Stop);
-        var component = Assert.Single(diff["components"].AsArray);
-        Assert.Equal("changed", component["change"].AsString);
-        Assert.Equal(town.State.Releases[v2].Components[0].Digest, component["to"].AsDigest);
-        var file = Assert.Single(component["files"].AsArray);
-        Assert.Equal(("weights.txt", "changed", Digest.Of("good"u8)),
-            (file["path"].AsString, file["change"].AsString, file["to"].AsDigest));
-        Assert.Empty(diff["run"]["changes"].AsArray);
-        var figures = Assert.Single(diff["checks"].AsArray)["figures"].AsArray.ToDictionary(f => f["name"].AsString);
-        Assert.Equal((0.7, 0.84, "changed"), (figures["metrics.ratio"]["from"].AsDouble,
-            figures["metrics.ratio"]["to"].AsDouble, figures["metrics.ratio"]["change"].AsString));
-        Assert.Equal("same", figures["metrics.accuracy"]["change"].AsString);
+        var diff = await town.Server.Get<Diff>("diff?from=v1&to=v2", Stop);
+        var component = Assert.Single(diff.Components);
+        Assert.Equal(Change.Changed, component.Change);
+        Assert.Equal(town.State.Releases[v2].Components[0].Digest, component.To);
+        var file = Assert.Single(component.Files!.Value);
+        Assert.Equal(("weights.txt", Change.Changed, (Digest?)Digest.Of("good"u8)),
+            (file.Path, file.Change, file.To));
+        Assert.Empty(diff.Run.Changes!.Value);
+        var figures = Assert.Single(diff.Checks).Figures.ToDictionary(f => f.Name);
+        Assert.Equal((0.7, 0.84, Change.Changed), (figures["metrics.ratio"].From!.AsDouble,
+            figures["metrics.ratio"].To!.AsDouble, figures["metrics.ratio"].Change));
+        Assert.Equal(Change.Same, figures["metrics.accuracy"].Change);
 
-        var trace = await town.Server.Get($"trace?deployment={deployment}", Stop);
-        Assert.Equal("v2", trace["release"]["name"].AsString);
-        Assert.Equal(deployment + 1, trace["verdict"]["entry"].AsInt);
-        Assert.Equal(town.Approver.Id, Assert.Single(trace["approvals"].AsArray)["by"].AsArray[0].AsString);
+        var trace = await town.Server.Get<Trace>($"trace?deployment={deployment}", Stop);
+        Assert.Equal("v2", trace.Closure.Release.Name);
+        Assert.Equal(deployment + 1, trace.Way!.Verdict!.Line.Entry);
+        Assert.Equal(town.Approver.Id, Assert.Single(trace.Way.Approvals).Line.By[0]);
         Assert.Equal("https://example.org/weights",
-            Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
+            Assert.Single(trace.Closure.Sources).Parameters["origin"].AsString);
 
-        var lines = (await town.Server.Get("log?from=0", Stop))["lines"].AsArray;
+        var lines = (await town.Server.Get<LogLines>("log?from=0", Stop)).Lines;
         Assert.Equal(town.State.Size, lines.Length);
-        Assert.Equal($"deploy mortgage/prod: v2 ({v2.Short})", lines[(int)deployment]["line"].AsString);
-        Assert.All(lines, l => Assert.NotEmpty(l["line"].AsString));
+        Assert.Equal($"deploy mortgage/prod: v2 ({v2.Short})", lines[(int)deployment].Line);
+        Assert.All(lines, l => Assert.NotEmpty(l.Line));
+    }
+
+    /// <summary>Who asks under a version is sent on under it; who asks as before it, as before.</summary>
+    [Theory, InlineData(""), InlineData("v1/")]
+    public async Task What_was_made_is_named_under_the_version_that_was_asked(string version)
+    {
+        await using var town = await Town.Found();
+        using var http = new HttpClient { BaseAddress = town.Host.Address };
+        http.DefaultRequestHeaders.Add("Authorization", "Bearer " + town.Founded.Token);
+        var statement = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key);
+        foreach (var (path, content, at) in new[] { ("statements", statement.ToJson().ToBytes(), "entries/1"),
+            ("blobs", "content"u8.ToArray(), $"blobs/{Digest.Of("content"u8)}") })
+        {
+            using var body = new ByteArrayContent(content);
+            using var answer = await http.PostAsync(version + path, body, Stop);
+            Assert.Equal(System.Net.HttpStatusCode.Created, answer.StatusCode);
+            Assert.Equal($"/{version}{at}", answer.Headers.Location!.ToString());
+            using var there = await http.GetAsync(answer.Headers.Location, Stop);
+            Assert.Equal(System.Net.HttpStatusCode.OK, there.StatusCode);
+        }
     }
 
     [Fact]
@@ -148,8 +169,8 @@ public sealed class RouteTests
         await town.Host.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120), Stop);
         Assert.NotEmpty(await poll);
         Assert.True(town.Host.Completion.IsCompletedSuccessfully);
-        Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Get("status", Stop))).Problem.Is(
-            ProblemCode.Unreachable));
+        Assert.True((await Assert.ThrowsAsync<ProblemException>(() =>
+            town.Server.Get<Status>("status", Stop))).Problem.Is(ProblemCode.Unreachable));
         await town.Start();
     }
 

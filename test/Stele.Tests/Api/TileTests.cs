@@ -78,7 +78,7 @@ public sealed class TileTests
         {
             var path = http.Request.Path.Value!["/a/prefix/".Length..];
             if (path == "checkpoint") await LogPages.Checkpoint(http, log.Checkpoint);
-            else if (!await LogPages.Tile(http, log, path, open: true)) http.Response.StatusCode = 404;
+            else if (!await LogPages.Tile(http, log, path, Audience.Anyone)) http.Response.StatusCode = 404;
         });
         await web.StartAsync(Stop);
         using var http = Client(new Uri(

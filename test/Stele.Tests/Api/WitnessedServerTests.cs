@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Stele.Api;
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Ledger;
 using Stele.Proof;
 using Stele.Tests.Control;
@@ -53,7 +54,7 @@ public sealed class WitnessedServerTests
         public async ValueTask DisposeAsync() => await End();
     }
 
-    static WitnessTerms Terms(int quorum, params WitnessPlace[] places) =>
+    static WitnessOptions Terms(int quorum, params WitnessPlace[] places) =>
         new([.. places], note =>
         {
             note.Verify([.. places.Select(p => p.Key)], out var verified);
@@ -89,11 +90,11 @@ public sealed class WitnessedServerTests
         return verified;
     }
 
-    static Task Restart(Town town, WitnessTerms terms) => town.Restart(town.Options with { Witnesses = terms });
+    static Task Restart(Town town, WitnessOptions options) => town.Restart(town.Options with { Witnesses = options });
 
-    static Task StartWith(Town town, WitnessTerms terms)
+    static Task StartWith(Town town, WitnessOptions options)
     {
-        town.Options = town.Options with { Witnesses = terms };
+        town.Options = town.Options with { Witnesses = options };
         return town.Start();
     }
 
@@ -154,7 +155,7 @@ public sealed class WitnessedServerTests
             "a witness with another key is taken for ours");
         Assert.True((await Assert.ThrowsAsync<ProblemException>(() => town.Server.Published(Stop))).Problem.Is(
             ProblemCode.NotFound));
-        Assert.Equal("w1", (await town.Server.Get("witnesses", Stop))["witnesses"].AsArray[0]["name"].AsString);
+        Assert.Equal("w1", (await town.Server.Get<WitnessedLedger>("witnesses", Stop)).Witnesses[0].Name);
     }
 
     /// <summary>
@@ -199,9 +200,9 @@ public sealed class WitnessedServerTests
                 $"the witness cosigned two histories, or nobody says that it did not: {twin.Witnesses[0].LastError}");
             Assert.Contains("FORK", Assert.Single(told), StringComparison.Ordinal);
             using var server = new ServerClient(twin.Address, town.Founded.Token);
-            var said = await server.Get("witnesses", Stop);
-            Assert.True(said["witnesses"].AsArray[0]["fork"].AsBool);
-            Assert.Null(said.Find("published"));
+            var said = await server.Get<WitnessedLedger>("witnesses", Stop);
+            Assert.True(said.Witnesses[0].Fork);
+            Assert.Null(said.Published);
         }
         Assert.Equal(size,
             Checkpoint.Parse(

@@ -161,7 +161,7 @@ public sealed class MaterialiseTests : IDisposable
     async Task<BlobError> Raw(params string[] paths)
     {
         var layer = await _blobs.Put("evil"u8.ToArray());
-        return await Hostile([.. paths.Select(p => Artifact.FileLayer("code", layer, 4, p, false))]);
+        return await Hostile([.. paths.Select(p => Artifact.FileLayer("code", layer, 4, p))]);
     }
 
     async Task<BlobError> Hostile(params Descriptor[] layers)
@@ -229,7 +229,7 @@ public sealed class MaterialiseTests : IDisposable
         var tar = Ours(Link("a", "b"));
         var link = Artifact.TreeLayer("code", await _blobs.Put(tar), tar.Length);
         Assert.Equal(BlobError.Duplicate,
-            await Hostile(link, Artifact.FileLayer("code", await _blobs.Put("evil"u8.ToArray()), 4, "a/x", false)));
+            await Hostile(link, Artifact.FileLayer("code", await _blobs.Put("evil"u8.ToArray()), 4, "a/x")));
     }
 
     [Fact]
@@ -346,8 +346,8 @@ public sealed class MaterialiseTests : IDisposable
     public async Task A_layer_longer_than_its_manifest_says_is_stopped()
     {
         var layer = await _blobs.Put(new byte[100_000]);
-        Assert.Equal(BlobError.Malformed, await Hostile(Artifact.FileLayer("code", layer, 4, "a", false)));
-        Assert.Equal(BlobError.Malformed, await Hostile(Artifact.FileLayer("code", layer, 100_001, "a", false)));
+        Assert.Equal(BlobError.Malformed, await Hostile(Artifact.FileLayer("code", layer, 4, "a")));
+        Assert.Equal(BlobError.Malformed, await Hostile(Artifact.FileLayer("code", layer, 100_001, "a")));
     }
 
     [Fact]

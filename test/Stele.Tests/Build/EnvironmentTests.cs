@@ -101,7 +101,7 @@ public sealed class EnvironmentTests : IDisposable
     [Fact]
     public async Task Dotnet_compiles_and_runs_a_program_inside_its_own_closure()
     {
-        var closure = Recipes.Dotnet(compiler: true);
+        var closure = Recipes.DotnetSdk();
         var root = await Root(closure, "dotnet-sdk");
         var places = Recipes.DotnetPlaces;
 

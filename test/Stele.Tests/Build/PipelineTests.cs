@@ -52,11 +52,11 @@ public sealed class PipelineTests : IDisposable
         _scratch.File("name", "world");
         var text = await Freeze.Path(_blobs, _scratch.At("name"), "dataset", new About("text"));
         using var trees = new Trees(_blobs, _scratch.Path);
-        return await new PipelineRun(trees).Run(pipeline, new Dictionary<string, Digest>
+        return await new PipelineRun(trees) { Verify = verify }.Run(pipeline, new Dictionary<string, Digest>
         {
             ["text"] = text,
             ["shell"] = await ShellEnvironment()
-        }, verify);
+        });
     }
 
     [Fact]

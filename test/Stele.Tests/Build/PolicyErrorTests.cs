@@ -38,7 +38,7 @@ public sealed class PolicyErrorTests
     public void Whatever_is_broken_ends_in_a_message()
     {
         var good = File.ReadAllText(Path.Combine(Samples.MortgagePipeline.Sample, "policies", "admission.yaml"));
-        PolicySource.Compile("p.yaml", good, ImmutableSortedDictionary<string, string>.Empty, draft: true);
+        PolicySource.Draft("p.yaml", good, ImmutableSortedDictionary<string, string>.Empty);
         var random = new Random(4);
         for (var i = 0; i < 400; i++)
         {
@@ -52,7 +52,7 @@ public sealed class PolicyErrorTests
             };
             try
             {
-                PolicySource.Compile("p.yaml", broken, ImmutableSortedDictionary<string, string>.Empty, draft: true);
+                PolicySource.Draft("p.yaml", broken, ImmutableSortedDictionary<string, string>.Empty);
             }
             catch (FormatException e)
             {

@@ -101,6 +101,5 @@ public sealed class PolicyLayoutTests
     }
 
     static string Digest(string text) =>
-        PolicySource.Compile("p.yaml", text, ImmutableSortedDictionary<string, string>.Empty,
-            draft: true).Digest.ToString();
+        PolicySource.Draft("p.yaml", text, ImmutableSortedDictionary<string, string>.Empty).Digest.ToString();
 }

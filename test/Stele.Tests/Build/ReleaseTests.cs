@@ -53,7 +53,7 @@ public sealed class SmallRelease : IAsyncLifetime
         if (!Sandbox.Available) return;
         Blobs = new BlobStore(_scratch.At("blobs"));
         Runtime = await Recipes.Dotnet().Freeze(Blobs, new About("dotnet"));
-        var sdk = await Recipes.Dotnet(compiler: true).Freeze(Blobs, new About("sdk"));
+        var sdk = await Recipes.DotnetSdk().Freeze(Blobs, new About("sdk"));
         using var trees = new Trees(Blobs, _scratch.Path);
         Code = await Compile(trees, sdk, "service", Service);
         Program = await Compile(trees, sdk, "check", Check);

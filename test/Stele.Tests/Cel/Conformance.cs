@@ -34,7 +34,7 @@ sealed record ConformanceTest(string File, string Section, string Name, Textprot
             {
                 functions.Add(name, new Overload
                 {
-                    IsMethod = overload.Word("is_instance_function") == "true",
+                    Form = overload.Word("is_instance_function") == "true" ? CallForm.Method : CallForm.Function,
                     Parameters = [.. overload.Messages("params").Select(TypeOf)],
                     Result = TypeOf(overload.Message("result_type")!),
                     Variadic = _ => throw new NotSupportedException("a declared function is only there to be checked"),

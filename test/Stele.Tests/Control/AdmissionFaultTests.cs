@@ -74,7 +74,8 @@ public sealed class AdmissionFaultTests
         public async Task<Admitted> Submit(byte[] envelope) =>
             await Admission.Submit(envelope).WaitAsync(TimeSpan.FromSeconds(120));
 
-        public IReadOnlyList<string> Fsck() => Stele.Ledger.Fsck.Check(new FileStore(_folder.Ledger), _key.Key);
+        public IReadOnlyList<string> Fsck() =>
+            [.. Stele.Ledger.Fsck.Check(new FileStore(_folder.Ledger), _key.Key).Select(v => v.ToString())];
 
         public async ValueTask DisposeAsync()
         {

@@ -245,7 +245,7 @@ public sealed class AdmissionTests
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         var witness = new Worlds.NoteSigner("witness.example", NoteKeyType.Cosignature);
         var options = new Stele.Api.ServerOptions { Witnesses =
-            new WitnessTerms([new WitnessPlace("w", witness.Key, null)], null) };
+            new WitnessOptions([new WitnessPlace("w", witness.Key, null)], null) };
         await using var town = await Town.Found(time, options);
         await town.Settle();
         var checkpoint = town.Host.Log.Checkpoint;

@@ -63,10 +63,10 @@ public sealed class ExportTests
         // From one of those decisions back to what its model was claimed to come from.
         var id = Decision.Id(origin, 1);
         var trace = Trace.OfDecision(replica.Replay, find, id, Decision.Parse(decisions.ReadEntry(1)));
-        Assert.Equal((id, deployment, deployment + 1, "v2"), (trace["decision"]["id"].AsString,
-            trace["deployment"]["entry"].AsInt, trace["verdict"]["entry"].AsInt, trace["release"]["name"].AsString));
+        Assert.Equal((id, deployment, deployment + 1, "v2"), (trace.Asked!.Decision.Id,
+            trace.Way!.Deployment.Line.Entry, trace.Way.Verdict!.Line.Entry, trace.Closure.Release.Name));
         Assert.Equal("https://example.org/weights",
-            Assert.Single(trace["sources"].AsArray)["parameters"]["origin"].AsString);
+            Assert.Single(trace.Closure.Sources).Parameters["origin"].AsString);
         Assert.Throws<FormatException>(() => Trace.OfDecision(replica.Replay, find, id,
             Decision.Parse(decisions.ReadEntry(1)) with { Deployment = deployment - 1 }));
 

@@ -171,7 +171,7 @@ public sealed class ReplicaTests
             if (Tile.TryParse(path[1..], out var tile))
                 return new(HttpStatusCode.OK) { Content =
                     new ByteArrayContent(log.Tile(tile.Level, tile.Index, tile.Width)!) };
-            var digest = Digest.Parse(path["/blobs/".Length..]);
+            var digest = Digest.Parse(path["/v1/blobs/".Length..]);
             if (!await blobs.Has(digest, cancellationToken))
                 return new(HttpStatusCode.NotFound) { Content =
                     new ByteArrayContent(Problem.Of(ProblemCode.UnknownBlob, "gone").ToJson().ToBytes()) };

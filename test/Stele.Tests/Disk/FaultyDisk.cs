@@ -38,6 +38,7 @@ sealed class FaultyDisk : IDisposable
     static FaultyDisk() => Failpoint.Listener = (act, path, done) =>
     {
         path = Path.GetFullPath(path);
+        LackingDisk.Reached(act, path, done);
         foreach (var disk in Mounted.Keys)
             if ((path + "/").StartsWith(disk._root, StringComparison.Ordinal)) disk.Reached(act, path, done);
     };
@@ -246,6 +247,40 @@ sealed class FaultyDisk : IDisposable
     /// <summary>Whether a file is one that a journal goes on in.</summary>
     static bool IsSegment(string path) =>
         Path.GetFileName(path).Split('.') is ["journal", { Length: 12 } number] && number.All(char.IsAsciiDigit);
+
+    public void Dispose() => Mounted.TryRemove(this, out _);
+}
+
+/// <summary>A folder in which nothing can be created for a while: no descriptor is left for it.</summary>
+sealed class LackingDisk : IDisposable
+{
+    const int EMFILE = 24;
+
+    static readonly ConcurrentDictionary<LackingDisk, bool> Mounted = new();
+
+    readonly string _root;
+    int _met;
+
+    public LackingDisk(string root)
+    {
+        System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(FaultyDisk).TypeHandle);
+        _root = Path.GetFullPath(root) + "/";
+        Mounted[this] = true;
+    }
+
+    /// <summary>How often it was tried.</summary>
+    public int Met => Volatile.Read(ref _met);
+
+    internal static void Reached(DiskAct act, string path, bool done)
+    {
+        if (done || act is not DiskAct.Create) return;
+        foreach (var disk in Mounted.Keys)
+            if (path.StartsWith(disk._root, StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref disk._met);
+                throw new IOException($"{path}: Too many open files", EMFILE);
+            }
+    }
 
     public void Dispose() => Mounted.TryRemove(this, out _);
 }

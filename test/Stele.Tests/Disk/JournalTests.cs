@@ -95,8 +95,8 @@ public sealed class JournalTests : IDisposable
         using (Journal.Open(path, _ => { }))
         {
             Assert.Contains("open in another process",
-                Assert.Throws<IOException>(() => Journal.Open(path, _ => { })).Message, StringComparison.Ordinal);
-            Assert.Throws<IOException>(() => Journal.Replace(path, []));
+                Assert.Throws<LockedException>(() => Journal.Open(path, _ => { })).Message, StringComparison.Ordinal);
+            Assert.Throws<LockedException>(() => Journal.Replace(path, []));
             Assert.Equal(JournalTail.Clean, Journal.Scan(path, _ => { }).Tail);   // reading is free
         }
         Journal.Open(path, _ => { }).Dispose();
@@ -122,7 +122,7 @@ public sealed class JournalTests : IDisposable
             RedirectStandardOutput = true
         })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
-        Assert.Throws<IOException>(() => Journal.Open(path, _ => { }));
+        Assert.Throws<LockedException>(() => Journal.Open(path, _ => { }));
         holder.StandardInput.WriteLine();
         holder.WaitForExit();
         Journal.Open(path, _ => { }).Dispose();

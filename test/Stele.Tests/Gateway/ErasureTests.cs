@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Stele.Cli;
+using Stele.Control.Views;
 using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
@@ -36,13 +37,13 @@ public sealed class ErasureTests
 
     static ErasureRequest Subject(string tag, string? reason = null) => new([], tag, null, reason, 0);
 
-    static async Task<long> State(Hamlet h, Json claim) =>
-        await h.Town.Admit(h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0)), h.Town.Owner);
+    static async Task<long> State(Hamlet h, ErasureClaim claim) =>
+        await h.Town.Admit(h.Town.Act(claim.Statement(h.Town.State, "", 0)), h.Town.Owner);
 
     /// <summary>A plan's statement, signed by these owners now, or some time ago.</summary>
-    static Envelope Order(Hamlet h, Json claim, TimeSpan? ago = null, params Citizen[] by)
+    static Envelope Order(Hamlet h, ErasureClaim claim, TimeSpan? ago = null, params Citizen[] by)
     {
-        var statement = h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0));
+        var statement = h.Town.Act(claim.Statement(h.Town.State, "", 0));
         if (ago is { } age) statement = statement with { Issued = statement.Issued - (long)age.TotalMilliseconds };
         return Envelope.Sign(statement.Encode(), [.. (by.Length == 0 ? [h.Town.Owner] : by).Select(b => b.Key)]);
     }
@@ -66,7 +67,7 @@ public sealed class ErasureTests
     }
 
     static Erasures On(Hamlet h, string? crash = null) =>
-        new(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System)) { Reached = s =>
+        new(h.Folder, o => Erasures.Open(h.Folder, o)) { Reached = s =>
             { if (s == crash) throw new Crash(); } };
 
     static async Task<string> Body(Hamlet h, int index) =>
@@ -147,12 +148,12 @@ public sealed class ErasureTests
 
         // The claim names a count and a digest, and no decision.
         var claim = Assert.Single(answer.Planned);
-        Assert.Equal((2, 0, 6), (claim["count"].AsInt, claim["from"].AsInt, claim["to"].AsInt));
+        Assert.Equal((2, 0, 6), (claim.Count, claim.From, claim.To));
         // The node hands the order to the server itself.
-        await h.Eventually(() => h.Town.State.Erasures.ContainsKey(claim["list"].AsDigest),
+        await h.Eventually(() => h.Town.State.Erasures.ContainsKey(claim.List),
             "the node has not handed it in");
-        var entry = h.Town.State.Erasures[claim["list"].AsDigest].Entry;
-        await h.Eventually(() => h.Hosted.Table!.State.Erasures.ContainsKey(claim["list"].AsDigest),
+        var entry = h.Town.State.Erasures[claim.List].Entry;
+        await h.Eventually(() => h.Hosted.Table!.State.Erasures.ContainsKey(claim.List),
             "the node has not folded it");
 
         // Asked again: nothing to do, and nothing to state.
@@ -240,7 +241,7 @@ public sealed class ErasureTests
             Assert.Equal(HttpStatusCode.BadRequest, (await About(h, bad, "{}")).StatusCode);
         Assert.Equal(0, h.Hosted!.Log!.Log.Size);
         using var stranger = new HttpRequestMessage(HttpMethod.Post, new Uri(h.Node.Address,
-            ErasureEndpoints.Path)) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
+            NodeRoutes.Root + "erasures")) { Content = new ByteArrayContent(Subject("x").ToJson().ToBytes()) };
         Assert.Equal(HttpStatusCode.Forbidden, (await h.Client.SendAsync(stranger)).StatusCode);
     }
 
@@ -279,7 +280,7 @@ public sealed class ErasureTests
             await Body(h, 2), await Body(h, 3), await Body(h, 4), await Body(h, 5)]);
         // One statement for each side of what is held: neither touches it, so both are admitted.
         Assert.Equal([(0L, 2L, 2L), (4L, 6L, 2L)], answer.Planned.Select(c =>
-            (c["from"].AsInt, c["to"].AsInt, c["count"].AsInt)).Order());
+            (c.From, c.To, c.Count)).Order());
         await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the node has not handed them in");
 
         await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null)
@@ -330,7 +331,7 @@ public sealed class ErasureTests
         Assert.Equal((step == "intend" ? 3 : 0, 0), (second.Finished, third.Finished));
         var claim = Assert.Single(begun ? third.Pending : third.Planned);
         Assert.Equal(Assert.Single(begun ? second.Pending : second.Planned), claim);
-        Assert.Equal(3, claim["count"].AsInt);
+        Assert.Equal(3, claim.Count);
         Assert.Empty(begun ? third.Planned : third.Pending);
         Assert.Equal(begun ? 0 : 3, On(h).Carry(Order(h, claim), 0, h.Town.State, h.Town.Now));
         Assert.DoesNotContain(TokenFile.All(h.Folder.Principals), p => p.Name == id);
@@ -342,7 +343,7 @@ public sealed class ErasureTests
 
         // A day later, when plans lapse, what was carried out is shown as before.
         On(h).Plan(request, h.Town.State, h.Town.Now + Fold.MaxDelay + 1);
-        Assert.Equal(claim["list"].AsDigest, On(h).Proof(origin, 1, h.Town.State)?.List);
+        Assert.Equal(claim.List, On(h).Proof(origin, 1, h.Town.State)?.List);
 
         // One who knows no better and states it again is refused.
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => State(h, claim));
@@ -422,10 +423,10 @@ public sealed class ErasureTests
         await Refused("role-missing", Order(h, claim, null, h.Town.Owner, h.Town.Builder));
         await Refused("unknown-signer", Order(h, claim, null, Citizen.New()));
         await Refused("outside-window", Order(h, claim, TimeSpan.FromHours(24.1)));
-        foreach (var (member, value) in new (string, Json)[] { ("count", 2), ("from", 1), ("to", 2),
-            ("cause", "retention"), ("size", claim["size"].AsInt - 1) })
-            await Refused("does not say what was planned", Order(h, claim.With(member, value)));
-        await Refused("no plan with that list", Order(h, claim.With("list", Digest.Of("another"u8))));
+        foreach (var other in new[] { claim with { Count = 2 }, claim with { From = 1 }, claim with { To = 2 },
+            claim with { Cause = "retention" }, claim with { Size = claim.Size - 1 } })
+            await Refused("does not say what was planned", Order(h, other));
+        await Refused("no plan with that list", Order(h, claim with { List = Digest.Of("another"u8) }));
         await Refused("signed erasure statement", Envelope.Sign(h.Town.Act(new Retention(origin, 1) { Nonce = "",
             Issued = 0 }).Encode(), h.Town.Owner.Key));
 
@@ -457,7 +458,7 @@ public sealed class ErasureTests
         Assert.Contains("erased meanwhile", Assert.Throws<GatewayException>(() =>
             On(h).Carry(Order(h, both), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
         var rest = Assert.Single(On(h).Plan(Subject(Tag), h.Town.State, h.Town.Now).Planned);
-        Assert.Equal(1, rest["count"].AsInt);
+        Assert.Equal(1, rest.Count);
         On(h).Plan(new([], null, null, null, 0), h.Town.State, h.Town.Now + Fold.MaxDelay + 1);
         Assert.Contains("no plan", Assert.Throws<GatewayException>(() =>
             On(h).Carry(Order(h, rest), 0, h.Town.State, h.Town.Now)).Message, StringComparison.Ordinal);
@@ -484,13 +485,13 @@ public sealed class ErasureTests
             r.Contains("destroyed, not stated: 2 records", StringComparison.Ordinal));
         await h.StopServer();
         await h.Restart();
-        bool Says() => h.Node.Pages.Status()["erasures"].AsArray is [var e]
-            && e["says"].AsString.StartsWith("destroyed, not stated: 2 records", StringComparison.Ordinal)
-            && e["ordered"].AsBool;
+        bool Says() => h.Node.Pages.Status().Erasures is [var e]
+            && e.Says.StartsWith("destroyed, not stated: 2 records", StringComparison.Ordinal)
+            && e.Ordered;
         await h.Eventually(Says, "it does not say so");
         await h.StartServer();
         await h.Eventually(() => h.Town.State.Erasures.Values.Any(e => e.Count == 2), "it was not stated");
-        await h.Eventually(() => h.Node.Pages.Status()["erasures"].AsArray.IsEmpty, "it says so still");
+        await h.Eventually(() => h.Node.Pages.Status().Erasures.IsEmpty, "it says so still");
         Assert.Equal("erased", await Body(h, 1));
         await h.StopNode();
         Assert.DoesNotContain(Check(h).Remarks, r => r.Contains("not stated", StringComparison.Ordinal));
@@ -575,9 +576,9 @@ public sealed class ErasureTests
         using var owner = Client(h);
         var reads = await owner.Reads(null, default);
         Assert.Equal([("reader", Decision.Id(origin, 1)), ("owner", Decision.Id(origin, 0))],
-            reads.Select(r => (r.Who, r.What)));
+            reads.Select(r => (r.Who, r.Decision)));
         Assert.Equal(("owner", Decision.Id(origin, 0)), (await owner.Reads(1, default)).Select(r =>
-            (r.Who, r.What)).Single());
+            (r.Who, r.Decision)).Single());
         Assert.Equal(Files.Secret, File.GetUnixFileMode(h.Folder.Reads));
         await h.StopNode();
         await h.Restart();

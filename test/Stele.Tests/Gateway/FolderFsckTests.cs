@@ -1,4 +1,5 @@
 using Stele.Control;
+using Stele.Disk;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
@@ -135,7 +136,7 @@ public sealed class FolderFsckTests
         {
             foreach (var file in derived) ground.Damage(file, damage);
             var found = ground.Check();
-            Assert.All(found.Violations, v => Assert.True(v.Derived, v.ToString()));
+            Assert.All(found.Violations, v => Assert.True(v.Damage == Damage.Derived, v.ToString()));
             // A partial tile of an earlier size may be gone without harm; whatever stands is held to be right, and of
             // each log the newest is asked for.
             foreach (var file in derived.Where(f => File.Exists(Path.Combine(ground.Data, f))
@@ -181,7 +182,7 @@ public sealed class FolderFsckTests
                 StringComparer.Ordinal);
             var found = ground.Check();
             foreach (var file in round)
-                Assert.True(found.Violations.Any(v => v.Path == file && !v.Derived),
+                Assert.True(found.Violations.Any(v => v.Path == file && v.Damage != Damage.Derived),
                     $"{file} is not named among\n{string.Join('\n', found.Violations)}");
             ground.Repair();
             foreach (var (file, bytes) in before) Assert.True(bytes.AsSpan()

@@ -276,7 +276,7 @@ public sealed class GatewayTests
         var (h, _) = await Hamlet.Serving();
         await using var _ = h;
         Assert.Equal("stone", await h.Word());
-        h.Hosted!.Log!.Log.Dispose();
+        h.Hosted!.Log!.Own.Dispose();
         var (status, body, answer) = await h.Ask("/say");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "unrecorded"), (status, body["code"].AsString));
         Assert.DoesNotContain("stone", body.ToString(), StringComparison.Ordinal);

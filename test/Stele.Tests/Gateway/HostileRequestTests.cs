@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Tests.Host;
@@ -36,6 +37,59 @@ public sealed class HostileRequestTests
     static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
     static string Length(byte[] body) => string.Create(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}");
+
+    /// <summary>
+    /// One who asks for much in few bytes, and takes nothing of it: what it holds is its own share, and the next are
+    /// served.
+    /// </summary>
+    [Fact]
+    public async Task Large_answers_to_one_principal_leave_room_for_others()
+    {
+        Hamlet.Needs();
+        // The release's big answer has three million bytes, more than the kernel takes for one that reads nothing.
+        var (h, _) = await Hamlet.Serving(
+            gateway: new() { MaxAnswer = 4 << 20, Bodies = 20 << 20, BodiesOfOne = 10 << 20 });
+        await using var _ = h;
+        var (_, heavy) = TokenFile.AddPrincipal(h.Folder.Principals, ["desk"], [Hamlet.Place]);
+        var asked = new List<Socket>();
+        try
+        {
+            // They take nothing, so that no answer leaves the gateway's memory. All ask before one is answered.
+            for (var n = 0; n < 12; n++)
+            {
+                var one = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+                asked.Add(one);
+                await one.ConnectAsync(IPAddress.Loopback, h.Node.Address.Port);
+                await one.SendAsync(Encoding.ASCII.GetBytes($"GET /{Hamlet.System}/{Hamlet.Prod}/big HTTP/1.1\r\n"
+                    + $"Host: localhost\r\nAuthorization: Bearer {heavy}\r\n\r\n"));
+            }
+            await h.Eventually(() => asked.All(one => one.Available > 0), "not all are answered");
+            var counted = new Dictionary<string, int>(StringComparer.Ordinal);
+            foreach (var one in asked)
+            {
+                var head = new byte[12];
+                Assert.Equal(head.Length, await one.ReceiveAsync(head));
+                var status = Encoding.ASCII.GetString(head)["HTTP/1.1 ".Length..];
+                counted[status] = counted.GetValueOrDefault(status) + 1;
+            }
+            Assert.Equal(["200", "429"], counted.Keys.Order(StringComparer.Ordinal));
+            Assert.InRange(counted["200"], 1, 4);
+            // Its next is refused before the release is asked, and so not recorded; another's is answered.
+            var recorded = h.Hosted!.Log!.Log.Size;
+            var (next, problem, answer) = await h.Ask("/say", token: heavy);
+            Assert.Equal((HttpStatusCode.TooManyRequests, "too-much-at-once"), (next, problem["code"].AsString));
+            Assert.NotNull(answer.Headers.RetryAfter);
+            Assert.Equal(recorded, h.Hosted.Log.Log.Size);
+            for (var n = 0; n < 3; n++) Assert.Equal("stone", await h.Word());
+        }
+        finally
+        {
+            foreach (var one in asked) one.Dispose();
+        }
+        // Given back: it may ask again.
+        await h.Eventually(() => h.Ask("/say", token: heavy).GetAwaiter().GetResult().Status == HttpStatusCode.OK,
+            "what it held is not given back");
+    }
 
     [Fact]
     public async Task A_body_is_json_that_everybody_reads_alike_or_it_is_refused()

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Stele.Cli;
 using Stele.Disk;
+using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
@@ -27,14 +28,21 @@ public sealed class MissingKeysTests
         return h;
     }
 
-    static void Take(string journal, params long[] indices) => JournalCut.Rewrite(journal, record =>
+    internal static void Take(string journal, params long[] indices) => JournalCut.Rewrite(journal, record =>
         !indices.Contains(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span)), secret: true);
 
     /// <summary>As a killed process leaves it: without the seal of an orderly end.</summary>
-    static void Unseal(string journal)
+    internal static void Unseal(string journal)
     {
         using var file = File.OpenWrite(journal);
         file.SetLength(file.Length - JournalFrame.Header);
+    }
+
+    /// <summary>As a node leaves its table that is killed and recorded everything since it was opened.</summary>
+    static void Kill(Hamlet h, string origin)
+    {
+        Unseal(h.Folder.KeyTable(origin));
+        new Accounted(0, 0).Write(h.Folder.Accounted(origin));
     }
 
     static Findings Check(Hamlet h)
@@ -46,16 +54,16 @@ public sealed class MissingKeysTests
 
     static async Task<Json> Page(Hamlet h, string path) => CanonicalJson.Parse((await h.Page(path))!, 1 << 22);
 
-    static async Task<Json> Fault(Hamlet h)
+    static async Task<ShownFault> Fault(Hamlet h)
     {
-        Json? fault = null;
-        await h.Eventually(() => (fault = h.Node.Pages.Status()["environments"].AsArray.Single()["faults"].AsArray
-            .FirstOrDefault(f => f["code"].AsString == "keys-missing")) is not null, "the node does not say so");
+        ShownFault? fault = null;
+        await h.Eventually(() => (fault = h.Node.Pages.Status().Environments.Single().Faults
+            .FirstOrDefault(f => f.Code == "keys-missing")) is not null, "the node does not say so");
         return fault!;
     }
 
-    static bool IsSaid(Hamlet h) => h.Node.Pages.Status()["environments"].AsArray
-        .Any(e => e["faults"].AsArray.Any(f => f["code"].AsString == "keys-missing"));
+    static bool IsSaid(Hamlet h) => h.Node.Pages.Status().Environments
+        .Any(e => e.Faults.Any(f => f.Code == "keys-missing"));
 
     [Fact]
     public async Task Erased_pending_and_missing_are_told_apart_and_owners_can_state_what_they_know()
@@ -74,7 +82,7 @@ public sealed class MissingKeysTests
             await h.Eventually(() => h.Node.Node.Waiting == 0, "the outbox is not empty");
         }
         await h.StopNode();
-        var here = new Erasures(h.Folder, o => Erasures.Open(h.Folder, o, TimeProvider.System));
+        var here = new Erasures(h.Folder, o => Erasures.Open(h.Folder, o));
         var pending = Assert.Single(here.Plan(Of(origin, 1), h.Town.State, h.Town.Now).Planned);
         here.Carry(Order(h, pending), 0, h.Town.State, h.Town.Now);
         Assert.Empty(Check(h).Violations);
@@ -93,7 +101,7 @@ public sealed class MissingKeysTests
         // The node says so, by a fault that ends stele status with 1; of each decision, and of its receipt.
         await h.Restart();
         var fault = await Fault(h);
-        Assert.Contains("the keys of 2 records", fault["message"].AsString, StringComparison.Ordinal);
+        Assert.Contains("the keys of 2 records", fault.Message, StringComparison.Ordinal);
         await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the pending one is not stated");
         foreach (var (index, keys, body) in new[] { (0, "erased", "erased"), (1, "erased", "erased"),
             (2, "missing", "missing"), (3, "whole", "missing"), (4, "whole", "whole"), (6, "missing", "missing") })
@@ -117,7 +125,7 @@ public sealed class MissingKeysTests
         using var owner = new NodeClient(h.Node.Address.ToString(), h.NodeToken);
         var stated = Assert.Single((await owner.Plan(new([Decision.Id(origin, 2), Decision.Id(origin, 6)], null, null,
             null, h.Town.State.Size), TimeProvider.System, default)).Planned);
-        Assert.Equal(2, stated["count"].AsInt);
+        Assert.Equal(2, stated.Count);
         await owner.Carry(Order(h, stated), 0, TimeProvider.System, default);
         await h.Eventually(() => h.Hosted!.Table!.State.Erasures.Count == 3, "it is not stated");
         Assert.False(IsSaid(h));
@@ -138,7 +146,7 @@ public sealed class MissingKeysTests
         await h.StopNode();
         Take(h.Folder.KeyTable(origin), 4);
         Take(h.Folder.Bodies(origin), 3, 4);
-        Unseal(h.Folder.KeyTable(origin));
+        Kill(h, origin);
         var found = Check(h);
         Assert.Empty(found.Violations);
         Assert.Contains("ends with 2 decisions", Assert.Single(found.Remarks), StringComparison.Ordinal);
@@ -173,7 +181,7 @@ public sealed class MissingKeysTests
         var table = h.Folder.KeyTable(origin);
         if (how == "file") File.Delete(table);
         else Take(table, how == "orderly" ? 4 : 2);
-        if (how == "middle") Unseal(table);
+        if (how == "middle") Kill(h, origin);
         Assert.NotEmpty(Check(h).Violations);
         await h.Restart();
         await Fault(h);
@@ -182,22 +190,64 @@ public sealed class MissingKeysTests
         Assert.Contains("nothing says why", Assert.Single(Check(h).Violations).Problem, StringComparison.Ordinal);
     }
 
+    /// <summary>An earlier build noted nothing: what is missing of its decisions is told, and is no fault. What this
+    /// build recorded is accounted for.</summary>
+    [Fact]
+    public async Task What_an_earlier_build_left_incomplete_is_a_remark_and_what_goes_after_it_a_finding()
+    {
+        Hamlet.Needs();
+        await using var h = await Answered(5);
+        var origin = h.Hosted!.Log!.Origin;
+        var hex = NodeFolder.NameOf(origin);
+        await h.StopNode();
+        Take(h.Folder.KeyTable(origin), 2, 4);
+        Take(h.Folder.Bodies(origin), 3);
+        File.Delete(h.Folder.Accounted(origin));
+        string[] remarks =
+        [
+            $"keytable/{hex}: the keys of 2 decisions before 5 are missing (2, 4); the build that recorded them did "
+                + "not note what a crash took",
+            $"bodies/{hex}: bodies of 1 decision before 5 are missing (3), and their keys are here; the build that "
+                + "recorded them did not note what a crash took",
+        ];
+        for (var opened = 0; opened < 2; opened++)
+        {
+            var found = Check(h);
+            Assert.Empty(found.Violations);
+            Assert.Equal(remarks, found.Remarks);
+            await h.Restart();
+            await h.Eventually(() => h.Ask("/say").Result.Status == System.Net.HttpStatusCode.OK, "it does not serve");
+            Assert.False(IsSaid(h));
+            Assert.Equal("missing", (await Page(h, $"decisions/{hex}/4"))["keys"].AsString);
+            await h.StopNode();
+        }
+        Take(h.Folder.KeyTable(origin), 6);
+        Assert.Equal(remarks, Check(h).Remarks);
+        Assert.Contains("the keys of 1 decision are missing (6), and nothing says why",
+            Assert.Single(Check(h).Violations).Problem, StringComparison.Ordinal);
+        await h.Restart();
+        Assert.Contains("the keys of 1 record ", (await Fault(h)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void More_than_can_have_been_under_way_was_not_lost_in_a_crash()
     {
-        Assert.Equal(100, Recorder.TailOf(99, 0, 100 + KeyTable.MostUnderWay));
-        Assert.Equal(101 + KeyTable.MostUnderWay, Recorder.TailOf(99, 0, 101 + KeyTable.MostUnderWay));
-        Assert.Equal(7, Recorder.TailOf(-1, 7, 9));
-        Assert.Equal(9, Recorder.TailOf(20, 0, 9));
+        Assert.Equal(100, new Accounted(0, 0).TailOf(99, 0, 100 + Accounted.MostUnderWay));
+        Assert.Equal(101 + Accounted.MostUnderWay, new Accounted(0, 0).TailOf(99, 0, 101 + Accounted.MostUnderWay));
+        Assert.Equal(7, new Accounted(0, 0).TailOf(-1, 7, 9));
+        Assert.Equal(9, new Accounted(0, 0).TailOf(20, 0, 9));
+        // Nor was what an opening before has looked at.
+        Assert.Equal(8, new Accounted(0, 8).TailOf(-1, 7, 9));
+        Assert.Equal(9, new Accounted(0, 12).TailOf(3, 0, 9));
     }
 
     static ErasureRequest Of(string origin, long index) => new([Decision.Id(origin, index)], null, null, null, 0);
 
-    static Envelope Order(Hamlet h, Json claim) => Envelope.Sign(
-        h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0)).Encode(), h.Town.Owner.Key);
+    static Envelope Order(Hamlet h, ErasureClaim claim) => Envelope.Sign(
+        h.Town.Act(claim.Statement(h.Town.State, "", 0)).Encode(), h.Town.Owner.Key);
 
     /// <summary>The owner's home, connected to server and node.</summary>
-    static async Task<string> Home(Hamlet h)
+    internal static async Task<string> Home(Hamlet h)
     {
         var folder = h.Town.Path("home");
         var home = Stele.Cli.Home.Open(folder);

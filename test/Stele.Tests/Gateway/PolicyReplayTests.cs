@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Stele.Cli;
+using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Ledger;
@@ -250,7 +251,7 @@ public sealed class PolicyReplayTests
         var from = Late - 500;
         Assert.Equal(order.Count(r => r.Time + 3 >= from && r.Time + 3 <= from + 200),
             site.Replay(OfNext, from, from + 200).All);
-        Assert.Equal(replayed.ToJson(), ReplayedLog.FromJson(replayed.ToJson()).ToJson());
+        Assert.Equal(replayed.ToJson(), ViewJson.Read<ReplayedLog>(replayed.ToJson()).ToJson());
     }
 
     /// <summary>Past verdicts: held against the fold itself, on states in which the other policy stood.</summary>

@@ -37,7 +37,8 @@ static class StartupHook
     {
         await using var node = await NodeHost.Start(new NodeFolder(a[0]), Trust.Parse(Encoding.UTF8.GetBytes(a[1])),
             new Uri(a[2]), a[3], Hamlet.Quick,
-            new GatewayOptions { Port = int.Parse(a[4], CultureInfo.InvariantCulture) }, TimeProvider.System);
+            new GatewayOptions { Port = int.Parse(a[4], CultureInfo.InvariantCulture) }, TimeProvider.System,
+            Console.Error.WriteLine);
         // An orderly stop is asked for by closing standard input.
         await Task.WhenAny(node.Failed, Console.In.ReadToEndAsync());
         if (node.Failed.IsFaulted) Console.Error.WriteLine(node.Failed.Exception);

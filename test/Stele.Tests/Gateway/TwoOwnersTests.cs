@@ -49,9 +49,9 @@ public sealed class TwoOwnersTests
     static ErasureRequest Of(Hamlet h, string origin, params long[] indices) =>
         new([.. indices.Select(i => Decision.Id(origin, i))], null, null, null, h.Town.State.Size);
 
-    static Envelope Order(Hamlet h, Json claim, TimeSpan ago = default, params Citizen[] by)
+    static Envelope Order(Hamlet h, ErasureClaim claim, TimeSpan ago = default, params Citizen[] by)
     {
-        var statement = h.Town.Act(ErasureRecord.Statement(claim, h.Town.State, "", 0));
+        var statement = h.Town.Act(claim.Statement(h.Town.State, "", 0));
         return Envelope.Sign((statement with { Issued = statement.Issued - (long)ago.TotalMilliseconds }).Encode(),
             [.. (by.Length == 0 ? [h.Town.Owner, h.Town.Second!] : by).Select(b => b.Key)]);
     }
@@ -102,7 +102,7 @@ public sealed class TwoOwnersTests
         var (h, origin) = await Answered(4);
         await using var _ = h;
         using var node = new NodeClient(h.Node.Address.ToString(), h.NodeToken);
-        async Task<Json> Planned(params long[] indices) => Assert.Single(
+        async Task<ErasureClaim> Planned(params long[] indices) => Assert.Single(
             (await node.Plan(Of(h, origin, indices), TimeProvider.System, default)).Planned);
         Task<long> Carry(Envelope order) => node.Carry(order, h.Town.State.Size, TimeProvider.System, default);
         async Task Refused(string why, Envelope order)
@@ -117,16 +117,15 @@ public sealed class TwoOwnersTests
         // Older than a day: refused; the same plan signed again is carried out.
         await Refused("outside-window", Order(h, claim, TimeSpan.FromHours(24.1)));
         // For another plan: one that is not here, and one whose list is another's.
-        await Refused("no plan with that list", Order(h, claim.With("list", Digest.Of("another"u8))));
+        await Refused("no plan with that list", Order(h, claim with { List = Digest.Of("another"u8) }));
         var other = await Planned(2);
-        await Refused("does not say what was planned", Order(h, claim.With("list", other["list"].AsDigest)
-            .With("count", 2)));
+        await Refused("does not say what was planned", Order(h, claim with { List = other.List, Count = 2 }));
         Assert.All(await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Body(h, origin, i))),
             state => Assert.Equal("whole", state));
 
         var order = Order(h, claim);
         Assert.Equal(1, await Carry(order));
-        await h.Eventually(() => h.Hosted!.Table!.State.Erasures.ContainsKey(claim["list"].AsDigest),
+        await h.Eventually(() => h.Hosted!.Table!.State.Erasures.ContainsKey(claim.List),
             "it is not stated");
         Assert.Equal("erased", await Body(h, origin, 1));
         // Replayed, and signed again for the same list: the ledger has it.
@@ -154,7 +153,7 @@ public sealed class TwoOwnersTests
         Hamlet.Needs();
         var (h, origin) = await Answered(2);
         await using var _ = h;
-        Json claim;
+        ErasureClaim claim;
         using (var node = new NodeClient(h.Node.Address.ToString(), h.NodeToken))
         {
             claim = Assert.Single((await node.Plan(Of(h, origin, 0), TimeProvider.System, default)).Planned);
@@ -166,11 +165,11 @@ public sealed class TwoOwnersTests
         // A day goes by.
         File.Delete(h.Folder.Outbox);
         await h.StartServer();
-        var file = Path.Combine(h.Folder.Erasures, claim["list"].AsDigest.Hex + ".order");
+        var file = Path.Combine(h.Folder.Erasures, claim.List.Hex + ".order");
         await File.WriteAllBytesAsync(file, Order(h, claim, TimeSpan.FromHours(24.1)).ToJson().ToBytes());
         await h.Restart();
-        await h.Eventually(() => h.Node.Pages.Status()["erasures"].AsArray is [var e] && !e["ordered"].AsBool
-            && e["says"].AsString.Contains("stele erase --pending", StringComparison.Ordinal), "it does not say so");
+        await h.Eventually(() => h.Node.Pages.Status().Erasures is [var e] && !e.Ordered
+            && e.Says.Contains("stele erase --pending", StringComparison.Ordinal), "it does not say so");
 
         var (first, second) = (await Home(h, "first", h.Town.Owner), await Home(h, "second", h.Town.Second!));
         var draft = h.Town.Path("again.json");
@@ -179,6 +178,6 @@ public sealed class TwoOwnersTests
         var signed = await Programs.Say(second, "erase", "--sign", draft);
         Assert.Equal(0, signed["destroyed"].AsInt);
         Assert.Equal(1, Assert.Single(h.Town.State.Erasures.Values).Count);
-        await h.Eventually(() => h.Node.Pages.Status()["erasures"].AsArray.IsEmpty, "it says so still");
+        await h.Eventually(() => h.Node.Pages.Status().Erasures.IsEmpty, "it says so still");
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Cel.Check;
 using Cel.Library;
 using Cel.Plan;
 using Cel.Regex;
@@ -60,7 +61,7 @@ public sealed class GoldenNameTests
     {
         var found = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var payload in StatementTests.Payloads)
-            Walk($"statement {Statement.Parse(payload).Kind} ", CanonicalJson.Parse(payload, Envelope.MaxPayload));
+            Walk($"statement {StatementKinds.Parse(payload).Kind} ", CanonicalJson.Parse(payload, Envelope.MaxPayload));
         foreach (var kept in Kept.All())
         {
             var w = kept.World;
@@ -158,8 +159,9 @@ public sealed class GoldenNameTests
     /// <summary>Every function that an expression may call.</summary>
     static IEnumerable<string> Functions() =>
         StandardLibrary.Functions.Names.SelectMany(name => StandardLibrary.Functions.Find(name)!
-        .Select(o =>
-            $"function {(o.IsMethod ? $"{o.Parameters[0]}." : "")}{name}({string.Join(", ", o.Parameters.Skip(o.IsMethod ? 1 : 0))}) {o.Result}"));
+        .Select(o => o.Form is CallForm.Method
+            ? $"function {o.Parameters[0]}.{name}({string.Join(", ", o.Parameters.Skip(1))}) {o.Result}"
+            : $"function {name}({string.Join(", ", (IEnumerable<CelType>)o.Parameters)}) {o.Result}"));
 
     // Where the names of members are not the format's.
     static readonly string[] Chosen =

@@ -270,7 +270,7 @@ public sealed class AdmissionTests
         Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);
         Assert.False(verdict.Passed);
         Assert.NotNull(verdict.Rules.First(r => !r.Allows).Message);
-        Assert.Equal(verdict, Statement.Parse(verdict.Encode()),
+        Assert.Equal(verdict, StatementKinds.Parse(verdict.Encode()),
             (a, b) => ((Statement)a).Encode().AsSpan().SequenceEqual(((Statement)b).Encode()));
     }
 }

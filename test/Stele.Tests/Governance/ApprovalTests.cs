@@ -127,15 +127,15 @@ public sealed class ApprovalTests
         var given = m.World.Fresh(m.World.Approve(m.V2));
         foreach (var good in new[] { given, Back(given, 7), given with { Action = Deployment.Halt, Routes = [] } })
         {
-            var read = Assert.IsType<Approval>(Statement.Parse(good.Encode()));
+            var read = Assert.IsType<Approval>(StatementKinds.Parse(good.Encode()));
             Assert.Equal((good.Expires, good.Replaces, good.Routes.Length),
                 (read.Expires, read.Replaces, read.Routes.Length));
             Assert.Equal(good.Identity, read.Identity);
         }
         foreach (var bad in new[] { given with { Expires = null }, given with { Replaces = 7 } })
-            Assert.Throws<FormatException>(() => Statement.Parse(bad.Encode()));
+            Assert.Throws<FormatException>(() => StatementKinds.Parse(bad.Encode()));
         Assert.Throws<FormatException>(() =>
-            Statement.Parse(CanonicalJson.Parse(given.Encode(), Envelope.MaxPayload) is var j
+            StatementKinds.Parse(CanonicalJson.Parse(given.Encode(), Envelope.MaxPayload) is var j
                 ? j.With("predicate", j["predicate"].With("routes", Json.EmptyArray)).ToBytes()
                 : []));
     }

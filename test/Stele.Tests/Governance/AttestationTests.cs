@@ -186,7 +186,7 @@ public sealed class AttestationTests
     static long[] Reckoned(World w, string control, Digest? release)
     {
         var entries = w.Entries.Select(e => Entry.Parse(e)).ToArray();
-        var statements = entries.Select(e => Statement.Parse(e.Envelope.Payload)).ToArray();
+        var statements = entries.Select(e => StatementKinds.Parse(e.Envelope.Payload)).ToArray();
         long RevokedFrom(Digest key) =>
             statements.OfType<Revocation>().Where(r => r.Digest == key).Select(r => r.FromEntry!.Value)
                 .DefaultIfEmpty(long.MaxValue).Min();

@@ -189,7 +189,7 @@ public sealed class FallingTests
             }
 
             var entries = w.Entries.Select(e => Entry.Parse(e)).ToArray();
-            var statements = entries.Select(e => Statement.Parse(e.Envelope.Payload)).ToArray();
+            var statements = entries.Select(e => StatementKinds.Parse(e.Envelope.Payload)).ToArray();
             foreach (var (member, fact) in w.State.Members) Assert.Equal(!Falls((int)fact.Entry),
                 w.State.Member(member) is not null);
             for (var i = 0; i < entries.Length; i++)

@@ -80,7 +80,7 @@ public sealed class VerdictTests
                     [.. outcome.Judgement.Rules.Select(r => r with { Message = Text() })] }
             };
             var verdict = Explain.Verdict(before, entry, said)!;
-            Assert.Equal(verdict.Encode(), Statement.Parse(verdict.Encode()).Encode());
+            Assert.Equal(verdict.Encode(), StatementKinds.Parse(verdict.Encode()).Encode());
             Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);
             Assert.Equal(outcome.Judgement.FirstFailure!.Rule, verdict.Rules.First(r => !r.Allows).Rule);
             Assert.NotEmpty(Explain.Refusal(before, entry, said).Encode());
@@ -109,7 +109,7 @@ public sealed class VerdictTests
         w.Refuse(w.Deploying(m.V2), World.Deployer);
         var verdict = Verdicts(m).Single();
         Assert.Equal(RuleOutcome.Error, verdict.Rules.Single().Result);
-        Assert.Equal(verdict.Encode(), Statement.Parse(verdict.Encode()).Encode());
+        Assert.Equal(verdict.Encode(), StatementKinds.Parse(verdict.Encode()).Encode());
         Assert.Empty(w.Verify().Findings);
     }
 

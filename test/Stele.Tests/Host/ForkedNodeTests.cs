@@ -1,6 +1,7 @@
 using System.Text;
 using Stele.Api;
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Host;
 using Stele.Proof;
 using Stele.Tests.Control;
@@ -37,7 +38,7 @@ public sealed class ForkedNodeTests
             Assert.InRange(verified[0].Time, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 100,
                 DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1);
         }
-        Assert.Equal(key.ToString(), hamlet.Node.Pages.Status()["cosigner"].AsString);
+        Assert.Equal(key.ToString(), hamlet.Node.Pages.Status().Cosigner);
         // Without a policy what has cosignatures is published, and is there after a restart.
         await hamlet.StopNode();
         await hamlet.StopServer();
@@ -113,7 +114,7 @@ public sealed class ForkedNodeTests
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = port }, town.Time))
         {
             await hamlet.Eventually(() => hamlet.Node.Node.Fork is not null, "the node does not see the fork", 60);
-            Assert.Contains("fork", hamlet.Node.Pages.Status()["fork"].AsString, StringComparison.Ordinal);
+            Assert.Contains("fork", hamlet.Node.Pages.Status().Fork, StringComparison.Ordinal);
             Assert.False(hamlet.Node.Node.Failed.IsCompleted);
             var proof =
                 Fork.Parse(await File.ReadAllBytesAsync(Path.Combine(hamlet.Folder.Replica, "fork.json"), Stop));
@@ -122,7 +123,7 @@ public sealed class ForkedNodeTests
             Assert.DoesNotContain(Note.Parse(twin.Log.Checkpoint).Signatures,
                 s => s.Name == hamlet.Node.Node.Cosigner.Key.Name);
             using var server = new ServerClient(twin.Address, town.Founded.Token);
-            Assert.Empty((await server.Get("witnesses", Stop))["cosigners"].AsArray);
+            Assert.Empty((await server.Get<WitnessedLedger>("witnesses", Stop)).Cosigners);
         }
         // The true history is back: still, people have to look at it first.
         await town.StartAt(port);

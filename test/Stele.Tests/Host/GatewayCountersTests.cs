@@ -11,26 +11,26 @@ public sealed class GatewayCountersTests : IDisposable
 
     public void Dispose() => _scratch.Dispose();
 
-    static GatewayCount Read(GatewayCounters tally) => tally.Around(() => { });
+    static GatewayCount Read(GatewayCounters counters) => counters.Around(() => { });
 
     [Fact]
     public void What_was_counted_is_there_when_it_is_opened_again()
     {
         var file = _scratch.At("tally/log");
-        using (var tally = new GatewayCounters(file, 5))
+        using (var counters = new GatewayCounters(file, 5))
         {
-            Assert.Equal(new GatewayCount(5, 0, 0, 0, 0, 0), Read(tally));
-            for (var i = 0; i < 4; i++) tally.Admitted();
-            for (var i = 0; i < 3; i++) tally.Recorded();
-            for (var i = 0; i < 2; i++) tally.Answered();
-            tally.Failed();
-            tally.Refused();
+            Assert.Equal(new GatewayCount(5, 0, 0, 0, 0, 0), Read(counters));
+            for (var i = 0; i < 4; i++) counters.Admitted();
+            for (var i = 0; i < 3; i++) counters.Recorded();
+            for (var i = 0; i < 2; i++) counters.Answered();
+            counters.Failed();
+            counters.Refused();
         }
-        using (var tally = new GatewayCounters(file, 9))
+        using (var counters = new GatewayCounters(file, 9))
         {
-            Assert.Equal(new GatewayCount(5, 4, 3, 2, 1, 1), Read(tally));
-            tally.Admitted();
-            Assert.Equal(5, Read(tally).Admitted);
+            Assert.Equal(new GatewayCount(5, 4, 3, 2, 1, 1), Read(counters));
+            counters.Admitted();
+            Assert.Equal(5, Read(counters).Admitted);
         }
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
     }
@@ -66,19 +66,19 @@ public sealed class GatewayCountersTests : IDisposable
         using (var open = new Counters(_scratch.At("copy"), "one boot"))
             File.Copy(_scratch.At("copy"), _scratch.At("down"));
         using (var down = new Counters(_scratch.At("down"), "another boot")) Assert.False(down.Intact);
-        using var tally = new GatewayCounters(_scratch.At("fresh"), 12);
-        Assert.Equal(12, Read(tally).From);
+        using var counters = new GatewayCounters(_scratch.At("fresh"), 12);
+        Assert.Equal(12, Read(counters).From);
     }
 
     [Fact]
     public void Counting_after_the_end_does_nothing()
     {
-        var tally = new GatewayCounters(_scratch.At("log"), 0);
-        tally.Admitted();
-        tally.Dispose();
-        tally.Admitted();
-        tally.Flush();
-        tally.Dispose();
+        var counters = new GatewayCounters(_scratch.At("log"), 0);
+        counters.Admitted();
+        counters.Dispose();
+        counters.Admitted();
+        counters.Flush();
+        counters.Dispose();
         using var again = new GatewayCounters(_scratch.At("log"), 0);
         Assert.Equal(1, Read(again).Admitted);
     }
@@ -86,11 +86,11 @@ public sealed class GatewayCountersTests : IDisposable
     [Fact]
     public async Task Every_thread_is_counted()
     {
-        using var tally = new GatewayCounters(_scratch.At("log"), 0);
+        using var counters = new GatewayCounters(_scratch.At("log"), 0);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
         {
-            for (var i = 0; i < 10_000; i++) tally.Answered();
+            for (var i = 0; i < 10_000; i++) counters.Answered();
         })));
-        Assert.Equal(80_000, Read(tally).Answered);
+        Assert.Equal(80_000, Read(counters).Answered);
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using Stele.Blobs;
 using Stele.Build;
+using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
 using Stele.Identity;
@@ -292,7 +293,7 @@ sealed class Hamlet : IAsyncDisposable
         {
             if (Node?.Failed is { IsFaulted: true } failed) await failed;
             if (DateTime.UtcNow > until)
-                Assert.Fail($"{otherwise}; {Node?.Pages.Status()}; {string.Join(" | ", Town.Bugs)}");
+                Assert.Fail($"{otherwise}; {Node?.Pages.Status().ToJson()}; {string.Join(" | ", Town.Bugs)}");
             await Task.Delay(20);
         }
     }

@@ -36,5 +36,23 @@ public sealed class LookTests(SmallRelease small, ITestOutputHelper output) : IC
         var one = files.First(f => f.EndsWith("/dotnet", StringComparison.Ordinal));
         files.Remove(one);
         Assert.Equal($"a process executes /{one}", Inspection.Sign(instance, files));
+        // Of as many mappings as a release likes to have, a look reads so many.
+        Assert.Null(Inspection.Sign(instance, new HashSet<string>(), most: 0));
+        Assert.NotNull(Inspection.Sign(instance, new HashSet<string>(), most: 1000));
+    }
+
+    /// <summary>What is read of a release goes into lines and pages, and is as long as the release makes it.</summary>
+    [Fact]
+    public void Differences_are_told_up_to_a_bound()
+    {
+        var differences = new Differences();
+        for (var n = 0; n < 64; n++) differences.Add(new string('x', 299) + "\ud83d\ude00" + new string('y', 5000));
+        Assert.False(differences.IsFull);
+        for (var n = 0; n < 100_000; n++) differences.Add("another");
+        Assert.True(differences.IsFull);
+        var told = differences.ToImmutable();
+        Assert.Equal(65, told.Length);
+        Assert.Equal(new string('x', 299) + "…", told[0]);
+        Assert.Equal("and more than these 64", told[^1]);
     }
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Stele.Host;
 using Stele.Proof;
 using Stele.Proof.Statements;
+using Stele.Tests.Disk;
 
 namespace Stele.Tests.Host;
 
@@ -79,6 +80,92 @@ public sealed class NodeFaultTests
         Assert.Empty(await Codes(h));
     }
 
+    /// <summary>The loops that met the lack go on where they were, without a word from anyone.</summary>
+    [Fact]
+    public async Task Without_descriptors_it_says_so_and_goes_on_when_there_are_some()
+    {
+        Hamlet.Needs();
+        var (h, _) = await Hamlet.Serving();
+        await using var __ = h;
+        Assert.Equal("stone", await h.Word());   // what records it is open
+        using (var lacking = new LackingDisk(h.Folder.Path))
+        {
+            var release = await h.Release("v2", "slate");
+            await h.Deploy(release);
+            await Said(h, "node: descriptors: ");
+            Assert.Contains("descriptors", await Codes(h));
+            Assert.True(lacking.Met > 0);
+            Assert.Equal("stone", await h.Word());
+        }
+        await h.Eventually(() => h.Word().GetAwaiter().GetResult() == "slate", "the order is not followed");
+        await Said(h, "node: no longer descriptors");
+        Assert.False(h.Node.Failed.IsFaulted);
+    }
+
+    /// <summary>No entry has to come for a log that could not be opened once to be opened.</summary>
+    [Fact]
+    public async Task A_decision_log_that_could_not_be_opened_is_opened_later()
+    {
+        Hamlet.Needs();
+        await using var h = await Hamlet.Found();
+        await h.Deploy(await h.Release("v1", "stone"));
+        Directory.CreateDirectory(h.Folder.Logs);
+        using (var lacking = new LackingDisk(h.Folder.Logs))
+        {
+            await h.Start();
+            await h.Eventually(() => lacking.Met > 0, "it does not try");
+            Assert.Null(h.Hosted?.Log);
+        }
+        await h.Eventually(() => h.Hosted!.Log is not null, "it does not try again");
+    }
+
+    /// <summary>Lines that can't be written, and faults that can't be asked for, end no report of faults.</summary>
+    [Fact]
+    public async Task Reports_go_on_when_one_could_not_be_made()
+    {
+        var lines = new List<string>();
+        int tried = 0, refused = 0;
+        bool broken = true, unknown = false;
+        using var stop = new CancellationTokenSource();
+        IEnumerable<Faulted> Faults()
+        {
+            if (!Volatile.Read(ref unknown)) return [new Faulted(FaultCode.Unreachable, "nobody answers")];
+            Interlocked.Increment(ref refused);
+            throw new InvalidOperationException("not now");
+        }
+        void Report(string line)
+        {
+            Interlocked.Increment(ref tried);
+            if (Volatile.Read(ref broken)) throw new IOException("the pipe is broken");
+            lock (lines) lines.Add(line);
+        }
+        var running = new FaultReports("node", Faults, Report, TimeProvider.System).Run(stop.Token);
+        async Task Until(Func<bool> holds)
+        {
+            for (var n = 0; !holds(); n++)
+            {
+                Assert.False(running.IsCompleted, "it ended");
+                Assert.True(n < 6000, "it does nothing");
+                await Task.Delay(10);
+            }
+        }
+        await Until(() => Volatile.Read(ref tried) >= 2);
+        Volatile.Write(ref broken, false);
+        await Until(() => { lock (lines) return lines.Count == 2; });
+        Volatile.Write(ref unknown, true);
+        await Until(() => Volatile.Read(ref refused) >= 4);
+        Volatile.Write(ref unknown, false);
+        await Until(() => { lock (lines) return lines.Count == 3; });
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        Assert.Equal(
+        [
+            "node: faults could not be reported: IOException: the pipe is broken",
+            $"node: unreachable: nobody answers; {FaultCode.Unreachable.Row().Hint}",
+            "node: faults could not be reported: InvalidOperationException: not now",
+        ], lines);
+    }
+
     [Fact]
     public async Task What_an_environment_lacks_is_on_its_page_with_the_next_step()
     {
@@ -99,7 +186,7 @@ public sealed class NodeFaultTests
     [Fact]
     public void Every_fault_has_a_name_of_its_own_a_next_step_and_a_row_in_the_docs()
     {
-        var rows = Enum.GetValues<NodeFault>().Select(f => f.Row()).ToArray();
+        var rows = Enum.GetValues<FaultCode>().Select(f => f.Row()).ToArray();
         Assert.Equal(rows.Length, rows.Select(r => r.Name).Distinct(StringComparer.Ordinal).Count());
         Assert.All(rows, r => Assert.Matches("^[a-z]+(-[a-z]+)*$", r.Name));
         Assert.All(rows, r => Assert.True(r.Hint.Length > 10, r.Name));

@@ -93,7 +93,7 @@ public sealed partial class ObeyedTests
             && o.Dimensions is [{ Name: "inspection", Agrees: false, Strength: "unavailable" }]);
         await h.Eventually(() => h.Hosted!.InARow >= 2, "it was not replaced");
         Assert.True(Said(h, "uninspected: ", "3 times in a row"));
-        Assert.Equal(NodeFault.Uninspected, h.Hosted!.Fault!.Fault);
+        Assert.Equal(FaultCode.Uninspected, h.Hosted!.Fault!.Fault);
         await Obeyed(h);
     }
 
@@ -108,7 +108,7 @@ public sealed partial class ObeyedTests
         await h.Deploy(release);
         await h.Eventually(() => h.Hosted!.InARow >= 4, "it does not end again and again");
         Assert.Equal(["started", "stopped", "started", "stopped"], h.Observations.Select(o => o.Event));
-        Assert.Equal(NodeFault.Ended, h.Hosted!.Fault!.Fault);
+        Assert.Equal(FaultCode.Ended, h.Hosted!.Fault!.Fault);
         Assert.Contains("replaced ", h.Hosted.Fault.Words, StringComparison.Ordinal);
         await Obeyed(h);
     }

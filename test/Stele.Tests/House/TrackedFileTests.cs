@@ -32,7 +32,8 @@ public sealed class TrackedFileTests
     /// Archives that hold keys and tokens made for tests alone: worlds that <c>UpgradeTests</c> brings back to life.
     /// They sign nothing and open nothing anywhere else.
     /// </summary>
-    static readonly string[] HoldTestKeys = ["test/Stele.Tests/Upgrade/fold-1.tar.br"];
+    static readonly string[] HoldTestKeys =
+        ["test/Stele.Tests/Upgrade/fold-1.tar.br", "test/Stele.Tests/Upgrade/format-2.tar.br"];
 
     const string Key = "a private key";
 

@@ -63,7 +63,7 @@ public sealed class AnswersTests
                     http => http.Write(Problem.Of(trouble, "x") with { Allow = "GET" }));
             foreach (var error in Enum.GetValues<Stele.Gateway.GatewayError>())
                 await Look(Stele.Gateway.GatewayErrors.Row(error).Name, token,
-                    http => Stele.Gateway.GatewayErrors.Write(http, error, "x"));
+                    http => http.Write(Stele.Gateway.GatewayErrors.Problem(error, "x")));
         }
         Assert.Empty(wrong);
     }

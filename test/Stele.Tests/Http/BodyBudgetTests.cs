@@ -45,25 +45,25 @@ public sealed class BodyBudgetTests
         Assert.Equal(0, budget.Taken);
     }
 
-    /// <summary>What came cannot be refused any more; those who ask next are.</summary>
+    /// <summary>What a request may come to take is known to fit before it is begun, and not taken yet.</summary>
     [Fact]
-    public void Answers_that_are_not_taken_count_against_those_who_ask_next()
+    public void What_is_expected_is_refused_where_it_would_not_fit()
     {
         var budget = new BodyBudget(100, 60);
         using var next = new BodyBudget.Share(budget, "a");
         using (var slow = new BodyBudget.Share(budget, "a"))
         {
-            next.Expect(0);
-            slow.Count(61);
-            var problem = Assert.Throws<ProblemException>(() => next.Expect(0)).Problem;
+            slow.Take(50);
+            var problem = Assert.Throws<ProblemException>(() => next.Take(1, expected: 11)).Problem;
             Assert.True(problem.Is(ProblemCode.TooMuchAtOnce));
+            next.Take(1, expected: 10);
+            Assert.Equal(51, budget.Taken);
             using var b = new BodyBudget.Share(budget, "b");
-            b.Expect(0);
-            b.Count(1000);
-            Assert.Equal(ProblemCode.Busy, Refused(new BodyBudget.Share(budget, "c"), 1));
-            Assert.Equal(1061, budget.Taken);
+            b.Take(40, expected: 40);
+            Assert.True(Assert.Throws<ProblemException>(() => new BodyBudget.Share(budget, "c").Take(1, expected: 10))
+                .Problem.Is(ProblemCode.Busy));
         }
-        next.Expect(0);
+        next.Take(1, expected: 60);
     }
 
     [Fact]

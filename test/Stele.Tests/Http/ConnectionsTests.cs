@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Stele.Proof;
 using Stele.Tests.Control;
 
 namespace Stele.Tests.Http;
@@ -99,6 +100,13 @@ public sealed class ConnectionsTests
             var answer = next.Answer();
             await Task.Delay(300);
             Assert.False(answer.IsCompleted);
+            // It is said.
+            await known[1].Send(Get("/witnesses", town.Founded.Token));
+            var page = CanonicalJson.Parse(Encoding.UTF8.GetBytes((await known[1].Answer()).Body), 1 << 20);
+            var fault = page["faults"].AsArray.Single();
+            Assert.Equal("descriptors", fault["code"].AsString);
+            Assert.StartsWith("16 connections are open, all of known clients", fault["message"].AsString,
+                StringComparison.Ordinal);
             known[0].Dispose();
             Assert.Equal(200, (await answer).Status);
             foreach (var one in known.Skip(1))

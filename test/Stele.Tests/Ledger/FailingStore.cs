@@ -17,13 +17,29 @@ sealed class FailingStore(ILedgerStore inner, int step, bool isDone) : ILedgerSt
 
     public string Place => inner.Place;
     public IReadOnlyList<LedgerSegment> Segments() => inner.Segments();
-    public LedgerEnd Read(long from, long to, LedgerVisitor visit) => inner.Read(from, to, visit);
+
+    /// <summary>What readers of its records asked for, in order.</summary>
+    public List<string> Asked { get; } = [];
+
+    public LedgerEnd Read(long from, long to, LedgerVisitor visit)
+    {
+        Asked.Add(nameof(Read));
+        return inner.Read(from, to, visit);
+    }
+
     public byte[]? Basis(long first) => inner.Basis(first);
     public void Export(long first, SegmentPart part, Stream to) => inner.Export(first, part, to);
     public byte[]? Get(string name) => inner.Get(name);
     public bool Has(string name) => inner.Has(name);
     public IEnumerable<string> List(string folder) => inner.List(folder);
     public IDisposable? Hold(out bool inUse) => inner.Hold(out inUse);
+
+    public void Sync()
+    {
+        Asked.Add(nameof(Sync));
+        inner.Sync();
+    }
+
     public ILedgerWriter Lock() => new Writer(this, inner.Lock());
 
     sealed class Writer(FailingStore store, ILedgerWriter inner) : ILedgerWriter
@@ -42,12 +58,11 @@ sealed class FailingStore(ILedgerStore inner, int step, bool isDone) : ILedgerSt
             }
         }
 
-
-        public LedgerStart Open(long from, long segmentBytes, LedgerVisitor visit)
+        public long Open(long from, long segmentBytes, LedgerVisitor visit)
         {
-            LedgerStart? start = null;
-            Do(() => start = inner.Open(from, segmentBytes, visit));
-            return start!;
+            long next = 0;
+            Do(() => next = inner.Open(from, segmentBytes, visit));
+            return next;
         }
 
         public void Append(RecordBatch batch) => Do(() => inner.Append(batch));

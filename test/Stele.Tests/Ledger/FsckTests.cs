@@ -74,8 +74,8 @@ public sealed class FsckTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "tile/1/000.p/2"), "x");
         File.WriteAllText(Path.Combine(folder, "tile/stray"), "x");
         Assert.Equal(["tile/0/000: written again", "tile/1/000.p/2: written again", "tile/entries/001: written again",
-            "tile/stray: removed"],
-            Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key).Order(StringComparer.Ordinal));
+            "tile/stray: removed"], Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key)
+                .Select(r => r.ToString()).Order(StringComparer.Ordinal));
         Assert.Empty(_ledgers.Check("log"));
         Assert.Equal(journal, File.ReadAllBytes(FileStore.JournalPath(folder)));
         foreach (var file in Directory.GetFiles(good, "*", SearchOption.AllDirectories))
@@ -85,7 +85,7 @@ public sealed class FsckTests : IDisposable
         // A checkpoint can't be made without the key, and is not.
         File.WriteAllText(Path.Combine(folder, "checkpoint"), "x");
         Assert.Equal(["checkpoint: left as it is; opening the log signs it again"],
-            Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key));
+            Fsck.Repair(new FileStore(folder), _ledgers.Signer.Key).Select(r => r.ToString()));
         Assert.Equal(["checkpoint: not a signed checkpoint"], _ledgers.Check("log"));
 
         journal[40] ^= 1;
@@ -103,7 +103,7 @@ public sealed class FsckTests : IDisposable
             Assert.Equal(Extension.Extended, await replica.Extend([.. own.ReadEntries(0, 3)], own.Checkpoint));
         File.WriteAllText(Path.Combine(_ledgers.At("replica"), "checkpoint"), "x");
         Assert.Equal(["checkpoint: taken from the journal"],
-            Fsck.Repair(_ledgers.Store("replica"), _ledgers.Signer.Key));
+            Fsck.Repair(_ledgers.Store("replica"), _ledgers.Signer.Key).Select(r => r.ToString()));
         Assert.Empty(_ledgers.Check("replica"));
     }
 

@@ -26,7 +26,11 @@ public abstract class LedgerStoreTests : IDisposable
     /// <summary>What was done to it against the contract.</summary>
     internal virtual IReadOnlyList<string> Violations(ILedgerStore store) => [];
 
-    public virtual void Dispose() => _signer.Dispose();
+    public virtual void Dispose()
+    {
+        _signer.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     Log Open(ILedgerStore store) => Log.Open(store, Ledgers.Origin, _signer, TimeProvider.System, Small);
 
@@ -84,7 +88,7 @@ public abstract class LedgerStoreTests : IDisposable
         Assert.Null(store.Get("tile/0/000"));
         Assert.False(store.Has("checkpoint"));
         Assert.Empty(store.List("tile/"));
-        Assert.Equal(["journal: not there"], Fsck.Check(store, Key));
+        Assert.Equal(["journal: not there"], Fsck.Check(store, Key).Select(v => v.ToString()));
     }
 
     [Fact]
@@ -94,7 +98,7 @@ public abstract class LedgerStoreTests : IDisposable
         var all = Enumerable.Range(0, 9).Select(i => new string((char)('a' + i), i * 40)).ToArray();
         using (var writer = store.Lock())
         {
-            Assert.Equal(new LedgerStart(0, false), writer.Open(0, 300, (_, batch) => Assert.True(batch.IsEmpty)));
+            Assert.Equal(0, writer.Open(0, 300, (_, batch) => Assert.True(batch.IsEmpty)));
             var begun = Append(writer, 0, [.. all.Select(Encoding.UTF8.GetBytes)]);
             Assert.NotEmpty(begun);
             Assert.Equal(begun.Prepend(0), store.Segments().Select(s => s.First));
@@ -114,7 +118,8 @@ public abstract class LedgerStoreTests : IDisposable
         using (var writer = store.Lock())
         {
             var seen = new List<long>();
-            Assert.Equal(new LedgerStart(9, true), writer.Open(second, 300, (_, batch) =>
+            Assert.True(store.Read(0, long.MaxValue, (_, _) => { }).Sealed);
+            Assert.Equal(9, writer.Open(second, 300, (_, batch) =>
             {
                 foreach (var record in batch) seen.Add(record.Index);
             }));
@@ -124,7 +129,8 @@ public abstract class LedgerStoreTests : IDisposable
         Assert.Equal([.. all, "more"], Records(store).Select(r => r.Bytes));
         using (var writer = store.Lock())
         {
-            Assert.False(writer.Open(0, 300, (_, _) => { }).EndedInOrder);
+            Assert.False(store.Read(0, long.MaxValue, (_, _) => { }).Sealed);
+            Assert.Equal(10, writer.Open(0, 300, (_, _) => { }));
             writer.RemoveBefore(second);
             Assert.Equal(second, store.Segments()[0].First);
         }
@@ -161,14 +167,14 @@ public abstract class LedgerStoreTests : IDisposable
         var store = New();
         using (store.Lock())
         {
-            Assert.Throws<IOException>(store.Lock);
+            Assert.Throws<LockedException>(store.Lock);
             Assert.Null(store.Hold(out var inUse));
             Assert.True(inUse);
         }
         using (store.Hold(out var inUse))
         {
             Assert.False(inUse);
-            Assert.Throws<IOException>(store.Lock);
+            Assert.Throws<LockedException>(store.Lock);
         }
         store.Lock().Dispose();
     }
@@ -233,6 +239,54 @@ public abstract class LedgerStoreTests : IDisposable
         foreach (var each in new[] { store, copy }) IsSound(each);
         using (var again = Log.OpenReplica(copy, Key, TimeProvider.System, Small))
             Assert.Equal(Ledgers.RootOf(700), again.Root);
+    }
+
+    [Fact]
+    public async Task A_log_that_nobody_writes_is_read_and_stays_as_it_is()
+    {
+        var store = New();
+        using (var empty = StoredLog.Open(store, _signer))
+            Assert.Equal((0, Ledgers.RootOf(0)), (empty.Size, empty.Root));
+        Assert.Empty(store.Segments());
+        Assert.Null(store.Get("checkpoint"));
+        for (var size = 0; size < 700; size += 140)
+        {
+            using (var log = Open(store))
+            {
+                Assert.Throws<LockedException>(() => StoredLog.Open(store, _signer));
+                for (var at = size; at < size + 140; at += 20) await Ledgers.Fill(log, at + 20);
+            }
+            using var read = StoredLog.Open(store, _signer);
+            Assert.Throws<LockedException>(store.Lock);
+            IsWhole(read, size + 140);
+            await Assert.ThrowsAsync<OperationCanceledException>(() => read.WaitBeyond(read.Size, default));
+        }
+        IsSound(store);
+
+        // Nothing is signed over records that a power loss may still take.
+        var watched = new FailingStore(store, int.MaxValue, isDone: false);
+        StoredLog.Open(watched, _signer).Dispose();
+        Assert.Equal([nameof(watched.Sync), nameof(watched.Read)], watched.Asked);
+
+        // What is derived and not there is made in memory, and is not stored.
+        var bare = New();
+        using (var log = Log.Open(bare, Ledgers.Origin, _signer, TimeProvider.System)) await Ledgers.Fill(log, 700);
+        using (var writer = bare.Lock())
+            foreach (var name in bare.List("tile/").Append("checkpoint").ToList()) writer.Delete(name);
+        using (var read = StoredLog.Open(bare, _signer)) IsWhole(read, 700);
+        Assert.Empty(bare.List("tile/"));
+        Assert.Null(bare.Get("checkpoint"));
+
+        static void IsWhole(LogReader log, int size)
+        {
+            Assert.Equal((size, Ledgers.RootOf(size)), (log.Size, log.Root));
+            Assert.True(Checkpoint.TryOpen(log.Checkpoint, log.Key, out var signed, out _));
+            Assert.Equal((size, log.Root), (signed.Size, signed.Root));
+            Assert.Equal(Enumerable.Range(0, size).Select(i => Ledgers.Entry(i)), log.ReadEntries(0, size));
+            for (var i = 0; i < size; i += 41)
+                Assert.True(Proofs.VerifyInclusion(i, size, Merkle.Leaf(log.ReadEntry(i)), log.InclusionProof(i, size),
+                    log.Root));
+        }
     }
 
     [Fact]
@@ -383,6 +437,7 @@ public sealed class PolicingStoreTests : LedgerStoreTests
         Assert.Contains("no segment begins", Seen((_, w) => w.PutBasis(7, "x"u8)), StringComparison.Ordinal);
         Assert.Contains("has no basis", Seen((_, w) => w.RemoveBefore(7)), StringComparison.Ordinal);
         Assert.Contains("opened twice", Seen((_, w) => w.Open(0, 100, (_, _) => { })), StringComparison.Ordinal);
+        Assert.Contains("does not hold it", Seen((s, _) => s.Sync()), StringComparison.Ordinal);
         Assert.Contains("put as Late", Seen((_, w) => w.Put("cold.json", "x"u8, Durability.Late)),
             StringComparison.Ordinal);
     }

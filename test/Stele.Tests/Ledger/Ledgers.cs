@@ -46,7 +46,10 @@ sealed class Ledgers : IDisposable
         Log.OpenReplica(Store(name), Signer.Key, TimeProvider.System,
             options ?? new LogOptions { PublishEvery = TimeSpan.FromMinutes(1) });
 
-    public IReadOnlyList<string> Check(string name) => Fsck.Check(Store(name), Signer.Key);
+    /// <summary>What is wrong, line by line.</summary>
+    public IReadOnlyList<string> Check(string name) => [.. Violations(name).Select(v => v.ToString())];
+
+    public IReadOnlyList<Violation> Violations(string name) => Fsck.Check(Store(name), Signer.Key);
 
     public static byte[] Entry(long i) => Encoding.UTF8.GetBytes($"entry {i} {new string('.', (int)(i % 50))}");
 

@@ -257,9 +257,9 @@ public sealed class LogTests : IDisposable
     {
         using (var log = _ledgers.Open("log"))
         {
-            Assert.Throws<IOException>(() => _ledgers.Open("log"));
-            Assert.Throws<IOException>(() => _ledgers.OpenReplica("log"));
-            Assert.Throws<IOException>(() => Fsck.Repair(_ledgers.Store("log"), _ledgers.Signer.Key));
+            Assert.Throws<LockedException>(() => _ledgers.Open("log"));
+            Assert.Throws<LockedException>(() => _ledgers.OpenReplica("log"));
+            Assert.Throws<LockedException>(() => Fsck.Repair(_ledgers.Store("log"), _ledgers.Signer.Key));
             await log.Append(Ledgers.Entry(0));
         }
         using var again = _ledgers.Open("log");

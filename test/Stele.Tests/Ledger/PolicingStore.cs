@@ -128,6 +128,11 @@ sealed class PolicingStore(VerifierKey key) : ILedgerStore
         }
     }
 
+    public void Sync()
+    {
+        lock (_gate) if (_holder is not Holding) Wrong("synced by a reader who does not hold it");
+    }
+
     sealed class Holding(PolicingStore store) : IDisposable
     {
         public void Dispose() => store.Free(this);
@@ -142,7 +147,7 @@ sealed class PolicingStore(VerifierKey key) : ILedgerStore
     {
         lock (_gate)
         {
-            if (_holder is not null) throw new IOException("memory is open in another process");
+            if (_holder is not null) throw new LockedException($"{Place}/records");
             var writer = new Writer(this);
             _holder = writer;
             return writer;
@@ -188,19 +193,18 @@ sealed class PolicingStore(VerifierKey key) : ILedgerStore
             return 0;
         });
 
-        public LedgerStart Open(long from, long segmentBytes, LedgerVisitor visit)
+        public long Open(long from, long segmentBytes, LedgerVisitor visit)
         {
-            var ended = Do(() =>
+            Do(() =>
             {
                 if (_open) store.Wrong("opened twice");
                 if (from != 0 && store._segments.Find(s => s.First == from)?.Basis is null)
                     store.Wrong($"opened at {from}, which has no basis");
                 (_open, _segmentBytes, store._torn) = (true, segmentBytes, false);
                 if (store._segments.Count == 0) store._segments.Add(new Segment(0));
-                return store._sealed;
             });
             store.Read(from, long.MaxValue, visit);
-            return new(store.Next, ended);
+            return store.Next;
         }
 
         public void Append(RecordBatch batch)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Stele.Disk;
 using Stele.Ledger;
 using Stele.Proof;
 
@@ -243,7 +244,7 @@ public sealed class WitnessTests : IDisposable
         }
         File.WriteAllText(record, text);
         using (var first = Open())
-            Assert.Contains("open in another process", Assert.Throws<IOException>(() => Open()).Message,
+            Assert.Contains("open in another process", Assert.Throws<LockedException>(() => Open()).Message,
                 StringComparison.Ordinal);
         Assert.Throws<IOException>(() => Open("another.name"));
     }

@@ -261,7 +261,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
     static void Take(Replay replay, Entry entry, Prepared prepared)
     {
         if (replay.Add(prepared) is Outcome.Accepted) return;
-        var (before, statement) = (replay.State, Statement.Parse(entry.Envelope.Payload));
+        var (before, statement) = (replay.State, StatementKinds.Parse(entry.Envelope.Payload));
         var part = new StatePart(before, replay.Documents, linked: false, long.MaxValue);
         part.Learn(before.Size, entry, statement);
         var next = part.State;
@@ -333,11 +333,11 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
             ? StateOpening.Of(W.Replay.At(opening.Form["size"].AsInt), opening.Entry, asked) : receipt.State;
         // Nobody keeps what nothing needs any more: members who sign nothing, reports that no evaluation names.
         var signers = shown.SelectMany(i => At(i).Envelope.Signatures.Select(s => s.KeyId)).ToHashSet();
-        shown.RemoveWhere(i => Statement.Parse(At(i).Envelope.Payload) is MemberStatement m && !_shown.Contains(i)
+        shown.RemoveWhere(i => StatementKinds.Parse(At(i).Envelope.Payload) is MemberStatement m && !_shown.Contains(i)
             && !m.Keys.Any(k => signers.Contains(k.Id))
             && state?.Facts.Any(x => x.Path.Key == m.Member
                 || x.Path.Key == i.ToString(CultureInfo.InvariantCulture)) != true);
-        var reports = shown.Select(i => Statement.Parse(At(i).Envelope.Payload)).OfType<Evaluation>().Select(e =>
+        var reports = shown.Select(i => StatementKinds.Parse(At(i).Envelope.Payload)).OfType<Evaluation>().Select(e =>
             e.Report).ToHashSet();
         return Finish(receipt with
         {
@@ -374,10 +374,10 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
     /// is shown.</summary>
     HashSet<(string Map, string Key)>? Asked(IEnumerable<long> shown, Decision decision, State at)
     {
-        if (Statement.Parse(At(decision.Deployment).Envelope.Payload) is not Deployment d) return null;
+        if (StatementKinds.Parse(At(decision.Deployment).Envelope.Payload) is not Deployment d) return null;
         var part = new StatePart(W.Replay.At(1), W.Replay.Documents, linked: false, decision.Deployment);
         foreach (var i in shown.Where(i => i > 0 && i < decision.Deployment)) part.Learn(i, At(i),
-            Statement.Parse(At(i).Envelope.Payload));
+            StatementKinds.Parse(At(i).Envelope.Payload));
         return Asked(part.State with { Size = decision.Deployment, IsPart = true }, d, decision.Deployment, at);
     }
 
@@ -399,7 +399,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
         asked.Add((StateDigest.Heads + place, N(index)));
         for (var head = d.Replaces; head is { } h && asked.Add((StateDigest.Heads + place, N(h)))
             && asked.Count(x => x.Map == StateDigest.Heads + place) < 3;)
-            head = Statement.Parse(At(h).Envelope.Payload) is Deployment before_ ? before_.Replaces : null;
+            head = StatementKinds.Parse(At(h).Envelope.Payload) is Deployment before_ ? before_.Replaces : null;
         foreach (var (other, e) in around.Environments)
         {
             foreach (var release in e.Deployed.Keys) asked.Add((StateDigest.Deployed + other, release.ToString()));

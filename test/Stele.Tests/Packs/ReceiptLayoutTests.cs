@@ -220,7 +220,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         Assert.NotEmpty(ReceiptVerifier.Verify(whole with
         {
             Brief = true,
-            Entries = whole.Entries.RemoveAll(e => Statement.Parse(e.Entry.Envelope.Payload) is Evaluation)
+            Entries = whole.Entries.RemoveAll(e => StatementKinds.Parse(e.Entry.Envelope.Payload) is Evaluation)
         }, m.World.Trust).Findings);
     }
 
@@ -237,7 +237,8 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
             Assert.True(ReceiptVerifier.Verify(changed, Lived.World.Trust).Findings.Count > 0,
                 $"{what}: nothing is found");
         foreach (var e in whole.Entries)
-            if (Statement.Parse(e.Entry.Envelope.Payload) is var s && s is not Verdict && e.Index != whole.AnchoredBy)
+            if (StatementKinds.Parse(e.Entry.Envelope.Payload) is var s
+                && s is not Verdict && e.Index != whole.AnchoredBy)
                 Fails($"without the {s.Kind} of entry {e.Index}", whole with { Entries = whole.Entries.Remove(e) });
         Assert.Equal(VerifyResult.Early,
             ReceiptVerifier.Verify(whole with { Entries = whole.Entries.RemoveAll(e => e.Index == whole.AnchoredBy) },

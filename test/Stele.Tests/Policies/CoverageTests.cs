@@ -41,7 +41,7 @@ public sealed class CoverageTests
         Coverage.Of(w.State, d => w.Replay.Documents.Policy(d), Small, World.Sys, environment, at ?? w.Now);
 
     static string Said(Coverage c) =>
-        string.Join(' ', c.Rows.Select(r => $"{r.Control.Id}:{Coverage.Name(r.Status)}"));
+        string.Join(' ', c.Rows.Select(r => $"{r.Control.Id}:{ViewJson.Name(r.Status)}"));
 
     [Fact]
     public void A_rule_in_force_checks_a_word_attests_and_the_rest_is_open()
@@ -214,7 +214,7 @@ public sealed class CoverageTests
     /// <summary>Control by control, from the signed statements and the policies' JSON alone.</summary>
     static ControlStatus[] Reckoned(World w, string? asked)
     {
-        var statements = w.Entries.Select(e => Statement.Parse(Entry.Parse(e).Envelope.Payload)).ToArray();
+        var statements = w.Entries.Select(e => StatementKinds.Parse(Entry.Parse(e).Envelope.Payload)).ToArray();
         Json Document(Digest digest) => CanonicalJson.Parse(w.Find(digest)!, 1 << 20);
         // Where, and what runs there.
         var targets = new List<(string Place, Digest? Release)>();

@@ -13,6 +13,8 @@ static class SeparateRelay
 {
     public const string Variable = "STELE_TEST_RELAY";
 
+    const int Workers = 16;
+
     /// <summary>Says "ready", "full" and "free", each when it is so; ends with its input.</summary>
     public static async Task Run(string path)
     {
@@ -27,8 +29,12 @@ static class SeparateRelay
             await socket.ConnectAsync(behind, stop);
             return socket;
         });
-        // The runtime's own threads need descriptors to start, and start when they are first needed.
+        // The runtime's own threads need descriptors to start, and start when they are first needed: timers, and as
+        // many workers as the pool will have, all at once.
         await Task.Delay(50);
+        ThreadPool.SetMinThreads(Workers, Workers);
+        using (var all = new Barrier(Workers))
+            await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(all.SignalAndWait)));
         var held = new List<IDisposable>();
         Say("ready");
         while (await Console.In.ReadLineAsync() is { } order)

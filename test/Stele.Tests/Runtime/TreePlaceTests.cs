@@ -13,19 +13,42 @@ public sealed class TreePlaceTests : IDisposable
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
-    public void It_follows_from_the_user_alone()
+    public void It_follows_from_user_and_machine_alone()
     {
-        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf(null, root: true, "/root"));
-        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf("", root: true, "/elsewhere"));
-        Assert.Equal("/var/lib/one/.cache/stele/trees", TreePlace.FolderOf(null, root: false, "/var/lib/one"));
-        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", root: true, "/root"));
-        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", root: false, "/var/lib/one"));
+        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf(null, user: 0, "/root"));
+        Assert.Equal("/var/cache/stele/trees", TreePlace.FolderOf("", user: 0, "/elsewhere"));
+        Assert.Equal("/var/lib/one/.cache/stele/trees", TreePlace.FolderOf(null, user: 1000, "/var/lib/one"));
+        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", user: 0, "/root"));
+        Assert.Equal("/disk/trees", TreePlace.FolderOf("/disk/trees", user: 1000, "/var/lib/one"));
+        Assert.Matches("/[0-9a-f]{16}$", TreePlace.Folder);
+    }
+
+    /// <summary>
+    /// Two machines may share a home, and know nothing of each other's locks. Renamed or restarted a machine finds what
+    /// it left.
+    /// </summary>
+    [Fact]
+    public void No_two_machines_share_a_folder()
+    {
+        var (one, two) = (new string('1', 32) + "\n", new string('2', 32) + "\n");
+        string[] machines =
+        [
+            TreePlace.MachineOf(one, "a"), TreePlace.MachineOf(two, "a"), TreePlace.MachineOf(null, "a"),
+            TreePlace.MachineOf(null, "b"), TreePlace.MachineOf(null, one.Trim()),
+        ];
+        Assert.Distinct(machines);
+        Assert.All(machines, m => Assert.Matches("^[0-9a-f]{16}$", m));
+        Assert.Equal(machines[0], TreePlace.MachineOf(one, "renamed"));
+        // Before the first boot is done, and in many containers, there is no id.
+        foreach (var none in (string[])["", "uninitialized\n", one + two])
+            Assert.Equal(machines[2], TreePlace.MachineOf(none, "a"));
+        Assert.DoesNotContain(one[..8], machines[0], StringComparison.Ordinal);
     }
 
     [Fact]
     public void Folder_and_places_are_private_and_names_differ_by_chance_alone()
     {
-        var folder = _scratch.At("a", "trees");
+        var folder = _scratch.At("a", "b", "trees");
         using var one = TreePlace.New(folder);
         using var two = TreePlace.New(folder);
         Assert.NotEqual(one.Tree, two.Tree);
@@ -33,7 +56,8 @@ public sealed class TreePlaceTests : IDisposable
         {
             Assert.Matches($"^{folder}/[0-9a-f]{{32}}/tree$", place.Tree);
             Assert.False(Directory.Exists(place.Tree));
-            foreach (var directory in (string[])[folder, Path.GetDirectoryName(place.Tree)!])
+            foreach (var directory in (string[])
+                [_scratch.At("a"), _scratch.At("a", "b"), folder, Path.GetDirectoryName(place.Tree)!])
                 Assert.Equal("700", Convert.ToString((int)File.GetUnixFileMode(directory), 8));
         }
     }
@@ -83,9 +107,14 @@ public sealed class TreePlaceTests : IDisposable
     {
         var open = Directory.CreateDirectory(_scratch.At("open")).FullName;
         File.SetUnixFileMode(open, (UnixFileMode)0b111_111_101);
-        Assert.Contains("others may write in it", Assert.Throws<IOException>(() => TreePlace.New(open)).Message,
+        Assert.Contains($"others may write in {open}.", Assert.Throws<IOException>(() => TreePlace.New(open)).Message,
             StringComparison.Ordinal);
         Assert.Empty(Directory.GetDirectories(open));
+        // Who may write where the folder is may put another in its place.
+        var inside = Directory.CreateDirectory(Path.Combine(open, "trees"), (UnixFileMode)0b111_000_000).FullName;
+        Assert.Contains($"others may write in {open}.", Assert.Throws<IOException>(() => TreePlace.New(inside)).Message,
+            StringComparison.Ordinal);
+        Directory.Delete(inside);
         File.SetUnixFileMode(open, (UnixFileMode)0b111_101_101);
         TreePlace.New(open).Dispose();
         Assert.Equal("755", Convert.ToString((int)File.GetUnixFileMode(open), 8)); // not ours to change
@@ -102,7 +131,11 @@ public sealed class TreePlaceTests : IDisposable
         Libc.GiveTo(others, 65534);
         Assert.Contains("another user's", Assert.Throws<IOException>(() => TreePlace.New(others)).Message,
             StringComparison.Ordinal);
+        Assert.Contains($"{others} is another user's",
+            Assert.Throws<IOException>(() => TreePlace.New(Path.Combine(others, "trees"))).Message,
+            StringComparison.Ordinal);
+        Libc.GiveTo(Path.Combine(others, new string('a', 32)), 0);
         TreePlace.Sweep(others);
-        Assert.Single(Directory.GetDirectories(others));
+        Assert.True(Directory.Exists(Path.Combine(others, new string('a', 32))));
     }
 }

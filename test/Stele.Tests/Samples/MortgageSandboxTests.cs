@@ -25,7 +25,7 @@ public sealed class MortgageSandboxTests(MortgagePipeline outside, ITestOutputHe
         using var trees = new Trees(blobs, _scratch.Path);
         var known = new Dictionary<string, (Digest Digest, string Kind)>(StringComparer.Ordinal)
         {
-            ["sdk"] = (await Recipes.Dotnet(compiler: true).Freeze(blobs, new About("sdk")), "environment"),
+            ["sdk"] = (await Recipes.DotnetSdk().Freeze(blobs, new About("sdk")), "environment"),
             ["runtime"] = (await Recipes.Dotnet().Freeze(blobs, new About("runtime")), "environment"),
             ["config"] = (await Freeze.Path(blobs, At("config"), "config", new About("config")), "config"),
         };

@@ -54,7 +54,7 @@ public sealed class SpecAuthorityTests
 
     [Fact]
     public void Every_kind_but_genesis_has_a_row() => Assert.Equal(StatementTests.Payloads.Select(p =>
-        Statement.Parse(p).Kind).Where(k => k != "genesis").Order(StringComparer.Ordinal),
+        StatementKinds.Parse(p).Kind).Where(k => k != "genesis").Order(StringComparer.Ordinal),
         Rows().Select(r => r.Kind).Order(StringComparer.Ordinal));
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class SpecAuthorityTests
     public void Who_may_sign_is_as_tabled(string kind)
     {
         var row = Rows().Single(r => r.Kind == kind).Row;
-        var statement = StatementTests.Payloads.Select(p => Statement.Parse(p)).Single(s => s.Kind == kind);
+        var statement = StatementTests.Payloads.Select(p => StatementKinds.Parse(p)).Single(s => s.Kind == kind);
         var environment = statement switch { Waiver w => w.Environment, Deployment d => d.Environment, Approval a =>
             a.Environment, _ => World.Prod };
         var state = With(environment);

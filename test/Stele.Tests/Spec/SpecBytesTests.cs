@@ -54,7 +54,7 @@ public sealed class SpecBytesTests
         var genuine = 0;
         foreach (var block in SpecPage.Read("statements").Blocks)
         {
-            var statement = Statement.Parse(block.Bytes);
+            var statement = StatementKinds.Parse(block.Bytes);
             Assert.True(block.Name == statement.Kind || block.Name.StartsWith(statement.Kind + "-",
                 StringComparison.Ordinal), $"{block.Name} is a {statement.Kind}");
             Assert.Equal(block.Bytes, statement.Encode());
@@ -189,7 +189,7 @@ public sealed class SpecBytesTests
         var page = SpecPage.Read("policy");
         var from = int.Parse(Regex.Match(page.Text, "is of every share from\\s+(\\d+)\\s+on").Groups[1].Value,
             System.Globalization.CultureInfo.InvariantCulture);
-        var candidate = ((PolicyStatement)Statement.Parse(Block("statements", "policy"))).Policy!.Value;
+        var candidate = ((PolicyStatement)StatementKinds.Parse(Block("statements", "policy"))).Policy!.Value;
         var principal = Encoding.UTF8.GetString(Block("policy", "share-principal"));
         Assert.Equal(Enumerable.Range(from, 101 - from),
             Enumerable.Range(0, 101).Where(s => PolicyStatement.FallsInto(s, candidate, principal)));

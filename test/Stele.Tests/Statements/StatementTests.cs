@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text;
 using Stele.Proof;
+using Stele.Proof.Governance;
 using Stele.Proof.Statements;
 using Stele.Tests.Worlds;
 
@@ -8,13 +9,17 @@ namespace Stele.Tests.Statements;
 
 public sealed class StatementTests
 {
+    static readonly Lazy<World> Told = new(Tell);
     static readonly Lazy<IReadOnlyDictionary<string, byte[]>> One = new(Collect);
+
+    /// <inheritdoc cref="Tell"/>
+    internal static World World => Told.Value;
 
     /// <inheritdoc cref="Collect"/>
     internal static IEnumerable<byte[]> Payloads => One.Value.Values;
 
-    /// <summary>One payload of every kind, with optional members there.</summary>
-    static Dictionary<string, byte[]> Collect()
+    /// <summary>A world in which an entry of every kind was accepted, but of protocol: there is one version.</summary>
+    static World Tell()
     {
         var m = Mortgage.Lived();
         var w = m.World;
@@ -31,10 +36,17 @@ public sealed class StatementTests
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod), World.Owners);
         w.Add(w.Member(World.Approver2,
             new Role("approver", World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
+        return w;
+    }
+
+    /// <summary>One payload of every kind, with optional members there.</summary>
+    static Dictionary<string, byte[]> Collect()
+    {
+        var w = World;
         var all = w.Entries.Select(e => Entry.Parse(e).Envelope.Payload.ToArray()).ToList();
         all.Add(w.Fresh(World.Protocol(1)).Encode());
         var found = new Dictionary<string, byte[]>();
-        foreach (var payload in all) found[Statement.Parse(payload).Kind] = payload;
+        foreach (var payload in all) found[StatementKinds.Parse(payload).Kind] = payload;
         return found;
     }
 
@@ -50,7 +62,7 @@ public sealed class StatementTests
     public void What_is_parsed_is_written_again_byte_for_byte(string kind)
     {
         var payload = One.Value[kind];
-        var statement = Statement.Parse(payload);
+        var statement = StatementKinds.Parse(payload);
         Assert.Equal(payload, statement.Encode());
         Assert.Equal(Digest.Of(payload), statement.Identity);
     }
@@ -92,7 +104,7 @@ public sealed class StatementTests
     {
         try
         {
-            Statement.Parse(payload);
+            StatementKinds.Parse(payload);
         }
         catch (Exception e) when (e is not (FormatException or UnknownKindException))
         {
@@ -105,7 +117,7 @@ public sealed class StatementTests
     {
         try
         {
-            Assert.Equal(payload, Statement.Parse(payload).Encode());
+            Assert.Equal(payload, StatementKinds.Parse(payload).Encode());
         }
         catch (Exception e) when (e is FormatException or UnknownKindException)
         {
@@ -151,7 +163,7 @@ public sealed class StatementTests
         foreach (var changed in Added(json, ""))
         {
             cases++;
-            Assert.Throws<FormatException>(() => Statement.Parse(changed.ToBytes()));
+            Assert.Throws<FormatException>(() => StatementKinds.Parse(changed.ToBytes()));
         }
         Assert.True(cases >= 3);
     }
@@ -181,7 +193,7 @@ public sealed class StatementTests
                 for (var n = random.Next(1, 4); n > 0; n--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
                 try
                 {
-                    Assert.Equal(bytes, Statement.Parse(bytes).Encode());
+                    Assert.Equal(bytes, StatementKinds.Parse(bytes).Encode());
                 }
                 catch (Exception e) when (e is FormatException or UnknownKindException)
                 {
@@ -192,8 +204,8 @@ public sealed class StatementTests
     [Fact]
     public void Deep_and_large_payloads_are_refused_at_once()
     {
-        Assert.Throws<FormatException>(() => Statement.Parse(Encoding.UTF8.GetBytes(new string('[', 40_000))));
-        Assert.Throws<FormatException>(() => Statement.Parse(new byte[Envelope.MaxPayload + 1]));
+        Assert.Throws<FormatException>(() => StatementKinds.Parse(Encoding.UTF8.GetBytes(new string('[', 40_000))));
+        Assert.Throws<FormatException>(() => StatementKinds.Parse(new byte[Envelope.MaxPayload + 1]));
         Assert.Throws<FormatException>(() => new Entry(-1, Entry.Parse(Mortgage.Founded().World.Entries[0]).Envelope));
         Assert.Throws<FormatException>(() =>
             new Entry(Entry.MaxTime + 1, Entry.Parse(Mortgage.Founded().World.Entries[0]).Envelope));

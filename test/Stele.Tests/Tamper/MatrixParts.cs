@@ -417,7 +417,8 @@ static partial class Matrix
             ("builder", s => s is MemberStatement m && m.Member == World.Builder.Id, "entry-signature"),
         })
             yield return Changed($"without the entry of the {who}",
-                r => r with { Entries = [.. r.Entries.Where(e => !what(Statement.Parse(e.Entry.Envelope.Payload)))] },
+                r => r with { Entries = [.. r.Entries
+                    .Where(e => !what(StatementKinds.Parse(e.Entry.Envelope.Payload)))] },
                 finding);
         for (var n = 0; n < Lived.Receipt(8, form: ReceiptForm.One).Documents.Length; n++)
         {

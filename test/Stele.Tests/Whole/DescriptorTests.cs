@@ -6,6 +6,8 @@ using System.Net.Sockets;
 using Stele.Blobs;
 using Stele.Control;
 using Stele.Runtime;
+using Stele.Tests.Gateway;
+using Stele.Tests.Host;
 
 namespace Stele.Tests.Whole;
 
@@ -149,7 +151,12 @@ public sealed class DescriptorTests(ITestOutputHelper output)
         Assert.InRange(most, 1, descriptors - 16);
         Assert.Equal("meanwhile"u8.ToArray(), await server.Read(blob, 100));
         await Programs.Say(home, "system", "add", "after", "--env", "prod", "--stale-after", "1h");
-        Assert.Equal((0, ""), await up.Stop());
+        var (code, said) = await up.Stop();
+        Assert.Equal(0, code);
+        // That newcomers had to wait may be said, and nothing else was the matter.
+        Assert.All(said.Split('\n', StringSplitOptions.RemoveEmptyEntries), line =>
+            Assert.Matches("^(server|node): (no longer )?descriptors(: |$)", line));
+        output.WriteLine(said);
         Assert.Empty((await Programs.Say(home, "fsck", "--data", data))["violations"].AsArray);
     }
 
@@ -161,6 +168,53 @@ public sealed class DescriptorTests(ITestOutputHelper output)
 
     [Fact(Explicit = true)]
     public Task Silent_sockets_beyond_3000_descriptors_end_nothing() => Bears(3000, 3600, 60, node: true);
+
+    /// <summary>
+    /// No descriptor at all is left to a node for some seconds: it says what it could not look at, and goes on.
+    /// Explicit, as the runtime itself may end meanwhile: it needs descriptors to start threads.
+    /// </summary>
+    [Fact(Explicit = true)]
+    public async Task A_node_that_may_open_nothing_says_so_and_goes_on()
+    {
+        var (h, _) = await Hamlet.Serving();
+        await using var _ = h;
+        await h.StopNode();
+        await using var node = new SeparateNode(h);
+        node.Start();
+        string Said()
+        {
+            lock (node.Errors) return node.Errors.ToString();
+        }
+        async Task<bool> Answers()
+        {
+            try
+            {
+                using var http = new HttpClient();
+                http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", h.Token);
+                using var sent = new StringContent("{}", System.Text.Encoding.UTF8, "application/json");
+                using var answer = await http.PostAsync(
+                    new Uri(node.Address, $"{Hamlet.System}/{Hamlet.Prod}/say"), sent);
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }
+        await RestartTests.Eventually(Answers);
+        for (var n = 0; n < 50; n++) Assert.True(await Answers());   // so that all it needs is loaded
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        async Task MayOpen(string soft) => (await Programs.Run("prlimit",
+            ["--pid", node.Pid.ToString(CultureInfo.InvariantCulture), $"--nofile={soft}:"])).Succeeded();
+        await MayOpen("3");
+        await Task.Delay(TimeSpan.FromSeconds(6));
+        await MayOpen("3000");
+        await RestartTests.Eventually(Answers);
+        Assert.Matches("node: descriptors: (release [0-9a-f]{12} was not |of [0-9]+ descriptors)", Said());
+        await RestartTests.Eventually(() => Task.FromResult(Said().Contains("node: no longer descriptors",
+            StringComparison.Ordinal)));
+        await node.Stop();
+    }
 
     [Theory, InlineData(255, "--only", "server"), InlineData(511, "--port", "0")]
     public async Task Too_few_are_said_before_anything_is_written(int descriptors, string option, string value)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Stele.Blobs;
 using Stele.Control;
+using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
@@ -163,10 +164,10 @@ public sealed class DiskTroubleTests
 
             // What was there is read and proved as before.
             Assert.False(up.Ended);
-            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(),
-                (await server.Get($"proof/{entry}"))["leaf"].AsString);
+            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf,
+                (await server.Get<ShownProof>($"proof/{entry}")).Leaf);
             Assert.Equal("before"u8.ToArray(), await server.Read(blob, 100));
-            Assert.NotEmpty((await server.Get("status"))["size"].ToString());
+            Assert.NotEqual(0, (await server.Get<Status>("status")).Size);
             using var http = new HttpClient();
             Assert.Equal(HttpStatusCode.ServiceUnavailable,
                 (await http.GetAsync(new Uri(up.Server, "healthz"), TestContext.Current.CancellationToken)).StatusCode);
@@ -183,12 +184,12 @@ public sealed class DiskTroubleTests
         await using (var back = await Up.Start(data, home, "--only", "server", "--port", "0"))
         {
             using var server = new ServerClient(back.Server, token);
-            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf.ToString(),
-                (await server.Get($"proof/{entry}"))["leaf"].AsString);
-            var size = (await server.Get("status"))["size"].AsInt;
+            foreach (var (entry, leaf) in acknowledged) Assert.Equal(leaf,
+                (await server.Get<ShownProof>($"proof/{entry}")).Leaf);
+            var size = (await server.Get<Status>("status")).Size;
             Assert.InRange(size, 1 + acknowledged.Count, 1 + acknowledged.Count + unanswered.Count);
             foreach (var envelope in unanswered) Assert.IsNotType<Admitted.Refused>(await server.Submit(envelope));
-            Assert.Equal(1 + acknowledged.Count + unanswered.Count, (await server.Get("status"))["size"].AsInt);
+            Assert.Equal(1 + acknowledged.Count + unanswered.Count, (await server.Get<Status>("status")).Size);
             Assert.Equal((0, ""), await back.Stop());
         }
         Assert.Empty((await Programs.Say(home, "fsck", "--data", data))["violations"].AsArray);

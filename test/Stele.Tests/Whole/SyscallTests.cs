@@ -255,7 +255,7 @@ public sealed class SyscallTests(ITestOutputHelper output)
             ServerFsck.Check(folder, _trust, before, default);
             // A crash may leave derived files behind what the journal holds, and litter; nothing else.
             Assert.True(
-                before.Violations.All(v => v.Derived || v.Problem.StartsWith("a torn tail", StringComparison.Ordinal)),
+                before.Violations.All(v => v.Damage is Damage.Derived or Damage.TornTail),
                 string.Join('\n', before.Violations));
 
             await using (var host = await Stele.Api.ServerHost.Start(folder, new Stele.Api.ServerOptions { Port = 0 },

@@ -42,7 +42,7 @@ internal static class Metrics
     }
 
     /// <summary>
-    /// The protected group beside the reference group: <c>approval_ratio</c> (the four-fifths ratio),
+    /// The protected group compared with the reference group: <c>approval_ratio</c> (the four-fifths ratio),
     /// <c>approval_difference</c> (reference minus protected) and <c>equal_opportunity_difference</c> (the same, among
     /// applications that were favourable in truth).
     /// </summary>

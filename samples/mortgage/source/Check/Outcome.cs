@@ -1,6 +1,6 @@
 namespace Mortgage.Check;
 
-/// <summary>One answer of the release beside the truth.</summary>
+/// <summary>One answer of the release, next to the truth.</summary>
 /// <param name="Group">The row's group.</param>
 /// <param name="Favourable">Whether the true outcome was the favourable one.</param>
 /// <param name="Approved">Whether the release approved.</param>

@@ -5,7 +5,7 @@ namespace Mortgage.Gather;
 
 /// <summary>
 /// gather FOLDER FILE…
-/// Copies files into one folder. The compiler leaves an assembly alone; beside its runtimeconfig.json it is a program
+/// Copies files into one folder. The compiler leaves an assembly alone; next to its runtimeconfig.json it is a program
 /// that <c>dotnet</c> can start from wherever its artifact is mounted.
 /// </summary>
 internal static class Program

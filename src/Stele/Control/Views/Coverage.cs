@@ -143,27 +143,35 @@ sealed record Coverage(Catalogue Catalogue, string System, string? Environment, 
         }
     }
 
-    public static string Name(ControlStatus standing) => standing switch
-    {
-        ControlStatus.Checked => "checked",
-        ControlStatus.Attested => "attested",
-        ControlStatus.Lapsed => "lapsed",
-        _ => "open"
-    };
-
-    public Json ToJson() => Json.Object(
-        ("catalogue", Catalogue.Name), ("title", Catalogue.Title), ("caveat", Catalogue.Caveat), ("system", System),
-        ("environment", Environment is null ? null : Json.Of(Environment)),
-        ("totals",
-            Json.Object(Enum.GetValues<ControlStatus>().Select(s => KeyValuePair.Create(Name(s), Json.Of(Count(s))))
-                .Append(KeyValuePair.Create("controls", Json.Of(Rows.Length))))),
-        ("controls", Json.Array(Rows.Select(r => Json.Object(
-            ("control", Catalogue.Reference(r.Control)), ("title", r.Control.Title),
-            ("met", Catalogue.MetNames[(int)r.Control.Met]), ("note", r.Control.Note), ("standing", Name(r.Status)),
-            ("rules", Json.Array(r.Rules.Select(c => Json.Object(
-                ("place", c.Place), ("policy", c.Policy), ("name", c.Name), ("rule", c.Rule), ("severity", c.Severity),
-                ("does", c.Demands ? "demands" : "checks"), ("waived", c.Waived is { } w ? Json.Of(w) : null))))),
-            ("words", Json.Array(r.Words.Select(w => Words(w, true)).Concat(r.Last.Select(w => Words(w, false))))))))));
-
-    static Json Words(AttestationFact fact, bool counts) => Views.Words.One(fact, counts);
+    public Json ToJson() => ShownCoverage.Of(this).ToJson();
 }
+
+/// <summary>A <see cref="Coverage"/>, as it is shown.</summary>
+sealed record ShownCoverage(string Catalogue, string Title, string Caveat, string System, string? Environment,
+    CoverageTotals Totals, ImmutableArray<ShownControl> Controls) : IView
+{
+    public static ShownCoverage Of(Coverage c) => new(c.Catalogue.Name, c.Catalogue.Title, c.Catalogue.Caveat,
+        c.System, c.Environment, new(c.Count(ControlStatus.Checked), c.Count(ControlStatus.Attested),
+            c.Count(ControlStatus.Lapsed), c.Count(ControlStatus.Open), c.Rows.Length),
+        [.. c.Rows.Select(r => ShownControl.Of(c, r))]);
+}
+
+/// <summary>How many controls stand how, of how many.</summary>
+sealed record CoverageTotals(int Checked, int Attested, int Lapsed, int Open, int Controls) : IView;
+
+/// <param name="Met">By whom it can be met: a machine, people, or either.</param>
+/// <param name="Words">Those that count, and then the last that count no longer.</param>
+sealed record ShownControl(string Control, string Title, string Met, string Note, ControlStatus Standing,
+    ImmutableArray<ShownChecking> Rules, ImmutableArray<ShownWord> Words) : IView
+{
+    public static ShownControl Of(Coverage c, Coverage.Row r) => new(c.Catalogue.Reference(r.Control),
+        r.Control.Title, Build.Catalogue.MetNames[(int)r.Control.Met], r.Control.Note, r.Status,
+        [.. r.Rules.Select(x => new ShownChecking(x.Place, x.Policy, x.Name, x.Rule, x.Severity,
+            x.Demands ? "demands" : "checks", x.Waived))],
+        [.. r.Words.Select(w => ShownWord.Of(w, counts: true)), .. r.Last.Select(w => ShownWord.Of(w, counts: false))]);
+}
+
+/// <param name="Does">Whether the rule <c>checks</c> the control, or <c>demands</c> a person's word on it.</param>
+/// <param name="Waived">The entry of the waiver by which it checks nothing there.</param>
+sealed record ShownChecking(string Place, Digest Policy, string Name, string Rule, string Severity, string Does,
+    long? Waived) : IView;

@@ -6,37 +6,34 @@ using Stele.Proof.Statements;
 
 namespace Stele.Control.Views;
 
+/// <summary>What became of something from one release to another. Names are permanent.</summary>
+enum Change { Added, Removed, Changed, Same }
+
 /// <summary>
 /// What is different between two releases, component by component, in how they run, in the policy frozen in them and in
 /// what was measured of them. Components are paired by role where each release has one of that role, else by role and
 /// name.
 /// </summary>
-static class Diff
+/// <param name="Checks">Every check that either release has a standing evaluation of.</param>
+sealed record Diff(long Size, DiffedRelease From, DiffedRelease To, ImmutableArray<DiffedComponent> Components,
+    DiffedRun Run, DiffedPolicy Policy, ImmutableArray<DiffedCheck> Checks) : IView
 {
-    const string Added = "added", Removed = "removed", Changed = "changed", Same = "same";
-
     /// <param name="find">Small documents: release documents and reports.</param>
-    public static Json Of(State state, Func<Digest, byte[]?> find, ReleaseFact from, ReleaseFact to)
+    public static Diff Of(State state, Func<Digest, byte[]?> find, ReleaseFact from, ReleaseFact to)
     {
         var documents = new Documents(find);
-        return Json.Object(
-            ("size", state.Size), ("from", Head(from)), ("to", Head(to)),
-            ("components", Json.Array(
-                Pair(from.Components, to.Components).Select(p => Component(state, documents, p.From, p.To)))),
-            ("run", Run(Document(documents, from), Document(documents, to))),
-            ("policy", Json.Object(("change", Change(from.Policy, to.Policy)),
-                ("from", from.Policy is { } a ? Json.Of(a) : null), ("to", to.Policy is { } b ? Json.Of(b) : null))),
-            ("checks", Checks(state, documents, from, to)));
+        return new(state.Size, DiffedRelease.Of(from), DiffedRelease.Of(to),
+            [.. Pair(from.Components, to.Components).Select(p =>
+                DiffedComponent.Of(state, documents, p.From, p.To))],
+            DiffedRun.Of(Document(documents, from), Document(documents, to)),
+            new(ChangeOf(from.Policy, to.Policy), from.Policy, to.Policy), DiffedCheck.Of(state, documents, from, to));
     }
-
-    static Json Head(ReleaseFact r) =>
-        Json.Object(("release", r.Digest), ("name", r.Name), ("system", r.System), ("entry", r.Entry));
 
     static ReleaseDocument? Document(Documents documents, ReleaseFact r) =>
         documents.Find(r.Document) is { } bytes ? ReleaseDocument.Parse(bytes) : null;
 
-    static string Change<T>(T? from, T? to) => from is null ? to is null ? Same : Added : to is null ? Removed
-        : from.Equals(to) ? Same : Changed;
+    internal static Change ChangeOf<T>(T? from, T? to) => from is null ? to is null ? Change.Same : Change.Added
+        : to is null ? Change.Removed : from.Equals(to) ? Change.Same : Change.Changed;
 
     static IEnumerable<(Component? From, Component? To)> Pair(ImmutableArray<Component> from,
         ImmutableArray<Component> to)
@@ -52,31 +49,40 @@ static class Diff
         }
         foreach (var b in left) yield return (null, b);
     }
+}
 
-    static Json Component(State state, Documents documents, Component? from, Component? to)
+sealed record DiffedRelease(Digest Release, string Name, string System, long Entry) : IView
+{
+    public static DiffedRelease Of(ReleaseFact r) => new(r.Digest, r.Name, r.System, r.Entry);
+}
+
+/// <param name="FromName">Its name before, where that was another.</param>
+/// <param name="Files">Nothing where it is the same, or where a manifest is not at hand.</param>
+sealed record DiffedComponent(string Role, string Kind, string Name, Change Change, string? FromName, Digest? From,
+    Digest? To, string? FromMount, string? ToMount, string? FromStrength, string? ToStrength,
+    ImmutableArray<DiffedFile>? Files) : IView
+{
+    public static DiffedComponent Of(State state, Documents documents, Component? from, Component? to)
     {
-        Json? Strength(Component? c) => c is null ? null : Json.Of(PolicyInput.Name(state.StrengthOf(c.Digest)));
-        return Json.Object(
-            ("role", (to ?? from)!.Role), ("kind", (to ?? from)!.Kind), ("name", (to ?? from)!.Name),
+        string? Strength(Component? c) => c is null ? null : PolicyInput.Name(state.StrengthOf(c.Digest));
+        var both = from is not null && to is not null;
+        return new((to ?? from)!.Role, (to ?? from)!.Kind, (to ?? from)!.Name,
             // Where and under which name it stands counts too: the same bytes mounted elsewhere are a change.
-            ("change", from is not null && to is not null && from.Digest == to.Digest
-                ? from == to ? Same : Changed
-                : Change(from?.Digest, to?.Digest)),
-            ("fromName", from is not null && to is not null && from.Name != to.Name ? Json.Of(from.Name) : null),
-            ("from", from is null ? null : Json.Of(from.Digest)), ("to", to is null ? null : Json.Of(to.Digest)),
-            ("fromMount", from?.Mount is { } m ? Json.Of(m) : null),
-            ("toMount", to?.Mount is { } n ? Json.Of(n) : null),
-            ("fromStrength", Strength(from)), ("toStrength", Strength(to)),
-            ("files", from is not null && to is not null && from.Digest != to.Digest
-                ? Files(documents, from.Digest, to.Digest)
-                : null));
+            both && from!.Digest == to!.Digest ? from == to ? Change.Same : Change.Changed
+                : Diff.ChangeOf(from?.Digest, to?.Digest),
+            both && from!.Name != to!.Name ? from.Name : null, from?.Digest, to?.Digest, from?.Mount, to?.Mount,
+            Strength(from), Strength(to),
+            both && from!.Digest != to!.Digest ? DiffedFile.Between(documents, from.Digest, to.Digest) : null);
     }
+}
 
+sealed record DiffedFile(string Path, Change Change, Digest? From, Digest? To) : IView
+{
     /// <summary>
     /// The files that differ, by their own digests; what a component keeps in one archive of small files counts as one.
     /// Null where a manifest is not at hand.
     /// </summary>
-    static Json? Files(Documents documents, Digest from, Digest to)
+    public static ImmutableArray<DiffedFile>? Between(Documents documents, Digest from, Digest to)
     {
         SortedDictionary<string, Digest>? Of(Digest artifact)
         {
@@ -92,50 +98,56 @@ static class Diff
         Digest? At(SortedDictionary<string, Digest> files, string path) => files.TryGetValue(path, out var d)
             ? d
             : null;
-        return Json.Array(a.Keys.Union(b.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal)
-            .Where(path => At(a, path) != At(b, path)).Select(path => Json.Object(
-            ("path", path), ("change", !a.ContainsKey(path) ? Added : !b.ContainsKey(path) ? Removed : Changed),
-            ("from", At(a, path) is { } x ? Json.Of(x) : null), ("to", At(b, path) is { } y ? Json.Of(y) : null))));
+        return [.. a.Keys.Union(b.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal)
+            .Where(path => At(a, path) != At(b, path)).Select(path => new DiffedFile(path,
+                !a.ContainsKey(path) ? Change.Added : !b.ContainsKey(path) ? Change.Removed : Change.Changed,
+                At(a, path), At(b, path)))];
     }
+}
 
-    /// <summary>The members of the run terms that differ.</summary>
-    static Json Run(ReleaseDocument? from, ReleaseDocument? to)
+/// <summary>The members of the run terms that differ.</summary>
+/// <param name="Missing">Why they could not be compared.</param>
+sealed record DiffedRun(ImmutableArray<DiffedMember>? Changes, string? Missing) : IView
+{
+    public static DiffedRun Of(ReleaseDocument? from, ReleaseDocument? to)
     {
-        if (from is null || to is null) return Json.Object(("missing", "a release document is not at hand"));
+        if (from is null || to is null) return new(null, "a release document is not at hand");
         var (a, b) = (from.Run.ToJson().AsObject, to.Run.ToJson().AsObject);
-        return Json.Object(
-            ("changes",
-                Json.Array(a.Keys.Where(k => !a[k].Equals(b[k]))
-                    .Select(k => Json.Object(("member", k), ("from", a[k]), ("to", b[k]))))));
+        return new([.. a.Keys.Where(k => !a[k].Equals(b[k])).Select(k => new DiffedMember(k, a[k], b[k]))], null);
     }
+}
 
-    /// <summary>
-    /// Every check that either release has a standing evaluation of, with the newest figures side by side.
-    /// </summary>
-    static Json Checks(State state, Documents documents, ReleaseFact from, ReleaseFact to)
+sealed record DiffedMember(string Member, Json From, Json To) : IView;
+
+sealed record DiffedPolicy(Change Change, Digest? From, Digest? To) : IView;
+
+/// <param name="From">The entry of the evaluation.</param>
+sealed record DiffedCheck(Digest Check, long? From, long? To, ImmutableArray<DiffedFigure> Figures) : IView
+{
+    /// <summary>Each with the newest figures side by side.</summary>
+    public static ImmutableArray<DiffedCheck> Of(State state, Documents documents, ReleaseFact from, ReleaseFact to)
     {
         EvaluationFact? Newest(ReleaseFact r, Digest check) =>
             PolicyInput.ValidEvaluations(state, r, check).LastOrDefault();
         var checks = state.Evaluations.Values.Where(e => e.Release == from.Digest || e.Release == to.Digest)
             .Select(e => e.Check).Distinct();
-        return Json.Array(checks.Select(check => (Check: check, From: Newest(from, check), To: Newest(to, check)))
+        return [.. checks.Select(check => (Check: check, From: Newest(from, check), To: Newest(to, check)))
             .Where(c => c.From is not null || c.To is not null).Select(c =>
-        {
-            var a = Figures(documents, c.From);
-            var b = Figures(documents, c.To);
-            return Json.Object(
-                ("check", c.Check), ("from", c.From is { } x ? Json.Of(x.By.Entry) : null),
-                ("to", c.To is { } y ? Json.Of(y.By.Entry) : null),
-                ("figures",
-                    Json.Array(a.Keys.Union(b.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal)
-                        .Select(name => Json.Object(
-                    ("name", name), ("from", a.GetValueOrDefault(name)), ("to", b.GetValueOrDefault(name)),
-                    ("change", Change(a.GetValueOrDefault(name), b.GetValueOrDefault(name))))))));
-        }));
+            {
+                var a = DiffedFigure.All(documents, c.From);
+                var b = DiffedFigure.All(documents, c.To);
+                return new DiffedCheck(c.Check, c.From?.By.Entry, c.To?.By.Entry,
+                    [.. a.Keys.Union(b.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(name =>
+                        new DiffedFigure(name, a.GetValueOrDefault(name), b.GetValueOrDefault(name),
+                            Diff.ChangeOf(a.GetValueOrDefault(name), b.GetValueOrDefault(name))))]);
+            })];
     }
+}
 
+sealed record DiffedFigure(string Name, Json? From, Json? To, Change Change) : IView
+{
     /// <summary>Every number of a report under its dotted path.</summary>
-    static SortedDictionary<string, Json> Figures(Documents documents, EvaluationFact? evaluation)
+    public static SortedDictionary<string, Json> All(Documents documents, EvaluationFact? evaluation)
     {
         var figures = new SortedDictionary<string, Json>(StringComparer.Ordinal);
         if (evaluation is null || documents.Find(evaluation.Report) is not { } bytes) return figures;

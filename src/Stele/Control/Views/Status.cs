@@ -1,67 +1,43 @@
+using System.Collections.Immutable;
 using Stele.Proof;
 using Stele.Proof.Governance;
 using Stele.Proof.Statements;
+using Folding = Stele.Proof.Governance.State;
 
 namespace Stele.Control.Views;
 
 /// <summary>Where everything stands: systems, their environments and heads, the policies in force, decision logs. A
 /// pure function of one state, its entries and a time.</summary>
-static class Status
+/// <param name="Time">Of the newest entry, milliseconds since 1970 UTC, as all times here.</param>
+/// <param name="AsOf">What "lapsed" and "silent" are measured by.</param>
+/// <param name="State">The digest of the folded state.</param>
+/// <param name="Members">How many have a key.</param>
+/// <param name="Threshold">How many owners must sign what takes owners.</param>
+sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, long Time, long AsOf, Digest State,
+    int Members, int Threshold, ImmutableArray<ShownPolicy> Policies, ImmutableArray<ShownSystem> Systems,
+    ImmutableArray<ShownRevocation> Revocations, ImmutableArray<ShownLog> Logs, ImmutableArray<ShownHold> Holds,
+    ImmutableArray<ShownWord> Attestations) : IView
 {
     /// <param name="entries">The entries that were folded, at least those of the state.</param>
     /// <param name="now">
     /// What "lapsed" and "silent" are measured by, milliseconds since 1970 UTC; the asked time when one asks as of
     /// then.
     /// </param>
-    public static Json Of(State state, IReadOnlyList<Folded> entries, long now) => Json.Object(
-        ("ledger", state.Ledger), ("origin", state.Origin), ("foldVersion", state.FoldVersion), ("size", state.Size),
-        ("time", state.Time), ("asOf", now), ("state", StateDigest.Of(state)),
-        ("members", state.Members.Count(m => !m.Value.Keys.IsEmpty)), ("threshold", state.Threshold),
-        ("policies",
-            Json.Array(state.Policies.Select(p => Json.Object(("scope", p.Key), ("entry", p.Value.Entry),
-                ("policy", p.Value.Policy is { } d ? Json.Of(d) : null))))),
-        ("systems", Json.Array(state.Systems.Values.Select(s => System(state, entries, s, now)))),
-        ("revocations", Json.Array(state.Revocations.Select(r => Json.Object(
-            ("target", r.Value.Target), ("digest", r.Key), ("entry", r.Value.Entry), ("fromEntry", r.Value.FromEntry),
-            ("effect", r.Value.Effect))))),
-        ("logs", Json.Array(state.Logs.Values.Select(l => Log(state, l, now)))),
-        ("holds", Json.Array(state.Holds.Values.Select(Hold))),
-        ("attestations", Json.Array(Attestations.InForce(state, now).Select(a => Words.One(a, true)))));
-
-    public static Json Hold(HoldFact h) => Json.Object(
-        ("entry", h.Entry), ("time", h.Time), ("system", h.System),
-        ("environment", h.Environment is { } e ? Json.Of(e) : null), ("log", h.Log is { } l ? Json.Of(l) : null),
-        ("from", h.From), ("to", h.To is { } to ? Json.Of(to) : null),
-        ("reason", h.Reason is { } r ? Json.Of(r) : null), ("covers", h.ToString()));
-
-    static Json System(State state, IReadOnlyList<Folded> entries, SystemFact s, long now) => Json.Object(
-        ("system", s.Name), ("entry", s.Entry), ("owner", s.Owner), ("risk", s.Risk),
-        ("retention", s.Retention?.ToJson()),
-        ("environments", Json.Array(s.Environments.Select(e => Environment(state, entries, s.Name, e, now)))));
-
-    static Json Environment(State state, IReadOnlyList<Folded> entries, string system, EnvironmentTerms terms, long now)
-    {
-        var fact = state.Environment(system, terms.Name);
-        // Silence counts from the last observation, or from the deployment where there was none yet.
-        var heard = fact.Observation?.Time ?? fact.Head?.Time;
-        var running = fact.Head is { Routes.IsEmpty: false };
-        return Json.Object(
-            ("environment", terms.Name), ("place", State.Place(system, terms.Name)),
-            ("staleAfter", terms.StaleAfter is { } stale ? Json.Of(stale) : null),
-            ("observationGap", terms.ObservationGap is { } gap ? Json.Of(gap) : null), ("nodeReturn", terms.NodeReturn),
-            ("policies", Json.Array(state.PoliciesFor(system, terms.Name).Select(Json.Of))),
-            ("head", fact.Head is { } head ? Head(state, head, now) : null),
-            ("observation", Shown(state, entries, system, terms.Name, fact)),
-            ("silent", running && terms.ObservationGap is { } limit && heard is { } last && now - last > limit),
-            ("deployed",
-                Json.Array(fact.Deployed.OrderBy(d => d.Value)
-                    .Select(d => Json.Object(("release", d.Key), ("name", Name(state, d.Key)), ("entry", d.Value))))));
-    }
+    public static Status Of(Folding state, IReadOnlyList<Folded> entries, long now) => new(
+        state.Ledger, state.Origin, state.FoldVersion, state.Size, state.Time, now, StateDigest.Of(state),
+        state.Members.Count(m => !m.Value.Keys.IsEmpty), state.Threshold,
+        [.. state.Policies.Select(p => new ShownPolicy(p.Key, p.Value.Entry, p.Value.Policy))],
+        [.. state.Systems.Values.Select(s => ShownSystem.Of(state, entries, s, now))],
+        [.. state.Revocations.Select(r => new ShownRevocation(r.Value.Target, r.Key, r.Value.Entry, r.Value.FromEntry,
+            r.Value.Effect))],
+        [.. state.Logs.Values.Select(l => ShownLog.Of(state, l, now))],
+        [.. state.Holds.Values.Select(ShownHold.Of)],
+        [.. Proof.Governance.Attestations.InForce(state, now).Select(a => ShownWord.Of(a, counts: true))]);
 
     /// <summary>The newest observations that are about the head, one of each release that it routes to, the newest
     /// first.</summary>
     public static IEnumerable<(Folded Entry, Observation Observation)> AboutHead(
-        State state, IReadOnlyList<Folded> entries, string system, string environment, HeadFact head)
+        Folding state, IReadOnlyList<Folded> entries, string system, string environment, HeadFact head)
     {
         var seen = new HashSet<Digest>();
         for (var i = (int)state.Size - 1; i > head.Entry && seen.Count < head.Routes.Length; i--)
@@ -70,58 +46,135 @@ static class Status
                 yield return (entries[i], o);
     }
 
-    /// <summary>
-    /// What was last seen of the releases that the head names, a difference before all else; where nothing was yet,
-    /// what was last seen of the place, which is about an earlier head then
-    /// (<c>current</c>: false). <c>differs</c> names the dimensions that did not agree.
-    /// </summary>
-    static Json? Shown(
-        State state, IReadOnlyList<Folded> entries, string system, string environment, EnvironmentFact fact)
-    {
-        var about = fact.Head is { } head ? AboutHead(state, entries, system, environment, head).ToArray() : [];
-        var (entry, o) = about.FirstOrDefault(a => !Runs(a.Observation));
-        if (o is null && about.Length > 0) (entry, o) = about[0];
-        if (o is null && fact.Observation is { } last)
-            (entry, o) = (entries[(int)last.Entry], entries[(int)last.Entry].Statement as Observation);
-        return o is null ? null : Json.Object(
-            ("entry", entry.Index), ("time", entry.Entry.Time), ("event", o.Event), ("release", o.Release),
-            ("name", Name(state, o.Release)), ("deployment", o.Deployment),
-            ("agrees", o.Dimensions.All(d => d.Agrees)), ("current", o.Deployment == fact.Head?.Entry),
-            ("differs", Json.Array(o.Dimensions.Where(d => !d.Agrees).Select(d => Json.Of(d.Name)))));
-    }
-
     /// <summary>Whether an observation says that the release runs, and is what was released.</summary>
     public static bool Runs(Observation o) =>
         o.Event is "started" or "running" or "healed" && o.Dimensions.All(d => d.Agrees);
 
-    static Json Head(State state, HeadFact head, long now)
+    internal static string? NameOf(Folding state, Digest release) =>
+        state.Releases.TryGetValue(release, out var r) ? r.Name : null;
+}
+
+/// <param name="Policy">Nothing where it was withdrawn.</param>
+sealed record ShownPolicy(string Scope, long Entry, Digest? Policy) : IView;
+
+/// <param name="FromEntry">The entry from which on it has no force.</param>
+sealed record ShownRevocation(string Target, Digest Digest, long Entry, long FromEntry, string Effect) : IView;
+
+/// <param name="Retention">How long what is recorded of its decisions is kept; nothing: forever.</param>
+sealed record ShownSystem(string System, long Entry, string Owner, string Risk, RetentionTerms? Retention,
+    ImmutableArray<ShownEnvironment> Environments) : IView
+{
+    public static ShownSystem Of(Folding state, IReadOnlyList<Folded> entries, SystemFact s, long now) => new(s.Name,
+        s.Entry, s.Owner, s.Risk, s.Retention,
+        [.. s.Environments.Select(e => ShownEnvironment.Of(state, entries, s.Name, e, now))]);
+}
+
+/// <param name="StaleAfter">How old the newest checkpoint may be, milliseconds; nothing: unlimited.</param>
+/// <param name="ObservationGap">The longest allowed silence, milliseconds; nothing: unlimited.</param>
+/// <param name="NodeReturn">Its node may return to the previous head by itself.</param>
+/// <param name="Silent">No node has said anything for longer than that.</param>
+/// <param name="Deployed">Every release that was ever routed to here, by the last entry that did.</param>
+sealed record ShownEnvironment(string Environment, string Place, long? StaleAfter, long? ObservationGap,
+    bool NodeReturn, ImmutableArray<Digest> Policies, ShownHead? Head, ShownObservation? Observation, bool Silent,
+    ImmutableArray<DeployedRelease> Deployed) : IView
+{
+    /// <summary>Whether it has a head that is not halted.</summary>
+    public bool Runs => Head is { Routes.IsEmpty: false };
+
+    public static ShownEnvironment Of(Folding state, IReadOnlyList<Folded> entries, string system,
+        EnvironmentTerms terms, long now)
     {
-        var waivers = head.Waivers.Select(w => Waivers.One(state, state.Waivers[w], now)).ToList();
-        return Json.Object(
-            ("entry", head.Entry), ("time", head.Time), ("action", head.Action), ("since", head.Time),
-            ("routes", Json.Array(head.Routes.Select(r => Route(state, r)))),
-            ("previousRoutes", Json.Array(head.PreviousRoutes.Select(r => Route(state, r)))),
-            ("policies", Json.Array(head.Policies.Select(Json.Of))),
-            ("waivers", Json.Array(waivers)),
-            ("lapsed",
-                waivers.Any(w => w["standing"].AsString is Waivers.Lapsed or Waivers.Revoked or Waivers.Withdrawn)),
-            ("revoked", head.Routes.Any(r => state.Closure(state.Releases[r.Release]).Any(state.IsRevoked))));
+        var fact = state.Environment(system, terms.Name);
+        // Silence counts from the last observation, or from the deployment where there was none yet.
+        var heard = fact.Observation?.Time ?? fact.Head?.Time;
+        var running = fact.Head is { Routes.IsEmpty: false };
+        return new(terms.Name, Folding.Place(system, terms.Name), terms.StaleAfter, terms.ObservationGap,
+            terms.NodeReturn, [.. state.PoliciesFor(system, terms.Name)],
+            fact.Head is { } head ? ShownHead.Of(state, head, now) : null,
+            ShownObservation.Of(state, entries, system, terms.Name, fact),
+            running && terms.ObservationGap is { } limit && heard is { } last && now - last > limit,
+            [.. fact.Deployed.OrderBy(d => d.Value)
+                .Select(d => new DeployedRelease(d.Key, Status.NameOf(state, d.Key), d.Value))]);
     }
+}
 
-    static Json Route(State state, Route route) =>
-        Json.Object(("release", route.Release), ("name", Name(state, route.Release)), ("weight", route.Weight));
+sealed record DeployedRelease(Digest Release, string? Name, long Entry) : IView;
 
-    static Json? Name(State state, Digest release) => state.Releases.TryGetValue(release, out var r)
-        ? Json.Of(r.Name)
-        : null;
+/// <summary>What an environment is to run.</summary>
+/// <param name="Lapsed">A waiver that it stands on does not count any more.</param>
+/// <param name="Revoked">Something in the closure of a release was revoked.</param>
+sealed record ShownHead(long Entry, long Time, string Action, long Since, ImmutableArray<ShownRoute> Routes,
+    ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies, ImmutableArray<ShownWaiver> Waivers,
+    bool Lapsed, bool Revoked) : IView
+{
+    public static ShownHead Of(Folding state, HeadFact head, long now)
+    {
+        ImmutableArray<ShownWaiver> waivers = [.. head.Waivers.Select(w =>
+            ShownWaiver.Of(state, state.Waivers[w], now))];
+        return new(head.Entry, head.Time, head.Action, head.Time,
+            [.. head.Routes.Select(r => ShownRoute.Of(state, r))],
+            [.. head.PreviousRoutes.Select(r => ShownRoute.Of(state, r))], head.Policies, waivers,
+            waivers.Any(w => w.Standing is WaiverStanding.Lapsed or WaiverStanding.Revoked
+                or WaiverStanding.Withdrawn),
+            head.Routes.Any(r => state.Closure(state.Releases[r.Release]).Any(state.IsRevoked)));
+    }
+}
 
-    static Json Log(State state, LogFact l, long now) => Json.Object(
-        ("log", l.Origin), ("node", l.Node), ("place", State.Place(l.System, l.Environment)), ("entry", l.Entry),
-        ("status", l.Status), ("floor", l.Floor), ("key", l.Key),
-        ("erased",
-            state.Erasures.Values.Where(e => e.Log == l.Origin).Aggregate(0L, (sum, e) => Math.Min(sum + e.Count,
-                Json.MaxInt))), ("holds", Json.Array(state.HoldsOn(l).Select(h => Json.Of(h.Entry)))),
-        ("anchor", l.Anchor is { } a ? Json.Object(
-            ("entry", a.Entry), ("time", a.Time), ("age", Math.Max(0, now - a.Time)), ("size", a.Size),
-            ("root", a.Root), ("opens", a.Opens), ("closes", a.Closes), ("wholes", a.Wholes)) : null));
+/// <param name="Weight">Its share of the requests, in percent.</param>
+sealed record ShownRoute(Digest Release, string? Name, int Weight) : IView
+{
+    public static ShownRoute Of(Folding state, Route r) => new(r.Release, Status.NameOf(state, r.Release), r.Weight);
+}
+
+/// <summary>
+/// What was last seen of the releases that the head names, a difference before all else; where nothing was yet, what
+/// was last seen of the place.
+/// </summary>
+/// <param name="Current">It is about the head, not about an earlier one.</param>
+/// <param name="Differs">The dimensions that did not agree.</param>
+sealed record ShownObservation(long Entry, long Time, string Event, Digest Release, string? Name, long Deployment,
+    bool Agrees, bool Current, ImmutableArray<string> Differs) : IView
+{
+    public static ShownObservation? Of(Folding state, IReadOnlyList<Folded> entries, string system,
+        string environment, EnvironmentFact fact)
+    {
+        var about = fact.Head is { } head
+            ? Status.AboutHead(state, entries, system, environment, head).ToArray() : [];
+        var (entry, o) = about.FirstOrDefault(a => !Status.Runs(a.Observation));
+        if (o is null && about.Length > 0) (entry, o) = about[0];
+        if (o is null && fact.Observation is { } last)
+            (entry, o) = (entries[(int)last.Entry], entries[(int)last.Entry].Statement as Observation);
+        return o is null ? null : new(entry.Index, entry.Entry.Time, o.Event, o.Release,
+            Status.NameOf(state, o.Release), o.Deployment, o.Dimensions.All(d => d.Agrees),
+            o.Deployment == fact.Head?.Entry, [.. o.Dimensions.Where(d => !d.Agrees).Select(d => d.Name)]);
+    }
+}
+
+/// <summary>A decision log, as the ledger has it.</summary>
+/// <param name="Floor">What is below may be pruned.</param>
+/// <param name="Erased">How many of its records were erased.</param>
+/// <param name="Holds">The entries of the holds that cover any of it.</param>
+sealed record ShownLog(string Log, string Node, string Place, long Entry, string Status, long Floor, string Key,
+    long Erased, ImmutableArray<long> Holds, ShownAnchor? Anchor) : IView
+{
+    public static ShownLog Of(Folding state, LogFact l, long now) => new(l.Origin, l.Node,
+        Folding.Place(l.System, l.Environment), l.Entry, l.Status, l.Floor, l.Key,
+        state.Erasures.Values.Where(e => e.Log == l.Origin).Aggregate(0L, (sum, e) =>
+            Math.Min(sum + e.Count, Json.MaxInt)),
+        [.. state.HoldsOn(l).Select(h => h.Entry)],
+        l.Anchor is { } a ? new(a.Entry, a.Time, Math.Max(0, now - a.Time), a.Size, a.Root, a.Opens, a.Closes,
+            a.Wholes) : null);
+}
+
+/// <param name="Age">Milliseconds.</param>
+sealed record ShownAnchor(long Entry, long Time, long Age, long Size, Digest Root, long Opens, long Closes,
+    long Wholes) : IView;
+
+/// <param name="Reason">The commitment to the reason.</param>
+/// <param name="Covers">In words.</param>
+sealed record ShownHold(long Entry, long Time, string System, string? Environment, string? Log, long From, long? To,
+    Digest? Reason, string Covers) : IView
+{
+    public static ShownHold Of(HoldFact h) =>
+        new(h.Entry, h.Time, h.System, h.Environment, h.Log, h.From, h.To, h.Reason, h.ToString());
 }

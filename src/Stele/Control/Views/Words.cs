@@ -3,14 +3,14 @@ using Stele.Proof.Governance;
 
 namespace Stele.Control.Views;
 
-/// <summary>People's words on controls, as they are shown.</summary>
-static class Words
+/// <summary>A person's word on a control.</summary>
+/// <param name="Expires">Milliseconds since 1970 UTC; nothing where it was taken back.</param>
+/// <param name="Reason">The commitment to the reason.</param>
+/// <param name="Counts">It stands now.</param>
+sealed record ShownWord(long Entry, string Member, string Control, string System, Digest? Release, long? Expires,
+    Digest? Evidence, Digest? Reason, bool Counts) : IView
 {
-    public static Json One(AttestationFact a, bool counts) => Json.Object(
-        ("entry", a.By.Entry), ("member", a.By.Member), ("control", a.Attestation.Control),
-        ("system", a.Attestation.System),
-        ("release", a.Attestation.Release is { } r ? Json.Of(r) : null),
-        ("expires", a.Attestation.Expires is { } t ? Json.Of(t) : null),
-        ("evidence", a.Attestation.Evidence is { } e ? Json.Of(e) : null),
-        ("reason", a.Attestation.Reason is { } why ? Json.Of(why) : null), ("counts", counts));
+    public static ShownWord Of(AttestationFact a, bool counts) => new(a.By.Entry, a.By.Member, a.Attestation.Control,
+        a.Attestation.System, a.Attestation.Release, a.Attestation.Expires, a.Attestation.Evidence,
+        a.Attestation.Reason, counts);
 }

@@ -1,10 +1,10 @@
-using Stele.Proof;
+using Stele.Control.Views;
 
 namespace Stele.Host;
 
 /// <summary>What keeps a node, an environment on it, or a server from being as the ledger says. A closed set; names
 /// are permanent.</summary>
-enum NodeFault
+enum FaultCode
 {
     // The node itself.
 
@@ -22,7 +22,7 @@ enum NodeFault
     Unregistered,
     /// <summary>This node's key was revoked.</summary>
     KeyRevoked,
-    /// <summary>The process may open no more files, sockets or processes.</summary>
+    /// <summary>The process may open no more files, sockets or processes, or hold no more connections.</summary>
     Descriptors,
     /// <summary>Tiles and checkpoints of a log can't be written: its files lag behind its journal, and so do those who
     /// read them.</summary>
@@ -66,9 +66,9 @@ enum NodeFault
 
 /// <summary>A fault in words. <paramref name="Differences"/>: what differs from the release, by dimension and path;
 /// empty where nothing does.</summary>
-sealed record Faulted(NodeFault Fault, string Words, IReadOnlyList<string> Differences)
+sealed record Faulted(FaultCode Fault, string Words, IReadOnlyList<string> Differences)
 {
-    public Faulted(NodeFault fault, string words) : this(fault, words, []) { }
+    public Faulted(FaultCode fault, string words) : this(fault, words, []) { }
 
     /// <summary>The entry of the head that it is about; null where it is about the node.</summary>
     public long? Deployment { get; init; }
@@ -76,49 +76,46 @@ sealed record Faulted(NodeFault Fault, string Words, IReadOnlyList<string> Diffe
     public string Name => Fault.Row().Name;
     public string Hint => Fault.Row().Hint;
 
-    public Json ToJson() => Json.Object(
-        ("code", Name), ("message", Words), ("hint", Hint),
-        ("deployment", Deployment is { } d ? Json.Of(d) : null),
-        ("differences", Json.Array(Differences.Select(Json.Of))));
+    public ShownFault Shown => new(Name, Words, Hint, Deployment, [.. Differences]);
 }
 
-static class NodeFaults
+static class FaultCodes
 {
-    public static (string Name, string Hint) Row(this NodeFault fault) => fault switch
+    public static (string Name, string Hint) Row(this FaultCode fault) => fault switch
     {
-        NodeFault.Unreachable => ("unreachable",
+        FaultCode.Unreachable => ("unreachable",
             "is the server running, and its address right? what was deployed goes on meanwhile"),
-        NodeFault.Rejected => ("rejected",
+        FaultCode.Rejected => ("rejected",
             "give the node a token that the server knows: stele token add NAME there, then start the node with it"),
-        NodeFault.Unverified => ("unverified",
+        FaultCode.Unverified => ("unverified",
             "keep the node's folder as evidence, and run stele fsck on the server's folder"),
-        NodeFault.Forked => ("forked", "keep the node's folder as evidence, and ask the other members what they see"),
-        NodeFault.Lagging => ("lagging", "look at the server, and at the network between them"),
-        NodeFault.Unregistered => ("unregistered",
+        FaultCode.Forked => ("forked", "keep the node's folder as evidence, and ask the other members what they see"),
+        FaultCode.Lagging => ("lagging", "look at the server, and at the network between them"),
+        FaultCode.Unregistered => ("unregistered",
             "an owner adds the node: stele member add --member ID --key KEY --role node@SYSTEM/ENV"),
-        NodeFault.KeyRevoked => ("key-revoked", "an owner gives the node a new key; what it ran is stopped"),
-        NodeFault.Descriptors => ("descriptors",
+        FaultCode.KeyRevoked => ("key-revoked", "an owner gives the node a new key; what it ran is stopped"),
+        FaultCode.Descriptors => ("descriptors",
             "see who is connected, and let the process open more: ulimit -n, or LimitNOFILE= of its unit"),
-        NodeFault.Unpublished => ("unpublished",
+        FaultCode.Unpublished => ("unpublished",
             "make room on that disk, and look at its health: it is written as soon as it can be"),
-        NodeFault.Unanchored => ("unanchored",
+        FaultCode.Unanchored => ("unanchored",
             "decisions are recorded meanwhile; look at the log in the ledger: stele log list"),
-        NodeFault.Stopped => ("stopped",
+        FaultCode.Stopped => ("stopped",
             "see to the server's disk, and to what stele fsck says; then stop it and start it again"),
-        NodeFault.Unwitnessed =>
+        FaultCode.Unwitnessed =>
             ("unwitnessed", "stop the server and start it again; this is a bug: its log says more"),
-        NodeFault.NotStarted => ("not-started",
+        FaultCode.NotStarted => ("not-started",
             "fix the release and deploy it again, or return to an earlier one: stele rollback SYSTEM/ENV"),
-        NodeFault.Ended => ("ended", "read its last words; return to an earlier release: stele rollback SYSTEM/ENV"),
-        NodeFault.Hung => ("hung",
+        FaultCode.Ended => ("ended", "read its last words; return to an earlier release: stele rollback SYSTEM/ENV"),
+        FaultCode.Hung => ("hung",
             "it is replaced; if it hangs again, return to an earlier release: stele rollback SYSTEM/ENV"),
-        NodeFault.Uninspected => ("uninspected", "it is replaced; look at the node's machine if this goes on"),
-        NodeFault.Drifted => ("drifted", "it is replaced from verified blobs; find out who changed it"),
-        NodeFault.Storage => ("storage", "make room on the node's disk, and look at its health"),
-        NodeFault.Unlogged => ("unlogged", "an owner opens the log: stele log open SYSTEM/ENV"),
-        NodeFault.Revoked => ("revoked", "deploy a release that does not rest on what was revoked"),
-        NodeFault.Stale => ("stale", "the node must hear from its server again before it answers"),
-        NodeFault.Unassigned => ("unassigned",
+        FaultCode.Uninspected => ("uninspected", "it is replaced; look at the node's machine if this goes on"),
+        FaultCode.Drifted => ("drifted", "it is replaced from verified blobs; find out who changed it"),
+        FaultCode.Storage => ("storage", "make room on the node's disk, and look at its health"),
+        FaultCode.Unlogged => ("unlogged", "an owner opens the log: stele log open SYSTEM/ENV"),
+        FaultCode.Revoked => ("revoked", "deploy a release that does not rest on what was revoked"),
+        FaultCode.Stale => ("stale", "the node must hear from its server again before it answers"),
+        FaultCode.Unassigned => ("unassigned",
             "an owner assigns it: stele member add --member ID --keep --role node@SYSTEM/ENV"),
         _ => ("keys-missing",
             "stele fsck names the records; find out who removed their keys, or put back a copy of the key table; "
