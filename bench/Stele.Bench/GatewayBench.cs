@@ -77,7 +77,8 @@ static class GatewayBench
         using var log = DecisionLog.Open(node, "bench.example/log", TimeProvider.System);
         using var recorder = new Recorder(node, log);
         var decision = new Decision(Decision.WholeKind, 1, null, System, Environment, 1, Digest.Of("release"u8),
-            "verified-at-load", null, [], Decision.Allow, null, Founding.NewNonce(), "http-json", "POST /say", 200,
+            ObservedStrength.VerifiedAtLoad, null, [], Decision.Allow, null, Founding.NewNonce(), "http-json",
+                "POST /say", 200,
             null, null, 1, 1, 1);
         return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision,
             [(SealedBodies.Context, Context), (SealedBodies.Input, Asked), (SealedBodies.Output, Asked)]));

@@ -86,7 +86,7 @@ static class FreezeVerb
         if (path is not null && !System.IO.Path.Exists(path)) throw call.Wrong($"nothing is at {path}");
 
         await using var desk = await Desk.Open(call);
-        desk.Hold("builder");
+        desk.Hold(RoleName.Builder);
         call.Terminal.Progress($"freezing {name}");
         var digest = recipe is null
             ? await Freeze.Path(desk.Blobs, path!, kind, about, call.Stop)

@@ -322,7 +322,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             (_fault, _inARow, _tried, _wait) = (null, 0, -1, default);
             if (over.Length > 0 || table.Status == EnvironmentStatus.Halted) Report($"{table.Reason}: nothing runs");
         }
-        foreach (var guarded in over) await Observe("stopped", guarded.Instance.Provisioned, []);
+        foreach (var guarded in over) await Observe(ObservedEvent.Stopped, guarded.Instance.Provisioned, []);
         if (nothing) return _parts.Options.InspectEvery;
 
         // 2. What ended, or can't be trusted any more, makes room.
@@ -350,7 +350,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         if (gap > _parts.Options.ObserveEvery) gap = _parts.Options.ObserveEvery;
         if (!found.Agrees || _parts.Time.GetElapsedTime(guarded.Observed) < gap) return;
         guarded.Observed = _parts.Time.GetTimestamp();
-        await Observe("running", guarded.Instance.Provisioned, found.Dimensions);
+        await Observe(ObservedEvent.Running, guarded.Instance.Provisioned, found.Dimensions);
     }
 
     /// <summary>
@@ -374,7 +374,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         var drift = why.Fault == NodeFault.Drifted;
         if (drift) _drifted.Add(release);
         if (drift || Once(deployment, release, why.Fault, 2))
-            await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
+            await Observe(drift ? ObservedEvent.Drift : ObservedEvent.Stopped, guarded.Instance.Provisioned,
+                why.Dimensions);
         Retire(guarded, TimeSpan.Zero, drift ? _parts.Options.EndTimeout : TimeSpan.Zero);
         _inARow++;
         Delay(pause);
@@ -457,7 +458,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             {
                 if (Once(head.Entry, release.Digest, NodeFault.NotStarted))
                     await _parts.Observe(table.State, System, Environment, head.Entry,
-                        "stopped", release.Digest, [Guarded.Health], "copy");
+                        ObservedEvent.Stopped, release.Digest, [Guarded.Health], "copy");
                 var idle = _running.Where(g =>
                     backends.Any(l => l.Instance == g.Instance) && table.Backends.All(l => l.Instance != g.Instance))
                     .ToArray();
@@ -483,7 +484,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         foreach (var old in _running.Where(g => backends.All(l => l.Instance != g.Instance)).ToArray())
         {
             Retire(old, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
-            await Observe("stopped", old.Instance.Provisioned, []);
+            await Observe(ObservedEvent.Stopped, old.Instance.Provisioned, []);
         }
         if (_inARow <= 1) Settled(table);
         return _parts.Options.InspectEvery;
@@ -564,7 +565,8 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>
     /// A release that was found drifted and is whole again was healed; any other that runs again was started.
     /// </summary>
-    string Event(Digest release) => _drifted.Remove(release) ? "healed" : "started";
+    ObservedEvent Event(Digest release) =>
+        _drifted.Remove(release) ? ObservedEvent.Healed : ObservedEvent.Started;
 
     /// <summary>The entry that put a release here: of one that is being replaced, that is not the head.</summary>
     long DeploymentOf(Digest release)
@@ -572,7 +574,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         lock (_gate) return _table!.State.Environment(System, Environment).Deployed[release];
     }
 
-    Task Observe(string @event, Provisioned provisioned, ImmutableArray<Dimension> dimensions)
+    Task Observe(ObservedEvent @event, Provisioned provisioned, ImmutableArray<Dimension> dimensions)
     {
         RoutingTable table;
         lock (_gate) table = _table!;
@@ -623,7 +625,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         foreach (var guarded in _running.ToArray())
         {
             Retire(guarded, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
-            await Observe("stopped", guarded.Instance.Provisioned, []);
+            await Observe(ObservedEvent.Stopped, guarded.Instance.Provisioned, []);
         }
         await Task.WhenAll(_retiring);
     }

@@ -185,7 +185,8 @@ static class Inspection
         if (Retitled(view, instance)
             && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1))
             // Its length is as it was given, its content can't be seen any more: the host's own word is all there is.
-            return new Dimension(GivenEnvironment, "configured", true, Digest.Of(Strings(wanted).ToBytes()), null);
+            return new Dimension(GivenEnvironment, ObservedStrength.Configured, true,
+                Digest.Of(Strings(wanted).ToBytes()), null);
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value))
             differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name))
@@ -232,5 +233,5 @@ static class Inspection
         Compared(name, expected, seen, Digest.Of(expected.ToBytes()), Digest.Of(seen.ToBytes()));
 
     static Dimension Compared(string name, Json expected, Json seen, Digest expectedDigest, Digest? seenDigest) =>
-        new(name, "verified-at-load", expected.Equals(seen), expectedDigest, seenDigest);
+        new(name, ObservedStrength.VerifiedAtLoad, expected.Equals(seen), expectedDigest, seenDigest);
 }

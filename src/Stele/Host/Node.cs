@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Stele.Disk;
 using Stele.Proof.Governance;
+using Stele.Proof.Statements;
 
 namespace Stele.Host;
 
@@ -185,7 +186,7 @@ sealed class Node : IAsyncDisposable
         var good = IsMember(state) && !state.IsRevoked(_parts.Identity.Key.Public.Id);
         foreach (var system in state.Systems.Values)
             foreach (var terms in system.Environments)
-                if (good && me!.Has("node", system.Name, terms.Name)
+                if (good && me!.Has(RoleName.Node, system.Name, terms.Name)
                     && !_environments.ContainsKey(State.Place(system.Name, terms.Name)))
                 {
                     var hosted = new HostedEnvironment(_parts, system.Name, terms.Name, () => _anchorNow.Release());
@@ -194,7 +195,7 @@ sealed class Node : IAsyncDisposable
                     _loops.Add(Own(() => hosted.Run(_stop.Token)));
                 }
         foreach (var hosted in _environments.Values)
-            hosted.Advance(state, good && me!.Has("node", hosted.System, hosted.Environment));
+            hosted.Advance(state, good && me!.Has(RoleName.Node, hosted.System, hosted.Environment));
     }
 
     async Task AnchorLoop()

@@ -21,7 +21,8 @@ sealed record NodeParts(
     /// <summary>
     /// States what was seen of a release; completes when that is durable here, on its way to the server.
     /// </summary>
-    public Task Observe(State state, string system, string environment, long deployment, string @event, Digest release,
+    public Task Observe(State state, string system, string environment, long deployment, ObservedEvent @event,
+        Digest release,
         ImmutableArray<Dimension> dimensions, string materialised) =>
         Outbox.Add(Sign(new Observation(release, system, environment, deployment, @event, dimensions, materialised,
             state.Size, StateDigest.Of(state))

@@ -84,7 +84,8 @@ static class Status
         if (o is null && fact.Observation is { } last)
             (entry, o) = (entries[(int)last.Entry], entries[(int)last.Entry].Statement as Observation);
         return o is null ? null : Json.Object(
-            ("entry", entry.Index), ("time", entry.Entry.Time), ("event", o.Event), ("release", o.Release),
+            ("entry", entry.Index), ("time", entry.Entry.Time), ("event", Observation.Events[o.Event]),
+                ("release", o.Release),
             ("name", Name(state, o.Release)), ("deployment", o.Deployment),
             ("agrees", o.Dimensions.All(d => d.Agrees)), ("current", o.Deployment == fact.Head?.Entry),
             ("differs", Json.Array(o.Dimensions.Where(d => !d.Agrees).Select(d => Json.Of(d.Name)))));
@@ -92,7 +93,8 @@ static class Status
 
     /// <summary>Whether an observation says that the release runs, and is what was released.</summary>
     public static bool Runs(Observation o) =>
-        o.Event is "started" or "running" or "healed" && o.Dimensions.All(d => d.Agrees);
+        o.Event is ObservedEvent.Started or ObservedEvent.Running or ObservedEvent.Healed
+            && o.Dimensions.All(d => d.Agrees);
 
     static Json Head(State state, HeadFact head, long now)
     {
