@@ -167,6 +167,10 @@ public static partial class Fold
     /// </summary>
     public const long MaxApproval = 90 * 24 * 60 * 60 * 1000L;
 
+    /// <summary>
+    /// Whether an approval may be given. Whether it counts when something is deployed
+    /// <see cref="PolicyInput.ValidApprovals"/> says; how many it takes, the policies in force.
+    /// </summary>
     internal static Outcome Approve(Context c, Approval s)
     {
         if (s.Replaces is { } given) return Withdraw(c, s, given);
