@@ -68,7 +68,7 @@ static class AdmissionBench
             if (await host.Admission.Submit(statement) is Admitted.Refused refused)
                 throw new InvalidOperationException($"a statement was refused: {refused.Problem.Message}");
         }
-        await Submit(Sign(new MemberStatement(builderId, null, [builder.Public], [new Role("builder")], null)
+        await Submit(Sign(new MemberStatement(builderId, null, [builder.Public], [new Role(RoleName.Builder)], null)
         {
             Nonce = "",
             Issued = 0

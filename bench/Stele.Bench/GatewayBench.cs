@@ -77,7 +77,8 @@ static class GatewayBench
         using var log = DecisionLog.Open(node, "bench.example/log", TimeProvider.System);
         using var recorder = new Recorder(node, log);
         var decision = new Decision(Decision.WholeKind, 1, null, System, Environment, 1, Digest.Of("release"u8),
-            "verified-at-load", null, [], Decision.Allow, null, Founding.NewNonce(), "http-json", "POST /say", 200,
+            ObservedStrength.VerifiedAtLoad, null, [], Decision.Allow, null, Founding.NewNonce(), "http-json",
+                "POST /say", 200,
             null, null, 1, 1, 1);
         return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision,
             [(SealedBodies.Context, Context), (SealedBodies.Input, Asked), (SealedBodies.Output, Asked)]));
@@ -138,8 +139,8 @@ static class GatewayBench
                 ImmutableSortedDictionary.Create<string, Digest>(StringComparer.Ordinal),
                 [.. rules.Select(r => Rule.Require(r.Id, [r.On], r.Require, null))]).ToJson().ToBytes());
 
-            await Member(builderId, builder.Public, new Role("builder"), new Role("deployer"));
-            await Member(identity.Member, identity.Key.Public, new Role("node", System, Environment));
+            await Member(builderId, builder.Public, new Role(RoleName.Builder), new Role(RoleName.Deployer));
+            await Member(identity.Member, identity.Key.Public, new Role(RoleName.Node, System, Environment));
             await Admit(new SystemStatement(System, null, ownerId, "limited",
                 [new EnvironmentTerms(Environment, null, null, false)])
             {

@@ -86,7 +86,7 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? 
 /// <param name="Staleness">The age in milliseconds of the newest checkpoint the node had then.</param>
 public sealed record Decision(
     string Kind, long Time, long? Open, string System, string Environment, long Deployment, Digest Release,
-    string Strength, Digest? ReleasePolicy, ImmutableArray<Digest> Policies,
+    ObservedStrength Strength, Digest? ReleasePolicy, ImmutableArray<Digest> Policies,
     string Outcome, string? Rule, string Principal, string Protocol, string Operation, int Status, Commitment? Input,
     Commitment? Output, long Duration, long Size, long Staleness)
 {
@@ -145,7 +145,7 @@ public sealed record Decision(
         ("would", Would.IsEmpty ? null : Json.Array(Would.Select(w => w.ToJson()))), ("kind", Kind), ("time", Time),
         ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment),
         ("deployment", Deployment), ("release", Release),
-        ("strength", Strength), ("releasePolicy", ReleasePolicy is { } p ? Json.Of(p) : null),
+        ("strength", Dimension.Strengths[Strength]), ("releasePolicy", ReleasePolicy is { } p ? Json.Of(p) : null),
         ("policies", Json.Array(Policies.Select(Json.Of))), ("outcome", Outcome),
         ("rule", Rule is null ? null : Json.Of(Rule)), ("rulePolicy", RulePolicy is { } of ? Json.Of(of) : null),
         ("principal", Principal), ("protocol", Protocol), ("operation", Operation), ("status", Status),
@@ -164,7 +164,7 @@ public sealed record Decision(
         var d = new Decision(
             Names.OneOf(j["kind"], OpenKind, CloseKind, WholeKind), Names.Time(j["time"]),
             j.Find("open") is { } o ? Names.Entry(o) : null, Names.Label(j["system"]), Names.Label(j["environment"]),
-            Names.Entry(j["deployment"]), j["release"].AsDigest, Names.OneOf(j["strength"], Dimension.Strengths),
+            Names.Entry(j["deployment"]), j["release"].AsDigest, Dimension.Strengths.Parse(j["strength"]),
             j.Find("releasePolicy")?.AsDigest, [.. j["policies"].AsArray.Select(p => p.AsDigest)],
             Names.OneOf(j["outcome"], Allow, Deny, Hold, Error), j.Find("rule") is { } r ? Names.Label(r) : null,
             Names.Member(j["principal"]), Names.Label(j["protocol"]), j["operation"].AsString,

@@ -150,7 +150,7 @@ public static partial class Fold
         {
             foreach (var key in founder.Keys) twice |= !owners.TryAdd(key.Id, founder.Member);
             twice |= !members.TryAdd(founder.Member,
-                new MemberFact(founder.Member, 0, [], founder.Keys, [new Role("owner")], null));
+                new MemberFact(founder.Member, 0, [], founder.Keys, [new Role(RoleName.Owner)], null));
         }
         if (twice) return No(RefusalCode.KeyTaken, "a member or a key stands twice in genesis");
         var keys = g.Owners.SelectMany(o => o.Keys).ToDictionary(k => k.Id);

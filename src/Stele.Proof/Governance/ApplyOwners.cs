@@ -49,7 +49,7 @@ public static partial class Fold
             return c.Refuse(RefusalCode.BadCheckpoint, "not a C2SP verifier key with the log's origin as its name");
         if (SignsALog(c.State, key)) return c.Refuse(RefusalCode.KeyTaken, "that key signs another log");
         if (Known(c, system, environment) is { } unknown) return unknown;
-        if (c.State.Member(node)?.Has("node", system, environment) != true)
+        if (c.State.Member(node)?.Has(RoleName.Node, system, environment) != true)
             return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
         if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogStatement.Open))
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}' that was closed or lost");
@@ -64,9 +64,9 @@ public static partial class Fold
         if (s.Replaces != (known ? present!.Entry : null))
             return c.Refuse(RefusalCode.StaleReplace,
                 known ? $"the member stands on entry {present!.Entry}" : "the member is new: it replaces nothing");
-        if (s.Roles.Any(r => r is { Name: "node", Environment: null }))
+        if (s.Roles.Any(r => r is { Name: RoleName.Node, Environment: null }))
             return c.Refuse(RefusalCode.RoleMissing, "a node is assigned to environments: node@system/environment");
-        if (s.Roles.Any(r => r.Name == "server"))
+        if (s.Roles.Any(r => r.Name == RoleName.Server))
             return c.Refuse(RefusalCode.RoleMissing, "the server's key is named in genesis; no member is the server");
         var owners = c.State.KeyOwners;
         var ids = new HashSet<Digest>();

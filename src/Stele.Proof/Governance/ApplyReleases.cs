@@ -19,7 +19,7 @@ public static partial class Fold
         // by what they name: that is for its own system's builders.
         foreach (var output in s.Outputs)
             if (c.State.Used.TryGetValue(output.Digest, out var systems)
-                && systems.FirstOrDefault(x => !c.Signers.Any(b => c.State.Members[b.Member].Has("builder", x)))
+                && systems.FirstOrDefault(x => !c.Signers.Any(b => c.State.Members[b.Member].Has(RoleName.Builder, x)))
                     is { } system)
                 return c.Refuse(RefusalCode.RoleMissing,
                     $"{output.Digest} is part of a release of '{system}': where it comes from is for a builder of "
@@ -167,6 +167,10 @@ public static partial class Fold
     /// </summary>
     public const long MaxApproval = 90 * 24 * 60 * 60 * 1000L;
 
+    /// <summary>
+    /// Whether an approval may be given. Whether it counts when something is deployed
+    /// <see cref="PolicyInput.ValidApprovals"/> says; how many it takes, the policies in force.
+    /// </summary>
     internal static Outcome Approve(Context c, Approval s)
     {
         if (s.Replaces is { } given) return Withdraw(c, s, given);
@@ -314,7 +318,7 @@ public static partial class Fold
 
         // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was
         // rolled back, or stopped, stays so until a deployer acts.
-        var deployer = c.State.Members[c.Signer.Member].Has("deployer", s.System, s.Environment);
+        var deployer = c.State.Members[c.Signer.Member].Has(RoleName.Deployer, s.System, s.Environment);
         if (!deployer
             && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback
                 && environment.Head is { Action: Deployment.Deploy or Deployment.Canary } now

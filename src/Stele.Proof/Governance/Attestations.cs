@@ -57,6 +57,6 @@ public static class Attestations
 
     /// <summary>Whether a member may give their word for a whole system.</summary>
     static bool May(MemberFact member, string system) =>
-        member.Roles.Any(r => r.Name is "owner" or "approver" && r.Environment is null
+        member.Roles.Any(r => r.Name is RoleName.Owner or RoleName.Approver && r.Environment is null
             && (r.System is null || r.System == system));
 }

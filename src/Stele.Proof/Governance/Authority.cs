@@ -99,7 +99,7 @@ public static partial class Fold
     /// <summary>The node whose log it is.</summary>
     internal static Outcome.Refused? MayAnchor(Signing by, Anchor a) =>
         by.State.Logs.TryGetValue(a.Log, out var log) && by.Signers is [var one] && one.Member == log.Node
-            ? by.One("node", log.System, log.Environment)
+            ? by.One(RoleName.Node, log.System, log.Environment)
             : by.Refused(by.State.Logs.ContainsKey(a.Log) ? RefusalCode.RoleMissing : RefusalCode.UnknownLog,
                 $"no decision log '{a.Log}' of this node");
 }

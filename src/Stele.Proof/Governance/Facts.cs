@@ -16,9 +16,9 @@ public sealed record Signed(long Entry, string Member, Digest Key, long Rests = 
 public sealed record MemberFact(string Id, long Entry, ImmutableArray<Signed> By, ImmutableArray<PublicKey> Keys,
     ImmutableArray<Role> Roles, Digest? Name)
 {
-    public bool Has(string role, string? system = null, string? environment = null) =>
+    public bool Has(RoleName role, string? system = null, string? environment = null) =>
         Roles.Any(r => r.Name == role && r.Covers(system, environment));
-    public bool IsOwner => Roles.Any(r => r.Name == "owner" && r.System is null);
+    public bool IsOwner => Roles.Any(r => r.Name == RoleName.Owner && r.System is null);
 }
 
 public sealed record SystemFact(string Name, long Entry, string Owner, string Risk,
@@ -135,7 +135,8 @@ public sealed record PastHead(string Action, ImmutableArray<Route> Routes)
     public int? WeightOf(Digest release) => Routes.FirstOrDefault(r => r.Release == release)?.Weight;
 }
 
-public sealed record ObservationFact(long Entry, long Time, string Event, Digest Release, long Deployment, bool Agrees,
+public sealed record ObservationFact(long Entry, long Time, ObservedEvent Event, Digest Release, long Deployment,
+    bool Agrees,
     string Node);
 
 /// <summary>What the newest anchor says of a decision log.</summary>

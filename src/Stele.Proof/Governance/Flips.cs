@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Proof.Decisions;
 using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
@@ -46,7 +47,7 @@ public sealed record Rejudged(string Of, long Time, string Was, string? WasRule,
         _ => [],
     };
 
-    static bool Refuses(string outcome) => outcome is "deny" or "hold";
+    static bool Refuses(string outcome) => outcome is Decision.Deny or Decision.Hold;
 
     public Json ToJson() => Json.Object(
         ("of", Of), ("time", Time), ("flip", Flip.ToString().ToLowerInvariant()), ("was", Was),

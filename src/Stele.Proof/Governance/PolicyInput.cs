@@ -195,7 +195,8 @@ public static class PolicyInput
                 && a.Approval.Routes.Length == routes.Length && a.Approval.Routes.All(routes.Contains)
                 && a.Approval.Head == head && a.Approval.Policies.SequenceEqual(policies) && a.Expires > time
                 && a.Withdrawn is null && state.InForce(a.By)
-                && !authors.Contains(a.By.Member) && state.Member(a.By.Member)?.Has("approver", system, environment)
+                && !authors.Contains(a.By.Member)
+                    && state.Member(a.By.Member)?.Has(RoleName.Approver, system, environment)
                     == true && a.Approval.Shown == shown.Value)
             .DistinctBy(a => a.By.Member, StringComparer.Ordinal);
     }

@@ -1,8 +1,7 @@
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// Why the fold refused an entry. A closed set: the API's status, the metric label and the tests' vocabulary. Names are
-/// permanent.
+/// Why the fold refused an entry. A closed set: the API's codes and the tests' vocabulary. Names are permanent.
 /// </summary>
 public enum RefusalCode
 {

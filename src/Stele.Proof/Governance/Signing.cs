@@ -31,7 +31,7 @@ sealed record Signing(State State, Statement Statement, ImmutableArray<Signed> S
     }
 
     /// <summary>Everyone who signed holds the role there.</summary>
-    public Outcome.Refused? Each(string role, string? system = null, string? environment = null)
+    public Outcome.Refused? Each(RoleName role, string? system = null, string? environment = null)
     {
         foreach (var s in Signers)
             if (!(State.Members.TryGetValue(s.Member, out var m) && m.Has(role, system, environment)))
@@ -41,27 +41,27 @@ sealed record Signing(State State, Statement Statement, ImmutableArray<Signed> S
     }
 
     /// <summary>One signature, by a member who holds the role there.</summary>
-    public Outcome.Refused? One(string role, string? system = null, string? environment = null) =>
+    public Outcome.Refused? One(RoleName role, string? system = null, string? environment = null) =>
         Signers.Length == 1
             ? Each(role, system, environment)
             : Refused(RefusalCode.Malformed, $"a {Statement.Kind} statement has one signature");
 
     /// <summary>The same with one of two roles; the first one's refusal is told.</summary>
-    public Outcome.Refused? OneOf(string role, string other, string? system, string? environment) =>
+    public Outcome.Refused? OneOf(RoleName role, RoleName other, string? system, string? environment) =>
         One(role, system, environment) is { } no && One(other, system, environment) is not null ? no : null;
 
     /// <summary>One signature, by a member whose role is over all that a null names, not some part of it.</summary>
-    public Outcome.Refused? Over(string role, string? system, string? environment) =>
+    public Outcome.Refused? Over(RoleName role, string? system, string? environment) =>
         One(role, system, environment) ?? (State.Members[Signers[0].Member].Roles.Any(
         r => r.Name == role
             && (r.System is null
                 || (r.System == system && (r.Environment is null || r.Environment == environment))))
             ? null
             : Refused(RefusalCode.RoleMissing,
-                $"the member {Signers[0].Member} holds the role {role} for a part of that scope alone"));
+                $"the member {Signers[0].Member} holds the role {Role.Words[role]} for a part of that scope alone"));
 
     /// <summary>The same with one of two roles; the first one's refusal is told.</summary>
-    public Outcome.Refused? OverOneOf(string role, string other, string? system, string? environment) =>
+    public Outcome.Refused? OverOneOf(RoleName role, RoleName other, string? system, string? environment) =>
         Over(role, system, environment) is { } no && Over(other, system, environment) is not null ? no : null;
 
     /// <summary>The server's key of genesis.</summary>

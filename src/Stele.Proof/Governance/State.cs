@@ -247,7 +247,7 @@ public sealed partial record State
     /// </summary>
     public bool Stands(WaiverFact w, long time) =>
         w.Expires > time && w.Withdrawn is null && InForce(w.By)
-        && Member(w.By.Member)?.Has("approver", w.Waiver.System, w.Waiver.Environment) == true
+        && Member(w.By.Member)?.Has(RoleName.Approver, w.Waiver.System, w.Waiver.Environment) == true
         && !(Releases.TryGetValue(w.Waiver.Release, out var release) && Authors(release).Contains(w.By.Member));
 
     /// <summary>

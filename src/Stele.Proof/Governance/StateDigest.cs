@@ -14,20 +14,23 @@ public static class StateDigest
     public static Digest Of(State state) => Digest.Of(FormOf(state).ToBytes());
 
     /// <summary>What is hashed: each map of facts by its digest.</summary>
-    internal static Json FormOf(State state) => Form(state, whole: false);
+    internal static Json FormOf(State state) => Form(state, Extent.Hashed);
 
     /// <summary>All there is, for people to look at.</summary>
-    public static Json ToJson(State state) => Form(state, whole: true);
+    public static Json ToJson(State state) => Form(state, Extent.Whole);
+
+    /// <summary>How a map of facts stands in the form: by its digest, or with all its members.</summary>
+    internal enum Extent { Hashed, Whole }
 
     // What every entry changes, and the parts that some kinds of statement do.
-    static Json Form(State s, bool whole) => Json.Object([
+    static Json Form(State s, Extent extent) => Json.Object([
         ("size", s.Size), ("time", s.Time), ("ledger", s.Ledger), ("seen", s.Seen),
-        .. StatementKinds.Parts.Select(p => (p.Name, p.Form(s, whole))),
+        .. StatementKinds.Parts.Select(p => (p.Name, p.Form(s, extent))),
     ]);
 
     /// <summary>A part of the form, which the rows of the kinds that change it name.</summary>
     /// <param name="Path">Of maps of facts alone.</param>
-    internal sealed record Part(string Name, Func<State, bool, Json?> Form, Func<State, string, FactPath>? Path);
+    internal sealed record Part(string Name, Func<State, Extent, Json?> Form, Func<State, string, FactPath>? Path);
 
     internal static readonly Part FoldVersion = Plain("fold", s => s.FoldVersion);
     internal static readonly Part Origin = Plain("origin", s => s.Origin);
@@ -104,20 +107,22 @@ public static class StateDigest
     /// </summary>
     public const string Deployed = "deployed:", Heads = "heads:";
 
-    static readonly Func<EnvironmentFact, Json> AsHashed = e => Environment(e, false);
+    static readonly Func<EnvironmentFact, Json> AsHashed = e => Environment(e, Extent.Hashed);
     static readonly Func<long, Json> Number = Json.Of;
     static readonly Func<PastHead, Json> Past = h =>
         Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
 
     internal static readonly Part Environments = new("environments",
-        (s, whole) => MapOf(whole, s.Environments, whole ? e => Environment(e, true) : AsHashed),
+        (s, extent) => MapOf(extent, s.Environments,
+            extent == Extent.Whole ? e => Environment(e, Extent.Whole) : AsHashed),
         (s, key) => s.Environments.PathTo(key, AsHashed));
 
-    static Json Environment(EnvironmentFact e, bool whole) => Json.Object(
-        ("head", e.Head is { } h ? Head(h) : null), ("deployed", MapOf(whole, e.Deployed, Number)),
-            ("heads", MapOf(whole, e.Heads, Past)),
+    static Json Environment(EnvironmentFact e, Extent extent) => Json.Object(
+        ("head", e.Head is { } h ? Head(h) : null), ("deployed", MapOf(extent, e.Deployed, Number)),
+            ("heads", MapOf(extent, e.Heads, Past)),
         ("observation", e.Observation is { } o ? Json.Object(
-            ("entry", o.Entry), ("time", o.Time), ("event", o.Event), ("release", o.Release),
+            ("entry", o.Entry), ("time", o.Time), ("event", Statements.Observation.Events[o.Event]),
+                ("release", o.Release),
                 ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null));
 
     internal static Json Head(HeadFact h) => Json.Object(
@@ -138,7 +143,7 @@ public static class StateDigest
 
     internal static Part Of<K, V>(string name, Func<State, FactMap<K, V>> facts, Func<V, Json> json)
         where K : notnull =>
-        new(name, (s, whole) => MapOf(whole, facts(s), json), (s, key) => facts(s).PathTo(key, json));
+        new(name, (s, extent) => MapOf(extent, facts(s), json), (s, key) => facts(s).PathTo(key, json));
 
     static Part Plain(string name, Func<State, Json?> json) => new(name, (s, _) => json(s), null);
 
@@ -148,8 +153,8 @@ public static class StateDigest
         Json.Object(("entry", s.Entry), ("member", s.Member), ("key", s.Key), ("rests", s.Rests));
     static Json By(ImmutableArray<Signed> all) => List(all, By);
     static Json List<T>(ImmutableArray<T> items, Func<T, Json> json) => Json.Array(items.Select(json));
-    static Json MapOf<K, V>(bool whole, FactMap<K, V> facts, Func<V, Json> json) where K : notnull =>
-        !whole ? facts.Digest(json)
+    static Json MapOf<K, V>(Extent extent, FactMap<K, V> facts, Func<V, Json> json) where K : notnull =>
+        extent == Extent.Hashed ? facts.Digest(json)
         : Json.Object(
             facts.Select(e => KeyValuePair.Create(
                 string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{e.Key}"), json(e.Value))));

@@ -84,7 +84,7 @@ public static class StatementKinds
         },
         new StatementKind<Origin>("origin", Origin.Read, Origin.SlsaProvenance)
         {
-            Signers = (by, _) => by.Each("builder"),
+            Signers = (by, _) => by.Each(RoleName.Builder),
             Rule = Fold.PutOrigin,
             Changes = [StateDigest.Origins],
             Learn = Fold.Learned,
@@ -94,7 +94,7 @@ public static class StatementKinds
         },
         new StatementKind<Release>("release", Release.Read)
         {
-            Signers = (by, s) => by.Each("builder", s.System),
+            Signers = (by, s) => by.Each(RoleName.Builder, s.System),
             Rule = Fold.PutRelease,
             Changes = [StateDigest.Releases],
             Learn = Fold.Learned,
@@ -102,7 +102,7 @@ public static class StatementKinds
         },
         new StatementKind<Evaluation>("evaluation", Evaluation.Read, Evaluation.TestResult)
         {
-            Signers = (by, s) => by.One("evaluator",
+            Signers = (by, s) => by.One(RoleName.Evaluator,
                 by.State.Releases.TryGetValue(s.Release, out var of) ? of.System : null),
             Rule = Fold.PutEvaluation,
             Changes = [StateDigest.Evaluations],
@@ -112,7 +112,7 @@ public static class StatementKinds
         },
         new StatementKind<Approval>("approval", Approval.Read)
         {
-            Signers = (by, s) => by.One("approver", s.System, s.Environment),
+            Signers = (by, s) => by.One(RoleName.Approver, s.System, s.Environment),
             Rule = Fold.Approve,
             Changes = [StateDigest.Approvals],
             Learn = Fold.Learned,
@@ -120,7 +120,7 @@ public static class StatementKinds
         },
         new StatementKind<Waiver>("waiver", Waiver.Read)
         {
-            Signers = (by, s) => by.One("approver", s.System, s.Environment),
+            Signers = (by, s) => by.One(RoleName.Approver, s.System, s.Environment),
             Rule = Fold.Waive,
             Changes = [StateDigest.Waivers],
             Learn = Fold.Learned,
@@ -131,7 +131,7 @@ public static class StatementKinds
         },
         new StatementKind<Deployment>("deployment", Deployment.Read)
         {
-            Signers = (by, s) => by.OneOf("deployer", "node", s.System, s.Environment),
+            Signers = (by, s) => by.OneOf(RoleName.Deployer, RoleName.Node, s.System, s.Environment),
             Rule = Fold.Deploy,
             Changes = [StateDigest.Environments],
             Learn = Fold.Learned,
@@ -143,11 +143,11 @@ public static class StatementKinds
         },
         new StatementKind<Observation>("observation", Observation.Read)
         {
-            Signers = (by, s) => by.One("node", s.System, s.Environment),
+            Signers = (by, s) => by.One(RoleName.Node, s.System, s.Environment),
             Rule = Fold.Observe,
             Changes = [StateDigest.Environments],
             MayComeLate = true,
-            Says = (s, f) => $"{s.System}/{s.Environment}: {s.Event}, {Name(f, s.Release)}"
+            Says = (s, f) => $"{s.System}/{s.Environment}: {Observation.Events[s.Event]}, {Name(f, s.Release)}"
                 + (s.Dimensions.All(d => d.Agrees) ? ""
                 : $": {string.Join(", ", s.Dimensions.Where(d => !d.Agrees).Select(d => d.Name))} differ"),
         },
@@ -161,7 +161,7 @@ public static class StatementKinds
         },
         new StatementKind<Alert>("alert", Alert.Read)
         {
-            Signers = (by, s) => by.OneOf("node", "service", s.System, s.Environment),
+            Signers = (by, s) => by.OneOf(RoleName.Node, RoleName.Service, s.System, s.Environment),
             Rule = Fold.PutAlert,
             Changes = [],
             MayComeLate = true,
@@ -221,7 +221,7 @@ public static class StatementKinds
         new StatementKind<Reconcile>("reconcile", Reconcile.Read)
         {
             // Never the node that is reckoned with.
-            Signers = (by, s) => by.OverOneOf("owner", "service", s.System, s.Environment),
+            Signers = (by, s) => by.OverOneOf(RoleName.Owner, RoleName.Service, s.System, s.Environment),
             Rule = Fold.PutReconcile,
             Changes = [],
             Says = (s, _) => $"reconciled {Scope(s.System, s.Environment)}: {Missing(s)}",
@@ -229,7 +229,7 @@ public static class StatementKinds
         new StatementKind<Attestation>("attestation", Attestation.Read)
         {
             // A word on a whole system: an approver for one environment alone can't give it.
-            Signers = (by, s) => by.OverOneOf("approver", "owner", s.System, null),
+            Signers = (by, s) => by.OverOneOf(RoleName.Approver, RoleName.Owner, s.System, null),
             Rule = Fold.Attest,
             Changes = [Fold.AttestationPart],
             Learn = Fold.Learned,

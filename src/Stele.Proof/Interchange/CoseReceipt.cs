@@ -26,10 +26,10 @@ public sealed class CoseReceipt
 
     readonly byte[] _protected;
 
-    CoseReceipt(byte[] header, bool inclusion, long first, long second, ImmutableArray<Digest> path,
+    CoseReceipt(byte[] header, long label, long first, long second, ImmutableArray<Digest> path,
         byte[] signature) =>
-        (_protected, IsInclusion, First, Second, Path, Signature) = (header, inclusion, first, second, path,
-            [.. signature]);
+        (_protected, IsInclusion, First, Second, Path, Signature) = (header, label == InclusionLabel, first, second,
+            path, [.. signature]);
 
     public CoseAlgorithm SignatureAlgorithm { get; private set; }
     public ImmutableArray<byte> KeyId { get; private set; } = [];
@@ -57,19 +57,19 @@ public sealed class CoseReceipt
     /// </summary>
     public static CoseReceipt Inclusion(CoseAlgorithm algorithm, ReadOnlySpan<byte> keyId, string issuer, long index,
         long size, IEnumerable<Digest> path, Digest root, Func<byte[], byte[]> sign) =>
-        Make(algorithm, keyId, issuer, true, size, index, path, root, sign);
+        Make(algorithm, keyId, issuer, InclusionLabel, size, index, path, root, sign);
 
     /// <summary>Makes the receipt that one tree extends another.</summary>
     public static CoseReceipt Consistency(CoseAlgorithm algorithm, ReadOnlySpan<byte> keyId, string issuer,
         long oldSize, long size, IEnumerable<Digest> path, Digest root, Func<byte[], byte[]> sign) =>
-        Make(algorithm, keyId, issuer, false, oldSize, size, path, root, sign);
+        Make(algorithm, keyId, issuer, ConsistencyLabel, oldSize, size, path, root, sign);
 
-    static CoseReceipt Make(CoseAlgorithm algorithm, ReadOnlySpan<byte> keyId, string issuer, bool inclusion,
+    static CoseReceipt Make(CoseAlgorithm algorithm, ReadOnlySpan<byte> keyId, string issuer, long label,
         long first, long second, IEnumerable<Digest> path, Digest root, Func<byte[], byte[]> sign)
     {
         var header = new CborWriter().Map(4).Int(Algorithm).Int((int)algorithm).Int(KeyIdLabel).Bytes(keyId)
             .Int(CwtClaims).Map(1).Int(IssuerClaim).Text(issuer).Int(Vds).Int(Rfc9162Sha256).Encode();
-        return new(header, inclusion, first, second, [.. path], sign(ToBeSigned(header, root)))
+        return new(header, label, first, second, [.. path], sign(ToBeSigned(header, root)))
         {
             SignatureAlgorithm = algorithm,
             KeyId = [.. keyId],
@@ -118,7 +118,7 @@ public sealed class CoseReceipt
         for (; count > 0; count--) path.Add(Digest.From(proof.Bytes()));
         if (!proof.AtEnd) throw new FormatException("bytes after the proof");
 
-        var receipt = new CoseReceipt(header, label == InclusionLabel, first, second, path.ToImmutable(), signature);
+        var receipt = new CoseReceipt(header, label, first, second, path.ToImmutable(), signature);
         receipt.ReadHeader(header);
         return receipt;
     }

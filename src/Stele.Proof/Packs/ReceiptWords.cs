@@ -23,7 +23,8 @@ public sealed partial class ReceiptVerifier
         Node($"the decision: at {Time(d.Time)}, by its node's clock, {d.System}/{d.Environment} was asked for " +
             $"'{d.Operation}' ({d.Protocol}) by someone whom the record knows by the pseudonym {d.Principal} alone. " +
             $"{Outcome(d)} " +
-            $"The release was known by '{d.Strength}', and the node had folded {N(d.Size)} entries.");
+            $"The release was known by '{Dimension.Strengths[d.Strength]}', and the node had folded "
+            + $"{N(d.Size)} entries.");
         if (d.Kind == Decision.OpenKind && _receipt.Close is null) Missing("how it ended: no close is shown.");
         var anchored = proven.Anchor is { } anchor
             ? $"; entry {N(anchor.Entry)} of the ledger anchors it: if this record is changed or dropped, the log " +

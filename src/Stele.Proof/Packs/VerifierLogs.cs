@@ -49,21 +49,31 @@ public sealed partial class Verifier
     {
         var (heard, longest) = (new Dictionary<string, long>(StringComparer.Ordinal),
             new SortedDictionary<string, long>(StringComparer.Ordinal));
-        void Hear(string place, long time, bool running)
+        void Measure(string place, long time)
         {
             if (heard.TryGetValue(place, out var last))
                 longest[place] = Math.Max(longest.GetValueOrDefault(place), time - last);
-            if (running) heard[place] = time;
-            else heard.Remove(place);
+        }
+        void Hear(string place, long time)
+        {
+            Measure(place, time);
+            heard[place] = time;
+        }
+        void Halt(string place, long time)
+        {
+            Measure(place, time);
+            heard.Remove(place);
         }
         foreach (var folded in replay.Entries)
             switch (folded.Statement)
             {
-                case Observation o: Hear(State.Place(o.System, o.Environment), folded.Entry.Time, true); break;
-                case Deployment d when !heard.ContainsKey(State.Place(d.System, d.Environment)) || d.Routes.IsEmpty:
-                    Hear(State.Place(d.System, d.Environment), folded.Entry.Time, !d.Routes.IsEmpty); break;
+                case Observation o: Hear(State.Place(o.System, o.Environment), folded.Entry.Time); break;
+                case Deployment { Routes.IsEmpty: true } d:
+                    Halt(State.Place(d.System, d.Environment), folded.Entry.Time); break;
+                case Deployment d when !heard.ContainsKey(State.Place(d.System, d.Environment)):
+                    Hear(State.Place(d.System, d.Environment), folded.Entry.Time); break;
             }
-        foreach (var place in heard.Keys.ToList()) Hear(place, replay.State.Time, true);
+        foreach (var place in heard.Keys.ToList()) Measure(place, replay.State.Time);
         foreach (var (place, gap) in longest)
         {
             var limit = place.Split('/') is [var system, var environment] && replay.State.Systems.TryGetValue(system,

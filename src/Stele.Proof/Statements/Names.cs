@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 
 namespace Stele.Proof.Statements;
 
@@ -87,11 +89,30 @@ public static class Names
         : string.Concat(s.AsSpan(0, char.IsHighSurrogate(s[79]) ? 79 : 80), "…");
 }
 
-/// <summary>A role a member holds, everywhere or within a system or one of its environments.</summary>
-public sealed record Role(string Name, string? System = null, string? Environment = null)
+/// <summary>
+/// The words that an enum's values have in formats, in the order of the values. They stand in leaves: permanent.
+/// </summary>
+public sealed class Words<T>(params ImmutableArray<string> all) where T : struct, Enum
 {
-    public static readonly string[] All = ["owner", "builder", "evaluator", "approver", "deployer", "node", "service",
-        "server"];
+    public ImmutableArray<string> All => all;
+
+    public string this[T value] => all[Unsafe.BitCast<T, int>(value)];
+
+    /// <summary>The value of a word; null where no value has it.</summary>
+    public T? Find(string word) => all.IndexOf(word) is >= 0 and var i ? Unsafe.BitCast<int, T>(i) : null;
+
+    /// <exception cref="FormatException">Not one of the words.</exception>
+    public T Parse(Json j) => Find(Names.OneOf(j, all.AsSpan()))!.Value;
+}
+
+/// <summary>What a member may do. <see cref="Role.Words"/> are its words.</summary>
+public enum RoleName { Owner, Builder, Evaluator, Approver, Deployer, Node, Service, Server }
+
+/// <summary>A role a member holds, everywhere or within a system or one of its environments.</summary>
+public sealed record Role(RoleName Name, string? System = null, string? Environment = null)
+{
+    public static readonly Words<RoleName> Words = new("owner", "builder", "evaluator", "approver", "deployer", "node",
+        "service", "server");
 
     /// <summary>Whether this role covers the named system and environment; a null asks for no particular one.</summary>
     public bool Covers(string? system, string? environment) =>
@@ -99,18 +120,18 @@ public sealed record Role(string Name, string? System = null, string? Environmen
         && (Environment is null || environment is null || Environment == environment);
 
     public Json ToJson() =>
-        Json.Object(("role", Name), ("system", System is null ? null : Json.Of(System)),
+        Json.Object(("role", Words[Name]), ("system", System is null ? null : Json.Of(System)),
             ("environment", Environment is null ? null : Json.Of(Environment)));
 
     public static Role FromJson(Json j)
     {
-        var role = new Role(Names.OneOf(j["role"], All), j.Find("system") is { } s ? Names.Label(s) : null,
+        var role = new Role(Words.Parse(j["role"]), j.Find("system") is { } s ? Names.Label(s) : null,
             j.Find("environment") is { } e ? Names.Label(e) : null);
         if (role.Environment is not null && role.System is null)
             throw new FormatException("a role's environment needs its system");
         return role;
     }
 
-    public override string ToString() => System is null ? Name : Environment is null ? $"{Name}@{System}"
-        : $"{Name}@{System}/{Environment}";
+    public override string ToString() => System is null ? Words[Name] : Environment is null ? $"{Words[Name]}@{System}"
+        : $"{Words[Name]}@{System}/{Environment}";
 }

@@ -2,20 +2,28 @@ using System.Collections.Immutable;
 
 namespace Stele.Proof.Statements;
 
+/// <summary>How strong the evidence is that something runs as it was released.</summary>
+public enum ObservedStrength { VerifiedAtLoad, Attested, Configured, Unavailable }
+
+/// <summary>What a node says of a release that it runs.</summary>
+public enum ObservedEvent { Started, Running, Drift, Healed, Stopped }
+
 /// <summary>
 /// One thing a node looked at: what the release says, what it saw, and how strong the evidence is
 /// (<c>verified-at-load</c>, <c>attested</c>, <c>configured</c>, <c>unavailable</c>).
 /// </summary>
-public sealed record Dimension(string Name, string Strength, bool Agrees, Digest? Expected, Digest? Observed)
+public sealed record Dimension(string Name, ObservedStrength Strength, bool Agrees, Digest? Expected, Digest? Observed)
 {
-    public static readonly string[] Strengths = ["verified-at-load", "attested", "configured", "unavailable"];
+    public static readonly Words<ObservedStrength> Strengths = new("verified-at-load", "attested", "configured",
+        "unavailable");
 
     public Json ToJson() => Json.Object(
-        ("name", Name), ("strength", Strength), ("agrees", Agrees), ("expected", Expected is { } e ? Json.Of(e) : null),
+        ("name", Name), ("strength", Strengths[Strength]), ("agrees", Agrees),
+            ("expected", Expected is { } e ? Json.Of(e) : null),
         ("observed", Observed is { } o ? Json.Of(o) : null));
 
     public static Dimension FromJson(Json j) =>
-        new(Names.Label(j["name"]), Names.OneOf(j["strength"], Strengths), j["agrees"].AsBool,
+        new(Names.Label(j["name"]), Strengths.Parse(j["strength"]), j["agrees"].AsBool,
             j.Find("expected")?.AsDigest, j.Find("observed")?.AsDigest);
 }
 
@@ -26,16 +34,16 @@ public sealed record Dimension(string Name, string Strength, bool Agrees, Digest
 /// reached. <paramref name="Materialised"/>: how the files got there (reflink, copy, hardlink, …).
 /// </summary>
 public sealed record Observation(
-    Digest Release, string System, string Environment, long Deployment, string Event,
+    Digest Release, string System, string Environment, long Deployment, ObservedEvent Event,
     ImmutableArray<Dimension> Dimensions, string Materialised, long Size, Digest State) : Statement
 {
-    public static readonly string[] Events = ["started", "running", "drift", "healed", "stopped"];
+    public static readonly Words<ObservedEvent> Events = new("started", "running", "drift", "healed", "stopped");
 
     public override string Kind => "observation";
     public override ImmutableArray<Subject> Subjects => [new Subject(Release)];
 
     internal override Json Body => Json.Object(
-        ("system", System), ("environment", Environment), ("deployment", Deployment), ("event", Event),
+        ("system", System), ("environment", Environment), ("deployment", Deployment), ("event", Events[Event]),
         ("dimensions", Json.Array(Dimensions.Select(d => d.ToJson()))),
         ("materialised", Materialised), ("size", Size), ("state", State));
 
@@ -43,7 +51,7 @@ public sealed record Observation(
     {
         var p = h.Predicate;
         return new(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]),
-            Names.Entry(p["deployment"]), Names.OneOf(p["event"], Events),
+            Names.Entry(p["deployment"]), Events.Parse(p["event"]),
             [.. p["dimensions"].AsArray.Select(Dimension.FromJson)], Names.Label(p["materialised"]),
             Names.Entry(p["size"]), p["state"].AsDigest)
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };

@@ -38,7 +38,7 @@ static class CheckVerb
             return 0;
         }
         var release = desk.Release(call.Need("release"));
-        desk.Hold("evaluator", release.System);
+        desk.Hold(RoleName.Evaluator, release.System);
         call.Terminal.Progress($"checking {release.Name}");
         Checked result;
         using (var trees = new Trees(desk.Blobs)) result = await new Check(trees).Run(release.Digest, check, call.Stop);

@@ -75,7 +75,7 @@ sealed class Desk : IAsyncDisposable
     /// Holds that this member has a role, before anything long is begun whose statement would then be refused. It is
     /// the server that judges; this only spares the way there.
     /// </summary>
-    public void Hold(string role, string? system = null, string? environment = null)
+    public void Hold(RoleName role, string? system = null, string? environment = null)
     {
         var wanted = new Role(role, system, environment);
         if (!State.Members.TryGetValue(Member, out var me) || me.Keys.IsEmpty)
@@ -274,7 +274,8 @@ sealed class Desk : IAsyncDisposable
             if (seen.Length == head.Routes.Length && seen.All(s => Status.Runs(s.Observation)))
                 return seen.Max(s => s.Entry.Index);
             var (said, final) = node is null ? (null, false) : await Said(node, place, head.Entry);
-            if (seen.FirstOrDefault(s => s.Observation.Event == "stopped") is { Observation: { } stopped } at)
+            if (seen.FirstOrDefault(s => s.Observation.Event == ObservedEvent.Stopped)
+                is { Observation: { } stopped } at)
                 throw NotRunning(place, said ?? $"a node stopped {NameOf(stopped.Release)}, not by order "
                     + $"({string.Join(", ", stopped.Dimensions.Where(d => !d.Agrees).Select(d => d.Name))}), "
                     + $"entry {at.Entry.Index}");

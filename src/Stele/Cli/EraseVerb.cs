@@ -70,7 +70,7 @@ static class EraseVerb
         if (reason is { Length: > ErasureRequest.MaxReason })
             throw call.Wrong($"--reason takes at most {ErasureRequest.MaxReason} characters");
         await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
+        desk.Hold(RoleName.Owner);
         if (sign is not null) return await SignAlso(call, desk, call.NeedFile("--sign"));
         foreach (var id in decisions)
             if (!Decision.TryParseId(id, out var log, out _) || !desk.State.Logs.ContainsKey(log))

@@ -13,13 +13,15 @@ static class FreezeVerb
         stele freeze PATH --kind KIND --name NAME [--origin URL] [--licence ID] [--note NAME=TEXT]...
         stele freeze --runtime RECIPE [PROGRAM] --name NAME [--also PATH]... [--library SONAME]...
 
-        Makes an OCI artifact of the bytes, uploads what the server does not have, and states where it comes from: frozen as found, so
-        its origin is a claim of yours until something better is stated. The same bytes and words give the same digest on any machine.
+        Makes an OCI artifact of the bytes, uploads what the server does not have, and states where it comes from:
+        frozen as found, so its origin is a claim of yours until something better is stated. The same bytes and words
+        give the same digest on any machine.
         Kinds: model dataset code pipeline prompt tools config policy report.
 
-        A runtime is the closure of a program and all it loads: its interpreter, and every shared library that the loader would find
-        (ELF); its artifact's kind is called environment in formats, and --environment is the option's older name. It becomes the root of a sandbox, with nothing else in it. RECIPE: dotnet is the .NET runtime of this machine; dotnet-sdk
-        has the C# compiler too; python is Python 3 with its library; native is any PROGRAM.
+        A runtime is the closure of a program and all it loads: its interpreter, and every shared library that the
+        loader would find (ELF). It becomes the root of a sandbox, with nothing else in it. Formats call its kind
+        environment; --environment is the option's older name. RECIPE: dotnet is the .NET runtime of this machine;
+        dotnet-sdk has the C# compiler too; python is Python 3 with its library; native is any PROGRAM.
         """,
         [
             new Argument<string>("path") { Arity = ArgumentArity.ZeroOrOne },
@@ -86,7 +88,7 @@ static class FreezeVerb
         if (path is not null && !System.IO.Path.Exists(path)) throw call.Wrong($"nothing is at {path}");
 
         await using var desk = await Desk.Open(call);
-        desk.Hold("builder");
+        desk.Hold(RoleName.Builder);
         call.Terminal.Progress($"freezing {name}");
         var digest = recipe is null
             ? await Freeze.Path(desk.Blobs, path!, kind, about, call.Stop)

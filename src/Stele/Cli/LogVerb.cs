@@ -115,10 +115,10 @@ static class LogVerb
         // A node is assigned to environments, one by one; the log it would write there is known once it is.
         var (id, key) = await node.Identity(call.Stop);
         var known = desk.State.Member(id);
-        if (known is null || !known.Has("node", place.System, place.Environment))
+        if (known is null || !known.Has(RoleName.Node, place.System, place.Environment))
             await desk.Sign(new MemberStatement(id,
                 desk.State.Members.TryGetValue(id, out var present) ? present.Entry : null, known?.Keys ?? [key],
-                [.. known?.Roles ?? [], new Role("node", place.System, place.Environment)], known?.Name)
+                [.. known?.Roles ?? [], new Role(RoleName.Node, place.System, place.Environment)], known?.Name)
             { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now });
         var offer = await node.Offer(place, call.Stop);
         if (desk.State.Logs.TryGetValue(offer.Origin, out var open))

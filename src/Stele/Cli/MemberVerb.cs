@@ -123,10 +123,10 @@ static class MemberVerb
     internal static Role ParseRole(string text)
     {
         var (name, scope) = text.Split('@', 2) is [var n, var s] ? (n, s.Split('/', 2)) : (text, []);
-        var role = new Role(name, scope.Length > 0 ? scope[0] : null, scope.Length > 1 ? scope[1] : null);
         try
         {
-            return Role.FromJson(role.ToJson());
+            return Role.FromJson(Json.Object(("role", name), ("system", scope.Length > 0 ? Json.Of(scope[0]) : null),
+                ("environment", scope.Length > 1 ? Json.Of(scope[1]) : null)));
         }
         catch (FormatException e)
         {

@@ -100,7 +100,7 @@ static class PolicyRollout
                 "a candidate that decides for some is observed for the others");
         var asCandidate = share is not null || call.Get<bool>("--observe");
         await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
+        desk.Hold(RoleName.Owner);
         var (system, environment) = Parsing.Scope(call.Get<string>("--for"), desk.State);
         var name = given;
         if (isFile)
@@ -158,7 +158,7 @@ static class PolicyRollout
     {
         var file = call.NeedFile("file");
         await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
+        desk.Hold(RoleName.Owner);
         Envelope envelope;
         PolicyStatement statement;
         try
@@ -208,7 +208,7 @@ static class PolicyRollout
     static async Task<int> PromoteIt(Call call)
     {
         await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
+        desk.Hold(RoleName.Owner);
         var (system, environment, fact) = Standing(call, desk);
         if (fact.Candidate is not { } candidate)
             throw new CliError($"{Of(system, environment)} has no candidate",
@@ -220,7 +220,7 @@ static class PolicyRollout
     static async Task<int> RemoveIt(Call call)
     {
         await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
+        desk.Hold(RoleName.Owner);
         var (system, environment, fact) = Standing(call, desk);
         var candidate = call.Get<bool>("--candidate");
         if (candidate ? fact.Candidate is null : fact.Policy is null)

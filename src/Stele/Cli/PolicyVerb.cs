@@ -91,7 +91,7 @@ static class PolicyVerb
         if (!PolicyText.Is(file)) file = call.NeedFile("file");
         var text = await PolicyText.Read(call, file);
         await using var desk = await Desk.Open(call);
-        desk.Hold("builder");
+        desk.Hold(RoleName.Builder);
         var (artifact, policy) = await PolicySource.Freeze(desk.Blobs, file, text, Sets.Of(call, desk), call.Stop);
         await desk.Origin(artifact, policy.Name, Origin.Freeze, Json.Object(("kind", "policy")));
         call.Terminal.Result(Json.Object(("policy", policy.Digest), ("artifact", artifact),

@@ -59,12 +59,12 @@ static class ReconcileVerb
         await using var desk = await Desk.Open(call);
         var (system, environment) = Parsing.Scope(call.Get<string>("--environment"), desk.State);
         if (!call.Get<bool>("--dry-run") && !(desk.State.Members.TryGetValue(desk.Member, out var me)
-            && (me.Has("owner", system, environment) || me.Has("service", system, environment))))
+            && (me.Has(RoleName.Owner, system, environment) || me.Has(RoleName.Service, system, environment))))
             throw new CliError(
-                $"you hold neither the role {new Role("owner", system, environment)} nor "
-                + $"{new Role("service", system, environment)}",
+                $"you hold neither the role {new Role(RoleName.Owner, system, environment)} nor "
+                + $"{new Role(RoleName.Service, system, environment)}",
                 $"an owner gives it: stele member add --member {desk.Member} --keep --role "
-                + $"{new Role("service", system, environment)}; or only look: --dry-run");
+                + $"{new Role(RoleName.Service, system, environment)}; or only look: --dry-run");
         using var node = desk.Home.Gateway is { } url ? new NodeClient(url, desk.Home.NodeToken) : null;
         for (var attempt = 1; ; attempt++)
         {

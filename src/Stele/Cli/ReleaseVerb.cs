@@ -39,7 +39,7 @@ static class ReleaseVerb
     {
         var file = call.NeedFile("file");
         await using var desk = await Desk.Open(call);
-        desk.Hold("builder");
+        desk.Hold(RoleName.Builder);
         var document = await ReleaseSource.Read(file, await PolicyText.Yaml(call, file), Sets.Of(call, desk),
             async text =>
             {
@@ -53,7 +53,7 @@ static class ReleaseVerb
                 var artifact = await Artifact.Read(desk.Blobs, digest, call.Stop);
                 return (digest, artifact.Config.Digest, Names.IsLabel(text) ? text : "policy");
             });
-        desk.Hold("builder", document.System);
+        desk.Hold(RoleName.Builder, document.System);
         call.Terminal.Progress($"closing {document.Name}");
         var release = await ReleaseClosure.Build(desk.Blobs, document, call.Stop);
         if (desk.State.Releases.TryGetValue(release, out var known))

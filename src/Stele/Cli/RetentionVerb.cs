@@ -93,7 +93,7 @@ static class RetentionVerb
     static async Task<int> Run(Call call)
     {
         await using var desk = await Desk.Open(call);
-        desk.Hold("owner");
+        desk.Hold(RoleName.Owner);
         var only = call.Get<string>("system");
         if (only is not null && !desk.State.Systems.ContainsKey(only)) throw Place.NoSystem(only, desk.State);
         var systems = desk.State.Systems.Values.Where(s => s.Retention is not null && (only is null || s.Name == only))

@@ -39,7 +39,7 @@ static class RunVerb
                 throw call.Wrong($"'{i}' is not NAME=ARTIFACT");
             else if (!given.TryAdd(n, artifact)) throw call.Wrong($"the input {n} is given twice");
         await using var desk = await Desk.Open(call);
-        desk.Hold("builder");
+        desk.Hold(RoleName.Builder);
         var text = await PolicyText.Yaml(call, file);
         var sets = Sets.Of(call, desk);
         foreach (var (name, value) in Recipes.DotnetPlaces) if (text.Contains($"${{{name}}}", StringComparison.Ordinal)

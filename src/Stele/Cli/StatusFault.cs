@@ -3,6 +3,7 @@ using System.Globalization;
 using Stele.Control.Views;
 using Stele.Gateway;
 using Stele.Host;
+using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
@@ -61,7 +62,8 @@ sealed record StatusFault(string? Place, string Code, string Message, string Hin
             yield break;
         }
         if (!e.Runs) yield break;
-        if (e.Observation is { Current: true } o && (!o.Agrees || o.Event is "stopped" or "drift"))
+        if (e.Observation is { Current: true } o
+            && (!o.Agrees || o.Event is ObservedEvent.Stopped or ObservedEvent.Drift))
             yield return new StatusFault(place, Observed, $"the last that was seen of this head: {StatusVerb.Seen(o)}",
                 $"stele log show {o.Entry}", []);
         else if (e.Silent)

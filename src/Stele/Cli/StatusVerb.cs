@@ -4,6 +4,7 @@ using System.Globalization;
 using Stele.Control.Views;
 using Stele.Proof;
 using Stele.Proof.Governance;
+using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
@@ -90,10 +91,10 @@ static class StatusVerb
         var differs = string.Join(", ", o.Differs);
         var said = (o.Event, o.Agrees) switch
         {
-            ("stopped", true) => "stopped",
-            ("stopped", false) => $"stopped, not by order ({differs})",
-            (var seen, true) => $"{seen}, everything agrees with the release",
-            var (seen, _) => $"{seen}: {differs} DIFFERS from the release",
+            (ObservedEvent.Stopped, true) => "stopped",
+            (ObservedEvent.Stopped, false) => $"stopped, not by order ({differs})",
+            (var seen, true) => $"{Observation.Events[seen]}, everything agrees with the release",
+            var (seen, _) => $"{Observation.Events[seen]}: {differs} DIFFERS from the release",
         };
         return o.Current ? said
             : $"{said}: {o.Name ?? o.Release.ToString()} of entry {o.Deployment}, before this head";

@@ -94,11 +94,11 @@ sealed partial class Tour
         stage.Typed($"printf ' ' >> {System.IO.Path.GetRelativePath(stage.World, model)}",
             "someone who is root on the node");
         if (code != 0) throw new CliError($"the file could not be changed: {said}");
-        var drift = await WaitFor(o => o.Event == "drift");
+        var drift = await WaitFor(o => o.Event == ObservedEvent.Drift);
         stage.Fact("caught",
             $"entry {drift.Index}: " + string.Join(", ", ((Observation)drift.Statement).Dimensions.Where(d => !d.Agrees)
                 .Select(d => $"{d.Name}: expected {d.Expected?.Short}, observed {d.Observed?.Short}")));
-        var healed = await WaitFor(o => o.Event == "healed", drift.Index);
+        var healed = await WaitFor(o => o.Event == ObservedEvent.Healed, drift.Index);
         stage.Fact("healed", $"entry {healed.Index}, {healed.Entry.Time - drift.Entry.Time} ms after");
         var (status, _, _, _) = await Ask(Applications(1).Single(), patiently: true);
         stage.Fact("serving again", ((int)status).ToString(CultureInfo.InvariantCulture));

@@ -96,7 +96,7 @@ static class WaiverVerbs
                         + $"until {Terminal.Time(standing.Expires)}"));
             return 0;
         }
-        desk.Hold("approver", place.System, place.Environment);
+        desk.Hold(RoleName.Approver, place.System, place.Environment);
         var expires = now + lasting;
         return await desk.Submit(new Waiver(release.Digest, place.System, place.Environment, policy, rule, expires,
             Reasons.Keep(desk.Home, reason)!.Value)
@@ -122,7 +122,7 @@ static class WaiverVerbs
                     $"the waiver of rule {w.Rule} in {place} was taken back already, in entry {by.Entry}"));
             return 0;
         }
-        desk.Hold("approver", w.System, w.Environment);
+        desk.Hold(RoleName.Approver, w.System, w.Environment);
         return await desk.Submit(w with
         {
             Expires = null,

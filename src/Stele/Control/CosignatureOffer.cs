@@ -1,6 +1,7 @@
 using System.Text;
 using Stele.Proof;
 using Stele.Proof.Governance;
+using Stele.Proof.Statements;
 
 namespace Stele.Control;
 
@@ -50,7 +51,7 @@ sealed record CosignatureOffer(string Member, VerifierKey Key, string Note, byte
     public Cosignature? Judge(State state, out string error)
     {
         error = "no node of this ledger says that this is its key";
-        if (!state.Members.TryGetValue(Member, out var member) || !member.Has("node")) return null;
+        if (!state.Members.TryGetValue(Member, out var member) || !member.Has(RoleName.Node)) return null;
         if (!member.Keys.Any(k => !state.IsRevoked(k.Id) && k.Verify(Bound(state.Ledger, Member, Key), Signature)))
             return null;
         error = "the note does not carry a good cosignature by that key";

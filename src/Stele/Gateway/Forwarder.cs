@@ -66,8 +66,7 @@ static class Forwarder
         }
         catch (ProblemException e)
         {
-            throw new ForwardException(e.Problem.Is(ProblemCode.TooMuchAtOnce) ? GatewayError.TooMuchAtOnce
-                : GatewayError.Busy, $"the answer of the release was not kept: {e.Message}");
+            throw new ForwardException(GatewayError.Unkept, $"the answer of the release was not kept: {e.Message}");
         }
         catch (OperationCanceledException)
         {

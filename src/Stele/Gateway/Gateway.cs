@@ -145,7 +145,8 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
                 var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
                     Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null,
-                    hosted.System, hosted.Environment, table.Deployment, backend.Release.Digest, "verified-at-load",
+                    hosted.System, hosted.Environment, table.Deployment, backend.Release.Digest,
+                        ObservedStrength.VerifiedAtLoad,
                     backend.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
                         Address.Operation(http.Request.Method, path, answer.Status, error),
                     answer.Status, null, null, (long)(time.GetElapsedTime(arrived).TotalMilliseconds * 1000),

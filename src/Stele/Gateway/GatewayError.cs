@@ -39,10 +39,11 @@ enum GatewayError
     UpstreamTimeout,
     /// <summary>The release was found changed while it answered.</summary>
     DriftedMeanwhile,
-    /// <summary>The release answered, and what one principal has in flight left no room for it.</summary>
-    TooMuchAtOnce,
-    /// <summary>The release answered, and what all have in flight left no room for it.</summary>
-    Busy,
+    /// <summary>
+    /// The release answered, and what one principal or all have in flight left no room for it. What was asked was done:
+    /// it is no refusal that may be asked again.
+    /// </summary>
+    Unkept,
     /// <summary>A bug of the gateway's own. Recorded where it was let through before.</summary>
     Internal,
 
@@ -92,9 +93,9 @@ static class GatewayErrors
             ("upstream-timeout", 504, "the release took too long; its operator finds the record by the decision's id"),
         GatewayError.DriftedMeanwhile =>
             ("drifted-meanwhile", 503, "the node is healing itself; try again in a moment"),
-        GatewayError.TooMuchAtOnce =>
-            ("too-much-at-once", 429, "take the answers that came before you ask for more at once"),
-        GatewayError.Busy => ("busy", 503, "ask again in a moment; its operator finds the record by the decision's id"),
+        GatewayError.Unkept => ("answer-not-kept", 502,
+            "the release did what was asked: look before you ask again, and for less at once; its operator finds the "
+            + "record by the decision's id"),
         GatewayError.Internal => ("internal", 500,
             "this is a fault of the gateway itself: tell its operator, with the decision's id if there is one"),
         GatewayError.OnHold =>
@@ -109,8 +110,7 @@ static class GatewayErrors
     /// <summary>After how many seconds it may be worth to ask again; null: waiting alone changes nothing.</summary>
     public static int? RetryAfter(this GatewayError error) => error switch
     {
-        GatewayError.Drifted or GatewayError.DriftedMeanwhile or GatewayError.Behind
-            or GatewayError.TooMuchAtOnce or GatewayError.Busy => 1,
+        GatewayError.Drifted or GatewayError.DriftedMeanwhile or GatewayError.Behind => 1,
         GatewayError.Undecidable or GatewayError.Unrecorded => 10,
         _ => null,
     };

@@ -234,11 +234,12 @@ sealed class KeyTable : IDisposable
                     kept.Remove(index);
                     marks.Remove(index);
                 }
-                using var old = new Scrub(_path);
+                // Where it was taken away there is nothing to overwrite: what is written says what was erased.
+                using var old = File.Exists(_path) ? new Scrub(_path) : null;
                 Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)),
                     .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i))),
                     .. lost.Select(i => (Lost, Number(i)))], secret: true);
-                old.Overwrite();
+                old?.Overwrite();
                 return gone.Length;
             }
             finally

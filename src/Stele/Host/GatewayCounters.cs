@@ -6,6 +6,8 @@ namespace Stele.Host;
 /// <summary>
 /// What the gateway counts of one decision log, in a file of its own (<see cref="GatewayCount"/> says what each is).
 /// Kept apart from the log, so that neither can lose something without the other telling.
+/// Invariant: anchors state these counts, so they are a closed set of fold version 1. What only operators watch is
+/// counted elsewhere.
 /// </summary>
 sealed class GatewayCounters : IDisposable
 {

@@ -113,7 +113,7 @@ sealed class Guarded : IAsyncDisposable
 
     void Unwatched(Exception e) => Condemn(new Condemnation(FaultCode.Uninspected,
         $"release {Release.Short} is not watched any more, which is a bug: {e.GetType().Name}: {e.Message}", [],
-        [new Dimension("inspection", "unavailable", false, null, null)]));
+        [new Dimension("inspection", ObservedStrength.Unavailable, false, null, null)]));
 
     void Condemn(Condemnation why)
     {
@@ -185,7 +185,7 @@ sealed class Guarded : IAsyncDisposable
                 $"release {Release.Short} could not be inspected, {failed} times in a row: {e.Message}");
             if (failed >= InspectionsTried)
                 Condemn(new Condemnation(FaultCode.Uninspected, words, [],
-                    [new Dimension("inspection", "unavailable", false, null, null)]));
+                    [new Dimension("inspection", ObservedStrength.Unavailable, false, null, null)]));
             throw new InstanceException(words, e);
         }
     }
@@ -276,7 +276,7 @@ sealed class Guarded : IAsyncDisposable
     }
 
     /// <summary>What an observation says of a release that does not run, or does not answer.</summary>
-    public static Dimension Health { get; } = new("health", "unavailable", false, null, null);
+    public static Dimension Health { get; } = new("health", ObservedStrength.Unavailable, false, null, null);
 
     /// <summary>Watches no more. The instance goes on until it is retired.</summary>
     public void Stop()

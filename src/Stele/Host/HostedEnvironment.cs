@@ -172,7 +172,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             _backoff.Clear();
             if (over.Length > 0 || table.Status == EnvironmentStatus.Halted) Report($"{table.Reason}: nothing runs");
         }
-        foreach (var guarded in over) await Observe("stopped", guarded.Instance.Provisioned, []);
+        foreach (var guarded in over) await Observe(ObservedEvent.Stopped, guarded.Instance.Provisioned, []);
         if (nothing) return _parts.Options.InspectEvery;
 
         // 2. What ended, or can't be trusted any more, makes room.
@@ -193,7 +193,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         if (gap > _parts.Options.ObserveEvery) gap = _parts.Options.ObserveEvery;
         if (!found.Agrees || _parts.Time.GetElapsedTime(guarded.Observed) < gap) return;
         guarded.Observed = _parts.Time.GetTimestamp();
-        await Observe("running", guarded.Instance.Provisioned, found.Dimensions);
+        await Observe(ObservedEvent.Running, guarded.Instance.Provisioned, found.Dimensions);
     }
 
     /// <summary>
@@ -214,7 +214,8 @@ sealed class HostedEnvironment : IAsyncDisposable
         var drift = why.Fault == FaultCode.Drifted;
         if (drift) _drifted.Add(release);
         if (drift || Once(deployment, release, why.Fault, 2))
-            await Observe(drift ? "drift" : "stopped", guarded.Instance.Provisioned, why.Dimensions);
+            await Observe(drift ? ObservedEvent.Drift : ObservedEvent.Stopped, guarded.Instance.Provisioned,
+                why.Dimensions);
         _instances.Retire(guarded, TimeSpan.Zero, drift ? _parts.Options.EndTimeout : TimeSpan.Zero);
         var pause = _backoff.Replaced();
         LastEvent = why.Words;
@@ -286,7 +287,7 @@ sealed class HostedEnvironment : IAsyncDisposable
             {
                 if (Once(head.Entry, release.Digest, FaultCode.NotStarted))
                     await _parts.Observe(table.State, System, Environment, head.Entry,
-                        "stopped", release.Digest, [Guarded.Health], "copy");
+                        ObservedEvent.Stopped, release.Digest, [Guarded.Health], "copy");
                 foreach (var idle in _instances.Running.Where(g =>
                     backends.Any(l => l.Instance == g.Instance) && table.Backends.All(l => l.Instance != g.Instance)))
                     _instances.Retire(idle, TimeSpan.Zero, _parts.Options.EndTimeout);
@@ -304,7 +305,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         foreach (var old in _instances.Running.Where(g => backends.All(l => l.Instance != g.Instance)))
         {
             _instances.Retire(old, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
-            await Observe("stopped", old.Instance.Provisioned, []);
+            await Observe(ObservedEvent.Stopped, old.Instance.Provisioned, []);
         }
         if (InARow <= 1) Settled(switched);
         return _parts.Options.InspectEvery;
@@ -338,12 +339,13 @@ sealed class HostedEnvironment : IAsyncDisposable
     /// <summary>
     /// A release that was found drifted and is whole again was healed; any other that runs again was started.
     /// </summary>
-    string Event(Digest release) => _drifted.Remove(release) ? "healed" : "started";
+    ObservedEvent Event(Digest release) =>
+        _drifted.Remove(release) ? ObservedEvent.Healed : ObservedEvent.Started;
 
     /// <summary>The entry that put a release here: of one that is being replaced, that is not the head.</summary>
     long DeploymentOf(Digest release) => Table!.State.Environment(System, Environment).Deployed[release];
 
-    Task Observe(string @event, Provisioned provisioned, ImmutableArray<Dimension> dimensions)
+    Task Observe(ObservedEvent @event, Provisioned provisioned, ImmutableArray<Dimension> dimensions)
     {
         var release = provisioned.Release.Digest;
         return _parts.Observe(
@@ -367,7 +369,7 @@ sealed class HostedEnvironment : IAsyncDisposable
         foreach (var guarded in _instances.Running)
         {
             _instances.Retire(guarded, _parts.Options.DrainTimeout, _parts.Options.EndTimeout);
-            await Observe("stopped", guarded.Instance.Provisioned, []);
+            await Observe(ObservedEvent.Stopped, guarded.Instance.Provisioned, []);
         }
         await _instances.Retired();
     }

@@ -198,7 +198,12 @@ static class Inspection
         bool Matters(Mapping mapping) => mapping.Executable || release.ContainsKey(mapping.Path.TrimStart('/'));
         foreach (var mapping in population.SelectMany(id => Of(id, () => ProcessView.Mappings(id, Matters)) ?? []))
         {
-            if (differences.IsFull) break;
+            // Invariant: what was not looked through to its end is not said to agree.
+            if (differences.IsFull)
+            {
+                seen["…"] = "not looked at";
+                break;
+            }
             var known = release.TryGetValue(mapping.Path.TrimStart('/'), out var digest);
             wanted[mapping.Path] = known ? Json.Of(digest) : Json.Null;
             var same = view.InodeOf(mapping.Path) == mapping.Inode
@@ -220,7 +225,8 @@ static class Inspection
         if (Retitled(view, instance)
             && view.EnvironmentBytes() == wanted.Sum(v => (long)Bytes(v.Key) + 1 + Bytes(v.Value) + 1))
             // Its length is as it was given, its content can't be seen any more: the host's own word is all there is.
-            return new Dimension(GivenEnvironment, "configured", true, Digest.Of(Strings(wanted).ToBytes()), null);
+            return new Dimension(GivenEnvironment, ObservedStrength.Configured, true,
+                Digest.Of(Strings(wanted).ToBytes()), null);
         foreach (var (name, value) in wanted) if (!(seen.TryGetValue(name, out var v) && v == value))
             differences.Add($"environment: {name} is not as declared");
         foreach (var name in seen.Keys) if (!wanted.ContainsKey(name))
@@ -239,10 +245,15 @@ static class Inspection
         return !view.Arguments().AsSpan().EndsWith(last);
     }
 
+    /// <summary>
+    /// Every name that listens, once each; so that no number of sockets of one name hides another.
+    /// </summary>
+    internal static ImmutableArray<string> Listed(IEnumerable<string> listening) =>
+        [.. listening.Distinct(StringComparer.Ordinal).Take(MaxListening).Order(StringComparer.Ordinal)];
+
     static Dimension Network(ProcessView view, Instance instance, Differences differences)
     {
-        var network = new NetworkView(view.HasOwnNetwork,
-            [.. view.Listening().Take(MaxListening).Distinct().Order(StringComparer.Ordinal)]);
+        var network = new NetworkView(view.HasOwnNetwork, Listed(view.Listening()));
         var socket = "unix:" + instance.Provisioned.Document.Run.Socket;
         if (!network.Own) differences.Add("network: it shares this machine's");
         foreach (var extra in network.Listening) if (extra != socket) differences.Add($"network: {extra} listens");
@@ -268,5 +279,5 @@ static class Inspection
         Compared(name, expected, seen, Digest.Of(expected.ToBytes()), Digest.Of(seen.ToBytes()));
 
     static Dimension Compared(string name, Json expected, Json seen, Digest expectedDigest, Digest? seenDigest) =>
-        new(name, "verified-at-load", expected.Equals(seen), expectedDigest, seenDigest);
+        new(name, ObservedStrength.VerifiedAtLoad, expected.Equals(seen), expectedDigest, seenDigest);
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Stele.Disk;
 using Stele.Proof.Governance;
+using Stele.Proof.Statements;
 
 namespace Stele.Host;
 

@@ -23,7 +23,7 @@ sealed record NodeParts(
     /// <summary>Whether the ledger assigns an environment to this node.</summary>
     public bool Runs(State state, string system, string environment) =>
         IsMember(state) && !state.IsRevoked(Identity.Key.Public.Id)
-        && state.Members[Identity.Member].Has("node", system, environment);
+        && state.Members[Identity.Member].Has(RoleName.Node, system, environment);
 
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -32,7 +32,8 @@ sealed record NodeParts(
     /// <summary>
     /// States what was seen of a release; completes when that is durable here, on its way to the server.
     /// </summary>
-    public Task Observe(State state, string system, string environment, long deployment, string @event, Digest release,
+    public Task Observe(State state, string system, string environment, long deployment, ObservedEvent @event,
+        Digest release,
         ImmutableArray<Dimension> dimensions, string materialised) =>
         Outbox.Add(Sign(new Observation(release, system, environment, deployment, @event, dimensions, materialised,
             state.Size, StateDigest.Of(state))

@@ -59,6 +59,7 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
                     Reason = "the environment is no more",
                     Backends = []
                 };
+                (_assigned, _reopens) = (false, false);
                 superseded();
                 return;
             }

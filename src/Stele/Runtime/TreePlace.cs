@@ -62,7 +62,7 @@ sealed class TreePlace : IDisposable
         {
             return File.Exists(file) ? File.ReadAllText(file) : null;
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }

@@ -91,7 +91,8 @@ public sealed class BadInputTests
     {
         await using var town = await Town.Found();
         await town.Settle();
-        var good = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson();
+        var good = Envelope.Sign(town.Member(Citizen.New(), new Role(RoleName.Builder)).Encode(),
+            town.Owner.Key).ToJson();
         byte[] Signed(string payload) =>
             Envelope.Sign(Encoding.UTF8.GetBytes(payload), town.Owner.Key).ToJson().ToBytes();
 
@@ -121,20 +122,21 @@ public sealed class BadInputTests
             await Refused(town, 413, "too-large", new byte[64 * 1024]);
             // Signed by nobody we know, or wrongly, or for another ledger: refused, and not worth an entry.
             await Refused(town, 401, "unknown-signer",
-                Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), PrivateKey.Create()).ToJson()
+                Envelope.Sign(town.Member(Citizen.New(), new Role(RoleName.Builder)).Encode(),
+                    PrivateKey.Create()).ToJson()
                     .ToBytes());
             await Refused(town, 409, "wrong-ledger",
                 Envelope.Sign(
-                    (town.Member(Citizen.New(), new Role("builder")) with { Ledger = Digest.Of("elsewhere"u8) })
+                    (town.Member(Citizen.New(), new Role(RoleName.Builder)) with { Ledger = Digest.Of("elsewhere"u8) })
                         .Encode(), town.Owner.Key).ToJson().ToBytes());
             var signature = good["signatures"].AsArray[0];
-            var other = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key)
+            var other = Envelope.Sign(town.Member(Citizen.New(), new Role(RoleName.Builder)).Encode(), town.Owner.Key)
                 .ToJson();
             await Refused(town, 401, "bad-signature", good.With("signatures",
                 Json.Array(signature.With("sig", other["signatures"].AsArray[0]["sig"]))).ToBytes());
             await Refused(town, 409, "outside-window",
                 Envelope.Sign(
-                    (town.Member(Citizen.New(), new Role("builder")) with { Issued = town.Now - 25 * 3_600_000 })
+                    (town.Member(Citizen.New(), new Role(RoleName.Builder)) with { Issued = town.Now - 25 * 3_600_000 })
                         .Encode(), town.Owner.Key).ToJson().ToBytes());
         });
     }

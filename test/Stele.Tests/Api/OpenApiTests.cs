@@ -92,7 +92,7 @@ public sealed class OpenApiTests
 
         using var asked = new Asked(ServerRoutes.Description.Value, ServerRoutes.Root, ServerRoutes.All,
             town.Host.Address, town.Founded.Token);
-        var statement = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key)
+        var statement = Envelope.Sign(town.Member(Citizen.New(), new Role(RoleName.Builder)).Encode(), town.Owner.Key)
             .ToJson().ToBytes();
         await asked.Holds("GET", "healthz", "", 200);
         await asked.Holds("POST", "statements", "", 201, statement);
@@ -101,7 +101,7 @@ public sealed class OpenApiTests
             await asked.Holds("POST", "statements", "", Refused, System.Text.Encoding.UTF8.GetBytes(body));
         await asked.Holds("POST", "statements", "?await=never", 400, statement);
         await asked.Holds("POST", "statements", "", 403, Envelope.Sign(town.Member(Citizen.New(),
-            new Role("builder")).Encode(), town.Deployer.Key).ToJson().ToBytes());
+            new Role(RoleName.Builder)).Encode(), town.Deployer.Key).ToJson().ToBytes());
         var signed = Checkpoint.Parse(Note.Parse(await town.Server.Checkpoint(stop: Stop)).Text).Size;
         foreach (var method in new[] { "GET", "HEAD" })
         {

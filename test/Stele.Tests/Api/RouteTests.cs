@@ -104,7 +104,7 @@ public sealed class RouteTests
         await using var town = await Town.Found();
         using var http = new HttpClient { BaseAddress = town.Host.Address };
         http.DefaultRequestHeaders.Add("Authorization", "Bearer " + town.Founded.Token);
-        var statement = Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key);
+        var statement = Envelope.Sign(town.Member(Citizen.New(), new Role(RoleName.Builder)).Encode(), town.Owner.Key);
         foreach (var (path, content, at) in new[] { ("statements", statement.ToJson().ToBytes(), "entries/1"),
             ("blobs", "content"u8.ToArray(), $"blobs/{Digest.Of("content"u8)}") })
         {
@@ -136,7 +136,7 @@ public sealed class RouteTests
             return (fields["id"], CanonicalJson.Parse(Encoding.UTF8.GetBytes(fields["data"]), 1 << 20));
         }
         Assert.Equal(("0", "genesis"), (await Next()) is var (id, data) ? (id, data["kind"].AsString) : default);
-        var entry = await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        var entry = await town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner);
         var (next, told) = await Next();
         Assert.Equal((entry, "member", entry), (long.Parse(next, System.Globalization.CultureInfo.InvariantCulture),
             told["kind"].AsString, told["entry"].AsInt));
@@ -152,7 +152,7 @@ public sealed class RouteTests
             Size(await town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop).WaitAsync(TimeSpan.FromSeconds(120),
                 Stop)));
         var waiting = town.Server.Checkpoint(1, TimeSpan.FromSeconds(30), Stop);
-        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        await town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner);
         Assert.Equal(2, Size(await waiting.WaitAsync(TimeSpan.FromSeconds(120), Stop)));
     }
 

@@ -32,7 +32,8 @@ public sealed class TileTests
         await town.Settle();
         foreach (var batch in Enumerable.Range(0, 270).Chunk(90))
             await Task.WhenAll(batch.Select(_ =>
-                town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner)));
+                town.Admit(town.Member(Citizen.New(),
+                    new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)), town.Owner)));
         using var http = Client(town.Host.Address, town.Founded.Token);
         var leaves = await new TileWalk(http, "").Run(town.Trust.Key);
         Assert.Equal(town.State.Size, leaves.Count);

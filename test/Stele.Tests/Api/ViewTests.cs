@@ -119,7 +119,8 @@ public sealed class ViewTests
             nameof(TracedOrigins) => depth > 6 || _random.Next(2) == 0 ? new TracedOrigins("above", [])
                 : new TracedOrigins(null, [(TracedOrigin)Of(typeof(TracedOrigin), depth + 1)!]),
             nameof(TracedDecision) => new TracedDecision(new Decision(Decision.WholeKind, 1, null, "s", "e", 1,
-                Digest.Of("r"u8), "verified-at-load", null, [], Decision.Allow, null, Key.Id, "http", "predict", 200,
+                Digest.Of("r"u8), ObservedStrength.VerifiedAtLoad, null, [], Decision.Allow, null, Key.Id, "http",
+                "predict", 200,
                 Commitment.To("input", new byte[32], "in"u8), Commitment.To("output", new byte[32], "out"u8), 1000, 1,
                 0), "log/1"),
             _ => throw new NotSupportedException($"make one of {type} here"),

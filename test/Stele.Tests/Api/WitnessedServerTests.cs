@@ -99,7 +99,8 @@ public sealed class WitnessedServerTests
     }
 
     static Task<long> Grow(Town town) =>
-        town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner);
+        town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)),
+            town.Owner);
 
     [Fact]
     public async Task What_a_quorum_stands_behind_is_published_and_kept()
@@ -188,7 +189,8 @@ public sealed class WitnessedServerTests
             for (var i = 0; i < grown; i++)
                 Assert.IsType<Admitted.Added>(
                     await server.Submit(Envelope.Sign(town.Member(Citizen.New(),
-                        new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key), Stop));
+                        new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)).Encode(),
+                            town.Owner.Key), Stop));
         }
         await using (var twin = await ServerHost.Start(copy, new ServerOptions
         {
@@ -251,7 +253,8 @@ public sealed class WitnessedServerTests
         await using var town = await Town.Found();
         using var key = NoteSigner.Create(town.Path("key"), "w1", NoteKeyType.Cosignature);
         await Restart(town, Terms(1, new WitnessPlace("w1", key.Key, null)));   // comes by itself, and never does
-        var envelope = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(),
+        var envelope = Envelope.Sign(town.Member(Citizen.New(),
+            new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)).Encode(),
             town.Owner.Key).ToJson().ToBytes();
         Task<Admitted> Wait(CancellationToken stop) => town.Host.Admission.Submit(envelope, Await.Witnessed, stop);
         using var away = new CancellationTokenSource();
@@ -268,7 +271,8 @@ public sealed class WitnessedServerTests
         using var http = new HttpClient { BaseAddress = town.Host.Address };
         http.DefaultRequestHeaders.Authorization = new("Bearer", town.Founded.Token);
         var size = town.State.Size;
-        var other = Envelope.Sign(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")).Encode(),
+        var other = Envelope.Sign(town.Member(Citizen.New(),
+            new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)).Encode(),
             town.Owner.Key).ToJson().ToBytes();
         var asking = http.PostAsync("statements?await=witnessed", new ByteArrayContent(other), Stop);
         await Eventually(() => town.State.Size > size, "it was not admitted");

@@ -63,7 +63,7 @@ public sealed class AdmissionFaultTests
         {
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
             return Envelope.Sign(new MemberStatement(Founding.NewNonce(), replaces, [PrivateKey.Create().Public],
-                [new Role("builder")], null)
+                [new Role(RoleName.Builder)], null)
             {
                 Ledger = _ledger,
                 Nonce = Founding.NewNonce(),

@@ -149,7 +149,7 @@ public sealed class AdmissionTests
         Assert.Empty(Fsck.Check(new FileStore(town.Folder.Ledger), town.Trust.Key));
         await town.Start();
         Assert.Equal(before, StateDigest.Of(town.State));
-        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        await town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner);
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class AdmissionTests
     {
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         await using var town = await Town.Found(time);
-        Statement Fresh() => town.Member(Citizen.New(), new Role("builder"));
+        Statement Fresh() => town.Member(Citizen.New(), new Role(RoleName.Builder));
         await town.Admit(Fresh(), town.Owner);
         var size = town.State.Size;
 
@@ -222,7 +222,7 @@ public sealed class AdmissionTests
     {
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         await using var town = await Town.Found(time);
-        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        await town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner);
         var last = town.State.Size - 1;
         await town.Stop();
         time.Jump(TimeSpan.FromMinutes(minutes));
@@ -277,7 +277,8 @@ public sealed class AdmissionTests
     {
         await using var town = await Town.Found();
         byte[] Statement() =>
-            Envelope.Sign(town.Member(Citizen.New(), new Role("builder")).Encode(), town.Owner.Key).ToJson().ToBytes();
+            Envelope.Sign(town.Member(Citizen.New(), new Role(RoleName.Builder)).Encode(),
+                town.Owner.Key).ToJson().ToBytes();
         foreach (var until in new[] { Await.Durable, Await.Integrated })
         {
             var added = Assert.IsType<Admitted.Added>(await town.Host.Admission.Submit(Statement(), until));

@@ -35,7 +35,8 @@ public sealed class ExportTests
         }), town.Owner);
         for (var i = 0; i < 3; i++)
             await decisions.Append(new Decision(Decision.WholeKind, town.Now, null, Town.System, Town.Environment,
-                deployment, release, "verified-at-load", null, town.State.PoliciesFor(Town.System, Town.Environment),
+                deployment, release, ObservedStrength.VerifiedAtLoad, null,
+                    town.State.PoliciesFor(Town.System, Town.Environment),
                 Decision.Allow, null, Citizen.New().Id, "http", "predict", 200, Commitment.To("input", new byte[32],
                     "in"u8), Commitment.To("output", new byte[32], "out"u8), 1000, town.State.Size, 0).Encode());
         await town.Admit(

@@ -56,7 +56,7 @@ public sealed class ReplicaTests
     {
         await using var town = await Town.Found();
         await Task.WhenAll(Enumerable.Range(0, 600)
-            .Select(_ => town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner)));
+            .Select(_ => town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner)));
         // A step of one byte is one bundle.
         await using (var replica = await Replica.Open(town.Path("replica"), town.Trust, town.Server, town.Time,
             step: 1))
@@ -83,7 +83,7 @@ public sealed class ReplicaTests
         var waiting = replica.Sync(TimeSpan.FromSeconds(20), Stop);
         await Task.Delay(200, Stop);
         Assert.False(waiting.IsCompleted);
-        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        await town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner);
         Assert.Equal(1, await waiting.WaitAsync(TimeSpan.FromSeconds(120), Stop));
     }
 
@@ -126,15 +126,15 @@ public sealed class ReplicaTests
         using var twin = new ServerClient(other.Address, town.Founded.Token);
         Task<Admitted> Twin(Statement s, Citizen by) => twin.Submit(Envelope.Sign(s.Encode(), by.Key));
 
-        await town.Admit(town.Member(Citizen.New(), new Role("builder")), town.Owner);
+        await town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner);
         await using (var replica = await Open(town)) await replica.Sync(Stop);
         await using var misled = await Open(town, server: twin);
         var state = StateDigest.Of(misled.Replay.State);
 
         Assert.Equal(ReplicaFault.Shrunk, await Fault(() => misled.Sync(Stop)));
-        Assert.IsType<Admitted.Added>(await Twin(town.Member(Citizen.New(), new Role("builder")), town.Owner));
+        Assert.IsType<Admitted.Added>(await Twin(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner));
         Assert.Equal(ReplicaFault.Forked, await Fault(() => misled.Sync(Stop)));
-        Assert.IsType<Admitted.Added>(await Twin(town.Member(Citizen.New(), new Role("builder")), town.Owner));
+        Assert.IsType<Admitted.Added>(await Twin(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner));
         var fork = await Assert.ThrowsAsync<ReplicaException>(() => misled.Sync(Stop));
         Assert.Equal(ReplicaFault.Forked, fork.Fault);
         Assert.NotNull(fork.Evidence);

@@ -201,11 +201,11 @@ sealed class Town : IAsyncDisposable
     /// </summary>
     public async Task Settle()
     {
-        await Admit(Member(Builder, new Role("builder")), Owner);
-        await Admit(Member(Evaluator, new Role("evaluator")), Owner);
-        await Admit(Member(Approver, new Role("approver", System)), Owner);
-        await Admit(Member(Deployer, new Role("deployer", System, Environment)), Owner);
-        await Admit(Member(Node, new Role("node", System, Environment)), Owner);
+        await Admit(Member(Builder, new Role(RoleName.Builder)), Owner);
+        await Admit(Member(Evaluator, new Role(RoleName.Evaluator)), Owner);
+        await Admit(Member(Approver, new Role(RoleName.Approver, System)), Owner);
+        await Admit(Member(Deployer, new Role(RoleName.Deployer, System, Environment)), Owner);
+        await Admit(Member(Node, new Role(RoleName.Node, System, Environment)), Owner);
         await Admit(Act(new SystemStatement(System, null, Owner.Id, "high",
             [new EnvironmentTerms(Environment, null, 60_000, true)])
         {

@@ -432,7 +432,7 @@ public sealed class ErasureTests
 
         // Two of two owners where the ledger asks for two: one is not enough.
         var second = Citizen.New();
-        await h.Town.Admit(h.Town.Member(second, new Role("owner")), h.Town.Owner);
+        await h.Town.Admit(h.Town.Member(second, new Role(RoleName.Owner)), h.Town.Owner);
         await h.StopNode();
         var two = h.Town.State with { Threshold = 2 };
         Assert.Contains("too-few-owners", Assert.Throws<GatewayException>(() =>

@@ -38,7 +38,8 @@ public sealed class GatewayTests
         var said = await answer.Content.ReadAsByteArrayAsync();
         var index = IndexOf(h, answer);
         var d = Leaf(h, index);
-        Assert.Equal((Decision.WholeKind, Hamlet.System, Hamlet.Prod, release, "verified-at-load", Decision.Allow,
+        Assert.Equal((Decision.WholeKind, Hamlet.System, Hamlet.Prod, release, ObservedStrength.VerifiedAtLoad,
+            Decision.Allow,
             (string?)null, h.Pseudonym, "http-json", "POST /say", 200),
             (d.Kind, d.System, d.Environment, d.Release, d.Strength, d.Outcome, d.Rule, d.Principal, d.Protocol,
                 d.Operation, d.Status));

@@ -72,7 +72,9 @@ public sealed class HostileRequestTests
                 var status = Encoding.ASCII.GetString(head)["HTTP/1.1 ".Length..];
                 counted[status] = counted.GetValueOrDefault(status) + 1;
             }
-            Assert.Equal(["200", "429"], counted.Keys.Order(StringComparer.Ordinal));
+            // What the release was asked already may have been done: that is no 429, which clients ask again.
+            Assert.All(counted.Keys, status => Assert.True(status is "200" or "429" or "502", status));
+            Assert.True(counted.ContainsKey("502"));
             Assert.InRange(counted["200"], 1, 4);
             // Its next is refused before the release is asked, and so not recorded; another's is answered.
             var recorded = h.Hosted!.Log!.Log.Size;

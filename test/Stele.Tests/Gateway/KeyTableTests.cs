@@ -5,6 +5,21 @@ namespace Stele.Tests.Gateway;
 /// <summary>Keys that are erased while others are being written.</summary>
 public sealed class KeyTableTests
 {
+    /// <summary>Owners state of a table that was taken away that its keys are erased: the node need not run.</summary>
+    [Fact]
+    public void A_table_that_was_taken_away_is_written_again_by_an_erasure()
+    {
+        using var scratch = new Scratch();
+        using (var table = new KeyTable(scratch.At("keys"), FileAccess.Read))
+        {
+            Assert.False(File.Exists(scratch.At("keys")));
+            Assert.Equal(0, table.Erase(new HashSet<long> { 1, 7 }));
+            Assert.True(table.IsErased(7));
+        }
+        using var again = new KeyTable(scratch.At("keys"));
+        Assert.True(again.IsErased(1) && again.IsErased(7) && !again.IsErased(2));
+    }
+
     [Fact]
     public async Task Erasing_waits_for_what_is_being_written_and_loses_none_of_it()
     {

@@ -177,12 +177,13 @@ public sealed class GoldenNameTests
         IEnumerable<string> List(string what, IEnumerable<string> words) => words.Select(w => $"{what} {w}");
         return
         [
-            .. List("role", Role.All), .. List("member", [Fold.ServerMember, Fold.RecoveryMember]), .. List("action",
+            .. List("role", Role.Words.All), .. List("member", [Fold.ServerMember, Fold.RecoveryMember]),
+                .. List("action",
                 Actions.All), .. List("effect", Effects.Names), .. List("severity", Rule.Severities),
             .. List("deployment", Deployment.Actions),
             .. List("rule-outcome", [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived]),
             .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
-            .. List("observed", Observation.Events), .. List("strength-observed", Dimension.Strengths),
+            .. List("observed", Observation.Events.All), .. List("strength-observed", Dimension.Strengths.All),
             .. List("revocation", [Revocation.Key, Revocation.Artifact, Revocation.BlockNew, Revocation.Stop]),
             .. List("erasure", [Erasure.Request, Erasure.Retention]), .. List("hold", [Hold.Place, Hold.Release]),
             .. List("log", [LogStatement.Open, LogStatement.Close, LogStatement.Lost]),

@@ -36,7 +36,8 @@ public sealed class ActInputTests
         var (one, two) = (World.Stranger.Key.Public.Id, second.Key.Public.Id);
         Sees(m.World, "member",
             $"member.isNew && member.member == '{World.Stranger.Id}' && member.roles == ['builder', 'owner@{World.Sys}'] && member.rolesBefore == [] && member.keys == ['{one}'] && member.keysAdded == member.keys && member.keysRemoved == []",
-            m.World.Member(World.Stranger, new Role("owner", World.Sys), new Role("builder")), World.Owners);
+            m.World.Member(World.Stranger, new Role(RoleName.Owner, World.Sys), new Role(RoleName.Builder)),
+                World.Owners);
         Sees(m.World, "member",
             $"!member.isNew && member.roles == [] && member.rolesBefore == ['builder', 'owner@{World.Sys}'] && member.keysAdded == ['{two}'] && member.keysRemoved == ['{one}']",
             m.World.Member(World.Stranger) with { Keys = [second.Key.Public] }, World.Owners);
@@ -63,7 +64,7 @@ public sealed class ActInputTests
             $"revocation.target == 'key' && revocation.digest == '{World.Builder.Key.Public.Id}' && revocation.effect == 'stop' && revocation.fromEntry == 3 && revocation.member == '{World.Builder.Id}' && revocation.roles == ['builder'] && revocation.scopes == [] && revocation.places == ['mortgage/prod']",
             World.Revoke(Revocation.Key, World.Builder.Key.Public.Id, 3, Revocation.Stop), World.Owners);
         // An owner's key, from the entry on that comes after the system's policy.
-        m.World.Add(m.World.Member(World.Stranger, new Role("owner")), World.Owners);
+        m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner)), World.Owners);
         m.World.Add(m.World.PutPolicy(m.Policy), World.Owners);
         m.World.Add(
             m.World.PutPolicy(m.World.Policy("seen", null,

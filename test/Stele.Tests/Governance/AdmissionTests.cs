@@ -207,7 +207,7 @@ public sealed class AdmissionTests
         foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, null), owner);
         Assert.Equal(RefusalCode.RevokedKey, m.World.Refused(m.World.PutPolicy(null), World.Owners));
         var renewed = World.Owners.Select(o => o.With("new")).ToArray();
-        foreach (var owner in renewed) m.World.Add(m.World.Member(owner, new Role("owner")), World.Recovery);
+        foreach (var owner in renewed) m.World.Add(m.World.Member(owner, new Role(RoleName.Owner)), World.Recovery);
         m.World.Add(m.World.PutPolicy(null), renewed);
     }
 

@@ -98,7 +98,7 @@ public sealed class ApprovalTests
         var m = Mortgage.Released();
         var w = m.World;
         var second = World.Approver.With("second");
-        w.Add(w.Member(World.Approver, new Role("approver", World.Sys)) with { Keys = [World.Approver.Key.Public,
+        w.Add(w.Member(World.Approver, new Role(RoleName.Approver, World.Sys)) with { Keys = [World.Approver.Key.Public,
             second.Key.Public] }, World.Owners);
         var given = w.Approve(m.V2);
         var entry = w.Add(given, World.Approver);

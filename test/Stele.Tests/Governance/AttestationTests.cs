@@ -46,7 +46,8 @@ public sealed class AttestationTests
     {
         var m = Mortgage.Released();
         var w = m.World;
-        w.Add(w.Member(World.Builder2, new Role("builder", World.Sys), new Role("approver", World.Sys)), World.Owners);
+        w.Add(w.Member(World.Builder2, new Role(RoleName.Builder, World.Sys), new Role(RoleName.Approver, World.Sys)),
+            World.Owners);
         var system = w.Add(w.Attest(World.Builder2), World.Builder2);
         var word = w.Add(w.Attest(World.Builder2, release: m.V2), World.Builder2);
         Assert.Equal([system, word], Counting(m, m.V2));
@@ -79,7 +80,7 @@ public sealed class AttestationTests
     {
         var m = Mortgage.Released();
         var second = World.Approver.With("second");
-        m.World.Add(m.World.Member(World.Approver, new Role("approver",
+        m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver,
             World.Sys)) with { Keys = [World.Approver.Key.Public, second.Key.Public] }, World.Owners);
         var first = m.World.Add(m.World.Attest(World.Approver), World.Approver);
         var theft = m.World.Add(m.World.Attest(World.Approver, validFor: null), second);
@@ -102,9 +103,9 @@ public sealed class AttestationTests
         var m = Mortgage.Released();
         var entry = m.World.Add(m.World.Attest(World.Approver, evidence: m.Data), World.Approver);
         Assert.Equal([entry], Counting(m));
-        m.World.Add(m.World.Member(World.Approver, new Role("approver", World.Sys, World.Prod)), World.Owners);
+        m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver, World.Sys, World.Prod)), World.Owners);
         Assert.Empty(Counting(m));
-        m.World.Add(m.World.Member(World.Approver, new Role("approver")), World.Owners);
+        m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver)), World.Owners);
         Assert.Equal([entry], Counting(m));
         m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
         Assert.Empty(Counting(m));
@@ -126,7 +127,7 @@ public sealed class AttestationTests
             var m = Mortgage.Released();
             var w = m.World;
             var revoked = new Dictionary<Digest, long>();
-            w.Add(w.Member(World.Approver2, new Role("approver", World.Sys)), World.Owners);
+            w.Add(w.Member(World.Approver2, new Role(RoleName.Approver, World.Sys)), World.Owners);
             foreach (var p in people)
                 w.Add(w.Member(p, Roles(p)) with { Keys = [p.Key.Public, p.With("second").Key.Public] }, World.Owners);
             for (var step = 0; step < 25; step++)
@@ -138,7 +139,7 @@ public sealed class AttestationTests
                     case 0 when who.Name != World.Owner.Name:
                         w.Add(w.Member(who,
                             random.Next(2) == 0
-                                ? [new Role("approver", World.Sys, World.Prod)]
+                                ? [new Role(RoleName.Approver, World.Sys, World.Prod)]
                                 : Roles(who)) with { Keys = [.. new[] { who, who.With("second") }.Where(k =>
                                     !revoked.ContainsKey(k.Key.Public.Id)).Select(k => k.Key.Public)] }, World.Owners);
                         break;
@@ -175,8 +176,8 @@ public sealed class AttestationTests
         Assert.True(some > 500 && none > 500, $"{some} and {none}");
 
         static Role[] Roles(Person p) => p.Name == World.Owner.Name
-            ? [new Role("owner")]
-            : [new Role("approver", World.Sys)];
+            ? [new Role(RoleName.Owner)]
+            : [new Role(RoleName.Approver, World.Sys)];
     }
 
     /// <summary>
@@ -202,7 +203,8 @@ public sealed class AttestationTests
                     var key = entries[i].Envelope.Signatures[0].KeyId;
                     if (MemberOf(key) != member || RevokedFrom(key) <= i) continue;
                     var roles = statements.OfType<MemberStatement>().Last(s => s.Member == member).Roles;
-                    if (a.Expires > w.Now && roles.Any(r => r.Name is "owner" or "approver" && r.Environment is null))
+                    if (a.Expires > w.Now && roles.Any(r => r.Name is RoleName.Owner or RoleName.Approver
+                        && r.Environment is null))
                         counting.Add(i);
                     break;
                 }

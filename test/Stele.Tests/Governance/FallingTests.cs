@@ -22,17 +22,18 @@ public sealed class FallingTests
     {
         var w = new World();
         w.Add(World.Genesis(threshold: 1), World.Owner);
-        w.Add(w.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, Stolen.Key.Public] },
+        w.Add(w.Member(World.Owner, new Role(RoleName.Owner))
+            with { Keys = [World.Owner.Key.Public, Stolen.Key.Public] },
             World.Owner);
         w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, null, null, false)), World.Owner);
-        w.Add(w.Member(World.Deployer, new Role("deployer")), World.Owner2);
-        w.Add(w.Member(World.Builder2, new Role("builder")), World.Owner2);
+        w.Add(w.Member(World.Deployer, new Role(RoleName.Deployer)), World.Owner2);
+        w.Add(w.Member(World.Builder2, new Role(RoleName.Builder)), World.Owner2);
         w.Add(w.PutPolicy(w.Policy("all", null, ("yes", "deploy", "true")), null), World.Owner2);
-        var theft = w.Add(w.Member(Mole, new Role("owner")), Stolen);
-        w.Add(w.Member(Deep, new Role("owner"), new Role("evaluator")), Mole);
-        w.Add(w.Member(World.Builder, new Role("builder")), Deep);
-        w.Add(w.Member(World.Approver, new Role("approver")), Deep);
-        w.Add(w.Member(Good, new Role("builder")), World.Owner);
+        var theft = w.Add(w.Member(Mole, new Role(RoleName.Owner)), Stolen);
+        w.Add(w.Member(Deep, new Role(RoleName.Owner), new Role(RoleName.Evaluator)), Mole);
+        w.Add(w.Member(World.Builder, new Role(RoleName.Builder)), Deep);
+        w.Add(w.Member(World.Approver, new Role(RoleName.Approver)), Deep);
+        w.Add(w.Member(Good, new Role(RoleName.Builder)), World.Owner);
         return (w, theft);
     }
 
@@ -56,7 +57,7 @@ public sealed class FallingTests
         Assert.Equal(RefusalCode.RevokedKey, w.Refused(w.PutPolicy(null, null), Deep));
         Assert.Equal(RefusalCode.RevokedKey,
             w.Refused(World.OriginOf(World.Builder, Origin.Freeze, w.Put("more")), World.Builder));
-        Assert.Equal(RefusalCode.RevokedKey, w.Refused(w.Member(World.Stranger, new Role("owner")), Deep, Mole));
+        Assert.Equal(RefusalCode.RevokedKey, w.Refused(w.Member(World.Stranger, new Role(RoleName.Owner)), Deep, Mole));
     }
 
     [Fact]
@@ -108,8 +109,8 @@ public sealed class FallingTests
 
         // Stated again by owners who stand, they act again, and what they sign from then on counts; what they signed
         // before stays fallen.
-        foreach (var (person, role) in new[] { (World.Builder, "builder"), (World.Approver, "approver"),
-            (Deep, "owner") }) w.Add(w.Member(person, new Role(role)), World.Owner2);
+        foreach (var (person, role) in new[] { (World.Builder, RoleName.Builder), (World.Approver, RoleName.Approver),
+            (Deep, RoleName.Owner) }) w.Add(w.Member(person, new Role(role)), World.Owner2);
         Assert.Equal((false, false, false, false), Count());
         Assert.Equal(RefusalCode.NoOrigin, w.Refused(w.Deploying(built), World.Deployer));
         w.Add(w.Approve(good), World.Approver);
@@ -149,10 +150,10 @@ public sealed class FallingTests
         foreach (var back in new[] { true, false })
         {
             var (w, _) = Robbed();
-            var stated = w.Add(w.Member(World.Stranger, new Role("owner")), World.Recovery);
+            var stated = w.Add(w.Member(World.Stranger, new Role(RoleName.Owner)), World.Recovery);
             w.Add(World.Revoke(Revocation.Key, World.Recovery.Key.Public.Id, back ? stated : null), World.Recovery);
             Assert.Equal(back, w.State.Member(World.Stranger.Id) is null);
-            Assert.Equal(RefusalCode.RevokedKey, w.Refused(w.Member(Good, new Role("owner")), World.Recovery));
+            Assert.Equal(RefusalCode.RevokedKey, w.Refused(w.Member(Good, new Role(RoleName.Owner)), World.Recovery));
         }
     }
 
@@ -178,7 +179,7 @@ public sealed class FallingTests
                 {
                     0 => World.Revoke(Revocation.Key, whom.Key.Public.Id,
                         random.Next(3) == 0 ? null : random.NextInt64(w.State.Size)),
-                    < 6 => w.Member(whom, new Role("owner"), new Role("builder")),
+                    < 6 => w.Member(whom, new Role(RoleName.Owner), new Role(RoleName.Builder)),
                     _ => World.OriginOf(by, Origin.Freeze,
                         w.Put(random.Next(8).ToString(System.Globalization.CultureInfo.InvariantCulture))),
                 };

@@ -23,7 +23,7 @@ public sealed class GuardTests
     {
         var w = new World();
         w.Add(World.Genesis(threshold: 1), World.Owner);
-        w.Add(w.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public, Second.Key.Public,
+        w.Add(w.Member(World.Owner, new Role(RoleName.Owner)) with { Keys = [World.Owner.Key.Public, Second.Key.Public,
             Third.Key.Public] }, World.Owner);
         w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, null, null, false),
             new EnvironmentTerms(World.Test, null, null, false)), World.Owner);
@@ -72,11 +72,11 @@ public sealed class GuardTests
         var (w, _) = Guarded(("nobody", "policy system member waiver revocation", "false"));
         var second = Second.Key.Public.Id;
         foreach (var act in new Statement[] { World.Revoke(Revocation.Key, second, 0), w.PutPolicy(null, null),
-            w.Member(World.Stranger, new Role("owner")) })
+            w.Member(World.Stranger, new Role(RoleName.Owner)) })
             Assert.Equal(RefusalCode.PolicyFailed, w.Refused(act, World.Owners));
         Assert.Equal(RefusalCode.RoleMissing,
             w.Refused(World.Revoke(Revocation.Artifact, w.State.Policies["*"].Policy!.Value, 0), World.Recovery));
-        w.Add(w.Member(World.Owner2, new Role("owner")), World.Recovery);
+        w.Add(w.Member(World.Owner2, new Role(RoleName.Owner)), World.Recovery);
         // A leaked key may always be given up; that alone frees nobody.
         w.Add(World.Revoke(Revocation.Key, second, null), Second);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.PutPolicy(null, null), World.Owners));
@@ -95,7 +95,7 @@ public sealed class GuardTests
         foreach (var key in new[] { World.Owner, Second, Third, World.Owner2 })
             w.Add(World.Revoke(Revocation.Key, key.Key.Public.Id, w.State.Size), World.Recovery);
         var renewed = World.Owner.With("renewed");
-        w.Add(w.Member(renewed, new Role("owner")), World.Recovery);
+        w.Add(w.Member(renewed, new Role(RoleName.Owner)), World.Recovery);
         w.Add(w.PutPolicy(null), renewed);
     }
 
@@ -284,8 +284,8 @@ public sealed class GuardTests
                 Candidate = strict,
                 Share = 100
             }, third.Id == World.Owner2.Id ? World.Owners : [third, World.Owner2]);
-            w.Add(w.Member(World.Builder, new Role("builder")), World.Owner);
-            w.Add(w.Member(World.Deployer, new Role("deployer")), World.Owner);
+            w.Add(w.Member(World.Builder, new Role(RoleName.Builder)), World.Owner);
+            w.Add(w.Member(World.Deployer, new Role(RoleName.Deployer)), World.Owner);
             var code = w.Put("code");
             w.Add(World.OriginOf(World.Builder, Origin.Freeze, code), World.Builder);
             var (release, document) = w.Close("bad", null, ("code", "code", code));
@@ -315,7 +315,7 @@ public sealed class GuardTests
                     1 => World.Revoke(Revocation.Key, Any(World.Owner2, Second, Third).Key.Public.Id,
                         Any((long?)null, 0, random.Next((int)w.State.Size)), Any(Revocation.BlockNew, Revocation.Stop)),
                     2 =>
-                        w.Member(World.Owner, new Role("owner")) with { Keys =
+                        w.Member(World.Owner, new Role(RoleName.Owner)) with { Keys =
                             [.. keys.Where(_ => random.Next(4) > 0).Select(k => k.Key.Public)] },
                     3 =>
                         w.Declare(World.Sys,

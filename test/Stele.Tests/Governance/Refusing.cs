@@ -146,28 +146,28 @@ static partial class Refusing
         }),
         On(RevokedKey, "a key that was taken from its member", m =>
         {
-            m.World.Add(m.World.Member(World.Approver.With("second"), new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver.With("second"), new Role(RoleName.Approver)), World.Owners);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
         On(RevokedKey, "registering a revoked key again", m =>
         {
             m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
-            return m.World.Try(m.World.Member(World.Approver, new Role("approver")), World.Owners);
+            return m.World.Try(m.World.Member(World.Approver, new Role(RoleName.Approver)), World.Owners);
         }),
         On(RevokedKey, "a key that a stolen owner's key gave to the owner, after that key was revoked", m =>
         {
             var planted = World.Owner.With("planted");
             m.World.Add(m.World.Member(World.Owner,
-                new Role("owner")) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
-            m.World.Add(m.World.Member(World.Stranger, new Role("owner")), World.Owners);
-            m.World.Add(m.World.Member(World.Approver, new Role("owner")), World.Owners);
+                new Role(RoleName.Owner)) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner)), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Owner)), World.Owners);
             m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id,
                 m.World.State.Members[World.Owner.Id].Entry), World.Recovery);
             return m.World.Try(m.World.PutPolicy(null), planted, World.Owner2);
         }),
         On(RevokedKey, "a member whom a stolen owner's key made, after that key was revoked", m =>
         {
-            m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Approver)), World.Owners);
             m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id,
                 m.World.State.Members[World.Stranger.Id].Entry), World.Recovery);
             return m.World.Try(m.World.Approve(m.V2), World.Stranger);
@@ -190,12 +190,12 @@ static partial class Refusing
         On(SameMemberTwice, "two keys of one owner as two owners", m =>
         {
             var w = m.World;
-            w.Add(w.Member(World.Owner, new Role("owner")) with { Keys = [World.Owner.Key.Public,
+            w.Add(w.Member(World.Owner, new Role(RoleName.Owner)) with { Keys = [World.Owner.Key.Public,
                 World.Owner.With("second").Key.Public] }, World.Owners);
             return w.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
         }),
         On(RoleMissing, "a node is assigned to a whole system",
-            m => m.World.Try(m.World.Member(World.Stranger, new Role("node", World.Sys)), World.Owners)),
+            m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Node, World.Sys)), World.Owners)),
         On(RoleMissing, "a deployer declares a system",
             m => m.World.Try(m.World.Declare("other"), World.Owner, World.Deployer)),
         On(RoleMissing, "an owner approves", m => m.World.Try(m.World.Approve(m.V2), World.Owner)),
@@ -207,10 +207,10 @@ static partial class Refusing
             m => m.World.Try(World.OriginOf(World.Evaluator, Origin.Freeze, Digest.Of("x"u8)), World.Evaluator)),
         On(RoleMissing, "a node approves", m => m.World.Try(m.World.Approve(m.V2), World.Node)),
         On(RoleMissing, "a deployer gives itself a wider scope",
-            m => m.World.Try(m.World.Member(World.Deployer, new Role("deployer")), World.Deployer)),
+            m => m.World.Try(m.World.Member(World.Deployer, new Role(RoleName.Deployer)), World.Deployer)),
         On(RoleMissing, "the server approves", m => m.World.Try(m.World.Approve(m.V2), World.Server)),
         On(RoleMissing, "the server adds a member",
-            m => m.World.Try(m.World.Member(World.Stranger, new Role("approver")), World.Server)),
+            m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Approver)), World.Server)),
         On(RoleMissing, "the server deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Server)),
         On(RoleMissing, "the recovery key deploys", m => m.World.Try(m.World.Deploying(m.V2), World.Recovery)),
         On(RoleMissing, "the recovery key puts a policy in force",
@@ -225,16 +225,16 @@ static partial class Refusing
         On(RoleMissing, "a role that was taken away", m =>
         {
             m.World.Add(m.World.Member(World.Approver), World.Owners);
-            m.World.Add(m.World.Member(World.Approver, new Role("evaluator")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Evaluator)), World.Owners);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
         On(RoleMissing, "an owner of one system only", m =>
         {
-            m.World.Add(m.World.Member(World.Stranger, new Role("owner", World.Sys)), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner, World.Sys)), World.Owners);
             return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Stranger);
         }),
         On(RoleMissing, "registering another server",
-            m => m.World.Try(m.World.Member(World.Stranger, new Role("server")), World.Owners)),
+            m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Server)), World.Owners)),
         On(RoleMissing, "an origin in another builder's name",
             m => m.World.Try(World.OriginOf(World.Builder2, Origin.Freeze, Digest.Of("x"u8)), World.Builder)),
         On(TooFewOwners, "one owner where two must sign", m => m.World.Try(m.World.PutPolicy(null), World.Owner)),
@@ -393,10 +393,11 @@ static partial class Refusing
         On(OutOfRange, "pruning what was never anchored",
             m => m.World.Try(World.Retain(m.Log.Origin, 1), World.Owners)),
         On(StaleReplace, "a member's statement that replaces nothing", m =>
-            m.World.Try(m.World.Member(World.Approver, new Role("approver")) with { Replaces = null }, World.Owners)),
+            m.World.Try(m.World.Member(World.Approver, new Role(RoleName.Approver)) with { Replaces = null },
+                World.Owners)),
         On(StaleReplace, "a member's old statement again", m =>
         {
-            var old = m.World.Member(World.Approver, new Role("approver"));
+            var old = m.World.Member(World.Approver, new Role(RoleName.Approver));
             m.World.Add(m.World.Member(World.Approver), World.Owners);
             return m.World.Try(old, World.Owners);
         }),
@@ -419,7 +420,7 @@ static partial class Refusing
         On(LastOwner, "removing an owner below the threshold",
             m => m.World.Try(m.World.Member(World.Owner2), World.Owners)),
         On(LastOwner, "taking an owner's only key",
-            m => m.World.Try(m.World.Member(World.Owner2, new Role("owner")) with { Keys = [] }, World.Owners)),
+            m => m.World.Try(m.World.Member(World.Owner2, new Role(RoleName.Owner)) with { Keys = [] }, World.Owners)),
         On(LastOwner, "revoking an owner's only key", m =>
             m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owners)),
         On(UnknownMember, "a system whose owner is nobody",
@@ -533,7 +534,7 @@ static partial class Refusing
     /// </summary>
     static Person Elsewhere(Mortgage m)
     {
-        m.World.Add(m.World.Member(World.Stranger, new Role("builder", "other")), World.Owners);
+        m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Builder, "other")), World.Owners);
         m.World.Add(World.OriginOf(World.Stranger, Origin.Freeze, Digest.Of("unrelated"u8)), World.Stranger);
         return World.Stranger;
     }
@@ -691,27 +692,29 @@ static partial class Refusing
         On(WrongSystem, "approving a release for another system", m =>
         {
             m.World.Add(m.World.Declare("other", new EnvironmentTerms(World.Prod, null, null, false)), World.Owners);
-            m.World.Add(m.World.Member(World.Stranger, new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Approver)), World.Owners);
             return m.World.Try(m.World.Approve(m.V2) with { System = "other" }, World.Stranger);
         }),
         On(UnknownEnvironment, "approving for an environment that is not",
             m => m.World.Try(m.World.Approve(m.V2, environment: "nowhere"), World.Approver)),
         On(AuthorApproves, "approving one's own release", m =>
         {
-            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Builder, new Role(RoleName.Builder), new Role(RoleName.Approver)),
+                World.Owners);
             return m.World.Try(m.World.Approve(m.V2), World.Builder);
         }),
         On(AuthorApproves, "approving one's own release with a second key", m =>
         {
             var second = World.Builder.With("second");
-            m.World.Add(m.World.Member(World.Builder, new Role("builder"),
-                new Role("approver")) with { Keys = [World.Builder.Key.Public, second.Key.Public] }, World.Owners);
+            m.World.Add(m.World.Member(World.Builder, new Role(RoleName.Builder),
+                new Role(RoleName.Approver)) with { Keys = [World.Builder.Key.Public, second.Key.Public] },
+                    World.Owners);
             return m.World.Try(m.World.Approve(m.V2), second);
         }),
         On(AuthorApproves, "approving after building only a material of it", m =>
         {
             var (w, model) = (m.World, m.World.Put("model v4"));
-            w.Add(w.Member(World.Builder2, new Role("builder"), new Role("approver")), World.Owners);
+            w.Add(w.Member(World.Builder2, new Role(RoleName.Builder), new Role(RoleName.Approver)), World.Owners);
             var data = w.Put("more rows");
             w.Add(World.OriginOf(World.Builder2, Origin.Freeze, data), World.Builder2);
             w.Add(World.OriginOf(World.Builder, Origin.Pipeline, model, data), World.Builder);
@@ -741,7 +744,8 @@ static partial class Refusing
         }),
         On(AuthorApproves, "waiving a rule for one's own release", m =>
         {
-            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Builder, new Role(RoleName.Builder), new Role(RoleName.Approver)),
+                World.Owners);
             return m.World.Try(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Builder);
         }),
         On(Expired, "an approval that has expired",
@@ -904,7 +908,7 @@ static partial class Refusing
     [
         Ready(UnknownSystem, "deploying to a system that is not", m =>
         {
-            m.World.Add(m.World.Member(World.Stranger, new Role("deployer")), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Deployer)), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2) with { System = "nowhere" }, World.Stranger);
         }),
         Ready(UnknownEnvironment, "deploying to an environment that is not",
@@ -914,7 +918,7 @@ static partial class Refusing
             m.World.Add(m.World.Declare("other", new EnvironmentTerms(World.Prod, null, null, false)), World.Owners);
             m.World.Add(m.World.PutPolicy(m.World.Policy("easy", null, ("yes", "deploy", "true")), "other"),
                 World.Owners);
-            m.World.Add(m.World.Member(World.Stranger, new Role("deployer")), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Deployer)), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2) with { System = "other" }, World.Stranger);
         }),
         Ready(StaleHead, "deploying over a head that is not there",
@@ -1009,7 +1013,8 @@ static partial class Refusing
             var bad = w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.5)), World.Evaluator);
             var second = World.Evaluator.With("second");
             w.Add(w.Member(World.Evaluator,
-                new Role("evaluator")) with { Keys = [World.Evaluator.Key.Public, second.Key.Public] }, World.Owners);
+                new Role(RoleName.Evaluator)) with { Keys = [World.Evaluator.Key.Public, second.Key.Public] },
+                    World.Owners);
             w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.95), bad), second);
             w.Add(World.Revoke(Revocation.Key, second.Key.Public.Id, 0), World.Owners);
             return w.Try(w.Deploying(m.V2), World.Deployer);
@@ -1062,12 +1067,13 @@ static partial class Refusing
         }),
         Ready(PolicyFailed, "an approval by a member who lost the role since", m =>
         {
-            m.World.Add(m.World.Member(World.Approver, new Role("evaluator")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Evaluator)), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
         Ready(PolicyFailed, "an approval by a member who became an author since", m =>
         {
-            m.World.Add(m.World.Member(World.Approver, new Role("approver"), new Role("builder")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver), new Role(RoleName.Builder)),
+                World.Owners);
             m.World.Add(World.OriginOf(World.Approver, Origin.Freeze, m.Code), World.Approver);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
@@ -1121,13 +1127,14 @@ static partial class Refusing
         On(PolicyFailed, "a waiver by someone who is no approver any more", m =>
         {
             m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
-            m.World.Add(m.World.Member(World.Approver2, new Role("deployer", World.Sys)), World.Owners);
+            m.World.Add(m.World.Member(World.Approver2, new Role(RoleName.Deployer, World.Sys)), World.Owners);
             m.World.Add(m.World.Approve(m.V1), World.Approver);
             return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
         }),
         On(PolicyFailed, "a waiver by someone who became an author", m =>
         {
-            m.World.Add(m.World.Member(World.Approver2, new Role("approver", World.Sys), new Role("builder")),
+            m.World.Add(m.World.Member(World.Approver2, new Role(RoleName.Approver, World.Sys),
+                new Role(RoleName.Builder)),
                 World.Owners);
             m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
             m.World.Add(World.OriginOf(World.Approver2, Origin.Freeze, m.Code), World.Approver2);
@@ -1168,14 +1175,14 @@ static partial class Refusing
         On(LastOwner, "revoking an owner's key back to when it made all the others owners", m =>
         {
             var w = m.World;
-            var second = w.Add(w.Member(World.Owner2, new Role("owner")), World.Owners);
-            w.Add(w.Member(World.Stranger, new Role("owner")), World.Owners);
+            var second = w.Add(w.Member(World.Owner2, new Role(RoleName.Owner)), World.Owners);
+            w.Add(w.Member(World.Stranger, new Role(RoleName.Owner)), World.Owners);
             return w.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, second), World.Owner, World.Owner2);
         }),
         Ready(PolicyFailed, "an approval by a member whom a stolen owner's key made", m =>
         {
             var w = m.World;
-            w.Add(w.Member(World.Stranger, new Role("approver")), World.Owners);
+            w.Add(w.Member(World.Stranger, new Role(RoleName.Approver)), World.Owners);
             w.Add(w.Approve(m.V3), World.Stranger);
             w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry),
                 World.Recovery);
@@ -1246,7 +1253,7 @@ static partial class Refusing
         }),
         On(NotAReturn, "a node returns where the environment does not let it", m =>
         {
-            m.World.Add(m.World.Member(World.Stranger, new Role("node", World.Sys, World.Test)), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Node, World.Sys, World.Test)), World.Owners);
             m.Deploy(m.V2, World.Test);
             m.Deploy(m.V3, World.Test);
             return m.World.Try(m.World.RollingBack(m.V2, World.Test), World.Stranger);
@@ -1269,7 +1276,7 @@ static partial class Refusing
     [
         Running(RoleMissing, "another environment's node observes", m =>
         {
-            m.World.Add(m.World.Member(World.Stranger, new Role("node", World.Sys, World.Test)), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Node, World.Sys, World.Test)), World.Owners);
             return m.World.Try(m.World.Observe(), World.Stranger);
         }),
         Running(UnknownRelease, "observing a release that never ran there",
@@ -1288,12 +1295,12 @@ static partial class Refusing
             m => m.World.Try(m.World.Anchoring(new DecisionLog(new NoteSigner("nowhere"))), World.Node)),
         Running(RoleMissing, "anchoring another node's log", m =>
         {
-            m.World.Add(m.World.Member(World.Stranger, new Role("node", World.Sys, World.Prod)), World.Owners);
+            m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Node, World.Sys, World.Prod)), World.Owners);
             return m.World.Try(m.World.Anchoring(m.Log), World.Stranger);
         }),
         Running(RoleMissing, "anchoring after losing the node's role", m =>
         {
-            m.World.Add(m.World.Member(World.Node, new Role("node", World.Sys, World.Test)), World.Owners);
+            m.World.Add(m.World.Member(World.Node, new Role(RoleName.Node, World.Sys, World.Test)), World.Owners);
             return m.World.Try(m.World.Anchoring(m.Log), World.Node);
         }),
         Running(UnknownLog, "anchoring a log that was closed", m =>

@@ -35,7 +35,8 @@ static class RefusingAttestations
         }),
         On(AuthorApproves, "a word on a release by one of its authors", m =>
         {
-            m.World.Add(m.World.Member(World.Builder, new Role("builder"), new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Builder, new Role(RoleName.Builder), new Role(RoleName.Approver)),
+                World.Owners);
             return m.World.Try(m.World.Attest(World.Builder, release: m.V2), World.Builder);
         }),
         Word(Malformed, "one word of two members", (_, a) => a, World.Approver, World.Owner),

@@ -44,8 +44,8 @@ public sealed class DotnetReleaseTests(SmallRelease small) : IClassFixture<Small
         // And again, after it has done some work.
         await Task.Delay(2500);
         Assert.True(h.Hosted!.Table!.Backends[0].Instance.Trusted);
-        Assert.DoesNotContain(h.Observations, o => o.Event == "drift");
-        var started = h.Observations.Single(o => o.Event == "started");
+        Assert.DoesNotContain(h.Observations, o => o.Event == ObservedEvent.Drift);
+        var started = h.Observations.Single(o => o.Event == ObservedEvent.Started);
         Assert.All(started.Dimensions, d => Assert.True(d.Agrees, d.ToString()));
 
         async Task<IEnumerable<Digest>> Blobs(Digest artifact)

@@ -33,15 +33,15 @@ public sealed class DriftTests
         Overwrite(Path.Combine(tree, "app/word"), "gold\n");
         await h.Eventually(() => h.Hosted!.Table!.Backends is [{ Instance.Trusted: false }, ..] or [] || h.Tree != tree,
             "it goes on as if nothing had happened");
-        await h.Observed("healed");
+        await h.Observed(ObservedEvent.Healed);
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());
-        var drift = h.Observations.Single(o => o.Event == "drift");
+        var drift = h.Observations.Single(o => o.Event == ObservedEvent.Drift);
         Assert.Equal(release, drift.Release);
         Assert.Equal(["files"], drift.Dimensions.Where(d => !d.Agrees).Select(d => d.Name));
         Assert.Equal(whole, Of(drift, "files").Expected);
         Assert.NotEqual(whole, Of(drift, "files").Observed);
-        Assert.Equal(whole, Of(h.Observations.Single(o => o.Event == "healed"), "files").Observed);
+        Assert.Equal(whole, Of(h.Observations.Single(o => o.Event == ObservedEvent.Healed), "files").Observed);
         Assert.Contains("changed app/word", h.Hosted!.LastEvent, StringComparison.Ordinal);
     }
 
@@ -58,7 +58,7 @@ public sealed class DriftTests
         await Task.Delay(300);
         var pid = h.Hosted!.Table!.Backends[0].Instance.Pid;
         Overwrite(other, "gold\n");
-        await h.Observed("healed");
+        await h.Observed(ObservedEvent.Healed);
         await h.Serves(release);
         Assert.NotEqual(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
     }
@@ -79,7 +79,7 @@ public sealed class DriftTests
         File.WriteAllBytes(own.PathOf(layer), bytes);
         Assert.False(own.Intact(layer));
         Overwrite(Path.Combine(h.Tree, "app/word"), "gold\n");
-        await h.Observed("healed");
+        await h.Observed(ObservedEvent.Healed);
         await h.Serves(release);
         Assert.True(own.Intact(layer));
         Assert.Equal("stone", await h.Word());
@@ -95,13 +95,13 @@ public sealed class DriftTests
         await using var _ = h;
         async Task Drifts(Func<Task> act, string dimension)
         {
-            var before = h.Observations.Count(o => o.Event == "drift");
+            var before = h.Observations.Count(o => o.Event == ObservedEvent.Drift);
             await act();
-            await h.Eventually(() => h.Observations.Count(o => o.Event == "drift") > before,
+            await h.Eventually(() => h.Observations.Count(o => o.Event == ObservedEvent.Drift) > before,
                 $"no drift of {dimension} was stated");
-            Assert.Contains(h.Observations.Last(o => o.Event == "drift").Dimensions,
+            Assert.Contains(h.Observations.Last(o => o.Event == ObservedEvent.Drift).Dimensions,
                 d => d.Name == dimension && !d.Agrees && d.Expected != d.Observed);
-            await h.Eventually(() => h.Observations.Count(o => o.Event == "healed") > before, "not healed");
+            await h.Eventually(() => h.Observations.Count(o => o.Event == ObservedEvent.Healed) > before, "not healed");
             await h.Serves(release);
             Assert.Equal("stone", await h.Word());
         }
@@ -127,8 +127,9 @@ public sealed class DriftTests
             LookEvery = new NodeOptions().LookEvery });
         await using var _ = h;
         await h.Ask(act);
-        await h.Eventually(() => h.Observations.Any(o => o.Event == "drift"), "it was not stated", seconds: 25);
-        Assert.Contains(h.Observations.First(o => o.Event == "drift").Dimensions,
+        await h.Eventually(() => h.Observations.Any(o => o.Event == ObservedEvent.Drift), "it was not stated",
+            seconds: 25);
+        Assert.Contains(h.Observations.First(o => o.Event == ObservedEvent.Drift).Dimensions,
             d => d.Name == dimension && !d.Agrees);
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());
@@ -148,11 +149,13 @@ public sealed class DriftTests
         Assert.Equal("stone", await h.Word());
         Assert.Equal(HttpStatusCode.OK, (await h.Ask("/listen")).Status);
         await h.Deploy(new Route(v1, 50), new Route(v2, 50));
-        await h.Eventually(() => h.Hosted!.LastError is not null || h.Observations.Any(o => o.Event == "drift"),
+        await h.Eventually(() => h.Hosted!.LastError is not null
+            || h.Observations.Any(o => o.Event == ObservedEvent.Drift),
             "nobody looked");
         Assert.DoesNotContain(h.Hosted!.Table!.Backends,
-            l => l.Instance.Trusted && l.Release.Digest == v1 && h.Observations.All(o => o.Event != "drift"));
-        await h.Observed("healed");
+            l => l.Instance.Trusted && l.Release.Digest == v1
+                && h.Observations.All(o => o.Event != ObservedEvent.Drift));
+        await h.Observed(ObservedEvent.Healed);
         await h.Serves(v1, v2);
     }
 
@@ -165,11 +168,11 @@ public sealed class DriftTests
         var (status, body, answer) = await h.Ask("/end");
         Assert.True(status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable);
         Assert.NotEmpty(answer.Headers.GetValues("Stele-Decision"));
-        await h.Eventually(() => h.Observations.Count(o => o.Event == "started") == 2, "not started again");
+        await h.Eventually(() => h.Observations.Count(o => o.Event == ObservedEvent.Started) == 2, "not started again");
         await h.Serves(release);
         Assert.Equal("stone", await h.Word());
         Assert.Contains(h.Observations,
-            o => o.Event == "stopped" && o.Dimensions.Any(d => d is { Name: "health", Agrees: false }));
+            o => o.Event == ObservedEvent.Stopped && o.Dimensions.Any(d => d is { Name: "health", Agrees: false }));
     }
 
     [Fact]
@@ -181,6 +184,6 @@ public sealed class DriftTests
         File.SetLastWriteTimeUtc(Path.Combine(h.Tree, "app/word"), DateTime.UnixEpoch);
         await h.Eventually(() => h.Hosted!.FalseAlarms > 0, "nobody looked");
         await h.Serves(release);
-        Assert.DoesNotContain(h.Observations, o => o.Event == "drift");
+        Assert.DoesNotContain(h.Observations, o => o.Event == ObservedEvent.Drift);
     }
 }

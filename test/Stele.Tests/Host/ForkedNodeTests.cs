@@ -17,7 +17,8 @@ public sealed class ForkedNodeTests
     static readonly CancellationToken Stop = CancellationToken.None;
 
     static Task<long> Grow(Town town) =>
-        town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role("builder")), town.Owner);
+        town.Admit(town.Member(Citizen.New(), new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)),
+            town.Owner);
 
     [Fact]
     public async Task It_cosigns_what_it_has_verified_with_a_key_of_its_own()
@@ -109,7 +110,8 @@ public sealed class ForkedNodeTests
             for (var i = 0; i < shown; i++)
                 Assert.IsType<Admitted.Added>(
                     await server.Submit(Envelope.Sign(town.Member(Citizen.New(),
-                        new Stele.Proof.Statements.Role("builder")).Encode(), town.Owner.Key), Stop));
+                        new Stele.Proof.Statements.Role(Stele.Proof.Statements.RoleName.Builder)).Encode(),
+                            town.Owner.Key), Stop));
         }
         await using (var twin = await ServerHost.Start(copy, new ServerOptions { Port = port }, town.Time))
         {

@@ -75,7 +75,7 @@ sealed class Hamlet : IAsyncDisposable
         }
         """;
 
-    static readonly Role NodeRole = new("node", System, Prod);
+    static readonly Role NodeRole = new(RoleName.Node, System, Prod);
 
     public required Town Town { get; init; }
     public NodeFolder Folder { get; private init; } = null!;
@@ -119,8 +119,8 @@ sealed class Hamlet : IAsyncDisposable
         var folder = new NodeFolder(town.Path("node"));
         var hamlet = new Hamlet { Town = town, Folder = folder };
         using var identity = folder.Open();
-        await town.Admit(town.Member(town.Builder, new Role("builder")), town.Owner);
-        await town.Admit(town.Member(town.Deployer, new Role("deployer")), town.Owner);
+        await town.Admit(town.Member(town.Builder, new Role(RoleName.Builder)), town.Owner);
+        await town.Admit(town.Member(town.Deployer, new Role(RoleName.Deployer)), town.Owner);
         await town.Admit(town.Member(new Citizen(identity.Member, identity.Key), NodeRole), town.Owner);
         await town.Admit(town.Act(new SystemStatement(System, null, town.Owner.Id, "high",
             [terms ?? new EnvironmentTerms(Prod, null, null, false)])
@@ -330,7 +330,7 @@ sealed class Hamlet : IAsyncDisposable
     public IEnumerable<Observation> Observations =>
         Town.Host.Admission.Replay.Entries.Select(e => e.Statement).OfType<Observation>();
 
-    public Task Observed(string what, Func<Observation, bool>? which = null) =>
+    public Task Observed(ObservedEvent what, Func<Observation, bool>? which = null) =>
         Eventually(() => Observations.Any(o => o.Event == what && (which?.Invoke(o) ?? true)),
             $"no observation '{what}'");
 

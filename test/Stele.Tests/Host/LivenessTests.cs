@@ -30,13 +30,14 @@ public sealed class LivenessTests
         await using var _ = h;
         var pid = h.Hosted!.Table!.Backends[0].Instance.Pid;
         ObeyedTests.Hang(pid);
-        await h.Observed("stopped", o => o.Release == release && o.Dimensions is [{ Name: "health", Agrees: false }]);
+        await h.Observed(ObservedEvent.Stopped, o => o.Release == release
+            && o.Dimensions is [{ Name: "health", Agrees: false }]);
         await h.Serves(release);
         Assert.NotEqual(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
         Assert.Equal("stone", await h.Word());
         Assert.Contains(h.Reports, r => Says(r, "hung: ", "/health"));
         Assert.Contains(h.Reports, r => Says(r, "serves"));
-        await h.Eventually(() => h.Observations.Last().Event == "started", "its new start is not stated");
+        await h.Eventually(() => h.Observations.Last().Event == ObservedEvent.Started, "its new start is not stated");
     }
 
     [Fact]
@@ -50,7 +51,7 @@ public sealed class LivenessTests
         var asked = Enumerable.Range(0, 8).Select(_ => h.Ask("/pause")).ToArray();
         foreach (var answer in asked) Assert.Equal(HttpStatusCode.OK, (await answer).Status);
         Assert.Equal(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
-        Assert.DoesNotContain(h.Observations, o => o.Event == "stopped");
+        Assert.DoesNotContain(h.Observations, o => o.Event == ObservedEvent.Stopped);
     }
 
     [Fact]
@@ -74,7 +75,7 @@ public sealed class LivenessTests
             file.Position = 100 << 20;
             file.WriteByte(1);
         }
-        await h.Observed("healed", o => o.Release == release);
+        await h.Observed(ObservedEvent.Healed, o => o.Release == release);
         await h.Serves(release);
         Assert.Single(h.Reports, r => Says(r, "drifted: "));
         Assert.Single(h.Reports, r => Says(r, "drifted: ", "files: changed app/more"));
@@ -95,12 +96,13 @@ public sealed class LivenessTests
         await h.Eventually(() => looks++ > 50, "it was not looked at");
         await h.Serves(release);
         Assert.Equal(pid, h.Hosted!.Table!.Backends[0].Instance.Pid);
-        Assert.DoesNotContain(h.Observations, o => o.Event == "drift");
-        var started = h.Observations.Single(o => o.Event == "started");
+        Assert.DoesNotContain(h.Observations, o => o.Event == ObservedEvent.Drift);
+        var started = h.Observations.Single(o => o.Event == ObservedEvent.Started);
         var given = started.Dimensions.Single(d => d.Name == "environment");
         Assert.True(given.Agrees);
         // What was written over before the first look can't be verified any more, and is not told so.
-        Assert.Equal(word == "titled" ? ("configured", null) : ("verified-at-load", given.Expected),
+        Assert.Equal(word == "titled" ? (ObservedStrength.Configured, null)
+            : (ObservedStrength.VerifiedAtLoad, given.Expected),
             (given.Strength, given.Observed));
     }
 
@@ -112,7 +114,7 @@ public sealed class LivenessTests
         await using var _ = h;
         var began = System.Diagnostics.Stopwatch.StartNew();
         await File.WriteAllTextAsync(Path.Combine(h.Tree, "app/planted"), "x", TestContext.Current.CancellationToken);
-        await h.Observed("drift");
+        await h.Observed(ObservedEvent.Drift);
         Assert.True(began.Elapsed < TimeSpan.FromSeconds(10), $"stated after {began.Elapsed}");
         await h.Serves(release);
         Assert.Contains(h.Reports, r => Says(r, "drifted: ", "files: added app/planted"));

@@ -11,6 +11,12 @@ namespace Stele.Tests.Host;
 /// <summary>Looks at the processes of a release on .NET, which maps more files than most.</summary>
 public sealed class LookTests(SmallRelease small, ITestOutputHelper output) : IClassFixture<SmallRelease>
 {
+    /// <summary>A socket that is unlinked keeps its name in the kernel's table, and a release may make many.</summary>
+    [Fact]
+    public void No_number_of_sockets_of_one_name_hides_another() =>
+        Assert.Equal(["tcp:0100007F:1F90", "unix:/run/one.sock"],
+            Inspection.Listed([.. Enumerable.Repeat("unix:/run/one.sock", 5000), "tcp:0100007F:1F90"]));
+
     [Fact]
     public async Task A_look_is_cheap_and_finds_nothing_in_a_release_that_is_whole()
     {

@@ -22,12 +22,12 @@ public sealed class NodeTests
         Assert.Equal(41, body["said"]["n"].AsInt);
         Assert.Equal(release.ToString(), Assert.Single(answer.Headers.GetValues("Stele-Release")));
 
-        await h.Observed("started");
-        var started = h.Observations.Single(o => o.Event == "started");
+        await h.Observed(ObservedEvent.Started);
+        var started = h.Observations.Single(o => o.Event == ObservedEvent.Started);
         Assert.Equal(["files", "executable", "libraries", "environment", "network", "confinement"],
             started.Dimensions.Select(d => d.Name));
         Assert.All(started.Dimensions,
-            d => Assert.True(d is { Agrees: true, Strength: "verified-at-load", Expected: not null }
+            d => Assert.True(d is { Agrees: true, Strength: ObservedStrength.VerifiedAtLoad, Expected: not null }
                 && d.Observed == d.Expected, d.ToString()));
         Assert.Equal(release, started.Release);
         Assert.Equal(StateDigest.Of(h.Town.Host.Admission.Replay.At(started.Size)), started.State);
@@ -75,9 +75,10 @@ public sealed class NodeTests
             return l;
         }));
 
-        await h.Eventually(() => h.Observations.Count(o => o.Event == "started") == 3
-            && h.Observations.Count(o => o.Event == "stopped") == 2, "not all was stated");
-        var files = h.Observations.Where(o => o.Event == "started").Select(o => o.Dimensions[0].Observed).ToArray();
+        await h.Eventually(() => h.Observations.Count(o => o.Event == ObservedEvent.Started) == 3
+            && h.Observations.Count(o => o.Event == ObservedEvent.Stopped) == 2, "not all was stated");
+        var files = h.Observations.Where(o => o.Event == ObservedEvent.Started)
+            .Select(o => o.Dimensions[0].Observed).ToArray();
         Assert.Equal([before, before], [files[0], files[2]]);
         Assert.NotEqual(files[0], files[1]);
         await h.Eventually(() => h.Trees.Count() == 1, "trees of releases that are gone are left");
@@ -113,7 +114,7 @@ public sealed class NodeTests
         await using var _ = h;
         var broken = await h.Release("v2", "broken");
         var head = await h.Deploy(broken);
-        await h.Observed("stopped", o => o.Release == broken && o.Deployment == head
+        await h.Observed(ObservedEvent.Stopped, o => o.Release == broken && o.Deployment == head
             && o.Dimensions.Single() is { Name: "health", Agrees: false });
         Assert.Equal("one", await h.Word());
         Assert.Contains("ended before it answered /health", h.Hosted!.LastError, StringComparison.Ordinal);
@@ -229,7 +230,7 @@ public sealed class NodeTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
-        await h.Observed("started");
+        await h.Observed(ObservedEvent.Started);
         await h.StopServer();
         var word = Path.Combine(h.Tree, "app/word");
         File.SetUnixFileMode(word, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -248,7 +249,9 @@ public sealed class NodeTests
         Assert.True(h.Node.Node.Waiting >= 4, $"{h.Node.Node.Waiting} wait");
         await h.StartServer();
         await h.Eventually(() => h.Node.Node.Waiting == 0, "observations still wait");
-        Assert.Equal(["started", "drift", "healed", "stopped", "started"], h.Observations.Select(o => o.Event));
+        Assert.Equal([ObservedEvent.Started, ObservedEvent.Drift, ObservedEvent.Healed, ObservedEvent.Stopped,
+            ObservedEvent.Started],
+            h.Observations.Select(o => o.Event));
         Assert.Null(h.Node.Node.LastRefusal);
     }
 
@@ -262,8 +265,8 @@ public sealed class NodeTests
         await h.Start();
         await h.OpenLog();
         await h.Serves(release);
-        await h.Eventually(() => h.Observations.Count(o => o.Event == "running") >= 2, "it is silent");
-        Assert.All(h.Observations.Where(o => o.Event == "running"),
+        await h.Eventually(() => h.Observations.Count(o => o.Event == ObservedEvent.Running) >= 2, "it is silent");
+        Assert.All(h.Observations.Where(o => o.Event == ObservedEvent.Running),
             o => Assert.All(o.Dimensions, d => Assert.True(d.Agrees)));
     }
 
@@ -274,11 +277,11 @@ public sealed class NodeTests
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
         var me = new Citizen(h.Node.Node.Identity.Member, h.Node.Node.Identity.Key);
-        await h.Town.Admit(h.Town.Member(me, new Role("node", "other", "prod")), h.Town.Owner);
+        await h.Town.Admit(h.Town.Member(me, new Role(RoleName.Node, "other", "prod")), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.Status == EnvironmentStatus.Unassigned && !h.Hosted.Running.Any(),
             "it goes on");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await h.Ask("/say")).Status);
-        await h.Town.Admit(h.Town.Member(me, new Role("node", Hamlet.System, Hamlet.Prod)), h.Town.Owner);
+        await h.Town.Admit(h.Town.Member(me, new Role(RoleName.Node, Hamlet.System, Hamlet.Prod)), h.Town.Owner);
         await h.Serves(release);
     }
 }

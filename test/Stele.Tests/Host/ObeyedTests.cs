@@ -63,7 +63,7 @@ public sealed partial class ObeyedTests
             Assert.True(word == "stone" && h.Hosted!.Fault is null, $"{word}: {string.Join(" | ", h.Reports)}");
         }
         await h.Serves(release);
-        Assert.DoesNotContain(h.Observations, o => o.Event is "drift" or "stopped");
+        Assert.DoesNotContain(h.Observations, o => o.Event is ObservedEvent.Drift or ObservedEvent.Stopped);
         await Obeyed(h);
     }
 
@@ -89,8 +89,8 @@ public sealed partial class ObeyedTests
         var terms = Hamlet.Quick with { InspectEvery = often, InspectTimeout = TimeSpan.Zero };
         var (h, release) = await Hamlet.Serving(terms: terms);
         await using var _ = h;
-        await h.Observed("stopped", o => o.Release == release
-            && o.Dimensions is [{ Name: "inspection", Agrees: false, Strength: "unavailable" }]);
+        await h.Observed(ObservedEvent.Stopped, o => o.Release == release
+            && o.Dimensions is [{ Name: "inspection", Agrees: false, Strength: ObservedStrength.Unavailable }]);
         await h.Eventually(() => h.Hosted!.InARow >= 2, "it was not replaced");
         Assert.True(Said(h, "uninspected: ", "3 times in a row"));
         Assert.Equal(FaultCode.Uninspected, h.Hosted!.Fault!.Fault);
@@ -107,7 +107,8 @@ public sealed partial class ObeyedTests
         await h.OpenLog();
         await h.Deploy(release);
         await h.Eventually(() => h.Hosted!.InARow >= 4, "it does not end again and again");
-        Assert.Equal(["started", "stopped", "started", "stopped"], h.Observations.Select(o => o.Event));
+        Assert.Equal([ObservedEvent.Started, ObservedEvent.Stopped, ObservedEvent.Started, ObservedEvent.Stopped],
+            h.Observations.Select(o => o.Event));
         Assert.Equal(FaultCode.Ended, h.Hosted!.Fault!.Fault);
         Assert.Contains("replaced ", h.Hosted.Fault.Words, StringComparison.Ordinal);
         await Obeyed(h);

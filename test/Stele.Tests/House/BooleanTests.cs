@@ -30,9 +30,9 @@ public sealed class BooleanTests
         ["Stele.Gateway"] = 1,
         ["Stele.Ledger"] = 1,
         ["Stele.Proof"] = 3,
-        ["Stele.Proof.Governance"] = 6,
-        ["Stele.Proof.Interchange"] = 6,
-        ["Stele.Proof.Packs"] = 5,
+        ["Stele.Proof.Governance"] = 3,
+        ["Stele.Proof.Interchange"] = 4,
+        ["Stele.Proof.Packs"] = 4,
     };
 
     static IEnumerable<(string Room, string Parameter)> Booleans(IEnumerable<Type> types) =>

@@ -171,7 +171,7 @@ static partial class Falsehoods
     {
         var at = f.Ground["erasure-refused"];
         return f.Fresh((Observation)f.Honest(f.Ground["observed-back"]).Statement,
-            f.TimeAt(at)) with { Event = "running", Size = at, State = StateDigest.Of(f.W.Replay.At(at)) };
+            f.TimeAt(at)) with { Event = ObservedEvent.Running, Size = at, State = StateDigest.Of(f.W.Replay.At(at)) };
     }
 
     /// <summary>A pack whose decision log lacks leaves, under a new checkpoint by who has the log's key.</summary>

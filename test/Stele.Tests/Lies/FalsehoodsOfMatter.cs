@@ -120,7 +120,8 @@ static partial class Falsehoods
         yield return Record("it was decided next year", (_, d) => d with { Time = d.Time + 365L * 86_400_000 },
             "node-clock");
         yield return Record("it was decided a minute later", (_, d) => d with { Time = d.Time + 60_000 });
-        yield return Record("the release was attested by its hardware", (_, d) => d with { Strength = "attested" });
+        yield return Record("the release was attested by its hardware", (_, d) => d
+            with { Strength = ObservedStrength.Attested });
         yield return Record("the node had folded fewer entries", (f, d) => d with { Size = f.Ground["deployed"] + 1 });
         yield return Record("another body was asked", (_, d) => d with { Input = Commitment.To("input", new byte[32],
             "other"u8) });
@@ -289,7 +290,8 @@ static partial class Falsehoods
         {
             var at = f.Ground.Filler(0);
             var envelope = f.Honest(f.W.State.Members[Ground.Deployer2.Id].Entry).Entry.Envelope;
-            f.Put(at, f.W.Sign(f.Fresh(f.W.Member(Ground.Imposter, new Role("deployer", World.Sys)), f.TimeAt(at)),
+            f.Put(at, f.W.Sign(f.Fresh(f.W.Member(Ground.Imposter, new Role(RoleName.Deployer, World.Sys)),
+                f.TimeAt(at)),
                 World.Owner).Envelope);
             f.Show(at);
         });

@@ -62,8 +62,8 @@ sealed class Ground
     {
         var g = new Ground(Mortgage.Released());
         var (m, w) = (g.M, g.W);
-        w.Add(w.Member(Deployer2, new Role("deployer", World.Sys)), World.Owners);
-        w.Add(w.Member(Node2, new Role("node", World.Sys, World.Test)), World.Owners);
+        w.Add(w.Member(Deployer2, new Role(RoleName.Deployer, World.Sys)), World.Owners);
+        w.Add(w.Member(Node2, new Role(RoleName.Node, World.Sys, World.Test)), World.Owners);
         var interim = w.Policy("interim", null, ("any", "deploy canary rollback", "true"));
         g.Mark("interim", w.Add(w.PutPolicy(interim), World.Owners));
         g.Mark("again", w.Add(w.PutPolicy(m.Policy), World.Owners));
@@ -80,7 +80,8 @@ sealed class Ground
         g.Refuse("other-shown", w.Approve(m.V2) with { Shown = Digest.Of("other"u8) }, World.Approver2);
         g.Refuse("policy", w.PutPolicy(interim) with { Replaces = 1 }, World.Owners);
         g.Refuse("member", new MemberStatement(Imposter.Id, null, [Deployer2.Key.Public],
-            [new Role("approver", World.Sys), new Role("deployer", World.Sys)], null) { Nonce = "", Issued = 0 },
+            [new Role(RoleName.Approver, World.Sys), new Role(RoleName.Deployer, World.Sys)], null) { Nonce = "",
+                Issued = 0 },
             World.Owners);
         g.Refuse("waiver", w.Waive(m.V2, m.Policy, "two-person", validFor: 2 * Fold.MaxWaiver), World.Approver);
         g.Refuse("release-refused", World.Release(m.V2, w.State.Releases[m.V2].Document), World.Builder2);
@@ -95,7 +96,7 @@ sealed class Ground
         g.Mark("withdrawal", w.Add(w.State.Approvals[g["withdrawn"]].Approval with { Expires = null,
             Replaces = g["withdrawn"] }, World.Approver2));
         g.Mark("deployed", w.Deploy(w.Deploying(m.V2), Deployer2));
-        g.Mark("observed", w.Add(w.Observe("started"), World.Node));
+        g.Mark("observed", w.Add(w.Observe(ObservedEvent.Started), World.Node));
         for (var i = 0; i < 3; i++) m.Log.Add(w.Decide());
         var open = m.Log.Add(w.Decide(Decision.OpenKind));
         g.Mark("anchor-1", m.Anchor());
@@ -108,14 +109,14 @@ sealed class Ground
         g.Mark("anchor-2", m.Anchor());
         g.Mark("rollback-approval", w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2));
         g.Mark("rolled-back", w.Deploy(w.RollingBack(m.V2), World.Deployer));
-        g.Mark("observed-back", w.Add(w.Observe("started"), World.Node));
+        g.Mark("observed-back", w.Add(w.Observe(ObservedEvent.Started), World.Node));
         m.Log.Add(w.Decide());
         m.Log.Add(w.Decide());
         g.Mark("test-policy", w.Add(w.PutPolicy(w.Policy("test", null, ("any", "deploy", "true")),
             environment: World.Test), World.Owners));
         w.Add(w.Approve(m.V2, environment: World.Test), World.Approver);
         w.Deploy(w.Deploying(m.V2, World.Test), World.Deployer);
-        g.Mark("observed-test", w.Add(w.Observe("started", World.Test), Node2));
+        g.Mark("observed-test", w.Add(w.Observe(ObservedEvent.Started, World.Test), Node2));
         g.Mark("erasure", m.Erase(0, 1));
         g.Mark("hold", w.Add(World.PlaceHold(World.Prod, m.Log.Origin, 2, 4), World.Owners));
         var forbidden = Mortgage.ErasedList(2, 3);
@@ -157,15 +158,16 @@ sealed class Ground
         var g = new Ground(Mortgage.Released());
         var (m, w) = (g.M, g.W);
         var (author, lost, demoted) = (World.Approver2, Person.Of("lost"), Person.Of("demoted"));
-        w.Add(w.Member(author, new Role("approver", World.Sys), new Role("builder", World.Sys)), World.Owners);
-        foreach (var person in new[] { lost, demoted }) w.Add(w.Member(person, new Role("approver", World.Sys)),
+        w.Add(w.Member(author, new Role(RoleName.Approver, World.Sys), new Role(RoleName.Builder, World.Sys)),
+            World.Owners);
+        foreach (var person in new[] { lost, demoted }) w.Add(w.Member(person, new Role(RoleName.Approver, World.Sys)),
             World.Owners);
         g.Mark("authored", w.Add(World.OriginOf(author, Origin.Import, m.Data), author));
         g.Refuse("author-approval", w.Approve(m.V2), author);
         g.Mark("approval-lost", w.Add(w.Approve(m.V2), lost));
         g.Mark("revoked", w.Add(World.Revoke(Revocation.Key, lost.Key.Public.Id, 1), World.Owners));
         g.Mark("approval-demoted", w.Add(w.Approve(m.V2), demoted));
-        g.Mark("demoted", w.Add(w.Member(demoted, new Role("evaluator", World.Sys)), World.Owners));
+        g.Mark("demoted", w.Add(w.Member(demoted, new Role(RoleName.Evaluator, World.Sys)), World.Owners));
         w.Add(w.Approve(m.V2), World.Approver);
         g.Mark("deployed", w.Deploy(w.Deploying(m.V2), World.Deployer));
         m.Log.Add(w.Decide());

@@ -222,7 +222,7 @@ public sealed class HaltTests
     [Fact]
     public void A_time_beyond_the_cosignature_is_found_behind_a_halt()
     {
-        var late = Signed(Here(W.Observe("started")), World.Node, W.Now + 1000L * Fold.MaxDelay);
+        var late = Signed(Here(W.Observe(ObservedEvent.Started)), World.Node, W.Now + 1000L * Fold.MaxDelay);
         List<byte[]> entries = [.. W.Entries, late];
         var checkpoint = W.Witness.Sign(
             Note.Parse(W.Key.Checkpoint(entries.Count, Merkle.Root(entries.Select(e => Merkle.Leaf(e))))),

@@ -3,6 +3,7 @@ using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Governance;
 using Stele.Proof.Packs;
+using Stele.Proof.Statements;
 using Stele.Tests.Tamper;
 using Stele.Tests.Worlds;
 
@@ -58,7 +59,8 @@ public sealed class PackPartsTests
         m.Deploy(m.V2);
         var d = m.World.Decide();
         var shortest = d with { Kind = Decision.OpenKind, Time = 0, System = "a", Environment = "b", Deployment = 0,
-            Strength = "attested", ReleasePolicy = null, Policies = [], Outcome = Decision.Deny, Rule = null,
+            Strength = ObservedStrength.Attested, ReleasePolicy = null, Policies = [], Outcome = Decision.Deny,
+                Rule = null,
             Protocol = "p",
             Operation = "", Status = 0, Input = null, Output = null, Duration = 0, Size = 0, Staleness = 0 };
         Assert.InRange(Decision.Parse(shortest.Encode()).Encode().Length, Decision.MinBytes, Decision.MinBytes + 100);
@@ -102,7 +104,8 @@ public sealed class PackPartsTests
                 Input = null,
                 Output = null,
                 Outcome = Decision.Error
-            }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue, Strength = "unavailable" },
+            }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue,
+                Strength = ObservedStrength.Unavailable },
             whole with { Operation = "" }, whole with { Operation = "tools/call x" },
             whole with { Operation = "größer" }, whole with { Operation = "a\"b\\c\n" }, whole with { Staleness = -3 },
             whole with { Context = whole.Input }, whole with
@@ -173,7 +176,7 @@ public sealed class PackPartsTests
             Operation = "other",
             Staleness = 9,
             Input = null,
-            Strength = "attested"
+            Strength = ObservedStrength.Attested
         }));
         foreach (var other in new[]
         {

@@ -29,11 +29,12 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         var w = m.World;
         w.Add(
             w.Observe(
-                "drift") with { Dimensions =
-                    [new Dimension("files", "verified-at-load", false, Digest.Of("tree"u8),
-                        Digest.Of("another tree"u8)), new Dimension("libraries", "attested", true, null, null)] },
+                ObservedEvent.Drift) with { Dimensions =
+                    [new Dimension("files", ObservedStrength.VerifiedAtLoad, false, Digest.Of("tree"u8),
+                        Digest.Of("another tree"u8)), new Dimension("libraries", ObservedStrength.Attested, true, null,
+                            null)] },
             World.Node);
-        w.Add(w.Observe("healed"), World.Node);
+        w.Add(w.Observe(ObservedEvent.Healed), World.Node);
         for (var i = 0; i < 60; i++) m.Log.Add(w.Decide() with
         {
             Outcome = i % 9 == 0 ? Decision.Deny : Decision.Allow,

@@ -192,7 +192,7 @@ public sealed class PlacingTests
     {
         var m = Mortgage.Lived();
         var w = m.World;
-        var (issued, late) = (w.Now, w.Fresh(w.Observe("started")));
+        var (issued, late) = (w.Now, w.Fresh(w.Observe(ObservedEvent.Started)));
         w.Now += 1_000_000L * Fold.MaxDelay / 1000;
         w.Add(new Entry(w.Now, Envelope.Sign(late.Encode(), World.Node.Key)));
         var alone = w.Trust with { Witnesses = [], Quorum = 0 };
@@ -226,7 +226,7 @@ public sealed class PlacingTests
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            m.World.Add(m.World.Observe("started"), World.Node);
+            m.World.Add(m.World.Observe(ObservedEvent.Started), World.Node);
             m.Log.Add(m.World.Decide());
             m.Anchor();
             then(m);

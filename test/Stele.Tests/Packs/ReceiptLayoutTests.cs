@@ -50,11 +50,11 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
     {
         ["nothing"] = _ => { },
         ["the deployer gets another role"] = m => m.World.Add(m.World.Member(World.Deployer,
-            new Role("deployer", World.Sys), new Role("builder")), World.Owners),
+            new Role(RoleName.Deployer, World.Sys), new Role(RoleName.Builder)), World.Owners),
         ["the approver is stated twice again"] = m =>
         {
-            m.World.Add(m.World.Member(World.Approver, new Role("approver", World.Sys)), World.Owners);
-            m.World.Add(m.World.Member(World.Approver, new Role("approver")), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver, World.Sys)), World.Owners);
+            m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver)), World.Owners);
         },
         ["the owners' policy is replaced"] = m => m.World.Add(
             m.World.PutPolicy(m.World.Policy("next", null, ("any", "deploy rollback", "true"))), World.Owners),
@@ -124,7 +124,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         Changes[change](m);
         m.Log.Add(decision);
         if (m.World.State.Logs[m.Log.Origin].Status == LogStatement.Open) m.Anchor();
-        else m.World.Add(m.World.Observe("running"), World.Node);
+        else m.World.Add(m.World.Observe(ObservedEvent.Running), World.Node);
         var report = Judge(m.Receipt(0), m);
         Assert.Equal(m.World.State.Logs[m.Log.Origin].Status == LogStatement.Open ? Headline.Complete : Headline.Early,
             report.Headline);
@@ -187,7 +187,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
             f => f.Basis == Basis.ServerWord
                 && f.Sentence.Contains("no state that its node signed since the deployment is shown",
                     StringComparison.Ordinal));
-        m.World.Add(m.World.Observe("started"), World.Node);
+        m.World.Add(m.World.Observe(ObservedEvent.Started), World.Node);
         Assert.Equal(Headline.Early, Judge(m.Receipt(0), m).Headline);
         // Anyone who leaves the state out of a full one is asked for it.
         m.Anchor();
@@ -312,8 +312,9 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
     {
         var m = Mortgage.Released();
         for (var i = 0; i < 40; i++)
-            foreach (var owner in World.Owners) m.World.Add(m.World.Member(owner, new Role("owner")), World.Owners);
-        m.World.Add(m.World.Member(World.Deployer, new Role("deployer", World.Sys)), World.Owners);
+            foreach (var owner in World.Owners) m.World.Add(m.World.Member(owner, new Role(RoleName.Owner)),
+                World.Owners);
+        m.World.Add(m.World.Member(World.Deployer, new Role(RoleName.Deployer, World.Sys)), World.Owners);
         m.Deploy(m.V2);
         m.Log.Add(m.World.Decide());
         m.Anchor();

@@ -20,12 +20,13 @@ public sealed class SpecAuthorityTests
     static State With(string environment)
     {
         var state = W.State;
-        foreach (var role in Role.All.Where(r => r != "server"))
+        foreach (var role in Role.Words.All.Where(r => r != "server"))
             foreach (var reach in Enum.GetValues<Reach>())
             {
                 var person = Holder(role, reach);
-                var scope = reach switch { Reach.Ledger => new Role(role), Reach.System => new Role(role, World.Sys),
-                    Reach.Place => new Role(role, World.Sys, environment), _ => new Role(role, "elsewhere") };
+                var name = Role.Words.Find(role)!.Value;
+                var scope = reach switch { Reach.Ledger => new Role(name), Reach.System => new Role(name, World.Sys),
+                    Reach.Place => new Role(name, World.Sys, environment), _ => new Role(name, "elsewhere") };
                 state = state with { Members = state.Members.SetItem(person.Id,
                     new MemberFact(person.Id, 0, [], [person.Key.Public], [scope], null)), KeyOwners =
                     state.KeyOwners.SetItem(person.Key.Public.Id, person.Id) };
@@ -68,7 +69,7 @@ public sealed class SpecAuthorityTests
         var state = With(environment);
         var (how, roles, scope) = (row[1], SpecTable.Words(row[2]), row[3]);
         var tried = 0;
-        foreach (var role in Role.All.Where(r => r != "server"))
+        foreach (var role in Role.Words.All.Where(r => r != "server"))
             foreach (var reach in Enum.GetValues<Reach>())
             {
                 tried++;

@@ -195,9 +195,9 @@ public sealed class SpecTests
     {
         var lists = new Dictionary<string, IEnumerable<string>>
         {
-            ["roles"] = Role.All, ["actions of deployments"] = Deployment.Actions, ["artifact kinds"] =
-                Artifacts.Kinds, ["risks"] = SystemStatement.Risks, ["events"] = Observation.Events,
-            ["observed strengths"] = Dimension.Strengths, ["origin strengths"] =
+            ["roles"] = Role.Words.All, ["actions of deployments"] = Deployment.Actions, ["artifact kinds"] =
+                Artifacts.Kinds, ["risks"] = SystemStatement.Risks, ["events"] = Observation.Events.All,
+            ["observed strengths"] = Dimension.Strengths.All, ["origin strengths"] =
                 Enum.GetValues<Strength>().Select(PolicyInput.Name), ["differences"] = Difference.All,
         };
         var rows = Page("statements").Table("Words", "set", "words").Rows;
@@ -212,18 +212,18 @@ public sealed class SpecTests
         var lists = new Dictionary<string, IEnumerable<string>>
         {
             ["log action"] = [LogStatement.Open, LogStatement.Close, LogStatement.Lost], ["object role role"] =
-                Role.All, ["system risk"] = SystemStatement.Risks,
+                Role.Words.All, ["system risk"] = SystemStatement.Risks,
             ["object build-definition buildType"] = [Origin.Freeze, Origin.Import, Origin.Pipeline],
                 ["approval action"] = Deployment.Actions, ["deployment action"] = Deployment.Actions,
-                ["observation event"] = Observation.Events,
-            ["object dimension strength"] = Dimension.Strengths, ["revocation effect"] =
+                ["observation event"] = Observation.Events.All,
+            ["object dimension strength"] = Dimension.Strengths.All, ["revocation effect"] =
                 [Revocation.BlockNew, Revocation.Stop], ["revocation target"] = [Revocation.Key, Revocation.Artifact],
             ["erasure cause"] = [Erasure.Request, Erasure.Retention], ["hold action"] = [Hold.Place, Hold.Release],
                 ["verdict verificationResult"] = ["PASSED", "FAILED"], ["object rule-outcome result"] = outcomes,
             ["object difference name"] = Difference.All, ["object decision kind"] =
                 [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind], ["object decision outcome"] =
                 [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error],
-            ["object decision strength"] = Dimension.Strengths, ["object would outcome"] =
+            ["object decision strength"] = Dimension.Strengths.All, ["object would outcome"] =
                 [Decision.Allow, Decision.Deny, Would.Mask, Decision.Hold], ["object rule effect"] = Effects.Names,
                 ["object rule severity"] = Rule.Severities,
         };

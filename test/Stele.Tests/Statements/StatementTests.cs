@@ -35,7 +35,7 @@ public sealed class StatementTests
         w.Add(World.LogKey(new NoteSigner(World.Name, secret: "next"), w.State.Size + 1), World.Owners);
         w.Add(w.PutPolicy(m.Policy, environment: World.Prod), World.Owners);
         w.Add(w.Member(World.Approver2,
-            new Role("approver", World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
+            new Role(RoleName.Approver, World.Sys, World.Prod)) with { Name = Digest.Of("name"u8) }, World.Owners);
         return w;
     }
 

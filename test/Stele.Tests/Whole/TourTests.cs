@@ -174,7 +174,8 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         Assert.Contains(statements, s => s is Approval a && a.Release == release);
         var deployed = statements.FindIndex(s => s is Deployment d && d.Routes.Single().Release == release);
         Assert.InRange(deployed, 1, statements.Count);
-        var seen = statements.OfType<Observation>().Where(o => o.Deployment == deployed && o.Event is "started")
+        var seen = statements.OfType<Observation>().Where(o => o.Deployment == deployed
+            && o.Event is ObservedEvent.Started)
             .ToList();
         Assert.NotEmpty(seen);
         Assert.All(seen,
@@ -202,12 +203,12 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
     public void Tampering_is_an_entry_and_so_is_its_repair()
     {
         var seen = Refold().Entries.Select(f => f.Statement).OfType<Observation>().ToList();
-        var at = seen.FindIndex(o => o.Event == "drift");
+        var at = seen.FindIndex(o => o.Event == ObservedEvent.Drift);
         var files = seen[at].Dimensions.Single(d => !d.Agrees);
         Assert.Equal("files", files.Name);
         Assert.NotEqual(files.Expected, files.Observed);
-        var healed = seen.Skip(at).First(o => o.Event == "healed");
-        Assert.DoesNotContain(seen.Skip(at).TakeWhile(o => o != healed), o => o.Event == "started");
+        var healed = seen.Skip(at).First(o => o.Event == ObservedEvent.Healed);
+        Assert.DoesNotContain(seen.Skip(at).TakeWhile(o => o != healed), o => o.Event == ObservedEvent.Started);
         Assert.All(healed.Dimensions, d => Assert.True(d.Agrees));
         Assert.Equal("200", TourWorld.Fact(tour.Step("Someone changes a file"), "serving again"));
     }
@@ -220,7 +221,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         Assert.Equal([Deployment.Deploy, Deployment.Deploy, Deployment.Rollback],
             heads.Select(f => ((Deployment)f.Statement).Action));
         var trees = heads.Select(head => replay.Entries.Select(f => f.Statement).OfType<Observation>()
-            .Where(o => o.Deployment == head.Index && o.Event == "started")
+            .Where(o => o.Deployment == head.Index && o.Event == ObservedEvent.Started)
             .Select(o => o.Dimensions.Single(d => d.Name == "files").Observed!.Value).Distinct().Single()).ToList();
         Assert.Equal(trees[0], trees[2]);
         Assert.NotEqual(trees[0], trees[1]);

@@ -107,11 +107,12 @@ sealed partial class World
     public Deployment RollingBack(Digest release, string environment = Prod) =>
         Move(Deployment.Rollback, environment, release);
 
-    public Observation Observe(string what = "running", string environment = Prod)
+    public Observation Observe(ObservedEvent what = ObservedEvent.Running, string environment = Prod)
     {
         var head = State.Environment(Sys, environment).Head!;
         return new(head.Routes[0].Release, Sys, environment, head.Entry, what,
-            [new Dimension("files", "verified-at-load", true, Digest.Of("tree"u8), Digest.Of("tree"u8))], "copy",
+            [new Dimension("files", ObservedStrength.VerifiedAtLoad, true, Digest.Of("tree"u8), Digest.Of("tree"u8))],
+                "copy",
             State.Size, StateDigest.Of(State))
         { Nonce = Unset, Issued = 0 };
     }
@@ -246,7 +247,8 @@ sealed partial class World
     {
         var head = State.Environment(Sys, environment).Head!;
         return new(kind, Now + ++_decisions, open, Sys, environment, head.Entry, head.Routes[0].Release,
-            "verified-at-load", State.Releases[head.Routes[0].Release].Policy, State.PoliciesFor(Sys, environment),
+            ObservedStrength.VerifiedAtLoad, State.Releases[head.Routes[0].Release].Policy,
+                State.PoliciesFor(Sys, environment),
             Decision.Allow, null, "0123456789abcdef0123456789abcdef", "http", "predict", 200,
             Commitment.To("input", new byte[32], "in"u8),
             kind == Decision.OpenKind ? null : Commitment.To("output", new byte[32], "out"u8), 1500, State.Size, 10);

@@ -19,7 +19,7 @@ sealed record Kept(string Name, World World,
     {
         var m = Mortgage.Released();
         m.Deploy(m.V2);
-        m.World.Add(m.World.Observe("started"), World.Node);
+        m.World.Add(m.World.Observe(ObservedEvent.Started), World.Node);
         for (var i = 0; i < 3; i++) m.Log.Add(m.World.Decide());
         m.Anchor();
         return new("plain", m.World,
@@ -89,7 +89,7 @@ sealed record Kept(string Name, World World,
         // key that the recovery key takes.
         w.Add(w.PutPolicy(w.Policy("acts", null,
             ("signed", "policy system member waiver revocation", "size(actor.members) >= 1")), null), World.Owners);
-        w.Add(w.Member(World.Stranger, new Role("approver", World.Sys)), World.Owners);
+        w.Add(w.Member(World.Stranger, new Role(RoleName.Approver, World.Sys)), World.Owners);
         w.Add(w.Declare(World.Sys, [.. w.State.Systems[World.Sys].Environments]), World.Owners);
         var taken = w.Waive(m.V2, m.Policy, "four-fifths");
         w.Add(taken with { Expires = null, Reason = null, Replaces = w.Add(taken, World.Stranger) }, World.Approver);

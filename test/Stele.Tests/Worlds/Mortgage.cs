@@ -41,11 +41,13 @@ sealed class Mortgage
         w.Add(World.Genesis(origin), World.Owners);
         foreach (var (person, roles) in new (Person, Role[])[]
         {
-            (World.Builder, [new("builder")]), (World.Builder2, [new("builder", World.Sys)]),
-            (World.Evaluator, [new("evaluator", World.Sys)]),
-            (World.Approver, [new("approver", World.Sys)]), (World.Approver2, [new("approver", World.Sys, World.Prod)]),
-            (World.Deployer, [new("deployer", World.Sys)]),
-            (World.Node, [new("node", World.Sys, World.Prod)]), (World.Monitor, [new("service", World.Sys)]),
+            (World.Builder, [new(RoleName.Builder)]), (World.Builder2, [new(RoleName.Builder, World.Sys)]),
+            (World.Evaluator, [new(RoleName.Evaluator, World.Sys)]),
+            (World.Approver, [new(RoleName.Approver, World.Sys)]),
+                (World.Approver2, [new(RoleName.Approver, World.Sys, World.Prod)]),
+            (World.Deployer, [new(RoleName.Deployer, World.Sys)]),
+            (World.Node, [new(RoleName.Node, World.Sys, World.Prod)]),
+                (World.Monitor, [new(RoleName.Service, World.Sys)]),
         }) w.Add(w.Member(person, roles), World.Owners);
         w.Add(w.Declare(World.Sys, new EnvironmentTerms(World.Prod, 600_000, 60_000, true),
             new EnvironmentTerms(World.Test, null, null, false)) with { Retention = new RetentionTerms(null, Kept) },
@@ -100,7 +102,7 @@ sealed class Mortgage
         w.Refuse(w.Deploying(m.V1), World.Deployer);
         w.Refuse(w.Approve(m.V2), World.Builder);
         m.DeployedV2 = m.Deploy(m.V2);
-        w.Add(w.Observe("started"), World.Node);
+        w.Add(w.Observe(ObservedEvent.Started), World.Node);
         for (var i = 0; i < 3; i++) m.Log.Add(w.Decide());
         var open = m.Log.Add(w.Decide(Decision.OpenKind));
         m.Anchor();
@@ -111,7 +113,7 @@ sealed class Mortgage
         m.Anchor();
         w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2);
         m.RolledBack = w.Deploy(w.RollingBack(m.V2));
-        w.Add(w.Observe("started"), World.Node);
+        w.Add(w.Observe(ObservedEvent.Started), World.Node);
         m.Log.Add(w.Decide());
         m.Log.Add(w.Decide());
         m.Anchor();

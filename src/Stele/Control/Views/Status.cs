@@ -48,7 +48,8 @@ sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, l
 
     /// <summary>Whether an observation says that the release runs, and is what was released.</summary>
     public static bool Runs(Observation o) =>
-        o.Event is "started" or "running" or "healed" && o.Dimensions.All(d => d.Agrees);
+        o.Event is ObservedEvent.Started or ObservedEvent.Running or ObservedEvent.Healed
+            && o.Dimensions.All(d => d.Agrees);
 
     internal static string? NameOf(Folding state, Digest release) =>
         state.Releases.TryGetValue(release, out var r) ? r.Name : null;
@@ -132,8 +133,8 @@ sealed record ShownRoute(Digest Release, string? Name, int Weight) : IView
 /// </summary>
 /// <param name="Current">It is about the head, not about an earlier one.</param>
 /// <param name="Differs">The dimensions that did not agree.</param>
-sealed record ShownObservation(long Entry, long Time, string Event, Digest Release, string? Name, long Deployment,
-    bool Agrees, bool Current, ImmutableArray<string> Differs) : IView
+sealed record ShownObservation(long Entry, long Time, ObservedEvent Event, Digest Release, string? Name,
+    long Deployment, bool Agrees, bool Current, ImmutableArray<string> Differs) : IView
 {
     public static ShownObservation? Of(Folding state, IReadOnlyList<Folded> entries, string system,
         string environment, EnvironmentFact fact)
