@@ -11,7 +11,8 @@ namespace Stele.Gateway;
 /// left incomplete, and then writes the log's size there; so does each orderly end. What is missing before it no crash
 /// since has taken.
 /// Invariant: it does not depend on how other files end, which are written again when records are pruned or erased; and
-/// no copy of the key table that is put back takes it back.
+/// no copy of the key table that is put back takes it back. Who deletes this file does: where it is not there and a
+/// table is, all that is missing is taken for an earlier build's.
 /// </summary>
 /// <param name="From">The first decision that is accounted for. It is 0, unless an earlier build, which noted nothing,
 /// recorded some: what is missing of those may have been lost in a crash.</param>

@@ -84,6 +84,8 @@ public sealed class StateTests
         else if (type == typeof(long)) yield return ("", (long)(value ?? 0L) + 1);
         else if (type == typeof(int)) yield return ("", (int)value! + 1);
         else if (type == typeof(bool)) yield return ("", !(bool)value!);
+        else if (type.IsEnum)
+            yield return ("", Enum.GetValues(type).Cast<object>().First(other => !other.Equals(value)));
         else if (type == typeof(Digest)) yield return ("", Digest.Of("another"u8));
         else if (type == typeof(PublicKey)) yield return ("", World.Stranger.Key.Public);
         else if (type.Name.StartsWith("ValueTuple", StringComparison.Ordinal))
