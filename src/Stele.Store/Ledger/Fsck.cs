@@ -11,7 +11,9 @@ namespace Stele.Ledger;
 /// </summary>
 static class Fsck
 {
-    /// <summary>What the records are called in what is said of them.</summary>
+    /// <summary>
+    /// What the records are called in what is said of them, in whatever store: a word that people and scripts know.
+    /// </summary>
     public const string Records = "journal";
 
     /// <summary>

@@ -76,8 +76,10 @@ interface ILedgerStore
     /// <summary>The basis at the beginning of a segment; null: there is none, or it is damaged.</summary>
     byte[]? Basis(long first);
 
-    /// <summary>Writes out a part of a segment, as <see cref="ILedgerWriter.Import"/> takes it: always the same bytes
-    /// once a later segment has a basis.</summary>
+    /// <summary>
+    /// Writes out a part of a segment, as <see cref="ILedgerWriter.Import"/> of a store of the same kind takes it:
+    /// always the same bytes once a later segment has a basis.
+    /// </summary>
     void Export(long first, SegmentPart part, Stream to);
 
     /// <summary>An object's content; null: there is none of this name.</summary>
@@ -148,7 +150,10 @@ interface ILedgerWriter : IDisposable
     /// the next. Broken off, it has removed the oldest; the next call removes the rest.</summary>
     void RemoveBefore(long first);
 
-    /// <summary>Stores, durably, what <see cref="ILedgerStore.Export"/> writes out. Returns its digest.</summary>
+    /// <summary>
+    /// Stores, durably, what <see cref="ILedgerStore.Export"/> writes out; whether it reads is seen by reading it.
+    /// Returns its digest.
+    /// </summary>
     Digest Import(long first, SegmentPart part, Action<Stream> export);
 
     /// <summary>

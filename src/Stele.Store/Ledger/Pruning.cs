@@ -57,6 +57,9 @@ static class Pruning
             list = new([.. list.Moved, .. segments.Take(count).Select((s, i) => new MovedSegment(s.First,
                 segments[i + 1].First, Copy(store, s.First, SegmentPart.Records, cold, there),
                 s.First > 0 ? Copy(store, s.First, SegmentPart.Basis, cold, there) : null))]);
+            // A store of another kind takes any bytes; what it does not read is not there.
+            if (Sound(cold, [(cold, segments[0].First, segments[count].First)], null) != segments[count].First)
+                throw new IOException($"{cold.Place} does not read what was written to it");
             list.Write(store, writer);
         }
 

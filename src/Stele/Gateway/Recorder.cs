@@ -145,6 +145,7 @@ sealed class Recorder : IDisposable
             {
                 _erasing.ExitReadLock();
             }
+            // Durable, and in the tree (which follows within the same batch): a receipt can be had from here on.
             var index = await leaf;
             await Task.WhenAll(sealed_, table);
             return index;

@@ -238,6 +238,33 @@ public sealed class PruningTests : IDisposable
         Assert.Equal(bytes, File.ReadAllBytes(journal));
     }
 
+    /// <summary>A store of another kind may take the bytes and give them out again without reading them.</summary>
+    [Fact]
+    public async Task What_the_other_store_does_not_read_is_not_removed()
+    {
+        await Grow(1100);
+        var error = Assert.Throws<IOException>(() =>
+            Pruning.Move(Store, 400, new Unread(Cold(_scratch.At("cold")))));
+        Assert.Contains("does not read what was written to it", error.Message, StringComparison.Ordinal);
+        Holds(0);
+        Assert.Empty(Pruning.FloorOf(Store).Cold.Moved);
+    }
+
+    sealed class Unread(ILedgerStore inner) : ILedgerStore
+    {
+        public string Place => inner.Place;
+        public IReadOnlyList<LedgerSegment> Segments() => inner.Segments();
+        public LedgerEnd Read(long from, long to, LedgerVisitor visit) => new(from, false, false, null);
+        public byte[]? Basis(long first) => inner.Basis(first);
+        public void Export(long first, SegmentPart part, Stream to) => inner.Export(first, part, to);
+        public byte[]? Get(string name) => inner.Get(name);
+        public bool Has(string name) => inner.Has(name);
+        public IEnumerable<string> List(string folder) => inner.List(folder);
+        public IDisposable? Hold(out bool inUse) => inner.Hold(out inUse);
+        public void Sync() => inner.Sync();
+        public ILedgerWriter Lock() => inner.Lock();
+    }
+
     [Fact]
     public async Task What_is_moved_can_be_put_back_and_nothing_else_can()
     {
