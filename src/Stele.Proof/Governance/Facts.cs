@@ -151,11 +151,11 @@ public sealed record LogFact(string Origin, string Key, string Node, string Syst
     /// Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand
     /// in it.
     /// </summary>
-    public ImmutableList<Anchored> Anchors { get; init; } = [];
+    public Sequence<Anchored> Anchors { get; init; } = Sequence<Anchored>.Empty;
 
     /// <summary>How many leaves were anchored by a time.</summary>
     public long AnchoredBy(long time) =>
-        Reconciliation.Count(Anchors, a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
+        Anchors.CountWhile(a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
 }
 
 /// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>

@@ -17,8 +17,8 @@ public sealed class LeafReckoning
     {
         (_replay, _log, _window, _next) = (replay, log, window, window.First);
         // What nodes had said by the time of the window's last anchor; what came in later is another reckoning's.
-        _seen = [.. replay.Entries.Take((int)(window.End ?? 0)).Select(e => e.Statement).OfType<Observation>()
-            .Where(o => o.System == log.System && o.Environment == log.Environment).Select(o => o.Issued).Order()];
+        _seen = [.. replay.Observations(log.System, log.Environment).TakeWhile(e => e.Index < window.End)
+            .Select(e => ((Observation)e.Statement).Issued).Order()];
     }
 
     /// <summary>Whether the window has this leaf.</summary>

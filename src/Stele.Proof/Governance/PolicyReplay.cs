@@ -86,10 +86,10 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     public Flips Acts(long since, long until, Func<Digest, byte[]?> find)
     {
         var flips = new Flips();
-        foreach (var folded in ledger.Entries)
+        foreach (var folded in ledger.Of<Verdict>())
         {
-            if (folded.Statement is not Verdict v || v.Time < since || v.Time > until
-                || !Covers(v.System, v.Environment)) continue;
+            var v = (Verdict)folded.Statement;
+            if (v.Time < since || v.Time > until || !Covers(v.System, v.Environment)) continue;
             var of = string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"entry {folded.Index}");
             var stands = v.Size < ledger.Entries.Count
                 && Explain.EnvelopeDigest(ledger.Entries[(int)v.Size].Entry.Envelope) == v.Envelope;

@@ -197,7 +197,7 @@ public static class StatementKinds
             Rule = Fold.PutHold,
             Changes = [StateDigest.Holds],
             Says = (s, f) => s.Releases is { } entry ? $"hold of entry {N(entry)} released"
-                : $"hold placed on {f.After.Holds.GetValueOrDefault(f.Index)?.ToString() ?? s.System}",
+                : $"hold placed on {Fold.HoldOf(s, f.Index, f.Entry.Time)}",
         },
         new StatementKind<Verdict>("verdict", Verdict.Read, Verdict.SlsaSummary)
         {
@@ -250,6 +250,9 @@ public static class StatementKinds
 
     public static StatementKind Of(Statement statement) => ByType[statement.GetType()];
 
+    /// <summary>The name of a kind, by the type of its statements.</summary>
+    public static string NameOf<T>() where T : Statement => ByType[typeof(T)].Name;
+
     /// <summary>
     /// Reads a statement of any kind. Invariant: what is accepted encodes to the identical bytes.
     /// </summary>
@@ -261,7 +264,8 @@ public static class StatementKinds
     /// <summary>An entry in one line, for people. Text of others in it is not escaped.</summary>
     public static string Line(Folded folded) => Of(folded.Statement).Line(folded);
 
-    static string Name(Folded f, Digest release) => f.After.Releases.TryGetValue(release, out var r)
+    static string Name(Folded f, Digest release) => f.Names.Releases.TryGetValue(release, out var r)
+            && r.Entry <= f.Index
         ? $"{r.Name} ({release.Short})"
         : release.Short;
 

@@ -62,7 +62,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             if (At(i).Statement is Verdict v && v.Size == decision.Deployment && v.Passed) Add(i);
         // The same tree, no matter who else has signed under it. Invariant: a log's anchors never get smaller.
         var (signed, tree) = (Receipt.TreeOf(logCheckpoint), Checkpoint.Parse(Note.Parse(logCheckpoint).Text).Size);
-        for (var i = Reconciliation.Count(fact.Anchors, a => a.Size < tree); i < fact.Anchors.Count
+        for (var i = fact.Anchors.CountWhile(a => a.Size < tree); i < fact.Anchors.Count
             && fact.Anchors[i].Size == tree; i++)
             if (fact.Anchors[i].Entry is var n && n < size
                 && ((Anchor)At(n).Statement).Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(n);

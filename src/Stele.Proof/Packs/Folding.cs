@@ -56,7 +56,7 @@ sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing
                 entries[i] = new(null, e.Message);
             }
         });
-        Parallel.For(0, count, i => entries[i].Entry?.Verify(_keys.Find));
+        Parallel.For(0, count, i => entries[i].Entry?.Verify(_keys.Find, _keys.Log));
         return entries;
     }
 

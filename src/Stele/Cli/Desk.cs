@@ -208,7 +208,7 @@ sealed class Desk : IAsyncDisposable
     public Digest Artifact(string text)
     {
         if (Digest.TryParse(text, out var digest)) return digest;
-        foreach (var folded in Replay.Entries.Reverse())
+        foreach (var folded in Replay.NewestOf<Origin>())
             if (folded.Statement is Origin o && o.Outputs.LastOrDefault(x => x.Name == text) is { } subject)
                 return subject.Digest;
         throw new CliError($"no artifact '{text}' has an origin in this ledger",

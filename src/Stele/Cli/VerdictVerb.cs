@@ -70,7 +70,7 @@ static class VerdictVerb
         var asked = call.Get<long>("entry");
         var again = Again(desk, asked);
         // The refusal of a deployment comes with a verdict, which says more.
-        if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v
+        if (again.Told?.Statement is Refusal r && desk.Replay.Of<Verdict>().FirstOrDefault(f => f.Statement is Verdict v
             && v.Envelope == r.Envelope && v.Size == r.Size) is { } explained) again = Again(desk, explained.Index);
         if (again.Told is not { Statement: Verdict verdict } found)
             throw new CliError($"entry {asked} is not a verdict, and none explains it", again.Explanation is null
@@ -158,7 +158,7 @@ static class VerdictVerb
         await using var desk = await Desk.Open(call);
         var entries = one is { } n
             ? [n]
-            : desk.Replay.Entries.Where(f => f.Statement is Verdict or Refusal).Select(f => f.Index).ToArray();
+            : desk.Replay.Of<Verdict>().Concat(desk.Replay.Of<Refusal>()).Select(f => f.Index).Order().ToArray();
         var again = new List<Reexecuted>();
         foreach (var (i, entry) in entries.Index())
         {
@@ -201,7 +201,7 @@ static class VerdictVerb
     {
         await using var desk = await Desk.Open(call);
         var place = call.Get<string>("system/env") is { } text ? Place.Known(text, desk.State) : (Place?)null;
-        var asked = desk.Replay.Entries.Where(f =>
+        var asked = desk.Replay.Of<Verdict>().Where(f =>
             f.Statement is Verdict v && (place is not { } p || (v.System, v.Environment) == (p.System, p.Environment))
             && (!v.Passed || !call.Get<bool>("--refused"))).ToArray();
         var found = new List<(long Index, long Time, Verdict Verdict, Execution Again)>();

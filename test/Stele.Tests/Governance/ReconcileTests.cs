@@ -173,7 +173,7 @@ public sealed class ReconcileTests
         Assert.Equal((15, 15), Span(m.World.Now - 2, m.World.Now - 1));
         Assert.Equal(log.Anchors[^1].Issued, Reconciliation.Window(log, World.Start, m.World.Now).Until);
         Assert.Equal(new AnchoredWindow(null, null, 0, 0, null, 0, 0, 0, 0, null, null),
-            Reconciliation.Window(log with { Anchors = [] }, World.Start, m.World.Now));
+            Reconciliation.Window(log with { Anchors = Sequence<Anchored>.Empty }, World.Start, m.World.Now));
 
         (long, long) Span(long from, long to) => Reconciliation.Window(log, from, to) is var w
             ? (w.First, w.Past)

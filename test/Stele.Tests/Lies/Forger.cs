@@ -286,7 +286,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
         replay.Add(entry, new Outcome.Accepted(next with
         {
             IsPart = false, Size = before.Size + 1, Time = entry.Time, Seen = Merkle.Node(before.Seen, entry.LeafHash),
-            Identities = before.Identities.SetItem(Digest.Of(entry.Envelope.Payload), before.Size),
+            Identities = before.Identities.Add(Digest.Of(entry.Envelope.Payload)),
         }, statement, null));
     }
 

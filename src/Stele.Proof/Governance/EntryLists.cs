@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using Stele.Proof.Statements;
+
+namespace Stele.Proof.Governance;
+
+/// <summary>
+/// Which entries are of a kind, and which observations are of a place: lists of entries' numbers, in order, that only
+/// grow. Whoever looks for an entry of a kind reads those, not the ledger.
+/// </summary>
+sealed class EntryLists
+{
+    static readonly FactForm<long, ImmutableArray<long>> Numbers =
+        Sequence<long>.FormOf(Json.Of, j => j.AsInt);
+
+    static readonly FactForm<string, Sequence<long>> Form = new(StringComparer.Ordinal, name => name, null,
+        (list, nodes) => list.Save(Numbers, nodes), (_, j, nodes) => Sequence<long>.Load(j, Numbers, nodes));
+
+    readonly FactMap<string, Sequence<long>> _lists;
+
+    EntryLists(FactMap<string, Sequence<long>> lists) => _lists = lists;
+
+    public static EntryLists Empty { get; } =
+        new(FactMap<string, Sequence<long>>.Create(StringComparer.Ordinal));
+
+    public static string Observations(string system, string environment) =>
+        $"observation {State.Place(system, environment)}";
+
+    public Sequence<long> this[string name] =>
+        _lists.TryGetValue(name, out var list) ? list : Sequence<long>.Empty;
+
+    public EntryLists Add(long index, Statement statement)
+    {
+        var lists = With(_lists, statement.Kind, index);
+        return new(statement is Observation o ? With(lists, Observations(o.System, o.Environment), index) : lists);
+    }
+
+    static FactMap<string, Sequence<long>> With(FactMap<string, Sequence<long>> lists, string name, long index) =>
+        lists.SetItem(name, (lists.TryGetValue(name, out var list) ? list : Sequence<long>.Empty).Add(index));
+
+    public Json Save(INodes nodes) => _lists.Save(Form, nodes);
+
+    /// <exception cref="FormatException">This names no lists.</exception>
+    public static EntryLists Load(Json saved, INodes nodes) =>
+        new(FactMap<string, Sequence<long>>.Load(saved, Form, nodes));
+}
