@@ -102,9 +102,18 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
         ((IEnumerable<KeyValuePair<TKey, TValue>>)Listed).GetEnumerator();
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Keeps all that is not kept yet, and tells how to find it again.</summary>
-    internal Json Save(FactForm<TKey, TValue> form, INodes nodes) => _tree is null ? Json.Object(("count", 0))
-        : Json.Object(("count", Count), ("root", KeptNode.Of(Keep(_tree, form, nodes), Known(_tree, form)).ToJson()));
+    /// <summary>
+    /// Keeps all that is not kept yet, and tells how to find it again. What is kept is not held in memory any more, here
+    /// and in every map that shares it; whoever asks for it reads it again.
+    /// </summary>
+    internal Json Save(FactForm<TKey, TValue> form, INodes nodes)
+    {
+        if (_tree is null) return Json.Object(("count", 0));
+        var root = KeptNode.Of(Keep(_tree, form, nodes), Known(_tree, form));
+        Release(_tree, form, nodes);
+        _listed = null;
+        return Json.Object(("count", Count), ("root", root.ToJson()));
+    }
 
     /// <summary>The map that was kept. Nothing of it is read before it is asked for.</summary>
     /// <exception cref="FormatException">This names no map.</exception>
@@ -166,9 +175,10 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
         public readonly Digest Path = PathOf(key);
     }
 
+    // A child that is kept gives its place to its stub: the same facts, so that no reader sees a difference.
     sealed class Branch(Node? zero, Node? one) : Node
     {
-        public readonly Node? Zero = zero, One = one;
+        public Node? Zero = zero, One = one;
     }
 
     /// <summary>A node that is kept and was not asked for yet.</summary>
@@ -176,7 +186,7 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     {
         readonly FactForm<TKey, TValue> _form;
         readonly INodes _nodes;
-        Node? _read;
+        volatile Node? _read;
 
         public Stub(KeptNode kept, FactForm<TKey, TValue> form, INodes nodes)
         {
@@ -201,6 +211,8 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
                 throw new NodeException($"a kept fact is not readable: {e.Message}", e);
             }
         }
+
+        public void Forget() => _read = null;
 
         Leaf LeafOf(byte[] bytes)
         {
@@ -229,9 +241,25 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
             at = nodes.Add(KeptNode.Pair(
                 b.Zero is { } z ? KeptNode.Of(Keep(z, form, nodes), Known(z, form)) : null,
                 b.One is { } o ? KeptNode.Of(Keep(o, form, nodes), Known(o, form)) : null));
+            Release(b, form, nodes);
         }
         node.At = at;
         return at;
+    }
+
+    /// <summary>Lets go of what is kept below a node.</summary>
+    static void Release(Node node, FactForm<TKey, TValue> form, INodes nodes)
+    {
+        if (node is not Branch b) return;
+        b.Zero = Released(b.Zero);
+        b.One = Released(b.One);
+
+        Node? Released(Node? child)
+        {
+            if (child is Stub stub) stub.Forget();
+            return child is null or Stub || child.At is not NodeRef at ? child
+                : new Stub(KeptNode.Of(at, child.Digest is Digest d ? d : null), form, nodes);
+        }
     }
 
     static Digest? Known(Node node, FactForm<TKey, TValue> form) =>

@@ -6,15 +6,15 @@ namespace Stele.Proof.Governance;
 /// <summary>
 /// Entries' payload digests in the order of the entries, found by digest: the newest in a table, the older in sorted
 /// runs, of which several of a size are merged into one. One thread adds, any number read. In memory it takes 40 bytes
-/// an entry; kept, what an index of each run takes, 1 byte an entry.
+/// an entry until it is kept; then what the index and the filter of each run take, 2.5 bytes an entry.
 /// </summary>
 sealed class IdentityColumn
 {
     /// <summary>Identities that are not in a run yet.</summary>
     const int Fresh = 4096;
 
-    /// <summary>Runs of one size that are merged.</summary>
-    const int Merged = 8;
+    /// <summary>Runs of one size that are merged, up to a size that takes no more than a moment.</summary>
+    const int Merged = 8, Largest = 8 * 8 * Fresh;
 
     /// <param name="Parts">Where the oldest of the fresh are kept, up to the entry <paramref name="Kept"/>.</param>
     sealed record Content(ImmutableArray<IdentityRun> Runs, ImmutableDictionary<Digest, long> Fresh, long Count,
@@ -48,7 +48,7 @@ sealed class IdentityColumn
     // The newest runs are the smallest.
     static ImmutableArray<IdentityRun> Together(ImmutableArray<IdentityRun> runs)
     {
-        while (runs.Length >= Merged && runs[^Merged].Count < runs[^1].Count * Merged)
+        while (runs.Length >= Merged && runs[^Merged].Count < Math.Min(runs[^1].Count * Merged, Largest))
             runs = [.. runs[..^Merged], IdentityRun.Merge(runs[^Merged..])];
         return runs;
     }
@@ -83,149 +83,4 @@ sealed class IdentityColumn
         return new(new Content([.. saved["runs"].AsArray.Select(r => IdentityRun.FromJson(r, nodes))],
             fresh.ToImmutable(), count, parts, count));
     }
-}
-
-/// <summary>
-/// Identities and their entries, sorted by identity, in parts of which an index has the first identity of each: rows of
-/// 40 bytes, the digest and the entry's number.
-/// </summary>
-sealed class IdentityRun
-{
-    public const int Row = Digest.Size + 8;
-    const int PartRows = 100;
-    const int IndexRow = Digest.Size + NodeRef.Bytes;
-
-    readonly INodes? _nodes;
-    NodeRef? _kept;
-    Part[]? _parts;    // null: kept, and not asked for yet
-
-    sealed class Part
-    {
-        public Digest First;
-        public byte[]? Rows;       // null: kept
-        public NodeRef At;
-    }
-
-    IdentityRun(long count, Part[]? parts, NodeRef? kept, INodes? nodes) =>
-        (Count, _parts, _kept, _nodes) = (count, parts, kept, nodes);
-
-    public long Count { get; }
-
-    public static IdentityRun Of(IReadOnlyCollection<KeyValuePair<Digest, long>> identities) =>
-        Of(identities.OrderBy(i => i.Key), identities.Count);
-
-    /// <summary>Several runs as one.</summary>
-    public static IdentityRun Merge(ImmutableArray<IdentityRun> runs)
-    {
-        var heads = new PriorityQueue<IEnumerator<KeyValuePair<Digest, long>>, Digest>();
-        foreach (var run in runs)
-        {
-            var rows = run.Rows().GetEnumerator();
-            if (rows.MoveNext()) heads.Enqueue(rows, rows.Current.Key);
-        }
-        return Of(All(), runs.Sum(r => r.Count));
-
-        IEnumerable<KeyValuePair<Digest, long>> All()
-        {
-            while (heads.TryDequeue(out var rows, out _))
-            {
-                yield return rows.Current;
-                if (rows.MoveNext()) heads.Enqueue(rows, rows.Current.Key);
-            }
-        }
-    }
-
-    static IdentityRun Of(IEnumerable<KeyValuePair<Digest, long>> sorted, long count)
-    {
-        var parts = new Part[(count + PartRows - 1) / PartRows];
-        var (n, left) = (0, count);
-        byte[] rows = [];
-        foreach (var (identity, entry) in sorted)
-        {
-            var row = n % PartRows;
-            if (row == 0)
-            {
-                rows = new byte[Math.Min(left, PartRows) * Row];
-                parts[n / PartRows] = new() { First = identity, Rows = rows };
-            }
-            Write(rows.AsSpan(row * Row), identity, entry);
-            (n, left) = (n + 1, left - 1);
-        }
-        return new(count, parts, null, null);
-    }
-
-    public static void Write(Span<byte> to, Digest identity, long entry)
-    {
-        identity.CopyTo(to);
-        BinaryPrimitives.WriteInt64BigEndian(to[Digest.Size..], entry);
-    }
-
-    public long? Find(Digest identity)
-    {
-        var parts = Parts();
-        int low = 0, high = parts.Length;
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            if (parts[middle].First.CompareTo(identity) <= 0) low = middle + 1;
-            else high = middle;
-        }
-        if (low == 0) return null;
-        var rows = RowsOf(parts[low - 1]);
-        for (int first = 0, past = rows.Length / Row; first < past;)
-        {
-            var middle = (first + past) / 2;
-            var order = Digest.From(rows.AsSpan(middle * Row, Digest.Size)).CompareTo(identity);
-            if (order == 0) return BinaryPrimitives.ReadInt64BigEndian(rows.AsSpan(middle * Row + Digest.Size));
-            if (order < 0) first = middle + 1;
-            else past = middle;
-        }
-        return null;
-    }
-
-    IEnumerable<KeyValuePair<Digest, long>> Rows()
-    {
-        foreach (var part in Parts())
-        {
-            var rows = RowsOf(part);
-            for (var at = 0; at < rows.Length; at += Row)
-                yield return new(Digest.From(rows.AsSpan(at, Digest.Size)),
-                    BinaryPrimitives.ReadInt64BigEndian(rows.AsSpan(at + Digest.Size)));
-        }
-    }
-
-    byte[] RowsOf(Part part) => part.Rows ?? _nodes!.Read(part.At);
-
-    // Two threads may both read it.
-    Part[] Parts()
-    {
-        if (_parts is { } known) return known;
-        var index = _nodes!.Read(_kept!.Value);
-        var parts = new Part[index.Length / IndexRow];
-        for (var i = 0; i < parts.Length; i++)
-        {
-            var row = index.AsSpan(i * IndexRow, IndexRow);
-            parts[i] = new() { First = Digest.From(row[..Digest.Size]), At = NodeRef.From(row[Digest.Size..]) };
-        }
-        return _parts = parts;
-    }
-
-    /// <summary>Keeps the run, if it is not kept yet.</summary>
-    public void Keep(INodes nodes)
-    {
-        if (_kept is not null) return;
-        var index = new byte[_parts!.Length * IndexRow];
-        foreach (var (i, part) in _parts.Index())
-        {
-            part.At = nodes.Add(part.Rows);
-            part.First.CopyTo(index.AsSpan(i * IndexRow));
-            part.At.CopyTo(index.AsSpan(i * IndexRow + Digest.Size));
-        }
-        _kept = nodes.Add(index);
-    }
-
-    public Json ToJson() => Json.Object(("count", Count), ("index", _kept!.Value.ToJson()));
-
-    public static IdentityRun FromJson(Json j, INodes nodes) =>
-        new(j["count"].AsInt, null, NodeRef.FromJson(j["index"]), nodes);
 }

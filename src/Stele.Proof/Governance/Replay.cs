@@ -30,36 +30,71 @@ public sealed class Folded
 }
 
 /// <summary>
-/// The fold over a ledger, entry by entry. It keeps the newest state and some of the old ones; what lies between is
-/// folded again from there, without asking again what does not change: whether signatures are good. Server, node and
+/// The fold over a ledger, entry by entry. It holds the newest state; older ones are folded again from a mark or a
+/// snapshot before them, without asking again what does not change: whether signatures are good. Server, node and
 /// verifier each hold one. Adding is for one writer; reading is for anyone.
+/// With a place where entries are stored, memory holds the newest ones alone; with snapshots it goes on from the newest
+/// of them, holds of the state what was asked for since the last one, and makes one every <see cref="Distance"/>
+/// entries.
 /// </summary>
-public sealed class Replay(Documents documents)
+public sealed class Replay
 {
-    /// <summary>Old states that are kept at even distances, and those that were asked for last.</summary>
-    const int MostMarks = 512, MostAsked = 64;
+    /// <summary>Old states that are held at even distances where there are no snapshots, and those that were asked for
+    /// last.</summary>
+    const int MostMarks = 512, MostAsked = 16;
 
+    /// <summary>Entries from one snapshot to the next, and those in memory.</summary>
+    internal const int Distance = 1024, MostInMemory = 4096;
+
+    readonly IStoredEntries? _stored;
+    readonly ISnapshots? _snapshots;
     readonly IdentityColumn _identities = new();
-    readonly List<(Entry Entry, Statement Statement)> _all = [];
-    volatile Prefix<(Entry Entry, Statement Statement)> _folded = new([], 0);
+    volatile Newest _newest = new(0, [], 0);
     volatile State _state = State.Empty;
     volatile EntryLists _lists = EntryLists.Empty;
+    long _kept;                                 // entries of the newest snapshot
 
     readonly Lock _gate = new();
     readonly LinkedList<State> _asked = [];     // the last one first
     readonly List<State> _marks = [];
     long _distance = 16;
 
+    public Replay(Documents documents) : this(documents, null, null) { }
+
+    /// <param name="stored">Null: every entry is held in memory.</param>
+    /// <param name="snapshots">Null: it begins at the first entry.</param>
+    internal Replay(Documents documents, IStoredEntries? stored, ISnapshots? snapshots)
+    {
+        (Documents, _stored, _snapshots) = (documents, stored, snapshots);
+        if (snapshots?.Before(long.MaxValue) is not { } newest) return;
+        try
+        {
+            var root = Root(newest);
+            var (column, lists) = (IdentityColumn.Load(root["identities"], snapshots.Nodes),
+                EntryLists.Load(root["lists"], snapshots.Nodes));
+            var state = State.Load(root["state"], snapshots.Nodes) with { Identities = new(column) };
+            if (state.Size != newest.Size || column.Count != newest.Size || StateDigest.Of(state) != newest.State)
+                throw new NodeException($"the snapshot over {newest.Size} entries is of another state");
+            (_identities, _lists, _state, _kept) = (column, lists, state, newest.Size);
+            _newest = new(newest.Size, [], 0);
+        }
+        catch (Exception e) when (e is NodeException or FormatException)
+        {
+            snapshots.Discard(e.Message);
+        }
+    }
+
     public State State => _state;
 
     /// <summary>Everything folded so far.</summary>
-    public IReadOnlyList<Folded> Entries => new FoldedEntries(this, _folded);
+    public IReadOnlyList<Folded> Entries => new FoldedEntries(this, _newest);
 
     /// <summary>The entries of a kind, from an entry on, the oldest first.</summary>
     public IEnumerable<Folded> Of<T>(long from = 0) where T : Statement => Listed(StatementKinds.NameOf<T>(), from);
 
     /// <summary>The entries of a kind, the newest first.</summary>
-    public IEnumerable<Folded> NewestOf<T>() where T : Statement => Newest(StatementKinds.NameOf<T>());
+    public IEnumerable<Folded> NewestOf<T>() where T : Statement =>
+        ListedBackwards(StatementKinds.NameOf<T>());
 
     /// <summary>What was observed of an environment, from an entry on, the oldest first.</summary>
     public IEnumerable<Folded> Observations(string system, string environment, long from = 0) =>
@@ -72,13 +107,13 @@ public sealed class Replay(Documents documents)
             .Select(e => entries[(int)e]);
     }
 
-    IEnumerable<Folded> Newest(string name)
+    IEnumerable<Folded> ListedBackwards(string name)
     {
         var (list, entries) = (_lists[name], Entries);
         return list.Before(list.Count).SkipWhile(e => e >= entries.Count).Select(e => entries[(int)e]);
     }
 
-    public Documents Documents => documents;
+    public Documents Documents { get; }
 
     /// <summary>The state after the first <paramref name="size"/> entries.</summary>
     public State At(long size)
@@ -89,11 +124,9 @@ public sealed class Replay(Documents documents)
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, state.Size);
         state = Nearest(size);
-        while (state.Size < size)
-        {
-            var (entry, statement) = _folded[(int)state.Size];
-            state = Again(state, new Folded(this, state.Size, entry, statement)).Next;
-        }
+        if (state.Size < size)
+            foreach (var entry in new FoldedEntries(this, _newest).From(state.Size, size))
+                state = Again(state, entry).Next;
         lock (_gate) Remember(state);
         return state;
     }
@@ -101,26 +134,26 @@ public sealed class Replay(Documents documents)
     /// <summary>The last state whose time is not after <paramref name="time"/> (milliseconds since 1970 UTC).</summary>
     public State AsOf(long time)
     {
-        var folded = _folded;
-        int low = 0, high = folded.Count;
+        var entries = Entries;
+        int low = 0, high = entries.Count;
         while (low < high)
         {
             var middle = (low + high) / 2;
-            if (folded[middle].Entry.Time <= time) low = middle + 1;
+            if (entries[middle].Entry.Time <= time) low = middle + 1;
             else high = middle;
         }
         return At(low);
     }
 
     /// <summary>What the fold would make of an entry, without adding it.</summary>
-    public Outcome Try(Entry entry) => Fold.Apply(State, entry, documents);
+    public Outcome Try(Entry entry) => Fold.Apply(State, entry, Documents);
 
     /// <summary>Folds the next entry. Anything but acceptance leaves the replay as it was.</summary>
     public Outcome Add(Entry entry) => Add(Prepared.Nothing(entry));
 
     public Outcome Add(Prepared entry)
     {
-        var outcome = Fold.Apply(State, entry, documents);
+        var outcome = Fold.Apply(State, entry, Documents);
         if (outcome is Outcome.Accepted accepted) Add(entry.Entry, accepted);
         return outcome;
     }
@@ -129,14 +162,13 @@ public sealed class Replay(Documents documents)
     public void Add(Entry entry, Outcome.Accepted accepted)
     {
         // Invariant: states are added in order, each made from the one before it.
-        if (accepted.Next.Size != _all.Count + 1)
+        if (accepted.Next.Size != _state.Size + 1)
             throw new InvalidOperationException("the outcome was made from another state");
         var next = Settled(accepted.Next);
-        _all.Add((entry, accepted.Statement));
         lock (_gate)
         {
             Remember(next);
-            if (next.Size % _distance == 0) _marks.Add(next);
+            if (_snapshots is null && next.Size % _distance == 0) _marks.Add(next);
             if (_marks.Count > MostMarks)
             {
                 _distance *= 2;
@@ -144,13 +176,32 @@ public sealed class Replay(Documents documents)
             }
         }
         _lists = _lists.Add(next.Size - 1, accepted.Statement);
-        _folded = new(_all, _all.Count);
+        _newest = _newest.Add(entry, accepted.Statement, _stored);
         _state = next;
+        if (next.Size - _kept >= Distance) Keep();
     }
+
+    /// <summary>Makes a snapshot of what was added since the last one. The adding thread's alone.</summary>
+    internal void Keep()
+    {
+        var state = _state;
+        if (_snapshots is null || state.Size == _kept) return;
+        _kept = state.Size;
+        var nodes = _snapshots.Nodes;
+        var root = Json.Object(("state", state.Save(nodes)), ("identities", _identities.Save(nodes)),
+            ("lists", _lists.Save(nodes)));
+        _snapshots.Add(new Snapshot(state.Size, StateDigest.Of(state), nodes.Add(root.ToBytes())));
+    }
+
+    /// <summary>How many entries are in no snapshot yet.</summary>
+    internal long NotKept => _state.Size - _kept;
+
+    Json Root(Snapshot snapshot) =>
+        CanonicalJson.Parse(_snapshots!.Nodes.Read(snapshot.Root), snapshot.Root.Length);
 
     /// <summary>What the fold made of an entry that it accepted.</summary>
     internal Outcome.Accepted Again(State before, Folded entry) =>
-        Fold.Apply(before, Prepared.Admitted(entry.Entry, entry.Statement), documents) is Outcome.Accepted accepted
+        Fold.Apply(before, Prepared.Admitted(entry.Entry, entry.Statement), Documents) is Outcome.Accepted accepted
             ? accepted with { Next = Settled(accepted.Next) }
             : throw new InvalidOperationException($"entry {entry.Index} was accepted, and is not any more");
 
@@ -158,14 +209,20 @@ public sealed class Replay(Documents documents)
 
     State Nearest(long size)
     {
+        State nearest;
         lock (_gate)
         {
             var mark = _marks.BinarySearch(State.Empty with { Size = size },
                 Comparer<State>.Create((a, b) => a.Size.CompareTo(b.Size)));
-            var nearest = mark >= 0 ? _marks[mark] : ~mark > 0 ? _marks[~mark - 1] : State.Empty;
+            nearest = mark >= 0 ? _marks[mark] : ~mark > 0 ? _marks[~mark - 1] : State.Empty;
             foreach (var asked in _asked) if (asked.Size <= size && asked.Size > nearest.Size) nearest = asked;
-            return nearest;
         }
+        return _snapshots?.Before(size) is { } snapshot && snapshot.Size > nearest.Size
+            ? State.Load(Root(snapshot)["state"], _snapshots.Nodes) with
+            {
+                Identities = _state.Identities.At(snapshot.Size)
+            }
+            : nearest;
     }
 
     void Remember(State state)
@@ -174,32 +231,89 @@ public sealed class Replay(Documents documents)
         if (_asked.Count > MostAsked) _asked.RemoveLast();
     }
 
-    sealed class FoldedEntries(Replay ledger, Prefix<(Entry Entry, Statement Statement)> all) : IReadOnlyList<Folded>
+    sealed class FoldedEntries(Replay ledger, Newest newest) : IReadOnlyList<Folded>
     {
-        public int Count => all.Count;
-        public Folded this[int index] => new(ledger, index, all[index].Entry, all[index].Statement);
+        public int Count => checked((int)(newest.From + newest.Count));
 
-        public IEnumerator<Folded> GetEnumerator()
+        public Folded this[int index] => newest[index] is var (entry, statement)
+            ? new(ledger, index, entry, statement)
+            : (uint)index < (uint)Count ? new(ledger, index, ledger._stored!.Read(index), null)
+            : throw new ArgumentOutOfRangeException(nameof(index));
+
+        public IEnumerator<Folded> GetEnumerator() => From(0, Count).GetEnumerator();
+
+        public IEnumerable<Folded> From(long from, long to)
         {
-            for (var i = 0; i < Count; i++) yield return this[i];
+            var at = from;
+            if (at < Math.Min(newest.From, to))
+                foreach (var entry in ledger._stored!.Read(at, Math.Min(newest.From, to)))
+                    yield return new(ledger, at++, entry, null);
+            for (; at < to; at++) yield return this[(int)at];
         }
 
         System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
+
+    /// <summary>
+    /// The newest entries, of a list that only grows; so a reader sees a fixed length while the writer goes on.
+    /// </summary>
+    sealed record Newest(long From, List<(Entry Entry, Statement Statement)> Items, int Count)
+    {
+        public (Entry Entry, Statement Statement)? this[long index] =>
+            index >= From && index - From < Count ? Items[(int)(index - From)] : null;
+
+        public Newest Add(Entry entry, Statement statement, IStoredEntries? stored)
+        {
+            var kept = this;
+            if (stored is not null && Count >= MostInMemory)
+            {
+                var from = Math.Clamp(stored.Count, From, From + Count);
+                List<(Entry, Statement)> items = [.. Items.Skip((int)(from - From))];
+                kept = new(from, items, items.Count);
+            }
+            kept.Items.Add((entry, statement));
+            return kept with { Count = kept.Count + 1 };
+        }
+    }
 }
 
 /// <summary>
-/// The first items of a list that only grows; so a reader sees a fixed length while the writer goes on.
+/// Where a ledger's entries are stored. Invariant: what is read is the entry of that number in the ledger that is
+/// folded, whatever happened to the disk; else reading it fails.
 /// </summary>
-sealed class Prefix<T>(List<T> items, int count) : IReadOnlyList<T>
+interface IStoredEntries
 {
-    public T this[int index] => index < count ? items[index] : throw new ArgumentOutOfRangeException(nameof(index));
-    public int Count => count;
+    /// <summary>How many can be read by now.</summary>
+    long Count { get; }
 
-    public IEnumerator<T> GetEnumerator()
-    {
-        for (var i = 0; i < count; i++) yield return items[i];
-    }
+    Entry Read(long index);
 
-    System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+    IEnumerable<Entry> Read(long from, long to);
+}
+
+/// <summary>
+/// A state that is kept outside memory, with all that its digest leaves out: anchors, entries by kind and place, and
+/// identities.
+/// </summary>
+/// <param name="Size">The entries that it is over.</param>
+/// <param name="State">The state's digest.</param>
+/// <param name="Root">The node on which all of it hangs.</param>
+sealed record Snapshot(long Size, Digest State, NodeRef Root);
+
+/// <summary>
+/// Where snapshots are kept. Invariant: whoever keeps them answers for their being of this ledger and made by this fold
+/// alone; nobody else can make or change one unnoticed.
+/// </summary>
+interface ISnapshots
+{
+    INodes Nodes { get; }
+
+    /// <summary>The newest over at most so many entries; null: there is none.</summary>
+    Snapshot? Before(long size);
+
+    /// <summary>Keeps one, whose nodes were added before. It may be lost.</summary>
+    void Add(Snapshot snapshot);
+
+    /// <summary>None of those that were kept is used any more.</summary>
+    void Discard(string why);
 }
