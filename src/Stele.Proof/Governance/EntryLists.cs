@@ -4,8 +4,8 @@ using Stele.Proof.Statements;
 namespace Stele.Proof.Governance;
 
 /// <summary>
-/// Which entries are of a kind, and which observations are of a place: lists of entries' numbers, in order, that only
-/// grow. Whoever looks for an entry of a kind reads those, not the ledger.
+/// Which entries are of a kind, which observations are of a place, and which refusals of an envelope: lists of entries'
+/// numbers, in order, that only grow. Whoever looks for an entry of a kind reads those, not the ledger.
 /// </summary>
 sealed class EntryLists
 {
@@ -25,13 +25,20 @@ sealed class EntryLists
     public static string Observations(string system, string environment) =>
         $"observation {State.Place(system, environment)}";
 
+    public static string Refusals(Digest envelope) => $"refusal {envelope}";
+
     public Sequence<long> this[string name] =>
         _lists.TryGetValue(name, out var list) ? list : Sequence<long>.Empty;
 
     public EntryLists Add(long index, Statement statement)
     {
         var lists = With(_lists, statement.Kind, index);
-        return new(statement is Observation o ? With(lists, Observations(o.System, o.Environment), index) : lists);
+        return new(statement switch
+        {
+            Observation o => With(lists, Observations(o.System, o.Environment), index),
+            Refusal r => With(lists, Refusals(r.Envelope), index),
+            _ => lists,
+        });
     }
 
     static FactMap<string, Sequence<long>> With(FactMap<string, Sequence<long>> lists, string name, long index) =>

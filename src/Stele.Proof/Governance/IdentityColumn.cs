@@ -16,15 +16,22 @@ sealed class IdentityColumn
     /// <summary>Runs of one size that are merged, up to a size that takes no more than a moment.</summary>
     const int Merged = 8, Largest = 8 * 8 * Fresh;
 
-    /// <param name="Parts">Where the oldest of the fresh are kept, up to the entry <paramref name="Kept"/>.</param>
-    sealed record Content(ImmutableArray<IdentityRun> Runs, ImmutableDictionary<Digest, long> Fresh, long Count,
-        ImmutableArray<NodeRef> Parts, long Kept);
+    /// <summary>What the column holds at one moment.</summary>
+    public sealed record Content(ImmutableArray<IdentityRun> Runs, ImmutableDictionary<Digest, long> Fresh, long Count)
+    {
+        public long InRuns => Count - Fresh.Count;
+    }
 
     volatile Content _now;
 
-    public IdentityColumn() => _now = new([], ImmutableDictionary<Digest, long>.Empty, 0, [], 0);
+    // Where the oldest of the fresh are kept, those from the runs' end to an entry. The saving thread's alone.
+    (ImmutableArray<NodeRef> Parts, long From, long To) _kept = ([], 0, 0);
+
+    public IdentityColumn() => _now = new([], ImmutableDictionary<Digest, long>.Empty, 0);
 
     IdentityColumn(Content content) => _now = content;
+
+    public Content Now => _now;
 
     public long Count => _now.Count;
 
@@ -42,7 +49,7 @@ sealed class IdentityColumn
         var fresh = now.Fresh.Add(identity, now.Count);
         _now = fresh.Count < Fresh ? now with { Fresh = fresh, Count = now.Count + 1 }
             : new(Together(now.Runs.Add(IdentityRun.Of(fresh))), ImmutableDictionary<Digest, long>.Empty,
-                now.Count + 1, [], now.Count + 1);
+                now.Count + 1);
     }
 
     // The newest runs are the smallest.
@@ -53,20 +60,24 @@ sealed class IdentityColumn
         return runs;
     }
 
-    /// <summary>Keeps all that is not kept yet, and tells how to find it again. The adding thread's alone.</summary>
-    public Json Save(INodes nodes)
+    /// <summary>
+    /// Keeps all that was in the column at a moment and is not kept yet, and tells how to find it again. For one thread
+    /// at a time; another may add.
+    /// </summary>
+    public Json Save(Content then, INodes nodes)
     {
-        foreach (var run in _now.Runs) run.Keep(nodes);
-        if (_now.Kept < _now.Count)
+        foreach (var run in then.Runs) run.Keep(nodes);
+        if (_kept.From != then.InRuns) _kept = ([], then.InRuns, then.InRuns);
+        if (_kept.To < then.Count)
         {
-            var added = _now.Fresh.Where(f => f.Value >= _now.Kept).OrderBy(f => f.Value).ToArray();
+            var added = then.Fresh.Where(f => f.Value >= _kept.To).OrderBy(f => f.Value).ToArray();
             var rows = new byte[added.Length * IdentityRun.Row];
             foreach (var (i, (identity, entry)) in added.Index())
                 IdentityRun.Write(rows.AsSpan(i * IdentityRun.Row), identity, entry);
-            _now = _now with { Parts = _now.Parts.Add(nodes.Add(rows)), Kept = _now.Count };
+            _kept = (_kept.Parts.Add(nodes.Add(rows)), _kept.From, then.Count);
         }
-        return Json.Object(("count", _now.Count), ("runs", Json.Array(_now.Runs.Select(r => r.ToJson()))),
-            ("fresh", Json.Array(_now.Parts.Select(p => p.ToJson()))));
+        return Json.Object(("count", then.Count), ("runs", Json.Array(then.Runs.Select(r => r.ToJson()))),
+            ("fresh", Json.Array(_kept.Parts.Select(p => p.ToJson()))));
     }
 
     /// <exception cref="FormatException">This names no column.</exception>
@@ -80,7 +91,8 @@ sealed class IdentityColumn
                 fresh.Add(Digest.From(rows.AsSpan(at, Digest.Size)),
                     BinaryPrimitives.ReadInt64BigEndian(rows.AsSpan(at + Digest.Size)));
         var count = saved["count"].AsInt;
-        return new(new Content([.. saved["runs"].AsArray.Select(r => IdentityRun.FromJson(r, nodes))],
-            fresh.ToImmutable(), count, parts, count));
+        var now = new Content([.. saved["runs"].AsArray.Select(r => IdentityRun.FromJson(r, nodes))],
+            fresh.ToImmutable(), count);
+        return new(now) { _kept = (parts, now.InRuns, count) };
     }
 }

@@ -100,6 +100,9 @@ public sealed class Replay
     public IEnumerable<Folded> Observations(string system, string environment, long from = 0) =>
         Listed(EntryLists.Observations(system, environment), from);
 
+    /// <summary>The refusals of an envelope, the oldest first.</summary>
+    internal IEnumerable<Folded> RefusalsOf(Digest envelope) => Listed(EntryLists.Refusals(envelope), 0);
+
     IEnumerable<Folded> Listed(string name, long from)
     {
         var (list, entries) = (_lists[name], Entries);
@@ -148,12 +151,14 @@ public sealed class Replay
     /// <summary>What the fold would make of an entry, without adding it.</summary>
     public Outcome Try(Entry entry) => Fold.Apply(State, entry, Documents);
 
+    internal Outcome Try(Prepared entry) => Fold.Apply(State, entry, Documents);
+
     /// <summary>Folds the next entry. Anything but acceptance leaves the replay as it was.</summary>
     public Outcome Add(Entry entry) => Add(Prepared.Nothing(entry));
 
     public Outcome Add(Prepared entry)
     {
-        var outcome = Fold.Apply(State, entry, Documents);
+        var outcome = Try(entry);
         if (outcome is Outcome.Accepted accepted) Add(entry.Entry, accepted);
         return outcome;
     }
@@ -181,16 +186,14 @@ public sealed class Replay
         if (next.Size - _kept >= Distance) Keep();
     }
 
-    /// <summary>Makes a snapshot of what was added since the last one. The adding thread's alone.</summary>
+    /// <summary>Has a snapshot made, if none is being made. The adding thread's alone.</summary>
     internal void Keep()
     {
-        var state = _state;
+        var (state, lists, identities) = (_state, _lists, _identities.Now);
         if (_snapshots is null || state.Size == _kept) return;
-        _kept = state.Size;
-        var nodes = _snapshots.Nodes;
-        var root = Json.Object(("state", state.Save(nodes)), ("identities", _identities.Save(nodes)),
-            ("lists", _lists.Save(nodes)));
-        _snapshots.Add(new Snapshot(state.Size, StateDigest.Of(state), nodes.Add(root.ToBytes())));
+        if (_snapshots.TryKeep(nodes => new Snapshot(state.Size, StateDigest.Of(state), nodes.Add(Json.Object(
+            ("state", state.Save(nodes)), ("identities", _identities.Save(identities, nodes)),
+            ("lists", lists.Save(nodes))).ToBytes())))) _kept = state.Size;
     }
 
     /// <summary>How many entries are in no snapshot yet.</summary>
@@ -311,8 +314,12 @@ interface ISnapshots
     /// <summary>The newest over at most so many entries; null: there is none.</summary>
     Snapshot? Before(long size);
 
-    /// <summary>Keeps one, whose nodes were added before. It may be lost.</summary>
-    void Add(Snapshot snapshot);
+    /// <summary>
+    /// Keeps one, which is made with the nodes that it hands out: on a thread of its own, or before this returns. It
+    /// may be lost.
+    /// </summary>
+    /// <returns>Whether it is being made; false: not now.</returns>
+    bool TryKeep(Func<INodes, Snapshot> make);
 
     /// <summary>None of those that were kept is used any more.</summary>
     void Discard(string why);

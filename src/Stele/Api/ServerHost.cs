@@ -71,7 +71,8 @@ sealed class ServerHost : IAsyncDisposable
         {
             folder.Raise();
             var blobs = new BlobStore(folder.Blobs);
-            admission = Admission.Start(log, blobs, serverKey, time);
+            admission = Admission.Start(log, blobs, serverKey, time,
+                new KeptFold(folder.State, folder.StateKey, options.Fold));
             if (admission.Replay.State.Ledger != trust.Genesis)
                 throw new FormatException(
                     $"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");

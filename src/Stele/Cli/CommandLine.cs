@@ -27,6 +27,7 @@ static class CommandLine
             new Option<bool>("--json") { Recursive = true },
             new Option<string>("--data") { Recursive = true, HelpName = "DIR" },
             new Option<string>("--home") { Recursive = true, HelpName = "DIR" },
+            new Option<bool>("--from-zero") { Recursive = true },
         };
         var top = new Verb("stele", "", intro, [], null) { Verbs = verbs };
         var known = new Dictionary<Command, Verb> { [root] = top };

@@ -55,9 +55,9 @@ sealed class Desk : IAsyncDisposable
         try
         {
             home.PrivateCache();
-            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server,
-                call.Clock,
-                holding: Holding.WhileStoring);
+            var folder = System.IO.Path.Combine(home.Cache, trust.Genesis.Hex);
+            replica = await Replica.Open(folder, trust, server, call.Clock, holding: Holding.WhileStoring,
+                kept: new KeptFold(System.IO.Path.Combine(folder, "state"), home.StateKey, call.Fold));
             var desk = new Desk(call, home, server, replica);
             await desk.Sync();
             call.Terminal.Clear();

@@ -18,6 +18,9 @@ sealed class Home
 
     public string Folder => _path;
     public string Cache => Path.Combine(_path, "cache");
+    /// <summary>By what this home knows its own snapshots of a fold. Out of the cache, which others may write for it.
+    /// </summary>
+    public string StateKey => Path.Combine(_path, "keys", "state.key");
     string ConfigFile => Path.Combine(_path, "config.json");
     string TrustFile => Path.Combine(_path, "trust.json");
     string KeyFile(string name) => Path.Combine(_path, "keys", name + ".pem");
@@ -58,6 +61,7 @@ sealed class Home
     {
         Private(_path);
         Private(Cache);
+        Private(Path.Combine(_path, "keys"));
     }
 
     /// <summary>Sets members of the configuration. What other commands in this home have set meanwhile stays.</summary>

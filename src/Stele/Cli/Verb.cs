@@ -73,6 +73,10 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
         return data;
     }
 
+    /// <summary>Where folding the ledger begins.</summary>
+    public Control.FoldFrom Fold =>
+        parsed.GetValue<bool>("--from-zero") ? Control.FoldFrom.Zero : Control.FoldFrom.Snapshot;
+
     /// <summary>The member's own configuration home.</summary>
     public string HomePath => Places.Home(parsed.GetValue<string>("--home"));
 }

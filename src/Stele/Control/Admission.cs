@@ -55,11 +55,14 @@ sealed class Admission : IAsyncDisposable
     public const int RefusalsPerMinute = 30;
 
     readonly Log _log;
-    readonly Replay _replay;
-    readonly IBlobs _blobs;
+    readonly BlobStore _blobs;
+    readonly KeptFold? _kept;
+    readonly PrivateKey _serverKey;
+    Snapshots? _snapshots;
+    volatile Replay _replay;
     readonly WallClock _clock;
     readonly RefusalBudget _budget;
-    readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
+    readonly Channel<Submission?> _queue = Channel.CreateUnbounded<Submission?>();   // bounded by _waiting; null: look
     readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead)
     {
         SingleReader = true,
@@ -67,20 +70,52 @@ sealed class Admission : IAsyncDisposable
         FullMode = BoundedChannelFullMode.Wait
     });
     int _waiting, _witnessed;
-    readonly Dictionary<Reason, long> _refused = [];
+    readonly Dictionary<Reason, long> _refused = [];    // also what the replay does not have yet
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    readonly Staging _staging;
+    Staging _staging;
 
-    /// <param name="replay">Every entry of the log, folded.</param>
-    Admission(Log log, Replay replay, IBlobs blobs, PrivateKey serverKey, TimeProvider time)
+    Admission(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time, KeptFold? kept)
     {
-        (_log, _replay, _blobs, _staging) = (log, replay, blobs, new Staging(replay, serverKey));
+        (_log, _blobs, _serverKey, _kept) = (log, blobs, serverKey, kept);
         (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
-        foreach (var folded in replay.Entries)
-            if (folded.Statement is Refusal r) _refused[Reason.Of(r)] = folded.Index;
-        Completion = Task.Run(Run);
+        _replay = FoldLog(kept?.From ?? FoldFrom.Zero);
+        _staging = new Staging(_replay, serverKey);
+        Completion = Task.CompletedTask;
     }
+
+    /// <summary>Folds the log, from its newest snapshot on or from its first entry.</summary>
+    /// <exception cref="FormatException">An entry does not fold.</exception>
+    Replay FoldLog(FoldFrom from)
+    {
+        if (_kept is not null)
+        {
+            _snapshots?.Dispose();
+            _snapshots = Snapshots.Open(_kept.Folder, _kept.Secret, Merkle.Leaf(_log.ReadEntry(0)), () => _log,
+                Holding.Throughout, out var why);
+            SnapshotError = why;
+            if (from is FoldFrom.Zero) _snapshots?.Discard("everything is folded again from the first entry");
+        }
+        var replay = new Replay(new Documents(SmallDocuments.Of(_blobs)), new StoredEntries(() => _log), _snapshots);
+        try
+        {
+            foreach (var entry in new Preparation(replay.State).Read(_log.ReadEntries(replay.State.Size, _log.Size)))
+                if (entry.Entry is not { } prepared)
+                    throw new FormatException($"entry {replay.State.Size} of the ledger is none: {entry.Error}");
+                else if (replay.Add(prepared) is Outcome.Refused refused)
+                    throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: "
+                        + $"{refused.Code.Name()}: {refused.Message}");
+        }
+        catch (NodeException) when (from is FoldFrom.Snapshot)
+        {
+            return FoldLog(FoldFrom.Zero);
+        }
+        if (_snapshots is not null) _snapshots.WhenBroken = () => _queue.Writer.TryWrite(null);
+        return replay;
+    }
+
+    /// <summary>Why the fold's snapshots can't be kept; null: they are, or are not wanted.</summary>
+    public string? SnapshotError { get; private set; }
 
     /// <summary>
     /// The fold over everything durable. Readers take its <see cref="Replay.State"/> once and stay with it; its
@@ -91,28 +126,28 @@ sealed class Admission : IAsyncDisposable
     /// <summary>
     /// Ends when the queue was closed and drained; faults when the loop failed, which is a matter for the process.
     /// </summary>
-    public Task Completion { get; }
+    public Task Completion { get; private set; }
 
+    /// <param name="kept">Whether the fold is kept from one start to the next; null: it is not.</param>
     /// <summary>Folds the log and starts to admit.</summary>
     /// <exception cref="ProblemException">The clock lies behind the last entry.</exception>
     /// <exception cref="FormatException">
     /// An entry of the log does not fold: the ledger is damaged, or was written by other rules.
     /// </exception>
-    public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
+    public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time,
+        KeptFold? kept = null)
     {
-        var replay = new Replay(new Documents(SmallDocuments.Of(blobs)));
-        foreach (var bytes in log.ReadEntries(0, log.Size))
-            if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
-                throw new FormatException(
-                    $"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
-        if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
+        if (log.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
+        var admission = new Admission(log, blobs, serverKey, time, kept);
+        var replay = admission.Replay;
         if (!replay.State.ServerKey!.Equals(serverKey.Public))
             throw new FormatException(
                 $"the server's key {serverKey.Public.Id} is not the one that genesis names, "
                 + $"{replay.State.ServerKey.Id}");
         var last = replay.Entries[^1];
         WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
-        return new Admission(log, replay, blobs, serverKey, time);
+        admission.Completion = Task.Run(admission.Run);
+        return admission;
     }
 
     /// <summary>
@@ -210,13 +245,14 @@ sealed class Admission : IAsyncDisposable
         }
     }
 
-    volatile bool _ended;
+    volatile bool _ended, _failed;
 
     /// <summary>Takes nothing more, finishes what waits, and ends the loop.</summary>
     public async ValueTask DisposeAsync()
     {
         _queue.Writer.TryComplete();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _snapshots?.Dispose();
     }
 
     async Task Run()
@@ -225,7 +261,15 @@ sealed class Admission : IAsyncDisposable
         var judged = new List<(Submission Submission, Admitted? Answer)>();   // null: being judged
         try
         {
-            WriteMissingVerdicts();
+            try
+            {
+                WriteMissingVerdicts();
+            }
+            catch (NodeException)
+            {
+                await FoldAgain();
+                WriteMissingVerdicts();
+            }
             await Append(judged);
             while (await _queue.Reader.WaitToReadAsync())
             {
@@ -233,8 +277,25 @@ sealed class Admission : IAsyncDisposable
                 while (judged.Count < MaxBatch && _staging.Bytes < MaxBatchBytes
                     && _queue.Reader.TryRead(out var submission))
                 {
+                    if (_snapshots?.Broken is not null)
+                    {
+                        await Append(judged);
+                        judged = [];
+                        await FoldAgain();
+                    }
+                    if (submission is null) continue;
                     judged.Add((submission, null));
-                    judged[^1] = (submission, await Admit(submission.Envelope));
+                    try
+                    {
+                        judged[^1] = (submission, await Admit(submission.Envelope));
+                    }
+                    catch (NodeException)
+                    {
+                        await Append(judged[..^1]);
+                        judged = [(submission, null)];
+                        await FoldAgain();
+                        judged[^1] = (submission, await Admit(submission.Envelope));
+                    }
                 }
                 await Append(judged);
                 judged = [];
@@ -253,6 +314,22 @@ sealed class Admission : IAsyncDisposable
             _advanced.TrySetResult();
         }
         await settling;
+    }
+
+    /// <summary>
+    /// What was kept of the fold was changed or damaged: nothing of it is used any more, and the ledger is folded again
+    /// from its first entry. Statements wait meanwhile.
+    /// </summary>
+    async Task FoldAgain()
+    {
+        await Append([]);
+        while (_advanced.Task is var advanced && _replay.State.Size < _staging.State.Size)
+        {
+            if (_failed) throw new IOException("the ledger failed before what was judged was in it");
+            await advanced;
+        }
+        _replay = FoldLog(FoldFrom.Zero);
+        _staging = new Staging(_replay, _serverKey);
     }
 
     /// <summary>7.</summary>
@@ -280,6 +357,8 @@ sealed class Admission : IAsyncDisposable
                 catch (Exception e)
                 {
                     broken = ExceptionDispatchInfo.Capture(e);
+                    _failed = true;
+                    _advanced.TrySetResult();
                 }
             }
             Stop(batch.Judged, broken.SourceException);
@@ -297,7 +376,7 @@ sealed class Admission : IAsyncDisposable
         var answer = No(Problem.Of(ProblemCode.Stopped,
             $"the ledger failed{why}; whether this statement got in will be seen when the server was restarted"));
         foreach (var (submission, _) in judged) Answer(submission, answer);
-        while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
+        while (_queue.Reader.TryRead(out var waiting)) if (waiting is not null) Answer(waiting, answer);
     }
 
     void Answer(Submission submission, Admitted answer)
@@ -306,6 +385,7 @@ sealed class Admission : IAsyncDisposable
     }
 
     /// <summary>Judges one envelope on the tentative state and stages what follows from it.</summary>
+    /// <exception cref="NodeException">What was kept of the fold can't be read.</exception>
     async Task<Admitted> Admit(Envelope envelope)
     {
         // 3.
@@ -327,7 +407,7 @@ sealed class Admission : IAsyncDisposable
         {
             outcome = Fold.Apply(before, entry, _replay.Documents);
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not NodeException)
         {
             if (Disk.DiskTrouble.LacksDescriptors(e))
                 return No(Problem.Of(ProblemCode.Busy, "the server has too much open at once to judge this"));
@@ -369,7 +449,7 @@ sealed class Admission : IAsyncDisposable
         if (refused.Member is not { } member) return No(Problem.Of(refused));
         var refusal = Explain.Refusal(before, entry, refused);
         var reason = Reason.Of(refusal);
-        if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
+        if (Recorded(reason) is { } recorded) return No(Problem.Of(refused, recorded));
         if (!_budget.TrySpend(member))
             return No(Problem.Of(ProblemCode.RateLimited,
                 $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more "
@@ -388,6 +468,8 @@ sealed class Admission : IAsyncDisposable
         try
         {
             if (Explain.Verdict(before, entry, refused) is { } verdict) _staging.Sign(verdict, entry.Time);
+            if (_refused.Count >= QueueLength)
+                foreach (var (old, at) in _refused.ToArray()) if (at < _replay.State.Size) _refused.Remove(old);
             _refused[reason] = _staging.Sign(refusal, entry.Time);
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException)
@@ -397,16 +479,18 @@ sealed class Admission : IAsyncDisposable
         return No(Problem.Of(refused, _refused[reason]));
     }
 
+    long? Recorded(Reason reason) => _refused.TryGetValue(reason, out var staged) ? staged
+        : _replay.RefusalsOf(reason.Envelope).FirstOrDefault(f => Reason.Of((Refusal)f.Statement) == reason)?.Index;
+
     /// <summary>
     /// A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is
-    /// given now.
+    /// given now. Those before one that has its verdict were looked at by earlier starts.
     /// </summary>
     void WriteMissingVerdicts()
     {
-        var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
-        foreach (var folded in _replay.Entries)
-            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index)
-                && _clock.TryStamp(_staging.State.Time, out var stamp, out _))
+        var missing = _replay.NewestOf<Deployment>().TakeWhile(d => !IsExplained(d)).ToArray();
+        foreach (var folded in missing.Reverse())
+            if (folded.Judgement is not null && _clock.TryStamp(_staging.State.Time, out var stamp, out _))
                 try
                 {
                     if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After,
@@ -415,6 +499,9 @@ sealed class Admission : IAsyncDisposable
                 // it stays unexplained, as it was: no reason to admit nothing any more
                 catch (Exception e) when (e is FormatException or InvalidOperationException) { }
     }
+
+    bool IsExplained(Folded deployment) => _replay.Of<Verdict>(deployment.Index + 1)
+        .Any(v => ((Verdict)v.Statement).Size == deployment.Index);
 
     /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>
     async Task Append(List<(Submission Submission, Admitted? Answer)> judged)

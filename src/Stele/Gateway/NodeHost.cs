@@ -69,7 +69,8 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(new Closing(outbox));
             var identity = folder.Open();
             var blobs = new BlobStore(folder.Blobs);
-            var link = await ServerLink.Open(folder, trust, new ServerClient(server, token), blobs, time);
+            var link = await ServerLink.Open(folder, trust, new ServerClient(server, token), blobs, time,
+                nodeOptions.Fold);
             begun.Push(link);
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));

@@ -17,6 +17,8 @@ namespace Stele.Host;
 /// principals.json   who may ask for decisions, and read or erase here (see TokenFile): SHA-256 of each token   0600
 /// reads             who opened which bodies: a journal                          0600
 /// replica/          its own copy of the ledger; and next to that memory, cosigner.key, which cosigns what the memory holds    0600
+/// state/            snapshots of its fold (see Snapshots); derived
+/// state.key         32 random bytes: by them the node knows its own snapshots   0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// logs/[hex]/       one decision log an environment: key, journal, tiles; accounted.json: how far keys are
 ///                   accounted for
@@ -41,6 +43,8 @@ sealed record NodeFolder(string Path)
     public string Token => At("token");
     public string Principals => At("principals.json");
     public string Replica => At("replica");
+    public string State => At("state");
+    public string StateKey => At("state.key");
 
     /// <summary>
     /// Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a
