@@ -49,7 +49,7 @@ public sealed class Replay
     readonly IStoredEntries? _stored;
     readonly ISnapshots? _snapshots;
     readonly IdentityColumn _identities = new();
-    volatile Newest _newest = new(0, [], 0);
+    volatile Tail _newest = new(0, [], 0);
     volatile State _state = State.Empty;
     volatile EntryLists _lists = EntryLists.Empty;
     long _kept;                                 // entries of the newest snapshot
@@ -94,11 +94,24 @@ public sealed class Replay
 
     /// <summary>The entries of a kind, the newest first.</summary>
     public IEnumerable<Folded> NewestOf<T>() where T : Statement =>
-        ListedBackwards(StatementKinds.NameOf<T>());
+        ListedBackwards(StatementKinds.NameOf<T>(), long.MaxValue);
+
+    /// <summary>The same of a kind by its name; null: all entries.</summary>
+    public IEnumerable<Folded> Newest(string? kind) =>
+        kind is not null ? ListedBackwards(kind, long.MaxValue) : Backwards(Entries);
+
+    static IEnumerable<Folded> Backwards(IReadOnlyList<Folded> entries)
+    {
+        for (var i = entries.Count - 1; i >= 0; i--) yield return entries[i];
+    }
 
     /// <summary>What was observed of an environment, from an entry on, the oldest first.</summary>
     public IEnumerable<Folded> Observations(string system, string environment, long from = 0) =>
         Listed(EntryLists.Observations(system, environment), from);
+
+    /// <summary>The same of those among the first <paramref name="size"/> entries, the newest first.</summary>
+    public IEnumerable<Folded> NewestObservations(string system, string environment, long size) =>
+        ListedBackwards(EntryLists.Observations(system, environment), size);
 
     /// <summary>The refusals of an envelope, the oldest first.</summary>
     internal IEnumerable<Folded> RefusalsOf(Digest envelope) => Listed(EntryLists.Refusals(envelope), 0);
@@ -110,10 +123,10 @@ public sealed class Replay
             .Select(e => entries[(int)e]);
     }
 
-    IEnumerable<Folded> ListedBackwards(string name)
+    IEnumerable<Folded> ListedBackwards(string name, long size)
     {
         var (list, entries) = (_lists[name], Entries);
-        return list.Before(list.Count).SkipWhile(e => e >= entries.Count).Select(e => entries[(int)e]);
+        return list.Before(list.CountWhile(e => e < Math.Min(size, entries.Count))).Select(e => entries[(int)e]);
     }
 
     public Documents Documents { get; }
@@ -234,7 +247,7 @@ public sealed class Replay
         if (_asked.Count > MostAsked) _asked.RemoveLast();
     }
 
-    sealed class FoldedEntries(Replay ledger, Newest newest) : IReadOnlyList<Folded>
+    sealed class FoldedEntries(Replay ledger, Tail newest) : IReadOnlyList<Folded>
     {
         public int Count => checked((int)(newest.From + newest.Count));
 
@@ -260,12 +273,12 @@ public sealed class Replay
     /// <summary>
     /// The newest entries, of a list that only grows; so a reader sees a fixed length while the writer goes on.
     /// </summary>
-    sealed record Newest(long From, List<(Entry Entry, Statement Statement)> Items, int Count)
+    sealed record Tail(long From, List<(Entry Entry, Statement Statement)> Items, int Count)
     {
         public (Entry Entry, Statement Statement)? this[long index] =>
             index >= From && index - From < Count ? Items[(int)(index - From)] : null;
 
-        public Newest Add(Entry entry, Statement statement, IStoredEntries? stored)
+        public Tail Add(Entry entry, Statement statement, IStoredEntries? stored)
         {
             var kept = this;
             if (stored is not null && Count >= MostInMemory)

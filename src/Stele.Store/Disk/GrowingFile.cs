@@ -49,6 +49,14 @@ sealed class GrowingFile : IDisposable
         Failpoint.After(DiskAct.Write, Path);
     }
 
+    /// <summary>Cuts off what a failed write left.</summary>
+    public void Cut(long length)
+    {
+        Failpoint.Before(DiskAct.Resize, Path);
+        RandomAccess.SetLength(_file, length);
+        Failpoint.After(DiskAct.Resize, Path);
+    }
+
     public void Sync()
     {
         Failpoint.Before(DiskAct.Flush, Path);

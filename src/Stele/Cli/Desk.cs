@@ -270,7 +270,7 @@ sealed class Desk : IAsyncDisposable
                 throw new CliError(
                     $"{place} was moved on by entry {newest} before a node said that it runs entry {head.Entry}",
                     $"stele status {place}");
-            var seen = Status.AboutHead(State, Replay.Entries, place.System, place.Environment, head).ToArray();
+            var seen = Status.AboutHead(State, Replay, place.System, place.Environment, head).ToArray();
             if (seen.Length == head.Routes.Length && seen.All(s => Status.Runs(s.Observation)))
                 return seen.Max(s => s.Entry.Index);
             var (said, final) = node is null ? (null, false) : await Said(node, place, head.Entry);

@@ -85,8 +85,7 @@ static class LogVerb
             call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
             return 0;
         }
-        var lines = desk.Replay.Entries.Where(f => kind is null || f.Statement.Kind == kind).ToArray();
-        if (call.Get<int?>("--last") is { } n) lines = lines[^Math.Min(n, lines.Length)..];
+        Folded[] lines = [.. desk.Replay.Newest(kind).Take(call.Get<int?>("--last") ?? int.MaxValue).Reverse()];
         // A listing of the whole ledger does not wait until all of it was judged again.
         var again = lines.Where(f => f.Statement is Verdict or Refusal)
             .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));

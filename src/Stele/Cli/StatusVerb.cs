@@ -36,7 +36,7 @@ static class StatusVerb
     {
         await using var desk = await Desk.Open(call);
         var (state, now) = AsOf(desk, call);
-        var status = Status.Of(state, desk.Replay.Entries, now);
+        var status = Status.Of(state, desk.Replay, now);
         if (call.Get<string>("system/env") is { } only)
         {
             Parsing.Scope(only, state);

@@ -221,7 +221,11 @@ sealed class Snapshots : ISnapshots, IDisposable
             _name.CopyTo(record.AsSpan(File));
             HMACSHA256.HashData(_secret, record.AsSpan(0, Signed), record.AsSpan(Signed));
             if (!MayBeUsed(record)) throw new IOException("the log's hashes are not those of its checkpoint");
-            _records!.Write(Count * Record, record);
+            // What a power loss left of the last one would stand in the way of the search.
+            var count = Count;
+            while (count > 0 && At(count - 1) is null) count--;
+            if (_records!.Length > count * Record) _records.Cut(count * Record);
+            _records.Write(count * Record, record);
             _records.Sync();
             LastError = null;
         }
