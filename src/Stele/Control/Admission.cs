@@ -110,6 +110,7 @@ sealed class Admission : IAsyncDisposable
         {
             return FoldLog(FoldFrom.Zero);
         }
+        if (replay.NotKept >= KeptFold.Few) replay.Keep();
         if (_snapshots is not null) _snapshots.WhenBroken = () => _queue.Writer.TryWrite(null);
         return replay;
     }
@@ -252,7 +253,10 @@ sealed class Admission : IAsyncDisposable
     {
         _queue.Writer.TryComplete();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _snapshots?.Dispose();
+        if (_snapshots is null) return;
+        await _snapshots.Idle;
+        if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+        _snapshots.Dispose();
     }
 
     async Task Run()

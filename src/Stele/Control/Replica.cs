@@ -163,13 +163,16 @@ sealed class Replica : IAsyncDisposable
     /// <summary>Where the replica in a folder is stored.</summary>
     public static ILedgerStore StoreIn(string folder) => new FileStore(Path.Combine(folder, "ledger"));
 
+    /// <summary>Every opening reads the last segment again, and every command opens it.</summary>
+    static readonly LogOptions Options = new() { SegmentBytes = 4 << 20 };
+
     static async Task<Log> OpenLog(string folder, Trust trust, TimeProvider time, CancellationToken stop)
     {
         for (var start = time.GetTimestamp(); ;)
         {
             try
             {
-                return Ledger.Log.OpenReplica(StoreIn(folder), trust.Key, time);
+                return Ledger.Log.OpenReplica(StoreIn(folder), trust.Key, time, Options);
             }
             catch (LogException e)
             {
@@ -415,6 +418,7 @@ sealed class Replica : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
+        if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
         _snapshots?.Dispose();
         _log.Dispose();
         _one.Dispose();

@@ -36,7 +36,6 @@ sealed class Snapshots : ISnapshots, IDisposable
     readonly Digest _ledger;
     readonly Func<LogReader> _log;
     readonly SafeFileHandle? _held;         // null: the lock is taken for each snapshot
-    readonly CancellationTokenSource _closing = new();
     readonly Lock _gate = new();
     GrowingFile? _records;
     byte[] _name = [];                      // of the nodes' file
@@ -207,7 +206,7 @@ sealed class Snapshots : ISnapshots, IDisposable
             if (_nodes is null) Begin();
             var snapshot = make(_nodes!);
             var log = _log();
-            if (log.Size < snapshot.Size) log.WaitBeyond(snapshot.Size - 1, _closing.Token).GetAwaiter().GetResult();
+            if (log.Size < snapshot.Size) log.WaitBeyond(snapshot.Size - 1, default).GetAwaiter().GetResult();
             _nodes!.Flush();
             var record = new byte[Record];
             Magic.CopyTo(record);
@@ -264,11 +263,12 @@ sealed class Snapshots : ISnapshots, IDisposable
 
     public void Dispose()
     {
-        _closing.Cancel();
         _keeping.GetAwaiter().GetResult();
         _nodes?.Dispose();
         _records?.Dispose();
         _held?.Dispose();
-        _closing.Dispose();
     }
+
+    /// <summary>Ends when the snapshot that is being made is kept, or can't be.</summary>
+    public Task Idle => _keeping;
 }
