@@ -133,7 +133,7 @@ sealed class Replica : IAsyncDisposable
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
     public static async Task<Replica> Open(string folder, Trust trust, ServerClient server, TimeProvider time,
-        BlobStore? documents = null, long step = 32 << 20, Holding holding = Holding.Throughout,
+        BlobStore? documents = null, long step = 8 << 20, Holding holding = Holding.Throughout,
         KeptFold? kept = null)
     {
         Files.CreateDirectory(folder, secret: true);
@@ -164,7 +164,7 @@ sealed class Replica : IAsyncDisposable
     public static ILedgerStore StoreIn(string folder) => new FileStore(Path.Combine(folder, "ledger"));
 
     /// <summary>Every opening reads the last segment again, and every command opens it.</summary>
-    static readonly LogOptions Options = new() { SegmentBytes = 4 << 20 };
+    static readonly LogOptions Options = new() { SegmentBytes = 4 << 20 };      // less than a step
 
     static async Task<Log> OpenLog(string folder, Trust trust, TimeProvider time, CancellationToken stop)
     {
