@@ -48,8 +48,8 @@ static class GrowthBench
                 var first = await site.Start();
                 var cold = await site.Command("status");
                 var at = size.ToString("N0", CultureInfo.InvariantCulture) + build;
-                string? Limit(string what) =>
-                    size == sizes[0] ? null : $"{what} at {sizes[0].ToString("N0", CultureInfo.InvariantCulture)}{build}";
+                var least = sizes[0].ToString("N0", CultureInfo.InvariantCulture) + build;
+                string? Limit(string what) => size == sizes[0] ? null : $"{what} at {least}";
                 rounds.Add($"first start of a server, folding at {at}", "CPU s", null, () => Task.FromResult(
                     first.Sample));
                 rounds.Add($"first command of a home, folding at {at}", "CPU s", null, () => Task.FromResult(

@@ -42,8 +42,9 @@ sealed partial record Measured(double Cpu, double Peak, double Wall)
         process.WaitForExit();
         var usage = new long[18];   // struct rusage: 16 longs
         if (getrusage(RUSAGE_CHILDREN, usage) != 0) throw new InvalidOperationException("getrusage failed");
+        var cpu = usage[0] + usage[2] + (usage[1] + usage[3]) / 1e6;
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{usage[0] + usage[2] + (usage[1] + usage[3]) / 1e6} {usage[4] / 1024.0} {Stopwatch.GetElapsedTime(began).TotalSeconds}"));
+            $"{cpu} {usage[4] / 1024.0} {Stopwatch.GetElapsedTime(began).TotalSeconds}"));
         return process.ExitCode;
     }
 

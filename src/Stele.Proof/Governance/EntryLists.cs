@@ -5,7 +5,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// Which entries are of a kind, which observations are of a place, and which refusals of an envelope: lists of entries'
-/// numbers, in order, that only grow. Whoever looks for an entry of a kind reads those, not the ledger.
+/// numbers, in order, that only grow. Who looks for an entry of a kind reads those, not the ledger.
 /// </summary>
 sealed class EntryLists
 {

@@ -103,8 +103,8 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>
-    /// Keeps all that is not kept yet, and tells how to find it again. What is kept is not held in memory any more, here
-    /// and in every map that shares it; whoever asks for it reads it again.
+    /// Keeps all that is not kept yet, and tells how to find it again. What is kept is not held in memory any more,
+    /// here and in every map that shares it; who asks for it reads it again.
     /// </summary>
     internal Json Save(FactForm<TKey, TValue> form, INodes nodes)
     {

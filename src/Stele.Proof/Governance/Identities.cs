@@ -8,7 +8,8 @@ namespace Stele.Proof.Governance;
 /// </summary>
 public sealed class Identities
 {
-    /// <summary>More than this many in a view are looked through for those that came into the column meanwhile.</summary>
+    /// <summary>More than this many in a view are looked through for those that came into the column meanwhile.
+    /// </summary>
     const int Few = 256;
 
     readonly IdentityColumn _column;

@@ -23,7 +23,7 @@ readonly record struct NodeRef(long At, int Length, Digest Digest)
 }
 
 /// <summary>
-/// Nodes of persistent structures, kept outside memory: each is named by where it is and by its digest, so that whoever
+/// Nodes of persistent structures, kept outside memory: each is named by where it is and by its digest, so that who
 /// has the reference to a root has all that hangs on it, or learns that it was changed. Nodes are only added.
 /// </summary>
 interface INodes
@@ -34,5 +34,6 @@ interface INodes
     NodeRef Add(ReadOnlySpan<byte> bytes);
 }
 
-/// <summary>What was kept is not there any more, or is not what was kept: it must be made again from the ledger.</summary>
+/// <summary>What was kept is not there any more, or is not what was kept: it must be made again from the ledger.
+/// </summary>
 sealed class NodeException(string message, Exception? inner = null) : Exception(message, inner);

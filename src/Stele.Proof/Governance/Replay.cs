@@ -317,7 +317,7 @@ interface IStoredEntries
 sealed record Snapshot(long Size, Digest State, NodeRef Root);
 
 /// <summary>
-/// Where snapshots are kept. Invariant: whoever keeps them answers for their being of this ledger and made by this fold
+/// Where snapshots are kept. Invariant: who keeps them answers for their being of this ledger and made by this fold
 /// alone; nobody else can make or change one unnoticed.
 /// </summary>
 interface ISnapshots

@@ -30,7 +30,10 @@ public static class StateDigest
 
     /// <summary>A part of the form, which the rows of the kinds that change it name.</summary>
     /// <param name="Path">Of maps of facts alone.</param>
-    internal record Part(string Name, Func<State, Extent, Json?> Form, Func<State, string, FactPath>? Path);
+    internal abstract record Part(string Name, Func<State, Extent, Json?> Form, Func<State, string, FactPath>? Path);
+
+    sealed record OwnPart(string Name, Func<State, Extent, Json?> Form, Func<State, string, FactPath>? Path)
+        : Part(Name, Form, Path);
 
     /// <summary>A map of facts as a part of the form.</summary>
     /// <param name="Value">The one form of a fact.</param>
@@ -54,7 +57,8 @@ public static class StateDigest
 
     internal static readonly MapPart<Digest, string> KeyOwners = Of("keyOwners", s => s.KeyOwners, m => Json.Of(m));
 
-    internal static readonly MapPart<Digest, RevocationFact> Revocations = Of("revocations", s => s.Revocations, r => Json.Object(
+    internal static readonly MapPart<Digest, RevocationFact> Revocations = Of("revocations", s => s.Revocations, r =>
+        Json.Object(
         ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect),
             ("recovery", r.Recovery is { } n ? Json.Of(n) : null)));
 
@@ -76,7 +80,8 @@ public static class StateDigest
         ("entry", p.Entry), ("by", By(p.By)), ("policy", Optional(p.Policy)), ("candidate", Optional(p.Candidate)),
             ("share", p.Share)));
 
-    internal static readonly MapPart<Digest, ImmutableArray<OriginFact>> Origins = Of("origins", s => s.Origins, all => List(all, o => Json.Object(
+    internal static readonly MapPart<Digest, ImmutableArray<OriginFact>> Origins = Of("origins", s => s.Origins, all =>
+        List(all, o => Json.Object(
         ("by", By(o.By)), ("builder", o.Builder), ("agrees", o.Agrees), ("type", o.BuildType), ("recipe", o.Recipe),
             ("materials", List(o.Materials, Json.Of)),
         ("source", o.Source is { } x
@@ -86,7 +91,8 @@ public static class StateDigest
     internal static readonly MapPart<Digest, ReleaseFact> Releases = Of("releases", s => s.Releases, r =>
         Json.Object(("by", By(r.By)), ("system", r.System), ("name", r.Name), ("document", r.Document)));
 
-    internal static readonly MapPart<long, EvaluationFact> Evaluations = Of("evaluations", s => s.Evaluations, e => Json.Object(
+    internal static readonly MapPart<long, EvaluationFact> Evaluations = Of("evaluations", s => s.Evaluations, e =>
+        Json.Object(
         ("by", By(e.By)), ("time", e.Time), ("release", e.Release), ("check", e.Check), ("report", e.Report),
             ("supersededBy", e.SupersededBy is { } s ? By(s) : null)));
 
@@ -119,7 +125,7 @@ public static class StateDigest
     internal static readonly Func<PastHead, Json> Past = h =>
         Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
 
-    internal static readonly Part Environments = new("environments",
+    internal static readonly Part Environments = new OwnPart("environments",
         (s, extent) => MapOf(extent, s.Environments,
             extent == Extent.Whole ? e => Environment(e, Extent.Whole) : AsHashed),
         (s, key) => s.Environments.PathTo(key, AsHashed));
@@ -152,7 +158,7 @@ public static class StateDigest
     internal static MapPart<K, V> Of<K, V>(string name, Func<State, FactMap<K, V>> facts, Func<V, Json> json)
         where K : notnull => new(name, facts, json);
 
-    static Part Plain(string name, Func<State, Json?> json) => new(name, (s, _) => json(s), null);
+    static OwnPart Plain(string name, Func<State, Json?> json) => new(name, (s, _) => json(s), null);
 
     static Json? Optional(Digest? d) => d is { } x ? Json.Of(x) : null;
     static Json? Text(string? s) => s is null ? null : Json.Of(s);

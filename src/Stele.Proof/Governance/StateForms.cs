@@ -6,7 +6,7 @@ namespace Stele.Proof.Governance;
 
 /// <summary>
 /// How each map of a state is kept outside memory: a fact as the state's digest has it, and what that leaves out. It is
-/// no format that crosses a wire: whoever reads it made it, with this very program or one that says the same number.
+/// no format that crosses a wire: who reads it made it, with this very program or one that says the same number.
 /// </summary>
 static class StateForms
 {

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Stele.Disk;
 
 /// <summary>
-/// A file that is only added to, by one process at a time (<see cref="JournalFile.TryLock"/> of a name that the owner
+/// A file that is only added to, by one process at a time (<see cref="TryLock"/> of a name that the owner
 /// chooses), and read by any number meanwhile. It holds what can be made again: its owner knows its content by digests.
 /// </summary>
 sealed class GrowingFile : IDisposable
@@ -37,6 +37,9 @@ sealed class GrowingFile : IDisposable
         Files.SyncNames(path);
         return TryOpen(path) ?? throw new IOException($"{path} was made, and can't be opened");
     }
+
+    /// <summary>Null: another has it.</summary>
+    public static SafeFileHandle? TryLock(string path) => JournalFile.TryLock(path);
 
     public long Length => RandomAccess.GetLength(_file);
 

@@ -51,17 +51,10 @@ sealed class Admission : IAsyncDisposable
     /// <summary>Batches that were appended and are not durable yet.</summary>
     const int Ahead = 2;
 
-    /// <summary>Recorded refusals a minute for one member.</summary>
-    public const int RefusalsPerMinute = 30;
-
     readonly Log _log;
-    readonly BlobStore _blobs;
-    readonly KeptFold? _kept;
+    readonly LedgerFold _fold;
     readonly PrivateKey _serverKey;
-    Snapshots? _snapshots;
-    volatile Replay _replay;
     readonly WallClock _clock;
-    readonly RefusalBudget _budget;
     readonly Channel<Submission?> _queue = Channel.CreateUnbounded<Submission?>();   // bounded by _waiting; null: look
     readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead)
     {
@@ -70,67 +63,35 @@ sealed class Admission : IAsyncDisposable
         FullMode = BoundedChannelFullMode.Wait
     });
     int _waiting, _witnessed;
-    readonly Dictionary<Reason, long> _refused = [];    // also what the replay does not have yet
+    readonly RecordedRefusals _refusals;
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     Staging _staging;
 
-    Admission(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time, KeptFold? kept)
+    Admission(Log log, LedgerFold fold, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
     {
-        (_log, _blobs, _serverKey, _kept) = (log, blobs, serverKey, kept);
-        (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
-        _replay = FoldLog(kept?.From ?? FoldFrom.Zero);
-        _staging = new Staging(_replay, serverKey);
-        Completion = Task.CompletedTask;
+        (_log, _fold, _serverKey, _clock) = (log, fold, serverKey, new WallClock(time));
+        (_staging, _refusals) = (new Staging(Replay, serverKey), new RecordedRefusals(fold, blobs, time));
+        fold.WhenBroken = () => _queue.Writer.TryWrite(null);
+        Completion = Task.Run(Run);
     }
-
-    /// <summary>Folds the log, from its newest snapshot on or from its first entry.</summary>
-    /// <exception cref="FormatException">An entry does not fold.</exception>
-    Replay FoldLog(FoldFrom from)
-    {
-        if (_kept is not null)
-        {
-            _snapshots?.Dispose();
-            _snapshots = Snapshots.Open(_kept.Folder, _kept.Secret, Merkle.Leaf(_log.ReadEntry(0)), () => _log,
-                Holding.Throughout, out var why);
-            SnapshotError = why;
-            if (from is FoldFrom.Zero) _snapshots?.Discard("everything is folded again from the first entry");
-        }
-        var replay = new Replay(new Documents(SmallDocuments.Of(_blobs)), new StoredEntries(() => _log), _snapshots);
-        try
-        {
-            foreach (var entry in new Preparation(replay.State).Read(_log.ReadEntries(replay.State.Size, _log.Size)))
-                if (entry.Entry is not { } prepared)
-                    throw new FormatException($"entry {replay.State.Size} of the ledger is none: {entry.Error}");
-                else if (replay.Add(prepared) is Outcome.Refused refused)
-                    throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: "
-                        + $"{refused.Code.Name()}: {refused.Message}");
-        }
-        catch (NodeException) when (from is FoldFrom.Snapshot)
-        {
-            return FoldLog(FoldFrom.Zero);
-        }
-        if (replay.NotKept >= KeptFold.Few) replay.Keep();
-        if (_snapshots is not null) _snapshots.WhenBroken = () => _queue.Writer.TryWrite(null);
-        return replay;
-    }
-
-    /// <summary>Why the fold's snapshots can't be kept; null: they are, or are not wanted.</summary>
-    public string? SnapshotError { get; private set; }
 
     /// <summary>
     /// The fold over everything durable. Readers take its <see cref="Replay.State"/> once and stay with it; its
     /// documents belong to the loop.
     /// </summary>
-    public Replay Replay => _replay;
+    public Replay Replay => _fold.Replay;
+
+    /// <summary>Why the fold can't be kept for the next start; null: it can.</summary>
+    public string? SnapshotError => _fold.SnapshotError;
 
     /// <summary>
     /// Ends when the queue was closed and drained; faults when the loop failed, which is a matter for the process.
     /// </summary>
-    public Task Completion { get; private set; }
+    public Task Completion { get; }
 
-    /// <param name="kept">Whether the fold is kept from one start to the next; null: it is not.</param>
     /// <summary>Folds the log and starts to admit.</summary>
+    /// <param name="kept">Where the fold is kept from one start to the next; null: it is not.</param>
     /// <exception cref="ProblemException">The clock lies behind the last entry.</exception>
     /// <exception cref="FormatException">
     /// An entry of the log does not fold: the ledger is damaged, or was written by other rules.
@@ -139,16 +100,22 @@ sealed class Admission : IAsyncDisposable
         KeptFold? kept = null)
     {
         if (log.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
-        var admission = new Admission(log, blobs, serverKey, time, kept);
-        var replay = admission.Replay;
-        if (!replay.State.ServerKey!.Equals(serverKey.Public))
-            throw new FormatException(
-                $"the server's key {serverKey.Public.Id} is not the one that genesis names, "
-                + $"{replay.State.ServerKey.Id}");
-        var last = replay.Entries[^1];
-        WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
-        admission.Completion = Task.Run(admission.Run);
-        return admission;
+        var fold = new LedgerFold(log, blobs, kept);
+        try
+        {
+            var state = fold.Replay.State;
+            if (!state.ServerKey!.Equals(serverKey.Public))
+                throw new FormatException($"the server's key {serverKey.Public.Id} is not the one that genesis names, "
+                    + $"{state.ServerKey.Id}");
+            var last = fold.Replay.Entries[^1];
+            WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
+            return new Admission(log, fold, blobs, serverKey, time);
+        }
+        catch
+        {
+            fold.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -200,7 +167,7 @@ sealed class Admission : IAsyncDisposable
         }
         // What comes of it is kept in the envelope. A key that the visible state does not know yet is looked at by the
         // fold alone.
-        var state = _replay.State;
+        var state = Replay.State;
         foreach (var signature in parsed.Signatures) if (Fold.KeyOf(state, signature.KeyId) is { } key)
             _ = parsed.Verify(signature, key);
         var submission = new Submission(parsed);
@@ -241,7 +208,7 @@ sealed class Admission : IAsyncDisposable
         while (true)
         {
             var advanced = _advanced.Task;
-            if (_replay.State.Size > size || _ended) return;
+            if (Replay.State.Size > size || _ended) return;
             await advanced.WaitAsync(stop);
         }
     }
@@ -253,10 +220,7 @@ sealed class Admission : IAsyncDisposable
     {
         _queue.Writer.TryComplete();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_snapshots is null) return;
-        await _snapshots.Idle;
-        if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
-        _snapshots.Dispose();
+        await _fold.End();
     }
 
     async Task Run()
@@ -267,12 +231,12 @@ sealed class Admission : IAsyncDisposable
         {
             try
             {
-                WriteMissingVerdicts();
+                _staging.SignMissingVerdicts(_clock);
             }
             catch (NodeException)
             {
                 await FoldAgain();
-                WriteMissingVerdicts();
+                _staging.SignMissingVerdicts(_clock);
             }
             await Append(judged);
             while (await _queue.Reader.WaitToReadAsync())
@@ -281,7 +245,7 @@ sealed class Admission : IAsyncDisposable
                 while (judged.Count < MaxBatch && _staging.Bytes < MaxBatchBytes
                     && _queue.Reader.TryRead(out var submission))
                 {
-                    if (_snapshots?.Broken is not null)
+                    if (_fold.IsBroken)
                     {
                         await Append(judged);
                         judged = [];
@@ -327,13 +291,13 @@ sealed class Admission : IAsyncDisposable
     async Task FoldAgain()
     {
         await Append([]);
-        while (_advanced.Task is var advanced && _replay.State.Size < _staging.State.Size)
+        while (_advanced.Task is var advanced && Replay.State.Size < _staging.State.Size)
         {
             if (_failed) throw new IOException("the ledger failed before what was judged was in it");
             await advanced;
         }
-        _replay = FoldLog(FoldFrom.Zero);
-        _staging = new Staging(_replay, _serverKey);
+        _fold.Again();
+        _staging = new Staging(Replay, _serverKey);
     }
 
     /// <summary>7.</summary>
@@ -346,9 +310,9 @@ sealed class Admission : IAsyncDisposable
             {
                 try
                 {
-                    if (!batch.Staged.IsEmpty && await batch.First != _replay.State.Size)
+                    if (!batch.Staged.IsEmpty && await batch.First != Replay.State.Size)
                         throw new InvalidOperationException(
-                            $"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to "
+                            $"the log took entry {Replay.State.Size} as {await batch.First}: someone else writes to "
                             + "it");
                     // Here the entries are durable: from now on they happened.
                     _staging.Settle(batch.Staged);
@@ -409,7 +373,7 @@ sealed class Admission : IAsyncDisposable
         Outcome outcome;
         try
         {
-            outcome = Fold.Apply(before, entry, _replay.Documents);
+            outcome = Fold.Apply(before, entry, Replay.Documents);
         }
         catch (Exception e) when (e is not NodeException)
         {
@@ -444,68 +408,18 @@ sealed class Admission : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it
-    ///    again. The same envelope refused again for the same reason is told where it was recorded first.
-    /// </summary>
     async Task<Admitted> Refuse(State before, Entry entry, Outcome.Refused refused)
     {
         if (refused.Member is not { } member) return No(Problem.Of(refused));
-        var refusal = Explain.Refusal(before, entry, refused);
-        var reason = Reason.Of(refusal);
-        if (Recorded(reason) is { } recorded) return No(Problem.Of(refused, recorded));
-        if (!_budget.TrySpend(member))
+        if (_refusals.EntryOf(Explain.Refusal(before, entry, refused)) is { } recorded)
+            return No(Problem.Of(refused, recorded));
+        if (!_refusals.TrySpend(member))
             return No(Problem.Of(ProblemCode.RateLimited,
-                $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more "
+                $"{RecordedRefusals.PerMinute} refusals a minute are recorded for a member, and this would be one more "
                 + $"({refused.Code.Name()}: {refused.Message})"));
-
-        // The envelope is durable before the entry that names it. Where it can't be kept, it is refused all the same,
-        // and not recorded.
-        try
-        {
-            await _blobs.Put(entry.Envelope.ToJson().ToBytes());
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return No(Problem.Of(refused));
-        }
-        try
-        {
-            if (Explain.Verdict(before, entry, refused) is { } verdict) _staging.Sign(verdict, entry.Time);
-            if (_refused.Count >= QueueLength)
-                foreach (var (old, at) in _refused.ToArray()) if (at < _replay.State.Size) _refused.Remove(old);
-            _refused[reason] = _staging.Sign(refusal, entry.Time);
-        }
-        catch (Exception e) when (e is FormatException or InvalidOperationException)
-        {
-            return No(Problem.Of(refused));
-        }
-        return No(Problem.Of(refused, _refused[reason]));
+        return No(await _refusals.Record(before, entry, refused, _staging) is { } written
+            ? Problem.Of(refused, written) : Problem.Of(refused));
     }
-
-    long? Recorded(Reason reason) => _refused.TryGetValue(reason, out var staged) ? staged
-        : _replay.RefusalsOf(reason.Envelope).FirstOrDefault(f => Reason.Of((Refusal)f.Statement) == reason)?.Index;
-
-    /// <summary>
-    /// A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is
-    /// given now. Those before one that has its verdict were looked at by earlier starts.
-    /// </summary>
-    void WriteMissingVerdicts()
-    {
-        var missing = _replay.NewestOf<Deployment>().TakeWhile(d => !IsExplained(d)).ToArray();
-        foreach (var folded in missing.Reverse())
-            if (folded.Judgement is not null && _clock.TryStamp(_staging.State.Time, out var stamp, out _))
-                try
-                {
-                    if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After,
-                        folded.Statement, folded.Judgement)) is { } verdict) _staging.Sign(verdict, stamp);
-                }
-                // it stays unexplained, as it was: no reason to admit nothing any more
-                catch (Exception e) when (e is FormatException or InvalidOperationException) { }
-    }
-
-    bool IsExplained(Folded deployment) => _replay.Of<Verdict>(deployment.Index + 1)
-        .Any(v => ((Verdict)v.Statement).Size == deployment.Index);
 
     /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>
     async Task Append(List<(Submission Submission, Admitted? Answer)> judged)
@@ -521,13 +435,6 @@ sealed class Admission : IAsyncDisposable
     /// <summary>What was judged together, what came of it, and the task of its append.</summary>
     sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged, ImmutableArray<Staged> Staged,
         Task<long> First);
-
-    /// <summary>What was refused, and why: recorded once.</summary>
-    readonly record struct Reason(Digest Envelope, string Code, string? Rule, Digest? RulePolicy)
-    {
-        public static Reason Of(Refusal refusal) =>
-            new(refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
-    }
 
     static Admitted.Refused No(Problem problem) => new(problem);
 

@@ -52,6 +52,7 @@ sealed class Replica : IAsyncDisposable
     readonly string _forkFile;
     readonly KeptFold? _kept;
     Snapshots? _snapshots;
+    string? _unkept;                // why there are none
     volatile Replay _replay;
     volatile Log _log;
     bool _closed;                   // the log is closed, so that others may store: it is read as it was then
@@ -75,7 +76,7 @@ sealed class Replica : IAsyncDisposable
     public Replay Replay => _replay;
 
     /// <summary>Why the fold's snapshots can't be kept; null: they are, or are not wanted.</summary>
-    public string? SnapshotError { get; private set; }
+    public string? SnapshotError => _unkept ?? _snapshots?.LastError;
 
     Replay Begin(FoldFrom from)
     {
@@ -83,13 +84,11 @@ sealed class Replica : IAsyncDisposable
         if (_kept is not null)
         {
             _snapshots?.Dispose();
-            _snapshots = Snapshots.Open(_kept.Folder, _kept.Secret, _trust.Genesis, () => _log,
-                _holding, out var why);
-            SnapshotError = why;
+            _snapshots = Snapshots.Open(_kept, _trust.Genesis, () => _log, _holding, out _unkept);
             if (from is FoldFrom.Zero) _snapshots?.Discard("everything is folded again from the first entry");
             if (_snapshots is { Broken: { } broken })
             {
-                SnapshotError = broken;      // they are somebody else's to discard
+                _unkept = broken;            // they are somebody else's to discard
                 _snapshots.Dispose();
                 _snapshots = null;
             }

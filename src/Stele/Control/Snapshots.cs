@@ -46,23 +46,23 @@ sealed class Snapshots : ISnapshots, IDisposable
     Snapshots(string folder, byte[] secret, Digest ledger, Func<LogReader> log, SafeFileHandle? held) =>
         (_folder, _secret, _ledger, _log, _held) = (folder, secret, ledger, log, held);
 
-    /// <param name="secret">The file with the local secret; made if it is not there.</param>
+    /// <param name="kept">Where; the file with the local secret is made if it is not there.</param>
     /// <param name="log">The log that is folded, as it is now.</param>
     /// <returns>Null: they can't be kept here, for the reason that is told.</returns>
-    public static Snapshots? Open(string folder, string secret, Digest ledger, Func<LogReader> log, Holding holding,
-        out string? why)
+    public static Snapshots? Open(KeptFold kept, Digest ledger, Func<LogReader> log, Holding holding, out string? why)
     {
+        var folder = kept.Folder;
         SafeFileHandle? held = null;
         try
         {
             Files.CreateDirectory(folder, secret: true);
-            if (holding is Holding.Throughout && (held = JournalFile.TryLock(Writer(folder))) is null)
+            if (holding is Holding.Throughout && (held = GrowingFile.TryLock(Writer(folder))) is null)
             {
                 why = $"another process keeps snapshots in {folder}";
                 return null;
             }
             why = null;
-            var snapshots = new Snapshots(folder, Secret(secret), ledger, log, held);
+            var snapshots = new Snapshots(folder, Secret(kept.Secret), ledger, log, held);
             snapshots.Find();
             return snapshots;
         }
@@ -102,7 +102,7 @@ sealed class Snapshots : ISnapshots, IDisposable
         if (_nodes is null) Discard("none of them is of this ledger, this program and this secret");
     }
 
-    /// <summary>Why what was kept can't be used; null: it can. Whoever read it must fold again.</summary>
+    /// <summary>Why what was kept can't be used; null: it can. Who read it must fold again.</summary>
     public string? Broken => _broken;
 
     /// <summary>Told once that they can't be used any more.</summary>
@@ -179,12 +179,12 @@ sealed class Snapshots : ISnapshots, IDisposable
         return true;
     }
 
-    /// <summary>As the only writer, and only if no other has begun anew meanwhile.</summary>
+    /// <summary>As the only writer, and only if no other has discarded what was there meanwhile.</summary>
     bool Alone(Action act)
     {
         try
         {
-            using var held = JournalFile.TryLock(Writer(_folder));
+            using var held = GrowingFile.TryLock(Writer(_folder));
             if (held is null) return false;
             if (_records is null || Count == 0) Find();
             if (_nodes is not null && (Newest() is not { } newest
@@ -247,7 +247,7 @@ sealed class Snapshots : ISnapshots, IDisposable
         Break(why);
         try
         {
-            using var held = _held is null ? JournalFile.TryLock(Writer(_folder)) : null;
+            using var held = _held is null ? GrowingFile.TryLock(Writer(_folder)) : null;
             if (_held is null && held is null) return;     // another uses them, and finds out for itself
             foreach (var file in Directory.EnumerateFiles(_folder, "nodes.*").Append(RecordsPath))
                 if (System.IO.File.Exists(file)) Files.Delete(file);

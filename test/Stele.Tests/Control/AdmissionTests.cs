@@ -97,7 +97,7 @@ public sealed class AdmissionTests
             Nonce = Founding.NewNonce(),
             Issued = 0
         });
-        for (var i = 0; i < Admission.RefusalsPerMinute; i++)
+        for (var i = 0; i < RecordedRefusals.PerMinute; i++)
             Assert.NotNull((await town.Refuse(Bad(), town.Builder)).Refusal);
         var size = town.State.Size;
         var problem = await town.Refuse(Bad(), town.Builder);

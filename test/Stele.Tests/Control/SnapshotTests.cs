@@ -36,8 +36,8 @@ public sealed class SnapshotTests : IDisposable
     string Folder => _ledgers.At("state");
 
     Snapshots Open(Log? log = null, string secret = "secret", Digest? ledger = null) =>
-        Snapshots.Open(Folder, _ledgers.At(secret), ledger ?? Genesis, () => log ?? _log, Holding.WhileStoring,
-            out _)!;
+        Snapshots.Open(new KeptFold(Folder, _ledgers.At(secret), FoldFrom.Snapshot), ledger ?? Genesis,
+            () => log ?? _log, Holding.WhileStoring, out _)!;
 
     Replay Resumed(Snapshots snapshots, Log? log = null) =>
         new(Lived.Replay.Documents, new StoredEntries(() => log ?? _log), snapshots);

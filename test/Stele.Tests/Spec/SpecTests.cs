@@ -168,9 +168,10 @@ public sealed class SpecTests
         var code = new List<string>();
         // Most parts stand in StateDigest.cs, others next to the rule that changes them.
         var source = string.Concat(Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Governance"))
-            .Select(File.ReadAllText).Where(text => Regex.IsMatch(text, " Part \\w+ =|\\.Part \\w+ =")));
+            .Select(File.ReadAllText).Where(text => Regex.IsMatch(text, "Part(<.*>)? \\w+ =")));
         var rows = Regex.Matches(source,
-            "Part \\w+ = (?:StateDigest\\.)?(?:Of\\(\"(\\w+)\", s => s\\.\\w+, |new\\(\"(environments)\")").ToList();
+            "Part(?:<.*>)? \\w+ =\\s+(?:StateDigest\\.)?"
+            + "(?:Of\\(\\s*\"(\\w+)\", s => s\\.\\w+, |new OwnPart\\(\"(environments)\")").ToList();
         for (var i = 0; i < rows.Count; i++)
         {
             var map = rows[i].Groups[2].Success ? "environments" : rows[i].Groups[1].Value;
