@@ -44,6 +44,13 @@ sealed class EntryLists
     static FactMap<string, Sequence<long>> With(FactMap<string, Sequence<long>> lists, string name, long index) =>
         lists.SetItem(name, (lists.TryGetValue(name, out var list) ? list : Sequence<long>.Empty).Add(index));
 
+    /// <summary>All of them, line by line, as far as they name the first <paramref name="size"/> entries.</summary>
+    public IEnumerable<string> Lines(long size) =>
+        from list in _lists
+        let entries = list.Value.TakeWhile(e => e < size)
+        where entries.Any()
+        select $"{list.Key} {string.Join(' ', entries)}";
+
     public Json Save(INodes nodes) => _lists.Save(Form, nodes);
 
     /// <exception cref="FormatException">This names no lists.</exception>

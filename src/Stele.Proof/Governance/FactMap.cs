@@ -304,7 +304,18 @@ public sealed class FactMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue> wh
 /// </param>
 /// <param name="Write">A value, with all that its hashed form leaves out.</param>
 sealed record FactForm<TKey, TValue>(IComparer<TKey> Order, Func<string, TKey> Key, Func<TValue, Json>? Hashed,
-    Func<TValue, INodes, Json> Write, Func<TKey, Json, INodes, TValue> Read) where TKey : notnull;
+    Func<TValue, INodes, Json> Write, Func<TKey, Json, INodes, TValue> Read) where TKey : notnull
+{
+    /// <summary>All of a value, whatever it is kept in: to compare two. Null: what <see cref="Write"/> gives, which
+    /// keeps nothing.</summary>
+    public Func<TValue, IEnumerable<Json>>? Whole { get; init; }
+
+    /// <summary>A map line by line, in the order of its keys.</summary>
+    public IEnumerable<string> Lines(FactMap<TKey, TValue> map) =>
+        from fact in map
+        from part in Whole?.Invoke(fact.Value) ?? [Write(fact.Value, null!)]
+        select string.Create(CultureInfo.InvariantCulture, $"{fact.Key} {part}");
+}
 
 /// <summary>A kept node as its parent names it, with the digest that it has in the map's tree.</summary>
 readonly record struct KeptNode(NodeRef At, Digest? Known)

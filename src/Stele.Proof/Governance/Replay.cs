@@ -209,6 +209,35 @@ public sealed class Replay
             ("lists", lists.Save(nodes))).ToBytes())))) _kept = state.Size;
     }
 
+    /// <summary>
+    /// What a snapshot says otherwise than this replay, which was folded from the first entry; null: nothing. Reads all
+    /// of it.
+    /// </summary>
+    /// <exception cref="NodeException">It is not what was kept.</exception>
+    internal string? Difference(Snapshot snapshot, INodes nodes)
+    {
+        if (snapshot.Size > State.Size) return $"it is over {snapshot.Size} entries, and there are {State.Size}";
+        var root = CanonicalJson.Parse(nodes.Read(snapshot.Root), snapshot.Root.Length);
+        var (kept, then) = (State.Load(root["state"], nodes), At(snapshot.Size));
+        if (StateDigest.Of(then) != snapshot.State) return "its state's digest is another";
+        if (First(then.KeptLines(), kept.KeptLines()) is { } line) return line;
+        if (First(_lists.Lines(snapshot.Size), EntryLists.Load(root["lists"], nodes).Lines(snapshot.Size)) is { } list)
+            return list;
+        var column = IdentityColumn.Load(root["identities"], nodes);
+        foreach (var entry in new FoldedEntries(this, _newest).From(0, snapshot.Size))
+            if (column.Find(Digest.Of(entry.Entry.Envelope.Payload)) != entry.Index)
+                return $"entry {entry.Index}'s payload is not found by its digest";
+        return column.Count == snapshot.Size ? null : "it has another number of payloads";
+
+        static string? First(IEnumerable<string> folded, IEnumerable<string> kept)
+        {
+            using var other = kept.GetEnumerator();
+            foreach (var line in folded)
+                if (!other.MoveNext() || other.Current != line) return $"the fold gives '{line}', and it does not";
+            return other.MoveNext() ? $"it has '{other.Current}', and the fold gives nothing of it" : null;
+        }
+    }
+
     /// <summary>How many entries are in no snapshot yet.</summary>
     internal long NotKept => _state.Size - _kept;
 

@@ -130,6 +130,8 @@ public static class StateDigest
             extent == Extent.Whole ? e => Environment(e, Extent.Whole) : AsHashed),
         (s, key) => s.Environments.PathTo(key, AsHashed));
 
+    internal static Json WholeEnvironment(EnvironmentFact e) => Environment(e, Extent.Whole);
+
     static Json Environment(EnvironmentFact e, Extent extent) => Json.Object(
         ("head", e.Head is { } h ? Head(h) : null), ("deployed", MapOf(extent, e.Deployed, Number)),
             ("heads", MapOf(extent, e.Heads, Past)),

@@ -82,7 +82,10 @@ static class StateForms
         (origin, j, nodes) => new(origin, j["key"].AsString, j["node"].AsString, j["system"].AsString,
             j["environment"].AsString, j.Find("predecessor")?.AsString, j["entry"].AsInt, j["status"].AsString,
             j.Find("anchor") is { } a ? AnchoredOf(a) : null, j["floor"].AsInt)
-        { Anchors = Sequence<Anchored>.Load(j["anchors"], Anchors, nodes) });
+        { Anchors = Sequence<Anchored>.Load(j["anchors"], Anchors, nodes) })
+    {
+        Whole = l => l.Anchors.Select(StateDigest.Anchored).Prepend(StateDigest.Logs.Value(l)),
+    };
 
     static readonly FactForm<Digest, long> Deployed = new(Comparer<Digest>.Default, Hash, StateDigest.Number,
         (n, _) => n, (_, j, _) => j.AsInt);
@@ -99,7 +102,10 @@ static class StateForms
         (_, j, nodes) => new(j.Find("head") is { } h ? HeadOf(h) : null,
             FactMap<Digest, long>.Load(j["deployed"], Deployed, nodes),
             FactMap<long, PastHead>.Load(j["heads"], Heads, nodes),
-            j.Find("observation") is { } o ? ObservationOf(o) : null));
+            j.Find("observation") is { } o ? ObservationOf(o) : null))
+    {
+        Whole = e => [StateDigest.WholeEnvironment(e)],
+    };
 
     static readonly FactForm<Digest, ImmutableSortedSet<string>> Used = new(Comparer<Digest>.Default, Hash, null,
         (systems, _) => Json.Array(systems.Select(Json.Of)),
@@ -128,11 +134,13 @@ static class StateForms
     ];
 
     /// <summary>One map of a state: how it is kept, and put into a state again.</summary>
-    public sealed record MapForm(string Name, Func<State, INodes, Json> Save, Func<State, Json, INodes, State> Load);
+    /// <param name="Lines">All that it holds.</param>
+    public sealed record MapForm(string Name, Func<State, INodes, Json> Save, Func<State, Json, INodes, State> Load,
+        Func<State, IEnumerable<string>> Lines);
 
     static MapForm Map<K, V>(string name, Func<State, FactMap<K, V>> of, Func<State, FactMap<K, V>, State> set,
         FactForm<K, V> form) where K : notnull => new(name, (s, nodes) => of(s).Save(form, nodes),
-        (s, j, nodes) => set(s, FactMap<K, V>.Load(j, form, nodes)));
+        (s, j, nodes) => set(s, FactMap<K, V>.Load(j, form, nodes)), s => form.Lines(of(s)));
 
     static FactForm<K, V> Of<K, V>(StateDigest.MapPart<K, V> part, Func<string, K> key, Func<K, Json, V> read)
         where K : notnull => With(part, key, (_, j) => j, read);

@@ -76,10 +76,13 @@ sealed class Snapshots : ISnapshots, IDisposable
 
     static string Writer(string folder) => Path.Combine(folder, "writer");
 
+    static byte[]? SecretIn(string file) => System.IO.File.Exists(file)
+        && (System.IO.File.GetUnixFileMode(file) & ~Files.Secret) == 0
+        && System.IO.File.ReadAllBytes(file) is { Length: 32 } there ? there : null;
+
     static byte[] Secret(string file)
     {
-        if (System.IO.File.Exists(file) && (System.IO.File.GetUnixFileMode(file) & ~Files.Secret) == 0
-            && System.IO.File.ReadAllBytes(file) is { Length: 32 } there) return there;
+        if (SecretIn(file) is { } there) return there;
         var secret = RandomNumberGenerator.GetBytes(32);
         Files.CreateDirectory(Path.GetDirectoryName(file)!, secret: true);
         Files.Write(file, secret, secret: true);
@@ -167,7 +170,7 @@ sealed class Snapshots : ISnapshots, IDisposable
         }
         for (var at = low - 1; at >= Math.Max(0, low - 2); at--)
             if (At(at) is { } found && found.AsSpan(File, 32).SequenceEqual(_name) && MayBeUsed(found))
-                return new(SizeOf(found), Digest.From(found.AsSpan(StateAt, 32)), NodeRef.From(found.AsSpan(RootNode)));
+                return SnapshotOf(found);
         return null;
     }
 
@@ -241,6 +244,70 @@ sealed class Snapshots : ISnapshots, IDisposable
         _records ??= GrowingFile.OpenOrCreate(RecordsPath);
         _nodes = new NodeFile(GrowingFile.OpenOrCreate(NodesPath(_name)), Break);
     }
+
+    /// <summary>
+    /// What of all that is kept in a folder is not as it must be, held to a fold from the first entry. Changes nothing.
+    /// </summary>
+    /// <param name="whole">A fold of the whole ledger, from its first entry.</param>
+    /// <param name="root">The ledger's root at a size.</param>
+    /// <returns>The file, below the folder, and what is wrong with it. All of it is derived.</returns>
+    public static IEnumerable<(string File, string Problem)> Check(KeptFold kept, Digest ledger, Replay whole,
+        Func<long, Digest> root)
+    {
+        var path = Path.Combine(kept.Folder, "snapshots");
+        if (!System.IO.File.Exists(path)) yield break;
+        if (SecretIn(kept.Secret) is not { } secret)
+        {
+            yield return (path, $"nobody can know it for ours: {kept.Secret} is not a secret of this folder's owner");
+            yield break;
+        }
+        using var snapshots = new Snapshots(kept.Folder, secret, ledger, null!, null)
+        {
+            _records = GrowingFile.TryOpen(path),
+        };
+        byte[]? newest = null;
+        for (var at = 0L; at < snapshots.Count; at++)
+            if (snapshots.At(at) is not { } record)
+                yield return (path, $"record {at} was not made under {kept.Secret}, or by another build");
+            else if (SizeOf(record) > whole.State.Size || root(SizeOf(record)) != Digest.From(record.AsSpan(Root, 32)))
+                yield return (path, $"record {at} is of another ledger than is stored here");
+            else newest = record;
+        if (newest is null) yield break;
+        var nodesPath = snapshots.NodesPath(newest.AsSpan(File, 32));
+        if (GrowingFile.TryOpen(nodesPath) is not { } file)
+        {
+            yield return (nodesPath, "not there");
+            yield break;
+        }
+        string? problem;
+        using (var nodes = new NodeFile(file, _ => { }))
+            try
+            {
+                problem = whole.Difference(SnapshotOf(newest), nodes);
+            }
+            catch (Exception e) when (e is NodeException or FormatException)
+            {
+                problem = e.Message;
+            }
+        if (problem is not null) yield return (nodesPath, problem);
+    }
+
+    /// <summary>Takes all of it away, if something is wrong with it: it is made again.</summary>
+    /// <returns>What was taken away.</returns>
+    public static IEnumerable<string> Repair(KeptFold kept)
+    {
+        using var held = GrowingFile.TryLock(Writer(kept.Folder));
+        if (held is null) yield break;
+        foreach (var file in Directory.EnumerateFiles(kept.Folder)
+            .Where(f => Path.GetFileName(f) is "snapshots" || Path.GetFileName(f).StartsWith("nodes.", StringComparison.Ordinal)))
+        {
+            Files.Delete(file);
+            yield return file;
+        }
+    }
+
+    static Snapshot SnapshotOf(byte[] record) => new(SizeOf(record), Digest.From(record.AsSpan(StateAt, 32)),
+        NodeRef.From(record.AsSpan(RootNode)));
 
     public void Discard(string why)
     {

@@ -171,7 +171,7 @@ public sealed class SpecTests
             .Select(File.ReadAllText).Where(text => Regex.IsMatch(text, "Part(<.*>)? \\w+ =")));
         var rows = Regex.Matches(source,
             "Part(?:<.*>)? \\w+ =\\s+(?:StateDigest\\.)?"
-            + "(?:Of\\(\\s*\"(\\w+)\", s => s\\.\\w+, |new OwnPart\\(\"(environments)\")").ToList();
+            + "(?:Of\\(\\s*\"(\\w+)\", s => s\\.\\w+,\\s|new OwnPart\\(\"(environments)\")").ToList();
         for (var i = 0; i < rows.Count; i++)
         {
             var map = rows[i].Groups[2].Success ? "environments" : rows[i].Groups[1].Value;
