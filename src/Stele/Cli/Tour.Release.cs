@@ -23,7 +23,7 @@ sealed partial class Tour
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
         stage.Fact("log key", trust.Key.ToString());
-        Files.CreateDirectory(World("work"), secret: true);
+        Files.CreateDirectory(World("work"), Readers.Owner);
         foreach (var (who, roles) in ((string, string[])[])[(Engineer, ["builder", "approver"]),
             (Validator, ["evaluator"]), (Risk, ["approver"]), (Operator, ["deployer"])])
         {

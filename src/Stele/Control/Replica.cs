@@ -110,7 +110,7 @@ sealed class Replica : IAsyncDisposable
     public static async Task<Replica> Open(string folder, Trust trust, ServerClient server, TimeProvider time,
         BlobStore? documents = null, long step = 32 << 20, Holding holding = Holding.Throughout)
     {
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         var log = await OpenLog(folder, trust, time, default);
         try
         {

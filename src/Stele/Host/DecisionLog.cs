@@ -76,7 +76,7 @@ sealed class DecisionLog : IDisposable
     {
         var at = folder.Log(origin);
         var keyFile = Path.Combine(at, "key");
-        Disk.Files.CreateDirectory(at, secret: true);
+        Disk.Files.CreateDirectory(at, Disk.Readers.Owner);
         var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
         DecisionLog? log = null;
         try

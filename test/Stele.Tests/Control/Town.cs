@@ -78,11 +78,11 @@ sealed class Town : IAsyncDisposable
         var folder = new ServerFolder(scratch.At("data"));
         var (first, second) = (Citizen.New(), Citizen.New());
         var origin = Founding.NewOrigin("test");
-        Files.CreateDirectory(folder.Keys, secret: true);
+        Files.CreateDirectory(folder.Keys, Readers.Owner);
         using var logKey = Stele.Ledger.NoteSigner.Create(folder.LogKey, origin);
         using var serverKey = PrivateKey.Create();
         using var recovery = PrivateKey.Create();
-        Files.Write(folder.ServerKey, serverKey.ToPem(), secret: true);
+        Files.Write(folder.ServerKey, serverKey.ToPem(), Readers.Owner);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var genesis = new GenesisStatement(origin, State.CurrentFold,
             [new Founder(first.Id, [first.Key.Public]), new Founder(second.Id, [second.Key.Public])], 2,
