@@ -59,8 +59,8 @@ sealed class NoteSigner : IDisposable
         var seed = RandomNumberGenerator.GetBytes(SeedSize);
         var signer = new NoteSigner(name, type, seed);
         Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, Readers.Owner);
-        Files.Write(keyFile,
-            $"{first}{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", Readers.Owner);
+        var id = signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture);
+        Files.Write(keyFile, $"{first}{Prefix}{name}+{id}+{Base64.Encode([(byte)type, .. seed])}\n", Readers.Owner);
         CryptographicOperations.ZeroMemory(seed);
         return signer;
     }

@@ -152,4 +152,5 @@ static class StatusVerb
 
 /// <summary>What <c>stele status</c> answers: the folded state, and what server and node say now.</summary>
 /// <param name="Witnessing">Nothing where one asked as of then.</param>
-sealed record ToldStatus([Inline] Status Status, ShownWitnessing? Witnessing, ImmutableArray<ToldFault>? Faults) : IView;
+sealed record ToldStatus([Inline] Status Status, ShownWitnessing? Witnessing, ImmutableArray<ToldFault>? Faults)
+    : IView;
