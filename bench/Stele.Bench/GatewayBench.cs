@@ -171,7 +171,7 @@ static class GatewayBench
                     ("purpose", "decide", "request.body.purpose in ['home', 'car']"))).Sorted();
             var release = await ReleaseClosure.Build(server.Blobs, document);
             await Admit(new Release(release, System, document.Digest) { Nonce = "", Issued = 0 }, builder);
-            await Admit(new Deployment(System, Environment, "deploy", null, [new Route(release, 100)])
+            await Admit(new Deployment(System, Environment, DeploymentAction.Deploy, null, [new Route(release, 100)])
             {
                 Nonce = "",
                 Issued = 0

@@ -110,7 +110,7 @@ public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = nu
 /// Where an environment stands: the deployment entry, what it routes to, the policies that let it pass and the waivers
 /// it leans on.
 /// </summary>
-public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArray<Route> Routes,
+public sealed record HeadFact(long Entry, long Time, DeploymentAction Action, ImmutableArray<Route> Routes,
     ImmutableArray<Digest> Policies, ImmutableArray<long> Waivers, ImmutableArray<Route> PreviousRoutes);
 
 /// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
@@ -129,7 +129,7 @@ public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deplo
 }
 
 /// <summary>What a deployment routed to.</summary>
-public sealed record PastHead(string Action, ImmutableArray<Route> Routes)
+public sealed record PastHead(DeploymentAction Action, ImmutableArray<Route> Routes)
 {
     /// <summary>The share of a release, in percent; null if it had none.</summary>
     public int? WeightOf(Digest release) => Routes.FirstOrDefault(r => r.Release == release)?.Weight;

@@ -61,9 +61,9 @@ public static partial class Fold
             foreach (var fact in c.State.PolicyFacts(system, environment))
             {
                 var digest = fact.Policy!.Value;
-                if (c.Statement is Deployment && !c.State.Stands(fact))
+                if (c.Statement is Deployment deployment && !c.State.Stands(fact))
                 {
-                    if (action == Deployment.Halt) continue;
+                    if (deployment.Action == DeploymentAction.Halt) continue;
                     return (null,
                         (RefusalCode.Revoked,
                             $"the policy in force {digest} was revoked, or the key that put it in force: owners must "
@@ -91,7 +91,8 @@ public static partial class Fold
         {
             return (null, (RefusalCode.DocumentInvalid, e.Message));
         }
-        foreach (var (_, fact) in action == Deployment.Halt ? [] : c.State.Candidates(system, environment))
+        foreach (var (_, fact) in c.Statement is Deployment { Action: DeploymentAction.Halt } ? []
+            : c.State.Candidates(system, environment))
             if (!would.Any(w => w.Policy == fact.Candidate) && Known(c, fact.Candidate!.Value) is { } candidate
                 && candidate.Judges(action)) Ask(candidate);
         return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs))

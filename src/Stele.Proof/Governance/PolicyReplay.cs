@@ -121,6 +121,7 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
 
         var state = ledger.At(told.Size);
         var routes = Json.Object(("routes", PolicyInput.Routes(deployment.Routes)));
+        var action = Deployment.Actions[deployment.Action];
         var actors = envelope.Signatures.Select(s => state.KeyOwners.GetValueOrDefault(s.KeyId, "")).ToArray();
         try
         {
@@ -136,10 +137,10 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
                         continue;
                     if (Find(digest) is not { } policy)
                         return Comes(null, message: $"the policy {digest} is not at hand");
-                    if (!policy.Judges(deployment.Action)) continue;
+                    if (!policy.Judges(action)) continue;
                     var (rules, _, refusal) = Fold.Judge(state,
-                        new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment,
-                            release, actors, routes), policy, ledger.Documents, budget);
+                        new Fold.Question(action, told.Time, deployment.System, deployment.Environment, release,
+                            actors, routes), policy, ledger.Documents, budget);
                     if (refusal is { } r) return Comes(Decisions.Decision.Deny, r.Code.Name(), r.Message);
                     judged |= !rules.IsEmpty;
                     if (rules.FirstOrDefault(x => !x.Allows) is { } first)
@@ -147,7 +148,7 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
                 }
                 if (!judged && release is not null)
                     return Comes(Decisions.Decision.Deny, RefusalCode.PolicyMissing.Name(),
-                        $"no policy would have a rule on '{deployment.Action}'");
+                        $"no policy would have a rule on '{action}'");
             }
             return Comes(Decisions.Decision.Allow);
         }

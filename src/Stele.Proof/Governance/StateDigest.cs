@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
@@ -110,7 +111,7 @@ public static class StateDigest
     static readonly Func<EnvironmentFact, Json> AsHashed = e => Environment(e, Extent.Hashed);
     static readonly Func<long, Json> Number = Json.Of;
     static readonly Func<PastHead, Json> Past = h =>
-        Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
+        Json.Object(("action", Deployment.Actions[h.Action]), ("routes", List(h.Routes, r => r.ToJson())));
 
     internal static readonly Part Environments = new("environments",
         (s, extent) => MapOf(extent, s.Environments,
@@ -126,7 +127,8 @@ public static class StateDigest
                 ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node)) : null));
 
     internal static Json Head(HeadFact h) => Json.Object(
-        ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())),
+        ("entry", h.Entry), ("time", h.Time), ("action", Deployment.Actions[h.Action]),
+        ("routes", List(h.Routes, r => r.ToJson())),
             ("policies", List(h.Policies, Json.Of)),
         ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson())));
 

@@ -115,7 +115,7 @@ sealed class StatePart(State founded, Documents documents, long? linked)
         foreach (var (place, e) in environments)
         {
             var heads = e.Deployed.Where(r => About(r.Key)).Select(r => r.Value).ToHashSet();
-            if (place == State.Place(d.System, d.Environment) && d.Action == Deployment.Rollback)
+            if (place == State.Place(d.System, d.Environment) && d.Action == DeploymentAction.Rollback)
                 heads.UnionWith(e.Heads.Where(h => h.Value.Routes is [var only] && About(only.Release))
                     .Select(h => h.Key).TakeLast(1));
             environments = environments.SetItem(

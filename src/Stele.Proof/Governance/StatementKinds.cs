@@ -116,7 +116,8 @@ public static class StatementKinds
             Rule = Fold.Approve,
             Changes = [StateDigest.Approvals],
             Learn = Fold.Learned,
-            Says = (s, f) => $"{s.Action} of {Name(f, s.Release)} to {s.System}/{s.Environment} approved",
+            Says = (s, f) =>
+                $"{Deployment.Actions[s.Action]} of {Name(f, s.Release)} to {s.System}/{s.Environment} approved",
         },
         new StatementKind<Waiver>("waiver", Waiver.Read)
         {
@@ -137,9 +138,10 @@ public static class StatementKinds
             Learn = Fold.Learned,
             Replaced = s => new("environments", State.Place(s.System, s.Environment), s.Replaces,
                 (state, key) => state.Environments.TryGetValue(key, out var e) ? e.Head?.Entry : null),
-            Says = (s, f) => s.Action == Deployment.Halt ? $"{s.System}/{s.Environment} halted"
-                : $"{s.Action} {s.System}/{s.Environment}: " + string.Join(", ", s.Routes.Select(x =>
-                    s.Routes.Length == 1 ? Name(f, x.Release) : $"{Name(f, x.Release)} {N(x.Weight)} %")),
+            Says = (s, f) => s.Action == DeploymentAction.Halt ? $"{s.System}/{s.Environment} halted"
+                : $"{Deployment.Actions[s.Action]} {s.System}/{s.Environment}: "
+                    + string.Join(", ", s.Routes.Select(x =>
+                        s.Routes.Length == 1 ? Name(f, x.Release) : $"{Name(f, x.Release)} {N(x.Weight)} %")),
         },
         new StatementKind<Observation>("observation", Observation.Read)
         {

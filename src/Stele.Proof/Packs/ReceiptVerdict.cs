@@ -42,19 +42,20 @@ public sealed partial class ReceiptVerifier
             if (asked.Count == 0 || (v.Cut < 5 ? !told.SequenceEqual(asked) : told.Except(asked).Any()
                 || told.Distinct().Count() != told.Count))
                 Differs($"it names {told.Count} rule{(told.Count == 1 ? "" : "s")}; the policies in force have " +
-                    $"{asked.Count} on '{deployment.Action}', and each of them is asked once");
+                    $"{asked.Count} on '{Deployment.Actions[deployment.Action]}', and each of them is asked once");
         }
     }
 
     /// <summary>The rules that a deployment is asked by, in their order; null where a policy is not shown.</summary>
     List<(Digest Policy, string Rule, Digest? Release)>? Asked(Deployment deployment, IEnumerable<Digest> policies)
     {
+        var action = Deployment.Actions[deployment.Action];
         var rules = new List<(Digest, string)>();
         foreach (var digest in policies.Distinct())
         {
             if (!_documents.TryGetValue(digest, out var document)) return null;
             rules.AddRange(Governance.Policy.Parse(document.ToBytes())
-                .Rules.Where(r => r.On.Contains(deployment.Action)).Select(r => (digest, r.Id)));
+                .Rules.Where(r => r.On.Contains(action)).Select(r => (digest, r.Id)));
         }
         return deployment.Routes.Length == 1 || deployment.Routes.IsEmpty
             ? [.. rules.Select(r => (r.Item1, r.Item2, (Digest?)null))]

@@ -93,8 +93,8 @@ public sealed partial class ReceiptVerifier
                 .OrderBy(x => x.Key).Select(x => (x.Key, x.Value)))
                 Proven($"  a check of it is stated in entry {N(index)} by {Signers(index)}.");
         }
-        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({deployment.Action}), by " +
-            $"{Signers(Record.Deployment)}.");
+        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({Deployment.Actions[deployment.Action]}), " +
+            $"by {Signers(Record.Deployment)}.");
     }
 
     /// <summary>How the deployment passed its rules, and on whose word.</summary>
@@ -104,7 +104,8 @@ public sealed partial class ReceiptVerifier
         {
             foreach (var (index, a) in Papers<Approval>().Where(x => Fits(x.Index, x.Statement, deployment))
                 .DistinctBy(x => At(x.Index).Entry.Envelope.Signatures[0].KeyId))
-                Proven($"approval: entry {N(index)} approves this {a.Action}, signed by {Signers(index)}.");
+                Proven($"approval: entry {N(index)} approves this {Deployment.Actions[a.Action]}, signed by " +
+                    $"{Signers(index)}.");
             if (Papers<Approval>().Any()) Missing("that these approvals counted, and what their givers were shown.");
             foreach (var (index, v) in Verdicts)
                 Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed " +
@@ -125,8 +126,8 @@ public sealed partial class ReceiptVerifier
         foreach (var (index, _) in Verdicts) Proven(
             $"the server's verdict in entry {N(index)} says the same, to the byte.");
         foreach (var a in _counting)
-            Proven($"approval: entry {N(a.By.Entry)} approves this {a.Approval.Action}, signed by " +
-                $"{Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver " +
+            Proven($"approval: entry {N(a.By.Entry)} approves this {Deployment.Actions[a.Approval.Action]}, signed " +
+                $"by {Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver " +
                     $"signed " +
                 "the digest of what was shown then: exactly the evaluations, waivers and words on controls that are " +
                 "here.");

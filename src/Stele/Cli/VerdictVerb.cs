@@ -119,8 +119,9 @@ static class VerdictVerb
             _ => null
         };
         var what = statement is Deployment d
-            ? $"{(d.Routes.IsEmpty ? d.Action : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release))))} → "
-                + $"{d.System}/{d.Environment}"
+            ? (d.Routes.IsEmpty
+                ? Deployment.Actions[d.Action]
+                : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release)))) + $" → {d.System}/{d.Environment}"
             : statement?.Kind ?? "an envelope";
         return $"{(passed ? Terminal.Green("passed") : Terminal.Red("refused"))}  {what}  "
             + $"{Terminal.Dim($"{(again.Told is { } told ? $"{told.Statement.Kind} in entry {told.Index}, " : "")}on the ledger at size {again.Before.Size}")}";
@@ -226,7 +227,9 @@ static class VerdictVerb
                 {
                     f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time),
                     f.Verdict.Passed ? "passed" : "refused",
-                    $"{(f.Verdict.Releases.IsEmpty ? "halt" : string.Join(", ", f.Verdict.Releases.Select(r => desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → {f.Verdict.System}/{f.Verdict.Environment}",
+                    $"{(f.Verdict.Releases.IsEmpty ? Actions.Halt : string.Join(", ", f.Verdict.Releases.Select(r =>
+                        desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → "
+                        + $"{f.Verdict.System}/{f.Verdict.Environment}",
                     string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleOutcome.Passed)
                         .Select(r => r.Waiver is null ? r.Rule : $"{r.Rule} (waived)")),
                     f.Again.Words(),

@@ -177,7 +177,7 @@ sealed class Town : IAsyncDisposable
             Issued = 0
         });
 
-    public Deployment Deployment(Digest release, string action = "deploy") =>
+    public Deployment Deployment(Digest release, DeploymentAction action = DeploymentAction.Deploy) =>
         Act(new Deployment(System, Environment, action, State.Environment(System, Environment).Head?.Entry,
             [new Route(release, 100)])
         {
@@ -185,7 +185,7 @@ sealed class Town : IAsyncDisposable
             Issued = 0
         });
 
-    public Approval Approval(Digest release, string action = "deploy") =>
+    public Approval Approval(Digest release, DeploymentAction action = DeploymentAction.Deploy) =>
         Act(new Approval(release, System, Environment, action, [new Route(release, 100)],
         State.Environment(System, Environment).Head?.Entry,
         State.PoliciesFor(System, Environment),

@@ -180,7 +180,7 @@ public sealed class GoldenNameTests
             .. List("role", Role.Words.All), .. List("member", [Fold.ServerMember, Fold.RecoveryMember]),
                 .. List("action",
                 Actions.All), .. List("effect", Effects.Names), .. List("severity", Rule.Severities),
-            .. List("deployment", Deployment.Actions),
+            .. List("deployment", Deployment.Actions.All),
             .. List("rule-outcome", [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived]),
             .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
             .. List("observed", Observation.Events.All), .. List("strength-observed", Dimension.Strengths.All),

@@ -198,7 +198,7 @@ public sealed class ActInputTests
             w.PutPolicy(
                 Both(
                     $"environment.nodeReturn && (release.name == 'v2' ? release.ran == [{{'environment': 'test', 'entry': {entry}, 'action': 'deploy', 'weight': 100}}] : release.ran == []) && routes.map(r, r.weight) == [50, 50]")), World.Owners);
-        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+        w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         w.Add(
             w.PutPolicy(
                 Both(

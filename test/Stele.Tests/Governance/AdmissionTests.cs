@@ -65,12 +65,12 @@ public sealed class AdmissionTests
     public void A_canary_splits_and_each_release_needs_its_own_approval()
     {
         var m = Mortgage.Released();
-        var routes = m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes;
-        m.World.Add(m.World.Approve(m.V2, Deployment.Canary, routes: routes), World.Approver);
+        var routes = m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes;
+        m.World.Add(m.World.Approve(m.V2, DeploymentAction.Canary, routes: routes), World.Approver);
         Assert.Equal(RefusalCode.PolicyFailed,
-            m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
-        m.World.Add(m.World.Approve(m.V3, Deployment.Canary, routes: [routes[1], routes[0]]), World.Approver);
-        m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            m.World.Refused(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3), World.Deployer));
+        m.World.Add(m.World.Approve(m.V3, DeploymentAction.Canary, routes: [routes[1], routes[0]]), World.Approver);
+        m.World.Deploy(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         Assert.Equal([50, 50], m.World.State.Environment(World.Sys, World.Prod).Head!.Routes.Select(r => r.Weight));
     }
 
@@ -80,11 +80,11 @@ public sealed class AdmissionTests
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         m.World.Add(m.World.PutPolicy(null), World.Owners);
-        m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
+        m.World.Deploy(m.World.Move(DeploymentAction.Halt, World.Prod));
         Assert.Empty(m.World.State.Environment(World.Sys, World.Prod).Head!.Routes);
         m.World.Add(m.World.PutPolicy(m.Policy), World.Owners);
         m.Deploy(m.V3);
-        m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+        m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
         m.World.Deploy(m.World.RollingBack(m.V2));
     }
 
@@ -95,7 +95,7 @@ public sealed class AdmissionTests
         m.Deploy(m.V2);
         m.Deploy(m.V3);
         Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.RollingBack(m.V2), World.Node));
-        m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+        m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
         m.World.Deploy(m.World.RollingBack(m.V2), World.Node);
         Assert.Equal(m.V2, m.World.State.Environment(World.Sys, World.Prod).Head!.Routes[0].Release);
     }
@@ -264,7 +264,7 @@ public sealed class AdmissionTests
                 w.PutPolicy(
                     w.Put(new Policy("wordy" + environment, State.Empty.Policies.ToDictionary(p => p.Key,
                         _ => default(Digest)).ToImmutable(), [.. rules]).ToJson()), system, environment), World.Owners);
-        var entry = w.Sign(w.Fresh(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3)), World.Deployer);
+        var entry = w.Sign(w.Fresh(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3)), World.Deployer);
         var outcome = w.Replay.Try(entry);
         var verdict = Explain.Verdict(w.State, entry, outcome)!;
         Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);

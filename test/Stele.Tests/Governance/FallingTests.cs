@@ -95,7 +95,8 @@ public sealed class FallingTests
         var now = w.Now;
         (bool, bool, bool, bool) Count() =>
             (w.State.Stands(w.State.Evaluations[evaluation]), PolicyInput.ValidApprovals(w.State,
-                w.State.Releases[good], World.Sys, World.Prod, Deployment.Deploy, [new Route(good, 100)], now).Any(),
+                w.State.Releases[good], World.Sys, World.Prod, DeploymentAction.Deploy, [new Route(good, 100)],
+                now).Any(),
             w.State.Stands(w.State.Waivers[waiver], now), Attestations.InForce(w.State, now).Any());
         Assert.Equal((true, true, true, true), Count());
         foreach (var release in new[] { built, declared, good })

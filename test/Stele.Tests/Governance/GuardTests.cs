@@ -164,11 +164,11 @@ public sealed class GuardTests
         w.Add(w.PutPolicy(m.Policy) with { Candidate = never, Share = 0 }, World.Owners);
         w.Add(World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
         Assert.Equal(RefusalCode.Revoked, w.Refused(w.Deploying(m.V3), World.Deployer));
-        var halt = w.Try(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        var halt = w.Try(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer);
         Assert.Empty(Assert.IsType<Outcome.Accepted>(halt).Judgement!.Would);
         // A policy that stands and judges halts is still asked.
         w.Add(w.PutPolicy(never, environment: World.Prod), World.Owners);
-        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Move(Deployment.Halt, World.Prod), World.Deployer));
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer));
     }
 
     /// <summary>A report that a candidate alone reads, and that is not at hand.</summary>

@@ -755,13 +755,13 @@ static partial class Refusing
         On(BadRoutes, "approving half of a deployment",
             m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V2, 50)]), World.Approver)),
         On(BadRoutes, "approving a canary without its shares",
-            m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary), World.Approver)),
+            m => m.World.Try(m.World.Approve(m.V2, DeploymentAction.Canary), World.Approver)),
         On(BadRoutes, "approving a deployment of another release",
             m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V3, 100)]), World.Approver)),
         On(BadRoutes, "approving no routes", m => m.World.Try(m.World.Approve(m.V2, routes: []), World.Approver)),
         On(ShownDiffers, "approving other routes than those shown",
             m =>
-                m.World.Try(m.World.Approve(m.V2, Deployment.Canary, routes: [new Route(m.V2, 1),
+                m.World.Try(m.World.Approve(m.V2, DeploymentAction.Canary, routes: [new Route(m.V2, 1),
                     new Route(m.V3, 99)]) with { Routes = [new Route(m.V2, 99), new Route(m.V3, 1)] }, World.Approver)),
         On(ShownDiffers, "approving what was shown before a rule was waived", m =>
         {
@@ -932,24 +932,25 @@ static partial class Refusing
         Ready(BadRoutes, "weights that do not add up",
             m => m.World.Try(m.World.Deploying(m.V2) with { Routes = [new Route(m.V2, 99)] }, World.Deployer)),
         Ready(BadRoutes, "a deploy of two releases",
-            m => m.World.Try(m.World.Move(Deployment.Deploy, World.Prod, m.V2, m.V3), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Deploy, World.Prod, m.V2, m.V3), World.Deployer)),
         Ready(BadRoutes, "a canary of one release",
-            m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod, m.V2), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2), World.Deployer)),
         Ready(BadRoutes, "a canary of one release twice",
-            m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V2), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V2), World.Deployer)),
         Ready(BadRoutes, "a canary of a crowd",
             m =>
-                m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes =
+                m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod) with { Routes =
                     [.. Enumerable.Range(0, 100).Select(i => new Route(Digest.Of([(byte)i]), 1))] }, World.Deployer)),
         Ready(BadRoutes, "a weight of nothing",
-            m => m.World.Try(m.World.Move(Deployment.Canary,
+            m => m.World.Try(m.World.Move(DeploymentAction.Canary,
                 World.Prod) with { Routes = [new Route(m.V2, 100), new Route(m.V3, 0)] }, World.Deployer)),
         Ready(BadRoutes, "weights whose sum would overflow",
             m =>
-                m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, int.MaxValue),
+                m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod) with
+                { Routes = [new Route(m.V2, int.MaxValue),
                     new Route(m.V3, int.MaxValue)] }, World.Deployer)),
         Ready(BadRoutes, "a halt with a route",
-            m => m.World.Try(m.World.Move(Deployment.Halt, World.Prod, m.V2), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Halt, World.Prod, m.V2), World.Deployer)),
         Ready(UnknownRelease, "deploying a release that is not",
             m => m.World.Try(m.World.Deploying(Digest.Of("x"u8)), World.Deployer)),
         Ready(PolicyMissing, "no policy in force", m =>
@@ -1028,7 +1029,7 @@ static partial class Refusing
         On(PolicyFailed, "an approval of another action", m =>
         {
             m.Deploy(m.V2);
-            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+            m.World.Add(m.World.Approve(m.V3, DeploymentAction.Rollback), World.Approver);
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
         }),
         Ready(PolicyFailed, "an approval from before its report was superseded", m =>
@@ -1049,9 +1050,9 @@ static partial class Refusing
         On(PolicyFailed, "an approval of another share", m =>
         {
             foreach (var release in new[] { m.V2, m.V3 })
-                m.World.Add(m.World.Approve(release, Deployment.Canary,
+                m.World.Add(m.World.Approve(release, DeploymentAction.Canary,
                     routes: [new Route(m.V2, 99), new Route(m.V3, 1)]), World.Approver);
-            return m.World.Try(m.World.Move(Deployment.Canary,
+            return m.World.Try(m.World.Move(DeploymentAction.Canary,
                 World.Prod) with { Routes = [new Route(m.V2, 1), new Route(m.V3, 99)] }, World.Deployer);
         }),
         Ready(PolicyFailed, "an approval that has expired since", m =>
@@ -1086,7 +1087,7 @@ static partial class Refusing
         {
             m.World.Deploy(m.World.Deploying(m.V2));
             m.Deploy(m.V3);
-            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
             m.World.Deploy(m.World.RollingBack(m.V2));
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
         }),
@@ -1216,10 +1217,10 @@ static partial class Refusing
         {
             m.Deploy(m.V2);
             foreach (var release in new[] { m.V2, m.V3 })
-                m.World.Add(m.World.Approve(release, Deployment.Canary,
-                    routes: m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
-            m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
-            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+                m.World.Add(m.World.Approve(release, DeploymentAction.Canary,
+                    routes: m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+            m.World.Deploy(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
+            m.World.Add(m.World.Approve(m.V3, DeploymentAction.Rollback), World.Approver);
             return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
         }),
         On(NeverDeployed, "rolling back to what ran elsewhere", m =>
@@ -1240,15 +1241,15 @@ static partial class Refusing
         {
             m.Deploy(m.V2);
             m.Deploy(m.V3);
-            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
             m.World.Deploy(m.World.RollingBack(m.V2));
             return m.World.Try(m.World.RollingBack(m.V3), World.Node);
         }),
         On(NotAReturn, "a node undoes a halt", m =>
         {
             m.Deploy(m.V2);
-            m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
-            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Deploy(m.World.Move(DeploymentAction.Halt, World.Prod));
+            m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
             return m.World.Try(m.World.RollingBack(m.V2), World.Node);
         }),
         On(NotAReturn, "a node returns where the environment does not let it", m =>

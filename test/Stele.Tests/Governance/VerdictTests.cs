@@ -119,9 +119,10 @@ public sealed class VerdictTests
         var m = Mortgage.Released();
         var w = m.World;
         foreach (var v in new[] { m.V1, m.V2 })
-            w.Add(w.Approve(v, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V1, m.V2).Routes),
+            w.Add(w.Approve(v, DeploymentAction.Canary,
+                routes: w.Move(DeploymentAction.Canary, World.Prod, m.V1, m.V2).Routes),
                 World.Approver);
-        w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V1, m.V2), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Canary, World.Prod, m.V1, m.V2), World.Deployer);
         var verdict = Verdicts(m).Single();
         Assert.Equal([m.V1, m.V2], verdict.Releases);
         Assert.Equal([(m.V1, "failed"), (m.V2, "passed")],
@@ -137,12 +138,12 @@ public sealed class VerdictTests
     {
         var m = Mortgage.Lived();
         var w = m.World;
-        w.Deploy(w.Move(Deployment.Halt, World.Prod));
+        w.Deploy(w.Move(DeploymentAction.Halt, World.Prod));
         Assert.Equal(Verdicts(Lived).Count(), Verdicts(m).Count());   // no rule on it, nothing to tell
         m.Deploy(m.V3);
         w.Add(w.PutPolicy(w.Policy("stopping", null, ("never", "halt", "actor.members.size() > 5"),
             ("any", "deploy", "true"))), World.Owners);
-        w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer);
         var verdict = Verdicts(m).Last();
         Assert.Equal((false, true, "actor.members.size() = 1"),
             (verdict.Passed, verdict.Releases.IsEmpty, Values(Assert.Single(verdict.Rules))));

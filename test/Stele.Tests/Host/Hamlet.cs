@@ -208,11 +208,12 @@ sealed class Hamlet : IAsyncDisposable
             Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
 
     public Task<long> Deploy(params Route[] routes) =>
-        Deploy(routes.Length == 0 ? "halt" : routes.Length == 1 ? "deploy" : "canary", routes);
+        Deploy(routes.Length == 0 ? DeploymentAction.Halt
+            : routes.Length == 1 ? DeploymentAction.Deploy : DeploymentAction.Canary, routes);
 
     public Task<long> Deploy(Digest release) => Deploy(new Route(release, 100));
 
-    public Task<long> Deploy(string action, params Route[] routes) =>
+    public Task<long> Deploy(DeploymentAction action, params Route[] routes) =>
         Town.Admit(
             Town.Act(new Deployment(System, Prod, action, Town.State.Environment(System, Prod).Head?.Entry, [.. routes])
         {

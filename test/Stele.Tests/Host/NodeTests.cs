@@ -59,7 +59,7 @@ public sealed class NodeTests
         });
         await h.Deploy(v2);
         await h.Serves(v2);
-        await h.Deploy("rollback", new Route(v1, 100));
+        await h.Deploy(DeploymentAction.Rollback, new Route(v1, 100));
         await h.Serves(v1);
         await h.Eventually(() =>
         {

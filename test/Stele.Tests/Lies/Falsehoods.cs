@@ -149,7 +149,7 @@ static partial class Falsehoods
             f => f.Record(0, d => d with { Deployment = f.Ground["deployed-3"] }));
         yield return Life("it was deployed with other routes", Everywhere,
             "policy-failed|deployment-refused|bad-routes|approval|verdict-|entry-foreign",
-            f => f.Put(f.Ground["deployed"], f.W.Move(Deployment.Canary, World.Prod, f.M.V2,
+            f => f.Put(f.Ground["deployed"], f.W.Move(DeploymentAction.Canary, World.Prod, f.M.V2,
                 f.M.V3) with { Replaces = null }, World.Deployer), Told(Artefact.One, Held.Deployer,
                 "signed its deployment|how it passed"));
         yield return Life("another member deployed it", Receipts, "state|entry", f => f.Put(f.Ground["deployed"],
@@ -249,9 +249,11 @@ static partial class Falsehoods
         {
             var at = f.Ground.Filler(0);
             var before = f.W.Replay.At(f.Ground["deployed"]);
-            f.Put(at, new Approval(f.M.V1, World.Sys, World.Prod, Deployment.Deploy, [new Route(f.M.V1, 100)], null,
+            f.Put(at, new Approval(f.M.V1, World.Sys, World.Prod, DeploymentAction.Deploy,
+                [new Route(f.M.V1, 100)], null,
                 before.PoliciesFor(World.Sys, World.Prod),
-                Digest.Of(Shown.Document(before, before.Releases[f.M.V1], World.Sys, World.Prod, Deployment.Deploy,
+                Digest.Of(Shown.Document(before, before.Releases[f.M.V1], World.Sys, World.Prod,
+                    DeploymentAction.Deploy,
                     [new Route(f.M.V1, 100)], f.TimeAt(f.Ground["deployed"])).ToBytes()), f.TimeAt(at) +
                     3_600_000) { Nonce = "", Issued = 0 }, World.Approver);
             f.Show(at);

@@ -107,7 +107,7 @@ sealed class Ground
         g.Mark("deployed-3", w.Deploy(w.Deploying(m.V3), World.Deployer));
         m.Log.Add(w.Decide());
         g.Mark("anchor-2", m.Anchor());
-        g.Mark("rollback-approval", w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2));
+        g.Mark("rollback-approval", w.Add(w.Approve(m.V2, DeploymentAction.Rollback), World.Approver2));
         g.Mark("rolled-back", w.Deploy(w.RollingBack(m.V2), World.Deployer));
         g.Mark("observed-back", w.Add(w.Observe(ObservedEvent.Started), World.Node));
         m.Log.Add(w.Decide());
@@ -204,9 +204,10 @@ sealed class Ground
         w.Add(w.PutPolicy(light), World.Owners);
         g.Mark("failed", w.Add(World.Evaluate(m.V3, m.Check, w.Report(0.3)), World.Evaluator));
         w.Deploy(w.Deploying(m.V2), World.Deployer);
-        w.Add(w.Approve(m.V2, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes),
+        w.Add(w.Approve(m.V2, DeploymentAction.Canary,
+            routes: w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes),
             World.Approver);
-        g.Mark("deployed", w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
+        g.Mark("deployed", w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3), World.Deployer));
         m.Log.Add(w.Decide());
         g.Mark("anchor-1", m.Anchor());
         return g;

@@ -102,7 +102,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         ["it is rolled out again, and halted"] = m =>
         {
             m.Deploy(m.V3);
-            m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
+            m.World.Deploy(m.World.Move(DeploymentAction.Halt, World.Prod));
             m.Deploy(m.V2);
         },
         ["it is deployed elsewhere for the first time"] = m => m.Deploy(m.V2, World.Test),
@@ -151,7 +151,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         Assert.Contains("by the waivers of entry",
             string.Join(' ', ReceiptVerifier.Verify(m.Receipt(m.Log.Leaves.Count - 1),
                 w.Trust).Facts.Select(f => f.Sentence)), StringComparison.Ordinal);
-        w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2);
+        w.Add(w.Approve(m.V2, DeploymentAction.Rollback), World.Approver2);
         w.Deploy(w.RollingBack(m.V2));
         Asked("a rollback");
         m.Deploy(m.V3);
@@ -167,9 +167,9 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         m.Deploy(m.V2);
         Asked("beside a candidate");
         foreach (var release in new[] { m.V2, m.V3 })
-            w.Add(w.Approve(release, Deployment.Canary,
-                routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
-        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            w.Add(w.Approve(release, DeploymentAction.Canary,
+                routes: w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+        w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         Asked("a canary of two");
     }
 

@@ -195,7 +195,7 @@ public sealed class SpecTests
     {
         var lists = new Dictionary<string, IEnumerable<string>>
         {
-            ["roles"] = Role.Words.All, ["actions of deployments"] = Deployment.Actions, ["artifact kinds"] =
+            ["roles"] = Role.Words.All, ["actions of deployments"] = Deployment.Actions.All, ["artifact kinds"] =
                 Artifacts.Kinds, ["risks"] = SystemStatement.Risks, ["events"] = Observation.Events.All,
             ["observed strengths"] = Dimension.Strengths.All, ["origin strengths"] =
                 Enum.GetValues<Strength>().Select(PolicyInput.Name), ["differences"] = Difference.All,
@@ -214,7 +214,7 @@ public sealed class SpecTests
             ["log action"] = [LogStatement.Open, LogStatement.Close, LogStatement.Lost], ["object role role"] =
                 Role.Words.All, ["system risk"] = SystemStatement.Risks,
             ["object build-definition buildType"] = [Origin.Freeze, Origin.Import, Origin.Pipeline],
-                ["approval action"] = Deployment.Actions, ["deployment action"] = Deployment.Actions,
+                ["approval action"] = Deployment.Actions.All, ["deployment action"] = Deployment.Actions.All,
                 ["observation event"] = Observation.Events.All,
             ["object dimension strength"] = Dimension.Strengths.All, ["revocation effect"] =
                 [Revocation.BlockNew, Revocation.Stop], ["revocation target"] = [Revocation.Key, Revocation.Artifact],

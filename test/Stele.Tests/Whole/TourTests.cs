@@ -97,7 +97,8 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         var replay = Refold();
         var step = tour.Step("v1 is checked, and refused");
         var deployments = replay.Entries
-            .Where(f => f.Statement is Deployment { Action: Deployment.Deploy or Deployment.Rollback }).ToList();
+            .Where(f => f.Statement is Deployment { Action: DeploymentAction.Deploy or DeploymentAction.Rollback })
+            .ToList();
         var verdicts = replay.Entries.Select(f => f.Statement).OfType<Verdict>().ToList();
         var failed = Assert.Single(verdicts, v => !v.Passed);
         Assert.Equal(deployments.Count, verdicts.Count(v => v.Passed));
@@ -218,7 +219,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
     {
         var replay = Refold();
         var heads = replay.Entries.Where(f => f.Statement is Deployment).ToList();
-        Assert.Equal([Deployment.Deploy, Deployment.Deploy, Deployment.Rollback],
+        Assert.Equal([DeploymentAction.Deploy, DeploymentAction.Deploy, DeploymentAction.Rollback],
             heads.Select(f => ((Deployment)f.Statement).Action));
         var trees = heads.Select(head => replay.Entries.Select(f => f.Statement).OfType<Observation>()
             .Where(o => o.Deployment == head.Index && o.Event == ObservedEvent.Started)

@@ -75,8 +75,8 @@ sealed partial class World
         };
 
     /// <param name="routes">Those of a canary; otherwise the release has all.</param>
-    public Approval Approve(Digest release, string action = Deployment.Deploy, string environment = Prod,
-        long validFor = 3_600_000, ImmutableArray<Route> routes = default)
+    public Approval Approve(Digest release, DeploymentAction action = DeploymentAction.Deploy,
+        string environment = Prod, long validFor = 3_600_000, ImmutableArray<Route> routes = default)
     {
         routes = routes.IsDefault ? [new Route(release, 100)] : routes;
         return new(release, Sys, environment, action, routes, State.Environment(Sys, environment).Head?.Entry,
@@ -91,7 +91,7 @@ sealed partial class World
         long validFor = 3_600_000) =>
         new(release, Sys, environment, policy, rule, Now + validFor, Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
 
-    public Deployment Move(string action, string environment, params ReadOnlySpan<Digest> releases)
+    public Deployment Move(DeploymentAction action, string environment, params ReadOnlySpan<Digest> releases)
     {
         var routes = ImmutableArray.CreateBuilder<Route>();
         foreach (var r in releases) routes.Add(new Route(r, 100 / releases.Length));
@@ -103,9 +103,9 @@ sealed partial class World
     }
 
     public Deployment Deploying(Digest release, string environment = Prod) =>
-        Move(Deployment.Deploy, environment, release);
+        Move(DeploymentAction.Deploy, environment, release);
     public Deployment RollingBack(Digest release, string environment = Prod) =>
-        Move(Deployment.Rollback, environment, release);
+        Move(DeploymentAction.Rollback, environment, release);
 
     public Observation Observe(ObservedEvent what = ObservedEvent.Running, string environment = Prod)
     {

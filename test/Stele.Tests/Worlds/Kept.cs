@@ -47,11 +47,11 @@ sealed record Kept(string Name, World World,
         w.Add(w.Approve(m.V1, environment: World.Test), World.Approver);
         w.Refuse(w.Deploying(m.V1, World.Test) with { Replaces = 0 }, World.Deployer);
         foreach (var release in new[] { m.V2, m.V3 })
-            w.Add(w.Approve(release, Deployment.Canary,
-                routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
-        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            w.Add(w.Approve(release, DeploymentAction.Canary,
+                routes: w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+        w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         m.Log.Add(w.Decide());
-        w.Deploy(w.Move(Deployment.Halt, World.Prod));
+        w.Deploy(w.Move(DeploymentAction.Halt, World.Prod));
         m.Deploy(m.V2);
         // Policies that refuse, and fail closed.
         w.Add(
@@ -59,8 +59,8 @@ sealed record Kept(string Name, World World,
                 ("absent", "deploy", "checks.all(c, c == 'nothing') && release.components[7].kind == 'model'"),
                 ("never-halt", "halt", "false")), environment: World.Prod), World.Owners);
         w.Refuse(w.Deploying(m.V3), World.Deployer);
-        w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer);
-        w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer);
         w.Refuse(w.Waive(m.V2, m.Policy, "four-fifths"), World.Builder);
         w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
         m.Log.Add(w.Decide() with

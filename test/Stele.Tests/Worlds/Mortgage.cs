@@ -111,7 +111,7 @@ sealed class Mortgage
         m.DeployedV3 = m.Deploy(m.V3);
         m.Log.Add(w.Decide());
         m.Anchor();
-        w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2);
+        w.Add(w.Approve(m.V2, DeploymentAction.Rollback), World.Approver2);
         m.RolledBack = w.Deploy(w.RollingBack(m.V2));
         w.Add(w.Observe(ObservedEvent.Started), World.Node);
         m.Log.Add(w.Decide());
@@ -173,7 +173,7 @@ sealed class Mortgage
 
     public long Deploy(Digest release, string environment = World.Prod)
     {
-        World.Add(World.Approve(release, Deployment.Deploy, environment), World.Approver);
+        World.Add(World.Approve(release, DeploymentAction.Deploy, environment), World.Approver);
         return World.Deploy(World.Deploying(release, environment));
     }
 

@@ -104,9 +104,9 @@ sealed record DeployedRelease(Digest Release, string? Name, long Entry) : IView;
 /// <summary>What an environment is to run.</summary>
 /// <param name="Lapsed">A waiver that it stands on does not count any more.</param>
 /// <param name="Revoked">Something in the closure of a release was revoked.</param>
-sealed record ShownHead(long Entry, long Time, string Action, long Since, ImmutableArray<ShownRoute> Routes,
-    ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies, ImmutableArray<ShownWaiver> Waivers,
-    bool Lapsed, bool Revoked) : IView
+sealed record ShownHead(long Entry, long Time, DeploymentAction Action, long Since,
+    ImmutableArray<ShownRoute> Routes, ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies,
+    ImmutableArray<ShownWaiver> Waivers, bool Lapsed, bool Revoked) : IView
 {
     public static ShownHead Of(Folding state, HeadFact head, long now)
     {
