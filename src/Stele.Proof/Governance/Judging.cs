@@ -121,7 +121,7 @@ public static partial class Fold
                 // Without a check that it requires none of its rules would have let it pass.
                 would.AddRange(refusal is { } r ? outcomes.Select(o => o with
                 {
-                    Result = RuleOutcome.Failed,
+                    Result = RuleResult.Failed,
                     Message = r.Message,
                     Waiver = null
                 }) : outcomes);
@@ -130,7 +130,7 @@ public static partial class Fold
             {
                 // Its words would stand in a verdict: nothing that may be worded otherwise one day.
                 would.AddRange(candidate.Rules.Where(r => r.On.Contains(action))
-                    .Select(r => new RuleOutcome(candidate.Digest, r.Id, RuleOutcome.Error, Unreadable, null)));
+                    .Select(r => new RuleOutcome(candidate.Digest, r.Id, RuleResult.Error, Unreadable, null)));
             }
         }
     }
@@ -156,5 +156,6 @@ public static partial class Fold
     static Outcome.Refused Failed(Context c, Judgement judgement, RuleOutcome failure) =>
         c.Refuse(RefusalCode.PolicyFailed,
             $"rule '{failure.Rule}' of policy {failure.Policy.Short}: "
-            + $"{failure.Message ?? (failure.Result == RuleOutcome.Error ? "its expression did not evaluate" : "not fulfilled")}", judgement);
+            + (failure.Message ?? (failure.Result == RuleResult.Error ? "its expression did not evaluate"
+                : "not fulfilled")), judgement);
 }

@@ -26,9 +26,10 @@ public sealed partial class ReceiptVerifier
             "it names other policies than the receipt's entries put in force there before the deployment");
 
         if (v.Rules.FirstOrDefault(r => !r.Allows) is { } failed) Differs($"it says passed, and that rule " +
-            $"'{failed.Rule}' {(failed.Result == RuleOutcome.Error ? "did not evaluate" : "failed")}");
-        if (v.Rules.FirstOrDefault(r => (r.Result == RuleOutcome.Waived) != (r.Waiver is not null)) is { } odd) Differs(
-            $"rule '{odd.Rule}' is {odd.Result}, {(odd.Waiver is null ? "by no waiver" : "and names a waiver")}");
+            $"'{failed.Rule}' {(failed.Result == RuleResult.Error ? "did not evaluate" : "failed")}");
+        if (v.Rules.FirstOrDefault(r => (r.Result == RuleResult.Waived) != (r.Waiver is not null)) is { } odd) Differs(
+            $"rule '{odd.Rule}' is {RuleOutcome.Results[odd.Result]}, " +
+            $"{(odd.Waiver is null ? "by no waiver" : "and names a waiver")}");
         if (!v.Rules.Select(r => r.Waiver).OfType<long>().Distinct().Order().SequenceEqual(v.Waivers)) Differs(
             "the waivers that it names are not those of its rules");
         foreach (var waiver in v.Waivers.Where(w =>

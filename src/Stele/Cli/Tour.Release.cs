@@ -120,7 +120,7 @@ sealed partial class Tour
         var verdict = log.Lines[^1].Line.Entry.ToString(CultureInfo.InvariantCulture);
         var judged = await stage.Do<ToldVerdict>(Risk, "verdict", verdict);
         if (!judged.Reexecuted) throw new CliError("the verdict did not re-execute to the same bytes");
-        foreach (var rule in judged.Rules.Where(r => r.Result == RuleOutcome.Failed))
+        foreach (var rule in judged.Rules.Where(r => r.Result == RuleResult.Failed))
             stage.Fact("it rested on", string.Join("; ", rule.Values));
         stage.Fact("re-executed", $"the same payload bytes, {judged.Payload}");
         stage.Without("v1 would be in production, and its unfairness a finding of next year's audit.");

@@ -109,7 +109,7 @@ public sealed class ViewTests
             nameof(Subject) => new Subject(Digest.Of("s"u8), _random.Next(2) == 0 ? null : "s"),
             nameof(RetentionTerms) => new RetentionTerms(1, 2),
             nameof(GatewayCount) => new GatewayCount(0, 3, 2, 1, 1, 5),
-            nameof(RuleOutcome) => new RuleOutcome(Digest.Of("p"u8), "rule", RuleOutcome.Passed,
+            nameof(RuleOutcome) => new RuleOutcome(Digest.Of("p"u8), "rule", RuleResult.Passed,
                 _random.Next(2) == 0 ? null : "why", _random.Next(2) == 0 ? null : 7),
             nameof(Envelope) => Envelope.Sign("{}"u8.ToArray(), Key.Key),
             nameof(ErasedRecord) => new ErasedRecord(1, Digest.Of("b"u8), [Digest.Of("c"u8)]),

@@ -45,8 +45,8 @@ public sealed class AdmissionTests
         Assert.Equal((403, "policy-failed"), (problem.Status, problem.Code));
         Assert.Contains("0.7375", problem.Message, StringComparison.Ordinal);
         Assert.Contains("four-fifths", problem.Message, StringComparison.Ordinal);
-        Assert.Equal(RuleOutcome.Failed, Assert.Single(problem.Rules, r => r.Rule == "four-fifths").Result);
-        Assert.Equal(RuleOutcome.Passed, Assert.Single(problem.Rules, r => r.Rule == "approved").Result);
+        Assert.Equal(RuleResult.Failed, Assert.Single(problem.Rules, r => r.Rule == "four-fifths").Result);
+        Assert.Equal(RuleResult.Passed, Assert.Single(problem.Rules, r => r.Rule == "approved").Result);
 
         // A verdict and a refusal, both of the size before; the refused envelope is a blob.
         var replay = town.Host.Admission.Replay;

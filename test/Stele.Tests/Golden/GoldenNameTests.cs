@@ -181,7 +181,7 @@ public sealed class GoldenNameTests
                 .. List("action",
                 Actions.All), .. List("effect", Effects.Names), .. List("severity", Rule.Severities),
             .. List("deployment", Deployment.Actions.All),
-            .. List("rule-outcome", [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived]),
+            .. List("rule-outcome", RuleOutcome.Results.All),
             .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
             .. List("observed", Observation.Events.All), .. List("strength-observed", Dimension.Strengths.All),
             .. List("revocation", [Revocation.Key, Revocation.Artifact, Revocation.BlockNew, Revocation.Stop]),

@@ -21,7 +21,7 @@ public sealed class ActInputTests
     {
         w.Add(w.PutPolicy(w.Policy("unseen", null, ("sees", on, $"!({expression})")), null), World.Owners);
         var refused = Assert.IsType<Outcome.Refused>(w.Try(act, by));
-        Assert.Equal((RefusalCode.PolicyFailed, RuleOutcome.Failed),
+        Assert.Equal((RefusalCode.PolicyFailed, RuleResult.Failed),
             (refused.Code, refused.Judgement!.FirstFailure!.Result));
         w.Add(w.PutPolicy(w.Policy("seen", null, ("sees", on, expression)), null), World.Owners);
         w.Add(act, by);
@@ -123,9 +123,9 @@ public sealed class ActInputTests
                 ("seen", "deploy",
                     $"waivers == [{{'rule': 'small', 'policy': '{graded}', 'severity': 'low', 'member': '{World.Approver.Id}', 'entry': {entry}, 'expires': waivers[0].expires}}] && waivers[0].expires > time")), null), World.Owners);
         var rules = Assert.IsType<Outcome.Refused>(w.Try(w.Deploying(m.V1), World.Deployer)).Judgement!.Rules;
-        Assert.Equal([("seen", RuleOutcome.Passed), ("small", RuleOutcome.Waived), ("grave", RuleOutcome.Failed)],
+        Assert.Equal([("seen", RuleResult.Passed), ("small", RuleResult.Waived), ("grave", RuleResult.Failed)],
             rules.Select(r => (r.Rule, r.Result)));
-        Assert.Equal(RuleOutcome.Error,
+        Assert.Equal(RuleResult.Error,
             Assert.IsType<Outcome.Refused>(w.Try(w.Deploying(m.V2), World.Deployer)).Judgement!.Rules[0].Result);
     }
 

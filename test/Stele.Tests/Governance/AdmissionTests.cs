@@ -28,7 +28,8 @@ public sealed class AdmissionTests
         m.World.Add(m.World.Approve(m.V1), World.Approver);
         var refused = (Outcome.Refused)m.World.Try(m.World.Deploying(m.V1), World.Deployer);
         Assert.Contains("four-fifths", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(["failed", "passed", "passed"], refused.Judgement!.Rules.Select(r => r.Result));
+        Assert.Equal([RuleResult.Failed, RuleResult.Passed, RuleResult.Passed],
+            refused.Judgement!.Rules.Select(r => r.Result));
         Assert.Equal(World.Deployer.Id, refused.Member);
     }
 

@@ -186,12 +186,12 @@ public sealed class GuardTests
         w.Add(w.Approve(m.V2), World.Approver);
         var would =
             Assert.Single(Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(m.V2), World.Deployer)).Judgement!.Would);
-        Assert.Equal((candidate, "read", RuleOutcome.Failed), (would.Policy, would.Rule, would.Result));
+        Assert.Equal((candidate, "read", RuleResult.Failed), (would.Policy, would.Rule, would.Result));
         w.Lose(report);
         var entry = w.Sign(w.Fresh(w.Deploying(m.V2)), World.Deployer);
         var outcome = w.Replay.Try(entry);
         would = Assert.Single(Assert.IsType<Outcome.Accepted>(outcome).Judgement!.Would);
-        Assert.Equal((candidate, "read", RuleOutcome.Error), (would.Policy, would.Rule, would.Result));
+        Assert.Equal((candidate, "read", RuleResult.Error), (would.Policy, would.Rule, would.Result));
         Assert.Contains("not at hand", would.Message, StringComparison.Ordinal);
         Assert.True(Explain.Verdict(w.State, entry, outcome)!.Passed);
     }

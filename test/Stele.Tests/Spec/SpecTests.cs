@@ -208,7 +208,6 @@ public sealed class SpecTests
     [Fact]
     public void Words_of_members_are_those_of_the_code()
     {
-        string[] outcomes = [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived];
         var lists = new Dictionary<string, IEnumerable<string>>
         {
             ["log action"] = [LogStatement.Open, LogStatement.Close, LogStatement.Lost], ["object role role"] =
@@ -219,7 +218,8 @@ public sealed class SpecTests
             ["object dimension strength"] = Dimension.Strengths.All, ["revocation effect"] =
                 [Revocation.BlockNew, Revocation.Stop], ["revocation target"] = [Revocation.Key, Revocation.Artifact],
             ["erasure cause"] = [Erasure.Request, Erasure.Retention], ["hold action"] = [Hold.Place, Hold.Release],
-                ["verdict verificationResult"] = ["PASSED", "FAILED"], ["object rule-outcome result"] = outcomes,
+                ["verdict verificationResult"] = ["PASSED", "FAILED"],
+            ["object rule-outcome result"] = RuleOutcome.Results.All,
             ["object difference name"] = Difference.All, ["object decision kind"] =
                 [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind], ["object decision outcome"] =
                 [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error],

@@ -274,7 +274,7 @@ static partial class Matrix
         yield return Told<Verdict>("a verdict that passes what failed", v => v with
         {
             Passed = true,
-            Rules = [.. v.Rules.Select(r => r with { Result = RuleOutcome.Passed, Message = null })]
+            Rules = [.. v.Rules.Select(r => r with { Result = RuleResult.Passed, Message = null })]
         }, "verdict-differs");
         yield return Told<Verdict>("a verdict with another message",
             v => v with { Rules = v.Rules.SetItem(0, v.Rules[0] with { Message = "ratio 0.99" }) }, "verdict-differs");

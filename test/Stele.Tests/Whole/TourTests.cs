@@ -110,10 +110,10 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         var said = v1.ToString("0.###", CultureInfo.InvariantCulture);
         Assert.Contains($"the approval ratio {said} is below 0.8", step, StringComparison.Ordinal);
         var rule = Assert.Single(failed.Rules, r => r.Rule == "four-fifths");
-        Assert.Equal(RuleOutcome.Failed, rule.Result);
+        Assert.Equal(RuleResult.Failed, rule.Result);
         Assert.Contains(said, rule.Message, StringComparison.Ordinal);
         Assert.All(verdicts.Where(v => v.Passed),
-            v => Assert.All(v.Rules, r => Assert.Equal(RuleOutcome.Passed, r.Result)));
+            v => Assert.All(v.Rules, r => Assert.Equal(RuleResult.Passed, r.Result)));
         Assert.DoesNotContain(deployments,
             d => ((Deployment)d.Statement).Routes.Any(r => r.Release == failed.Releases[0]));
     }
