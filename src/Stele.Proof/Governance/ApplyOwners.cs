@@ -126,9 +126,9 @@ public static partial class Fold
         var from = s.FromEntry ?? c.Index;
         if (from > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {from} is still to come");
         var isKey = c.State.KeyOwners.ContainsKey(s.Digest);
-        if (s.Target == Revocation.Key && !isKey)
+        if (s.Target == RevocationTarget.Key && !isKey)
             return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
-        if (s.Target == Revocation.Artifact && isKey)
+        if (s.Target == RevocationTarget.Artifact && isKey)
             return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
         var fact = RevocationOf(c.State, s, c.Index, c.Signers);
         if (c.State.Revocations.TryGetValue(s.Digest, out var before)
@@ -150,8 +150,8 @@ public static partial class Fold
         var recovery = signers[0].Member == RecoveryMember ? from : (long?)null;
         // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
         return state.Revocations.TryGetValue(s.Digest, out var before)
-            ? new(index, s.Target, Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop
-                : s.Effect,
+            ? new(index, s.Target, Math.Min(from, before.FromEntry),
+                before.Effect == RevocationEffect.Stop ? RevocationEffect.Stop : s.Effect,
                 recovery < before.Recovery ? recovery : before.Recovery ?? recovery)
             : new(index, s.Target, from, s.Effect, recovery);
     }
@@ -166,14 +166,15 @@ public static partial class Fold
         bool Signs(IEnumerable<Signed> by) =>
             by.Any(x => (x.Key == s.Digest && from <= x.Entry) || (state.InForce(x) && !next.InForce(x)));
         bool Reaches(Digest release) => state.Releases.TryGetValue(release, out var fact)
-            && (s.Target == Revocation.Key
+            && (s.Target == RevocationTarget.Key
                 ? Signs(fact.By)
                     || fact.Components
                         .Any(c => state.Origins.TryGetValue(c.Digest, out var all) && all.Any(o => Signs(o.By)))
                 : state.Closure(fact).Contains(s.Digest));
-        var member = s.Target == Revocation.Key ? state.KeyOwners[s.Digest] : "";
+        var member = s.Target == RevocationTarget.Key ? state.KeyOwners[s.Digest] : "";
         return Json.Object(
-            ("target", s.Target), ("digest", s.Digest), ("effect", s.Effect), ("fromEntry", from), ("member", member),
+            ("target", Revocation.Targets[s.Target]), ("digest", s.Digest), ("effect", Revocation.Effects[s.Effect]),
+            ("fromEntry", from), ("member", member),
             ("roles", Roles(state.Members.TryGetValue(member, out var of) ? of.Roles : [])),
             ("scopes",
                 Rule.Set(

@@ -159,4 +159,5 @@ public sealed record LogFact(string Origin, string Key, string Node, string Syst
 }
 
 /// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>
-public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect, long? Recovery = null);
+public sealed record RevocationFact(long Entry, RevocationTarget Target, long FromEntry, RevocationEffect Effect,
+    long? Recovery = null);

@@ -50,7 +50,8 @@ public static class StateDigest
     internal static readonly Part KeyOwners = Of("keyOwners", s => s.KeyOwners, m => Json.Of(m));
 
     internal static readonly Part Revocations = Of("revocations", s => s.Revocations, r => Json.Object(
-        ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect),
+        ("entry", r.Entry), ("target", Revocation.Targets[r.Target]), ("fromEntry", r.FromEntry),
+        ("effect", Revocation.Effects[r.Effect]),
             ("recovery", r.Recovery is { } n ? Json.Of(n) : null)));
 
     internal static readonly Part Systems = Of("systems", s => s.Systems, x => Json.Object(

@@ -175,8 +175,8 @@ public static class StatementKinds
             Rule = Fold.Revoke,
             Changes = [StateDigest.Revocations],
             Learn = Fold.Learned,
-            Says = (s, f) => $"{s.Target} {s.Digest.Short} revoked from entry {N(s.FromEntry ?? f.Index)} on "
-                + $"({s.Effect})",
+            Says = (s, f) => $"{Revocation.Targets[s.Target]} {s.Digest.Short} revoked from entry "
+                + $"{N(s.FromEntry ?? f.Index)} on ({Revocation.Effects[s.Effect]})",
         },
         new StatementKind<Erasure>("erasure", Erasure.Read)
         {

@@ -92,7 +92,8 @@ public sealed class AdmissionTests
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         await using var town = await Town.Found(time);
         await town.Settle();
-        Statement Bad() => town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop)
+        Statement Bad() => town.Act(new Revocation(RevocationTarget.Key, town.Owner.Key.Public.Id, 0,
+            RevocationEffect.Stop)
         {
             Nonce = Founding.NewNonce(),
             Issued = 0

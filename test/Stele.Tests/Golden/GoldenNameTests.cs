@@ -184,7 +184,7 @@ public sealed class GoldenNameTests
             .. List("rule-outcome", RuleOutcome.Results.All),
             .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
             .. List("observed", Observation.Events.All), .. List("strength-observed", Dimension.Strengths.All),
-            .. List("revocation", [Revocation.Key, Revocation.Artifact, Revocation.BlockNew, Revocation.Stop]),
+            .. List("revocation", [.. Revocation.Targets.All, .. Revocation.Effects.All]),
             .. List("erasure", [Erasure.Request, Erasure.Retention]), .. List("hold", [Hold.Place, Hold.Release]),
             .. List("log", [LogStatement.Open, LogStatement.Close, LogStatement.Lost]),
             .. List("difference", Difference.All), .. List("decision",

@@ -184,9 +184,9 @@ public sealed class AdmissionTests
     public void A_revocation_reaches_further_back_and_bites_harder_but_never_less()
     {
         var m = Mortgage.Released();
-        m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 9, Revocation.Stop), World.Owners);
-        m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
-        Assert.Equal((5L, Revocation.Stop),
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V1, 9, RevocationEffect.Stop), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V1, 5), World.Owners);
+        Assert.Equal((5L, RevocationEffect.Stop),
             (m.World.State.Revocations[m.V1].FromEntry, m.World.State.Revocations[m.V1].Effect));
         Assert.True(m.World.State.IsStopped(m.World.State.Releases[m.V1]));
         Assert.False(m.World.State.IsStopped(m.World.State.Releases[m.V2]));
@@ -197,7 +197,7 @@ public sealed class AdmissionTests
     {
         var m = Mortgage.Released();
         m.World.Add(m.World.Approve(m.V2), World.Approver);
-        m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
         m.World.Deploy(m.World.Deploying(m.V2));
     }
 
@@ -205,7 +205,8 @@ public sealed class AdmissionTests
     public void After_owners_lost_their_keys_the_recovery_key_names_new_ones_one_at_a_time()
     {
         var m = Mortgage.Released();
-        foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, null), owner);
+        foreach (var owner in World.Owners) m.World.Add(World.Revoke(RevocationTarget.Key, owner.Key.Public.Id, null),
+            owner);
         Assert.Equal(RefusalCode.RevokedKey, m.World.Refused(m.World.PutPolicy(null), World.Owners));
         var renewed = World.Owners.Select(o => o.With("new")).ToArray();
         foreach (var owner in renewed) m.World.Add(m.World.Member(owner, new Role(RoleName.Owner)), World.Recovery);

@@ -110,7 +110,7 @@ public sealed class ApprovalTests
         w.Add(Back(w.State.Approvals[other].Approval, other), World.Approver2);
         TwoPerson(w, w.Deploying(m.V2));
         // It is over for good, whatever becomes of the key that took it back, and who wants it again gives another.
-        w.Add(World.Revoke(Revocation.Key, second.Key.Public.Id, withdrawn), World.Owners);
+        w.Add(World.Revoke(RevocationTarget.Key, second.Key.Public.Id, withdrawn), World.Owners);
         TwoPerson(w, w.Deploying(m.V2));
         w.Add(w.Approve(m.V2), World.Approver);
         w.Deploy(w.Deploying(m.V2));

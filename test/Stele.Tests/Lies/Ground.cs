@@ -165,13 +165,13 @@ sealed class Ground
         g.Mark("authored", w.Add(World.OriginOf(author, Origin.Import, m.Data), author));
         g.Refuse("author-approval", w.Approve(m.V2), author);
         g.Mark("approval-lost", w.Add(w.Approve(m.V2), lost));
-        g.Mark("revoked", w.Add(World.Revoke(Revocation.Key, lost.Key.Public.Id, 1), World.Owners));
+        g.Mark("revoked", w.Add(World.Revoke(RevocationTarget.Key, lost.Key.Public.Id, 1), World.Owners));
         g.Mark("approval-demoted", w.Add(w.Approve(m.V2), demoted));
         g.Mark("demoted", w.Add(w.Member(demoted, new Role(RoleName.Evaluator, World.Sys)), World.Owners));
         w.Add(w.Approve(m.V2), World.Approver);
         g.Mark("deployed", w.Deploy(w.Deploying(m.V2), World.Deployer));
         m.Log.Add(w.Decide());
-        g.Mark("revoked-again", w.Add(World.Revoke(Revocation.Key, lost.Key.Public.Id, 1, Revocation.Stop),
+        g.Mark("revoked-again", w.Add(World.Revoke(RevocationTarget.Key, lost.Key.Public.Id, 1, RevocationEffect.Stop),
             World.Owners));
         g.Mark("anchor-1", m.Anchor());
         return g;

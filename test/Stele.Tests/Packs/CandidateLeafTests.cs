@@ -63,7 +63,7 @@ public sealed class CandidateLeafTests
     public void Anyone_who_takes_a_candidate_that_lost_its_force_for_none_is_found()
     {
         var (m, policy, candidate) = Watched(100);
-        m.World.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, candidate, 0), World.Owners);
         var d = m.World.Decide() with { Outcome = Decision.Deny, Rule = "never", RulePolicy = m.Frozen, Status = 403 };
         foreach (Digest[] policies in new Digest[][] { [policy, candidate], [policy], [candidate],
             [candidate, policy] }) m.Log.Add(d with { Policies = [.. policies] });

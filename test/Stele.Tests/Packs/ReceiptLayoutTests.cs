@@ -85,11 +85,11 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         ["the system is declared again"] = m =>
             m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]), World.Owners),
         ["the builder's key is revoked"] = m =>
-            m.World.Add(World.Revoke(Revocation.Key, World.Builder.Key.Public.Id, null), World.Builder),
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Builder.Key.Public.Id, null), World.Builder),
         ["an artifact is revoked, twice"] = m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, 0, Revocation.Stop), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, m.World.State.Size), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, 0, RevocationEffect.Stop), World.Owners);
         },
         ["the code gets another origin"] = m =>
             m.World.Add(World.OriginOf(World.Builder, Origin.Import, m.Code), World.Builder),

@@ -216,7 +216,7 @@ public sealed class SpecTests
                 ["approval action"] = Deployment.Actions.All, ["deployment action"] = Deployment.Actions.All,
                 ["observation event"] = Observation.Events.All,
             ["object dimension strength"] = Dimension.Strengths.All, ["revocation effect"] =
-                [Revocation.BlockNew, Revocation.Stop], ["revocation target"] = [Revocation.Key, Revocation.Artifact],
+                Revocation.Effects.All, ["revocation target"] = Revocation.Targets.All,
             ["erasure cause"] = [Erasure.Request, Erasure.Retention], ["hold action"] = [Hold.Place, Hold.Release],
                 ["verdict verificationResult"] = ["PASSED", "FAILED"],
             ["object rule-outcome result"] = RuleOutcome.Results.All,

@@ -156,7 +156,8 @@ static partial class Matrix
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            m.World.Add(World.Revoke(Revocation.Artifact, m.V2, m.World.State.Size, Revocation.Stop), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V2, m.World.State.Size, RevocationEffect.Stop),
+                World.Owners);
             m.Log.Add(m.World.Decide());
             m.Anchor();
             return (m.World.Pack(), m.World.Trust);

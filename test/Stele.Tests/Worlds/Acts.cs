@@ -149,8 +149,8 @@ sealed partial class World
         };
     }
 
-    public static Revocation Revoke(string target, Digest digest, long? fromEntry,
-        string effect = Revocation.BlockNew) => new(target, digest, fromEntry, effect)
+    public static Revocation Revoke(RevocationTarget target, Digest digest, long? fromEntry,
+        RevocationEffect effect = RevocationEffect.BlockNew) => new(target, digest, fromEntry, effect)
     {
         Nonce = Unset,
         Issued = 0

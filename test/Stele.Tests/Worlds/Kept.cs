@@ -93,8 +93,8 @@ sealed record Kept(string Name, World World,
         w.Add(w.Declare(World.Sys, [.. w.State.Systems[World.Sys].Environments]), World.Owners);
         var taken = w.Waive(m.V2, m.Policy, "four-fifths");
         w.Add(taken with { Expires = null, Reason = null, Replaces = w.Add(taken, World.Stranger) }, World.Approver);
-        w.Add(World.Revoke(Revocation.Artifact, Digest.Of("elsewhere"u8), 0), World.Owners);
-        w.Add(World.Revoke(Revocation.Key, World.Stranger.Key.Public.Id, w.State.Size), World.Recovery);
+        w.Add(World.Revoke(RevocationTarget.Artifact, Digest.Of("elsewhere"u8), 0), World.Owners);
+        w.Add(World.Revoke(RevocationTarget.Key, World.Stranger.Key.Public.Id, w.State.Size), World.Recovery);
         w.Add(w.PutPolicy(null, null), World.Owners);
         // What is gone, held and reckoned.
         m.Log.Counted = new GatewayCount(0, m.Log.Leaves.Count + 1, m.Log.Leaves.Count, m.Log.Leaves.Count, 0, 0);

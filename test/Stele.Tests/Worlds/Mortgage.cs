@@ -121,7 +121,7 @@ sealed class Mortgage
         w.Add(w.Alarm(m.Log), World.Monitor);
         w.Add(w.Attest(World.Approver), World.Approver);
         w.Add(w.Attest(World.Owner, "iso-42001/A.6.2.4", m.V2, evidence: m.Data), World.Owner);
-        w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, null), World.Builder2);
+        w.Add(World.Revoke(RevocationTarget.Key, World.Builder2.Key.Public.Id, null), World.Builder2);
         m.Log.Add(w.Decide());
         return m;
     }

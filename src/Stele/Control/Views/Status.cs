@@ -59,7 +59,8 @@ sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, l
 sealed record ShownPolicy(string Scope, long Entry, Digest? Policy) : IView;
 
 /// <param name="FromEntry">The entry from which on it has no force.</param>
-sealed record ShownRevocation(string Target, Digest Digest, long Entry, long FromEntry, string Effect) : IView;
+sealed record ShownRevocation(RevocationTarget Target, Digest Digest, long Entry, long FromEntry,
+    RevocationEffect Effect) : IView;
 
 /// <param name="Retention">How long what is recorded of its decisions is kept; nothing: forever.</param>
 sealed record ShownSystem(string System, long Entry, string Owner, string Risk, RetentionTerms? Retention,
