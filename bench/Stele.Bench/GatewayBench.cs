@@ -192,7 +192,8 @@ static class GatewayBench
             HostedEnvironment? Hosted() => node.Node.Environment(System, Environment);
             await Until(() => Hosted()?.Log is not null, node);
             var log = Hosted()!.Log!;
-            await Admit(new LogStatement("open", log.Origin, log.Key.ToString(), identity.Member, System, Environment,
+            await Admit(new LogStatement(LogAction.Open, log.Origin, log.Key.ToString(), identity.Member, System,
+                Environment,
                 null)
             {
                 Nonce = "",

@@ -37,8 +37,8 @@ public static partial class Fold
     internal static Outcome PutLog(Context c, LogStatement s)
     {
         var logs = c.State.Logs;
-        if (s.Action != LogStatement.Open)
-            return logs.TryGetValue(s.Origin, out var open) && open.Status == LogStatement.Open
+        if (s.Action != LogAction.Open)
+            return logs.TryGetValue(s.Origin, out var open) && open.Status == LogAction.Open
                 ? c.Accept(c.State with { Logs = logs.SetItem(s.Origin, open with { Status = s.Action }) })
                 : c.Refuse(RefusalCode.UnknownLog, $"no open decision log '{s.Origin}'");
         if (logs.ContainsKey(s.Origin) || s.Origin == c.State.Origin)
@@ -51,11 +51,11 @@ public static partial class Fold
         if (Known(c, system, environment) is { } unknown) return unknown;
         if (c.State.Member(node)?.Has(RoleName.Node, system, environment) != true)
             return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
-        if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogStatement.Open))
+        if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogAction.Open))
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}' that was closed or lost");
         return c.Accept(
             c.State with { Logs = logs.Add(s.Origin, new LogFact(s.Origin, vkey, node, system, environment,
-                s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
+                s.Predecessor, c.Index, LogAction.Open, null, 0)) });
     }
 
     internal static Outcome PutMember(Context c, MemberStatement s)

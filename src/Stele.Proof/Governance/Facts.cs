@@ -145,7 +145,7 @@ public sealed record Anchored(long Entry, long Time, long Size, Digest Root, lon
     long Issued, GatewayCount? Gateway);
 
 public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment,
-    string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor)
+    string? Predecessor, long Entry, LogAction Status, Anchored? Anchor, long Floor)
 {
     /// <summary>
     /// Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand

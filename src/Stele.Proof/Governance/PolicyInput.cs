@@ -91,7 +91,7 @@ public static class PolicyInput
             ("name", environment), ("head", head is null ? null : Head(head)),
             ("nodeReturn", terms?.NodeReturn ?? false),
             ("recorded", state.Logs.Values
-                .Any(l => l.System == system && l.Environment == environment && l.Status == LogStatement.Open)),
+                .Any(l => l.System == system && l.Environment == environment && l.Status == LogAction.Open)),
             ("observationGap", terms?.ObservationGap is { } gap ? Json.Of(gap) : null),
             ("staleAfter", terms?.StaleAfter is { } stale ? Json.Of(stale) : null));
     }

@@ -97,7 +97,7 @@ public static class StateDigest
     internal static readonly Part Logs = Of("logs", s => s.Logs, l => Json.Object(
         ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment),
         ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
-        ("status", l.Status), ("floor", l.Floor),
+        ("status", LogStatement.Actions[l.Status]), ("floor", l.Floor),
         ("anchor", l.Anchor is { } a ? Json.Object(
             ("entry", a.Entry), ("time", a.Time), ("size", a.Size), ("root", a.Root), ("opens", a.Opens),
                 ("closes", a.Closes), ("wholes", a.Wholes), ("issued", a.Issued), ("gateway", a.Gateway?.ToJson()))

@@ -109,7 +109,7 @@ sealed class StatePart(State founded, Documents documents, long? linked)
             [.. Attestations.InForce(before, time)
             .Where(a => a.Attestation.System == d.System && a.Attestation.Release is null).Select(a => a.By.Entry)];
         var log = before.Logs.Values.FirstOrDefault(l =>
-            l.System == d.System && l.Environment == d.Environment && l.Status == LogStatement.Open)?.Origin;
+            l.System == d.System && l.Environment == d.Environment && l.Status == LogAction.Open)?.Origin;
         var environments = before.Environments.Only((place, _) =>
             place.StartsWith(d.System + "/", StringComparison.Ordinal));
         foreach (var (place, e) in environments)

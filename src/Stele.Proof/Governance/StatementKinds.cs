@@ -45,7 +45,7 @@ public static class StatementKinds
             Rule = Fold.PutLog,
             Changes = [StateDigest.Logs],
             Learn = Fold.Learned,
-            Says = (s, _) => $"decision log {s.Origin}: {s.Action}"
+            Says = (s, _) => $"decision log {s.Origin}: {LogStatement.Actions[s.Action]}"
                 + (s.System is null ? "" : $" for {s.System}/{s.Environment}"),
         },
         new StatementKind<MemberStatement>("member", MemberStatement.Read)

@@ -27,7 +27,7 @@ public sealed class ExportTests
         var origin = Founding.NewOrigin("node");
         using var key = NoteSigner.Create(town.Path("node.key"), origin);
         using var decisions = Log.Open(new FileStore(town.Path("decisions")), origin, key, town.Time);
-        await town.Admit(town.Act(new LogStatement(LogStatement.Open, origin, key.Key.ToString(), town.Node.Id,
+        await town.Admit(town.Act(new LogStatement(LogAction.Open, origin, key.Key.ToString(), town.Node.Id,
             Town.System, Town.Environment, null)
         {
             Nonce = Founding.NewNonce(),

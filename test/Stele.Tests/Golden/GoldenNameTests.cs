@@ -186,7 +186,7 @@ public sealed class GoldenNameTests
             .. List("observed", Observation.Events.All), .. List("strength-observed", Dimension.Strengths.All),
             .. List("revocation", [.. Revocation.Targets.All, .. Revocation.Effects.All]),
             .. List("erasure", [Erasure.Request, Erasure.Retention]), .. List("hold", [Hold.Place, Hold.Release]),
-            .. List("log", [LogStatement.Open, LogStatement.Close, LogStatement.Lost]),
+            .. List("log", LogStatement.Actions.All),
             .. List("difference", Difference.All), .. List("decision",
                 [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind]), .. List("decision-outcome",
                     [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error]), .. List("decision-would",

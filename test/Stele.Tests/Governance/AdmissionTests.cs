@@ -242,7 +242,7 @@ public sealed class AdmissionTests
     public void A_log_continues_one_that_was_lost()
     {
         var m = Mortgage.Released();
-        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         m.World.Add(World.OpenLog(new DecisionLog(new NoteSigner("ledger.example/stele/log/node-2")),
             predecessor: m.Log.Origin), World.Owners);
     }

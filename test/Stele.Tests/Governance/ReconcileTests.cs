@@ -203,7 +203,7 @@ public sealed class ReconcileTests
         var m = Counting();
         var from = m.World.Now - 1;
         var to = Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0)) - 1;
-        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         m.World.Logs.Clear();
         var r = m.World.Reckon(from, to);
         Assert.Equal(["log-lost 4 [10,14)"], Differences(r));

@@ -77,7 +77,7 @@ static partial class Refusing
                     Json.Array(Json.Object(("digest", Json.Object(("sha256", Digest.Of("x"u8).Hex))),
                         ("name", "A Person's Name")))))),
         On(Malformed, "a close of a log that names a key", m => Changed(m.World,
-            World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, j => Predicate(j, "key", "x"))),
+            World.EndLog(LogAction.Close, m.Log.Origin), World.Owner, j => Predicate(j, "key", "x"))),
         On(Malformed, "opening a log without its key",
             m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2"))) with { Key = null }, World.Owners)),
         On(Malformed, "superseding without a reason",
@@ -95,7 +95,7 @@ static partial class Refusing
         {
             var other = Mortgage.Founded("other.example");
             other.World.Now = m.World.Now;
-            return m.World.Judge(other.World.Sign(other.World.Fresh(World.EndLog(LogStatement.Close, other.Log.Origin)),
+            return m.World.Judge(other.World.Sign(other.World.Fresh(World.EndLog(LogAction.Close, other.Log.Origin)),
                 World.Owners));
         }),
         On(WrongLedger, "made for no ledger",
@@ -104,7 +104,7 @@ static partial class Refusing
         On(TimeBackwards, "an entry before the last one", m =>
         {
             m.World.Now -= 60_000;
-            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            return m.World.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
         }),
         On(OutsideWindow, "issued more than five minutes in the future", m => At(m.World, -Fold.MaxSkew - 1)),
         On(OutsideWindow, "issued more than a day ago", m => At(m.World, Fold.MaxDelay + 1)),
@@ -122,7 +122,7 @@ static partial class Refusing
     static Outcome At(World w, long later)
     {
         w.Now += 3_600_000;   // so that "earlier" is still after the last entry
-        var statement = w.Fresh(World.EndLog(LogStatement.Close, w.Logs.Keys.Single()));
+        var statement = w.Fresh(World.EndLog(LogAction.Close, w.Logs.Keys.Single()));
         w.Now += later;
         return w.Judge(w.Sign(statement, World.Owners));
     }
@@ -195,7 +195,7 @@ static partial class Refusing
             var w = m.World;
             w.Add(w.Member(World.Owner, new Role(RoleName.Owner)) with { Keys = [World.Owner.Key.Public,
                 World.Owner.With("second").Key.Public] }, World.Owners);
-            return w.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
+            return w.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
         }),
         On(RoleMissing, "a node is assigned to a whole system",
             m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Node, World.Sys)), World.Owners)),
@@ -234,7 +234,7 @@ static partial class Refusing
         On(RoleMissing, "an owner of one system only", m =>
         {
             m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner, World.Sys)), World.Owners);
-            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Stranger);
+            return m.World.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owner, World.Stranger);
         }),
         On(RoleMissing, "registering another server",
             m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Server)), World.Owners)),
@@ -384,11 +384,11 @@ static partial class Refusing
         On(UnknownEnvironment, "a decision log of an environment that is not", m =>
             m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), environment: "nowhere"), World.Owners)),
         On(UnknownLog, "closing a log that is not",
-            m => m.World.Try(World.EndLog(LogStatement.Close, "nowhere"), World.Owners)),
+            m => m.World.Try(World.EndLog(LogAction.Close, "nowhere"), World.Owners)),
         On(UnknownLog, "closing a log twice", m =>
         {
-            m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
-            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
+            return m.World.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
         }),
         On(UnknownLog, "continuing a log that is still open", m =>
             m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), predecessor: m.Log.Origin), World.Owners)),
@@ -1314,7 +1314,7 @@ static partial class Refusing
         }),
         Running(UnknownLog, "anchoring a log that was closed", m =>
         {
-            m.World.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
             return m.World.Try(m.World.Anchoring(m.Log), World.Node);
         }),
         Running(BadCheckpoint, "anchoring a checkpoint signed by another key", m =>

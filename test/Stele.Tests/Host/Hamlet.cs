@@ -259,7 +259,8 @@ sealed class Hamlet : IAsyncDisposable
     {
         await Eventually(() => Hosted?.Log is not null, "the node does not know its environment");
         var log = Hosted!.Log!;
-        await Town.Admit(Town.Act(new LogStatement("open", log.Origin, log.Key.ToString(), Node.Node.Identity.Member,
+        await Town.Admit(Town.Act(new LogStatement(LogAction.Open, log.Origin, log.Key.ToString(),
+            Node.Node.Identity.Member,
             System, Prod, null)
         {
             Nonce = "",

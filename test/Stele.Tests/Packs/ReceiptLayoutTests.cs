@@ -95,7 +95,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
             m.World.Add(World.OriginOf(World.Builder, Origin.Import, m.Code), World.Builder),
         ["the log is closed and another opened"] = m =>
         {
-            m.World.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
             m.World.Add(World.OpenLog(new DecisionLog(new NoteSigner("ledger.example/stele/log/next")),
                 predecessor: m.Log.Origin), World.Owners);
         },
@@ -123,10 +123,10 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         var decision = m.World.Decide();
         Changes[change](m);
         m.Log.Add(decision);
-        if (m.World.State.Logs[m.Log.Origin].Status == LogStatement.Open) m.Anchor();
+        if (m.World.State.Logs[m.Log.Origin].Status == LogAction.Open) m.Anchor();
         else m.World.Add(m.World.Observe(ObservedEvent.Running), World.Node);
         var report = Judge(m.Receipt(0), m);
-        Assert.Equal(m.World.State.Logs[m.Log.Origin].Status == LogStatement.Open ? Headline.Complete : Headline.Early,
+        Assert.Equal(m.World.State.Logs[m.Log.Origin].Status == LogAction.Open ? Headline.Complete : Headline.Early,
             report.Headline);
     }
 

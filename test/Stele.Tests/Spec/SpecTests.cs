@@ -210,7 +210,7 @@ public sealed class SpecTests
     {
         var lists = new Dictionary<string, IEnumerable<string>>
         {
-            ["log action"] = [LogStatement.Open, LogStatement.Close, LogStatement.Lost], ["object role role"] =
+            ["log action"] = LogStatement.Actions.All, ["object role role"] =
                 Role.Words.All, ["system risk"] = SystemStatement.Risks,
             ["object build-definition buildType"] = [Origin.Freeze, Origin.Import, Origin.Pipeline],
                 ["approval action"] = Deployment.Actions.All, ["deployment action"] = Deployment.Actions.All,

@@ -98,7 +98,7 @@ static partial class Matrix
             var f = Forgery.Of(Lived.World);
             f.Logs.Remove(origin);
             f.Entries.Add(
-                Lived.World.Sign(Lived.World.Fresh(World.EndLog(LogStatement.Lost, origin)), World.Server).Bytes);
+                Lived.World.Sign(Lived.World.Fresh(World.EndLog(LogAction.Lost, origin)), World.Server).Bytes);
             return (f.Resign().Write(), Unwitnessed(Lived.World));
         }, "entry-refused: role-missing", "log-missing");
         yield return Lie("a release that another environment runs", (m, d) => d with { Release = m.V3 },
@@ -312,7 +312,7 @@ static partial class Matrix
         {
             var w = Lived.World;
             var f = Forgery.Of(w);
-            var envelope = w.Sign(w.Fresh(World.EndLog(LogStatement.Close, Lived.Log.Origin)), World.Stranger).Envelope;
+            var envelope = w.Sign(w.Fresh(World.EndLog(LogAction.Close, Lived.Log.Origin)), World.Stranger).Envelope;
             f.Documents[$"documents/{Explain.EnvelopeDigest(envelope).Hex}"] = envelope.ToJson().ToBytes();
             var entry = new Entry(w.Now, envelope);
             var refused = (Outcome.Refused)w.Replay.Try(entry);

@@ -119,13 +119,14 @@ sealed partial class World
 
     public static LogStatement OpenLog(DecisionLog log, Person? node = null, string environment = Prod,
         string? predecessor = null) =>
-        new(LogStatement.Open, log.Origin, log.Key.Key.ToString(), (node ?? Node).Id, Sys, environment, predecessor)
+        new(LogAction.Open, log.Origin, log.Key.Key.ToString(), (node ?? Node).Id, Sys, environment, predecessor)
         {
             Nonce = Unset,
             Issued = 0
         };
 
-    public static LogStatement EndLog(string action, string origin) => new(action, origin, null, null, null, null, null)
+    public static LogStatement EndLog(LogAction action, string origin) => new(action, origin, null, null, null, null,
+        null)
     {
         Nonce = Unset,
         Issued = 0
@@ -180,7 +181,7 @@ sealed partial class World
         foreach (var log in Reconciliation.Scope(State, system, environment))
         {
             var window = Reconciliation.Window(log, from, to);
-            var leaves = log.Status == LogStatement.Lost
+            var leaves = log.Status == LogAction.Lost
                 ? null
                 : Reconciliation.Leaves(Replay, log, window, Logs[log.Origin].Leaves);
             rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream,

@@ -156,7 +156,7 @@ sealed record ShownObservation(long Entry, long Time, ObservedEvent Event, Diges
 /// <param name="Floor">What is below may be pruned.</param>
 /// <param name="Erased">How many of its records were erased.</param>
 /// <param name="Holds">The entries of the holds that cover any of it.</param>
-sealed record ShownLog(string Log, string Node, string Place, long Entry, string Status, long Floor, string Key,
+sealed record ShownLog(string Log, string Node, string Place, long Entry, LogAction Status, long Floor, string Key,
     long Erased, ImmutableArray<long> Holds, ShownAnchor? Anchor) : IView
 {
     public static ShownLog Of(Folding state, LogFact l, long now) => new(l.Origin, l.Node,
