@@ -59,7 +59,8 @@ public static class StateDigest
             ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())));
 
     internal static readonly Part Erasures = Of("erasures", s => s.Erasures, e => Json.Object(
-        ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause),
+        ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count),
+        ("cause", Erasure.Causes[e.Cause]),
             ("size", e.Size)));
 
     internal static readonly Part Holds = Of("holds", s => s.Holds, h => Json.Object(

@@ -184,7 +184,7 @@ public static class StatementKinds
             Rule = Fold.Erase,
             Changes = [StateDigest.Erasures],
             Says = (s, _) => $"{N(s.Count)} {(s.Count == 1 ? "record" : "records")} of {s.Log} erased "
-                + $"({(s.Cause == Erasure.Retention ? "their time was over" : "by request")})",
+                + $"({(s.Cause == ErasureCause.Retention ? "their time was over" : "by request")})",
         },
         new StatementKind<Retention>("retention", Retention.Read)
         {

@@ -138,8 +138,8 @@ sealed class ErasureOrders : IDisposable
         }
         foreach (var statement in all.Select(e => StatementKinds.Parse(e.Payload)))
             _call.Terminal.Note(statement is Erasure x
-                ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by {x.Cause}; signed "
-                    + $"first at {Terminal.Time(x.Issued)}"
+                ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by "
+                    + $"{Erasure.Causes[x.Cause]}; signed first at {Terminal.Time(x.Issued)}"
                 : $"raise the floor of {((Retention)statement).Log} to {((Retention)statement).Floor}");
         using var key = _desk.Home.Key();
         all = [.. all.Select(e => e.SignedAlso(key))];

@@ -185,7 +185,7 @@ public sealed class GoldenNameTests
             .. List("artifact", Artifacts.Kinds), .. List("risk", SystemStatement.Risks),
             .. List("observed", Observation.Events.All), .. List("strength-observed", Dimension.Strengths.All),
             .. List("revocation", [.. Revocation.Targets.All, .. Revocation.Effects.All]),
-            .. List("erasure", [Erasure.Request, Erasure.Retention]), .. List("hold", [Hold.Place, Hold.Release]),
+            .. List("erasure", Erasure.Causes.All), .. List("hold", Hold.Actions.All),
             .. List("log", LogStatement.Actions.All),
             .. List("difference", Difference.All), .. List("decision",
                 [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind]), .. List("decision-outcome",

@@ -217,7 +217,7 @@ public sealed class SpecTests
                 ["observation event"] = Observation.Events.All,
             ["object dimension strength"] = Dimension.Strengths.All, ["revocation effect"] =
                 Revocation.Effects.All, ["revocation target"] = Revocation.Targets.All,
-            ["erasure cause"] = [Erasure.Request, Erasure.Retention], ["hold action"] = [Hold.Place, Hold.Release],
+            ["erasure cause"] = Erasure.Causes.All, ["hold action"] = Hold.Actions.All,
                 ["verdict verificationResult"] = ["PASSED", "FAILED"],
             ["object rule-outcome result"] = RuleOutcome.Results.All,
             ["object difference name"] = Difference.All, ["object decision kind"] =

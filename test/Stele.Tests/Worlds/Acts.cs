@@ -157,18 +157,19 @@ sealed partial class World
         Issued = 0
     };
     public static Erasure Erase(string log, long count = 1, string list = "list", long size = 11) =>
-        new(log, 0, Math.Max(count, 1), Digest.Of(Encoding.UTF8.GetBytes(list)), count, Erasure.Request, size, null)
+        new(log, 0, Math.Max(count, 1), Digest.Of(Encoding.UTF8.GetBytes(list)), count, ErasureCause.Request, size,
+            null)
     {
         Nonce = Unset,
         Issued = 0
     };
     public static Hold PlaceHold(string? environment = null, string? log = null, long? from = null, long? to = null,
-        string system = Sys) => new(Hold.Place, system, environment, log, from, to, null, Digest.Of("why"u8))
+        string system = Sys) => new(HoldAction.Place, system, environment, log, from, to, null, Digest.Of("why"u8))
     {
         Nonce = Unset,
         Issued = 0
     };
-    public static Hold ReleaseHold(long entry) => new(Hold.Release, null, null, null, null, null, entry, null)
+    public static Hold ReleaseHold(long entry) => new(HoldAction.Release, null, null, null, null, null, entry, null)
     {
         Nonce = Unset,
         Issued = 0
