@@ -20,9 +20,6 @@ sealed record JournalOptions
     /// </summary>
     public long QueueBytes { get; init; } = 64 << 20;
 
-    /// <summary>How many records may wait. Default 131,072.</summary>
-    public long QueueRecords { get; init; } = 1 << 17;
-
     /// <summary>
     /// A file is not written to beyond the batch that reaches this; the next begins. Default: one file.
     /// </summary>
@@ -38,9 +35,6 @@ sealed record JournalOptions
     /// place of those that are there; null: those.</summary>
     public Func<IEnumerable<(byte Kind, byte[] Bytes)>?>? GoOnFrom { get; init; }
 
-    /// <summary>Told once, when an error ended the journal's life.</summary>
-    public Action<Exception>? Failed { get; init; }
-
     /// <summary>Opens a file; the tests' disk stands in here. It is called once a segment.</summary>
     public Func<string, JournalFile>? File { get; init; }
 }
@@ -55,6 +49,9 @@ sealed record JournalOptions
 /// </summary>
 sealed class Journal : IDisposable
 {
+    /// <summary>How many records may wait before the answer is "busy".</summary>
+    const long MaxWaiting = 1 << 17;
+
     readonly string _path;
     readonly FileAccess _access;
     readonly SafeFileHandle? _lock;   // null: nobody ever opened it to write, and it is read
@@ -123,8 +120,8 @@ sealed class Journal : IDisposable
             throw;
         }
         long address = 0;   // of the batch that was written last: it is handed over before the next is written
-        _queue = new GroupCommit(path, _files.Next, new QueueLimits(options.QueueBytes, options.QueueRecords),
-            batch => address = _files.Append(batch), batch => committed(batch, address), options.Failed);
+        _queue = new GroupCommit(path, _files.Next, new QueueLimits(options.QueueBytes, MaxWaiting),
+            batch => address = _files.Append(batch), batch => committed(batch, address), null);
         if (IsRead) _queue.Stop();
         else _queue.Start();
     }
@@ -231,11 +228,6 @@ sealed class Journal : IDisposable
 
     /// <summary>Why nothing is taken any more; null while the journal lives.</summary>
     public Exception? Failure => _queue.Failure;
-
-    /// <summary>
-    /// Ends the journal's life as an I/O error would: for an owner whose own half of a commit failed elsewhere.
-    /// </summary>
-    public Exception Fail(Exception cause) => _queue.Fail(cause);
 
     /// <summary>
     /// Takes nothing more and writes what still waits; whatever is durable then was handed to the owner.

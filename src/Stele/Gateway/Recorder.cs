@@ -145,7 +145,7 @@ sealed class Recorder : IDisposable
             {
                 _erasing.ExitReadLock();
             }
-            // Durable, and in the tree (which follows within the same batch): a receipt can be had from here on.
+            // Durable, and under a signed checkpoint: from here on a receipt of it can be made.
             var index = await leaf;
             await Task.WhenAll(sealed_, table);
             return index;

@@ -8,39 +8,29 @@ namespace Stele.Tests.Ledger;
 /// A ledger's storage whose writer fails at one step, before it is done or after, and at every step that follows, as if
 /// its process had been killed there.
 /// </summary>
-sealed class FailingStore(ILedgerStore inner, int step, bool isDone) : ILedgerStore
+sealed class FailingStore(ILedgerStore inner, int step, bool isDone) : AroundStore(inner)
 {
     int _steps;
 
     /// <summary>How many steps were asked for.</summary>
     public int Steps => Volatile.Read(ref _steps);
 
-    public string Place => inner.Place;
-    public IReadOnlyList<LedgerSegment> Segments() => inner.Segments();
-
     /// <summary>What readers of its records asked for, in order.</summary>
     public List<string> Asked { get; } = [];
 
-    public LedgerEnd Read(long from, long to, LedgerVisitor visit)
+    public override LedgerEnd Read(long from, long to, LedgerVisitor visit)
     {
         Asked.Add(nameof(Read));
-        return inner.Read(from, to, visit);
+        return base.Read(from, to, visit);
     }
 
-    public byte[]? Basis(long first) => inner.Basis(first);
-    public void Export(long first, SegmentPart part, Stream to) => inner.Export(first, part, to);
-    public byte[]? Get(string name) => inner.Get(name);
-    public bool Has(string name) => inner.Has(name);
-    public IEnumerable<string> List(string folder) => inner.List(folder);
-    public IDisposable? Hold(out bool inUse) => inner.Hold(out inUse);
-
-    public void Sync()
+    public override void Sync()
     {
         Asked.Add(nameof(Sync));
-        inner.Sync();
+        base.Sync();
     }
 
-    public ILedgerWriter Lock() => new Writer(this, inner.Lock());
+    public override ILedgerWriter Lock() => new Writer(this, base.Lock());
 
     sealed class Writer(FailingStore store, ILedgerWriter inner) : ILedgerWriter
     {
