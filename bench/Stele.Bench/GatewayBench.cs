@@ -76,8 +76,8 @@ static class GatewayBench
         node.Open().Dispose();
         using var log = DecisionLog.Open(node, "bench.example/log", TimeProvider.System);
         using var recorder = new Recorder(node, log);
-        var decision = new Decision(Decision.WholeKind, 1, null, System, Environment, 1, Digest.Of("release"u8),
-            ObservedStrength.VerifiedAtLoad, null, [], Decision.Allow, null, Founding.NewNonce(), "http-json",
+        var decision = new Decision(DecisionKind.Whole, 1, null, System, Environment, 1, Digest.Of("release"u8),
+            ObservedStrength.VerifiedAtLoad, null, [], DecisionOutcome.Allow, null, Founding.NewNonce(), "http-json",
                 "POST /say", 200,
             null, null, 1, 1, 1);
         return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision,

@@ -25,7 +25,7 @@ public sealed partial class ReceiptVerifier
             $"{Outcome(d)} " +
             $"The release was known by '{Dimension.Strengths[d.Strength]}', and the node had folded "
             + $"{N(d.Size)} entries.");
-        if (d.Kind == Decision.OpenKind && _receipt.Close is null) Missing("how it ended: no close is shown.");
+        if (d.Kind == DecisionKind.Open && _receipt.Close is null) Missing("how it ended: no close is shown.");
         var anchored = proven.Anchor is { } anchor
             ? $"; entry {N(anchor.Entry)} of the ledger anchors it: if this record is changed or dropped, the log " +
                 "contradicts the ledger" : "";
@@ -176,21 +176,21 @@ public sealed partial class ReceiptVerifier
 
     string Outcome(Decision d) => d switch
     {
-        { Kind: Decision.OpenKind } when _receipt.Close is { } c =>
-            $"It was let through, and closed by leaf {N(c.Index)} with '{c.Decision.Outcome}', status "
-            + $"{c.Decision.Status}.",
-        { Kind: Decision.OpenKind } => "It was let through.",
-        { Outcome: Decision.Deny } =>
+        { Kind: DecisionKind.Open } when _receipt.Close is { } c =>
+            $"It was let through, and closed by leaf {N(c.Index)} with '{Decision.Outcomes[c.Decision.Outcome]}', "
+            + $"status {c.Decision.Status}.",
+        { Kind: DecisionKind.Open } => "It was let through.",
+        { Outcome: DecisionOutcome.Deny } =>
             $"It was denied by rule '{d.Rule}', with status {d.Status}; the release was not asked.",
-        { Outcome: Decision.Hold } =>
+        { Outcome: DecisionOutcome.Hold } =>
             $"It was held by rule '{d.Rule}' for a person's approval, and so refused, with status {d.Status}; the "
             + $"release was not asked.",
-        { Outcome: Decision.Error } =>
+        { Outcome: DecisionOutcome.Error } =>
             $"It was let through, and the release gave no answer that could be passed on: status {d.Status}.",
         { Masked: not null } =>
-            $"It was let through with values masked by rule '{d.Rule}', and answered '{d.Outcome}', with status "
-            + $"{d.Status}.",
-        _ => $"It was let through and answered '{d.Outcome}', with status {d.Status}.",
+            $"It was let through with values masked by rule '{d.Rule}', and answered "
+            + $"'{Decision.Outcomes[d.Outcome]}', with status {d.Status}.",
+        _ => $"It was let through and answered '{Decision.Outcomes[d.Outcome]}', with status {d.Status}.",
     };
 
     static string How(Origin o) => o.BuildType switch

@@ -87,7 +87,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin)
             : null;
         if (log is null || index >= log.Log.Size || index < log.Log.Floor
-            || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision
+            || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not DecisionKind.Close } decision
             || (!asker.Has(Rights.Logs) && decision.Principal != asker.Name))
             throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
         var form = new ReceiptForm(request.Query["version"].ToString() switch

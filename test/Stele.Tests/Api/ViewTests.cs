@@ -118,9 +118,9 @@ public sealed class ViewTests
                 new("flips", Json.EmptyArray), new("more", 0)])),
             nameof(TracedOrigins) => depth > 6 || _random.Next(2) == 0 ? new TracedOrigins("above", [])
                 : new TracedOrigins(null, [(TracedOrigin)Of(typeof(TracedOrigin), depth + 1)!]),
-            nameof(TracedDecision) => new TracedDecision(new Decision(Decision.WholeKind, 1, null, "s", "e", 1,
-                Digest.Of("r"u8), ObservedStrength.VerifiedAtLoad, null, [], Decision.Allow, null, Key.Id, "http",
-                "predict", 200,
+            nameof(TracedDecision) => new TracedDecision(new Decision(DecisionKind.Whole, 1, null, "s", "e", 1,
+                Digest.Of("r"u8), ObservedStrength.VerifiedAtLoad, null, [], DecisionOutcome.Allow, null, Key.Id,
+                "http", "predict", 200,
                 Commitment.To("input", new byte[32], "in"u8), Commitment.To("output", new byte[32], "out"u8), 1000, 1,
                 0), "log/1"),
             _ => throw new NotSupportedException($"make one of {type} here"),

@@ -98,10 +98,10 @@ sealed class Ground
         g.Mark("deployed", w.Deploy(w.Deploying(m.V2), Deployer2));
         g.Mark("observed", w.Add(w.Observe(ObservedEvent.Started), World.Node));
         for (var i = 0; i < 3; i++) m.Log.Add(w.Decide());
-        var open = m.Log.Add(w.Decide(Decision.OpenKind));
+        var open = m.Log.Add(w.Decide(DecisionKind.Open));
         g.Mark("anchor-1", m.Anchor());
         m.Log.Add(w.Decide());
-        m.Log.Add(w.Decide(Decision.CloseKind, open));
+        m.Log.Add(w.Decide(DecisionKind.Close, open));
         g.Mark("late", w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.95)), World.Evaluator));
         w.Add(w.Approve(m.V3), World.Approver);
         g.Mark("deployed-3", w.Deploy(w.Deploying(m.V3), World.Deployer));

@@ -220,12 +220,10 @@ public sealed class SpecTests
             ["erasure cause"] = Erasure.Causes.All, ["hold action"] = Hold.Actions.All,
                 ["verdict verificationResult"] = ["PASSED", "FAILED"],
             ["object rule-outcome result"] = RuleOutcome.Results.All,
-            ["object difference name"] = Difference.All, ["object decision kind"] =
-                [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind], ["object decision outcome"] =
-                [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error],
-            ["object decision strength"] = Dimension.Strengths.All, ["object would outcome"] =
-                [Decision.Allow, Decision.Deny, Would.Mask, Decision.Hold], ["object rule effect"] = Effects.Names,
-                ["object rule severity"] = Rule.Severities,
+            ["object difference name"] = Difference.All, ["object decision kind"] = Decision.Kinds.All,
+            ["object decision outcome"] = Decision.Outcomes.All,
+            ["object decision strength"] = Dimension.Strengths.All, ["object would outcome"] = Would.Outcomes.All,
+            ["object rule effect"] = Effects.Names, ["object rule severity"] = Rule.Severities,
         };
         var found = SpecPage.Names.SelectMany(n => Page(n).Tables).Where(t => t.Columns is ["member", "type", ..])
             .SelectMany(t => t.Rows.Where(r => Regex.IsMatch(r[1], "^`[^`]+`( `[^`]+`)*$"))

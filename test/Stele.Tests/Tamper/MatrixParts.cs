@@ -121,17 +121,17 @@ static partial class Matrix
         yield return Lie("another policy in force", (m, d) => d with { Policies = [m.Frozen] }, "decision-policy");
         yield return Lie("no policy in force", (_, d) => d with { Policies = [] }, "decision-policy");
         yield return Lie("the word of a candidate that never stood", (m, d) =>
-            d with { Would = [new(m.Frozen, Decision.Deny, "predict-only", m.Frozen)] }, "decision-candidate");
+            d with { Would = [new(m.Frozen, RuledOutcome.Deny, "predict-only", m.Frozen)] }, "decision-candidate");
         yield return Lie("another policy of the release", (m, d) => d with { ReleasePolicy = m.Policy },
             "decision-policy");
         yield return new("node: closes one operation twice", "pack", () =>
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            var open = m.Log.Add(m.World.Decide(Decision.OpenKind));
-            m.Log.Add(m.World.Decide(Decision.OpenKind));
-            m.Log.Add(m.World.Decide(Decision.CloseKind, open));
-            m.Log.Add(m.World.Decide(Decision.CloseKind, open));
+            var open = m.Log.Add(m.World.Decide(DecisionKind.Open));
+            m.Log.Add(m.World.Decide(DecisionKind.Open));
+            m.Log.Add(m.World.Decide(DecisionKind.Close, open));
+            m.Log.Add(m.World.Decide(DecisionKind.Close, open));
             m.Anchor();
             return (m.World.Pack(), m.World.Trust);
         }, "decision-unopened");
@@ -139,8 +139,8 @@ static partial class Matrix
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            var open = m.Log.Add(m.World.Decide(Decision.OpenKind));
-            m.Log.Add(m.World.Decide(Decision.CloseKind, open) with { Principal = new string('f', 32) });
+            var open = m.Log.Add(m.World.Decide(DecisionKind.Open));
+            m.Log.Add(m.World.Decide(DecisionKind.Close, open) with { Principal = new string('f', 32) });
             m.Anchor();
             return (m.World.Pack(), m.World.Trust);
         }, "decision-close-differs");
@@ -148,7 +148,7 @@ static partial class Matrix
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            m.Log.Add(m.World.Decide(Decision.OpenKind));
+            m.Log.Add(m.World.Decide(DecisionKind.Open));
             m.World.Add(m.World.Anchoring(m.Log) with { Opens = 0, Wholes = 1 }, World.Node);
             return (m.World.Pack(), m.World.Trust);
         }, "anchor-counts");
@@ -354,7 +354,7 @@ static partial class Matrix
         yield return Changed("another status", r => Leaf(r, d => d with { Status = 403 }), "decision-inclusion");
         yield return Changed("another outcome", r => Leaf(r, d => d with
         {
-            Outcome = Decision.Deny,
+            Outcome = DecisionOutcome.Deny,
             Rule = "predict-only",
             RulePolicy = d.ReleasePolicy
         }), "decision-inclusion");

@@ -195,8 +195,8 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         Assert.Matches(@"^500 \(\d+ approved, \d+ denied\) in ", TourWorld.Fact(step, "answered"));
         // and one after the healing
         Assert.Equal(501,
-            decisions.Count(d => d is { Outcome: Decision.Allow, Status: 200, Operation: "POST /predict" }));
-        Assert.Equal("http", Assert.Single(decisions, d => d.Outcome == Decision.Deny).Protocol[..4]);
+            decisions.Count(d => d is { Outcome: DecisionOutcome.Allow, Status: 200, Operation: "POST /predict" }));
+        Assert.Equal("http", Assert.Single(decisions, d => d.Outcome == DecisionOutcome.Deny).Protocol[..4]);
         Assert.Single(decisions.Select(d => d.Principal).Distinct());
     }
 

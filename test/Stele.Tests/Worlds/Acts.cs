@@ -245,14 +245,14 @@ sealed partial class World
             Json.Object(("mediaType", mediaType), ("digest", document), ("size", size))), ("layers", Json.EmptyArray));
 
     /// <summary>One decision as the environment's head would make it.</summary>
-    public Decision Decide(string kind = Decision.WholeKind, long? open = null, string environment = Prod)
+    public Decision Decide(DecisionKind kind = DecisionKind.Whole, long? open = null, string environment = Prod)
     {
         var head = State.Environment(Sys, environment).Head!;
         return new(kind, Now + ++_decisions, open, Sys, environment, head.Entry, head.Routes[0].Release,
             ObservedStrength.VerifiedAtLoad, State.Releases[head.Routes[0].Release].Policy,
                 State.PoliciesFor(Sys, environment),
-            Decision.Allow, null, "0123456789abcdef0123456789abcdef", "http", "predict", 200,
+            DecisionOutcome.Allow, null, "0123456789abcdef0123456789abcdef", "http", "predict", 200,
             Commitment.To("input", new byte[32], "in"u8),
-            kind == Decision.OpenKind ? null : Commitment.To("output", new byte[32], "out"u8), 1500, State.Size, 10);
+            kind == DecisionKind.Open ? null : Commitment.To("output", new byte[32], "out"u8), 1500, State.Size, 10);
     }
 }

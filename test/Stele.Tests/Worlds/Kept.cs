@@ -65,7 +65,7 @@ sealed record Kept(string Name, World World,
         w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
         m.Log.Add(w.Decide() with
         {
-            Outcome = Decision.Deny,
+            Outcome = DecisionOutcome.Deny,
             Rule = "predict-only",
             RulePolicy = m.Frozen,
             Status = 403,
@@ -107,12 +107,12 @@ sealed record Kept(string Name, World World,
             Commitment.To("masked", new byte[32], "***"u8));
         m.Log.Add(w.Decide() with
         {
-            Outcome = Decision.Hold,
+            Outcome = DecisionOutcome.Hold,
             Rule = "large",
             RulePolicy = m.Policy,
             Status = 403,
             Context = context,
-            Would = [new(stricter, Decision.Deny, "small", stricter)]
+            Would = [new(stricter, RuledOutcome.Deny, "small", stricter)]
         });
         m.Log.Add(w.Decide() with
         {
@@ -120,7 +120,7 @@ sealed record Kept(string Name, World World,
             RulePolicy = m.Policy,
             Context = context,
             Masked = masked,
-            Would = [new(stricter, Decision.Deny, "small", stricter)]
+            Would = [new(stricter, RuledOutcome.Deny, "small", stricter)]
         });
         return new("eventful", w, new Dictionary<string, (byte[], VerifyResult)>
         {

@@ -104,10 +104,10 @@ sealed class Mortgage
         m.DeployedV2 = m.Deploy(m.V2);
         w.Add(w.Observe(ObservedEvent.Started), World.Node);
         for (var i = 0; i < 3; i++) m.Log.Add(w.Decide());
-        var open = m.Log.Add(w.Decide(Decision.OpenKind));
+        var open = m.Log.Add(w.Decide(DecisionKind.Open));
         m.Anchor();
         m.Log.Add(w.Decide());
-        m.Log.Add(w.Decide(Decision.CloseKind, open));
+        m.Log.Add(w.Decide(DecisionKind.Close, open));
         m.DeployedV3 = m.Deploy(m.V3);
         m.Log.Add(w.Decide());
         m.Anchor();
@@ -138,8 +138,8 @@ sealed class Mortgage
         for (var i = 0; i < 700; i++)
         {
             m.Log.Add(i == 600
-                ? m.World.Decide(Decision.CloseKind, open)
-                : m.World.Decide(i == 300 ? Decision.OpenKind : Decision.WholeKind));
+                ? m.World.Decide(DecisionKind.Close, open)
+                : m.World.Decide(i == 300 ? DecisionKind.Open : DecisionKind.Whole));
             if (i == 300) open = 300;
             if (i is 399 or 649 or 699) m.Anchor();
         }
