@@ -61,9 +61,9 @@ sealed class Year
     async Task Write(int statements, int port, Action<string> progress)
     {
         var server = new ServerFolder(Data);
-        Files.CreateDirectory(server.Keys, secret: true);
-        Files.Write(server.ServerKey, World.Server.Key.ToPem(), secret: true);
-        Files.Write(server.LogKey, _world.Key.Secret + "\n", secret: true);
+        Files.CreateDirectory(server.Keys, Readers.Owner);
+        Files.Write(server.ServerKey, World.Server.Key.ToPem(), Readers.Owner);
+        Files.Write(server.LogKey, _world.Key.Secret + "\n", Readers.Owner);
         var blobs = new BlobStore(server.Blobs);
         foreach (var blob in _world.Blobs.Values) await blobs.Put(blob);
         using (var log = Log.Open(server.LedgerStore, World.Name, Ledger.NoteSigner.Open(server.LogKey),

@@ -22,7 +22,7 @@ public static partial class Fold
     internal static Outcome PutAnchor(Context c, Anchor s)
     {
         var log = c.State.Logs[s.Log];
-        if (log.Status != LogStatement.Open)
+        if (log.Status != LogAction.Open)
             return c.Refuse(RefusalCode.UnknownLog, $"the decision log '{s.Log}' is not open");
         if (!c.Prepared.TryOpen(s, log.Key, out var checkpoint, out var error)
             || checkpoint.Origin != log.Origin)

@@ -34,14 +34,14 @@ public sealed class LeafReckoning
         if (!Has(index) || index != _next) return;
         var d = Decision.Parse(leaf);
         _next++;
-        if (d.Kind == Decision.CloseKind)
+        if (d.Kind == DecisionKind.Close)
         {
             _open.Remove(d.Open!.Value);
             return;
         }
-        if (d.Kind == Decision.OpenKind) _open.Add(index);
-        if (d.Outcome == Decision.Allow) _allowed++;
-        else if (d.Outcome is Decision.Deny or Decision.Hold) _denied++;
+        if (d.Kind == DecisionKind.Open) _open.Add(index);
+        if (d.Outcome == DecisionOutcome.Allow) _allowed++;
+        else if (d.Outcome is DecisionOutcome.Deny or DecisionOutcome.Hold) _denied++;
         else _errors++;
         var terms = d.Size <= _replay.Entries.Count
             ? _replay.At(d.Size).Systems.GetValueOrDefault(_log.System)?.Environment(_log.Environment)

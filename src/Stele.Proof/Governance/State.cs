@@ -197,7 +197,7 @@ public sealed partial record State
     internal State Revoked(Digest digest, RevocationFact revocation)
     {
         var next = this with { Revocations = Revocations.SetItem(digest, revocation) };
-        if (revocation.Target != Revocation.Key) return next;
+        if (revocation.Target != RevocationTarget.Key) return next;
         // Oldest first: the member who states another is one by an earlier entry. Nothing that fell ever stands again,
         // and nothing that is to come can fall by what is revoked now.
         foreach (var (entry, by) in Statings) if (!by.All(next.InForce))
@@ -255,8 +255,8 @@ public sealed partial record State
     /// with effect <c>stop</c>.
     /// </summary>
     public bool IsStopped(ReleaseFact release) =>
-        Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == Revocation.Stop) ||
-        release.By.Any(b => Revocations.TryGetValue(b.Key, out var r) && r.Effect == Revocation.Stop
+        Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == RevocationEffect.Stop) ||
+        release.By.Any(b => Revocations.TryGetValue(b.Key, out var r) && r.Effect == RevocationEffect.Stop
             && r.FromEntry <= b.Entry);
 
     /// <summary>The origins of an artifact that still count.</summary>

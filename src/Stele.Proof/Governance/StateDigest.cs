@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
@@ -59,7 +60,8 @@ public static class StateDigest
 
     internal static readonly MapPart<Digest, RevocationFact> Revocations = Of("revocations", s => s.Revocations, r =>
         Json.Object(
-        ("entry", r.Entry), ("target", r.Target), ("fromEntry", r.FromEntry), ("effect", r.Effect),
+        ("entry", r.Entry), ("target", Revocation.Targets[r.Target]), ("fromEntry", r.FromEntry),
+            ("effect", Revocation.Effects[r.Effect]),
             ("recovery", r.Recovery is { } n ? Json.Of(n) : null)));
 
     internal static readonly MapPart<string, SystemFact> Systems = Of("systems", s => s.Systems, x => Json.Object(
@@ -67,7 +69,8 @@ public static class StateDigest
             ("environments", List(x.Environments, e => e.ToJson())), ("retention", x.Retention?.ToJson())));
 
     internal static readonly MapPart<Digest, ErasureFact> Erasures = Of("erasures", s => s.Erasures, e => Json.Object(
-        ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count), ("cause", e.Cause),
+        ("entry", e.Entry), ("log", e.Log), ("from", e.From), ("to", e.To), ("count", e.Count),
+            ("cause", Erasure.Causes[e.Cause]),
             ("size", e.Size)));
 
     internal static readonly MapPart<long, HoldFact> Holds = Of("holds", s => s.Holds, h => Json.Object(
@@ -107,7 +110,7 @@ public static class StateDigest
     internal static readonly MapPart<string, LogFact> Logs = Of("logs", s => s.Logs, l => Json.Object(
         ("key", l.Key), ("node", l.Node), ("system", l.System), ("environment", l.Environment),
         ("predecessor", l.Predecessor is { } p ? Json.Of(p) : null), ("entry", l.Entry),
-        ("status", l.Status), ("floor", l.Floor),
+        ("status", LogStatement.Actions[l.Status]), ("floor", l.Floor),
         ("anchor", l.Anchor is { } a ? Anchored(a) : null)));
 
     internal static Json Anchored(Anchored a) => Json.Object(
@@ -123,7 +126,7 @@ public static class StateDigest
     internal static readonly Func<EnvironmentFact, Json> AsHashed = e => Environment(e, Extent.Hashed);
     internal static readonly Func<long, Json> Number = Json.Of;
     internal static readonly Func<PastHead, Json> Past = h =>
-        Json.Object(("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())));
+        Json.Object(("action", Deployment.Actions[h.Action]), ("routes", List(h.Routes, r => r.ToJson())));
 
     internal static readonly Part Environments = new OwnPart("environments",
         (s, extent) => MapOf(extent, s.Environments,
@@ -142,7 +145,8 @@ public static class StateDigest
         ("release", o.Release), ("deployment", o.Deployment), ("agrees", o.Agrees), ("node", o.Node));
 
     internal static Json Head(HeadFact h) => Json.Object(
-        ("entry", h.Entry), ("time", h.Time), ("action", h.Action), ("routes", List(h.Routes, r => r.ToJson())),
+        ("entry", h.Entry), ("time", h.Time), ("action", Deployment.Actions[h.Action]),
+        ("routes", List(h.Routes, r => r.ToJson())),
             ("policies", List(h.Policies, Json.Of)),
         ("waivers", List(h.Waivers, w => w)), ("previousRoutes", List(h.PreviousRoutes, r => r.ToJson())));
 

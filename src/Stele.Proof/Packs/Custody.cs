@@ -204,7 +204,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     /// <summary>The entry that ended a log which was open when the deployment came.</summary>
     IEnumerable<long> Ended(LogFact log, long before)
     {
-        if (log.Status == LogStatement.Open) yield break;
+        if (log.Status == LogAction.Open) yield break;
         for (var i = decision.Deployment + 1; i < before; i++)
             if (At(i).Statement is LogStatement l && l.Origin == log.Origin) yield return i;
     }

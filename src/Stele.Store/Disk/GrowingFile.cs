@@ -32,7 +32,7 @@ sealed class GrowingFile : IDisposable
     {
         if (TryOpen(path) is { } there) return there;
         Failpoint.Before(DiskAct.Create, path);
-        Files.CreateNew(path, secret: true).Dispose();
+        Files.CreateNew(path, Readers.Owner).Dispose();
         Failpoint.After(DiskAct.Create, path);
         Files.SyncNames(path);
         return TryOpen(path) ?? throw new IOException($"{path} was made, and can't be opened");

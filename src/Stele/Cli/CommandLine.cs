@@ -71,8 +71,10 @@ static class CommandLine
             failure = Environment.GetEnvironmentVariable("STELE_TRACE") == "1" ? ErrorText.WithStack(e)
                 : ErrorText.Of(e);
         }
-        var json = args.Contains("--json") && call is not { Terminal.Answered: true };
-        Terminal.Failed(call, stage, failure, json);
+        var form = args.Contains("--json") && call is not { Terminal.Answered: true }
+            ? OutputForm.Json
+            : OutputForm.Text;
+        Terminal.Failed(call, stage, failure, form);
         return failure.Exit;
     }
 

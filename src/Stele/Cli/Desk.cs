@@ -153,7 +153,8 @@ sealed class Desk : IAsyncDisposable
     static IEnumerable<string> Say(Problem p) =>
     [
         $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}",
-        .. p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"       also {r.Rule}: {r.Message ?? r.Result}"),
+        .. p.Rules.Where(r => !r.Allows).Skip(1)
+            .Select(r => $"       also {r.Rule}: {r.Message ?? RuleOutcome.Results[r.Result]}"),
     ];
 
     /// <summary>Signs, hands in, and says what became of it. The verb's exit code.</summary>

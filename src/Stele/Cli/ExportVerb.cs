@@ -211,7 +211,7 @@ static class ExportVerb
             else call.Terminal.Document(Encoding.UTF8.GetString(bytes));
             return 0;
         }
-        Files.Write(System.IO.Path.GetFullPath(file), bytes, secret: true);
+        Files.Write(System.IO.Path.GetFullPath(file), bytes, Readers.Owner);
         call.Terminal.Result(about.With("file", file).With("bytes", bytes.Length), () =>
         {
             call.Terminal.Line($"{file}  {Terminal.Size(bytes.Length)}");

@@ -71,13 +71,13 @@ sealed class Home
         using var alone = Libc.LockDirectory(_path);
         _config = Open(_path)._config;
         foreach (var (name, value) in values) _config = _config.With(name, value);
-        Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", secret: true);   // holds a token
+        Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", Readers.Owner);   // holds a token
     }
 
     /// <summary>Makes a folder of the home, or closes one that is there to everybody but its owner.</summary>
     static void Private(string folder)
     {
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         Files.Close(folder);
     }
 
@@ -97,7 +97,7 @@ sealed class Home
     {
         MayPin(trust);
         Private(_path);
-        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n", secret: true);
+        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n", Readers.Owner);
     }
 
     public IEnumerable<string> Keys =>
@@ -139,7 +139,7 @@ sealed class Home
     {
         Private(_path);
         Private(Path.Combine(_path, "keys"));
-        Files.Write(KeyFile(name), key.ToPem(), secret: true);
+        Files.Write(KeyFile(name), key.ToPem(), Readers.Owner);
     }
 
     public static string NewId() => Identity.RandomId.New();

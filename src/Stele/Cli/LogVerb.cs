@@ -50,12 +50,12 @@ static class LogVerb
 
                 After this, packs say that its records are lost, as declared; they can't be passed off as never having been. ORIGIN is
                 the log's name, as stele status shows it.
-                """, [new Argument<string>("origin")], call => End(call, LogStatement.Lost)) { Needs = "the role owner" },
+                """, [new Argument<string>("origin")], call => End(call, LogAction.Lost)) { Needs = "the role owner" },
             new("close", "close a decision log (owners)", """
                 stele log close ORIGIN
 
                 Nothing is anchored of it any more; what was stays provable. ORIGIN is the log's name, as stele status shows it.
-                """, [new Argument<string>("origin")], call => End(call, LogStatement.Close)) { Needs = "the role owner" },
+                """, [new Argument<string>("origin")], call => End(call, LogAction.Close)) { Needs = "the role owner" },
             new("reads", "who opened which bodies on a node", """
                 stele log reads [--last N]
 
@@ -126,7 +126,7 @@ static class LogVerb
                 () => call.Terminal.Line($"{offer.Origin} is open since entry {open.Entry}"));
             return 0;
         }
-        return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System,
+        return await desk.Submit(new LogStatement(LogAction.Open, offer.Origin, offer.Key, offer.Node, place.System,
             place.Environment, null)
         {
             Ledger = desk.State.Ledger,
@@ -163,7 +163,7 @@ static class LogVerb
                 "stele status shows the logs");
     }
 
-    static async Task<int> End(Call call, string action)
+    static async Task<int> End(Call call, LogAction action)
     {
         await using var desk = await Desk.Open(call);
         var origin = call.Need("origin");
@@ -172,7 +172,7 @@ static class LogVerb
             Ledger = desk.State.Ledger,
             Nonce = Home.NewId(),
             Issued = call.Now
-        }, $"{action} {origin}");
+        }, $"{LogStatement.Actions[action]} {origin}");
     }
 }
 

@@ -332,8 +332,8 @@ static class PolicyRollout
 
     static void Count(Decision d, Watched[] watched)
     {
-        if (d.Kind == Decision.CloseKind) return;
-        var refused = d.Outcome is Decision.Deny or Decision.Hold;
+        if (d.Kind == DecisionKind.Close) return;
+        var refused = d.Outcome is DecisionOutcome.Deny or DecisionOutcome.Hold;
         foreach (var w in watched)
         {
             if (d.Size <= w.Since) continue;

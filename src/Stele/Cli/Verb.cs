@@ -32,7 +32,8 @@ sealed record Verb(string Name, string Summary, string Help, Symbol[] Shape, Fun
 /// <summary>One call of a verb: its parsed arguments and the world around it.</summary>
 sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken stop)
 {
-    public Terminal Terminal { get; } = new(parsed.GetValue<bool>("--json"), stage);
+    public Terminal Terminal { get; } = new(
+        parsed.GetValue<bool>("--json") ? OutputForm.Json : OutputForm.Text, stage);
     public Stage Stage => stage;
     public TimeProvider Clock => stage.Clock;
     public CancellationToken Stop => stop;

@@ -87,17 +87,17 @@ static class VerdictVerb
                 t.Line(Head(desk, again));
                 foreach (var rule in verdict.Rules)
                 {
-                    t.Table([[rule.Result.PadRight(6), rule.Rule, rule.Policy.Short,
+                    t.Table([[RuleOutcome.Results[rule.Result].PadRight(6), rule.Rule, rule.Policy.Short,
                         rule.Message ?? (rule.Waiver is { } w ? $"waived by entry {w}" : "")]]);
-                    if (!rule.Values.IsEmpty && rule.Result != RuleOutcome.Passed)
+                    if (!rule.Values.IsEmpty && rule.Result != RuleResult.Passed)
                         t.Line(Terminal.Dim($"          {string.Join("; ", rule.Values)}"));
                 }
                 if (verdict.Cut > 0)
                     t.Line(Terminal.Dim("  not all of it fits an entry: stele verdict explain shows the rest"));
                 foreach (var rule in verdict.Would.Where(x => !x.Allows))
                     t.Line(
-                        $"  the candidate {rule.Policy.Short} would have said: {rule.Result}  {rule.Rule}  "
-                        + $"{rule.Message}");
+                        $"  the candidate {rule.Policy.Short} would have said: "
+                        + $"{RuleOutcome.Results[rule.Result]}  {rule.Rule}  {rule.Message}");
                 if (again.Misplaced is { } misplaced) t.Line(Terminal.Red($"MISPLACED: {misplaced}"));
                 t.Line(again.Agrees
                     ? $"re-executed here: the same {found.Entry.Envelope.Payload.Length} bytes, "
@@ -119,8 +119,9 @@ static class VerdictVerb
             _ => null
         };
         var what = statement is Deployment d
-            ? $"{(d.Routes.IsEmpty ? d.Action : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release))))} → "
-                + $"{d.System}/{d.Environment}"
+            ? (d.Routes.IsEmpty
+                ? Deployment.Actions[d.Action]
+                : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release)))) + $" → {d.System}/{d.Environment}"
             : statement?.Kind ?? "an envelope";
         return $"{(passed ? Terminal.Green("passed") : Terminal.Red("refused"))}  {what}  "
             + $"{Terminal.Dim($"{(again.Told is { } told ? $"{told.Statement.Kind} in entry {told.Index}, " : "")}on the ledger at size {again.Before.Size}")}";
@@ -226,8 +227,10 @@ static class VerdictVerb
                 {
                     f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time),
                     f.Verdict.Passed ? "passed" : "refused",
-                    $"{(f.Verdict.Releases.IsEmpty ? "halt" : string.Join(", ", f.Verdict.Releases.Select(r => desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → {f.Verdict.System}/{f.Verdict.Environment}",
-                    string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleOutcome.Passed)
+                    $"{(f.Verdict.Releases.IsEmpty ? Actions.Halt : string.Join(", ", f.Verdict.Releases.Select(r =>
+                        desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → "
+                        + $"{f.Verdict.System}/{f.Verdict.Environment}",
+                    string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleResult.Passed)
                         .Select(r => r.Waiver is null ? r.Rule : $"{r.Rule} (waived)")),
                     f.Again.Words(),
                 }), "");

@@ -135,7 +135,7 @@ sealed class Replica : IAsyncDisposable
         BlobStore? documents = null, long step = 8 << 20, Holding holding = Holding.Throughout,
         KeptFold? kept = null)
     {
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         var log = await OpenLog(folder, trust, time, default);
         try
         {

@@ -55,7 +55,7 @@ sealed class Snapshots : ISnapshots, IDisposable
         SafeFileHandle? held = null;
         try
         {
-            Files.CreateDirectory(folder, secret: true);
+            Files.CreateDirectory(folder, Readers.Owner);
             if (holding is Holding.Throughout && (held = GrowingFile.TryLock(Writer(folder))) is null)
             {
                 why = $"another process keeps snapshots in {folder}";
@@ -84,8 +84,8 @@ sealed class Snapshots : ISnapshots, IDisposable
     {
         if (SecretIn(file) is { } there) return there;
         var secret = RandomNumberGenerator.GetBytes(32);
-        Files.CreateDirectory(Path.GetDirectoryName(file)!, secret: true);
-        Files.Write(file, secret, secret: true);
+        Files.CreateDirectory(Path.GetDirectoryName(file)!, Readers.Owner);
+        Files.Write(file, secret, Readers.Owner);
         return secret;
     }
 

@@ -97,10 +97,10 @@ sealed record NodeFolder(string Path)
         FolderFormat.Demand(Path);
         var token = OwnToken();
         TokenFile.All(Principals);
-        Files.CreateDirectory(Path, secret: true);
+        Files.CreateDirectory(Path, Readers.Owner);
         // Earlier builds make node/token and more where it is missing; they get as far as this file.
         foreach (var directory in (string[])[Logs, At("bodies"), At("keytable"), At("tally"),
-            Erasures]) Files.CreateDirectory(directory, secret: true);
+            Erasures]) Files.CreateDirectory(directory, Readers.Owner);
         if (Directory.Exists(OldRun)) Files.Discard(OldRun);
         if (!File.Exists(OldRun)) Files.Write(OldRun, OldRunText);
         TokenFile.Raise(Principals);
@@ -110,7 +110,7 @@ sealed record NodeFolder(string Path)
         if (!File.Exists(MemberKey))
         {
             using var made = PrivateKey.Create();
-            Files.Write(MemberKey, made.ToPem(), secret: true);
+            Files.Write(MemberKey, made.ToPem(), Readers.Owner);
         }
         if (!File.Exists(MemberId))
             Files.Write(MemberId, RandomId.New() + "\n");

@@ -30,7 +30,8 @@ public sealed class ReplicaTests
             Assert.Equal(1, await replica.Sync(Stop));
             await town.Settle();
             await town.Deploy(await town.Release("v2", 0.84, "good"));
-            await town.Refuse(town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop)
+            await town.Refuse(town.Act(new Revocation(RevocationTarget.Key, town.Owner.Key.Public.Id, 0,
+                RevocationEffect.Stop)
             {
                 Nonce = Founding.NewNonce(),
                 Issued = 0

@@ -262,7 +262,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
     {
         if (replay.Add(prepared) is Outcome.Accepted) return;
         var (before, statement) = (replay.State, StatementKinds.Parse(entry.Envelope.Payload));
-        var part = new StatePart(before, replay.Documents, linked: false, long.MaxValue);
+        var part = new StatePart(before, replay.Documents, linked: null);
         part.Learn(before.Size, entry, statement);
         var next = part.State;
         if (statement is Anchor a && next.Logs.TryGetValue(a.Log, out var log))
@@ -375,7 +375,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
     HashSet<(string Map, string Key)>? Asked(IEnumerable<long> shown, Decision decision, State at)
     {
         if (StatementKinds.Parse(At(decision.Deployment).Envelope.Payload) is not Deployment d) return null;
-        var part = new StatePart(W.Replay.At(1), W.Replay.Documents, linked: false, decision.Deployment);
+        var part = new StatePart(W.Replay.At(1), W.Replay.Documents, linked: null);
         foreach (var i in shown.Where(i => i > 0 && i < decision.Deployment)) part.Learn(i, At(i),
             StatementKinds.Parse(At(i).Envelope.Payload));
         return Asked(part.State with { Size = decision.Deployment, IsPart = true }, d, decision.Deployment, at);

@@ -62,7 +62,8 @@ sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, l
 sealed record ShownPolicy(string Scope, long Entry, Digest? Policy) : IView;
 
 /// <param name="FromEntry">The entry from which on it has no force.</param>
-sealed record ShownRevocation(string Target, Digest Digest, long Entry, long FromEntry, string Effect) : IView;
+sealed record ShownRevocation(RevocationTarget Target, Digest Digest, long Entry, long FromEntry,
+    RevocationEffect Effect) : IView;
 
 /// <param name="Retention">How long what is recorded of its decisions is kept; nothing: forever.</param>
 sealed record ShownSystem(string System, long Entry, string Owner, string Risk, RetentionTerms? Retention,
@@ -107,9 +108,9 @@ sealed record DeployedRelease(Digest Release, string? Name, long Entry) : IView;
 /// <summary>What an environment is to run.</summary>
 /// <param name="Lapsed">A waiver that it stands on does not count any more.</param>
 /// <param name="Revoked">Something in the closure of a release was revoked.</param>
-sealed record ShownHead(long Entry, long Time, string Action, long Since, ImmutableArray<ShownRoute> Routes,
-    ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies, ImmutableArray<ShownWaiver> Waivers,
-    bool Lapsed, bool Revoked) : IView
+sealed record ShownHead(long Entry, long Time, DeploymentAction Action, long Since,
+    ImmutableArray<ShownRoute> Routes, ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies,
+    ImmutableArray<ShownWaiver> Waivers, bool Lapsed, bool Revoked) : IView
 {
     public static ShownHead Of(Folding state, HeadFact head, long now)
     {
@@ -161,7 +162,7 @@ sealed record ShownObservation(long Entry, long Time, ObservedEvent Event, Diges
 /// <param name="Floor">What is below may be pruned.</param>
 /// <param name="Erased">How many of its records were erased.</param>
 /// <param name="Holds">The entries of the holds that cover any of it.</param>
-sealed record ShownLog(string Log, string Node, string Place, long Entry, string Status, long Floor, string Key,
+sealed record ShownLog(string Log, string Node, string Place, long Entry, LogAction Status, long Floor, string Key,
     long Erased, ImmutableArray<long> Holds, ShownAnchor? Anchor) : IView
 {
     public static ShownLog Of(Folding state, LogFact l, long now) => new(l.Origin, l.Node,

@@ -159,8 +159,8 @@ sealed record TracedWay(TracedDeployment Deployment, [WrittenNull] TracedVerdict
     ImmutableArray<TracedApproval> Approvals, [WrittenNull] LogLine? Observed) : IView;
 
 /// <param name="Policies">Those in force before it.</param>
-sealed record TracedDeployment([Inline] LogLine Line, string Place, string Action, ImmutableArray<Route> Routes,
-    ImmutableArray<Digest> Policies) : IView;
+sealed record TracedDeployment([Inline] LogLine Line, string Place, DeploymentAction Action,
+    ImmutableArray<Route> Routes, ImmutableArray<Digest> Policies) : IView;
 
 sealed record TracedVerdict([Inline] LogLine Line, ImmutableArray<RuleOutcome> Rules) : IView;
 
