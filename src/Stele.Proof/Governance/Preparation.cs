@@ -15,12 +15,12 @@ sealed class Preparation
 
     public delegate ReadOnlySpan<byte> Leaf(int index);
 
-    readonly KeyRing _keys = new();
+    readonly KeyRing _keys;
 
-    public Preparation() { }
+    public Preparation() : this(State.Empty) { }
 
     /// <param name="state">The state before the first entry: its keys are known.</param>
-    public Preparation(State state) => _keys.Learn(state);
+    public Preparation(State state) => _keys = new KeyRing(state);
 
     /// <summary>Keys that stand further on are verified in turn.</summary>
     public Ahead[] Read(int count, Leaf leaf)

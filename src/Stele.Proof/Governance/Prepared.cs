@@ -82,23 +82,16 @@ public sealed class Prepared
 /// Keys by their ids and decision logs' by their origins, as statements name them. It says what a key's bytes are,
 /// never whose it is or whether it counts.
 /// </summary>
-sealed class KeyRing
+/// <param name="known">A state whose keys and logs are known, too; asked for one by one.</param>
+sealed class KeyRing(State known)
 {
     readonly ConcurrentDictionary<Digest, PublicKey> _keys = [];
     readonly ConcurrentDictionary<string, string> _logs = new(StringComparer.Ordinal);
 
-    public PublicKey? Find(Digest id) => _keys.GetValueOrDefault(id);
+    public PublicKey? Find(Digest id) => _keys.TryGetValue(id, out var key) ? key : Fold.KeyOf(known, id);
 
-    public string? Log(string origin) => _logs.GetValueOrDefault(origin);
-
-    /// <summary>Learns what a state knows.</summary>
-    public void Learn(State state)
-    {
-        foreach (var key in state.Members.Values.SelectMany(m => m.Keys)) _keys.TryAdd(key.Id, key);
-        foreach (var key in new[] { state.ServerKey, state.RecoveryKey }) if (key is not null)
-            _keys.TryAdd(key.Id, key);
-        foreach (var log in state.Logs.Values) _logs.TryAdd(log.Origin, log.Key);
-    }
+    public string? Log(string origin) =>
+        _logs.TryGetValue(origin, out var key) ? key : known.Logs.GetValueOrDefault(origin)?.Key;
 
     public void Learn(Statement? statement)
     {

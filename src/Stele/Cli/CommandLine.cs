@@ -54,13 +54,24 @@ static class CommandLine
                 if (UsageError.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
             }
             // Signals are heard once, by the outermost command; one that runs inside another is stopped by that one.
-            return await parsed.InvokeAsync(new InvocationConfiguration
+            var configuration = new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = stop.CanBeCanceled ? null : TimeSpan.FromSeconds(30),
                 Output = stage.Output,
                 Error = stage.Error
-            }, stop);
+            };
+            try
+            {
+                return await parsed.InvokeAsync(configuration, stop);
+            }
+            catch (Proof.Governance.NodeException e) when (call is { HasActed: false, Terminal.Answered: false })
+            {
+                // It is discarded by now: this time everything is folded from the first entry.
+                call.Terminal.Note(
+                    $"{e.Message}: the ledger is folded again from its first entry");
+                return await parsed.InvokeAsync(configuration, stop);
+            }
         }
         catch (OperationCanceledException)
         {

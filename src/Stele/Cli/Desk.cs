@@ -133,6 +133,7 @@ sealed class Desk : IAsyncDisposable
     /// <exception cref="CliError">It was refused: code, message and the rules' outcomes are in the message.</exception>
     public async Task<(long Entry, Digest Leaf)> HandIn(Envelope envelope)
     {
+        _call.HasActed = true;
         var admitted = await Server.Submit(envelope, _call.Stop);
         switch (admitted)
         {

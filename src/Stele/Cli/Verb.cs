@@ -74,6 +74,9 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
         return data;
     }
 
+    /// <summary>Whether it handed in anything: then it may not be done a second time.</summary>
+    public bool HasActed { get; set; }
+
     /// <summary>Where folding the ledger begins.</summary>
     public Control.FoldFrom Fold =>
         parsed.GetValue<bool>("--from-zero") ? Control.FoldFrom.Zero : Control.FoldFrom.Snapshot;

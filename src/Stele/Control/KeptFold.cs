@@ -17,5 +17,5 @@ enum FoldFrom
 sealed record KeptFold(string Folder, string Secret, FoldFrom From)
 {
     /// <summary>Fewer new entries than these are folded again rather than kept.</summary>
-    public const int Few = 64;
+    public const int Few = 16;
 }

@@ -417,7 +417,8 @@ sealed class Replica : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
-        if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+        if (_snapshots?.Broken is { } broken) _snapshots.Discard(broken);     // found by a reader, after the fold
+        else if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
         _snapshots?.Dispose();
         _log.Dispose();
         _one.Dispose();
