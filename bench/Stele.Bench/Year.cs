@@ -39,7 +39,7 @@ sealed class Year
         for (var i = 1; i < _perfect.Length; i++) _perfect[i] = Merkle.Node(_perfect[i - 1], _perfect[i - 1]);
         var log = new DecisionLog(new Tests.Worlds.NoteSigner("ledger.example/year"));
         var lived = _world.State.Logs.Keys.First();
-        _world.Add(World.EndLog(LogStatement.Lost, lived), World.Owners);
+        _world.Add(World.EndLog(LogAction.Lost, lived), World.Owners);
         _world.Add(World.OpenLog(log, predecessor: lived), World.Owners);
         _log = new(log.Key, log.Origin);
         _digest = StateDigest.Of(_world.State).ToString();

@@ -23,7 +23,8 @@ static class StateForms
     static readonly FactForm<Digest, string> KeyOwners = Of(StateDigest.KeyOwners, Hash, (_, j) => j.AsString);
 
     static readonly FactForm<Digest, RevocationFact> Revocations = Of(StateDigest.Revocations, Hash, (_, j) => new(
-        j["entry"].AsInt, Revocation.Targets.Parse(j["target"]), j["fromEntry"].AsInt, Revocation.Effects.Parse(j["effect"]),
+        j["entry"].AsInt, Revocation.Targets.Parse(j["target"]), j["fromEntry"].AsInt,
+        Revocation.Effects.Parse(j["effect"]),
         j.Find("recovery")?.AsInt));
 
     static readonly FactForm<string, SystemFact> Systems = Of(StateDigest.Systems, Text, (name, j) => new(name,
@@ -32,7 +33,8 @@ static class StateForms
     { Retention = j.Find("retention") is { } r ? RetentionTerms.FromJson(r) : null });
 
     static readonly FactForm<Digest, ErasureFact> Erasures = Of(StateDigest.Erasures, Hash, (_, j) => new(
-        j["entry"].AsInt, j["log"].AsString, j["from"].AsInt, j["to"].AsInt, j["count"].AsInt, Erasure.Causes.Parse(j["cause"]),
+        j["entry"].AsInt, j["log"].AsString, j["from"].AsInt, j["to"].AsInt, j["count"].AsInt,
+        Erasure.Causes.Parse(j["cause"]),
         j["size"].AsInt));
 
     static readonly FactForm<long, HoldFact> Holds = Of(StateDigest.Holds, Entry, (_, j) => new(j["entry"].AsInt,
@@ -80,7 +82,8 @@ static class StateForms
     static readonly FactForm<string, LogFact> Logs = new(StringComparer.Ordinal, Text, StateDigest.Logs.Value,
         (l, nodes) => StateDigest.Logs.Value(l).With("anchors", l.Anchors.Save(Anchors, nodes)),
         (origin, j, nodes) => new(origin, j["key"].AsString, j["node"].AsString, j["system"].AsString,
-            j["environment"].AsString, j.Find("predecessor")?.AsString, j["entry"].AsInt, LogStatement.Actions.Parse(j["status"]),
+            j["environment"].AsString, j.Find("predecessor")?.AsString, j["entry"].AsInt,
+            LogStatement.Actions.Parse(j["status"]),
             j.Find("anchor") is { } a ? AnchoredOf(a) : null, j["floor"].AsInt)
         { Anchors = Sequence<Anchored>.Load(j["anchors"], Anchors, nodes) })
     {
@@ -91,7 +94,8 @@ static class StateForms
         (n, _) => n, (_, j, _) => j.AsInt);
 
     static readonly FactForm<long, PastHead> Heads = new(Comparer<long>.Default, Entry, StateDigest.Past,
-        (h, _) => StateDigest.Past(h), (_, j, _) => new(Deployment.Actions.Parse(j["action"]), All(j["routes"], Route.FromJson)));
+        (h, _) => StateDigest.Past(h), (_, j, _) =>
+            new(Deployment.Actions.Parse(j["action"]), All(j["routes"], Route.FromJson)));
 
     static readonly FactForm<string, EnvironmentFact> Environments = new(StringComparer.Ordinal, Text,
         StateDigest.AsHashed,

@@ -77,6 +77,7 @@ sealed class ServerHost : IAsyncDisposable
                 throw new FormatException(
                     $"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
             report ??= _ => { };
+            if (admission.SnapshotError is { } unkept) report(unkept + "; the next start folds the whole ledger");
             var cosigned = new CosignedCheckpoints(log, options.Witnesses?.Quorum, folder.Cosigned);
             if (options.Witnesses is { } known && cosigned.Published is { } shown)
             {

@@ -298,8 +298,8 @@ sealed class Snapshots : ISnapshots, IDisposable
     {
         using var held = GrowingFile.TryLock(Writer(kept.Folder));
         if (held is null) yield break;
-        foreach (var file in Directory.EnumerateFiles(kept.Folder)
-            .Where(f => Path.GetFileName(f) is "snapshots" || Path.GetFileName(f).StartsWith("nodes.", StringComparison.Ordinal)))
+        foreach (var file in Directory.EnumerateFiles(kept.Folder).Where(f => Path.GetFileName(f) is var name
+            && (name is "snapshots" || name.StartsWith("nodes.", StringComparison.Ordinal))))
         {
             Files.Delete(file);
             yield return file;

@@ -72,6 +72,7 @@ sealed class NodeHost : IAsyncDisposable
             var link = await ServerLink.Open(folder, trust, new ServerClient(server, token), blobs, time,
                 nodeOptions.Fold);
             begun.Push(link);
+            if (link.SnapshotError is { } unkept) report?.Invoke(unkept + "; the next start folds the whole ledger");
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.

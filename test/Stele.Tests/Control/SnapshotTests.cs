@@ -197,7 +197,7 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Fact]
-    public void Another_secret_ledger_or_history_is_not_used()
+    public async Task Another_secret_ledger_or_history_is_not_used()
     {
         Keep(Lived.Entries.Count);
         var kept = Kept();
@@ -210,10 +210,10 @@ public sealed class SnapshotTests : IDisposable
         // The same genesis, and another history of the same length or less.
         PutBack(kept);
         using var other = _ledgers.Open("other");
-        foreach (var entry in Lived.Entries.SkipLast(1)) other.Append(entry, Await.Integrated).GetAwaiter().GetResult();
+        foreach (var entry in Lived.Entries.SkipLast(1)) await other.Append(entry, Await.Integrated);
         Assert.Equal(0, Judge(other));
         PutBack(kept);
-        other.Append("other"u8.ToArray(), Await.Integrated).GetAwaiter().GetResult();
+        await other.Append("other"u8.ToArray(), Await.Integrated);
         using var snapshots = Open(other);
         Assert.Equal(0, Resumed(snapshots, other).State.Size);
     }
