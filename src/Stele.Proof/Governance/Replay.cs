@@ -26,7 +26,7 @@ public sealed class Folded
     /// </summary>
     public State Names => _ledger.State;
 
-    Outcome.Accepted Outcome => _outcome ??= _ledger.Again(_ledger.At(Index), this);
+    Outcome.Accepted Outcome => _outcome ??= _ledger.Given(Index) ?? _ledger.Again(_ledger.At(Index), this);
 }
 
 /// <summary>
@@ -57,9 +57,18 @@ public sealed class Replay
     readonly Lock _gate = new();
     readonly LinkedList<State> _asked = [];     // the last one first
     readonly List<State> _marks = [];
+    readonly List<Outcome.Accepted>? _given;    // where outcomes are held that no fold gives again
     long _distance = 16;
 
     public Replay(Documents documents) : this(documents, null, null) { }
+
+    /// <summary>
+    /// A replay that takes any outcome for its entries', as a ledger whose server lies has it: all are held as they
+    /// were given.
+    /// </summary>
+    internal static Replay OfAnyOutcomes(Documents documents) => new(documents, []);
+
+    Replay(Documents documents, List<Outcome.Accepted> given) : this(documents) => _given = given;
 
     /// <param name="stored">Null: every entry is held in memory.</param>
     /// <param name="snapshots">Null: it begins at the first entry.</param>
@@ -137,6 +146,7 @@ public sealed class Replay
         var state = _state;
         if (size == state.Size) return state;
         if (size == 0) return State.Empty;
+        if (Given(size - 1) is { } given) return given.Next;
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, state.Size);
         state = Nearest(size);
@@ -193,6 +203,7 @@ public sealed class Replay
                 _marks.RemoveAll(m => m.Size % _distance != 0);
             }
         }
+        _given?.Add(accepted with { Next = next });
         _lists = _lists.Add(next.Size - 1, accepted.Statement);
         _newest = _newest.Add(entry, accepted.Statement, _stored);
         _state = next;
@@ -243,6 +254,8 @@ public sealed class Replay
 
     Json Root(Snapshot snapshot) =>
         CanonicalJson.Parse(_snapshots!.Nodes.Read(snapshot.Root), snapshot.Root.Length);
+
+    internal Outcome.Accepted? Given(long entry) => _given?[(int)entry];
 
     /// <summary>What the fold made of an entry that it accepted.</summary>
     internal Outcome.Accepted Again(State before, Folded entry) =>
